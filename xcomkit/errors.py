@@ -1,0 +1,77 @@
+"""Everything xcomkit raises on purpose; each error says what to do next in its ``hint``.
+
+XcomkitError
+├── SettingsError (ValueError)         a parameter is refused                            exit 2
+├── InputError (ValueError)            a file of the user's cannot be read               exit 2
+├── ServiceError                       a service answers with something unexpected       exit 3
+│   ├── UnreachableError               no answer: network, DNS, TLS or a time limit      exit 3
+│   ├── CredentialsError               nobody, or somebody expired, is signed in         exit 3
+│   ├── AccessDeniedError (PermissionError)   known caller, missing right (HTTP 403)     exit 3
+│   ├── MissingError (FileNotFoundError)      the resource is not there (HTTP 404)       exit 3
+│   └── ConflictError                  the resource is there and is somebody else's      exit 3
+├── ProcessError                       a process we started died, hung or spoke nonsense exit 3
+└── GateError                          checks are red; the evidence is already on disk   exit 1
+"""
+
+from typing import ClassVar
+
+
+class XcomkitError(Exception):
+    """Base of the tree: one sentence for people and a hint with the next step."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the sentence, and the hint where there is one."""
+        message = super().__str__()
+        return f"{message} Next: {self.hint}" if self.hint else message
+
+
+class SettingsError(XcomkitError, ValueError):
+    """A parameter is unknown, missing or outside what is accepted."""
+
+    exit_code = 2
+
+
+class InputError(XcomkitError, ValueError):
+    """A file of the user's cannot be read as what it should be."""
+
+    exit_code = 2
+
+
+class ServiceError(XcomkitError):
+    """A service answered with something that is none of the cases below."""
+
+
+class UnreachableError(ServiceError):
+    """A service gave no answer: network, DNS, TLS or a time limit."""
+
+
+class CredentialsError(ServiceError):
+    """Nobody is signed in, or the credentials are unknown or expired (HTTP 401)."""
+
+
+class AccessDeniedError(ServiceError, PermissionError):
+    """The caller is known and lacks a right (HTTP 403)."""
+
+
+class MissingError(ServiceError, FileNotFoundError):
+    """The resource is not there (HTTP 404)."""
+
+
+class ConflictError(ServiceError):
+    """The resource is there and belongs to somebody else."""
+
+
+class ProcessError(XcomkitError):
+    """A process we started died, hung or answered in another language than agreed."""
+
+
+class GateError(XcomkitError):
+    """One or more checks are red; raised after the evidence is on disk."""
+
+    exit_code = 1

@@ -1,0 +1,216 @@
+"""What a run talks about: rules, checks, changes, measurements and stored objects.
+
+Plain frozen data without rendering or I/O. The vocabularies are closed on purpose: a status that
+is not listed here cannot be written into evidence.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, get_args
+
+Status = Literal["pass", "warn", "fail", "unknown", "skip"]
+Severity = Literal["fail", "warn"]
+Basis = Literal["behaviour", "simulation", "echo", "rule", "not-supported-here"]
+Action = Literal["create", "update", "unchanged", "delete", "keep", "unsupported"]
+Codec = Literal["none", "gzip", "zip", "bz2", "lzma", "xz"]
+CloudName = Literal["aws"]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+CODECS: tuple[Codec, ...] = get_args(Codec)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at, and how it stands.
+
+    ``basis`` says how strong the evidence is: ``behaviour`` we saw it happen, ``simulation`` the
+    service's own evaluator computed it, ``echo`` the service returned the setting, ``rule`` read
+    from a file, ``not-supported-here`` this service cannot show it.
+    """
+
+    id: str
+    title: str
+    status: Status
+    severity: Severity
+    expected: str
+    observed: str
+    how: str
+    remedy: str
+    basis: Basis
+    accepted: str = ""
+
+    @property
+    def closes_gate(self) -> bool:
+        """Tell whether this check stops a run: red or unknown, and not accepted by name."""
+        return self.status in ("fail", "unknown") and not self.accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check that can be made: stable id, why it matters, what to do when it does not hold.
+
+    ``blocks`` marks rules without which the following steps would act on the wrong target.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    why: str
+    remedy: str
+    source: str
+    blocks: bool = False
+
+    def judge(
+        self,
+        holds: bool | None,  # noqa: FBT001 - the verdict is the subject of the sentence
+        *,
+        expected: str,
+        observed: str,
+        how: str,
+        basis: Basis,
+        remedy: str = "",
+    ) -> Check:
+        """Return the check: ``True`` passes, ``False`` takes the severity, ``None`` is unknown."""
+        status: Status = "unknown" if holds is None else "pass" if holds else self.severity
+        return Check(
+            id=self.id,
+            title=self.title,
+            status=status,
+            severity=self.severity,
+            expected=expected,
+            observed=observed,
+            how=how,
+            remedy="" if status == "pass" else remedy or self.remedy,
+            basis=basis,
+        )
+
+    def skip(self, *, expected: str, observed: str, how: str, remedy: str = "") -> Check:
+        """Return the check as not made, with what stays unproved in ``observed``."""
+        return Check(
+            id=self.id,
+            title=self.title,
+            status="skip",
+            severity=self.severity,
+            expected=expected,
+            observed=observed,
+            how=how,
+            remedy=remedy,
+            basis="not-supported-here",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of a plan: a setting of a resource, before, after, and the command for it."""
+
+    resource: str
+    setting: str
+    before: str
+    after: str
+    action: Action
+    command: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The changes a step would make, in the order in which it would make them."""
+
+    title: str
+    changes: tuple[Change, ...]
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """Return the rows that would change something."""
+        return tuple(c for c in self.changes if c.action in ("create", "update", "delete"))
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Repeated measurements of one quantity: median, smallest and largest, in milliseconds."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One payload through one codec: sizes in bytes, times in ms, requests per operation."""
+
+    payload: str
+    codec: Codec
+    repetitions: int
+    json_bytes: int
+    stored_bytes: int
+    serialize_ms: Spread
+    push_ms: Spread
+    pull_ms: Spread
+    push_requests: int | None
+    pull_requests: int | None
+
+    @property
+    def ratio(self) -> float:
+        """Return stored bytes per byte of JSON."""
+        return self.stored_bytes / self.json_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as the store lists it; ``size`` in bytes, ``modified`` in UTC."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDetails:
+    """What the store says of one object beside its bytes."""
+
+    key: str
+    size: int
+    modified: datetime
+    version: str = ""
+    encryption: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredXCom:
+    """An object whose key was read as an XCom: which task wrote it, in which layout and codec."""
+
+    key: str
+    size: int
+    modified: datetime
+    layout: Literal["uuid", "key", "foreign"]
+    dag_id: str = ""
+    run_id: str = ""
+    task_id: str = ""
+    codec: Codec = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerIdentity:
+    """Who a worker process is: the variables the platform injects beside the values file.
+
+    ``proves`` says in words whose rights are exercised; ``agents`` is true when they are the
+    agents' own role, false when the caller of the runbook stands in for it.
+    """
+
+    subject: str
+    environment: dict[str, str] = field(repr=False)
+    proves: str = ""
+    agents: bool = True
+
+
+def worst(checks: Iterable[Check]) -> Status:
+    """Return the status that sums up the checks; accepted ones count as warn."""
+    checks = tuple(checks)
+    for status in ("fail", "unknown"):
+        if any(c.status == status and not c.accepted for c in checks):
+            return status
+    if any(c.status == "warn" or (c.accepted and c.status != "pass") for c in checks):
+        return "warn"
+    return "pass" if any(c.status == "pass" for c in checks) else "skip"

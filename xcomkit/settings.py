@@ -1,0 +1,409 @@
+"""All parameters of a run in one flat, documented and validated model.
+
+The same model reads ``parameters/*.yaml``, ``-p name=value`` pairs and the namespace of a notebook.
+A refusal names the field, the value and what is accepted, in one line, and never repeats a secret.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from xcomkit.errors import SettingsError
+from xcomkit.model import CODECS, CloudName, Codec
+
+EMBEDDED = "embedded"
+DEFAULT_FILE = "parameters/local-aws.yaml"
+
+_SECRET = re.compile(
+    r"(?:AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN|\bAccountKey=|\bey[\w-]{10,}\.[\w-]{10,}\."
+    r"|://[^/@\s:]+:[^/@\s]+@|\bsig=[\w%]{16,}|\bgh[pousr]_\w{20,}|\bAIza[\w-]{30,}"
+)
+_SECRET_NAME = re.compile(
+    r"(?i)(?:^|_)(?:password|passwd|secret|access_?key|account_key|api_?key|sas)$|(?:^|_)token$"
+)
+_PLACEHOLDER = re.compile(r"<[^<>\s][^<>]*>|\bREPLACE[_-]ME\b|\bCHANGE[_-]?ME\b", re.IGNORECASE)
+_DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}")
+_CONNECTION_ID = re.compile(r"[A-Za-z0-9_][\w.-]*")
+_ACCEPTED = re.compile(r"(XC\d{3}): *(\S.*)")
+
+
+def _split(value: object) -> object:
+    """Turn ``"a, b"`` into its parts; lists and tuples stay as they are."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _split_accepted(value: object) -> object:
+    """Turn ``"XC1: reason; XC2: reason"`` into its parts; a reason may hold commas."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(";") if part.strip())
+    return value
+
+
+def _split_tags(value: object) -> object:
+    """Turn ``"team=data, env=prod"`` into a mapping."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+    if any(not separator for _, separator, _ in pairs):
+        raise ValueError("accepted is name=value, name=value")
+    return {name.strip(): text.strip() for name, _, text in pairs}
+
+
+def _whole_number(value: object) -> object:
+    """Refuse sizes with a unit: Airflow reads them as no number and fails in every task."""
+    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?\d+", value)):
+        raise ValueError("accepted is a whole number without a unit (1 MB is 1000000)")
+    return value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+
+
+class Settings(BaseModel):
+    """What a run is bound to; every field is a parameter of every notebook."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cloud: CloudName = Field("aws", description="cloud of the bucket; aws is built")
+    bucket: str = Field("", description="name of the bucket that will hold the XCom objects")
+    prefix: str = Field("xcom", description="prefix of all XCom keys, without outer slashes")
+    region: str = Field("us-east-1", description="region of the bucket")
+    endpoint_url: str = Field(
+        "",
+        description="embedded = our stand-in; URL of an S3-compatible store; empty = AWS",
+    )
+    connection_id: str = Field(
+        "aws_default", description="Airflow connection id, the part before @ in the XCom path"
+    )
+    connection_store: Literal["values", "secrets-manager"] = Field(
+        "values", description="values = AIRFLOW_CONN_* in commonEnv; secrets-manager = AWS service"
+    )
+    threshold: WholeNumber = Field(
+        0, ge=-1, description="bytes of JSON from which a value goes to the bucket; 0 = always"
+    )
+    compression: Codec = Field("none", description="none, gzip, zip, bz2, lzma or xz")
+    retention_days: WholeNumber = Field(
+        30, ge=1, description="days until an XCom object expires; longer than any re-run window"
+    )
+    noncurrent_days: WholeNumber = Field(
+        7, ge=1, description="days until a replaced or deleted version is gone"
+    )
+    encryption: Literal["sse-s3", "sse-kms"] = Field(
+        "sse-s3", description="default encryption of the bucket: sse-s3 or sse-kms"
+    )
+    kms_key: str = Field("", description="ARN of the KMS key, needed with sse-kms")
+    role_name: str = Field("xcom-agents", description="IAM role of the agents' service accounts")
+    oidc_issuer: str = Field(
+        "", description="issuer of the cluster's service-account tokens, as https://host/path"
+    )
+    namespace: str = Field("astro", description="Kubernetes namespace of the agents")
+    release: str = Field("astro-agent", description="name of the Helm release")
+    resource_name_prefix: str = Field(
+        "astro-agent", description="resourceNamePrefix of the chart; starts every service account"
+    )
+    workers: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        ("default-worker",), description="names of the worker groups, separated by commas"
+    )
+    values_file: str = Field(
+        "", description="values.yaml downloaded from the Astro UI; empty = a fragment is made"
+    )
+    payload_sizes: Annotated[tuple[WholeNumber, ...], BeforeValidator(_split)] = Field(
+        (100_000, 5_000_000), description="bytes of the two record payloads that are timed"
+    )
+    repetitions: WholeNumber = Field(
+        3, ge=1, le=50, description="repetitions behind each median of step 04"
+    )
+    step_timeout: WholeNumber = Field(
+        600, ge=5, description="seconds after which a step counts as hung"
+    )
+    tags: Annotated[dict[str, str], BeforeValidator(_split_tags)] = Field(
+        default_factory=dict, description="tags of what is created, as name=value, name=value"
+    )
+    accepted: Annotated[tuple[str, ...], BeforeValidator(_split_accepted)] = Field(
+        (), description="risks taken knowingly, as XC123: reason; XC124: reason"
+    )
+    apply: bool = Field(
+        default=False, description="False = show the plan only; True = make the changes"
+    )
+    confirm_delete: str = Field(
+        "", description="type the bucket's name to let step 07 delete bucket and role"
+    )
+    run_dir: str = Field("", description="directory of this run; empty = a new one below runs/")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_secrets_and_placeholders(cls, value: object) -> object:
+        for text in _texts(value):
+            if _SECRET.search(text):
+                raise ValueError("this looks like a secret, which no parameter may hold")
+            if _PLACEHOLDER.search(text):
+                raise ValueError("this is still a placeholder")
+        return value
+
+    @field_validator("compression", mode="before")
+    @classmethod
+    def _explain_none(cls, value: object) -> object:
+        if value is None or value in ("None", "NONE"):
+            raise ValueError(
+                f"accepted are {', '.join(CODECS)}; the guide's None reaches Airflow as a word and"
+                " raises ValueError in every task, so write none, which leaves the variable out"
+            )
+        return value
+
+    @field_validator("bucket")
+    @classmethod
+    def _bucket_name(cls, value: str) -> str:
+        if value and (reason := bucket_name_problem(value)):
+            raise ValueError(reason)
+        return value
+
+    @field_validator("prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w.=-]+(?:/[\w.=-]+)*", value, re.ASCII) or ".." in value:
+            raise ValueError("accepted are letters, digits and . _ = - in parts separated by /")
+        return value
+
+    @field_validator("namespace", "release", "resource_name_prefix")
+    @classmethod
+    def _kubernetes_name(cls, value: str) -> str:
+        if not _DNS_LABEL.fullmatch(value):
+            raise ValueError("accepted are 1 to 63 lower case letters, digits and inner dashes")
+        return value
+
+    @field_validator("workers")
+    @classmethod
+    def _worker_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("accepted is at least one name, each once")
+        if any(not _DNS_LABEL.fullmatch(name) for name in value):
+            raise ValueError("accepted are names of lower case letters, digits and inner dashes")
+        return value
+
+    @field_validator("role_name")
+    @classmethod
+    def _role(cls, value: str) -> str:
+        if not _ROLE_NAME.fullmatch(value):
+            raise ValueError("accepted are 1 to 64 letters, digits and _ + = , . @ -")
+        return value
+
+    @field_validator("connection_id")
+    @classmethod
+    def _connection(cls, value: str) -> str:
+        if not _CONNECTION_ID.fullmatch(value):
+            raise ValueError("accepted are letters, digits and _ . -")
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", value):
+            raise ValueError("accepted is a region's name such as eu-central-1")
+        return value
+
+    @field_validator("endpoint_url", "oidc_issuer")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value and value != EMBEDDED and not re.fullmatch(r"https?://[^\s/]+(?:/[^\s]*)?", value):
+            raise ValueError("accepted is a URL that starts with https://")
+        return value.rstrip("/")
+
+    @field_validator("payload_sizes")
+    @classmethod
+    def _sizes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or any(not 100 <= size <= 200_000_000 for size in value):
+            raise ValueError("accepted are sizes from 100 to 200000000 bytes")
+        return value
+
+    @field_validator("accepted")
+    @classmethod
+    def _accepted_risks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not _ACCEPTED.fullmatch(item) for item in value):
+            raise ValueError("accepted is the check's id and a reason, as XC123: reason")
+        return value
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.encryption == "sse-kms" and not self.kms_key:
+            raise ValueError("kms_key: '' is refused: sse-kms needs the ARN of the key")
+        return self
+
+    @property
+    def base_path(self) -> str:
+        """Return the XCom path, ``<protocol>://<connection-id>@<bucket>/<prefix>`` (guide)."""
+        return f"s3://{self.connection_id}@{self.bucket}/{self.prefix}"
+
+    @property
+    def accepted_reasons(self) -> dict[str, str]:
+        """Return the reason per accepted check id."""
+        found = (_ACCEPTED.fullmatch(item) for item in self.accepted)
+        return {match[1]: match[2] for match in found if match}
+
+    @property
+    def is_embedded(self) -> bool:
+        """Tell whether the target is the stand-in shipped with this package."""
+        return self.endpoint_url == EMBEDDED
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], *, source: str = "parameters") -> Self:
+        """Return validated settings.
+
+        Raises:
+            SettingsError: on the first refused name or value, in one line.
+        """
+        for name, value in values.items():
+            if name not in cls.model_fields:
+                raise SettingsError(_unknown_name(name, value, cls), hint=f"correct {source}.")
+        try:
+            settings = cls(
+                **{
+                    name: value
+                    for name, value in values.items()
+                    if value is not None or name == "compression"
+                }
+            )
+        except ValidationError as error:
+            raise SettingsError(_one_line(error, values), hint=f"correct {source}.") from None
+        if not settings.bucket:
+            raise SettingsError(
+                "bucket: '' is refused: accepted is the name of the bucket to use.",
+                hint=f"set bucket in {source}.",
+            )
+        return settings
+
+    @classmethod
+    def from_yaml(cls, path: Path, *, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Return the settings of a parameter file, each override replacing its value.
+
+        Raises:
+            SettingsError: when the file cannot be read or a value is refused.
+        """
+        return cls.from_mapping({**read_parameters(path), **(overrides or {})}, source=path.name)
+
+    @classmethod
+    def from_notebook(cls, namespace: Mapping[str, Any], *, root: Path) -> Self:
+        """Return the settings found in a notebook's namespace.
+
+        A namespace without bucket and endpoint means that nobody named a target: the practice
+        target of ``parameters/local-aws.yaml`` is used, under whatever else differs from the
+        defaults. Nothing of that file is ever mixed into a named target.
+
+        Raises:
+            SettingsError: also for a name that only a typo could have put there.
+        """
+        plain = (bool, int, float, str, list, tuple, dict, type(None))
+        values = {
+            name: value
+            for name, value in namespace.items()
+            if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)
+        }
+        if not values.get("bucket") and not values.get("endpoint_url"):
+            defaults = cls().to_parameters()
+            passed = {name: value for name, value in values.items() if value != defaults.get(name)}
+            changed = {name: value for name, value in passed.items() if value != ""}
+            return cls.from_yaml(root / DEFAULT_FILE, overrides=changed)
+        return cls.from_mapping(values, source="the parameters of this notebook")
+
+    def to_parameters(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values, as a parameter file would hold them."""
+        return self.model_dump(mode="json")
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Return a parameter file as a mapping.
+
+    Raises:
+        SettingsError: when there is no such file or it is not a flat YAML mapping.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise SettingsError(f"{path}: {reason}.", hint="pass a file of parameters/.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise SettingsError(f"{path}{where}: {problem}.", hint="mend the YAML.") from None
+    if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
+        raise SettingsError(f"{path}: not a mapping of names.", hint="write name: value lines.")
+    return loaded
+
+
+def bucket_name_problem(name: str) -> str:
+    """Return why S3 would refuse a bucket name, or ``""``.
+
+    Source: Amazon S3 User Guide, "General purpose bucket naming rules". moto accepts bad names.
+    """
+    rules = (
+        (not 3 <= len(name) <= 63, "accepted are 3 to 63 characters"),
+        (
+            not re.fullmatch(r"[a-z0-9.-]+", name),
+            "accepted are a-z, 0-9, . and -",
+        ),
+        (
+            not re.fullmatch(r"[a-z0-9].*[a-z0-9]", name),
+            "its ends must be letters or digits",
+        ),
+        (".." in name, "it must not hold two dots in a row"),
+        (re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name), "it must not look like an IP address"),
+        (
+            name.startswith(("xn--", "sthree-", "amzn-s3-demo-")),
+            "the prefixes xn--, sthree- and amzn-s3-demo- are reserved",
+        ),
+        (
+            name.endswith(("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")),
+            "the suffixes -s3alias, --ol-s3, .mrap, --x-s3 and --table-s3 are reserved",
+        ),
+    )
+    return next((reason for broken, reason in rules if broken), "")
+
+
+def _texts(value: object) -> list[str]:
+    """Return every text inside a parameter's value."""
+    match value:
+        case str():
+            return [value]
+        case dict():
+            return [text for item in value.items() for part in item for text in _texts(part)]
+        case list() | tuple():
+            return [text for item in value for text in _texts(item)]
+        case _:
+            return []
+
+
+def _unknown_name(name: str, value: object, model: type[Settings]) -> str:
+    """Return the refusal of an unknown name, with the nearest known one; never its value."""
+    if _SECRET_NAME.search(name) or any(_SECRET.search(text) for text in _texts(value)):
+        return f"{name}: parameters never hold secrets; sign in with your cloud's own chain."
+    near = difflib.get_close_matches(name, model.model_fields, n=1)
+    return f"{name}: no such parameter" + (f"; did you mean {near[0]}?" if near else ".")
+
+
+def _one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
+    """Return the first refusal as ``field: value is refused: what is accepted``."""
+    first = error.errors(include_url=False)[0]
+    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if not first["loc"]:
+        return f"{reason}."
+    name = str(first["loc"][0])
+    value = values.get(name)
+    shown = "(hidden)" if any(_SECRET.search(text) for text in _texts(value)) else repr(value)
+    reason = re.sub(r"^Input should be ", "accepted is ", reason)
+    return f"{name}: {shown[:80]} is refused: {reason}."
