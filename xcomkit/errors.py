@@ -30,6 +30,10 @@ class XcomkitError(Exception):
         message = super().__str__()
         return f"{message} Next: {self.hint}" if self.hint else message
 
+    def _render_traceback_(self) -> list[str]:
+        """Return one line for IPython to show in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class SettingsError(XcomkitError, ValueError):
     """A parameter is unknown, missing or outside what is accepted."""

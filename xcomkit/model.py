@@ -85,6 +85,20 @@ class Rule:
             basis=basis,
         )
 
+    def unsupported(self, *, expected: str, observed: str, how: str) -> Check:
+        """Return the check for a service that does not know the setting: a warning, with why."""
+        return Check(
+            id=self.id,
+            title=self.title,
+            status="warn",
+            severity=self.severity,
+            expected=expected,
+            observed=observed,
+            how=how,
+            remedy=f"What follows: {self.why}",
+            basis="not-supported-here",
+        )
+
     def skip(self, *, expected: str, observed: str, how: str, remedy: str = "") -> Check:
         """Return the check as not made, with what stays unproved in ``observed``."""
         return Check(

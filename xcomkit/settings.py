@@ -23,56 +23,28 @@ from pydantic import (
 
 from xcomkit.errors import SettingsError
 from xcomkit.model import CODECS, CloudName, Codec
+from xcomkit.refusals import (
+    PLACEHOLDER,
+    SECRET,
+    SECRET_NAME,
+    bucket_name_problem,
+    split,
+    split_accepted,
+    split_tags,
+    texts,
+    whole_number,
+)
 
 EMBEDDED = "embedded"
 DEFAULT_FILE = "parameters/local-aws.yaml"
 
-_SECRET = re.compile(
-    r"(?:AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN|\bAccountKey=|\bey[\w-]{10,}\.[\w-]{10,}\."
-    r"|://[^/@\s:]+:[^/@\s]+@|\bsig=[\w%]{16,}|\bgh[pousr]_\w{20,}|\bAIza[\w-]{30,}"
-)
-_SECRET_NAME = re.compile(
-    r"(?i)(?:^|_)(?:password|passwd|secret|access_?key|account_key|api_?key|sas)$|(?:^|_)token$"
-)
-_PLACEHOLDER = re.compile(r"<[^<>\s][^<>]*>|\bREPLACE[_-]ME\b|\bCHANGE[_-]?ME\b", re.IGNORECASE)
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}")
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_][\w.-]*")
 _ACCEPTED = re.compile(r"(XC\d{3}): *(\S.*)")
 
 
-def _split(value: object) -> object:
-    """Turn ``"a, b"`` into its parts; lists and tuples stay as they are."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _split_accepted(value: object) -> object:
-    """Turn ``"XC1: reason; XC2: reason"`` into its parts; a reason may hold commas."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(";") if part.strip())
-    return value
-
-
-def _split_tags(value: object) -> object:
-    """Turn ``"team=data, env=prod"`` into a mapping."""
-    if not isinstance(value, str):
-        return value
-    pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
-    if any(not separator for _, separator, _ in pairs):
-        raise ValueError("accepted is name=value, name=value")
-    return {name.strip(): text.strip() for name, _, text in pairs}
-
-
-def _whole_number(value: object) -> object:
-    """Refuse sizes with a unit: Airflow reads them as no number and fails in every task."""
-    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?\d+", value)):
-        raise ValueError("accepted is a whole number without a unit (1 MB is 1000000)")
-    return value
-
-
-WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+WholeNumber = Annotated[int, BeforeValidator(whole_number)]
 
 
 class Settings(BaseModel):
@@ -86,16 +58,17 @@ class Settings(BaseModel):
     region: str = Field("us-east-1", description="region of the bucket")
     endpoint_url: str = Field(
         "",
-        description="embedded = our stand-in; URL of an S3-compatible store; empty = AWS",
+        description="embedded: our stand-in; URL of an S3-compatible store; empty: AWS",
     )
     connection_id: str = Field(
         "aws_default", description="Airflow connection id, the part before @ in the XCom path"
     )
     connection_store: Literal["values", "secrets-manager"] = Field(
-        "values", description="values = AIRFLOW_CONN_* in commonEnv; secrets-manager = AWS service"
+        "values",
+        description="values: AIRFLOW_CONN_* in commonEnv; secrets-manager",
     )
     threshold: WholeNumber = Field(
-        0, ge=-1, description="bytes of JSON from which a value goes to the bucket; 0 = always"
+        0, ge=-1, description="bytes of JSON from which a value goes to the bucket; 0: always"
     )
     compression: Codec = Field("none", description="none, gzip, zip, bz2, lzma or xz")
     retention_days: WholeNumber = Field(
@@ -115,44 +88,45 @@ class Settings(BaseModel):
     namespace: str = Field("astro", description="Kubernetes namespace of the agents")
     release: str = Field("astro-agent", description="name of the Helm release")
     resource_name_prefix: str = Field(
-        "astro-agent", description="resourceNamePrefix of the chart; starts every service account"
+        "astro-agent", description="resourceNamePrefix of the chart, in each account"
     )
-    workers: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+    workers: Annotated[tuple[str, ...], BeforeValidator(split)] = Field(
         ("default-worker",), description="names of the worker groups, separated by commas"
     )
     values_file: str = Field(
-        "", description="values.yaml downloaded from the Astro UI; empty = a fragment is made"
+        "", description="values.yaml downloaded from the Astro UI; empty: a fragment is made"
     )
-    payload_sizes: Annotated[tuple[WholeNumber, ...], BeforeValidator(_split)] = Field(
+    payload_sizes: Annotated[tuple[WholeNumber, ...], BeforeValidator(split)] = Field(
         (100_000, 5_000_000), description="bytes of the two record payloads that are timed"
     )
     repetitions: WholeNumber = Field(
         3, ge=1, le=50, description="repetitions behind each median of step 04"
     )
     step_timeout: WholeNumber = Field(
-        600, ge=5, description="seconds after which a step counts as hung"
+        600, ge=5, description="seconds after which a cell of a step counts as hung"
     )
-    tags: Annotated[dict[str, str], BeforeValidator(_split_tags)] = Field(
-        default_factory=dict, description="tags of what is created, as name=value, name=value"
+    tags: Annotated[dict[str, str], BeforeValidator(split_tags)] = Field(
+        default_factory=dict,
+        description="tags of what is created, name and value joined by an equals sign",
     )
-    accepted: Annotated[tuple[str, ...], BeforeValidator(_split_accepted)] = Field(
+    accepted: Annotated[tuple[str, ...], BeforeValidator(split_accepted)] = Field(
         (), description="risks taken knowingly, as XC123: reason; XC124: reason"
     )
     apply: bool = Field(
-        default=False, description="False = show the plan only; True = make the changes"
+        default=False, description="False: show the plan only; True: make the changes"
     )
     confirm_delete: str = Field(
         "", description="type the bucket's name to let step 07 delete bucket and role"
     )
-    run_dir: str = Field("", description="directory of this run; empty = a new one below runs/")
+    run_dir: str = Field("", description="directory of this run; empty: a new one below runs/")
 
     @field_validator("*", mode="before")
     @classmethod
     def _refuse_secrets_and_placeholders(cls, value: object) -> object:
-        for text in _texts(value):
-            if _SECRET.search(text):
+        for text in texts(value):
+            if SECRET.search(text):
                 raise ValueError("this looks like a secret, which no parameter may hold")
-            if _PLACEHOLDER.search(text):
+            if PLACEHOLDER.search(text):
                 raise ValueError("this is still a placeholder")
         return value
 
@@ -346,51 +320,9 @@ def read_parameters(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def bucket_name_problem(name: str) -> str:
-    """Return why S3 would refuse a bucket name, or ``""``.
-
-    Source: Amazon S3 User Guide, "General purpose bucket naming rules". moto accepts bad names.
-    """
-    rules = (
-        (not 3 <= len(name) <= 63, "accepted are 3 to 63 characters"),
-        (
-            not re.fullmatch(r"[a-z0-9.-]+", name),
-            "accepted are a-z, 0-9, . and -",
-        ),
-        (
-            not re.fullmatch(r"[a-z0-9].*[a-z0-9]", name),
-            "its ends must be letters or digits",
-        ),
-        (".." in name, "it must not hold two dots in a row"),
-        (re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name), "it must not look like an IP address"),
-        (
-            name.startswith(("xn--", "sthree-", "amzn-s3-demo-")),
-            "the prefixes xn--, sthree- and amzn-s3-demo- are reserved",
-        ),
-        (
-            name.endswith(("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")),
-            "the suffixes -s3alias, --ol-s3, .mrap, --x-s3 and --table-s3 are reserved",
-        ),
-    )
-    return next((reason for broken, reason in rules if broken), "")
-
-
-def _texts(value: object) -> list[str]:
-    """Return every text inside a parameter's value."""
-    match value:
-        case str():
-            return [value]
-        case dict():
-            return [text for item in value.items() for part in item for text in _texts(part)]
-        case list() | tuple():
-            return [text for item in value for text in _texts(item)]
-        case _:
-            return []
-
-
 def _unknown_name(name: str, value: object, model: type[Settings]) -> str:
     """Return the refusal of an unknown name, with the nearest known one; never its value."""
-    if _SECRET_NAME.search(name) or any(_SECRET.search(text) for text in _texts(value)):
+    if SECRET_NAME.search(name) or any(SECRET.search(text) for text in texts(value)):
         return f"{name}: parameters never hold secrets; sign in with your cloud's own chain."
     near = difflib.get_close_matches(name, model.model_fields, n=1)
     return f"{name}: no such parameter" + (f"; did you mean {near[0]}?" if near else ".")
@@ -404,6 +336,6 @@ def _one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
         return f"{reason}."
     name = str(first["loc"][0])
     value = values.get(name)
-    shown = "(hidden)" if any(_SECRET.search(text) for text in _texts(value)) else repr(value)
+    shown = "(hidden)" if any(SECRET.search(text) for text in texts(value)) else repr(value)
     reason = re.sub(r"^Input should be ", "accepted is ", reason)
     return f"{name}: {shown[:80]} is refused: {reason}."

@@ -1,0 +1,202 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcomkit.errors import SettingsError
+from xcomkit.refusals import bucket_name_problem
+from xcomkit.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def refusal(**values: object) -> str:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping({"bucket": "some-bucket", **values})
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_shipped_defaults_are_the_safe_ones():
+    settings = Settings.from_mapping({"bucket": "some-bucket"})
+
+    assert (settings.threshold, settings.compression, settings.apply) == (0, "none", False)
+
+
+def test_unknown_name_is_refused_with_the_nearest_known_one():
+    assert "buckt: no such parameter; did you mean bucket?" in refusal(buckt="x")
+
+
+@pytest.mark.parametrize("none", [None, "None"])
+def test_none_of_the_guide_is_refused_and_its_effect_is_told(none):
+    text = refusal(compression=none)
+
+    assert "raises ValueError in every task" in text
+    assert "none, gzip, zip, bz2, lzma, xz" in text
+
+
+@pytest.mark.parametrize("size", ["1MB", "0.5", "0  # all", "", 0.5, True])
+def test_size_with_a_unit_or_no_whole_number_is_refused(size):
+    assert refusal(threshold=size).startswith(f"threshold: {size!r} is refused")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ab", "a" * 64, "Upper", "under_score", "-a-b", "a-b-", "a..b", "192.168.5.4", "xn--abc",
+     "sthree-x", "abc-s3alias", "abc--ol-s3", "schräg"],
+)  # fmt: skip
+def test_bucket_name_that_s3_would_refuse_is_refused_before_any_call(name):
+    assert refusal(bucket=name).startswith(f"bucket: {name!r} is refused")
+
+
+@given(st.text())
+def test_any_bucket_name_is_judged_without_a_traceback(name):
+    assert isinstance(bucket_name_problem(name), str)
+
+
+@pytest.mark.parametrize("value", ["<bucket-name>", "REPLACE_ME", "CHANGEME"])
+def test_placeholder_left_in_is_refused(value):
+    assert "still a placeholder" in refusal(role_name=value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "AK" + "IA" + "ABCDEFGHIJKLMNOP",
+        "-----BEGIN " + "PRIVATE KEY-----",
+        "ey" + "J" * 12 + ".ey" + "J" * 12 + ".sig",
+        "https://user:" + "hunter2@example.com",
+    ],
+)
+def test_anything_like_a_secret_is_refused_and_never_repeated(secret):
+    for values in ({"kms_key": secret}, {"tags": {"a": secret}}, {"accepted": [secret]}):
+        text = refusal(**values)
+        assert secret not in text
+        assert "secret" in text
+
+
+def test_name_of_a_secret_is_refused_and_its_value_never_repeated():
+    text = refusal(aws_secret_access_key="abc" * 5)
+
+    assert "parameters never hold secrets" in text
+    assert "abcabc" not in text
+
+
+def test_encryption_with_kms_needs_its_key():
+    assert "kms_key" in refusal(encryption="sse-kms")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("prefix", "/xcom/"), ("prefix", "a//b"), ("prefix", "../x"), ("namespace", "Astro"),
+        ("workers", "a,a"), ("workers", ""), ("connection_id", "a@b"), ("region", "EU"),
+        ("endpoint_url", "ftp://x"), ("payload_sizes", "5"), ("accepted", "XC1: no"),
+        ("retention_days", 0), ("compression", "snappy"), ("cloud", "oracle"), ("tags", "x"),
+    ],
+)  # fmt: skip
+def test_value_outside_what_is_accepted_names_field_and_value(name, value):
+    assert refusal(**{name: value}).startswith(f"{name}: {value!r} is refused: ")
+
+
+def test_missing_bucket_says_what_to_set():
+    with pytest.raises(SettingsError, match="set bucket in"):
+        Settings.from_mapping({})
+
+
+def test_text_from_a_notebook_or_the_command_line_becomes_lists_and_tags():
+    settings = Settings.from_mapping(
+        {"bucket": "some-bucket", "workers": "a, b", "payload_sizes": "1000,2000",
+         "tags": "team=data, env=prod", "accepted": "XC205: no budget, yet; XC211: later",
+         "apply": "true", "threshold": "10"}
+    )  # fmt: skip
+
+    assert settings.workers == ("a", "b")
+    assert settings.payload_sizes == (1000, 2000)
+    assert settings.tags == {"team": "data", "env": "prod"}
+    assert settings.accepted_reasons == {"XC205": "no budget, yet", "XC211": "later"}
+    assert (settings.apply, settings.threshold) == (True, 10)
+
+
+def test_settings_survive_the_way_through_plain_parameters():
+    settings = Settings.from_yaml(ROOT / "parameters/local-aws.yaml")
+
+    assert Settings.from_mapping(settings.to_parameters()) == settings
+
+
+def test_xcom_path_has_the_form_of_the_guide():
+    settings = Settings.from_mapping({"bucket": "some-bucket", "prefix": "a/b"})
+
+    assert settings.base_path == "s3://aws_default@some-bucket/a/b"
+
+
+class TestFiles:
+    def test_shipped_practice_file_is_accepted(self):
+        assert Settings.from_yaml(ROOT / "parameters/local-aws.yaml").is_embedded
+
+    def test_shipped_real_file_is_refused_until_its_placeholders_are_filled(self):
+        with pytest.raises(SettingsError, match="still a placeholder"):
+            Settings.from_yaml(ROOT / "parameters/aws.yaml")
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("- a\n", "not a mapping"), ("a: [1\n", ":2:1: "), ("a: b: c\n", "mapping values"),
+            ("", "not a mapping"), ("1: x\n", "not a mapping"), ("\x00", "not YAML"),
+        ],
+    )  # fmt: skip
+    def test_unreadable_file_is_refused_in_one_line(self, tmp_path, text, problem):
+        path = tmp_path / "p.yaml"
+        path.write_text(text)
+
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_yaml(path)
+
+        assert problem in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_missing_file_is_refused_in_one_line(self, tmp_path):
+        with pytest.raises(SettingsError, match="No such file"):
+            Settings.from_yaml(tmp_path / "none.yaml")
+
+    def test_file_that_is_no_text_is_refused(self, tmp_path):
+        (tmp_path / "p.yaml").write_bytes(b"\xff\xfe\xff")
+
+        with pytest.raises(SettingsError, match="not UTF-8"):
+            Settings.from_yaml(tmp_path / "p.yaml")
+
+
+class TestNotebooks:
+    def test_untouched_parameters_mean_the_practice_target(self):
+        settings = Settings.from_notebook(Settings().to_parameters(), root=ROOT)
+
+        assert (settings.is_embedded, settings.bucket) == (True, "xcom-runbook-local")
+
+    def test_practice_takes_what_was_changed(self):
+        namespace = {**Settings().to_parameters(), "retention_days": 5}
+
+        assert Settings.from_notebook(namespace, root=ROOT).retention_days == 5
+
+    def test_named_bucket_takes_nothing_from_the_practice_file(self):
+        namespace = {**Settings().to_parameters(), "bucket": "my-bucket"}
+
+        settings = Settings.from_notebook(namespace, root=ROOT)
+
+        assert (settings.endpoint_url, settings.apply) == ("", False)
+
+    def test_misspelled_parameter_in_the_namespace_is_refused(self):
+        namespace = {**Settings().to_parameters(), "bucket": "my-bucket", "comression": "zip"}
+
+        with pytest.raises(SettingsError, match="did you mean compression"):
+            Settings.from_notebook(namespace, root=ROOT)
+
+    def test_misspelled_parameter_alone_is_refused_too(self):
+        with pytest.raises(SettingsError, match="did you mean bucket"):
+            Settings.from_notebook({**Settings().to_parameters(), "buckt": "x"}, root=ROOT)
+
+    def test_names_of_ipython_and_imports_are_no_parameters(self):
+        namespace = {"bucket": "my-bucket", "In": [], "Out": {}, "_": 1, "_i": "x", "Path": Path}
+
+        assert Settings.from_notebook(namespace, root=ROOT).bucket == "my-bucket"

@@ -1,0 +1,85 @@
+"""What no parameter may hold, and how texts from notebooks and command lines are taken apart."""
+
+import re
+
+SECRET = re.compile(
+    r"(?:AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN|\bAccountKey=|\bey[\w-]{10,}\.[\w-]{10,}\."
+    r"|://[^/@\s:]+:[^/@\s]+@|\bsig=[\w%]{16,}|\bgh[pousr]_\w{20,}|\bAIza[\w-]{30,}"
+)
+SECRET_NAME = re.compile(
+    r"(?i)(?:^|_)(?:password|passwd|secret|access_?key|account_key|api_?key|sas)$|(?:^|_)token$"
+)
+PLACEHOLDER = re.compile(r"<[^<>\s][^<>]*>|\bREPLACE[_-]ME\b|\bCHANGE[_-]?ME\b", re.IGNORECASE)
+
+
+def split(value: object) -> object:
+    """Turn ``"a, b"`` into its parts; lists and tuples stay as they are."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def split_accepted(value: object) -> object:
+    """Turn ``"XC1: reason; XC2: reason"`` into its parts; a reason may hold commas."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(";") if part.strip())
+    return value
+
+
+def split_tags(value: object) -> object:
+    """Turn ``"team=data, env=prod"`` into a mapping."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+    if any(not separator for _, separator, _ in pairs):
+        raise ValueError("accepted is name=value, name=value")
+    return {name.strip(): text.strip() for name, _, text in pairs}
+
+
+def whole_number(value: object) -> object:
+    """Refuse sizes with a unit: Airflow reads them as no number and fails in every task."""
+    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?\d+", value)):
+        raise ValueError("accepted is a whole number without a unit (1 MB is 1000000)")
+    return value
+
+
+def bucket_name_problem(name: str) -> str:
+    """Return why S3 would refuse a bucket name, or ``""``.
+
+    Source: Amazon S3 User Guide, "General purpose bucket naming rules". moto accepts bad names.
+    """
+    rules = (
+        (not 3 <= len(name) <= 63, "accepted are 3 to 63 characters"),
+        (
+            not re.fullmatch(r"[a-z0-9.-]+", name),
+            "accepted are a-z, 0-9, . and -",
+        ),
+        (
+            not re.fullmatch(r"[a-z0-9].*[a-z0-9]", name),
+            "its ends must be letters or digits",
+        ),
+        (".." in name, "it must not hold two dots in a row"),
+        (re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name), "it must not look like an IP address"),
+        (
+            name.startswith(("xn--", "sthree-", "amzn-s3-demo-")),
+            "the prefixes xn--, sthree- and amzn-s3-demo- are reserved",
+        ),
+        (
+            name.endswith(("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")),
+            "the suffixes -s3alias, --ol-s3, .mrap, --x-s3 and --table-s3 are reserved",
+        ),
+    )
+    return next((reason for broken, reason in rules if broken), "")
+
+
+def texts(value: object) -> list[str]:
+    """Return every text inside a parameter's value."""
+    match value:
+        case str():
+            return [value]
+        case dict():
+            return [text for item in value.items() for part in item for text in texts(part)]
+        case list() | tuple():
+            return [text for item in value for text in texts(item)]
+        case _:
+            return []
