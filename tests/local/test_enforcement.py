@@ -1,0 +1,342 @@
+"""Requests to the stand-in pass or fail as the policies say, for the reasons AWS publishes."""
+
+from typing import Any
+
+import pytest
+
+
+def objects_of(bucket: str, prefix: str = "xcom") -> str:
+    return f"arn:aws:s3:::{bucket}/{prefix}/*"
+
+
+def test_role_may_do_exactly_what_its_policy_says(rig: Any, bucket: str) -> None:
+    agent = rig.sign_in(
+        rig.allow("s3:ListBucket", f"arn:aws:s3:::{bucket}"),
+        rig.allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], objects_of(bucket)),
+    )
+    key = "xcom/dag/manual__2026-01-01T00:00:00+00:00/task/ä b?#%/x.json"
+    agent.put_object(Bucket=bucket, Key=key, Body=b"1")
+    assert [o["Key"] for o in agent.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
+    assert agent.get_object(Bucket=bucket, Key=key)["Body"].read() == b"1"
+    agent.delete_object(Bucket=bucket, Key=key)
+    assert "Contents" not in rig.s3.list_objects_v2(Bucket=bucket)
+
+    elsewhere = rig.make_bucket()
+    rig.s3.put_object(Bucket=bucket, Key="other/a", Body=b"1")
+    assert rig.refusal(agent.put_object, Bucket=bucket, Key="other/b", Body=b"") == "AccessDenied"
+    assert rig.refusal(agent.put_object, Bucket=bucket, Key="xcom", Body=b"") == "AccessDenied"
+    assert rig.refusal(agent.get_object, Bucket=bucket, Key="other/a") == "AccessDenied"
+    assert rig.refusal(agent.delete_object, Bucket=bucket, Key="other/a") == "AccessDenied"
+    assert rig.refusal(agent.put_object, Bucket=elsewhere, Key="xcom/a", Body=b"") == "AccessDenied"
+    assert rig.refusal(agent.list_objects_v2, Bucket=elsewhere) == "AccessDenied"
+    assert rig.refusal(agent.delete_bucket, Bucket=bucket) == "AccessDenied"
+    assert rig.refusal(agent.list_buckets) == "AccessDenied"
+
+
+def test_dot_in_a_resource_is_a_dot(rig: Any) -> None:
+    rig.s3.create_bucket(
+        Bucket="dotted.bucket", CreateBucketConfiguration={"LocationConstraint": rig.REGION}
+    )
+    rig.s3.create_bucket(
+        Bucket="dotted-bucket", CreateBucketConfiguration={"LocationConstraint": rig.REGION}
+    )
+    agent = rig.sign_in(rig.allow("s3:PutObject", "arn:aws:s3:::dotted.bucket/*"))
+    agent.put_object(Bucket="dotted.bucket", Key="a", Body=b"")
+    assert (
+        rig.refusal(agent.put_object, Bucket="dotted-bucket", Key="a", Body=b"") == "AccessDenied"
+    )
+
+
+def test_action_names_ignore_case_and_take_wildcards(rig: Any, bucket: str) -> None:
+    agent = rig.sign_in(rig.allow("S3:put*", objects_of(bucket)))
+    agent.put_object(Bucket=bucket, Key="xcom/a", Body=b"")
+    assert rig.refusal(agent.get_object, Bucket=bucket, Key="xcom/a") == "AccessDenied"
+
+
+def test_explicit_deny_wins_over_every_allow(rig: Any, bucket: str) -> None:
+    agent = rig.sign_in(
+        rig.allow("s3:*", "*"),
+        {"Effect": "Deny", "Action": "s3:PutObject", "Resource": objects_of(bucket, "locked")},
+    )
+    agent.put_object(Bucket=bucket, Key="xcom/a", Body=b"")
+    assert rig.refusal(agent.put_object, Bucket=bucket, Key="locked/a", Body=b"") == "AccessDenied"
+
+
+def test_attached_managed_policy_counts_and_stops_counting_when_detached(
+    rig: Any, bucket: str
+) -> None:
+    role = rig.make_role()
+    name = role.rpartition("/")[2]
+    document = rig.document(rig.allow("s3:PutObject", objects_of(bucket)))
+    policy = rig.iam.create_policy(PolicyName=f"p-{name}", PolicyDocument=document)["Policy"]["Arn"]
+    agent = rig.client("s3", who=rig.assume(role, token=rig.stand_in.mint_token(rig.AGENT)))
+    assert rig.refusal(agent.put_object, Bucket=bucket, Key="xcom/a", Body=b"") == "AccessDenied"
+    rig.iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+    agent.put_object(Bucket=bucket, Key="xcom/a", Body=b"")
+    rig.iam.detach_role_policy(RoleName=name, PolicyArn=policy)
+    assert rig.refusal(agent.put_object, Bucket=bucket, Key="xcom/a", Body=b"") == "AccessDenied"
+
+
+def test_sessions_of_a_deleted_role_may_do_nothing(rig: Any, bucket: str) -> None:
+    role = rig.make_role(rig.allow("s3:*", "*"))
+    agent = rig.client("s3", who=rig.assume(role, token=rig.stand_in.mint_token(rig.AGENT)))
+    agent.put_object(Bucket=bucket, Key="a", Body=b"")
+    name = role.rpartition("/")[2]
+    rig.iam.delete_role_policy(RoleName=name, PolicyName="xcom")
+    rig.iam.delete_role(RoleName=name)
+    assert rig.refusal(agent.put_object, Bucket=bucket, Key="a", Body=b"") == "AccessDenied"
+
+
+def test_prefix_condition_limits_the_listing_and_closes_head_bucket(rig: Any, bucket: str) -> None:
+    condition = {"StringLike": {"s3:prefix": ["xcom/*", "xcom"]}}
+    agent = rig.sign_in(rig.allow("s3:ListBucket", f"arn:aws:s3:::{bucket}", Condition=condition))
+    agent.list_objects_v2(Bucket=bucket, Prefix="xcom/dag/")
+    assert rig.refusal(agent.list_objects_v2, Bucket=bucket, Prefix="other/") == "AccessDenied"
+    assert rig.refusal(agent.list_objects_v2, Bucket=bucket) == "AccessDenied"
+    assert rig.refusal(agent.head_bucket, Bucket=bucket) == "403"
+
+
+def test_without_delete_object_single_and_bulk_deletion_both_leave_the_object(
+    rig: Any, bucket: str
+) -> None:
+    rig.s3.put_object(Bucket=bucket, Key="xcom/a", Body=b"1")
+    agent = rig.sign_in(rig.allow(["s3:GetObject", "s3:PutObject"], objects_of(bucket)))
+    assert rig.refusal(agent.delete_object, Bucket=bucket, Key="xcom/a") == "AccessDenied"
+    answer = agent.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "xcom/a"}]})
+    assert [(e["Key"], e["Code"]) for e in answer["Errors"]] == [("xcom/a", "AccessDenied")]
+    assert rig.s3.get_object(Bucket=bucket, Key="xcom/a")["Body"].read() == b"1"
+
+
+def test_bulk_deletion_is_judged_key_by_key_and_version_by_version(rig: Any, bucket: str) -> None:
+    rig.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = rig.s3.put_object(Bucket=bucket, Key="xcom/a", Body=b"1")["VersionId"]
+    rig.s3.put_object(Bucket=bucket, Key="other/b", Body=b"1")
+    agent = rig.sign_in(rig.allow("s3:DeleteObject", objects_of(bucket)))
+    answer = agent.delete_objects(
+        Bucket=bucket, Delete={"Objects": [{"Key": "xcom/a"}, {"Key": "other/b"}]}
+    )
+    assert [item["Key"] for item in answer["Deleted"]] == ["xcom/a"]
+    assert [item["Key"] for item in answer["Errors"]] == ["other/b"]
+    one = {"Objects": [{"Key": "xcom/a", "VersionId": version}]}
+    assert agent.delete_objects(Bucket=bucket, Delete=one)["Errors"][0]["Code"] == "AccessDenied"
+    remover = rig.sign_in(rig.allow("s3:DeleteObjectVersion", objects_of(bucket)))
+    assert remover.delete_objects(Bucket=bucket, Delete=one)["Deleted"][0]["VersionId"] == version
+
+
+def test_tls_only_policy_denies_plain_http_even_to_the_administrator(rig: Any, bucket: str) -> None:
+    rig.put_policy(
+        bucket,
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    )
+    plain = rig.client("s3", url=rig.stand_in.http_url)
+    assert rig.refusal(plain.put_object, Bucket=bucket, Key="a", Body=b"") == "AccessDenied"
+    assert rig.refusal(plain.head_bucket, Bucket=bucket) == "403"
+    rig.s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+    assert rig.s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
+    rig.s3.delete_bucket_policy(Bucket=bucket)
+    assert plain.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
+
+
+def test_bucket_policy_alone_can_let_a_role_in(rig: Any, bucket: str) -> None:
+    role = rig.make_role()
+    agent = rig.client("s3", who=rig.assume(role, token=rig.stand_in.mint_token(rig.AGENT)))
+    statement = rig.allow("s3:PutObject", objects_of(bucket), Principal={"AWS": role})
+    rig.put_policy(bucket, statement)
+    agent.put_object(Bucket=bucket, Key="xcom/a", Body=b"")
+    account = {"AWS": f"arn:aws:iam::{rig.ACCOUNT}:root"}
+    rig.put_policy(bucket, {**statement, "Principal": account})
+    assert rig.refusal(agent.put_object, Bucket=bucket, Key="xcom/a", Body=b"") == "AccessDenied"
+
+
+def test_bucket_policy_with_an_operator_we_cannot_evaluate_fails_closed(
+    rig: Any, bucket: str
+) -> None:
+    unknown = {"IpAddress": {"aws:SourceIp": "127.0.0.1/32"}}
+    everyone = {"Principal": "*", "Condition": unknown}
+    agent = rig.sign_in()
+    rig.put_policy(bucket, rig.allow("s3:PutObject", objects_of(bucket), **everyone))
+    assert rig.refusal(agent.put_object, Bucket=bucket, Key="xcom/a", Body=b"") == "AccessDenied"
+    denied = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": objects_of(bucket)}
+    rig.put_policy(bucket, {**denied, **everyone})
+    assert rig.refusal(rig.s3.get_object, Bucket=bucket, Key="xcom/a") == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "not json",
+        "[]",
+        "{}",
+        '{"Statement": []}',
+        '{"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "BUCKET/*"}]}',
+        '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "x/*"}}',
+    ],
+)
+def test_malformed_bucket_policy_is_refused_and_not_stored(
+    rig: Any, bucket: str, policy: str
+) -> None:
+    text = policy.replace("BUCKET", f"arn:aws:s3:::{bucket}")
+    assert rig.refusal(rig.s3.put_bucket_policy, Bucket=bucket, Policy=text) == "MalformedPolicy"
+    assert rig.refusal(rig.s3.get_bucket_policy, Bucket=bucket) == "NoSuchBucketPolicy"
+
+
+def test_missing_key_is_forbidden_to_who_may_not_list(rig: Any, bucket: str) -> None:
+    reader = rig.sign_in(rig.allow("s3:GetObject", objects_of(bucket)))
+    lister = rig.sign_in(
+        rig.allow("s3:GetObject", objects_of(bucket)),
+        rig.allow("s3:ListBucket", f"arn:aws:s3:::{bucket}"),
+    )
+    assert rig.refusal(reader.get_object, Bucket=bucket, Key="xcom/no") == "AccessDenied"
+    assert rig.refusal(reader.head_object, Bucket=bucket, Key="xcom/no") == "403"
+    assert rig.refusal(lister.get_object, Bucket=bucket, Key="xcom/no") == "NoSuchKey"
+    assert rig.refusal(lister.head_object, Bucket=bucket, Key="xcom/no") == "404"
+
+
+def test_copy_needs_the_right_to_read_its_source(rig: Any, bucket: str) -> None:
+    rig.s3.put_object(Bucket=bucket, Key="private/a", Body=b"1")
+    writer = rig.sign_in(rig.allow("s3:PutObject", objects_of(bucket)))
+    copy = {"Bucket": bucket, "Key": "xcom/a", "CopySource": f"{bucket}/private/a"}
+    assert rig.refusal(writer.copy_object, **copy) == "AccessDenied"
+    both = rig.sign_in(
+        rig.allow("s3:PutObject", objects_of(bucket)),
+        rig.allow("s3:GetObject", objects_of(bucket, "private")),
+    )
+    both.copy_object(**copy)
+
+
+def test_bucket_of_another_account_is_foreign_even_to_the_administrator(rig: Any) -> None:
+    theirs = "bucket-of-somebody-else"
+    place = {"LocationConstraint": rig.REGION}
+    assert rig.refusal(rig.s3.head_bucket, Bucket=theirs) == "403"
+    assert rig.refusal(rig.s3.list_objects_v2, Bucket=theirs) == "AccessDenied"
+    create = rig.s3.create_bucket
+    refused = rig.refusal(create, Bucket=theirs, CreateBucketConfiguration=place)
+    assert refused == "BucketAlreadyExists"
+
+
+def test_wrong_secret_is_refused_everywhere(rig: Any, bucket: str) -> None:
+    known = rig.stand_in.environment["AWS_ACCESS_KEY_ID"]
+    liar = {"AccessKeyId": known, "SecretAccessKey": "wrong" * 8}
+    s3, sts, kms = (rig.client(service, who=liar) for service in ("s3", "sts", "kms"))
+    assert rig.refusal(s3.list_objects_v2, Bucket=bucket) == "SignatureDoesNotMatch"
+    assert rig.refusal(sts.get_caller_identity) == "SignatureDoesNotMatch"
+    assert rig.refusal(kms.list_keys) == "InvalidSignatureException"
+
+
+def test_unknown_key_and_unsigned_requests_are_refused(rig: Any, bucket: str) -> None:
+    nobody = {"AccessKeyId": "AKIA" + "Q" * 16, "SecretAccessKey": "x" * 40}
+    assert rig.refusal(rig.client("sts", who=nobody).get_caller_identity) == "InvalidClientTokenId"
+    stranger = rig.client("s3", who=nobody)
+    assert rig.refusal(stranger.list_objects_v2, Bucket=bucket) == "InvalidAccessKeyId"
+    unsigned = rig.client("s3", signed=False)
+    rig.s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+    assert rig.refusal(unsigned.get_object, Bucket=bucket, Key="a") == "AccessDenied"
+    assert rig.refusal(unsigned.list_objects_v2, Bucket=bucket) == "AccessDenied"
+
+
+def test_public_bucket_policy_really_makes_objects_public(rig: Any, bucket: str) -> None:
+    rig.s3.put_object(Bucket=bucket, Key="xcom/a", Body=b"1")
+    rig.put_policy(bucket, rig.allow("s3:GetObject", objects_of(bucket), Principal="*"))
+    unsigned = rig.client("s3", signed=False)
+    assert unsigned.get_object(Bucket=bucket, Key="xcom/a")["Body"].read() == b"1"
+    assert rig.refusal(unsigned.put_object, Bucket=bucket, Key="xcom/b", Body=b"") == "AccessDenied"
+
+
+def test_session_token_of_another_session_is_refused(rig: Any, bucket: str) -> None:
+    role = rig.make_role(rig.allow("s3:*", "*"))
+    first, second = (rig.assume(role, token=rig.stand_in.mint_token(rig.AGENT)) for _ in range(2))
+    mixed = rig.client("s3", who={**first, "SessionToken": second["SessionToken"]})
+    assert rig.refusal(mixed.list_objects_v2, Bucket=bucket) == "InvalidToken"
+
+
+def test_bucket_with_a_kms_key_needs_the_rights_on_the_key(rig: Any, bucket: str) -> None:
+    kms = rig.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
+    rig.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    stored = rig.s3.put_object(Bucket=bucket, Key="xcom/a", Body=b"1")
+    assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", key)
+    on_bucket = rig.allow(["s3:GetObject", "s3:PutObject"], objects_of(bucket))
+    without = rig.sign_in(on_bucket)
+    assert rig.refusal(without.put_object, Bucket=bucket, Key="xcom/b", Body=b"") == "AccessDenied"
+    assert rig.refusal(without.get_object, Bucket=bucket, Key="xcom/a") == "AccessDenied"
+    agent = rig.sign_in(on_bucket, rig.allow(["kms:GenerateDataKey", "kms:Decrypt"], key))
+    agent.put_object(Bucket=bucket, Key="xcom/b", Body=b"2")
+    assert agent.get_object(Bucket=bucket, Key="xcom/b")["Body"].read() == b"2"
+
+
+@pytest.mark.parametrize("path", ["/moto-api/reset", "/moto-api/reset-auth", "/moto-api/state"])
+def test_motos_back_doors_are_closed(rig: Any, path: str) -> None:
+    import urllib3
+
+    with urllib3.PoolManager(ca_certs=str(rig.stand_in.ca_bundle)) as pool:
+        assert pool.request("POST", rig.stand_in.url + path, body=b"0").status == 404
+    assert rig.client("sts").get_caller_identity()["Account"] == rig.ACCOUNT
+
+
+def test_multipart_upload_works_under_the_role(rig: Any, bucket: str) -> None:
+    agent = rig.sign_in(rig.allow(["s3:PutObject", "s3:GetObject"], objects_of(bucket)))
+    upload = agent.create_multipart_upload(Bucket=bucket, Key="xcom/big")["UploadId"]
+    part = {"Bucket": bucket, "Key": "xcom/big", "UploadId": upload, "PartNumber": 1}
+    tag = agent.upload_part(**part, Body=b"x" * 5_300_000)["ETag"]
+    parts = {"Parts": [{"ETag": tag, "PartNumber": 1}]}
+    agent.complete_multipart_upload(
+        Bucket=bucket, Key="xcom/big", UploadId=upload, MultipartUpload=parts
+    )
+    assert agent.head_object(Bucket=bucket, Key="xcom/big")["ContentLength"] == 5_300_000
+
+
+def test_s3fs_reads_and_writes_under_a_role(
+    rig: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import s3fs
+
+    role = rig.make_role(
+        rig.allow(["s3:ListBucket", "s3:GetBucketLocation"], f"arn:aws:s3:::{bucket}"),
+        rig.allow(["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], objects_of(bucket)),
+    )
+    credentials = rig.assume(role, token=rig.stand_in.mint_token(rig.AGENT))
+    for name, value in rig.stand_in.platform_environment.items():
+        monkeypatch.setenv(name, value)
+    files = s3fs.S3FileSystem(
+        key=credentials["AccessKeyId"],
+        secret=credentials["SecretAccessKey"],
+        token=credentials["SessionToken"],
+        client_kwargs={"region_name": rig.REGION},
+        skip_instance_cache=True,
+    )
+    path = f"{bucket}/xcom/dag/run:1+00/task/value.json"
+    files.pipe_file(path, b"[1]")
+    assert files.cat_file(path) == b"[1]"
+    files.rm_file(path)
+    assert not files.exists(path)
+    with pytest.raises(PermissionError):
+        files.pipe_file(f"{bucket}/other/value.json", b"[1]")
+
+
+def test_presigned_url_is_not_a_way_in(rig: Any, bucket: str) -> None:
+    import urllib3
+
+    rig.s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+    url = rig.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a"})
+    with urllib3.PoolManager(ca_certs=str(rig.stand_in.ca_bundle)) as pool:
+        assert pool.request("GET", url).status == 403
+
+
+def test_credentials_past_their_expiration_are_refused(rig: Any, bucket: str) -> None:
+    sts = rig.client("sts", signed=False, parameter_validation=False)  # AWS starts at 900 s
+    session = sts.assume_role_with_web_identity(
+        RoleArn=rig.make_role(rig.allow("s3:*", "*")),
+        RoleSessionName="worker",
+        WebIdentityToken=rig.stand_in.mint_token(rig.AGENT),
+        DurationSeconds=0,
+    )
+    agent = rig.client("s3", who=session["Credentials"])
+    assert rig.refusal(agent.list_objects_v2, Bucket=bucket) == "ExpiredToken"

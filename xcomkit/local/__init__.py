@@ -1,0 +1,1 @@
+"""Embedded stand-ins of the clouds: ours, for practice and proof without an account."""

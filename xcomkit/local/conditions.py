@@ -1,0 +1,156 @@
+"""Evaluates the Condition block of IAM, bucket and trust policies, as pure functions.
+
+The answer has three values: ``True`` met, ``False`` not met, ``None`` undecidable, because the
+block uses something this stand-in does not evaluate. Callers fail closed on ``None``: an Allow does
+not apply, a Deny does. Source: IAM User Guide, "IAM JSON policy elements: Condition operators" and
+"Conditions with multiple context keys or values".
+"""
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+Context = Mapping[str, tuple[str, ...]]
+"""Values per condition key; the keys in lower case, because condition keys ignore case."""
+
+Compare = Callable[[str, str], bool | None]
+
+
+def evaluate(block: object, context: Context) -> bool | None:
+    """Return whether a request with this context meets the block; no block is met."""
+    if not block:
+        return True
+    if not isinstance(block, dict):
+        return None
+    return both(_evaluate_operator(name, keys, context) for name, keys in block.items())
+
+
+def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool | None:
+    """Return whether a pattern with ``*`` and ``?`` covers the text; ``None`` for ``${...}``."""
+    if "${" in pattern:
+        return None
+    return _compile(pattern, ignore_case=ignore_case).fullmatch(text) is not None
+
+
+def any_matches(patterns: object, text: str, *, ignore_case: bool = False) -> bool | None:
+    """Return whether one pattern, of one text or a list of texts, covers the text."""
+    return either(matches(p, text, ignore_case=ignore_case) for p in to_texts(patterns))
+
+
+def either(verdicts: Iterable[bool | None]) -> bool | None:
+    """Return the three-valued or."""
+    found = set(verdicts)
+    return True if True in found else None if None in found else False
+
+
+def both(verdicts: Iterable[bool | None]) -> bool | None:
+    """Return the three-valued and."""
+    found = set(verdicts)
+    return False if False in found else None if None in found else True
+
+
+def to_texts(value: object) -> tuple[str, ...]:
+    """Return a policy element, one value or a list of them, as texts (``true`` for a boolean)."""
+    items = value if isinstance(value, list) else [value]
+    return tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in items)
+
+
+@lru_cache(maxsize=4096)
+def _compile(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
+    wild = {"*": ".*", "?": "."}
+    source = "".join(wild.get(character) or re.escape(character) for character in pattern)
+    return re.compile(source, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def _exactly(wanted: str, value: str) -> bool | None:
+    return None if "${" in wanted else wanted == value
+
+
+def _ignoring_case(wanted: str, value: str) -> bool | None:
+    return None if "${" in wanted else wanted.casefold() == value.casefold()
+
+
+def _arn_matches(wanted: str, value: str) -> bool | None:
+    """Compare ARNs part by part: a wildcard never reaches over one of the first five colons."""
+    patterns, parts = wanted.split(":", 5), value.split(":", 5)
+    if len(patterns) != 6 or len(parts) != 6:
+        return False
+    return both(matches(p, part) for p, part in zip(patterns, parts, strict=True))
+
+
+def _numeric(compare: Callable[[Any, Any], bool]) -> Compare:
+    def judge(wanted: str, value: str) -> bool | None:
+        try:
+            return compare(float(value), float(wanted))
+        except ValueError:
+            return None
+
+    return judge
+
+
+_OPERATORS: dict[str, Compare] = {
+    "StringEquals": _exactly,
+    "StringEqualsIgnoreCase": _ignoring_case,
+    "StringLike": matches,
+    "ArnEquals": _arn_matches,  # AWS evaluates ArnEquals and ArnLike alike
+    "ArnLike": _arn_matches,
+    "Bool": _ignoring_case,
+    "NumericEquals": _numeric(operator.eq),
+    "NumericLessThan": _numeric(operator.lt),
+    "NumericLessThanEquals": _numeric(operator.le),
+    "NumericGreaterThan": _numeric(operator.gt),
+    "NumericGreaterThanEquals": _numeric(operator.ge),
+}
+_NEGATED: dict[str, Compare] = {
+    "StringNotEquals": _exactly,
+    "StringNotEqualsIgnoreCase": _ignoring_case,
+    "StringNotLike": matches,
+    "ArnNotEquals": _arn_matches,
+    "ArnNotLike": _arn_matches,
+    "NumericNotEquals": _numeric(operator.eq),
+}
+
+
+def _evaluate_operator(name: str, keys: object, context: Context) -> bool | None:
+    """Return whether every key below one operator meets it."""
+    quantifier, _, rest = name.rpartition(":")
+    base = rest.removesuffix("IfExists")
+    compare = _OPERATORS.get(base) or _NEGATED.get(base)
+    if not isinstance(keys, dict) or quantifier not in ("", "ForAnyValue", "ForAllValues"):
+        return None
+    found = {key: context.get(key.lower()) for key in keys}
+    if rest == "Null":
+        return both(
+            either(text == str(not found[key]).lower() for text in to_texts(wanted))
+            for key, wanted in keys.items()
+        )
+    if compare is None:
+        return None
+    if_absent = (
+        rest != base or quantifier == "ForAllValues" or (not quantifier and base in _NEGATED)
+    )
+    return both(
+        _evaluate_values(
+            compare, to_texts(wanted), values, negated=base in _NEGATED, quantifier=quantifier
+        )
+        if (values := found[key])
+        else if_absent
+        for key, wanted in keys.items()
+    )
+
+
+def _evaluate_values(
+    compare: Compare,
+    wanted: tuple[str, ...],
+    values: tuple[str, ...],
+    *,
+    negated: bool,
+    quantifier: str,
+) -> bool | None:
+    """Return whether the values of one key meet one operator; wanted values are alternatives."""
+    verdicts = [either(compare(item, value) for item in wanted) for value in values]
+    if negated:
+        verdicts = [None if verdict is None else not verdict for verdict in verdicts]
+    return both(verdicts) if quantifier == "ForAllValues" else either(verdicts)
