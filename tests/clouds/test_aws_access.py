@@ -1,0 +1,246 @@
+import json
+from pathlib import Path
+
+import pytest
+from cloud_rig import SUBJECTS, red
+
+from xcomkit.errors import CredentialsError, MissingError, SettingsError
+
+
+@pytest.fixture
+def made(target):
+    target.make_bucket()
+    target.make_access()
+    return target
+
+
+def test_access_made_from_nothing_passes_every_check_by_behaviour(made):
+    checks = made.access_checks()
+
+    assert {check.status for check in checks.values()} == {"pass"}
+    tried = {i for i, c in checks.items() if c.basis == "behaviour"}
+    assert tried == {f"XC{n}" for n in range(304, 313)}
+
+
+def test_second_plan_finds_everything_unchanged(made, actions):
+    assert set(actions(made.cloud.plan_access(SUBJECTS)).values()) == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("action", "check"),
+    [
+        ("s3:ListBucket", "XC305"),
+        ("s3:PutObject", "XC306"),
+        ("s3:GetObject", "XC307"),
+        ("s3:DeleteObject", "XC308"),
+    ],
+)
+def test_role_without_a_right_is_red_by_behaviour_and_in_its_document(made, action, check):
+    made.without_right(action)
+
+    assert red(made.access_checks()) == {"XC303", check}
+
+
+def test_right_outside_the_prefix_and_over_everything_is_red(made):
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    made.put_role_policy({"Version": "2012-10-17", "Statement": [everything]})
+
+    checks = made.access_checks()
+
+    assert red(checks) == {"XC303", "XC309", "XC310", "XC311"}
+    assert "stopped only by the state of the bucket" in checks["XC311"].observed
+
+
+def test_bucket_survives_a_role_that_may_delete_it(made):
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    made.put_role_policy({"Version": "2012-10-17", "Statement": [everything]})
+
+    made.access_checks()
+
+    assert made.bucket_checks()["XC201"].status == "pass"
+
+
+def test_trust_with_a_wrong_subject_is_red_for_the_right_ones(made):
+    made.cloud.apply_access(made.cloud.plan_access(("system:serviceaccount:astro:typo",)),
+                            ("system:serviceaccount:astro:typo",))  # fmt: skip
+
+    checks = made.access_checks()
+
+    assert {"XC302", "XC304"} <= red(checks)
+    assert checks["XC306"].status == "unknown"
+
+
+def test_trust_with_a_wildcard_lets_a_stranger_in_and_is_red(made):
+    iam, name = made.client("iam"), made.settings.role_name
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    (statement,) = trust["Statement"]
+    ((_, equals),) = statement["Condition"].items()
+    audience, subject = sorted(equals)
+    statement["Condition"] = {"StringEquals": {audience: equals[audience]},
+                              "StringLike": {subject: "*:*"}}  # fmt: skip
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+
+    assert {"XC302", "XC312"} <= red(made.access_checks())
+
+
+def test_further_policy_on_the_role_is_red_and_named(made):
+    document = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "ec2:DescribeInstances", "Resource": "*"}]}  # fmt: skip
+    made.put_role_policy(document, name="leftover")
+
+    check = made.access_checks()["XC303"]
+
+    assert (check.status, check.observed) == ("fail", "further policies grant more: leftover")
+
+
+def test_issuer_the_account_does_not_know_is_red_and_the_command_is_shown(new_target):
+    target = new_target(oidc_issuer="https://oidc.eks.eu-central-1.amazonaws.com/id/UNKNOWN")
+    target.make_bucket()
+
+    row = target.cloud.plan_access(SUBJECTS).changes[0]
+    check = target.access_checks()["XC301"]
+
+    assert (row.action, row.before) == ("keep", "absent")
+    assert row.command.startswith("aws iam create-open-id-connect-provider")
+    assert (check.status, check.observed) == ("fail", "absent")
+
+
+def test_missing_issuer_is_refused_with_the_command_that_finds_it(new_target):
+    target = new_target()
+    target.settings = target.settings.model_copy(update={"endpoint_url": ""})
+    cloud = target.open(can_mint=False)
+    cloud._issuer = ""
+
+    with pytest.raises(SettingsError, match="describe-cluster"):
+        cloud.plan_access(SUBJECTS)
+
+
+def test_probes_leave_no_object_and_no_version_behind(made):
+    made.access_checks()
+
+    left = made.client("s3").list_object_versions(Bucket=made.settings.bucket)
+    assert "Versions" not in left
+    assert "DeleteMarkers" not in left
+
+
+def test_connection_in_secrets_manager_is_made_and_read_by_the_role(new_target):
+    target = new_target(connection_store="secrets-manager", connection_id=f"aws_{id(new_target)}")
+    target.make_bucket()
+    target.make_access()
+
+    checks = target.access_checks()
+
+    assert checks["XC314"].status == "pass"
+    assert (checks["XC313"].status, checks["XC313"].basis) == ("pass", "behaviour")
+
+
+def test_where_no_token_can_be_minted_the_trust_is_not_proved_and_rights_are_unknown(made):
+    checks = {c.id: c for c in made.open(can_mint=False).verify_access(SUBJECTS)}
+
+    assert checks["XC304"].status == "skip"
+    assert "not proved" in checks["XC304"].observed
+    # The stand-in cannot simulate policies, and a failure to look is never a pass.
+    assert (checks["XC306"].status, checks["XC306"].basis) == ("unknown", "simulation")
+
+
+def test_s3_compatible_store_has_no_roles_and_says_so(stand_in, new_target):
+    target = new_target(endpoint_url=stand_in.url)
+
+    assert {c.status for c in target.cloud.verify_access(SUBJECTS)} == {"skip"}
+    assert target.cloud.plan_access(SUBJECTS).changes[0].action == "unsupported"
+    assert target.cloud.connection()["extra"]["endpoint_url"] == stand_in.url
+
+
+def test_worker_gets_the_role_and_a_token_file_only_its_owner_reads(made, tmp_path):
+    identity = made.cloud.worker_identity(SUBJECTS[0], directory=str(tmp_path))
+
+    token = Path(identity.environment["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    assert token.stat().st_mode & 0o077 == 0
+    assert identity.environment["AWS_ROLE_ARN"].endswith(f"role/{made.settings.role_name}")
+    assert "AWS_ACCESS_KEY_ID" not in identity.environment
+    assert token.read_text() not in repr(identity)
+
+
+def test_without_a_token_the_caller_stands_in_and_says_so(made, tmp_path):
+    identity = made.open(can_mint=False).worker_identity(SUBJECTS[0], directory=str(tmp_path))
+
+    assert not identity.agents
+    assert "in place of the agents' role" in identity.proves
+
+
+def test_expired_or_unknown_credentials_are_told_apart_from_missing_rights(target, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AK" + "IA" + "X" * 16)
+
+    with pytest.raises(CredentialsError, match="sign in again"):
+        target.open().who_am_i()
+
+
+def test_nobody_signed_in_is_a_clear_refusal(target, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    with pytest.raises(CredentialsError, match="no usable AWS credentials"):
+        target.open().who_am_i()
+
+
+class TestObjects:
+    def test_keys_with_colon_plus_space_and_unicode_are_listed_read_and_deleted(self, made):
+        keys = [f"astro/xcom/d/{run}/t/1" for run in ("a:b+00:00", "mit Leerzeichen", "日本")]
+        for key in keys:
+            made.client("s3").put_object(Bucket=made.settings.bucket, Key=key, Body=key.encode())
+
+        listed = [o.key for o in made.cloud.list_objects("astro/xcom/")]
+
+        assert sorted(listed) == sorted(keys)
+        assert [made.cloud.read_object(key).decode() for key in keys] == keys
+        assert made.cloud.delete_keys(keys) == 3
+        assert not any(made.cloud.object_exists(key) for key in keys)
+
+    def test_listing_goes_past_one_page(self, made):
+        s3 = made.client("s3")
+        for number in range(1005):
+            s3.put_object(Bucket=made.settings.bucket, Key=f"astro/xcom/{number:04}", Body=b"")
+
+        assert sum(1 for _ in made.cloud.list_objects("astro/xcom/")) == 1005
+
+    def test_delete_takes_every_version_and_no_neighbour(self, made):
+        s3, bucket = made.client("s3"), made.settings.bucket
+        for key in ("astro/xcom/a", "astro/xcom/a", "astro/xcom/ab"):
+            s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
+        s3.delete_object(Bucket=bucket, Key="astro/xcom/a")
+
+        assert made.cloud.delete_keys(["astro/xcom/a"]) == 3
+        assert made.cloud.find_left(["astro/xcom/a", "astro/xcom/ab"]) == ("astro/xcom/ab",)
+        assert [o.key for o in made.cloud.list_objects("astro/")] == ["astro/xcom/ab"]
+
+    def test_missing_object_is_missing_and_not_an_empty_value(self, made):
+        with pytest.raises(MissingError):
+            made.cloud.read_object("astro/xcom/none")
+
+    def test_description_names_version_encryption_and_tags(self, made):
+        made.client("s3").put_object(
+            Bucket=made.settings.bucket, Key="astro/xcom/a", Body=b"{}", Tagging="team=data"
+        )
+
+        details = made.cloud.describe_object("astro/xcom/a")
+
+        assert details.version
+        assert details.encryption == "AES256"
+        assert details.tags == (("team", "data"),)
+
+
+class TestTearDown:
+    def test_empty_bucket_and_own_role_go(self, made):
+        made.cloud.apply_tear_down(made.cloud.plan_tear_down())
+
+        assert {c.before for c in made.cloud.plan_tear_down().changes} == {"absent"}
+
+    def test_bucket_with_any_object_stays(self, made, actions):
+        made.client("s3").put_object(Bucket=made.settings.bucket, Key="other", Body=b"1")
+
+        assert actions(made.cloud.plan_tear_down())["bucket"] == "keep"
+
+    def test_role_that_xcomkit_did_not_make_stays(self, made, actions):
+        made.client("iam").untag_role(RoleName=made.settings.role_name, TagKeys=["created-by"])
+
+        assert actions(made.cloud.plan_tear_down())["role"] == "keep"

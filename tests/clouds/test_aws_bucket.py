@@ -1,0 +1,225 @@
+import json
+
+import pytest
+from cloud_rig import red
+
+from xcomkit.errors import AccessDeniedError, ConflictError
+from xcomkit.local.aws import FOREIGN_BUCKET
+
+
+def test_empty_account_ends_with_a_bucket_that_passes_every_check(target):
+    target.make_bucket()
+
+    checks = target.bucket_checks()
+
+    assert {check.status for check in checks.values()} == {"pass"}
+    assert checks["XC210"].basis == "behaviour"
+
+
+def test_second_plan_finds_everything_unchanged(target, actions):
+    target.make_bucket()
+
+    assert set(actions(target.cloud.plan_bucket()).values()) == {"unchanged"}
+
+
+def test_every_planned_change_shows_the_aws_command_that_does_the_same(target):
+    commands = [change.command for change in target.cloud.plan_bucket().pending]
+
+    assert commands[0].startswith(f"aws s3api create-bucket --bucket {target.settings.bucket}")
+    assert "LocationConstraint" in commands[0]
+    assert any(c.startswith("aws s3api put-bucket-lifecycle-configuration") for c in commands)
+
+
+def test_us_east_1_takes_no_location_constraint(new_target):
+    target = new_target(region="us-east-1")
+
+    target.make_bucket()
+
+    assert "LocationConstraint" not in target.cloud.plan_bucket().changes[0].command
+    assert target.bucket_checks()["XC202"].status == "pass"
+
+
+def test_plan_of_an_absent_bucket_changes_nothing_by_itself(target):
+    target.cloud.plan_bucket()
+
+    assert target.bucket_checks()["XC201"].status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("undo", "check"),
+    [
+        ("delete_public_access_block", "XC203"),
+        ("delete_bucket_ownership_controls", "XC204"),
+        ("delete_bucket_lifecycle", "XC207"),
+        ("delete_bucket_policy", "XC209"),
+    ],
+)
+def test_setting_removed_by_somebody_is_red_and_put_back(target, actions, undo, check):
+    target.make_bucket()
+    getattr(target.client("s3"), undo)(Bucket=target.settings.bucket)
+
+    assert check in red(target.bucket_checks())
+    drift = [a for a in actions(target.cloud.plan_bucket()).values() if a != "unchanged"]
+    assert drift == ["create"]
+    target.make_bucket()
+    assert red(target.bucket_checks()) == set()
+
+
+def test_versioning_suspended_by_somebody_is_shown_before_and_after(target):
+    target.make_bucket()
+    target.client("s3").put_bucket_versioning(
+        Bucket=target.settings.bucket, VersioningConfiguration={"Status": "Suspended"}
+    )
+
+    (row,) = target.cloud.plan_bucket().pending
+
+    assert (row.before, row.after) == ('{"Status": "Suspended"}', '{"Status": "Enabled"}')
+    assert "XC205" in red(target.bucket_checks())
+
+
+def test_missing_tls_policy_is_seen_by_behaviour_too(target):
+    target.make_bucket()
+    target.client("s3").delete_bucket_policy(Bucket=target.settings.bucket)
+
+    assert target.bucket_checks()["XC210"].observed == "200: answered in clear"
+
+
+def test_foreign_lifecycle_rules_are_kept(target):
+    foreign = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"},
+               "Expiration": {"Days": 3}}  # fmt: skip
+    target.make_bucket()
+    s3 = target.client("s3")
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=target.settings.bucket, LifecycleConfiguration={"Rules": [foreign]}
+    )
+
+    target.make_bucket()
+
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=target.settings.bucket)["Rules"]
+    assert [rule["ID"] for rule in rules] == ["logs", "xcomkit-astro-xcom"]
+    assert target.bucket_checks()["XC208"].status == "pass"
+
+
+def test_foreign_rule_that_expires_xcom_sooner_is_red_and_named(target):
+    target.make_bucket()
+    s3 = target.client("s3")
+    ours = s3.get_bucket_lifecycle_configuration(Bucket=target.settings.bucket)["Rules"]
+    everything = {"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""},
+                  "Expiration": {"Days": 2}}  # fmt: skip
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=target.settings.bucket, LifecycleConfiguration={"Rules": [*ours, everything]}
+    )
+
+    check = target.bucket_checks()["XC208"]
+
+    assert (check.status, check.observed) == ("fail", "all (2 d)")
+
+
+def test_foreign_policy_statements_and_tags_are_kept(target):
+    target.make_bucket()
+    s3, bucket = target.client("s3"), target.settings.bucket
+    statement = {"Sid": "Audit", "Effect": "Deny", "Principal": "*", "Action": "s3:PutBucketAcl",
+                 "Resource": f"arn:aws:s3:::{bucket}"}  # fmt: skip
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "owner", "Value": "ops"}]})
+
+    target.make_bucket()
+
+    kept = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert [s["Sid"] for s in kept] == ["Audit", "XcomkitTlsOnly"]
+    tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    assert {t["Key"]: t["Value"] for t in tags} == {"owner": "ops", "team": "data"}
+
+
+def test_bucket_of_somebody_else_is_unknown_and_never_touched(new_target):
+    target = new_target(bucket=FOREIGN_BUCKET)
+
+    (row,) = target.cloud.plan_bucket().changes
+    (check,) = target.cloud.verify_bucket(applied=True)
+
+    assert (row.action, row.before) == ("keep", "unknown")
+    assert (check.id, check.status) == ("XC201", "unknown")
+    assert "another account" in check.observed
+
+
+def test_bucket_in_another_region_than_the_settings_say_is_red(new_target):
+    made = new_target()
+    made.make_bucket()
+    other = new_target(bucket=made.settings.bucket, region="eu-west-1")
+
+    check = other.bucket_checks()["XC202"]
+
+    assert (check.status, check.expected, check.observed) == ("fail", "eu-west-1", "eu-central-1")
+
+
+def test_setting_that_may_not_be_read_is_unknown_and_left_alone(target):
+    target.make_bucket()
+    bucket = target.settings.bucket
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetLifecycleConfiguration",
+            "Resource": f"arn:aws:s3:::{bucket}"}  # fmt: skip
+    policy = {"Version": "2012-10-17", "Statement": [deny]}
+    target.client("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+
+    rows = {c.setting: c for c in target.cloud.plan_bucket().changes}
+    check = target.bucket_checks()["XC207"]
+
+    assert (rows["lifecycle"].action, rows["lifecycle"].before) == ("keep", "unknown")
+    assert (check.status, check.closes_gate) == ("unknown", True)
+
+
+def test_missing_right_to_change_a_setting_is_a_clear_refusal(target):
+    target.make_bucket()
+    bucket = target.settings.bucket
+    s3 = target.client("s3")
+    s3.delete_bucket_lifecycle(Bucket=bucket)
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutLifecycleConfiguration",
+            "Resource": f"arn:aws:s3:::{bucket}"}  # fmt: skip
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    policy["Statement"].append(deny)
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+
+    with pytest.raises(AccessDeniedError, match="setting lifecycle: AWS answered 403"):
+        target.make_bucket()
+
+
+def test_name_taken_between_plan_and_apply_is_a_clear_refusal(target):
+    plan = target.cloud.plan_bucket()
+    target.make_bucket()
+
+    with pytest.raises(ConflictError, match="is taken"):
+        target.cloud.apply_bucket(plan)
+
+
+@pytest.mark.parametrize("answer", ["refuse", "refuse-without-body", "ignore"])
+def test_s3_compatible_store_without_a_setting_warns_with_what_follows(
+    stand_in, new_target, answer
+):
+    target = new_target(endpoint_url=stand_in.url)
+    stand_in.set_subresource("publicAccessBlock", answer=answer)
+    try:
+        target.make_bucket()
+        check = target.bucket_checks(applied=True)["XC203"]
+        rows = {c.setting: c for c in target.cloud.plan_bucket().changes}
+    finally:
+        stand_in.set_subresource("publicAccessBlock", answer="")
+
+    assert (check.status, check.basis) == ("warn", "not-supported-here")
+    assert "publish every XCom" in check.remedy
+    expected = "create" if answer == "ignore" else "unsupported"
+    assert rows["public access block"].action == expected
+
+
+def test_kms_key_of_the_settings_becomes_the_default_encryption(new_target):
+    plain = new_target()
+    key = plain.client("kms").create_key()["KeyMetadata"]["Arn"]
+    target = new_target(encryption="sse-kms", kms_key=key)
+
+    target.make_bucket()
+
+    assert target.bucket_checks()["XC206"].status == "pass"
+    assert "XC206" in red(_as_other_encryption(new_target, target.settings.bucket))
+
+
+def _as_other_encryption(new_target, bucket):
+    return new_target(bucket=bucket).bucket_checks()

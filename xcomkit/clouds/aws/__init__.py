@@ -1,0 +1,286 @@
+"""Amazon S3 and IAM: the AWS side of the contract in ``xcomkit.clouds``."""
+
+import json
+import shlex
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from xcomkit.clouds import Caller, Platform
+from xcomkit.clouds.aws import access, behaviour, bucket_settings, documents
+from xcomkit.clouds.aws.access import Access
+from xcomkit.clouds.aws.behaviour import Behaviour, simulate
+from xcomkit.clouds.aws.bucket import Bucket
+from xcomkit.clouds.aws.session import Clients, aws_errors
+from xcomkit.clouds.aws.versions import delete_versions, find_versions, list_keys
+from xcomkit.errors import MissingError, SettingsError
+from xcomkit.model import Change, Check, ObjectDetails, Plan, Rule, StoredObject, WorkerIdentity
+from xcomkit.settings import Settings
+
+RULES: tuple[Rule, ...] = (*bucket_settings.RULES, *access.RULES, *behaviour.RULES)
+
+
+class AwsCloud:
+    """The bucket, the role and the objects of one target on AWS or an S3-compatible store."""
+
+    agent_packages: tuple[str, ...] = (
+        "apache-airflow-providers-amazon",
+        "apache-airflow-providers-common-io",
+        "s3fs",
+    )
+
+    def __init__(self, settings: Settings, *, platform: Platform) -> None:
+        self._settings = settings
+        self._platform = platform
+        self._clients = Clients(settings)
+        self._issuer = settings.oidc_issuer or platform.issuer
+
+    @cached_property
+    def _caller(self) -> Caller:
+        if self._clients.is_compatible_store:
+            return Caller("", "the access key of the S3-compatible store (it has no STS)")
+        with aws_errors("asking who the caller is"):
+            answer = self._clients.sts.get_caller_identity()
+        return Caller(answer["Account"], answer["Arn"])
+
+    def who_am_i(self) -> Caller:
+        """Return the caller by sts GetCallerIdentity, which needs no right at all."""
+        return self._caller
+
+    @cached_property
+    def _bucket(self) -> Bucket:
+        return Bucket(self._settings, clients=self._clients, account=self._caller.account)
+
+    def plan_bucket(self) -> Plan:
+        """Return what would be done to the bucket and its settings."""
+        return self._bucket.plan()
+
+    def apply_bucket(self, plan: Plan) -> None:
+        """Make the pending changes of the plan, in its order."""
+        self._bucket.apply(plan)
+
+    def verify_bucket(self, *, applied: bool) -> tuple[Check, ...]:
+        """Return the checks of the bucket, each read back from S3."""
+        return self._bucket.verify(applied=applied, plain_http_url=self._platform.plain_http_url)
+
+    @cached_property
+    def _access(self) -> Access:
+        if not self._issuer:
+            raise SettingsError(
+                "oidc_issuer: '' is refused: the trust policy needs the cluster's token issuer.",
+                hint="aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer",
+            )
+        return Access(
+            self._settings,
+            clients=self._clients,
+            account=self._caller.account,
+            issuer=self._issuer,
+            connection=self.connection(),
+        )
+
+    def plan_access(self, subjects: tuple[str, ...]) -> Plan:
+        """Return what would be done to role, trust, policy and connection."""
+        if self._clients.is_compatible_store:
+            note = "an S3-compatible store has no IAM roles: give agents keys in a secrets backend"
+            row = Change(self._settings.bucket, "access", "-", "-", "unsupported", note=note)
+            return Plan("Access", (row,))
+        return self._access.plan(subjects)
+
+    def apply_access(self, plan: Plan, subjects: tuple[str, ...]) -> None:
+        """Make the pending changes of the plan."""
+        if plan.pending:
+            self._access.apply(plan, subjects)
+
+    def verify_access(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
+        """Return what IAM says of the role, and what the role can do."""
+        if self._clients.is_compatible_store:
+            observed = "not proved: an S3-compatible store has no IAM roles"
+            return tuple(
+                rule.skip(expected=rule.title, observed=observed, how="endpoint_url is set")
+                for rule in (access.PROVIDER, access.TRUST, access.POLICY, *behaviour.RULES[:-1])
+            )
+        documents_checks = self._access.verify_documents(subjects)
+        role_arn = self._access.role_arn
+        if self._platform.mint_token is None:
+            stranger = f"system:serviceaccount:{self._settings.namespace}:xcomkit-stranger"
+            tried = simulate(
+                self._settings, clients=self._clients, role_arn=role_arn, stranger=stranger
+            )
+        else:
+            tried = Behaviour(
+                self._settings,
+                clients=self._clients,
+                role_arn=role_arn,
+                mint_token=self._platform.mint_token,
+            ).verify(subjects)
+        return (*documents_checks, *tried)
+
+    def plan_tear_down(self) -> Plan:
+        """Return what deleting role, connection and bucket would do, and what stays."""
+        bucket, role = self._settings.bucket, self._settings.role_name
+        rows: list[Change] = []
+        if not self._clients.is_compatible_store and self._issuer:
+            present = self._access.read_role()
+            tags = {t["Key"]: t["Value"] for t in (present or {}).get("Tags", [])}
+            ours = documents.MARKER.items() <= tags.items()
+            rows.append(
+                Change(
+                    resource=role,
+                    setting="role",
+                    before="absent" if present is None else "present",
+                    after="absent" if present is None or ours else "present",
+                    action="unchanged" if present is None else "delete" if ours else "keep",
+                    command=shlex.join(["aws", "iam", "delete-role", "--role-name", role]),
+                    note="" if ours or present is None else "was not made by xcomkit",
+                )
+            )
+        region = self._bucket.find()
+        objects = 0 if region is None else sum(1 for _ in self._first_versions())
+        rows.append(
+            Change(
+                resource=bucket,
+                setting="bucket",
+                before="absent" if region is None else "holds objects" if objects else "empty",
+                after="present" if objects else "absent",
+                action="unchanged" if region is None else "keep" if objects else "delete",
+                command=shlex.join(["aws", "s3api", "delete-bucket", "--bucket", bucket]),
+                note="objects that this run did not make stay, and so does the bucket"
+                if objects
+                else "",
+            )
+        )
+        return Plan(f"Tear down {bucket} and {role}", tuple(rows))
+
+    def _first_versions(self) -> Iterator[object]:
+        with aws_errors("looking for remaining objects"):
+            answer = self._clients.s3.list_object_versions(Bucket=self._settings.bucket, MaxKeys=1)
+        yield from (*answer.get("Versions", ()), *answer.get("DeleteMarkers", ()))
+
+    def apply_tear_down(self, plan: Plan) -> None:
+        """Delete role and bucket where the plan says so; S3 itself refuses a bucket in use."""
+        iam, name = self._clients.iam, self._settings.role_name
+        for change in plan.pending:
+            with aws_errors(f"deleting the {change.setting}"):
+                if change.setting == "role":
+                    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+                        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+                    iam.delete_role(RoleName=name)
+                else:
+                    self._clients.s3.delete_bucket(Bucket=self._settings.bucket)
+
+    def connection(self) -> Mapping[str, object]:
+        """Return the connection for workload identity; it holds no secret.
+
+        Source: amazon provider, AWS connection; without keys boto3's chain finds the role.
+        """
+        extra = {"region_name": self._settings.region}
+        if self._clients.is_compatible_store:
+            extra["endpoint_url"] = self._settings.endpoint_url
+        return {"conn_type": "aws", "extra": extra}
+
+    def annotations(self) -> Mapping[str, str]:
+        """Return the IRSA annotation (EKS user guide, service accounts)."""
+        if self._clients.is_compatible_store:
+            return {}
+        return {"eks.amazonaws.com/role-arn": self._access.role_arn}
+
+    def secrets_backend(self) -> Mapping[str, str]:
+        """Return class and arguments of the amazon provider's SecretsManagerBackend."""
+        arguments = {
+            "connections_prefix": documents.CONNECTIONS_PREFIX,
+            "variables_prefix": None,
+            "config_prefix": None,
+            "region_name": self._settings.region,
+        }
+        name = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
+        return {"class": name, "kwargs": json.dumps(arguments)}
+
+    def worker_identity(self, subject: str, *, directory: str) -> WorkerIdentity:
+        """Return what EKS injects for the subject, or the caller's own credentials without it."""
+        if self._platform.mint_token is None:
+            return self._caller_as_worker()
+        token = Path(directory) / "service-account-token"
+        token.touch(mode=0o600)
+        token.write_text(self._platform.mint_token(subject), encoding="ascii")
+        environment = {
+            **self._platform.environment,
+            "AWS_ROLE_ARN": self._access.role_arn,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+            "AWS_DEFAULT_REGION": self._settings.region,
+            "AWS_REGION": self._settings.region,
+            "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        }
+        return WorkerIdentity(subject, environment, proves=f"the agents' role as {subject}")
+
+    def _caller_as_worker(self) -> WorkerIdentity:
+        """Return the caller's resolved credentials as variables of a worker process."""
+        with aws_errors("resolving the caller's credentials"):
+            found = self._clients.session.get_credentials()
+            frozen = found.get_frozen_credentials() if found else None
+        environment = {**self._platform.environment, "AWS_DEFAULT_REGION": self._settings.region}
+        if frozen is not None:
+            environment["AWS_ACCESS_KEY_ID"] = frozen.access_key
+            environment["AWS_SECRET_ACCESS_KEY"] = frozen.secret_key
+            if frozen.token:
+                environment["AWS_SESSION_TOKEN"] = frozen.token
+        return WorkerIdentity(
+            self._caller.principal,
+            environment,
+            proves=f"the caller {self._caller.principal} in place of the agents' role",
+            agents=False,
+        )
+
+    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield every current object below the prefix, 1,000 a page."""
+        paginator = self._clients.s3.get_paginator("list_objects_v2")
+        with aws_errors("listing objects"):
+            for page in paginator.paginate(Bucket=self._settings.bucket, Prefix=prefix):
+                for entry in page.get("Contents", ()):
+                    yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"])
+
+    def read_object(self, key: str, *, limit: int = 0) -> bytes:
+        """Return the object's bytes, at most ``limit`` of them where it is above 0."""
+        with aws_errors(f"reading {key}"):
+            answer = self._clients.s3.get_object(Bucket=self._settings.bucket, Key=key)
+            return answer["Body"].read(limit or None)
+
+    def describe_object(self, key: str) -> ObjectDetails:
+        """Return size, time, version, encryption and tags of the object."""
+        s3, bucket = self._clients.s3, self._settings.bucket
+        with aws_errors(f"describing {key}"):
+            head = s3.head_object(Bucket=bucket, Key=key)
+            tags = s3.get_object_tagging(Bucket=bucket, Key=key)
+        return ObjectDetails(
+            key=key,
+            size=head["ContentLength"],
+            modified=head["LastModified"],
+            version=head.get("VersionId", ""),
+            encryption=head.get("ServerSideEncryption", ""),
+            tags=tuple((tag["Key"], tag["Value"]) for tag in tags["TagSet"]),
+        )
+
+    def object_exists(self, key: str) -> bool:
+        """Tell whether the object is there.
+
+        Raises:
+            AccessDeniedError: the caller may not look, so nobody knows.
+        """
+        try:
+            with aws_errors(f"looking for {key}"):
+                self._clients.s3.head_object(Bucket=self._settings.bucket, Key=key)
+        except MissingError:
+            return False
+        return True
+
+    def list_keys_ever(self, prefix: str) -> Iterator[str]:
+        """Yield every key below the prefix, also those of which only old versions are left."""
+        return list_keys(self._clients, bucket=self._settings.bucket, prefix=prefix)
+
+    def find_left(self, keys: Collection[str]) -> tuple[str, ...]:
+        """Return those of the keys that still have any version."""
+        found = find_versions(self._clients, bucket=self._settings.bucket, keys=keys)
+        return tuple(sorted({key for key, _ in found}))
+
+    def delete_keys(self, keys: Collection[str]) -> int:
+        """Delete every version of exactly these keys; return how many there were."""
+        return delete_versions(self._clients, bucket=self._settings.bucket, keys=keys)

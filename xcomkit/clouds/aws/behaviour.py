@@ -1,0 +1,274 @@
+"""What the agents' role can really do: tried with a service-account token, or computed by IAM.
+
+With a token every right is used once on probe objects of our own. Without one (nobody but the
+cluster can mint it) IAM's policy simulator answers instead, and each check says so in ``basis``.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from xcomkit.clouds.aws import documents
+from xcomkit.clouds.aws.documents import Document
+from xcomkit.clouds.aws.session import Clients, aws_errors
+from xcomkit.clouds.aws.versions import delete_versions
+from xcomkit.errors import (
+    AccessDeniedError,
+    ConflictError,
+    CredentialsError,
+    MissingError,
+    ServiceError,
+)
+from xcomkit.model import Check, Rule
+from xcomkit.settings import Settings
+
+_IAM = "IAM user guide, AssumeRoleWithWebIdentity"
+_S3 = "Amazon S3 user guide, actions for policies"
+_NEXT = "Run step 02 with apply: true."
+
+
+def _rule(number: int, title: str, why: str, source: str = _S3) -> Rule:
+    return Rule(f"XC{number}", title, "fail", why, _NEXT, source)
+
+
+ASSUME = _rule(
+    304, "Every service account can become the role", "Its tasks cannot reach XCom.", _IAM
+)
+LIST = _rule(305, "The role lists the prefix", "s3fs lists before it writes: every push fails.")
+PUT = _rule(306, "The role puts below the prefix", "Every push fails, compressed ones silently.")
+GET = _rule(307, "The role gets below the prefix", "Every pull fails.")
+DELETE = _rule(308, "The role deletes below the prefix", "Purging reports success, objects stay.")
+OUTSIDE = _rule(309, "A put outside the prefix is refused", "Agents could overwrite foreign data.")
+OTHER = _rule(310, "Another bucket is refused", "Agents could read foreign data.")
+DROP = _rule(311, "Deleting the bucket is refused", "One task could destroy every XCom.")
+STRANGER = _rule(312, "Another service account is refused", "Any pod could read every XCom.", _IAM)
+READ_SECRET = _rule(
+    313, "The role reads the connection", "The backend falls back to another identity.",
+    "amazon provider, SecretsManagerBackend",
+)  # fmt: skip
+RULES: tuple[Rule, ...] = (
+    ASSUME, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, STRANGER, READ_SECRET,
+)  # fmt: skip
+
+Call = Callable[[], object]
+
+
+class Behaviour:
+    """Tries the role's rights; everything it puts it deletes again, by its recorded key."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clients: Clients,
+        role_arn: str,
+        mint_token: Callable[[str], str],
+    ) -> None:
+        self._settings = settings
+        self._clients = clients
+        self._role_arn = role_arn
+        self._mint_token = mint_token
+        self._probe = f"xcomkit-probe-{uuid.uuid4()}"
+
+    def verify(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
+        """Return one check per right and per refusal, all by behaviour."""
+        assumed, first = self._verify_assume(subjects)
+        checks = [assumed, self._verify_stranger()]
+        if first is None:
+            skipped = (LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP)
+            checks += [
+                rule.judge(
+                    None,
+                    expected=rule.title,
+                    observed="not tried: the role could not be assumed",
+                    how="assumed role",
+                    basis="behaviour",
+                )
+                for rule in skipped
+            ]
+            return tuple(checks)
+        return (*checks, *self._verify_rights(first))
+
+    def _verify_assume(self, subjects: tuple[str, ...]) -> tuple[Check, Document | None]:
+        refused: list[str] = []
+        first: Document | None = None
+        for subject in subjects:
+            try:
+                credentials = self._assume(subject)
+            except (AccessDeniedError, ServiceError) as error:
+                refused.append(f"{subject}: {error}")
+            else:
+                first = first or credentials
+        check = ASSUME.judge(
+            not refused,
+            expected=f"{len(subjects)} of {len(subjects)} subjects",
+            observed="; ".join(refused) or f"{len(subjects)} of {len(subjects)} subjects",
+            how="sts AssumeRoleWithWebIdentity with a token per service account",
+            basis="behaviour",
+        )
+        return check, first
+
+    def _verify_stranger(self) -> Check:
+        subject = f"system:serviceaccount:{self._settings.namespace}:xcomkit-stranger"
+        return _refused(
+            STRANGER,
+            lambda: self._assume(subject),
+            expected="403 AccessDenied",
+            how=f"sts AssumeRoleWithWebIdentity as {subject}",
+        )
+
+    def _assume(self, subject: str) -> Document:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        client = self._clients.client("sts", config=Config(signature_version=UNSIGNED))
+        with aws_errors(f"assuming the role as {subject}"):
+            answer = client.assume_role_with_web_identity(
+                RoleArn=self._role_arn,
+                RoleSessionName="xcomkit-verify",
+                WebIdentityToken=self._mint_token(subject),
+            )
+        return dict(answer["Credentials"])
+
+    def _verify_rights(self, credentials: Document) -> list[Check]:
+        import boto3
+
+        session = boto3.Session(
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            region_name=self._settings.region,
+        )
+        s3 = self._clients.client("s3", session=session)
+        bucket, prefix = self._settings.bucket, self._settings.prefix
+        inside, outside = f"{prefix}/{self._probe}", self._probe
+        here: Document = {"Bucket": bucket, "Key": inside}
+        checks = [
+            _allowed(LIST, lambda: s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)),
+            _allowed(PUT, lambda: s3.put_object(**here, Body=b"{}")),
+        ]
+        # The probe stays in the bucket while DeleteBucket is tried: a role that may delete it is
+        # answered 409 BucketNotEmpty, and nothing is lost.
+        self._clients.s3.put_object(**here, Body=b"{}")
+        try:
+            checks += [
+                _allowed(GET, lambda: s3.get_object(**here)),
+                _refused(DROP, lambda: s3.delete_bucket(Bucket=bucket)),
+                _allowed(DELETE, lambda: s3.delete_object(**here)),
+                _refused(OUTSIDE, lambda: s3.put_object(Bucket=bucket, Key=outside, Body=b"{}")),
+                self._verify_other_bucket(s3),
+            ]
+        finally:
+            delete_versions(self._clients, bucket=bucket, keys=(inside, outside))
+        if self._settings.connection_store == "secrets-manager":
+            secrets = self._clients.client("secretsmanager", session=session)
+            name = documents.secret_name(self._settings)
+            checks.append(_allowed(READ_SECRET, lambda: secrets.get_secret_value(SecretId=name)))
+        return checks
+
+    def _verify_other_bucket(self, s3: Any) -> Check:
+        expected, how = "403 AccessDenied", "s3 ListObjectsV2 on another bucket of the account"
+        try:
+            with aws_errors("listing the account's buckets"):
+                found = self._clients.s3.list_buckets()["Buckets"]
+        except AccessDeniedError as error:
+            return OTHER.judge(
+                None, expected=expected, observed=str(error), how=how, basis="behaviour"
+            )
+        names = [b["Name"] for b in found if b["Name"] != self._settings.bucket]
+        if not names:
+            return OTHER.skip(
+                expected=expected, observed="not tried: the account has no other bucket", how=how
+            )
+        return _refused(OTHER, lambda: s3.list_objects_v2(Bucket=names[0], MaxKeys=1), how=how)
+
+
+def simulate(
+    settings: Settings, *, clients: Clients, role_arn: str, stranger: str
+) -> tuple[Check, ...]:
+    """Return the same checks from IAM's policy simulator; subjects cannot be tried there."""
+    bucket = documents.bucket_arn(settings)
+    inside, outside = f"{bucket}/{settings.prefix}/probe", f"{bucket}/xcomkit-probe"
+    other = f"{bucket}-xcomkit-other"
+    questions = (
+        (LIST, "s3:ListBucket", bucket, True),
+        (PUT, "s3:PutObject", inside, True),
+        (GET, "s3:GetObject", inside, True),
+        (DELETE, "s3:DeleteObject", inside, True),
+        (OUTSIDE, "s3:PutObject", outside, False),
+        (OTHER, "s3:ListBucket", other, False),
+        (DROP, "s3:DeleteBucket", bucket, False),
+    )
+    checks = [
+        _simulated(
+            rule,
+            clients=clients,
+            role_arn=role_arn,
+            action=action,
+            resource=resource,
+            allowed=allowed,
+        )
+        for rule, action, resource, allowed in questions
+    ]
+    untried = "not proved: only the cluster can mint a service-account token"
+    how = "needs sts AssumeRoleWithWebIdentity with a token of the cluster"
+    return (
+        ASSUME.skip(expected=ASSUME.title, observed=untried, how=how),
+        STRANGER.skip(expected=stranger, observed=untried, how=how),
+        *checks,
+    )
+
+
+def _simulated(
+    rule: Rule, *, clients: Clients, role_arn: str, action: str, resource: str, allowed: bool
+) -> Check:
+    how = f"iam SimulatePrincipalPolicy {action} on {resource}"
+    expected = "allowed" if allowed else "denied"
+    try:
+        with aws_errors(f"simulating {action}"):
+            answer = clients.iam.simulate_principal_policy(
+                PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource]
+            )
+    except ServiceError as error:
+        return rule.judge(None, expected=expected, observed=str(error), how=how, basis="simulation")
+    decision = str(answer["EvaluationResults"][0]["EvalDecision"])
+    holds = (decision == "allowed") is allowed
+    return rule.judge(holds, expected=expected, observed=decision, how=how, basis="simulation")
+
+
+def _allowed(rule: Rule, call: Call) -> Check:
+    """Return the check of a right that must be there."""
+    how = "tried with the credentials of the assumed role"
+    try:
+        with aws_errors("using the right"):
+            call()
+    except ServiceError as error:
+        # A refusal is the finding; anything else means that nobody knows.
+        denied = isinstance(error, AccessDeniedError | CredentialsError)
+        return rule.judge(
+            False if denied else None,
+            expected="allowed", observed=str(error), how=how, basis="behaviour",
+        )  # fmt: skip
+    return rule.judge(True, expected="allowed", observed="allowed", how=how, basis="behaviour")
+
+
+def _refused(
+    rule: Rule,
+    call: Call,
+    *,
+    expected: str = "403 AccessDenied",
+    how: str = "tried with the credentials of the assumed role",
+) -> Check:
+    """Return the check of a right that must not be there."""
+    holds: bool | None = False
+    observed = "allowed"
+    try:
+        with aws_errors("trying what must be refused"):
+            call()
+    except AccessDeniedError:
+        holds, observed = True, "403 AccessDenied"
+    except (ConflictError, MissingError) as error:
+        observed = f"allowed, and stopped only by the state of the bucket: {error}"
+    except ServiceError as error:
+        holds, observed = None, str(error)
+    return rule.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")

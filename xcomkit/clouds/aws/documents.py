@@ -1,0 +1,219 @@
+"""The JSON documents AWS gets: bucket settings, the role's trust and its least rights.
+
+Each ``wanted_*`` function takes the present document and returns it unchanged when it already
+does what is needed; otherwise the document to put, with everything foreign in it kept.
+Sources: Amazon S3 API reference (PutBucket* operations), IAM user guide (web identity
+federation), and what s3fs asks for in practice: HEAD bucket, its location, then the objects.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xcomkit.settings import Settings
+
+Document = dict[str, Any]
+
+AUDIENCE = "sts.amazonaws.com"
+TLS_ONLY_SID = "XcomkitTlsOnly"
+CONNECTIONS_PREFIX = "airflow/connections"
+MARKER = {"created-by": "xcomkit"}
+
+
+def partition(region: str) -> str:
+    """Return the ARN partition of a region (AWS General Reference, "ARN format")."""
+    special = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    return next((name for start, name in special.items() if region.startswith(start)), "aws")
+
+
+def bucket_arn(settings: Settings) -> str:
+    """Return the ARN of the bucket."""
+    return f"arn:{partition(settings.region)}:s3:::{settings.bucket}"
+
+
+def public_access_block(_settings: Settings, _present: Document) -> Document:
+    """Return all four switches on."""
+    names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    return dict.fromkeys(names, True)
+
+
+def ownership(_settings: Settings, _present: Document) -> Document:
+    """Return ownership without access control lists."""
+    return {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def versioning(_settings: Settings, present: Document) -> Document:
+    """Return versioning on, leaving an MFA setting alone."""
+    return present if present.get("Status") == "Enabled" else {"Status": "Enabled"}
+
+
+def encryption(settings: Settings, present: Document) -> Document:
+    """Return default encryption; agents cannot send SSE headers, so the bucket must do it."""
+    algorithm = "aws:kms" if settings.encryption == "sse-kms" else "AES256"
+    wanted: Document = {"SSEAlgorithm": algorithm}
+    if settings.kms_key:
+        wanted["KMSMasterKeyID"] = settings.kms_key
+    for rule in present.get("Rules", []):
+        default = rule.get("ApplyServerSideEncryptionByDefault", {})
+        if all(default.get(name) == value for name, value in wanted.items()):
+            return present
+    rule = {"ApplyServerSideEncryptionByDefault": wanted}
+    if algorithm == "aws:kms":
+        rule["BucketKeyEnabled"] = True
+    return {"Rules": [rule]}
+
+
+def lifecycle_rule_id(settings: Settings) -> str:
+    """Return the id of our rule: one per prefix, so that several Deployments can share a bucket."""
+    return f"xcomkit-{settings.prefix.replace('/', '-')}"
+
+
+def lifecycle(settings: Settings, present: Document) -> Document:
+    """Return all foreign rules plus ours: expire, expire noncurrent, abort multipart."""
+    ours = {
+        "ID": lifecycle_rule_id(settings),
+        "Status": "Enabled",
+        "Filter": {"Prefix": f"{settings.prefix}/"},
+        "Expiration": {"Days": settings.retention_days},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": settings.noncurrent_days},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": settings.noncurrent_days},
+    }
+    rules = present.get("Rules", [])
+    if any(_covers(rule, ours) for rule in rules):
+        return present
+    return {"Rules": [rule for rule in rules if rule.get("ID") != ours["ID"]] + [ours]}
+
+
+def _covers(rule: Document, wanted: Document) -> bool:
+    """Tell whether a rule says what ours would; stores may add fields of their own."""
+    return all(rule.get(name) == value for name, value in wanted.items())
+
+
+def rules_that_expire_sooner(settings: Settings, present: Document) -> tuple[str, ...]:
+    """Return foreign rules that delete XCom objects before ``retention_days`` are over."""
+    ours = lifecycle_rule_id(settings)
+    return tuple(
+        f"{rule.get('ID') or 'unnamed'} ({rule['Expiration']['Days']} d)"
+        for rule in present.get("Rules", [])
+        if rule.get("ID") != ours
+        and rule.get("Status") == "Enabled"
+        and rule.get("Expiration", {}).get("Days", settings.retention_days)
+        < settings.retention_days
+        and _reaches(rule, f"{settings.prefix}/")
+    )
+
+
+def _reaches(rule: Document, prefix: str) -> bool:
+    """Tell whether a rule's prefix and ours overlap; tag filters reach no XCom object."""
+    selector = rule.get("Filter", {})
+    selector = selector.get("And", selector)
+    if selector.get("Tag") or selector.get("Tags"):
+        return False
+    theirs = str(selector.get("Prefix", rule.get("Prefix", "")))
+    return prefix.startswith(theirs) or theirs.startswith(prefix)
+
+
+def tls_only_statement(settings: Settings) -> Document:
+    """Return the statement that refuses every request without TLS."""
+    arn = bucket_arn(settings)
+    return {
+        "Sid": TLS_ONLY_SID,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def bucket_policy(settings: Settings, present: Document) -> Document:
+    """Return the bucket policy with our statement, every foreign statement kept."""
+    ours = tls_only_statement(settings)
+    statements = present.get("Statement", [])
+    statements = statements if isinstance(statements, list) else [statements]
+    if ours in statements:
+        return present
+    kept = [statement for statement in statements if statement.get("Sid") != TLS_ONLY_SID]
+    return {**present, "Version": "2012-10-17", "Statement": [*kept, ours]}
+
+
+def tagging(settings: Settings, present: Document) -> Document:
+    """Return the tag set with ours added or corrected, foreign tags kept."""
+    tags = {tag["Key"]: tag["Value"] for tag in present.get("TagSet", [])}
+    if all(tags.get(name) == value for name, value in settings.tags.items()):
+        return present
+    return {"TagSet": tag_list({**tags, **settings.tags})}
+
+
+def tag_list(tags: Mapping[str, str]) -> list[Document]:
+    """Return tags in the form the API takes."""
+    return [{"Key": name, "Value": value} for name, value in tags.items()]
+
+
+def secret_name(settings: Settings) -> str:
+    """Return the name under which Airflow's SecretsManagerBackend looks for the connection."""
+    return f"{CONNECTIONS_PREFIX}/{settings.connection_id}"
+
+
+def permissions(settings: Settings, *, account: str) -> Document:
+    """Return the least rights of an agent.
+
+    ListBucket and GetBucketLocation carry no condition: s3fs probes the bucket itself, and an
+    ``s3:prefix`` condition makes that probe fail.
+    """
+    arn = bucket_arn(settings)
+    object_actions = ("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload")
+    statements: list[Document] = [
+        {
+            "Sid": "Bucket",
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
+            "Resource": arn,
+        },
+        {
+            "Sid": "Objects",
+            "Effect": "Allow",
+            "Action": [f"s3:{action}" for action in object_actions],
+            "Resource": f"{arn}/{settings.prefix}/*",
+        },
+    ]
+    if settings.encryption == "sse-kms":
+        statements.append(
+            {
+                "Sid": "Key",
+                "Effect": "Allow",
+                "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+                "Resource": settings.kms_key,
+            }
+        )
+    if settings.connection_store == "secrets-manager":
+        # Secrets Manager adds a dash and six characters of its own to every secret's ARN.
+        secret = (
+            f"arn:{partition(settings.region)}:secretsmanager:{settings.region}:{account}:secret"
+        )
+        statements.append(
+            {
+                "Sid": "Connection",
+                "Effect": "Allow",
+                "Action": "secretsmanager:GetSecretValue",
+                "Resource": f"{secret}:{secret_name(settings)}-??????",
+            }
+        )
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def trust(*, provider_arn: str, issuer: str, subjects: tuple[str, ...]) -> Document:
+    """Return the trust policy for exactly these service accounts, without any wildcard."""
+    host = issuer.removeprefix("https://")
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": provider_arn},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {
+                    "StringEquals": {f"{host}:aud": AUDIENCE, f"{host}:sub": sorted(subjects)}
+                },
+            }
+        ],
+    }

@@ -1,0 +1,147 @@
+"""boto3 clients with bounded patience, and botocore's errors in this project's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from xcomkit.errors import (
+    AccessDeniedError,
+    ConflictError,
+    CredentialsError,
+    MissingError,
+    ServiceError,
+    UnreachableError,
+)
+from xcomkit.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sts import STSClient
+
+_CONFLICTS = ("BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "DeleteConflict")
+_CREDENTIALS = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+)
+_DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation")
+
+
+class Clients:
+    """Makes the clients of one target on first use; every call ends within a minute."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.is_compatible_store = bool(settings.endpoint_url) and not settings.is_embedded
+
+    @cached_property
+    def session(self) -> Any:
+        """Return a boto3 session on the caller's own credential chain."""
+        import boto3
+
+        with aws_errors("opening a session"):
+            return boto3.Session(region_name=self._settings.region)
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Return a client of the service in the region of the bucket."""
+        from botocore.config import Config
+
+        config = Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 3},
+        ).merge(options.pop("config", Config()))
+        if service == "s3" and self.is_compatible_store:
+            options.setdefault("endpoint_url", self._settings.endpoint_url)
+        session = options.pop("session", None) or self.session
+        with aws_errors(f"opening {service}"):
+            return session.client(service, config=config, **options)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """Return the S3 client of the caller."""
+        client: S3Client = self.client("s3")
+        return client
+
+    @cached_property
+    def iam(self) -> "IAMClient":
+        """Return the IAM client of the caller."""
+        client: IAMClient = self.client("iam")
+        return client
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        """Return the STS client of the caller, on the regional endpoint."""
+        client: STSClient = self.client("sts")
+        return client
+
+    @cached_property
+    def secrets_manager(self) -> "SecretsManagerClient":
+        """Return the Secrets Manager client of the caller."""
+        client: SecretsManagerClient = self.client("secretsmanager")
+        return client
+
+
+def error_code(error: Any) -> str:
+    """Return the service's error code; S3-compatible stores may send none."""
+    return str(error.response.get("Error", {}).get("Code") or "")
+
+
+def http_status(error: Any) -> int:
+    """Return the HTTP status behind a botocore ClientError."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+
+
+@contextmanager
+def aws_errors(doing: str) -> Iterator[None]:
+    """Turn botocore's errors into this project's, most specific first; HTTP status decides last.
+
+    Raises:
+        CredentialsError: nobody is signed in, or the credentials are refused.
+        AccessDeniedError: HTTP 403.
+        MissingError: HTTP 404.
+        ConflictError: HTTP 409 and friends.
+        UnreachableError: no answer.
+        ServiceError: anything else.
+    """
+    from botocore import exceptions as boto
+
+    try:
+        yield
+    except boto.ClientError as error:
+        raise _translate(error, doing) from error
+    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.TokenRetrievalError,
+            boto.UnauthorizedSSOTokenError, boto.SSOTokenLoadError, boto.ProfileNotFound,
+            boto.CredentialRetrievalError) as error:  # fmt: skip
+        raise CredentialsError(
+            f"While {doing}: no usable AWS credentials ({type(error).__name__}).",
+            hint="sign in (aws sso login, AWS_PROFILE or your platform's own way), then run again.",
+        ) from error
+    except (boto.HTTPClientError, boto.ConnectionError) as error:
+        raise UnreachableError(
+            f"While {doing}: no answer from AWS ({type(error).__name__}).",
+            hint="check network, proxy, endpoint_url and AWS_CA_BUNDLE.",
+        ) from error
+    except boto.BotoCoreError as error:
+        raise ServiceError(f"While {doing}: {error}") from error
+
+
+def _translate(error: Any, doing: str) -> ServiceError:
+    """Return our error for a service's answer."""
+    code, status = error_code(error), http_status(error)
+    text = f"While {doing}: AWS answered {status} {code}".rstrip() + "."
+    if code in _CREDENTIALS:
+        return CredentialsError(text, hint="sign in again; the credentials are unknown or expired.")
+    if code in _DENIED or status == 403:
+        return AccessDeniedError(text, hint="ask for the right named above, or use another role.")
+    if code in _CONFLICTS or status == 409:
+        return ConflictError(text, hint="the resource is there already, or is still in use.")
+    if status == 404 or code.startswith("NoSuch"):
+        return MissingError(text)
+    return ServiceError(text)

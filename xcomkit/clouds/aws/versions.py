@@ -1,0 +1,66 @@
+"""Every version of exactly the named keys: found in as few listings as possible, and deleted."""
+
+from collections.abc import Collection, Iterator
+from itertools import groupby
+
+from xcomkit.clouds.aws.session import Clients, aws_errors
+from xcomkit.errors import AccessDeniedError, ServiceError
+
+_BULK = 1000
+"""Objects one DeleteObjects call may name (Amazon S3 API reference)."""
+
+
+def _folder(key: str) -> str:
+    """Return the part of a key that its neighbours of the same Dag run share."""
+    return "/".join(key.split("/")[:-2])
+
+
+def list_keys(clients: Clients, *, bucket: str, prefix: str) -> Iterator[str]:
+    """Yield the keys below a prefix that have any version or delete marker, each once."""
+    last = ""
+    for key, _ in _list_versions(clients, bucket=bucket, prefix=prefix):
+        if key != last:
+            yield key
+        last = key
+
+
+def find_versions(clients: Clients, *, bucket: str, keys: Collection[str]) -> list[tuple[str, str]]:
+    """Return key and version id of every version and delete marker of the keys."""
+    wanted = set(keys)
+    return [
+        (key, version)
+        for folder, _ in groupby(sorted(wanted, key=_folder), key=_folder)
+        for key, version in _list_versions(clients, bucket=bucket, prefix=folder)
+        if key in wanted
+    ]
+
+
+def delete_versions(clients: Clients, *, bucket: str, keys: Collection[str]) -> int:
+    """Delete every version of exactly these keys; return how many there were.
+
+    Raises:
+        ServiceError: some version was refused; a bulk delete says so inside a 200.
+    """
+    found = find_versions(clients, bucket=bucket, keys=keys)
+    for start in range(0, len(found), _BULK):
+        batch = found[start : start + _BULK]
+        entries = [{"Key": key, "VersionId": version} for key, version in batch]
+        with aws_errors("deleting objects"):
+            answer = clients.s3.delete_objects(
+                Bucket=bucket,
+                Delete={"Objects": entries, "Quiet": True},  # type: ignore[typeddict-item]
+            )
+        if errors := answer.get("Errors", []):
+            first = errors[0]
+            text = f"{len(errors)} versions were not deleted, {first.get('Code')} first."
+            kind = AccessDeniedError if first.get("Code") == "AccessDenied" else ServiceError
+            raise kind(text, hint="ask for s3:DeleteObjectVersion on the prefix.")
+    return len(found)
+
+
+def _list_versions(clients: Clients, *, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
+    pages = clients.s3.get_paginator("list_object_versions")
+    with aws_errors("listing versions"):
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix):
+            for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                yield entry["Key"], entry["VersionId"]
