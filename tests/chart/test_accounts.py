@@ -1,0 +1,83 @@
+from typing import Any
+
+import pytest
+
+from xcomkit.chart.accounts import read_accounts, service_accounts, subjects
+from xcomkit.chart.merge import merge
+from xcomkit.chart.values import read_values
+from xcomkit.settings import Settings
+
+
+def names(text: str, settings: Settings) -> tuple[str, ...]:
+    return service_accounts(read_values(text, name="v"), settings=settings)
+
+
+def test_merged_era_runs_as_exactly_the_accounts_of_the_settings(
+    era: str, fragment: dict[str, Any], settings: Settings
+) -> None:
+    values = read_values(merge(era, fragment, name="v").text, name="v")
+    assert subjects(values, settings=settings) == (
+        "system:serviceaccount:astro:astro-agent-worker-default-worker",
+        "system:serviceaccount:astro:astro-agent-dag-processor",
+        "system:serviceaccount:astro:astro-agent-triggerer",
+    )
+    assert all(account.named for account in read_accounts(values, settings=settings))
+
+
+def test_prefix_and_namespace_of_the_file_win_over_the_settings(settings: Settings) -> None:
+    text = "resourceNamePrefix: theirs\nnamespace: other\nworkers: [{name: a}, {name: b}]\n"
+    values = read_values(text, name="v")
+    assert subjects(values, settings=settings) == (
+        "system:serviceaccount:other:theirs-worker-a",
+        "system:serviceaccount:other:theirs-worker-b",
+        "system:serviceaccount:other:theirs-dag-processor",
+        "system:serviceaccount:other:theirs-triggerer",
+    )
+
+
+@pytest.mark.parametrize("prefix", ["~", "''", "<your-prefix>", "5"])
+def test_unfilled_prefix_falls_back_to_the_settings(prefix: str, settings: Settings) -> None:
+    assert names(f"resourceNamePrefix: {prefix}\n", settings)[-1] == "astro-agent-triggerer"
+
+
+def test_one_account_named_for_all_is_listed_once(settings: Settings) -> None:
+    text = "serviceAccount:\n" + "".join(
+        f"  {component}: {{create: false, name: shared}}\n"
+        for component in ("workers", "dagProcessor", "triggerer", "sentinel")
+    )
+    assert names(text, settings) == ("shared",)
+    values = read_values(text, name="v")
+    assert not any(account.created for account in read_accounts(values, settings=settings))
+
+
+def test_name_of_a_group_wins_over_that_of_all_groups(settings: Settings) -> None:
+    text = (
+        "workers:\n  - name: a\n    serviceAccount: {name: own}\n  - name: b\n"
+        "serviceAccount:\n  workers: {name: all}\n  sentinel: {name: not-ours}\n"
+    )
+    assert names(text, settings)[:2] == ("own", "all")
+    assert "not-ours" not in names(text, settings)
+
+
+def test_annotations_come_from_the_objects_all_accounts_and_the_account(settings: Settings) -> None:
+    text = (
+        "annotations: {a: top, b: top, c: top}\n"
+        "serviceAccount:\n  annotations: {b: all, c: all}\n  triggerer: {annotations: {c: own}}\n"
+    )
+    found = read_accounts(read_values(text, name="v"), settings=settings)
+    assert found[-1].annotations == {"a": "top", "b": "all", "c": "own"}
+    assert found[0].annotations == {"a": "top", "b": "all", "c": "all"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "serviceAccount: nonsense\n",
+        "serviceAccount: [1]\n",
+        "workers: {name: x}\n",
+        "workers: [1, {name: 2}]\n",
+        "annotations: [x]\n",
+    ],
+)
+def test_nonsense_is_survived(text: str, settings: Settings) -> None:
+    assert len(read_accounts(read_values(text, name="v"), settings=settings)) >= 3

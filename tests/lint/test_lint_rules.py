@@ -1,0 +1,245 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcomkit.errors import InputError
+from xcomkit.lint.rules import MOST_FINDINGS, REGISTRY, RULES, lint_values
+from xcomkit.lint.storage import read_threshold
+from xcomkit.model import Check
+
+EXAMPLES = Path(__file__).parent / "examples"
+IDS = [entry.rule.id for entry in REGISTRY]
+PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
+GOOD = (EXAMPLES / "XC001-pass.yaml").read_text(encoding="utf-8")
+
+
+def lint_example(name: str) -> tuple[Check, ...]:
+    return lint_values((EXAMPLES / name).read_text(encoding="utf-8"), name=name)
+
+
+def found(text: str, rule_id: str) -> list[Check]:
+    return [check for check in lint_values(text, name="values.yaml") if check.id == rule_id]
+
+
+def changed(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+def test_ids_are_stable_unique_and_explained() -> None:
+    assert [rule.id for rule in RULES] == [f"XC{n:03}" for n in range(1, 16)]
+    for rule in RULES:
+        assert all((rule.title, rule.why, rule.remedy, rule.source)), rule.id
+
+
+def test_every_example_belongs_to_a_rule() -> None:
+    names = {path.name for path in EXAMPLES.iterdir()}
+    assert names == {f"{rule_id}-{kind}.yaml" for rule_id in IDS for kind in ("fail", "pass")}
+
+
+@pytest.mark.parametrize("entry", REGISTRY, ids=IDS)
+def test_rule_objects_to_its_failing_example_and_names_the_line(entry: object) -> None:
+    rule = entry.rule  # type: ignore[attr-defined]
+    hits = [c for c in lint_example(f"{rule.id}-fail.yaml") if c.id == rule.id]
+    assert hits
+    assert all(check.status == rule.severity for check in hits)
+    assert all(re.search(rf"{rule.id}-fail\.yaml:\d+$", check.how) for check in hits)
+
+
+@pytest.mark.parametrize("rule_id", IDS)
+def test_passing_example_passes_every_rule_with_one_check_each(rule_id: str) -> None:
+    checks = lint_example(f"{rule_id}-pass.yaml")
+    assert [check.id for check in checks] == IDS
+    assert {check.status for check in checks} == {"pass"}
+
+
+@pytest.mark.parametrize("value", ["0", " 0 ", "-1", "1048576", "1e6", "+5", "1_000", "0.0"])
+def test_threshold_that_airflow_reads_is_accepted(value: str) -> None:
+    assert found(changed('"0"', f'"{value}"'), "XC010")[0].status == "pass"
+    assert read_threshold(value) == int(float(value.replace("_", "")))
+
+
+@pytest.mark.parametrize("value", ["1MB", "0.5", "0  # all", "all", "nan", "inf", "9" * 5000])
+def test_threshold_that_airflow_refuses_fails(value: str) -> None:
+    assert found(changed('"0"', f'"{value}"'), "XC010")[0].status == "fail"
+
+
+def test_negative_threshold_counts_as_missing() -> None:
+    (check,) = found(changed('"0"', '"-1"'), "XC002")
+    assert (check.status, check.how) == ("fail", "read from values.yaml:7")
+    assert "nothing goes to the bucket" in check.observed
+
+
+@pytest.mark.parametrize("value", ["None", "none", "GZIP", "gz", "snappy", "zstd", "lz4", " zip"])
+def test_compression_that_raises_in_every_task_fails(value: str) -> None:
+    entry = f"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION\n    value: '{value}'\n  - name: X"
+    text = changed("AIRFLOW_CONN_AWS_DEFAULT", f"{entry}\n    value: ''\n  - name: "
+                   "AIRFLOW_CONN_AWS_DEFAULT")  # fmt: skip
+    assert found(text, "XC005")[0].status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/tmp/xcom", "no scheme"),
+        ("xcom-bucket/astro", "no scheme"),
+        ("az://aws_default@b/x", "ignores the connection"),
+        ("wasbs://aws_default@b/x", "not supported"),
+        ("file:///mnt/xcom", "not shared"),
+        ("http://b/x", "no filesystem"),
+        ("s3://aws_default@/x", "names no bucket"),
+        ("abfss://c@acct.dfs.core.windows.net/x", "connection id, not as the container"),
+    ],
+)
+def test_path_that_does_not_lead_to_a_bucket_fails_with_its_reason(path: str, word: str) -> None:
+    (check,) = found(changed("s3://aws_default@xcom-bucket/astro/xcom", path), "XC011")
+    assert check.status == "fail"
+    assert word in check.observed
+
+
+@pytest.mark.parametrize(
+    ("backend", "status"),
+    [
+        ("airflow.providers.common.io.xcom.backend.XComObjectStorageBackend ", "fail"),
+        ("AIRFLOW__CORE__XCOM_BACKEND", "fail"),
+        ("XComObjectStorageBackend", "fail"),
+        ("my_company.xcom.Confirming", "unknown"),
+    ],
+)
+def test_other_backend_class_is_refused_or_unknown(backend: str, status: str) -> None:
+    text = re.sub(r"xcomBackend: .*", f"xcomBackend: '{backend}'", GOOD)
+    (check,) = found(text, "XC009")
+    assert check.status == status
+
+
+def test_misspelt_backend_variable_is_pointed_at() -> None:
+    text = re.sub(r"xcomBackend: .*\n", "", GOOD).replace(
+        "commonEnv:\n", "commonEnv:\n  - name: AIRFLOW__CORE__XCOM__BACKEND\n    value: 'x'\n"
+    )
+    (check,) = found(text, "XC009")
+    assert "line 4 sets 'AIRFLOW__CORE__XCOM__BACKEND', which is not read" in check.observed
+
+
+def test_backend_that_is_no_text_does_not_pass() -> None:
+    text = re.sub(r"xcomBackend: .*", "xcomBackend: {type: k8s}", GOOD)
+    assert {c.status for rule in ("XC006", "XC009") for c in found(text, rule)} == {"fail"}
+
+
+def test_custom_backend_may_compress() -> None:
+    text = (EXAMPLES / "XC015-fail.yaml").read_text(encoding="utf-8")
+    assert found(text, "XC015")[0].status == "fail"
+    custom = re.sub(r"xcomBackend: .*", "xcomBackend: my.Confirming", text)
+    assert found(custom, "XC015")[0].status == "pass"
+
+
+def test_value_the_file_does_not_tell_is_unknown() -> None:
+    text = changed(
+        """    value: '{"conn_type": "aws", "extra": {"region_name": "eu-central-1"}}'""",
+        "    valueFrom: {secretKeyRef: {name: s, key: k}}",
+    )
+    assert found(text, "XC004")[0].status == "unknown"
+    text = changed('    value: "0"', "    valueFrom: {configMapKeyRef: {name: c, key: k}}")
+    assert found(text, "XC002")[0].status == "unknown"
+
+
+def test_setting_missing_in_one_component_names_that_component() -> None:
+    entry = "    - name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD\n      value: ''\n"
+    (check,) = found(f"{GOOD}triggerer:\n  env:\n{entry}", "XC002")
+    assert "missing in triggerer" in check.observed
+    assert "worker" not in check.observed
+
+
+def test_chart_field_and_variable_for_the_same_thing_are_two_places() -> None:
+    text = GOOD.replace(
+        "commonEnv:\n", "commonEnv:\n  - name: AIRFLOW__CORE__XCOM_BACKEND\n    value: 'x.Y'\n"
+    )
+    (check,) = found(text, "XC013")
+    assert "xcomBackend (line 3) and commonEnv (line 5)" in check.observed
+
+
+def test_twins_on_one_line_are_seen() -> None:
+    text = "commonEnv: [{name: A, value: '1'}, {name: A, value: '1'}]\n"
+    assert found(text, "XC007")[0].status == "fail"
+    assert found("workers: [{name: w}, {name: w}]\n", "XC007")[0].status == "fail"
+
+
+def test_secret_is_named_by_place_and_kind_and_never_shown() -> None:
+    secret = "hush" + "hush"
+    text = GOOD + (
+        f"agentToken: {secret}\ntriggerer:\n  env:\n    - name: GIT_TOKEN\n      value: {secret}\n"
+        f"dagProcessor:\n  env:\n    - name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH\n"
+        f"      value: 's3://user:{secret}@bucket/x/<todo>'\n"
+    )
+    checks = lint_values(text, name="values.yaml")
+    assert secret not in repr(checks)
+    assert [c.observed for c in checks if c.id == "XC014"] == [
+        "agentToken: a secret by its name (value hidden)",
+        "triggerer.env.GIT_TOKEN: a secret by its name (value hidden)",
+        f"dagProcessor.env.{PATH}: a password in a URL (value hidden)",
+    ]
+
+
+def test_file_with_a_thousand_mistakes_stays_readable() -> None:
+    entries = "".join(f"  - name: N{n}\n    value: {n}\n" for n in range(1000))
+    assert len(found(f"commonEnv:\n{entries}", "XC006")) == MOST_FINDINGS
+
+
+def test_hostile_names_are_shown_on_one_line() -> None:
+    text = 'workers:\n  - name: "<script>\\n\\u001b[31m"\n'
+    text += 'commonEnv:\n  - name: "a\\nb"\n    value: 1\n'
+    for check in lint_values(text, name="v"):
+        assert check.observed.isprintable(), check
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "unknown: {keys: [are, fine]}\n"])
+def test_empty_file_is_judged_not_refused(text: str) -> None:
+    failed = [check.id for check in lint_values(text, name="v") if check.status == "fail"]
+    assert failed == ["XC001", "XC002", "XC009"]
+
+
+def test_text_that_is_no_yaml_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^v\.yaml:1:4: "):
+        lint_values("a: \x00", name="v.yaml")
+
+
+KEYS = st.sampled_from(
+    [
+        "commonEnv",
+        "workers",
+        "xcomBackend",
+        "name",
+        "value",
+        "env",
+        "triggerer",
+        "serviceAccount",
+        "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | KEYS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(KEYS, JSON))
+def test_any_mapping_is_judged_by_every_rule(data: dict[str, object]) -> None:
+    from xcomkit.chart.emit import flow
+
+    checks = lint_values(flow(data), name="v")
+    assert {check.id for check in checks} == set(IDS)
+
+
+def test_linting_loads_neither_airflow_nor_a_cloud_nor_pydantic() -> None:
+    code = (
+        "import sys; from xcomkit.lint.rules import lint_values; lint_values('a: 1', name='v');"
+        "heavy = ('airflow', 'boto3', 'pandas', 'pydantic', 'fsspec');"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

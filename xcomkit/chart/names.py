@@ -1,0 +1,52 @@
+"""The names Airflow and the chart use for XCom settings, and how a base path is read."""
+
+import re
+from dataclasses import dataclass
+
+BACKEND_CLASS = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
+
+BACKEND = "AIRFLOW__CORE__XCOM_BACKEND"
+PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
+THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
+COMPRESSION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
+SECRETS_BACKEND = "AIRFLOW__SECRETS__BACKEND"
+SECRETS_KWARGS = "AIRFLOW__SECRETS__BACKEND_KWARGS"
+CONNECTION_PREFIX = "AIRFLOW_CONN_"
+
+XCOM_SETTINGS = (BACKEND, PATH, THRESHOLD, COMPRESSION)
+
+# Airflow 3: xcomBackend and secretBackend of the chart become these variables in every component
+CHART_FIELDS = {"xcomBackend": BACKEND, "secretBackend": SECRETS_BACKEND}
+
+_PLACEHOLDER = re.compile(r"<[A-Za-z][\w .:/-]{0,60}>|\b(?:REPLACE|CHANGE)[_-]?ME\b", re.IGNORECASE)
+_PATH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/@]*)@)?([^/]*)(/.*)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class BasePath:
+    """The parts of ``<scheme>://<connection-id>@<bucket>/<prefix>``; absent parts are empty."""
+
+    scheme: str
+    connection_id: str
+    bucket: str
+    prefix: str
+
+
+def parse_base_path(text: str) -> BasePath | None:
+    """Return the parts of an XCom path, or ``None`` when it has no scheme."""
+    match = _PATH.fullmatch(text)
+    if match is None:
+        return None
+    scheme, connection_id, bucket, prefix = (part or "" for part in match.groups())
+    return BasePath(scheme.lower(), connection_id, bucket, prefix.strip("/"))
+
+
+def connection_variable(connection_id: str) -> str:
+    """Return the variable in which Airflow looks for a connection."""
+    return CONNECTION_PREFIX + connection_id.upper()
+
+
+def find_placeholder(text: str) -> str:
+    """Return what still waits to be filled in, such as ``<your-bucket>``, or ``""``."""
+    match = _PLACEHOLDER.search(text)
+    return match[0] if match else ""
