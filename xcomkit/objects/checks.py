@@ -1,0 +1,147 @@
+"""Rules of step 05: what a listing and one opened object say about the bucket."""
+
+from collections.abc import Iterable
+
+from xcomkit.model import Check, Rule
+from xcomkit.objects.decode import Decoded
+from xcomkit.objects.summary import GRACE, Summary
+
+XC601 = Rule(
+    id="XC601",
+    title="XCom objects are found below the prefix",
+    severity="warn",
+    why="Objects that no key names as an XCom mean that agents write to another path.",
+    remedy="compare the prefix with XCOM_OBJECTSTORAGE_PATH of the agents.",
+    source="apache-airflow-providers-common-io, xcom backend",
+)
+XC602 = Rule(
+    id="XC602",
+    title="Nothing is older than the retention",
+    severity="warn",
+    why="Airflow leaves objects behind when a run is deleted; only a lifecycle rule removes them.",
+    remedy="check in step 01 that the lifecycle rule is enabled and names this prefix.",
+    source="apache/airflow issue 31774; S3 User Guide, lifecycle",
+)
+XC603 = Rule(
+    id="XC603",
+    title="Every key below the prefix is an XCom",
+    severity="warn",
+    why="What others keep below the prefix expires with the XComs and is open to every agent.",
+    remedy="give XComs a prefix of their own; lz4 and zstd objects count as foreign here.",
+    source="apache-airflow-providers-common-io, xcom backend",
+)
+XC604 = Rule(
+    id="XC604",
+    title="All XComs use one codec",
+    severity="warn",
+    why="Reading infers the codec from the suffix, so each reader needs every codec in use.",
+    remedy="set the same XCOM_OBJECTSTORAGE_COMPRESSION on all agents; old objects expire.",
+    source="apache-airflow-providers-common-io, deserialize_value",
+)
+XC605 = Rule(
+    id="XC605",
+    title="An object opens safely and holds JSON",
+    severity="fail",
+    why="Bytes that are not JSON come back to the reading task as a path string or an error.",
+    remedy="look at the writer of this key; Airflow's backend writes nothing but JSON.",
+    source="apache-airflow-providers-common-io, deserialize_value",
+)
+XC606 = Rule(
+    id="XC606",
+    title="An object's suffix matches its bytes",
+    severity="fail",
+    why="Airflow trusts the suffix when it decompresses.",
+    remedy="look for a copy job or proxy that (de)compresses or renames objects.",
+    source="fsspec, compression='infer'",
+)
+RULES = (XC601, XC602, XC603, XC604, XC605, XC606)
+
+_LISTED = "listed the prefix and parsed every key"
+
+
+def checks(
+    summary: Summary | None, *, decoded: Decoded | None = None, key: str = ""
+) -> tuple[Check, ...]:
+    """Return the checks of a listing and of the object behind ``key``.
+
+    ``summary`` is ``None`` when listing was refused or failed: unknown, not empty.
+    """
+    return (*_of_listing(summary), *_of_object(decoded, key=key))
+
+
+def _of_listing(summary: Summary | None) -> Iterable[Check]:
+    expected = ("at least one", "none", "none", "one codec")
+    rules = RULES[:4]
+    if summary is None:
+        reason = "the prefix could not be listed"
+        return tuple(
+            rule.judge(None, expected=text, observed=reason, how=_LISTED, basis="behaviour")
+            for rule, text in zip(rules, expected, strict=True)
+        )
+    if not summary.count and not summary.foreign:
+        return tuple(
+            rule.skip(expected=text, observed="nothing lies below the prefix yet", how=_LISTED)
+            for rule, text in zip(rules, expected, strict=True)
+        )
+    codecs = ", ".join(f"{total.name} {total.count}" for total in summary.codecs)
+    days = f"{summary.retention_days} days and {GRACE.days} of grace"
+    verdicts = (
+        (summary.count > 0, f"{summary.count} XComs, {summary.size} bytes"),
+        (
+            not summary.past_retention,
+            f"{summary.past_retention} older than {days}"
+            + _quoted(summary.past_retention_keys, count=summary.past_retention),
+        ),
+        (
+            not summary.foreign,
+            f"{summary.foreign} foreign" + _quoted(summary.foreign_keys, count=summary.foreign),
+        ),
+        (len(summary.codecs) < 2, codecs or "no XComs"),
+    )
+    return tuple(
+        rule.judge(holds, expected=text, observed=observed, how=_LISTED, basis="behaviour")
+        for rule, text, (holds, observed) in zip(rules, expected, verdicts, strict=True)
+    )
+
+
+def _of_object(decoded: Decoded | None, *, key: str) -> Iterable[Check]:
+    how = f"opened {_short(key)}, bounded and without Airflow" if key else "opened one object"
+    json, bytes_of = "JSON", "bytes of the codec in the suffix"
+    if decoded is None:
+        reason = "no object was there to open"
+        return (
+            XC605.skip(expected=json, observed=reason, how=how),
+            XC606.skip(expected=bytes_of, observed=reason, how=how),
+        )
+    kind = f"{decoded.root} of {decoded.size} bytes"
+    types = f", types {', '.join(decoded.types)}"[:300] if decoded.types else ""
+    return (
+        XC605.judge(
+            decoded.is_json,
+            expected=json,
+            observed=decoded.problem or kind + types,
+            how=how,
+            basis="behaviour",
+        ),
+        XC606.judge(
+            decoded.suffix_holds,
+            expected=bytes_of,
+            observed=f"suffix {decoded.codec}, bytes {decoded.found_codec}",
+            how=how,
+            basis="behaviour",
+        ),
+    )
+
+
+def _quoted(keys: tuple[str, ...], *, count: int) -> str:
+    """Return ``: key, key and 3 more``, or nothing."""
+    if not keys:
+        return ""
+    more = f" and {count - len(keys)} more" if count > len(keys) else ""
+    return ": " + ", ".join(_short(key) for key in keys) + more
+
+
+def _short(key: str) -> str:
+    """Return a key as one bounded line; control characters are escaped."""
+    text = key if key.isprintable() else ascii(key)
+    return text if len(text) <= 160 else f"{text[:80]}...{text[-77:]}"
