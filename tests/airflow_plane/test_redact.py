@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+
+from xcomkit.airflow_plane.redact import redact, secrets_in
+
+SECRET = uuid4().hex
+
+
+def masked(text: str, environment: dict[str, str]) -> str:
+    return redact(text, secrets=secrets_in(environment))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SESSION_TOKEN",
+        "AIRFLOW__CORE__FERNET_KEY",
+        "AIRFLOW__API_AUTH__JWT_SECRET",
+        "AIRFLOW_CONN_AWS_DEFAULT",
+        "DB_PASSWORD",
+    ],
+)
+def test_values_of_secret_looking_variables_are_masked(name: str) -> None:
+    assert masked(f"boom: {SECRET}!", {name: SECRET}) == "boom: ***!"
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        json.dumps({"conn_type": "aws", "password": SECRET}),
+        json.dumps({"conn_type": "aws", "extra": {"aws_secret_access_key": SECRET}}),
+        json.dumps({"conn_type": "x", "extra": {"tokens": [{"a": SECRET}]}}),
+        f"aws://login:{SECRET}@host/?region_name=x",
+        f"aws://?aws_session_token={SECRET}",
+    ],
+)
+def test_secret_inside_a_connection_is_masked_alone_too(connection: str) -> None:
+    assert SECRET not in masked(f"using {SECRET}", {"AIRFLOW_CONN_X": connection})
+
+
+def test_quoted_password_of_a_uri_is_masked_in_both_forms() -> None:
+    plain = f"{SECRET}/+"
+    uri = f"aws://login:{quote(plain, safe='')}@host"
+
+    assert SECRET not in masked(f"{plain} {uri}", {"AIRFLOW_CONN_X": uri})
+
+
+def test_token_is_masked_by_the_content_of_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{SECRET}\n", encoding="utf-8")
+
+    shown = masked(f"{file}: {SECRET}", {"AWS_WEB_IDENTITY_TOKEN_FILE": str(file)})
+
+    assert shown == f"{file}: ***"
+
+
+def test_missing_token_file_is_no_error() -> None:
+    assert secrets_in({"AWS_WEB_IDENTITY_TOKEN_FILE": "no-such-file"}) == ()
+
+
+def test_texts_of_the_shape_of_a_secret_are_masked_wherever_they_come_from() -> None:
+    key = "AKIA" + "Q" * 16
+    token = ".".join(("ey" + "x" * 20, "y" * 20, "z" * 20))
+
+    shown = masked(f"{key} {token} Bearer {SECRET} ?X-Amz-Signature={SECRET}&a=b", {})
+
+    assert shown == "*** *** Bearer *** ?X-Amz-Signature=***&a=b"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"AIRFLOW__SECRETS__BACKEND": "a.Backend"},
+        {"AWS_ROLE_ARN": "a.Backend"},
+        {"AIRFLOW__CORE__XCOM_BACKEND": "a.Backend"},
+        {"AIRFLOW_CONN_X": "abc"},
+        {"AIRFLOW_CONN_X": json.dumps({"extra": {"region_name": "a.Backend"}})},
+        {"AIRFLOW_CONN_X": "http://[::1"},
+    ],
+)
+def test_what_is_no_secret_stays_readable(environment: dict[str, str]) -> None:
+    assert masked("a.Backend abc", environment) == "a.Backend abc"

@@ -1,0 +1,1 @@
+"""A Dag run under the effective environment, and what its tasks, rows and objects prove."""

@@ -1,0 +1,82 @@
+"""Secrets taken out of what Airflow logs, before anything of it is kept."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+MASK = "***"
+_NAME = re.compile(
+    r"(?i)secret|passw|token|credential|private|fernet|signature|_key(?:_id)?$|^AIRFLOW_CONN_"
+)
+# A path, an ARN or a class is no secret, and masking it would make a log unreadable.
+_HARMLESS = re.compile(r"(?:_FILE|_URI|_ARN)$|^AIRFLOW__SECRETS__BACKEND$")
+_SHAPE = re.compile(
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bey[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
+    r"|(?i:(?<=bearer )\S+|(?<=signature=)[^&\s,]+|(?<=security-token=)[^&\s,]+)"
+)
+_SHORTEST = 4
+
+
+def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return every text of an environment that must not be kept, longest first.
+
+    The web-identity token is read from its file; connections are taken apart, so that a password
+    alone is known as well as the whole definition.
+    """
+    found: set[str] = set()
+    for name, value in environment.items():
+        if name.endswith("_TOKEN_FILE"):
+            found.update(_read_token(Path(value)))
+        elif _NAME.search(name) and not _HARMLESS.search(name):
+            found.add(value)
+            found.update(_inner(value))
+    return tuple(sorted((text for text in found if len(text) >= _SHORTEST), key=len, reverse=True))
+
+
+def redact(text: str, *, secrets: Iterable[str]) -> str:
+    """Return ``text`` with every secret, and whatever has the shape of one, masked."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return _SHAPE.sub(MASK, text)
+
+
+def _read_token(path: Path) -> set[str]:
+    """Return the token of a file; one that cannot be read cannot leak either."""
+    try:
+        return {path.read_text(encoding="utf-8").strip()}
+    except (OSError, UnicodeDecodeError):
+        return set()
+
+
+def _inner(value: str) -> Iterable[str]:
+    """Return the secret parts of a connection given as JSON or as a URI."""
+    try:
+        yield from _leaves(json.loads(value), named=False)
+    except ValueError:
+        yield from _uri_parts(value)
+
+
+def _leaves(part: object, *, named: bool) -> Iterable[str]:
+    match part:
+        case dict():
+            for name, value in part.items():
+                yield from _leaves(value, named=named or bool(_NAME.search(name)))
+        case list():
+            for value in part:
+                yield from _leaves(value, named=named)
+        case str() if named:
+            yield part
+        case _:
+            return
+
+
+def _uri_parts(value: str) -> Iterable[str]:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return
+    if parts.password:
+        yield from (parts.password, unquote(parts.password))
+    yield from (text for name, text in parse_qsl(parts.query) if _NAME.search(name))
