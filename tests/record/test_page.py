@@ -1,0 +1,81 @@
+import json
+import re
+
+from small_books import judged
+
+from xcomkit.opening import STEPS
+from xcomkit.record.manifest import find_differences
+from xcomkit.record.write import write_record
+
+HOSTILE = "<script>window.hit=1</script><img src=x onerror=hit()>"
+FIRST = STEPS[0]
+
+
+def record(run_notebooks, *sources, **kwargs):
+    run = run_notebooks({FIRST: [*sources, judged(FIRST, **kwargs)]})
+    return write_record(run).read_text(), run
+
+
+def test_record_is_one_page_without_script_or_request(run_notebooks):
+    html, _ = record(run_notebooks, "'plain'")
+
+    assert "<script" not in html
+    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", html)
+    assert "url(" not in html
+    assert "default-src 'none'" in html
+
+
+def test_hostile_text_is_inert_wherever_it_comes_from(run_notebooks):
+    html, _ = record(
+        run_notebooks,
+        f"from IPython.display import HTML; HTML({HOSTILE!r})",
+        f"from IPython.display import Markdown; Markdown({HOSTILE!r})",
+        f"print({HOSTILE!r})",
+        f"{HOSTILE!r}",
+        "from IPython.display import Javascript; Javascript('window.hit=1')",
+        "from IPython.display import SVG; SVG('<svg onload=\"hit()\"></svg>')",
+        observed=HOSTILE,
+    )
+
+    assert "<script" not in html
+    assert "<svg" not in html
+    assert not re.search(r"<[^>]*\son\w+\s*=", html)
+    assert not re.search(r"(?i)javascript:", html.replace("text/javascript", ""))
+
+
+def test_cover_names_verdict_target_versions_and_what_was_not_proved(run_notebooks):
+    html, run = record(run_notebooks, "1", holds=False)
+
+    assert "Not usable as it is" in html
+    assert "s3://some-bucket/xcom" in html
+    assert "apache-airflow" in html
+    assert "What this run did not prove" in html
+    assert run.directory.name in html
+
+
+def test_record_json_says_the_same_as_the_page(run_notebooks):
+    _, run = record(run_notebooks, "1", holds=False)
+
+    body = json.loads((run.directory / "record.json").read_text())
+
+    assert (body["schema"], body["verdict"], body["good"]) == (1, "fail", False)
+    assert body["steps"][0]["checks"][0]["id"] == "XC201"
+
+
+def test_manifest_covers_every_file_of_the_run(run_notebooks):
+    _, run = record(run_notebooks, "1")
+
+    names = (run.directory / "manifest.sha256").read_text()
+
+    assert "record.html" in names
+    assert f"notebooks/{FIRST}.ipynb" in names
+    assert find_differences(run.directory) == ()
+
+
+def test_record_carries_no_path_of_this_machine(run_notebooks, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, run = record(run_notebooks, "1")
+
+    page = (run.directory / "record.html").read_text()
+
+    assert str(tmp_path) not in page

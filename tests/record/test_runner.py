@@ -1,0 +1,84 @@
+import pytest
+from small_books import judged
+
+from xcomkit.errors import SettingsError
+from xcomkit.opening import STEPS
+from xcomkit.record.runner import select_steps
+
+FIRST, SECOND, LAST = STEPS[0], STEPS[1], STEPS[-1]
+
+
+def outcomes(run):
+    return {result.name: (result.outcome, result.status) for result in run.results}
+
+
+def test_green_steps_make_a_good_run(run_notebooks):
+    run = run_notebooks({FIRST: [judged(FIRST)], SECOND: [judged(SECOND)]})
+
+    assert outcomes(run) == {FIRST: ("done", "pass"), SECOND: ("done", "pass")}
+    assert run.is_good
+
+
+def test_red_check_makes_the_run_red_and_the_next_step_still_runs(run_notebooks):
+    run = run_notebooks({"03_helm_values": [judged("03_helm_values", holds=False).replace(
+        "XC201", "XC205")], LAST: [judged(LAST)]})  # fmt: skip
+
+    assert outcomes(run) == {"03_helm_values": ("red", "fail"), LAST: ("done", "pass")}
+    assert (run.is_good, run.verdict) == (False, "fail")
+
+
+def test_blocking_check_stops_what_follows_but_not_tear_down(run_notebooks):
+    run = run_notebooks({
+        SECOND: [judged(SECOND, holds=False)],
+        "02_grant_access": [judged("02_grant_access")],
+        LAST: [judged(LAST)],
+    })  # fmt: skip
+
+    assert outcomes(run) == {
+        SECOND: ("red", "fail"), "02_grant_access": ("not run", "skip"), LAST: ("done", "pass"),
+    }  # fmt: skip
+    assert "must be green first" in dict(run.checks)["02_grant_access"].observed
+
+
+def test_kernel_that_dies_is_red_although_papermill_calls_its_cells_completed(run_notebooks):
+    run = run_notebooks({FIRST: ["import os; os._exit(1)", judged(FIRST)]})
+
+    assert outcomes(run)[FIRST] == ("died", "fail")
+    assert "kernel died" in run.checks[0][1].observed
+
+
+def test_step_that_takes_too_long_is_red(run_notebooks):
+    run = run_notebooks({FIRST: ["import time; time.sleep(60)", judged(FIRST)]}, step_timeout=5)
+
+    assert outcomes(run)[FIRST] == ("timed out", "fail")
+    assert "step_timeout: 5 s" in run.checks[0][1].observed
+
+
+def test_error_before_the_evidence_is_red_and_told_in_one_line(run_notebooks):
+    run = run_notebooks({FIRST: ["raise ValueError('first line\\nsecond')"]})
+
+    assert outcomes(run)[FIRST] == ("crashed", "fail")
+    assert run.results[0].error == "ValueError: first line"
+
+
+def test_notebook_that_ends_without_evidence_is_red(run_notebooks):
+    run = run_notebooks({FIRST: ["1 + 1"]})
+
+    assert outcomes(run)[FIRST] == ("crashed", "fail")
+
+
+def test_error_after_green_evidence_is_red_and_keeps_the_evidence(run_notebooks):
+    run = run_notebooks({FIRST: [judged(FIRST), "1 / 0"]})
+
+    assert outcomes(run)[FIRST] == ("crashed", "fail")
+    assert [check.id for _, check in run.checks] == ["XC201", "XC902"]
+
+
+def test_steps_are_chosen_by_number_or_name_and_run_in_order():
+    assert select_steps(["04_round_trip", "00"]) == ("00_prerequisites", "04_round_trip")
+    assert select_steps([]) == STEPS
+
+
+def test_unknown_step_is_refused_with_the_names_there_are():
+    with pytest.raises(SettingsError, match="00_prerequisites"):
+        select_steps(["99"])

@@ -1,0 +1,100 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from xcomkit import evidence
+from xcomkit.errors import GateError, InputError
+from xcomkit.model import Change, Plan, Rule
+
+RULE = Rule("XC999", "The thing holds", "fail", "why", "mend it", "source")
+
+
+def judged(holds):
+    return RULE.judge(holds, expected="e", observed="o", how="h", basis="echo")
+
+
+def test_checks_come_back_from_disk_as_they_were(tmp_path):
+    checks = [judged(True), replace(judged(False), accepted="known")]
+
+    evidence.write_evidence(tmp_path, step="s", content={"checks": checks})
+
+    assert evidence.read_checks(tmp_path, step="s") == tuple(checks)
+
+
+def test_evidence_has_a_schema_and_sorted_keys(tmp_path):
+    plan = Plan("p", (Change("r", "s", "a", "b", "create"),))
+
+    path = evidence.write_evidence(tmp_path, step="s", content={"z": 1, "a": plan})
+
+    body = json.loads(path.read_text())
+    assert body["schema"] == 1
+    assert list(body) == sorted(body)
+
+
+def test_evidence_cannot_hold_what_is_not_plain(tmp_path):
+    with pytest.raises(TypeError, match="cannot hold a object"):
+        evidence.write_evidence(tmp_path, step="s", content={"a": object()})
+
+
+def test_file_of_evidence_that_is_none_is_refused_in_one_line(tmp_path):
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence/s.json").write_text("{")
+
+    with pytest.raises(InputError, match=r"s\.json is not JSON"):
+        evidence.read_evidence(tmp_path, step="s")
+
+    (tmp_path / "evidence/s.json").write_text('{"schema": 99}')
+    with pytest.raises(InputError, match="schema 1"):
+        evidence.read_evidence(tmp_path, step="s")
+
+
+def test_what_was_created_is_kept_once_and_in_order(tmp_path):
+    evidence.record_created(tmp_path, kind="objects", names=["b", "a"])
+    evidence.record_created(tmp_path, kind="objects", names=["a", "c"])
+    evidence.record_created(tmp_path, kind="resources", names=["bucket x"])
+
+    created = evidence.read_created(tmp_path)
+
+    assert created == {"objects": ["b", "a", "c"], "resources": ["bucket x"]}
+
+
+def test_gate_names_every_red_and_unknown_check_and_the_next_step():
+    with pytest.raises(GateError) as caught:
+        evidence.gate([judged(True), judged(False), judged(None)])
+
+    assert "2 of 3 checks close the gate" in str(caught.value)
+    assert "XC999 fail" in str(caught.value)
+    assert "Next: mend it" in str(caught.value)
+
+
+def test_gate_is_open_for_accepted_and_skipped_checks():
+    skipped = RULE.skip(expected="e", observed="o", how="h")
+
+    assert "open" in evidence.gate([replace(judged(False), accepted="known"), skipped])
+
+
+def test_refusal_in_a_notebook_is_one_line_and_no_traceback():
+    assert GateError("closed", hint="mend it")._render_traceback_() == [
+        "GateError: closed Next: mend it"
+    ]
+
+
+def test_later_steps_go_on_in_the_newest_run_of_the_target(tmp_path):
+    first = evidence.open_run_directory(tmp_path, name="a", fresh=True)
+    other = evidence.open_run_directory(tmp_path, name="b", fresh=True)
+
+    assert evidence.open_run_directory(tmp_path, name="a", fresh=False) == first
+    assert other != first
+    assert Path(first).name.endswith("Z-a")
+
+
+def test_half_written_file_is_never_seen(tmp_path):
+    path = tmp_path / "f.json"
+    evidence.write_text(path, "old")
+
+    with pytest.raises(TypeError):
+        evidence.write_text(path, 5)  # type: ignore[arg-type]
+
+    assert path.read_text() == "old"

@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+import pytest
+
+from xcomkit import show
+from xcomkit.model import Change, Measurement, Plan, Rule, Spread
+
+HOSTILE = "<script>alert(1)</script>\"'&"
+RULE = Rule("XC999", "A title", "fail", "because", "do this", "a page")
+
+
+def judged(holds, observed="seen"):
+    return RULE.judge(holds, expected="wanted", observed=observed, how="looked", basis="echo")
+
+
+def test_status_is_a_word_and_a_mark_and_never_colour_alone():
+    html = show.checks([judged(False)])._repr_html_()
+
+    assert "✖ fail" in html
+    assert '<th scope="col">status</th>' in html
+
+
+def test_hostile_text_is_escaped_in_every_table():
+    check, change = judged(False, HOSTILE), Change(HOSTILE, HOSTILE, HOSTILE, HOSTILE, "create")
+    for shown in (
+        show.checks([check], caption=HOSTILE),
+        show.plan(Plan(HOSTILE, (change,))),
+        show.facts({HOSTILE: HOSTILE}, caption=HOSTILE),
+        show.Text(HOSTILE),
+        show.Text(HOSTILE, is_code=True),
+        show.Picture(b"", HOSTILE),
+    ):
+        assert "<script" not in shown._repr_html_()
+
+
+def test_long_value_is_folded_and_still_there_in_full():
+    html = show.facts({"a": "x" * 500}, caption="c")._repr_html_()
+
+    assert "<summary>" in html
+    assert "x" * 500 in html
+
+
+def test_accepted_risk_stays_visible_with_its_reason():
+    table = show.checks([replace(judged(False), accepted="known")])
+
+    assert "fail (accepted)" in repr(table)
+    assert "accepted: known" in repr(table)
+
+
+def test_remedy_is_shown_for_red_and_not_for_green():
+    assert "do this" in repr(show.checks([judged(None)]))
+    assert "do this" not in repr(show.checks([judged(True)]))
+
+
+def test_plain_text_fits_the_screen():
+    text = repr(show.checks([judged(False, "y" * 500)]))
+
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_plan_says_how_much_would_change():
+    rows = (
+        Change("b", "s", "x", "y", "update", "aws cmd"),
+        Change("b", "t", "x", "x", "unchanged"),
+    )
+
+    assert "1 to change" in repr(show.plan(Plan("Bucket", rows)))
+
+
+def measured(codec, payload="records", size=1000):
+    spread = Spread(1.0, 0.5, 2.0)
+    return Measurement(payload, codec, 3, size, size // 2, spread, spread, spread, 4, None)
+
+
+def test_measurement_without_a_count_of_requests_says_unknown():
+    assert "unknown" in repr(show.measurements([measured("none")]))
+
+
+def test_codec_chart_is_a_picture_with_the_numbers_in_words():
+    picture = show.codec_chart([measured("none"), measured("zip")])
+
+    assert picture.png.startswith(b"\x89PNG")
+    assert "none 50.0 %, zip 50.0 %" in picture.alt
+
+
+def test_same_numbers_give_the_same_picture():
+    assert show.codec_chart([measured("none")]).png == show.codec_chart([measured("none")]).png
+
+
+@pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
+def test_chart_survives_hostile_names():
+    picture = show.bar_chart({"$x_{": 1, HOSTILE: 2, "\x00\x1b": 3, "東京": 4}, label="bytes")
+
+    assert picture.png.startswith(b"\x89PNG")
+    assert "<script" not in picture._repr_html_()
+
+
+def test_empty_table_is_a_header_and_no_error():
+    assert "id" in repr(show.checks([]))

@@ -1,0 +1,51 @@
+"""Every rule that can judge anything, by id; ``docs/checks.md`` is written from here."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from xcomkit import step
+from xcomkit.airflow_plane import verdict
+from xcomkit.backend import round_trip
+from xcomkit.chart import rules as chart
+from xcomkit.clouds import aws
+from xcomkit.lint import rules as lint
+from xcomkit.model import Rule
+from xcomkit.objects import checks as objects
+from xcomkit.steps import prerequisites, tear_down
+
+_SOURCES = (lint, prerequisites, aws, chart, round_trip, objects, verdict, tear_down, step)
+
+
+def _by_id() -> Mapping[str, Rule]:
+    found: dict[str, Rule] = {}
+    for source in _SOURCES:
+        for rule in source.RULES:
+            if rule.id in found:
+                raise ValueError(f"{rule.id} is used twice: {rule.title}; {found[rule.id].title}")
+            found[rule.id] = rule
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+RULES_BY_ID = _by_id()
+
+
+def to_markdown() -> str:
+    """Return every rule as a table: what is checked, why, and where the fact comes from."""
+    head = (
+        "| id | check | if not | why it matters | what to do | source |\n|---|---|---|---|---|---|"
+    )
+    rows = [
+        f"| {r.id} | {r.title} | {r.severity} | {r.why} | {r.remedy} | {r.source} |"
+        for r in RULES_BY_ID.values()
+    ]
+    intro = (
+        "# Checks\n\nEvery rule by which a run is judged, written by `make docs`. A risk that is"
+        ' taken knowingly is named in `accepted: ["XC123: reason"]`; the check stays visible.\n'
+    )
+    return "\n".join((intro, head, *rows)) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(to_markdown())

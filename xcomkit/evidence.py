@@ -1,0 +1,125 @@
+"""The run directory: evidence of each step, what was created, and the gate.
+
+Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``values.yaml``,
+``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end ``record.html``,
+``record.json`` and ``manifest.sha256``.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from xcomkit.errors import GateError, InputError
+from xcomkit.model import Check
+
+SCHEMA = 1
+
+
+def open_run_directory(root: Path, *, name: str, fresh: bool) -> Path:
+    """Return a run directory below ``root/runs``: the newest of this name, or a new one.
+
+    Args:
+        root: the folder that holds ``runs``.
+        name: the target's name, the last part of the directory's name.
+        fresh: start a new run even when there is one to go on with.
+    """
+    runs = root / "runs"
+    existing = sorted(runs.glob(f"*-{name}")) if runs.is_dir() else []
+    if existing and not fresh:
+        return existing[-1]
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    path = runs / f"{stamp}-{name}"
+    (path / "evidence").mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(path)
+
+
+def write_evidence(run: Path, *, step: str, content: Mapping[str, Any]) -> Path:
+    """Write the step's evidence as JSON with sorted keys, and return its path."""
+    path = run / "evidence" / f"{step}.json"
+    body = {"schema": SCHEMA, "step": step, **content}
+    write_text(path, json.dumps(body, sort_keys=True, indent=1, default=_plain) + "\n")
+    return path
+
+
+def read_evidence(run: Path, *, step: str) -> dict[str, Any] | None:
+    """Return the step's evidence, or ``None`` when the step left none.
+
+    Raises:
+        InputError: the file is there and is not evidence.
+    """
+    path = run / "evidence" / f"{step}.json"
+    if not path.exists():
+        return None
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path.name} is not JSON: {error}.", hint="run the step again.") from None
+    if not isinstance(loaded, dict) or loaded.get("schema") != SCHEMA:
+        raise InputError(f"{path.name} is not evidence of schema {SCHEMA}.", hint="run it again.")
+    return loaded
+
+
+def read_checks(run: Path, *, step: str) -> tuple[Check, ...]:
+    """Return the checks of a step's evidence; none when the step left none."""
+    loaded = read_evidence(run, step=step) or {}
+    return tuple(Check(**check) for check in loaded.get("checks", []))
+
+
+def record_created(run: Path, *, kind: str, names: Iterable[str]) -> None:
+    """Add what this run made to ``created.json``, so that tear down removes exactly that."""
+    created = read_created(run)
+    known = dict.fromkeys([*created.get(kind, []), *names])
+    write_text(
+        run / "created.json",
+        json.dumps({"schema": SCHEMA, **created, kind: list(known)}, sort_keys=True, indent=1),
+    )
+
+
+def read_created(run: Path) -> dict[str, list[str]]:
+    """Return the names of what this run made, per kind."""
+    path = run / "created.json"
+    if not path.exists():
+        return {}
+    loaded = json.loads(path.read_text(encoding="utf-8"))
+    return {kind: names for kind, names in loaded.items() if kind != "schema"}
+
+
+def gate(checks: Iterable[Check]) -> str:
+    """Return the sentence of an open gate.
+
+    Raises:
+        GateError: any check is red or unknown and not accepted by name.
+    """
+    checks = tuple(checks)
+    red = [check for check in checks if check.closes_gate]
+    if red:
+        named = "; ".join(f"{c.id} {c.status}: {c.title}" for c in red)
+        raise GateError(f"{len(red)} of {len(checks)} checks close the gate: {named}.",
+                        hint=red[0].remedy)  # fmt: skip
+    return f"The gate is open: none of {len(checks)} checks is red or unknown."
+
+
+def _plain(value: object) -> Any:
+    """Return a JSON value for what json does not know."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Path):
+        return value.name
+    raise TypeError(f"evidence cannot hold a {type(value).__name__}")

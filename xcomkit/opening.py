@@ -1,0 +1,134 @@
+"""Opening a step: parameters to settings, target to platform, and the run directory.
+
+On the embedded stand-in a notebook may run alone: what the earlier steps would have made is then
+made first, and the step says so.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from xcomkit import evidence
+from xcomkit.catalogue import RULES_BY_ID
+from xcomkit.clouds import Platform, open_cloud
+from xcomkit.settings import Settings
+from xcomkit.step import ACCEPTED, INTERPRETER, Step
+from xcomkit.steps import helm_values
+
+STEPS = (
+    "00_prerequisites",
+    "01_create_bucket",
+    "02_grant_access",
+    "03_helm_values",
+    "04_round_trip",
+    "05_inspect_objects",
+    "06_verify_dag",
+    "07_tear_down",
+)
+KERNEL_PYTHON = "XCOMKIT_PYTHON"
+
+
+def open_step(name: str, namespace: Mapping[str, Any]) -> Step:
+    """Return the step bound to the parameters in a notebook's namespace.
+
+    Raises:
+        SettingsError: a parameter is refused.
+        ProcessError: the stand-in did not start.
+    """
+    root = find_root(Path.cwd())
+    settings = Settings.from_notebook(namespace, root=root)
+    run = (
+        Path(settings.run_dir).expanduser().resolve()
+        if settings.run_dir
+        else evidence.open_run_directory(root, name=settings.bucket, fresh=name == STEPS[0])
+    )
+    platform, is_new = open_platform(settings)
+    cloud = open_cloud(settings, platform=platform)
+    step = Step(name, settings, run, platform, cloud)
+    _check_surroundings(step)
+    if is_new:
+        _practise_earlier_steps(step)
+    return step
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder upwards that holds ``parameters``, or ``start`` itself."""
+    return next((p for p in (start, *start.parents) if (p / "parameters").is_dir()), start)
+
+
+def describe_place(settings: Settings) -> str:
+    """Return in words which service answers: the stand-in is never passed off as AWS."""
+    if settings.is_embedded:
+        return "our stand-in: moto with conditions evaluated and web-identity tokens checked"
+    return settings.endpoint_url or "AWS, with the caller's own credential chain"
+
+
+def open_platform(settings: Settings) -> tuple[Platform, bool]:
+    """Return the platform of the target, and whether a new, empty stand-in was started for it."""
+    label = describe_place(settings)
+    if not settings.is_embedded:
+        return Platform(label=label, issuer=settings.oidc_issuer), False
+    from xcomkit.local import aws
+
+    stand_in = aws.attach()
+    is_new = stand_in is None
+    if stand_in is None:
+        stand_in = aws.start()
+        export(stand_in.environment, replaced=aws.REPLACED)
+    return (
+        Platform(
+            label=label,
+            issuer=stand_in.issuer,
+            environment=stand_in.platform_environment,
+            mint_token=stand_in.mint_token,
+            plain_http_url=stand_in.http_url,
+        ),
+        is_new,
+    )
+
+
+def export(environment: Mapping[str, str], *, replaced: Iterable[str]) -> None:
+    """Make this process, and the kernels it starts, the administrator of the stand-in."""
+    for name in replaced:
+        os.environ.pop(name, None)
+    os.environ.update(environment)
+
+
+def _practise_earlier_steps(step: Step) -> None:
+    """Do on a new stand-in what the steps before this one would have done there."""
+    number = STEPS.index(step.name)
+    if number > 1:
+        step.cloud.apply_bucket(step.cloud.plan_bucket())
+    if number > 2:
+        subjects = helm_values.read_subjects(step)
+        step.cloud.apply_access(step.cloud.plan_access(subjects), subjects)
+    if number > 1:
+        step.note = "the stand-in is new: what earlier steps make was made in it first"
+
+
+def _check_surroundings(step: Step) -> None:
+    """Record a check for each surrounding fact that does not hold; silence is consent here."""
+    launcher = os.environ.get(KERNEL_PYTHON, sys.executable)
+    if launcher != sys.executable:
+        step.check(
+            INTERPRETER.judge(
+                False,
+                expected="the interpreter of the launcher",
+                observed="another interpreter",
+                how="sys.executable of kernel and launcher",
+                basis="behaviour",
+            )
+        )
+    unknown = sorted(set(step.settings.accepted_reasons) - set(RULES_BY_ID))
+    if unknown:
+        step.check(
+            ACCEPTED.judge(
+                False,
+                expected="known ids",
+                observed=", ".join(unknown),
+                how="accepted against docs/checks.md",
+                basis="rule",
+            )
+        )

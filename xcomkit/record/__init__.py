@@ -1,0 +1,1 @@
+"""Running the notebooks, judging them, and the record that is handed over."""

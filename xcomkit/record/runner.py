@@ -1,0 +1,254 @@
+"""Runs the steps with papermill in one process, a kernel per notebook, and judges each.
+
+papermill marks the cells of a dead kernel ``completed``; what counts here is the exception, error
+outputs, execution counts and the evidence. A step whose blocking check is red, or that did not
+reach its end, stops the steps after it, because they would act on the wrong target; tear down
+runs all the same and removes what was recorded. Any other red check does not stop the run: more
+evidence is worth more than an early end.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from xcomkit import evidence
+from xcomkit.catalogue import RULES_BY_ID
+from xcomkit.errors import InputError, SettingsError
+from xcomkit.model import Check, Status, worst
+from xcomkit.opening import KERNEL_PYTHON, STEPS, describe_place, export
+from xcomkit.settings import Settings
+from xcomkit.step import REACHED_END
+
+Outcome = Literal["done", "red", "crashed", "died", "timed out", "not run"]
+
+_LAST = STEPS[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """How one step went: outcome, status of its checks, seconds, and the checks."""
+
+    name: str
+    outcome: Outcome
+    status: Status
+    seconds: float
+    checks: tuple[Check, ...] = ()
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Run:
+    """A run of several steps on one target."""
+
+    directory: Path
+    name: str
+    settings: Settings
+    where: str
+    results: list[StepResult] = field(default_factory=list)
+
+    @property
+    def checks(self) -> tuple[tuple[str, Check], ...]:
+        """Return every check with the step it belongs to."""
+        return tuple((r.name, c) for r in self.results for c in r.checks)
+
+    @property
+    def verdict(self) -> Status:
+        """Return the status that sums up the run."""
+        return worst(check for _, check in self.checks)
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether no check closes the gate."""
+        return not any(check.closes_gate for _, check in self.checks)
+
+
+def select_steps(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the named steps in the order of the runbook; all of them for no name.
+
+    Raises:
+        SettingsError: a name fits no step.
+    """
+    chosen = []
+    for name in names:
+        found = [step for step in STEPS if step == name or step.split("_")[0] == name]
+        if not found:
+            raise SettingsError(f"{name}: no such step.", hint=f"choose of {', '.join(STEPS)}.")
+        chosen += found
+    return tuple(step for step in STEPS if step in chosen) if chosen else STEPS
+
+
+def run_steps(
+    settings: Settings,
+    *,
+    name: str,
+    steps: Sequence[str],
+    notebooks: Path,
+    out: Path,
+    progress: Callable[[StepResult], None],
+) -> Run:
+    """Run the steps on the target of the settings and return how they went.
+
+    Args:
+        settings: parameters of every notebook.
+        name: the target's name, the last part of the run directory's name.
+        steps: names of notebooks, in order.
+        notebooks: the folder that holds them.
+        out: the folder below which the run directory is made.
+        progress: called with each step's result as soon as it is there.
+
+    Raises:
+        SettingsError: the notebooks are not there.
+        ProcessError: the stand-in did not start.
+    """
+    missing = [step for step in steps if not (notebooks / f"{step}.ipynb").is_file()]
+    if missing:
+        raise SettingsError(
+            f"{notebooks.name}/{missing[0]}.ipynb: no such notebook.",
+            hint="run xcomkit in the folder of the runbook, the one that holds notebooks/.",
+        )
+    directory = (
+        Path(settings.run_dir)
+        if settings.run_dir
+        else evidence.open_run_directory(out.parent, name=name, fresh=True)
+    )
+    run = Run(directory, name, settings, describe_place(settings))
+    # A relative path keeps this machine's folders out of notebooks and record.
+    parameters = {**settings.to_parameters(), "run_dir": os.path.relpath(directory)}
+    with _target(settings), _kernel_python():
+        stopped_by = ""
+        for step in steps:
+            if stopped_by and step != _LAST:
+                result = StepResult(step, "not run", "skip", 0.0, (_not_run(step, stopped_by),))
+            else:
+                result = _run_step(step, notebooks=notebooks, run=run, parameters=parameters)
+            run.results.append(result)
+            progress(result)
+            if not stopped_by and _blocks(result):
+                stopped_by = step
+    return run
+
+
+@contextmanager
+def _target(settings: Settings) -> Iterator[None]:
+    """Keep the stand-in of this run alive; a real target needs nothing."""
+    if not settings.is_embedded:
+        yield
+        return
+    from xcomkit.local import aws
+
+    if aws.attach() is not None:
+        yield
+        return
+    before = dict(os.environ)
+    with aws.start() as stand_in:
+        export(stand_in.environment, replaced=aws.REPLACED)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@contextmanager
+def _kernel_python() -> Iterator[None]:
+    """Tell every kernel which interpreter it must be (a kernelspec can shadow another's)."""
+    os.environ[KERNEL_PYTHON] = sys.executable
+    try:
+        yield
+    finally:
+        del os.environ[KERNEL_PYTHON]
+
+
+def _run_step(step: str, *, notebooks: Path, run: Run, parameters: dict[str, Any]) -> StepResult:
+    """Run one notebook and judge it by everything but papermill's own word."""
+    output = run.directory / "notebooks" / f"{step}.ipynb"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # What an earlier run into this directory found is no evidence of this one.
+    (run.directory / "evidence" / f"{step}.json").unlink(missing_ok=True)
+    before = time.monotonic()
+    outcome, error = _execute(
+        notebooks / f"{step}.ipynb", output, parameters, seconds=run.settings.step_timeout
+    )
+    seconds = time.monotonic() - before
+    checks: tuple[Check, ...] = ()
+    if outcome in ("done", "red"):
+        try:
+            checks = evidence.read_checks(run.directory, step=step)
+        except InputError as unreadable:
+            outcome, error = "crashed", str(unreadable)
+        else:
+            if not checks:
+                outcome, error = "crashed", "the notebook ended without evidence"
+    if outcome in ("crashed", "died", "timed out"):
+        checks = (*evidence.read_checks(run.directory, step=step), _broken(outcome, error))
+    return StepResult(step, outcome, worst(checks), seconds, checks, error)
+
+
+def _execute(
+    source: Path, output: Path, parameters: dict[str, Any], *, seconds: int
+) -> tuple[Outcome, str]:
+    """Execute a notebook; return how it ended and, in one line, why."""
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    with tempfile.TemporaryDirectory(prefix="xcomkit-", ignore_cleanup_errors=True) as folder:
+        # Sockets in a private folder, not loopback ports that all users of the machine can reach.
+        sockets = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}})
+        try:
+            papermill.execute_notebook(
+                source, output, parameters, kernel_name="python3", progress_bar=False,
+                log_output=False, execution_timeout=seconds, cwd=str(Path.cwd()), config=sockets,
+                shutdown_kernel="immediate",
+            )  # fmt: skip
+        except PapermillExecutionError as error:
+            if error.ename == "GateError":
+                return "red", str(error.evalue)
+            return "crashed", f"{error.ename}: {error.evalue}".splitlines()[0]
+        except DeadKernelError:
+            return "died", "the kernel died; the cells after it did not run"
+        except CellTimeoutError:
+            return "timed out", f"a cell took longer than step_timeout: {seconds} s"
+        except RuntimeError as error:  # nbclient: the kernel did not start
+            return "died", str(error)
+    silent = _count_silent_cells(output)
+    return ("crashed", f"{silent} cells did not run") if silent else ("done", "")
+
+
+def _count_silent_cells(path: Path) -> int:
+    """Return how many code cells of an executed notebook did not run."""
+    import nbformat
+
+    cells = nbformat.read(path, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    return sum(1 for cell in code if cell.execution_count is None)
+
+
+def _broken(outcome: Outcome, error: str) -> Check:
+    return REACHED_END.judge(
+        False,
+        expected="every cell ran and the gate was reached",
+        observed=f"{outcome}: {error}",
+        how="papermill's exception, error outputs and execution counts",
+        basis="behaviour",
+    )
+
+
+def _not_run(step: str, stopped_by: str) -> Check:
+    return REACHED_END.skip(
+        expected="every cell ran and the gate was reached",
+        observed=f"not run, so nothing is proved here: {stopped_by} must be green first",
+        how=f"{step} was not started",
+    )
+
+
+def _blocks(result: StepResult) -> bool:
+    """Tell whether the steps after this one would act on the wrong target."""
+    return any(check.closes_gate and RULES_BY_ID[check.id].blocks for check in result.checks)

@@ -1,0 +1,233 @@
+"""One step of a run: what it is bound to, what it found, and the evidence it leaves.
+
+A notebook opens a step, lets the modules of ``xcomkit.steps`` work on it, writes the evidence and
+passes the gate. A refusal on the way is a result (a check), not an exception.
+"""
+
+import platform as machine
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from xcomkit import evidence, show
+from xcomkit.clouds import Cloud, Platform
+from xcomkit.errors import XcomkitError
+from xcomkit.model import Check, Plan, Rule, WorkerIdentity, worst
+from xcomkit.settings import Settings
+
+WORK = Rule(
+    id="XC901",
+    title="The step could do its work",
+    severity="fail",
+    why="What could not be asked is not known, and nothing may be concluded from it.",
+    remedy="Follow the hint in what was observed, then run the step again.",
+    source="xcomkit.step",
+)
+REACHED_END = Rule(
+    id="XC902",
+    title="The step ran to its end",
+    severity="fail",
+    why="A notebook that stopped half-way proves nothing about the rest.",
+    remedy="Open the step's notebook in the run directory; its last cell shows the error.",
+    source="papermill and nbclient: exception, error outputs and execution counts",
+    blocks=True,
+)
+INTERPRETER = Rule(
+    id="XC903",
+    title="The kernel runs in the environment that started the run",
+    severity="fail",
+    why="Another environment has other versions: its proof would be of something else.",
+    remedy="Unset JUPYTER_PATH, or remove the kernelspec that shadows this environment's.",
+    source="Jupyter: JUPYTER_PATH and JUPYTER_PREFER_ENV_PATH",
+)
+ACCEPTED = Rule(
+    id="XC904",
+    title="Every accepted risk names a check that exists",
+    severity="warn",
+    why="A misspelled id accepts nothing, and reads as if it did.",
+    remedy="Correct the id in accepted; docs/checks.md lists them.",
+    source="xcomkit.settings, accepted",
+)
+RULES: tuple[Rule, ...] = (WORK, REACHED_END, INTERPRETER, ACCEPTED)
+
+_SHOWN_PACKAGES = (
+    "apache-airflow",
+    "apache-airflow-task-sdk",
+    "apache-airflow-providers-amazon",
+    "apache-airflow-providers-common-io",
+    "boto3",
+    "fsspec",
+    "moto",
+    "papermill",
+    "s3fs",
+    "universal-pathlib",
+    "xcomkit",
+)
+
+
+@dataclass
+class Step:
+    """A step in progress.
+
+    Checks, plans and facts become the evidence; results only pass from cell to cell.
+    """
+
+    name: str
+    settings: Settings
+    run: Path
+    platform: Platform
+    cloud: Cloud
+    note: str = ""
+    checks: list[Check] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @cached_property
+    def target(self) -> show.Table:
+        """Return what this step is bound to."""
+        values: dict[str, object] = {
+            "bucket": f"s3://{self.settings.bucket}/{self.settings.prefix}",
+            "region": self.settings.region,
+            "where": self.platform.label,
+            "agents": f"release {self.settings.release} in namespace {self.settings.namespace},"
+            f" workers {', '.join(self.settings.workers)}",
+            "apply": f"{self.settings.apply}: "
+            + ("changes are made" if self.settings.apply else "plans are shown, nothing changes"),
+            "run directory": self.run.name,
+        }
+        try:
+            caller = self.cloud.who_am_i()
+            values["caller"] = f"{caller.principal} (account {caller.account or 'none'})"
+        except XcomkitError as error:
+            values["caller"] = f"unknown: {error}"
+        if self.note:
+            values["note"] = self.note
+        return show.facts(values, caption="What this step is bound to")
+
+    def check(self, *found: Check, caption: str = "Checks") -> show.Table:
+        """Record checks, accepted ones marked with their reason, and return them to be shown."""
+        reasons = self.settings.accepted_reasons
+        marked = [
+            replace(c, accepted=reasons[c.id]) if c.id in reasons and c.status != "pass" else c
+            for c in found
+        ]
+        self.checks += marked
+        return show.checks(marked, caption=caption)
+
+    def judge(self, look: Callable[[], Iterable[Check]], *, caption: str = "Checks") -> show.Table:
+        """Record the checks that ``look`` returns; a refusal on the way becomes unknown."""
+        try:
+            found = tuple(look())
+        except XcomkitError as error:
+            found = (self.could_not(error),)
+        return self.check(*found, caption=caption)
+
+    def could_not(self, error: XcomkitError) -> Check:
+        """Return the check that says that the step's work could not be done."""
+        return WORK.judge(
+            None,
+            expected="an answer",
+            observed=str(error),
+            how=type(error).__name__,
+            basis="behaviour",
+            remedy=error.hint,
+        )
+
+    def propose(self, make: Callable[[], Plan]) -> show.Table:
+        """Record the plan that ``make`` returns; a refusal on the way becomes a check."""
+        try:
+            plan = make()
+        except XcomkitError as error:
+            return self.check(self.could_not(error))
+        self.plans.append(plan)
+        return show.plan(plan)
+
+    def carry_out(self, act: Callable[[Plan], None]) -> show.Text | show.Table:
+        """Make the changes of the latest plan, if ``apply`` is set; say what was done."""
+        if not self.plans:
+            return show.Text("There is no plan, so nothing was changed.")
+        plan = self.plans[-1]
+        if not plan.pending:
+            return show.Text("Nothing to change: everything is as planned already.")
+        if not self.settings.apply:
+            return show.Text(f"apply is False: {len(plan.pending)} changes were not made.")
+        try:
+            act(plan)
+        except XcomkitError as error:
+            return self.check(self.could_not(error))
+        evidence.record_created(
+            self.run,
+            kind="resources",
+            names=[f"{c.setting} {c.resource}" for c in plan.pending if c.action == "create"],
+        )
+        return show.Text(f"{len(plan.pending)} changes were made.")
+
+    def say(self, text: str) -> None:
+        """Write one line of progress with the seconds since the step began."""
+        seconds = (datetime.now(UTC) - self.started).total_seconds()
+        sys.stdout.write(f"{seconds:6.1f} s  {text}\n")
+        sys.stdout.flush()
+
+    def worker_identity(self, subject: str, *, directory: str) -> WorkerIdentity:
+        """Return who a worker process is; its token lies in the private directory."""
+        return self.cloud.worker_identity(subject, directory=directory)
+
+    def save(self) -> show.Text:
+        """Write the evidence, and say where and what the verdict is."""
+        finished = datetime.now(UTC)
+        content = {
+            "accepted": self.settings.accepted_reasons,
+            "checks": self.checks,
+            "commit": read_commit(),
+            "facts": self.facts,
+            "finished": finished,
+            "plans": self.plans,
+            "seconds": round((finished - self.started).total_seconds(), 3),
+            "settings": self.settings.model_dump(mode="json", exclude={"run_dir"}),
+            "started": self.started,
+            "verdict": worst(self.checks),
+            "versions": read_versions(),
+            "where": self.platform.label,
+        }
+        evidence.write_evidence(self.run, step=self.name, content=content)
+        counts = {s: sum(1 for c in self.checks if c.status == s) for s in show.MARKS}
+        counted = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
+        return show.Text(f"evidence/{self.name}.json: {worst(self.checks)} ({counted})")
+
+    def gate(self) -> show.Text:
+        """Say that the gate is open.
+
+        Raises:
+            GateError: a check is red or unknown and not accepted by name.
+        """
+        return show.Text(evidence.gate(self.checks))
+
+
+def read_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that the proof rests on."""
+    found = {"python": machine.python_version()}
+    for name in _SHOWN_PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def read_commit() -> str:
+    """Return the git commit of the runbook, ``-dirty`` where files differ, or ``""``."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty",
+               "--abbrev=40", "--exclude=*"]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()

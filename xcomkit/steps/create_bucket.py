@@ -1,0 +1,20 @@
+"""Step 01: the bucket and its settings."""
+
+from xcomkit import show
+from xcomkit.step import Step
+
+
+def plan(step: Step) -> show.Table:
+    """Return what would be done to the bucket, row by row, before and after."""
+    return step.propose(step.cloud.plan_bucket)
+
+
+def apply(step: Step) -> show.Text | show.Table:
+    """Make the planned changes if ``apply`` is set."""
+    return step.carry_out(step.cloud.apply_bucket)
+
+
+def verify(step: Step) -> show.Table:
+    """Return the bucket's checks, each read back from the cloud."""
+    applied = step.settings.apply
+    return step.judge(lambda: step.cloud.verify_bucket(applied=applied), caption="The bucket")

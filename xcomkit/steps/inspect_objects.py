@@ -1,0 +1,100 @@
+"""Step 05: what lies below the prefix, and one object opened safely."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from xcomkit import show
+from xcomkit.errors import XcomkitError
+from xcomkit.model import StoredXCom
+from xcomkit.objects.checks import checks
+from xcomkit.objects.decode import decode
+from xcomkit.objects.keys import parse_key
+from xcomkit.objects.summary import Summary, summarise
+from xcomkit.step import Step
+
+LIMIT = 5_000_000
+"""Bytes an opened object may have, compressed and decompressed."""
+
+
+def list_xcoms(step: Step) -> Iterator[StoredXCom]:
+    """Yield every object below the prefix, read as an XCom; a line of progress per 10,000."""
+    prefix = step.settings.prefix
+    for number, found in enumerate(step.cloud.list_objects(f"{prefix}/"), start=1):
+        if number % 10_000 == 0:
+            step.say(f"{number:,} objects listed")
+        yield parse_key(found, prefix=prefix)
+
+
+def summarise_prefix(step: Step) -> show.Table:
+    """Return the totals per Dag; the summary is kept for the chart and the checks."""
+    try:
+        summary = summarise(
+            list_xcoms(step), now=datetime.now(UTC), retention_days=step.settings.retention_days
+        )
+    except XcomkitError as error:
+        return step.check(step.could_not(error))
+    step.facts["summary"] = summary
+    rows = [(dag.name, f"{dag.count:,}", f"{dag.size:,}") for dag in summary.dags]
+    total = f"{summary.count:,} XComs with {summary.size:,} bytes, {summary.foreign:,} other keys"
+    return show.table(("Dag", "objects", "bytes"), rows, caption=f"Below the prefix: {total}")
+
+
+def list_extremes(step: Step) -> show.Table:
+    """Return the largest objects, the oldest one, and how old they are."""
+    summary = _summary(step)
+    found = () if summary is None else (*summary.largest, *filter(None, (summary.oldest,)))
+    rows = [
+        (x.dag_id, x.task_id, x.run_id, x.codec, f"{x.size:,}", f"{x.modified:%Y-%m-%d %H:%M}")
+        for x in found
+    ]
+    headers = ("Dag", "task", "run", "codec", "bytes", "written (UTC)")
+    return show.table(headers, rows, caption="The largest objects, and last the oldest")
+
+
+def chart(step: Step) -> show.Picture | show.Text:
+    """Return bytes per Dag as a picture."""
+    summary = _summary(step)
+    if summary is None or not summary.dags:
+        return show.Text("There is nothing to draw: no XCom lies below the prefix.")
+    sizes = {dag.name: float(dag.size) for dag in summary.dags[:15]}
+    return show.bar_chart(sizes, label="bytes per Dag")
+
+
+def open_newest(step: Step) -> show.Table | show.Text:
+    """Return the newest XCom, opened within bounds, beside what the store says of it."""
+    summary = _summary(step)
+    newest = summary.newest if summary else None
+    if newest is None:
+        return show.Text("There is nothing to open: no XCom lies below the prefix.")
+    try:
+        body = step.cloud.read_object(newest.key, limit=LIMIT)
+        details = step.cloud.describe_object(newest.key)
+    except XcomkitError as error:
+        return step.check(step.could_not(error))
+    opened = decode(body, codec=newest.codec, limit_bytes=LIMIT)
+    step.facts["opened"] = {"key": newest.key, "decoded": opened}
+    return show.facts(
+        {
+            "key": newest.key,
+            "value": opened.preview,
+            "JSON": f"{opened.root} of {opened.size:,} bytes",
+            "types of Airflow": ", ".join(opened.types) or "none beside plain JSON",
+            **{name: value or "none" for name, value in asdict(details).items() if name != "key"},
+        },
+        caption="The newest XCom",
+    )
+
+
+def verify(step: Step) -> show.Table:
+    """Return the checks of the listing and of the opened object."""
+    opened = step.facts.get("opened", {})
+    return step.check(
+        *checks(_summary(step), decoded=opened.get("decoded"), key=opened.get("key", "")),
+        caption="The objects",
+    )
+
+
+def _summary(step: Step) -> Summary | None:
+    summary: Summary | None = step.facts.get("summary")
+    return summary

@@ -1,0 +1,187 @@
+"""Step 00: is everything here that the proof rests on, and who is asking?"""
+
+import re
+import shutil
+import sys
+from importlib import metadata
+
+from packaging.version import Version
+
+from xcomkit import evidence, show
+from xcomkit.backend.configuration import CLASS_VARIABLE, STOCK_BACKEND
+from xcomkit.backend.process import open_worker
+from xcomkit.errors import XcomkitError
+from xcomkit.model import Check, Rule
+from xcomkit.step import Step
+
+PYTHON = Rule(
+    id="XC101",
+    title="Python is 3.11 or newer",
+    severity="fail",
+    why="Older ones cannot install the versions that were pinned.",
+    remedy="Install Python 3.11 or newer and run make setup again.",
+    source="pyproject.toml, requires-python",
+)
+PACKAGES = Rule(
+    id="XC102",
+    title="The packages the agent image needs are here",
+    severity="fail",
+    why="The proof would run without what the agent runs with.",
+    remedy="Run make setup; put the requirements shown below into the agent image.",
+    source="Astro docs, Configure XCom backend, required packages",
+)
+VERSIONS = Rule(
+    id="XC103",
+    title="No version with a known defect of the backend is here",
+    severity="fail",
+    why="These push nothing, or read back the path instead of the value, without an error.",
+    remedy="Choose other versions, here and in the agent image.",
+    source="apache/airflow 55803; measured round trips of 3.0.6 with universal-pathlib 0.3",
+)
+CALLER = Rule(
+    id="XC104",
+    title="The caller of the runbook is known to the cloud",
+    severity="fail",
+    why="Without an identity nothing can be planned, made or looked at.",
+    remedy="Sign in with your own chain (aws sso login, AWS_PROFILE) and run again.",
+    source="AWS STS API reference, GetCallerIdentity",
+    blocks=True,
+)
+BACKEND = Rule(
+    id="XC105",
+    title="Airflow's backend can be imported in a fresh process",
+    severity="fail",
+    why="An agent that cannot import it fails every task.",
+    remedy="Follow the error shown: mostly a missing or broken provider package.",
+    source="common-io provider, airflow.providers.common.io.xcom.backend",
+    blocks=True,
+)
+KUBECTL = Rule(
+    id="XC106",
+    title="kubectl is at hand",
+    severity="warn",
+    why="Pods, service accounts and restarts must then be looked at elsewhere.",
+    remedy="Install kubectl to look at the agents from here.",
+    source="Kubernetes docs, Install Tools",
+)
+HELM = Rule(
+    id="XC107",
+    title="helm is at hand",
+    severity="warn",
+    why="The chart's own templates are then not tried before the upgrade.",
+    remedy="Install helm to have step 03 render the chart.",
+    source="Helm docs, Installing Helm",
+)
+RULES: tuple[Rule, ...] = (PYTHON, PACKAGES, VERSIONS, CALLER, BACKEND, KUBECTL, HELM)
+
+
+def check_environment(step: Step) -> show.Table:
+    """Return the checks of this machine: Python, packages, known defects and tools."""
+    return step.judge(lambda: (*_python(step), *_tools()), caption="This machine")
+
+
+def check_caller(step: Step) -> show.Table:
+    """Return the check of who the cloud says we are."""
+    how, expected = "sts GetCallerIdentity", "an account and a principal"
+    try:
+        caller = step.cloud.who_am_i()
+    except XcomkitError as error:
+        unknown = CALLER.judge(None, expected=expected, observed=str(error), how=how, basis="echo",
+                               remedy=error.hint)  # fmt: skip
+        return step.check(unknown, caption="Who am I")
+    observed = f"{caller.principal} in account {caller.account or 'none'}"
+    known = bool(caller.principal)
+    return step.check(
+        CALLER.judge(known, expected=expected, observed=observed, how=how, basis="echo"),
+        caption="Who am I",
+    )
+
+
+def check_backend(step: Step) -> show.Table:
+    """Return the check that a process with nothing but the class's name can import it."""
+    step.say("importing Airflow in a fresh process")
+    expected, how = f"{STOCK_BACKEND} imported", "fresh process"
+    try:
+        with open_worker({CLASS_VARIABLE: STOCK_BACKEND}, timeout=120) as worker:
+            hello = worker.hello
+    except XcomkitError as error:
+        unknown = BACKEND.judge(None, expected=expected, observed=str(error), how=how,
+                                basis="behaviour")  # fmt: skip
+        return step.check(unknown, caption="The backend")
+    problem = str(hello.error or "")
+    step.facts["worker_packages"] = hello.packages
+    observed = problem or f"imported in {hello.import_ms:,} ms"
+    return step.check(
+        BACKEND.judge(not problem, expected=expected, observed=observed, how=how,
+                      basis="behaviour"),
+        caption="The backend",
+    )  # fmt: skip
+
+
+def write_requirements(step: Step) -> show.Text:
+    """Write and return the requirements.txt of the agent image, with the versions proved here."""
+    lines = [f"{name}=={_version(name)}" for name in step.cloud.agent_packages]
+    text = "# The versions this run proves; the image brings Airflow itself.\n" + "\n".join(lines)
+    evidence.write_text(step.run / "requirements-agent.txt", text + "\n")
+    return show.Text(text, is_code=True)
+
+
+def _python(step: Step) -> tuple[Check, ...]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    missing = [name for name in step.cloud.agent_packages if not _version(name)]
+    found = [f"{name} {_version(name)}" for name in step.cloud.agent_packages if _version(name)]
+    defects = known_defects({name: _version(name) for name in _JUDGED})
+    return (
+        PYTHON.judge(
+            sys.version_info >= (3, 11), expected=">= 3.11", observed=version,
+            how="sys.version_info", basis="behaviour",
+        ),
+        PACKAGES.judge(
+            not missing,
+            expected=", ".join(step.cloud.agent_packages),
+            observed=f"missing: {', '.join(missing)}" if missing else ", ".join(found),
+            how="installed distributions", basis="behaviour",
+        ),
+        VERSIONS.judge(
+            not defects, expected="none", observed="; ".join(defects) or "none",
+            how="installed versions against the list of measured defects", basis="rule",
+        ),
+    )  # fmt: skip
+
+
+_JUDGED = ("apache-airflow-core", "apache-airflow-providers-common-io", "universal-pathlib")
+
+
+def known_defects(versions: dict[str, str]) -> tuple[str, ...]:
+    """Return the known defects among the versions; an absent package has none."""
+    airflow, common_io, upath = (Version(versions.get(n) or "0") for n in _JUDGED)
+    found = []
+    if Version("3.0") <= airflow < Version("3.1") and upath >= Version("0.3"):
+        found.append(f"Airflow {airflow} with universal-pathlib {upath} cannot push at all")
+    if Version("1.6.1") <= common_io <= Version("1.6.2"):
+        found.append(f"common-io {common_io} breaks at import")
+    return tuple(found)
+
+
+def _tools() -> tuple[Check, ...]:
+    found = []
+    for rule, name, unchecked in (
+        (KUBECTL, "kubectl", "not proved: pods and service accounts in the cluster"),
+        (HELM, "helm", "not proved: what the chart's templates make of the values"),
+    ):
+        how = f"{name} on PATH"
+        if shutil.which(name):
+            found.append(
+                rule.judge(True, expected=name, observed="found", how=how, basis="behaviour")
+            )
+        else:
+            found.append(rule.skip(expected=name, observed=unchecked, how=how, remedy=rule.remedy))
+    return tuple(found)
+
+
+def _version(name: str) -> str:
+    """Return the installed version of a distribution, or ``""``."""
+    try:
+        return metadata.version(re.sub(r"\[.*\]", "", name))
+    except metadata.PackageNotFoundError:
+        return ""

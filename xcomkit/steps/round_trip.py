@@ -1,0 +1,127 @@
+"""Step 04: Airflow's own backend, exercised with exactly these values and this identity."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from xcomkit import evidence, show
+from xcomkit.backend import round_trip, timing
+from xcomkit.backend.process import Payload, Where, Worker, open_worker, push
+from xcomkit.errors import XcomkitError
+from xcomkit.model import CODECS, Check, WorkerIdentity
+from xcomkit.step import Step
+from xcomkit.steps import helm_values
+
+
+@contextmanager
+def _worker(step: Step) -> Iterator[tuple[Worker, helm_values.Component, WorkerIdentity]]:
+    """Open one worker process per notebook cell that needs one; its token file is private."""
+    component = helm_values.first_worker(step)
+    with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
+        identity = step.cloud.worker_identity(component.subject, directory=private)
+        environment = {**component.environment, **identity.environment}
+        with open_worker(environment, timeout=step.settings.step_timeout) as worker:
+            yield worker, component, identity
+
+
+def prove(step: Step) -> show.Table:
+    """Return the checks of push, independent read-back, pull and purge; then time the codecs.
+
+    Both happen in one worker process, because importing Airflow takes longer than the proof.
+    """
+    run_id = f"manual__{datetime.now(UTC).isoformat()}"
+    step.say("starting a process with nothing but the effective environment")
+    try:
+        with _worker(step) as (worker, component, identity):
+            step.facts["identity"] = identity.proves
+            step.facts["component"] = component.name
+            step.say(f"pushing, reading, pulling and purging as {identity.proves}")
+            step.results["proof"] = proof = round_trip.prove(
+                worker,
+                settings=step.settings,
+                environment=component.environment,
+                identity=identity,
+                reader=step.cloud,
+                run_id=run_id,
+            )
+            _leave_specimen(worker, run_id=run_id)
+            step.results["timing"] = timing.measure(
+                worker, settings=step.settings, codecs=CODECS, progress=step.say, run_id=run_id
+            )
+            step.results["backend"] = worker.hello.backend
+        _record_objects(step, run_id=run_id)
+    except XcomkitError as error:
+        return step.check(step.could_not(error), *_checks_so_far(step))
+    return step.check(*proof.checks, caption="The round trip")
+
+
+def _checks_so_far(step: Step) -> tuple[Check, ...]:
+    proof: round_trip.Proof | None = step.results.get("proof")
+    return proof.checks if proof else ()
+
+
+def _leave_specimen(worker: Worker, *, run_id: str) -> None:
+    """Push one small value that step 05 can open; tear down removes it."""
+    where = Where(dag_id=round_trip.DAG_ID, run_id=run_id, task_id="specimen")
+    worker.run([push(Payload("small_dict"), where=where)])
+
+
+def _record_objects(step: Step, *, run_id: str) -> None:
+    """Record every key of this proof, also those of which only old versions are left."""
+    keys = [
+        key
+        for dag_id in (round_trip.DAG_ID, timing.DAG_ID)
+        for key in step.cloud.list_keys_ever(f"{step.settings.prefix}/{dag_id}/{run_id}/")
+    ]
+    evidence.record_created(step.run, kind="objects", names=keys)
+
+
+def report(step: Step) -> show.Table | show.Text:
+    """Return what each value did on its way."""
+    proof: round_trip.Proof | None = step.results.get("proof")
+    if proof is None:
+        return show.Text("Nothing was pushed.")
+    rows = [
+        (
+            trip.payload.kind,
+            f"{trip.encoded.bytes or 0:,}",
+            str(trip.pushed.error or "") or trip.pushed.reference or "kept in the database",
+            f"{trip.pushed.ms:.1f}",
+        )
+        for trip in proof.trips
+    ]
+    headers = ("value", "JSON bytes", "stored as", "push ms")
+    return show.table(headers, rows, caption="Values on their way")
+
+
+def measurements(step: Step) -> show.Table | show.Text:
+    """Return sizes, times and requests per payload and codec."""
+    measured: timing.Timing | None = step.results.get("timing")
+    if measured is None or not measured.measurements:
+        return show.Text("Nothing could be measured.")
+    step.facts["measurements"] = measured.measurements
+    step.facts["not_measured"] = measured.problems
+    return show.measurements(measured.measurements)
+
+
+def chart(step: Step) -> show.Picture | show.Text:
+    """Return the largest payload's sizes and times as a picture."""
+    measured: timing.Timing | None = step.results.get("timing")
+    if measured is None or not measured.measurements:
+        return show.Text("There is nothing to draw.")
+    return show.codec_chart(measured.measurements)
+
+
+def advice(step: Step) -> show.Text:
+    """Return the advice on the codec, and what could not be measured."""
+    measured: timing.Timing | None = step.results.get("timing")
+    if measured is None:
+        return show.Text("Nothing was measured, so there is nothing to advise.")
+    text = timing.advise(
+        measured.measurements,
+        configured=step.settings.compression,
+        backend=step.results["backend"],
+    )
+    step.facts["advice"] = text
+    return show.Text(" ".join((text, *measured.problems)))

@@ -1,0 +1,124 @@
+"""Step 07: remove exactly what this run recorded as made, and say what stays."""
+
+from xcomkit import evidence, show
+from xcomkit.errors import XcomkitError
+from xcomkit.model import Change, Check, Plan, Rule
+from xcomkit.step import Step
+
+OBJECTS = Rule(
+    id="XC801",
+    title="Every object this run wrote is gone, with all its versions",
+    severity="fail",
+    why="Test data would be billed and found later, and nobody would know whose it is.",
+    remedy="Run step 07 again with apply: true; the lifecycle removes them in the end.",
+    source="created.json of the run directory",
+)
+TARGET = Rule(
+    id="XC802",
+    title="Bucket and role are deleted only when the bucket's name is typed in",
+    severity="fail",
+    why="A runbook must never take an account's data by accident.",
+    remedy="Follow what was observed, then run step 07 again.",
+    source="xcomkit.settings, confirm_delete",
+)
+RULES: tuple[Rule, ...] = (OBJECTS, TARGET)
+
+
+def plan_objects(step: Step) -> show.Table:
+    """Return the objects this run recorded as written, which are to go."""
+    return step.propose(lambda: _objects_plan(step))
+
+
+def remove_objects(step: Step) -> show.Text | show.Table:
+    """Delete every version of exactly the recorded keys if ``apply`` is set."""
+    return step.carry_out(lambda _: _remove(step))
+
+
+def verify_objects(step: Step) -> show.Table:
+    """Return the check that none of the recorded keys is in the bucket any more."""
+    return step.judge(lambda: (_verify_objects(step),), caption="Objects of this run")
+
+
+def plan_target(step: Step) -> show.Table:
+    """Return what deleting bucket and role would do; it needs the bucket's name typed in."""
+    return step.propose(lambda: _target_plan(step))
+
+
+def remove_target(step: Step) -> show.Text | show.Table:
+    """Delete bucket and role if ``apply`` is set and the bucket's name was typed in."""
+    return step.carry_out(step.cloud.apply_tear_down)
+
+
+def verify_target(step: Step) -> show.Table:
+    """Return the check that bucket and role are gone, or stay on purpose."""
+    return step.judge(lambda: (_verify_target(step),), caption="Bucket and role")
+
+
+def _remove(step: Step) -> None:
+    count = step.cloud.delete_keys(_recorded(step))
+    step.say(f"{count} versions and delete markers removed")
+
+
+def _recorded(step: Step) -> list[str]:
+    return evidence.read_created(step.run).get("objects", [])
+
+
+def _objects_plan(step: Step) -> Plan:
+    keys = _recorded(step)
+    row = Change(
+        resource=f"{step.settings.bucket}/{step.settings.prefix}",
+        setting="objects of this run",
+        before=f"{len(keys)} keys recorded",
+        after="absent, with all versions",
+        action="delete" if keys else "unchanged",
+        note=", ".join(keys),
+    )
+    return Plan("Objects of this run", (row,))
+
+
+def _verify_objects(step: Step) -> Check:
+    keys = _recorded(step)
+    expected, how = f"0 of {len(keys)} recorded keys", "versions listed for every recorded key"
+    left = step.cloud.find_left(keys)
+    if left and not step.settings.apply:
+        observed = f"{len(left)} stay: apply is False, so the lifecycle removes them"
+        return OBJECTS.skip(expected=expected, observed=observed, how=how)
+    return OBJECTS.judge(
+        not left,
+        expected=expected,
+        observed=f"{len(left)} left: {', '.join(left[:5])}" if left else expected,
+        how=how,
+        basis="behaviour",
+    )
+
+
+def _is_confirmed(step: Step) -> bool:
+    return step.settings.confirm_delete == step.settings.bucket
+
+
+def _target_plan(step: Step) -> Plan:
+    plan = step.cloud.plan_tear_down()
+    if _is_confirmed(step):
+        return plan
+    kept = tuple(
+        Change(c.resource, c.setting, c.before, c.before, "keep", c.command, "name not typed in")
+        for c in plan.changes
+    )
+    return Plan(plan.title, kept)
+
+
+def _verify_target(step: Step) -> Check:
+    expected, how = "deleted when confirm_delete is the bucket's name", "planned once more"
+    typed = step.settings.confirm_delete
+    if not _is_confirmed(step):
+        observed = "both stay: confirm_delete " + ("is another name" if typed else "is empty")
+        if typed:
+            return TARGET.judge(False, expected=expected, observed=observed, how=how, basis="rule")
+        return TARGET.skip(expected=expected, observed=observed, how=how)
+    try:
+        left = [c for c in step.cloud.plan_tear_down().changes if c.action != "unchanged"]
+    except XcomkitError as error:
+        return TARGET.judge(None, expected=expected, observed=str(error), how=how, basis="echo")
+    observed = "; ".join(f"{c.setting} {c.resource}: {c.note or c.before}" for c in left)
+    return TARGET.judge(not left, expected=expected, observed=observed or "both gone", how=how,
+                        basis="echo")  # fmt: skip

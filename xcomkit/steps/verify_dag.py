@@ -1,0 +1,74 @@
+"""Step 06: a real Dag under the effective environment, its rows and its objects."""
+
+import tempfile
+
+from xcomkit import evidence, show
+from xcomkit.airflow_plane.in_process import DAG_ID, DagRun, run_dag
+from xcomkit.airflow_plane.verdict import judge
+from xcomkit.errors import XcomkitError
+from xcomkit.model import StoredXCom
+from xcomkit.step import Step
+from xcomkit.steps import helm_values
+from xcomkit.steps.inspect_objects import list_xcoms
+
+
+def run(step: Step) -> show.Text | show.Table:
+    """Run the shipped Dag as the first worker would, and say how it ended."""
+    worker = helm_values.first_worker(step)
+    try:
+        with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
+            identity = step.cloud.worker_identity(worker.subject, directory=private)
+            done = run_dag(
+                {**worker.environment, **identity.environment},
+                timeout=step.settings.step_timeout,
+                progress=step.say,
+            )
+        _record_objects(step, done)
+    except XcomkitError as error:
+        return step.check(step.could_not(error))
+    step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}
+    step.results["dag_run"] = done
+    return show.Text(f"{done.run_id} ended as {done.state} after {done.seconds:.1f} s.")
+
+
+def tasks(step: Step) -> show.Table | show.Text:
+    """Return the state of every task, and which wrote an XCom."""
+    done = _done(step)
+    if done is None:
+        return show.Text("The Dag did not run.")
+    wrote = {(row.task_id, row.map_index) for row in done.xcoms}
+    rows = [
+        (task.name, task.state, "yes" if (task.task_id, task.map_index) in wrote else "no")
+        for task in done.tasks
+    ]
+    return show.table(("task", "state", "pushed an XCom"), rows, caption="Tasks")
+
+
+def verify(step: Step) -> show.Table:
+    """Return the checks of tasks, rows, objects and log."""
+    done = _done(step)
+    if done is None:
+        return show.checks(step.checks, caption="The Dag did not run")
+    try:
+        objects: list[StoredXCom] | None = _objects_of(step, done)
+    except XcomkitError:
+        objects = None  # judged as unknown: a refused listing is not an empty bucket
+    return step.check(*judge(done, objects=objects, settings=step.settings), caption="The Dag")
+
+
+def _done(step: Step) -> DagRun | None:
+    done: DagRun | None = step.results.get("dag_run")
+    return done
+
+
+def _objects_of(step: Step, done: DagRun) -> list[StoredXCom]:
+    return [
+        found for found in list_xcoms(step)
+        if (found.dag_id, found.run_id) == (DAG_ID, done.run_id)
+    ]  # fmt: skip
+
+
+def _record_objects(step: Step, done: DagRun) -> None:
+    """Record what the Dag left in the bucket, so that tear down removes exactly that."""
+    below = f"{step.settings.prefix}/{DAG_ID}/{done.run_id}/"
+    evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(below))
