@@ -1,0 +1,99 @@
+"""The house rules of notebooks, checked on their sources."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+from sync_parameters import NOTEBOOKS, parameters_source
+
+from xcomkit.opening import STEPS
+from xcomkit.settings import Settings
+
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+FORBIDDEN = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.With, ast.Lambda)
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tagged(notebook, tag):
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
+def test_there_is_one_notebook_per_step_and_none_per_cloud():
+    assert tuple(path.stem for path in PATHS) == STEPS
+
+
+def test_sources_carry_no_outputs_and_no_trace_of_a_run(notebook):
+    nbformat.validate(notebook)
+    assert not any(cell.outputs or cell.execution_count for cell in code_cells(notebook))
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
+def test_title_is_followed_by_changes_needs_takes_and_undo(notebook):
+    title = notebook.cells[0].source
+
+    assert re.match(r"# 0\d ", title)
+    for word in ("Changes", "Needs", "Takes", "Undo"):
+        assert f"**{word}**" in title
+
+
+def test_why_fits_in_six_lines(notebook):
+    why = notebook.cells[1].source.splitlines()
+
+    assert why[0] == "## Why"
+    assert len(why) <= 2 + 6
+
+
+def test_parameters_cell_holds_every_setting(notebook):
+    (cell,) = tagged(notebook, "parameters")
+
+    assert cell.source == parameters_source(), "run: make notebooks"
+
+
+def test_text_stands_before_every_code_cell(notebook):
+    for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
+        if cell.cell_type == "code":
+            assert before.cell_type == "markdown"
+
+
+def test_code_cells_are_sentences_and_not_programs(notebook):
+    for cell in code_cells(notebook):
+        if "parameters" not in cell.metadata.get("tags", []):
+            assert len(cell.source.splitlines()) <= 6
+        tree = ast.parse(cell.source)
+        assert not [node for node in ast.walk(tree) if isinstance(node, FORBIDDEN)]
+        assert not re.search(r"\bprint\(|^[%!]|os\.environ|getenv", cell.source, re.MULTILINE)
+
+
+def test_evidence_is_written_before_the_gate_and_nothing_runs_after_it(notebook):
+    sources = [cell.source for cell in code_cells(notebook)]
+
+    assert sources[-2:] == ["step.save()", "step.gate()"]
+    assert [cell.source for cell in tagged(notebook, "gate")] == ["step.gate()"]
+
+
+def test_last_words_say_what_was_not_proved(notebook):
+    assert notebook.cells[-1].source.startswith("## What this did not prove, and where next")
+
+
+def test_step_opens_under_its_own_name(notebook, request):
+    (opening,) = (c.source for c in code_cells(notebook) if "open_step(" in c.source)
+
+    assert f'open_step("{request.node.callspec.id}", globals())' in opening
+
+
+def test_papermill_sees_every_parameter_with_its_help():
+    from papermill import inspect_notebook
+
+    found = inspect_notebook(PATHS[0])
+
+    assert set(found) == set(Settings.model_fields)
+    assert all(parameter["help"] for parameter in found.values())
