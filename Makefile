@@ -1,0 +1,54 @@
+# The commands of this project; `make` alone lists them.
+PYTHON ?= python3
+CLOUD ?= aws
+BIN := .venv/bin
+READY := .venv/.ready
+UV := $(shell sed -n 's,^\(uv==[^ ]*\).*,\1,p' requirements.lock)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup runbook test lint bench docs notebooks lock clean
+
+help: ## list these targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(READY) ## make .venv with the pinned versions
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11. Next: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 3; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) has no venv module. Next: apt-get install python3-venv"; exit 3; }
+	$(PYTHON) -m venv --clear .venv
+	@# uv installs this lock file about ten times faster; plain pip gives the same result.
+	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV); then \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+runbook: $(READY) ## run all steps on the embedded stand-in and write the record
+	$(BIN)/xcomkit run -f parameters/local-$(CLOUD).yaml
+
+test: $(READY) ## run every test
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(READY) ## ruff, mypy and import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## measure where a warm run's time goes
+	$(BIN)/python benchmarks/warm_run.py
+
+docs: $(READY) ## write docs/checks.md from the rules
+	$(BIN)/python -m xcomkit.catalogue > docs/checks.md
+
+notebooks: $(READY) ## write the settings into every notebook's parameters cell
+	$(BIN)/python tests/notebooks/sync_parameters.py
+
+lock: $(READY) ## choose new versions for requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+
+clean: ## remove what make and tests left behind; runs stay
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
