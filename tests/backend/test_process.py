@@ -1,0 +1,292 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+import pytest
+from backend_target import CONNECTION, REGION, Target
+
+from xcomkit.backend import process
+from xcomkit.backend.configuration import STOCK_BACKEND
+from xcomkit.backend.process import (
+    WORKER,
+    Payload,
+    Where,
+    connection,
+    encode,
+    open_worker,
+    pull,
+    push,
+    size,
+)
+from xcomkit.errors import ProcessError
+
+WHERE = Where(dag_id="dag", run_id="run", task_id="task")
+SMALL = Payload("small_dict")
+EFFECTIVE = {
+    "AIRFLOW__CORE__XCOM_BACKEND": STOCK_BACKEND,
+    "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": "s3://aws_default@bucket/astro/xcom",
+    "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
+    "AIRFLOW_CONN_AWS_DEFAULT": CONNECTION,
+}
+
+
+def fake_worker(monkeypatch, tmp_path, body: str) -> None:
+    """Put a worker in place that greets and then does what ``body`` says."""
+    greeting = {
+        "python": "3",
+        "packages": {},
+        "backend": "b",
+        "settings": {},
+        "codecs": [],
+        "import_ms": 1,
+        "error": None,
+    }
+    script = tmp_path / "worker.py"
+    script.write_text(
+        f"import json, os, sys, time\nprint(json.dumps({greeting!r}), flush=True)\n"
+        f"sys.stdin.readline()\n{body}\n"
+    )
+    monkeypatch.setattr(process, "WORKER", script)
+
+
+def unanswered(silent: socket.socket) -> dict[str, str]:
+    """Return an environment whose endpoint takes connections and never answers."""
+    return {
+        **EFFECTIVE,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+        "AWS_ACCESS_KEY_ID": "nobody-in-particular",
+        "AWS_SECRET_ACCESS_KEY": "nothing-in-particular",
+    }
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_greeting_names_versions_class_settings_and_codecs():
+    with open_worker(EFFECTIVE, timeout=30) as worker:
+        hello = worker.hello
+    assert hello.backend == STOCK_BACKEND
+    assert hello.settings["path"] == EFFECTIVE["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"]
+    assert {"apache-airflow", "apache-airflow-task-sdk", "s3fs", "fsspec"} <= set(hello.packages)
+    assert {"gzip", "zip", "bz2", "lzma", "xz"} <= set(hello.codecs)
+    assert hello.import_ms > 0
+
+
+def test_worker_sees_only_the_given_environment(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION", "gzip")
+    monkeypatch.setenv("AIRFLOW_CONN_FROM_THE_USER", "aws://")
+    with open_worker(EFFECTIVE, timeout=30) as worker:
+        (found,) = worker.run([connection("from_the_user")])
+        assert worker.hello.settings["compression"] == ""
+    assert found.resolved is False
+
+
+def test_connections_resolve_from_the_environment_and_from_secrets_manager(target: Target):
+    name = f"connections/{uuid.uuid4().hex}"
+    target.client("secretsmanager").create_secret(
+        Name=f"{name}/in_the_store", SecretString=CONNECTION
+    )
+    role = target.identity(more=("secretsmanager:GetSecretValue",))
+    environment = {
+        **target.effective,
+        **role.environment,
+        "AIRFLOW__SECRETS__BACKEND": (
+            "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
+        ),
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(
+            {"connections_prefix": name, "region_name": REGION}
+        ),
+    }
+    with open_worker(environment, timeout=60) as worker:
+        wanted = ("in_the_store", "aws_default", "nowhere")
+        found = worker.run([connection(conn_id) for conn_id in wanted])
+    assert [outcome.resolved for outcome in found] == [True, True, False]
+
+    without = {**environment, **target.identity().environment}
+    with open_worker(without, timeout=60) as worker:
+        (denied,) = worker.run([connection("in_the_store")])
+    assert denied.resolved is False
+    assert any("AccessDenied" in reason for reason in denied.reasons)
+
+
+def test_types_come_back_and_requests_are_counted_per_operation(target: Target):
+    environment = {**target.effective, **target.identity().environment}
+    typed = Payload("typed")
+    with open_worker(environment, timeout=60) as worker:
+        before, pushed, pulled, stored = worker.run(
+            [encode(typed, describe=True), push(typed, where=WHERE), pull(describe=True), size()]
+        )
+    assert pulled.value == before.value
+    assert pushed.requests
+    assert pushed.requests["PutObject"] == 1
+    assert pulled.requests
+    assert pulled.requests["GetObject"] == 1
+    assert stored.bytes == before.bytes
+    types = json.dumps(before.value)
+    for name in ("tuple", "set", "frozenset", "datetime", "timedelta", "Decimal", "NoneType"):
+        assert name in types
+
+
+def test_environment_of_one_request_does_not_reach_the_next(target: Target):
+    environment = {**target.effective, **target.identity().environment}
+    gzip = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION": "gzip"}
+    with open_worker(environment, timeout=60) as worker:
+        (packed,) = worker.run([push(SMALL, where=WHERE)], environment=gzip)
+        (plain,) = worker.run([push(SMALL, where=WHERE)])
+    assert packed.reference.endswith(".gz")
+    assert not plain.reference.endswith(".gz")
+
+
+def test_undefined_connection_is_warned_about_in_the_log_of_the_push(target: Target):
+    environment = {**target.effective, **target.identity().environment}
+    del environment["AIRFLOW_CONN_AWS_DEFAULT"]
+    with open_worker(environment, timeout=60) as worker:
+        (pushed,) = worker.run([push(SMALL, where=WHERE)])
+    assert any("Unable to find AWS Connection ID" in line for line in pushed.log)
+
+
+def test_unknown_payload_is_an_error_of_its_step_only():
+    with open_worker(EFFECTIVE, timeout=30) as worker:
+        wrong, right = worker.run([encode(Payload("nonsense")), encode(SMALL)])  # type: ignore[arg-type]
+    assert wrong.error is not None
+    assert "no such payload" in wrong.error.message
+    assert right.error is None
+
+
+def test_hung_request_ends_within_its_deadline_and_the_worker_lives_on():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = unanswered(silent)
+        with open_worker(environment, timeout=2) as worker:
+            started = time.monotonic()
+            with pytest.raises(ProcessError, match="no answer within 2 s") as caught:
+                worker.run([push(SMALL, where=WHERE)])
+            assert time.monotonic() - started < 6
+            (after,) = worker.run([encode(SMALL)])
+    assert after.error is None
+    assert caught.value.hint
+
+
+def test_killed_worker_is_an_error_and_leaves_no_process():
+    with open_worker(EFFECTIVE, timeout=30) as worker:
+        pid = worker._process.pid
+        worker._process.kill()
+        worker._process.wait()
+        with pytest.raises(ProcessError, match=r"ended before it answered|is gone"):
+            worker.run([encode(SMALL)])
+    assert not is_running(pid)
+
+
+def test_a_fork_that_hangs_ends_with_the_worker_and_no_file_is_left(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(process, "GRACE_SECONDS", -28)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = unanswered(silent)
+        with open_worker(environment, timeout=30) as worker:
+            assert [path.name for path in tmp_path.iterdir()] != []
+            with pytest.raises(ProcessError, match="in time"):
+                worker.run([push(SMALL, where=WHERE)])
+            with pytest.raises(ProcessError, match=r"ended before it answered|is gone"):
+                worker.run([encode(SMALL)])
+            caller, _ = silent.accept()
+        with caller:
+            caller.settimeout(10)
+            while caller.recv(65536):  # ends when the fork that opened the connection is gone
+                continue
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("print('not json', flush=True); time.sleep(60)", "no JSON"),
+        ("print('[1]', flush=True); time.sleep(60)", "no JSON object"),
+        ("sys.exit(3)", "ended before it answered"),
+        ("os.write(1, b'x' * 17_000_000); time.sleep(60)", "more than any reply"),
+    ],
+)
+def test_worker_that_speaks_nonsense_is_refused(monkeypatch, tmp_path, body, message):
+    fake_worker(monkeypatch, tmp_path, body)
+    with open_worker({}, timeout=30) as worker, pytest.raises(ProcessError, match=message):
+        worker.run([encode(SMALL)])
+
+
+def test_silent_worker_is_given_up_after_the_deadline(monkeypatch, tmp_path):
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.2)
+    fake_worker(monkeypatch, tmp_path, "time.sleep(60)")
+    with open_worker({}, timeout=1) as worker, pytest.raises(ProcessError, match="in time"):
+        worker.run([encode(SMALL)])
+
+
+def test_secrets_of_the_environment_never_show_in_an_error(monkeypatch, tmp_path):
+    secret = f"s3cr3t-{uuid.uuid4().hex}"
+    token = tmp_path / "token"
+    token.write_text(secret[::-1])
+    body = (
+        "told = [v for n, v in os.environ.items() if n != 'PATH']\n"
+        "told.append(open(os.environ['AWS_WEB_IDENTITY_TOKEN_FILE']).read())\n"
+        "sys.stderr.write(' '.join(told)); sys.exit(1)"
+    )
+    fake_worker(monkeypatch, tmp_path, body)
+    environment = {
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+        "AIRFLOW_CONN_X": json.dumps({"conn_type": "aws", "password": f"{secret}-2"}),
+        "PLAIN": "shown",
+    }
+    with open_worker(environment, timeout=30) as worker:
+        with pytest.raises(ProcessError) as caught:
+            worker.run([encode(SMALL)])
+        assert secret not in repr(worker)
+    assert "shown" in str(caught.value)
+    assert secret not in str(caught.value)
+    assert secret[::-1] not in str(caught.value)
+
+
+def test_secret_in_what_the_backend_raises_is_hidden():
+    secret = f"nested-{uuid.uuid4().hex}"
+    environment = {
+        **EFFECTIVE,
+        "SOME_TOKEN": secret,
+        "AIRFLOW__CORE__XCOM_BACKEND": f"no_such_module_{secret}.Class",
+    }
+    with open_worker(environment, timeout=30) as worker:
+        assert worker.hello.error is not None
+        assert "(hidden)" in str(worker.hello.error)
+        assert secret not in str(worker.hello.error)
+
+
+def test_environment_no_process_can_have_is_an_error_with_a_hint():
+    with (
+        pytest.raises(ProcessError, match="cannot be started"),
+        open_worker({"NAME": "nul\0byte"}, timeout=5),
+    ):
+        pass
+
+
+def test_airflow_and_libraries_cannot_write_into_the_channel(tmp_path):
+    request = json.dumps({"steps": [], "environment": {}, "timeout": 5})
+    loud = "import sys; sys.stdout.write('noise'); sys.stdout.flush()"
+    program = WORKER.read_text().replace(
+        "    send(channel, greet())\n", f"    {loud}\n    os.system('echo noise')\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        input=request + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": "", "HOME": str(tmp_path)},
+    )
+    assert json.loads(answer.stdout) == {"steps": []}
+    assert answer.stderr.count("noise") == 2

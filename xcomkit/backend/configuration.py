@@ -1,0 +1,200 @@
+"""Judge what a worker is bound to before anything is pushed: class, connection, codec, path."""
+
+from collections.abc import Mapping
+
+from xcomkit.backend.process import Hello, Worker, connection
+from xcomkit.model import Check, Rule, WorkerIdentity
+
+STOCK_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
+CLASS_VARIABLE = "AIRFLOW__CORE__XCOM_BACKEND"
+SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl")
+"""Schemes of Airflow that leave the pod and honour the connection id."""
+GREETING = "a fresh process with only the effective environment"
+
+XC501 = Rule(
+    id="XC501",
+    title="Airflow resolves the configured backend class",
+    severity="fail",
+    why="a class that cannot be imported stops every task; the default class uses the database",
+    remedy="set xcomBackend to the class path and install common-io and the provider in the image",
+    source="airflow.sdk.execution_time.xcom",
+    blocks=True,
+)
+XC502 = Rule(
+    id="XC502",
+    title="The connection id of the path is defined for the agent",
+    severity="fail",
+    why="an undefined id makes the backend fall to whatever identity surrounds the process",
+    remedy="define AIRFLOW_CONN_<ID> in commonEnv, or the connection in the secrets backend",
+    source="airflow.providers.amazon.aws.hooks.base_aws",
+)
+XC509 = Rule(
+    id="XC509",
+    title="Airflow accepts the compression",
+    severity="fail",
+    why="an unknown name raises ValueError in every task that pushes",
+    remedy="leave the variable out for no compression, or name a codec the agents have",
+    source="airflow.providers.common.io.xcom.backend",
+)
+XC510 = Rule(
+    id="XC510",
+    title="The proof runs as the agents' own identity",
+    severity="warn",
+    why="rights of somebody else say nothing about the agents' rights",
+    remedy="repeat the round trip in an agent pod, or assume the role with a service-account token",
+    source="AWS, IAM roles for service accounts",
+)
+XC511 = Rule(
+    id="XC511",
+    title="A failed upload cannot pass as a success",
+    severity="fail",
+    why="behind a codec the stock backend uploads in a finalizer, where Python ignores errors: the"
+    " push succeeds, no object exists, the reader gets the path instead of the value",
+    remedy="set compression to none, or use a backend class that confirms its writes",
+    source="airflow.providers.common.io.xcom.backend, fsspec.core.OpenFile",
+)
+XC512 = Rule(
+    id="XC512",
+    title="Path and threshold make values leave for the bucket",
+    severity="fail",
+    why="without a path values land in a directory of the pod, without a threshold in the database",
+    remedy="set XCOM_OBJECTSTORAGE_PATH to s3://<connection-id>@<bucket>/<prefix>, threshold to 0",
+    source="apache-airflow-providers-common-io, configuration reference",
+)
+RULES: tuple[Rule, ...] = (XC501, XC502, XC509, XC510, XC511, XC512)
+
+
+def check_configuration(
+    worker: Worker, *, environment: Mapping[str, str], identity: WorkerIdentity
+) -> tuple[Check, ...]:
+    """Return one check per rule of this module, from the greeting and one look-up.
+
+    Raises:
+        ProcessError: when the worker is gone.
+    """
+    hello = worker.hello
+    return (
+        check_class(hello, configured=environment.get(CLASS_VARIABLE, "")),
+        check_connection(worker),
+        check_compression(hello),
+        check_identity(identity),
+        check_hidden_uploads(hello),
+        check_path(hello),
+    )
+
+
+def check_class(hello: Hello, *, configured: str) -> Check:
+    """Return whether Airflow resolves the class that the environment names (XC501)."""
+    return XC501.judge(
+        hello.error is None and hello.backend == configured.strip() != "",
+        expected=configured or f"a class path in {CLASS_VARIABLE}",
+        observed=str(hello.error) if hello.error else hello.backend,
+        how=f"import in {GREETING}",
+        basis="behaviour",
+    )
+
+
+def check_connection(worker: Worker) -> Check:
+    """Return whether a task would find the connection that the path names (XC502)."""
+    expected = "the connection resolves from the environment or the secrets backend"
+    how = f"Connection.get in {GREETING}"
+    conn_id = connection_id(worker.hello.settings.get("path", ""))
+    if worker.hello.error:
+        return XC502.skip(expected=expected, observed="Airflow could not be imported", how=how)
+    if not conn_id:
+        observed = "the path names no connection id, so the surrounding identity is used"
+        return XC502.judge(False, expected=expected, observed=observed, how=how, basis="rule")
+    (found,) = worker.run([connection(conn_id)])
+    observed = f"{conn_id} {'resolves' if found.resolved else 'is not defined for the agent'}"
+    reasons = found.reasons if found.error is None else (str(found.error),)
+    return XC502.judge(
+        found.resolved,
+        expected=expected,
+        observed="; ".join((observed, *reasons)),
+        how=how,
+        basis="behaviour",
+    )
+
+
+def connection_id(path: str) -> str:
+    """Return the connection id of an XCom path, ``""`` when it names none."""
+    _, _, rest = path.partition("://")
+    id_, at, _ = rest.partition("/")[0].rpartition("@")
+    return id_ if at else ""
+
+
+def check_compression(hello: Hello) -> Check:
+    """Return whether the codec's name is one that this environment knows (XC509)."""
+    codec = hello.settings.get("compression", "")
+    expected = f"unset, or one of {', '.join(hello.codecs)}"
+    how = f"fsspec's registered codecs in {GREETING}"
+    if hello.error:
+        return XC509.skip(expected=expected, observed="Airflow could not be imported", how=how)
+    return XC509.judge(
+        codec == "" or codec in hello.codecs,
+        expected=expected,
+        observed=codec or "unset",
+        how=how,
+        basis="rule",
+    )
+
+
+def check_identity(identity: WorkerIdentity) -> Check:
+    """Return whether the worker has the agents' rights or somebody else's (XC510)."""
+    return XC510.judge(
+        identity.agents,
+        expected="a service account of the agents",
+        observed=f"{identity.subject}: {identity.proves}" if identity.proves else identity.subject,
+        how="the variables the platform injects, handed to the process",
+        basis="behaviour",
+    )
+
+
+def check_hidden_uploads(hello: Hello) -> Check:
+    """Return whether the codec would hide a failed upload behind the stock class (XC511)."""
+    codec = hello.settings.get("compression", "")
+    expected = "no compression with the stock backend"
+    how = "class and codec as Airflow resolves them"
+    if hello.error or (codec and codec not in hello.codecs):
+        return XC511.skip(expected=expected, observed="no push gets as far as a codec", how=how)
+    if codec and hello.backend != STOCK_BACKEND:
+        observed = f"{hello.backend} with {codec}: how this class treats a failed upload is unknown"
+        return XC511.skip(expected=expected, observed=observed, how=how)
+    return XC511.judge(
+        not codec, expected=expected, observed=codec or "no compression", how=how, basis="rule"
+    )
+
+
+def check_path(hello: Hello) -> Check:
+    """Return whether path and threshold send values to a bucket (XC512)."""
+    expected = "a path with a bucket and a threshold from 0"
+    how = f"settings as Airflow reads them in {GREETING}"
+    if hello.error:
+        return XC512.skip(expected=expected, observed="Airflow could not be imported", how=how)
+    path, threshold = hello.settings["path"], hello.settings["threshold"]
+    scheme, _, rest = path.partition("://")
+    problems = []
+    if not path:
+        problems.append("the path is missing: values land in a directory of the pod")
+    elif scheme not in SCHEMES or not rest.rpartition("@")[2].strip("/"):
+        problems.append(f"path {path} names no bucket behind one of {', '.join(SCHEMES)}")
+    if not threshold:
+        problems.append("the threshold is missing: values stay in the metadata database")
+    elif not is_threshold(threshold):
+        problems.append(f"threshold {threshold} is no number from 0")
+    return XC512.judge(
+        not problems,
+        expected=expected,
+        observed="; ".join(problems) or f"{path}, threshold {threshold}",
+        how=how,
+        basis="rule",
+    )
+
+
+def is_threshold(text: str) -> bool:
+    """Tell whether Airflow reads a threshold as a whole number from 0: ``0``, also ``1e6``."""
+    try:
+        number = float(text)
+    except ValueError:
+        return False
+    return number >= 0 and number.is_integer()

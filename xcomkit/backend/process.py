@@ -1,0 +1,318 @@
+"""Start the worker with nothing but a given environment, and talk to it within deadlines."""
+
+import json
+import math
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from xcomkit.backend.redaction import redact, secret_texts
+from xcomkit.errors import ProcessError
+
+WORKER = Path(__file__).with_name("worker.py")
+START_SECONDS = 90.0
+GRACE_SECONDS = 5.0
+MOST_REPLY_BYTES = 16_000_000
+MOST_STDERR_BYTES = 2_000
+
+PayloadKind = Literal["small_dict", "records", "random", "text", "typed", "dataframe"]
+Step = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A value by description; the worker builds it. ``size`` in bytes of JSON, about."""
+
+    kind: PayloadKind
+    size: int = 0
+    seed: int = 1
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Return the description as the worker reads it."""
+        return {"kind": self.kind, "bytes": self.size, "seed": self.seed}
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The task a value is pushed for; the backend makes the object key of it."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    key: str = "return_value"
+    map_index: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What Airflow's class raised: type, first line, and type and first line of its cause."""
+
+    type: str
+    message: str
+    cause: str = ""
+
+    def __str__(self) -> str:
+        """Return type and message, or the cause instead of a message that it repeats."""
+        if self.cause and self.message in self.cause:
+            return f"{self.type} from {self.cause}"
+        return f"{self.type}: {self.message}" + (f" ({self.cause})" if self.cause else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What the worker found: versions, the backend class Airflow resolves, its settings.
+
+    ``settings`` holds path, threshold and compression as Airflow reads them, ``codecs`` what
+    fsspec has registered in this environment, ``import_ms`` the time of all imports.
+    """
+
+    python: str
+    packages: dict[str, str]
+    backend: str
+    settings: dict[str, str]
+    codecs: tuple[str, ...]
+    import_ms: int
+    error: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one step did: ``ms`` in the backend, and what was seen beside the result.
+
+    ``requests`` counts HTTP attempts per S3 operation (``None``: nothing there can count them),
+    ``ignored`` holds exceptions Python could only ignore, ``log`` lines from WARNING up. The
+    remaining fields belong to single steps; ``reference`` is empty for a value kept inline.
+    """
+
+    ms: float
+    error: Failure | None
+    log: tuple[str, ...]
+    ignored: tuple[str, ...]
+    requests: dict[str, int] | None
+    reference: str = ""
+    bytes: int | None = None
+    sha256: str = ""
+    is_reference: bool = False
+    resolved: bool | None = None
+    reasons: tuple[str, ...] = ()
+    value: dict[str, Any] | None = None
+
+
+def connection(conn_id: str) -> Step:
+    """Return the step that looks a connection up the way a task does."""
+    return {"do": "connection", "conn_id": conn_id}
+
+
+def encode(payload: Payload, *, describe: bool = False) -> Step:
+    """Return the step that has Airflow's encoder write a payload as JSON, without storing it."""
+    return {"do": "encode", "payload": payload.spec, "describe": describe}
+
+
+def push(payload: Payload, *, where: Where) -> Step:
+    """Return the step that pushes a payload through the backend."""
+    return {"do": "push", "payload": payload.spec, "where": asdict(where)}
+
+
+def pull(reference: str = "", *, describe: bool = False) -> Step:
+    """Return the step that pulls a reference; without one, the latest push of the same request."""
+    return {"do": "pull", "reference": reference, "describe": describe}
+
+
+def purge(reference: str = "") -> Step:
+    """Return the step that purges a reference, or the latest push of the same request."""
+    return {"do": "purge", "reference": reference}
+
+
+def size(reference: str = "") -> Step:
+    """Return the step that asks the agent's filesystem for the stored size in bytes."""
+    return {"do": "size", "reference": reference}
+
+
+class Worker:
+    """A running worker; made by ``open_worker``."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        *,
+        stderr: IO[bytes],
+        secrets: Sequence[str],
+        timeout: float,
+    ) -> None:
+        self._process = process
+        self._stderr = stderr
+        self._secrets = secrets
+        self._timeout = max(1, math.ceil(timeout))
+        self._unread = b""
+        self.hello = self._hello(self._read(time.monotonic() + max(START_SECONDS, timeout)))
+
+    def run(
+        self, steps: Sequence[Step], *, environment: Mapping[str, str] | None = None
+    ) -> tuple[Outcome, ...]:
+        """Return the outcome of each step; all of them run in one fresh fork of the worker.
+
+        Args:
+            steps: made by ``connection``, ``encode``, ``push``, ``pull``, ``purge`` and ``size``.
+            environment: variables that differ for this request alone.
+
+        Raises:
+            ProcessError: when the worker or its fork dies, hangs or answers something else.
+        """
+        request = {
+            "steps": list(steps),
+            "environment": dict(environment or {}),
+            "timeout": self._timeout,
+        }
+        try:
+            if self._process.stdin is not None:
+                self._process.stdin.write(json.dumps(request).encode() + b"\n")
+                self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._lost("is gone") from None
+        reply = self._read(time.monotonic() + self._timeout + GRACE_SECONDS)
+        if "died" in reply:
+            raise self._error(f"gave up: {reply['died']}")
+        return tuple(self._outcome(entry) for entry in reply["steps"])
+
+    def _read(self, deadline: float) -> dict[str, Any]:
+        """Return the next reply; a line that is no JSON object is a refusal to talk."""
+        line = self._read_line(deadline)
+        try:
+            reply = json.loads(line)
+        except ValueError:
+            raise self._lost("answered something that is no JSON") from None
+        if not isinstance(reply, dict):
+            raise self._lost("answered something that is no JSON object")
+        return reply
+
+    def _read_line(self, deadline: float) -> bytes:
+        if self._process.stdout is None:
+            raise self._lost("has no stdout")
+        channel = self._process.stdout.fileno()
+        while b"\n" not in self._unread:
+            if not select.select([channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise self._lost("gave no answer in time")
+            block = os.read(channel, 1 << 16)
+            if not block:
+                raise self._lost("ended before it answered")
+            self._unread += block
+            if len(self._unread) > MOST_REPLY_BYTES:
+                raise self._lost("answered more than any reply may hold")
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+    def _lost(self, what: str) -> ProcessError:
+        """End the worker, so that no late answer is taken for the next one; return the error."""
+        _kill(self._process)
+        return self._error(what)
+
+    def _error(self, what: str) -> ProcessError:
+        """Return the error with the end of the worker's stderr, secrets blotted out."""
+        end = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, end - MOST_STDERR_BYTES))
+        tail = redact(self._stderr.read().decode(errors="replace"), secrets=self._secrets).strip()
+        told = f" Its last words: {tail}" if tail else ""
+        return ProcessError(
+            f"The process with Airflow's backend {what}.{told}",
+            hint="look at the network, the endpoint and the memory of this machine, then repeat.",
+        )
+
+    def _hello(self, reply: dict[str, Any]) -> Hello:
+        return Hello(
+            python=reply["python"],
+            packages=reply["packages"],
+            backend=reply["backend"],
+            settings=reply["settings"],
+            codecs=tuple(reply["codecs"]),
+            import_ms=reply["import_ms"],
+            error=self._failure(reply["error"]),
+        )
+
+    def _outcome(self, entry: dict[str, Any]) -> Outcome:
+        for name in ("log", "ignored", "reasons"):
+            entry[name] = tuple(redact(t, secrets=self._secrets) for t in entry.get(name, ()))
+        entry["error"] = self._failure(entry["error"])
+        return Outcome(**entry)
+
+    def _failure(self, found: dict[str, str] | None) -> Failure | None:
+        if found is None:
+            return None
+        return Failure(**{n: redact(text, secrets=self._secrets) for n, text in found.items()})
+
+
+@contextmanager
+def open_worker(environment: Mapping[str, str], *, timeout: float) -> Iterator[Worker]:
+    """Start a worker that has only this environment; nothing of it is left afterwards.
+
+    PATH and the locale are this machine's, HOME and AIRFLOW_HOME are a private directory, so that
+    no sign-in and no configuration of the user's leaks into the proof.
+
+    Args:
+        environment: the effective environment and the variables of the workload identity.
+        timeout: seconds a single request may take.
+
+    Raises:
+        ProcessError: when the worker cannot be started or does not greet.
+    """
+    secrets = secret_texts(environment)
+    with (
+        tempfile.TemporaryDirectory(prefix="xcomkit-worker-", ignore_cleanup_errors=True) as home,
+        Path(home, "stderr").open("w+b") as stderr,
+    ):
+        process = _start(environment, home=home, stderr=stderr)
+        try:
+            yield Worker(process, stderr=stderr, secrets=secrets, timeout=timeout)
+        finally:
+            _stop(process)
+
+
+def _start(
+    environment: Mapping[str, str], *, home: str, stderr: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    own = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": home,
+        "AIRFLOW_HOME": str(Path(home, "airflow")),
+        "LANG": "C.UTF-8",
+        "PYTHONUTF8": "1",
+    }
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", str(WORKER)],
+            env={**environment, **own},
+            cwd=home,  # without a path Airflow writes below the current directory
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ProcessError(
+            f"The process with Airflow's backend cannot be started: {type(error).__name__}.",
+            hint="look for characters no variable may hold in the environment.",
+        ) from None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the worker and every fork of it; there is nothing in them to be saved."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    _kill(process)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()

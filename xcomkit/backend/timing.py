@@ -1,0 +1,247 @@
+"""Time every codec through Airflow's own class and say in words what the numbers mean."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+
+from xcomkit.backend.configuration import STOCK_BACKEND
+from xcomkit.backend.process import (
+    Outcome,
+    Payload,
+    Step,
+    Where,
+    Worker,
+    encode,
+    pull,
+    purge,
+    push,
+    size,
+)
+from xcomkit.backend.round_trip import object_key
+from xcomkit.errors import ProcessError
+from xcomkit.model import Codec, Measurement, Spread
+from xcomkit.settings import Settings
+
+CODEC_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
+DAG_ID = "xcomkit_timing"
+WARM_UP = Payload("small_dict", seed=0)
+LARGE = 1_000_000
+STEPS = 5
+SLOW_CODECS: frozenset[Codec] = frozenset(("lzma", "xz"))
+"""About 2 MB/s of records on one core: one repetition says enough where others get two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What was measured, what could not be (in words), and the keys that are still there."""
+
+    measurements: tuple[Measurement, ...]
+    problems: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def payloads_to_time(settings: Settings) -> tuple[Payload, ...]:
+    """Return what is timed: a small dict, records of the chosen sizes, noise, prose, a table."""
+    return (
+        Payload("small_dict"),
+        *(Payload("records", size) for size in settings.payload_sizes),
+        Payload("random", 100_000),
+        Payload("text", 300_000),
+        Payload("dataframe", 100_000),
+    )
+
+
+def measure(
+    worker: Worker,
+    *,
+    settings: Settings,
+    codecs: Sequence[Codec],
+    progress: Callable[[str], None],
+    run_id: str = "",
+) -> Timing:
+    """Return medians per payload and codec, measured in one warm process per codec.
+
+    A first push and pull per process is dropped as warm-up. Payloads from 1 MB are repeated at
+    most twice, once with lzma and xz. Every object is purged again right after its last pull.
+
+    Args:
+        worker: its class and path are used; only the compression differs per codec.
+        settings: payload sizes and repetitions.
+        codecs: what to compare; one the agents do not have becomes a problem in words.
+        progress: is told in one line what comes next.
+        run_id: becomes part of the keys; the default is made of the time.
+
+    Raises:
+        ProcessError: when the worker is lost before the first codec.
+    """
+    run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
+    progress("timing Airflow's encoder")
+    encoded = _encode(worker, payloads_to_time(settings), repetitions=settings.repetitions)
+    measured: list[Measurement] = []
+    problems = [f"{_label(p)}: {found[0].error}" for p, found in encoded.items() if found[0].error]
+    left: list[str] = []
+    usable = {payload: found for payload, found in encoded.items() if not found[0].error}
+    for codec in codecs:
+        progress(f"timing {codec}")
+        try:
+            results = _run(worker, usable, codec=codec, run_id=run_id, settings=settings)
+        except ProcessError as error:
+            below = f"{settings.prefix}/{DAG_ID}/{run_id}/"
+            problems.append(f"{codec}: {error} Objects below {below} may be left.")
+            continue
+        for payload, rounds in results.items():
+            left += [key for one in rounds if (key := one.left(bucket=settings.bucket))]
+            if payload == WARM_UP:
+                continue
+            if problem := next((one.problem for one in rounds if one.problem), ""):
+                problems.append(f"{_label(payload)} with {codec}: {problem}")
+            else:
+                measured.append(_measurement(payload, codec, encoded[payload], rounds))
+    return Timing(tuple(measured), tuple(problems), tuple(left))
+
+
+def _encode(
+    worker: Worker, payloads: Sequence[Payload], *, repetitions: int
+) -> dict[Payload, tuple[Outcome, ...]]:
+    """Return Airflow's encoder timed alone: it works the same in front of every codec."""
+    steps = [encode(payload) for payload in payloads for _ in range(repetitions)]
+    outcomes = worker.run([encode(WARM_UP), *steps])[1:]
+    return {
+        payload: outcomes[number * repetitions : (number + 1) * repetitions]
+        for number, payload in enumerate(payloads)
+    }
+
+
+def _repetitions(payload: Payload, *, codec: Codec, most: int) -> int:
+    if payload.size < LARGE:
+        return most
+    return 1 if codec in SLOW_CODECS else min(most, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One repetition: push, pull, stored size, purge, and the size after the purge."""
+
+    pushed: Outcome
+    pulled: Outcome
+    stored: Outcome
+    purged: Outcome
+    after: Outcome
+
+    @property
+    def problem(self) -> str:
+        """Return why this repetition measured nothing, ``""`` when it did."""
+        error = self.pushed.error or self.pulled.error or self.stored.error
+        if error:
+            return str(error)
+        if not self.pushed.reference:
+            return "the value stayed in the metadata database"
+        if self.pulled.is_reference or self.stored.bytes is None:
+            return "the push reported success and no object is there"
+        return ""
+
+    def left(self, *, bucket: str) -> str:
+        """Return the key when the object is not known to be gone, else ``""``."""
+        gone = self.after.error is None and self.after.bytes is None
+        return "" if gone else object_key(self.pushed.reference, bucket=bucket)
+
+
+def _run(
+    worker: Worker,
+    payloads: Iterable[Payload],
+    *,
+    codec: Codec,
+    run_id: str,
+    settings: Settings,
+) -> dict[Payload, list[_Round]]:
+    """Return every repetition of every payload after the warm-up, all of them in one process."""
+    plan = [WARM_UP] + [
+        payload
+        for payload in payloads
+        for _ in range(_repetitions(payload, codec=codec, most=settings.repetitions))
+    ]
+    steps: list[Step] = []
+    for payload in plan:
+        where = Where(dag_id=DAG_ID, run_id=run_id, task_id=payload.kind)
+        steps += [push(payload, where=where), pull(), size(), purge(), size()]
+    variable = {CODEC_VARIABLE: "" if codec == "none" else codec}
+    outcomes = worker.run(steps, environment=variable)
+    rounds: dict[Payload, list[_Round]] = {}
+    for number, payload in enumerate(plan):
+        one = _Round(*outcomes[number * STEPS : (number + 1) * STEPS])
+        rounds.setdefault(payload, []).append(one)
+    return rounds
+
+
+def _measurement(
+    payload: Payload, codec: Codec, encoded: Sequence[Outcome], rounds: Sequence[_Round]
+) -> Measurement:
+    last = rounds[-1]
+    return Measurement(
+        payload=_label(payload),
+        codec=codec,
+        repetitions=len(rounds),
+        json_bytes=encoded[0].bytes or 0,
+        stored_bytes=last.stored.bytes or 0,
+        serialize_ms=_spread([outcome.ms for outcome in encoded]),
+        push_ms=_spread([one.pushed.ms for one in rounds]),
+        pull_ms=_spread([one.pulled.ms for one in rounds]),
+        push_requests=_total(last.pushed),
+        pull_requests=_total(last.pulled),
+    )
+
+
+def _label(payload: Payload) -> str:
+    """Return the payload's name with its nominal size, as ``records 5 MB``."""
+    name = payload.kind.replace("_", " ")
+    if not payload.size:
+        return name
+    exact, unit = (
+        (payload.size / 1e6, "MB") if payload.size >= LARGE else (payload.size / 1e3, "kB")
+    )
+    return f"{name} {exact:g} {unit}"
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(median=median(values), low=min(values), high=max(values))
+
+
+def _total(outcome: Outcome) -> int | None:
+    return None if outcome.requests is None else sum(outcome.requests.values())
+
+
+def advise(measurements: Sequence[Measurement], *, configured: Codec, backend: str) -> str:
+    """Return two sentences on the codecs, derived from the numbers.
+
+    The largest records speak for all; told are no codec, the configured one, the guide's zip and
+    the smallest. None is recommended with the stock class, which hides a failed upload behind each.
+
+    Args:
+        measurements: of one run.
+        configured: the codec in use.
+        backend: class path of the backend that was measured.
+    """
+    records = [one for one in measurements if one.payload.startswith("records")]
+    if not records:
+        return "Nothing was measured, so there is nothing to advise."
+    largest = max(one.json_bytes for one in records)
+    by_codec = {one.codec: one for one in records if one.json_bytes == largest}
+    smallest = min(by_codec.values(), key=lambda one: one.stored_bytes).codec
+    told = dict.fromkeys(("none", configured, "zip", smallest))
+    numbers = "; ".join(_tell(by_codec[codec]) for codec in told if codec in by_codec)
+    measured = f"Of {largest / 1e6:.1f} MB of records {numbers}."
+    if backend != STOCK_BACKEND:
+        return (
+            f"{measured} Before choosing a codec, prove what {backend} does when an upload fails."
+        )
+    hidden = "with the stock backend every codec hides a failed upload"
+    if configured == "none":
+        return f"{measured} Keep none: {hidden}, and no saving is worth a lost value."
+    return f"{measured} Change {configured} to none: {hidden}, whatever it saves."
+
+
+def _tell(one: Measurement) -> str:
+    times = f"{one.push_ms.median:.0f} ms per push, {one.pull_ms.median:.0f} ms per pull"
+    told = f"{one.codec} stored {one.ratio:.2%} of the bytes in {times}"
+    return told if one.pull_requests is None else f"{told} and {one.pull_requests} requests for it"

@@ -1,0 +1,350 @@
+"""Airflow's own XCom backend, exercised in a process that has nothing but its environment.
+
+One self-contained file: standard library and Airflow only, so that the same text can run in an
+agent's pod. It speaks JSON lines: a greeting, then one reply per request. Airflow is imported once;
+every request is a list of steps for a fork of its own, made before any filesystem is used, because
+common-io keeps path, codec and threshold per process. What logs to stdout ends up on stderr.
+"""
+
+import contextlib
+import datetime as dt
+import functools
+import gc
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import random
+import signal
+import string
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from types import TracebackType
+from typing import IO, Any, Self
+
+AIRFLOW = ("", "-task-sdk", "-providers-common-io", "-providers-amazon")
+PACKAGES = ("fsspec", "s3fs", "universal_pathlib", "pandas", "pyarrow")
+MOST_LINES, MOST_TEXT, MOST_BODY = 20, 600, 200_000
+LETTERS = string.ascii_letters + string.digits + "!#$%&()*+,-./:;<=>?@[]^_`{|}~"
+WORDS = "the task reads orders and writes one summary per region while another waits for events"
+
+
+def first_line(text: object) -> str:
+    """Return the first line of a text, bounded."""
+    return (str(text).strip().splitlines() or [""])[0][:MOST_TEXT]
+
+
+class Attempt:
+    """Turns what the code below it raises into ``error``: here a failure is a result."""
+
+    error: dict[str, str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: object, _trace: TracebackType | None) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        below = error.__cause__ or error.__context__
+        cause = f"{type(below).__name__}: {first_line(below)}" if below else ""
+        self.error = {"type": type(error).__name__, "message": first_line(error), "cause": cause}
+        return True
+
+
+@functools.cache
+def build(text: str) -> object:
+    """Return the value of a spec ``{kind, bytes, seed}``; the same spec gives the same value."""
+    spec = json.loads(text)
+    rng = random.Random(spec.get("seed", 0))  # noqa: S311 - reproducible data, not a secret
+    size = int(spec.get("bytes", 0))
+    match spec["kind"]:
+        case "small_dict":
+            return {"rows": 42, "source": "orders", "complete": True, "share": 0.25}
+        case "records":
+            return [_record(rng, number) for number in range(max(1, size // 128))]
+        case "random":
+            return "".join(rng.choices(LETTERS, k=size))
+        case "text":
+            return " ".join(rng.choices(WORDS.split(), k=size // 6))
+        case "typed":
+            return _typed()
+        case "dataframe":
+            importlib.import_module("pyarrow")
+            rows = [_record(rng, number) for number in range(max(10, size // 40))]
+            return importlib.import_module("pandas").DataFrame(rows)
+    raise ValueError(f"no such payload: {spec['kind']}")
+
+
+def _record(rng: random.Random, number: int) -> dict[str, object]:
+    return {
+        "id": number,
+        "customer": f"customer-{rng.randrange(5000):05d}",
+        "country": rng.choice(("DE", "FR", "US", "JP", "BR")),
+        "amount": rng.randrange(10, 999_999) / 100,
+        "created": f"2026-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}T08:00:00+00:00",
+        "paid": rng.random() < 0.8,
+    }
+
+
+def _typed() -> list[object]:
+    """Return one value of every type that Airflow's encoder keeps on the way through an object.
+
+    It keeps a tuple only as the outermost value or inside a set, and a frozenset only outermost or
+    in an outermost list; elsewhere both come back as lists (``airflow.utils.json``,
+    ``airflow.sdk.serde``). A Decimal passes through a float: 15 digits, no trailing zeros.
+    """
+    moment = dt.datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=dt.UTC)
+    times = (moment, moment.date(), dt.timedelta(days=1, microseconds=3), Decimal("12.25"))
+    scalars = (2**80, float("nan"), float("-inf"), -0.5, None, True, "Grüße \U0001f600 a\0b")
+    collections = ({(1, (2, "inner"))}, frozenset({"a", "b"}), {"a": [{"b": moment}, []]})
+    return [*times, *scalars, *collections]
+
+
+def canonical(value: Any) -> list[Any]:
+    """Return a value as nested ``[type, body]`` pairs, typed as Airflow's ``__classname__``."""
+    body: Any = value
+    match value:
+        case dict():
+            body = sorted(([canonical(k), canonical(v)] for k, v in value.items()), key=json.dumps)
+        case list() | tuple():
+            body = [canonical(item) for item in value]
+        case set() | frozenset():
+            body = sorted((canonical(item) for item in value), key=json.dumps)
+        case dt.date():  # a datetime too; only the class of its zone may change
+            body = value.isoformat()
+        case _ if type(value).__name__ == "DataFrame":
+            body = [[str(n), str(value[n].dtype), repr(value[n].tolist())] for n in value]
+            body.append(repr(value.index.tolist()))
+        case _ if not isinstance(value, str):
+            body = repr(value)
+    return [f"{type(value).__module__}.{type(value).__qualname__}", body]
+
+
+def describe(value: object) -> dict[str, Any]:
+    """Return the digest of a value's canonical form and, where it is small, the form itself."""
+    pair = canonical(value)
+    text = json.dumps(pair)
+    small = pair if len(text) <= MOST_BODY else None
+    return {"digest": hashlib.sha256(text.encode()).hexdigest(), "canonical": small}
+
+
+class Witness(logging.Handler):
+    """Keeps log lines from WARNING up, exceptions that Python could only ignore, and requests."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.log: list[str] = []
+        self.ignored: list[str] = []
+        self.requests: Counter[str] | None = None
+        logging.getLogger().addHandler(self)
+        sys.unraisablehook = self._unraisable
+        processors = importlib.import_module("structlog").get_config()["processors"]
+        processors.insert(len(processors) - 1, self._event)  # in place: loggers are cached
+
+    def count_requests(self) -> None:
+        """Count HTTP attempts per operation where the configured path is served by botocore."""
+        with Attempt():  # what fails here fails again, and is reported, in the step itself
+            client = getattr(airflow("sdk", "ObjectStoragePath")(setting("path")).fs, "s3", None)
+            if client is not None:
+                client.meta.events.register("before-send.s3", self._request)
+                self.requests = Counter()
+
+    def take(self) -> dict[str, Any]:
+        """Return what was seen since the last call; finalizers run first."""
+        gc.collect()
+        gc.freeze()  # what survives a step is not looked at again: 35 ms less per step
+        seen: dict[str, Any] = {"log": self.log, "ignored": self.ignored, "requests": None}
+        self.log, self.ignored = [], []
+        if self.requests is not None:
+            seen["requests"], self.requests = dict(self.requests), Counter()
+        return seen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record of the standard library's logging."""
+        self._keep(self.log, f"{record.levelname} {record.name}: {record.getMessage()}")
+
+    def _event(self, _logger: object, method: str, event: dict[str, Any]) -> dict[str, Any]:
+        level = str(event.get("level", method)).upper()
+        if logging.getLevelNamesMapping().get(level, 0) >= logging.WARNING:
+            self._keep(self.log, f"{level} {event.get('logger', 'task')}: {event.get('event')}")
+        return event
+
+    def _unraisable(self, seen: Any) -> None:
+        where = seen.err_msg or f"Exception ignored in {type(seen.object).__name__}"
+        self._keep(self.ignored, f"{where}: {seen.exc_type.__name__}: {first_line(seen.exc_value)}")
+
+    def _keep(self, kept: list[str], line: str) -> None:
+        if len(kept) < MOST_LINES:
+            kept.append(first_line(line))
+
+    def _request(self, *, event_name: str, **_: object) -> None:
+        if self.requests is not None:
+            self.requests[event_name.rpartition(".")[2]] += 1
+
+
+def airflow(module: str, name: str) -> Any:
+    """Return a name out of one of Airflow's modules."""
+    return getattr(importlib.import_module(f"airflow.{module}"), name)
+
+
+def setting(name: str) -> str:
+    """Return an XCom setting of common-io as Airflow resolves it, ``""`` when it is unset."""
+    conf = airflow("sdk.configuration", "conf")
+    return conf.get("common.io", f"xcom_objectstorage_{name}", fallback="") or ""
+
+
+def backend() -> Any:
+    """Return the backend class as the task runner resolves it."""
+    return airflow("sdk.execution_time.xcom", "XCom")
+
+
+def stored(reference: str) -> Any:
+    """Return a stored XCom value as the supervisor hands it to the backend."""
+    return airflow("sdk.execution_time.comms", "XComResult")(key="return_value", value=reference)
+
+
+class Steps:
+    """The steps of one request; ``reference`` is what the latest push made Airflow store."""
+
+    def __init__(self, witness: Witness) -> None:
+        self.witness = witness
+        self.reference = ""
+
+    def perform(self, step: dict[str, Any]) -> dict[str, Any]:
+        """Return the outcome of one step, its time in ms and what happened beside it."""
+        self.result: dict[str, Any] = {"ms": 0.0}
+        self.reference = step.get("reference") or self.reference
+        with Attempt() as attempt:
+            getattr(self, f"step_{step['do']}")(step)
+        return {**self.result, "error": attempt.error, **self.witness.take()}
+
+    def timed(self, call: Callable[[], Any]) -> Any:
+        """Return what a call returns; its duration becomes the step's, even when it raises."""
+        started = time.perf_counter()
+        try:
+            return call()
+        finally:
+            self.result["ms"] = round((time.perf_counter() - started) * 1000, 3)
+
+    def step_connection(self, step: dict[str, Any]) -> None:
+        """Look a connection up as a task does; keep what each secrets backend says against it."""
+        with Attempt() as lookup:
+            airflow("sdk", "Connection").get(step["conn_id"])
+        self.result |= {"resolved": lookup.error is None, "reasons": []}
+        sources = airflow("sdk.execution_time.supervisor", "ensure_secrets_backend_loaded")
+        for source in sources() if lookup.error else ():
+            with Attempt() as asked:
+                source.get_connection(conn_id=step["conn_id"])
+            if asked.error:
+                self.result["reasons"].append(f"{type(source).__name__}: {asked.error['message']}")
+
+    def step_encode(self, step: dict[str, Any]) -> None:
+        """Keep length and digest of the JSON that Airflow's own encoder makes of the value."""
+        value = build(json.dumps(step["payload"]))
+        encoder = airflow("utils.json", "XComEncoder")
+        text = self.timed(lambda: json.dumps(value, cls=encoder).encode())
+        self.result |= {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+        if step.get("describe"):
+            self.result["value"] = describe(value)
+
+    def step_push(self, step: dict[str, Any]) -> None:
+        """Push a value; only a reference leaves the process, never a value kept inline."""
+        value = build(json.dumps(step["payload"]))
+        answer = self.timed(lambda: backend().serialize_value(value, **step["where"]))
+        is_reference = isinstance(answer, str) and "://" in answer[:64] and len(answer) < 4096
+        self.reference = self.result["reference"] = answer if is_reference else ""
+
+    def step_pull(self, step: dict[str, Any]) -> None:
+        """Pull a reference; tell a value apart from the reference itself coming back."""
+        value = self.timed(lambda: backend().deserialize_value(stored(self.reference)))
+        self.result["is_reference"] = isinstance(value, str) and value == self.reference
+        if step.get("describe"):
+            self.result["value"] = describe(value)
+
+    def step_purge(self, _step: dict[str, Any]) -> None:
+        """Purge a reference, as the worker does before a cleared task runs again."""
+        self.timed(lambda: backend().purge(stored(self.reference)))
+
+    def step_size(self, _step: dict[str, Any]) -> None:
+        """Keep the stored size in bytes as the agent's filesystem sees it, nothing when absent."""
+        path = airflow("sdk", "ObjectStoragePath")(self.reference)
+        path.fs.invalidate_cache()
+        with contextlib.suppress(FileNotFoundError):
+            self.result["bytes"] = path.stat().st_size
+
+
+def run_child(request: dict[str, Any], channel: IO[str]) -> None:
+    """Run one request in this fork, send its reply and leave as a task process does: at once."""
+    signal.alarm(request["timeout"])  # the kernel ends a hanging step, whatever it hangs in
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.environ.update(request["environment"])
+    witness = Witness()
+    if any(step["do"] in {"push", "pull"} for step in request["steps"]):
+        witness.count_requests()
+    send(channel, {"steps": [*map(Steps(witness).perform, request["steps"])]})
+    os._exit(0)
+
+
+def run(request: dict[str, Any], channel: IO[str]) -> None:
+    """Have a fork answer a request; say so when it dies or is ended by its deadline."""
+    for step in request["steps"]:
+        with Attempt():  # built once, here; what cannot be built is reported by the step itself
+            build(json.dumps(step.get("payload")))
+    gc.freeze()  # the forks then collect only what is theirs
+    child = os.fork()
+    if child == 0:
+        try:
+            run_child(request, channel)
+        finally:  # whatever happens, a fork never goes on as a second worker
+            os._exit(1)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status == -signal.SIGALRM:
+        send(channel, {"died": f"no answer within {request['timeout']} s"})
+    elif status:
+        send(channel, {"died": f"the process ended with status {status} before it answered"})
+
+
+def send(channel: IO[str], reply: dict[str, Any]) -> None:
+    """Write one reply as one line."""
+    channel.write(json.dumps(reply) + "\n")
+    channel.flush()
+
+
+def greet() -> dict[str, Any]:
+    """Import Airflow and the configured backend; return versions and what was resolved."""
+    started = time.perf_counter()
+    found: dict[str, Any] = {"backend": "", "settings": {}, "codecs": [], "packages": {}}
+    with Attempt() as attempt:
+        importlib.import_module("airflow.sdk.execution_time.task_runner")
+        found["backend"] = f"{backend().__module__}.{backend().__qualname__}"
+        found["settings"] = {n: setting(n) for n in ("path", "threshold", "compression")}
+        registered = importlib.import_module("fsspec.utils").compressions.values()
+        found["codecs"] = sorted({str(codec) for codec in registered})
+    with Attempt():  # imports only, to spare every fork; a missing package fails in the step itself
+        protocol = found["settings"]["path"].partition("://")[0]
+        airflow("sdk.io", "has_fs")(protocol)
+        importlib.import_module("fsspec").get_filesystem_class(protocol)
+    found["import_ms"] = round((time.perf_counter() - started) * 1000)
+    for name in (*(f"apache-airflow{part}" for part in AIRFLOW), *PACKAGES):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found["packages"][name] = importlib.metadata.version(name)
+    return {"python": platform.python_version(), **found, "error": attempt.error}
+
+
+def main() -> None:
+    """Greet, then answer one request per line until stdin ends."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    send(channel, greet())
+    for line in sys.stdin:
+        run(json.loads(line), channel)
+
+
+if __name__ == "__main__":
+    main()
