@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from xcomkit.airflow_plane.redact import redact, secrets_in
 from xcomkit.errors import ProcessError
+from xcomkit.redaction import redact, secret_texts
 
 DAG_ID = "xcom_runbook_check"
 DAGS_FOLDER = Path(__file__).parent / "dags"
@@ -109,7 +109,7 @@ def run_dag(
     Raises:
         ProcessError: when no run came about within ``timeout`` seconds.
     """
-    secrets = secrets_in(environment)
+    secrets = secret_texts(environment)
     with tempfile.TemporaryDirectory(prefix="xcomkit-dag-") as name:
         home = Path(name)
         log = _Log(path=home / "run.log", secrets=secrets, progress=progress)

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from xcomkit.backend.redaction import redact, secret_texts
 from xcomkit.errors import ProcessError
+from xcomkit.redaction import redact, secret_texts
 
 WORKER = Path(__file__).with_name("worker.py")
 START_SECONDS = 90.0

@@ -1,4 +1,4 @@
-"""Secrets taken out of what Airflow logs, before anything of it is kept."""
+"""Secrets of an environment taken out of what a process says, before anything of it is kept."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _SHAPE = re.compile(
 _SHORTEST = 4
 
 
-def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
+def secret_texts(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return every text of an environment that must not be kept, longest first.
 
     The web-identity token is read from its file; connections are taken apart, so that a password
@@ -66,6 +66,8 @@ def _leaves(part: object, *, named: bool) -> Iterable[str]:
         case list():
             for value in part:
                 yield from _leaves(value, named=named)
+        case str() if part.lstrip().startswith("{"):
+            yield from _inner(part)  # Airflow takes a connection's extra as JSON inside a text
         case str() if named:
             yield part
         case _:

@@ -1,17 +1,16 @@
 import json
 from pathlib import Path
 from urllib.parse import quote
-from uuid import uuid4
 
 import pytest
 
-from xcomkit.airflow_plane.redact import redact, secrets_in
+from xcomkit.redaction import redact, secret_texts
 
-SECRET = uuid4().hex
+SECRET = "hush" * 8
 
 
 def masked(text: str, environment: dict[str, str]) -> str:
-    return redact(text, secrets=secrets_in(environment))
+    return redact(text, secrets=secret_texts(environment))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +35,7 @@ def test_values_of_secret_looking_variables_are_masked(name: str) -> None:
         json.dumps({"conn_type": "aws", "password": SECRET}),
         json.dumps({"conn_type": "aws", "extra": {"aws_secret_access_key": SECRET}}),
         json.dumps({"conn_type": "x", "extra": {"tokens": [{"a": SECRET}]}}),
+        json.dumps({"extra": json.dumps({"aws_secret_access_key": SECRET})}),
         f"aws://login:{SECRET}@host/?region_name=x",
         f"aws://?aws_session_token={SECRET}",
     ],
@@ -60,8 +60,12 @@ def test_token_is_masked_by_the_content_of_its_file(tmp_path: Path) -> None:
     assert shown == f"{file}: ***"
 
 
+def test_longer_secret_is_masked_before_the_shorter_one_inside_it() -> None:
+    assert masked("abcdefghij", {"A_TOKEN": "abcdef", "B_TOKEN": "abcdefghij"}) == "***"
+
+
 def test_missing_token_file_is_no_error() -> None:
-    assert secrets_in({"AWS_WEB_IDENTITY_TOKEN_FILE": "no-such-file"}) == ()
+    assert secret_texts({"AWS_WEB_IDENTITY_TOKEN_FILE": "no-such-file"}) == ()
 
 
 def test_texts_of_the_shape_of_a_secret_are_masked_wherever_they_come_from() -> None:
