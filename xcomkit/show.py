@@ -33,7 +33,7 @@ class Cell:
 
     def to_html(self) -> str:
         """Return the cell as HTML; only long words may be broken, long texts are folded."""
-        kind = ' class="long"' if max(map(len, self.text.split()), default=0) > 24 else ""
+        kind = ' class="long"' if max(map(len, self.text.split()), default=0) > 18 else ""
         return f'<td{kind} style="text-align: left; vertical-align: top">{self._inner()}</td>'
 
     def _inner(self) -> str:
