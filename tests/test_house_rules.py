@@ -87,6 +87,18 @@ def test_importing_the_package_imports_no_sdk_and_no_airflow():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(("required", "code"), [("", 0), ("1", 1)])
+def test_skip_is_a_failure_where_everything_is_required(tmp_path, monkeypatch, required, code):
+    (tmp_path / "test_it.py").write_text("import pytest\n\ndef test_it():\n    pytest.skip('no')\n")
+    monkeypatch.setenv("XCOMKIT_REQUIRE_ALL", required)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests"))
+
+    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "conftest", "test_it.py"],
+                          cwd=tmp_path, check=False, capture_output=True)  # fmt: skip
+
+    assert done.returncode == code
+
+
 def test_ids_of_rules_are_unique_and_well_formed():
     assert all(re.fullmatch(r"XC\d{3}", rule_id) for rule_id in catalogue.RULES_BY_ID)
     for rule in catalogue.RULES_BY_ID.values():
