@@ -309,6 +309,19 @@ class TestRed:
         assert {"XC005", "XC503", "XC509"} <= result.red
         assert "ValueError" in result.checks["XC503"]["observed"]
 
+    def test_keys_in_the_values_file_never_pass_as_the_agents_role(self, made, tmp_path):
+        path = self.values(made, tmp_path / "values.yaml")
+        document = yaml.safe_load(path.read_text())
+        document["commonEnv"] += [
+            {"name": name, "valueFrom": {"secretKeyRef": {"name": "aws", "key": name}}}
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        ]
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+        result = made.run("03", "--only", "verify", values_file=path)
+
+        assert (result.code, result.red) == (1, {"XC409"})
+
     def test_zip_of_the_guide_is_red_until_the_risk_is_accepted_by_name(self, made):
         result = made.run("03", "04", compression="zip")
         accepted = made.run(
@@ -364,3 +377,10 @@ class TestTearDown:
 
         assert (result.code, result.red) == (1, {"XC802"})
         assert made.client("s3").head_bucket(Bucket=made.bucket)
+
+    def test_proof_that_was_cut_off_is_removed_with_all_its_objects(self, made):
+        cut = made.run("04", "07", step_timeout=8)
+
+        assert cut.checks["XC902"]["observed"].startswith("timed out")
+        assert cut.checks["XC801"]["status"] == "pass"
+        assert "Versions" not in made.client("s3").list_object_versions(Bucket=made.bucket)

@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from xcomkit.errors import GateError, InputError
-from xcomkit.model import Check
+from xcomkit.model import STATUSES, Check
 
 SCHEMA = 1
 
 
-def open_run_directory(root: Path, *, name: str, fresh: bool) -> Path:
-    """Return a run directory below ``root/runs``: the newest of this name, or a new one.
+def open_run_directory(runs: Path, *, name: str, fresh: bool) -> Path:
+    """Return a run directory below ``runs``: the newest of this name, or a new one.
 
     Args:
-        root: the folder that holds ``runs``.
+        runs: the folder that holds run directories.
         name: the target's name, the last part of the directory's name.
         fresh: start a new run even when there is one to go on with.
     """
-    runs = root / "runs"
     existing = sorted(runs.glob(f"*-{name}")) if runs.is_dir() else []
     if existing and not fresh:
         return existing[-1]
@@ -75,9 +74,19 @@ def read_evidence(run: Path, *, step: str) -> dict[str, Any] | None:
 
 
 def read_checks(run: Path, *, step: str) -> tuple[Check, ...]:
-    """Return the checks of a step's evidence; none when the step left none."""
+    """Return the checks of a step's evidence; none when the step left none.
+
+    Raises:
+        InputError: the file is there and is not evidence.
+    """
     loaded = read_evidence(run, step=step) or {}
-    return tuple(Check(**check) for check in loaded.get("checks", []))
+    try:
+        checks = tuple(Check(**check) for check in loaded.get("checks", []))
+    except TypeError:
+        raise InputError(f"{step}.json holds no checks.", hint="run the step again.") from None
+    if odd := {check.status for check in checks} - set(STATUSES):
+        raise InputError(f"{step}.json: no such status: {odd}.", hint="run the step again.")
+    return checks
 
 
 def record_created(run: Path, *, kind: str, names: Iterable[str]) -> None:

@@ -55,6 +55,8 @@ ACCEPTED = Rule(
     source="xcomkit.settings, accepted",
 )
 RULES: tuple[Rule, ...] = (WORK, REACHED_END, INTERPRETER, ACCEPTED)
+# Not risks but the absence of any answer: accepting one would accept everything behind it.
+NEVER_ACCEPTED = frozenset({WORK.id, REACHED_END.id, INTERPRETER.id})
 
 _SHOWN_PACKAGES = (
     "apache-airflow",
@@ -86,6 +88,7 @@ class Step:
     note: str = ""
     checks: list[Check] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
+    proposed: Plan | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -114,7 +117,8 @@ class Step:
 
     def check(self, *found: Check, caption: str = "Checks") -> show.Table:
         """Record checks, accepted ones marked with their reason, and return them to be shown."""
-        reasons = self.settings.accepted_reasons
+        known = self.settings.accepted_reasons
+        reasons = {id_: text for id_, text in known.items() if id_ not in NEVER_ACCEPTED}
         marked = [
             replace(c, accepted=reasons[c.id]) if c.id in reasons and c.status != "pass" else c
             for c in found
@@ -143,18 +147,23 @@ class Step:
 
     def propose(self, make: Callable[[], Plan]) -> show.Table:
         """Record the plan that ``make`` returns; a refusal on the way becomes a check."""
+        self.proposed = None
         try:
             plan = make()
         except XcomkitError as error:
             return self.check(self.could_not(error))
         self.plans.append(plan)
+        self.proposed = plan
         return show.plan(plan)
 
     def carry_out(self, act: Callable[[Plan], None]) -> show.Text | show.Table:
-        """Make the changes of the latest plan, if ``apply`` is set; say what was done."""
-        if not self.plans:
+        """Make the changes of the latest plan, if ``apply`` is set; say what was done.
+
+        A proposal that was refused leaves no plan: an earlier one of the step is never made twice.
+        """
+        plan = self.proposed
+        if plan is None:
             return show.Text("There is no plan, so nothing was changed.")
-        plan = self.plans[-1]
         if not plan.pending:
             return show.Text("Nothing to change: everything is as planned already.")
         if not self.settings.apply:

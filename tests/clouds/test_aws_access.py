@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from cloud_rig import SUBJECTS, red
@@ -244,3 +245,34 @@ class TestTearDown:
         made.client("iam").untag_role(RoleName=made.settings.role_name, TagKeys=["created-by"])
 
         assert actions(made.cloud.plan_tear_down())["role"] == "keep"
+
+
+@pytest.mark.parametrize("stored", ['{"login": "a", "password": "hush"}', "aws://a:hush@/"])
+def test_foreign_connection_is_red_and_its_text_never_shown(new_target, stored):
+    target = new_target(connection_store="secrets-manager", connection_id=f"c{uuid4().hex}")
+    name = f"airflow/connections/{target.settings.connection_id}"
+    target.client("secretsmanager").create_secret(Name=name, SecretString=stored)
+    target.make_bucket()
+
+    plan, check = target.cloud.plan_access(SUBJECTS), target.access_checks()["XC314"]
+
+    assert check.status == "fail"
+    assert "hush" not in f"{plan}{check}"
+
+
+def test_bucket_that_is_not_there_leaves_rights_unknown_without_an_exception(target):
+    target.make_access()
+
+    checks = target.access_checks()
+
+    assert {"XC306", "XC307", "XC308", "XC309", "XC310", "XC311"} <= red(checks)
+    assert checks["XC307"].status == "unknown"
+
+
+def test_key_that_does_not_exist_makes_the_put_red(new_target):
+    key = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    target = new_target(encryption="sse-kms", kms_key=key)
+    target.make_bucket()
+    target.make_access()
+
+    assert "XC306" in red(target.access_checks())

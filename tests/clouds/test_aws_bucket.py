@@ -1,4 +1,5 @@
 import json
+from uuid import uuid4
 
 import pytest
 from cloud_rig import red
@@ -96,7 +97,7 @@ def test_foreign_lifecycle_rules_are_kept(target):
     target.make_bucket()
 
     rules = s3.get_bucket_lifecycle_configuration(Bucket=target.settings.bucket)["Rules"]
-    assert [rule["ID"] for rule in rules] == ["logs", "xcomkit-astro-xcom"]
+    assert [rule["ID"] for rule in rules] == ["logs", "xcomkit-astro/xcom"]
     assert target.bucket_checks()["XC208"].status == "pass"
 
 
@@ -223,3 +224,52 @@ def test_kms_key_of_the_settings_becomes_the_default_encryption(new_target):
 
 def _as_other_encryption(new_target, bucket):
     return new_target(bucket=bucket).bucket_checks()
+
+
+def test_rule_with_a_date_is_judged_as_expiring_sooner(target):
+    target.make_bucket()
+    s3, where = target.client("s3"), {"Bucket": target.settings.bucket}
+    rules = s3.get_bucket_lifecycle_configuration(**where)["Rules"]
+    dated = {"ID": "purge", "Status": "Enabled", "Filter": {"Prefix": ""},
+             "Expiration": {"Date": "2020-01-01T00:00:00Z"}}  # fmt: skip
+    s3.put_bucket_lifecycle_configuration(
+        **where, LifecycleConfiguration={"Rules": [*rules, dated]}
+    )
+
+    checks = target.bucket_checks(applied=True)
+
+    assert red(checks) == {"XC208"}
+    assert checks["XC208"].observed == "purge (on 2020-01-01)"
+    assert target.cloud.plan_bucket().pending == ()
+
+
+def test_prefixes_that_differ_by_slash_and_dash_keep_their_own_rules(new_target):
+    first = new_target(prefix="a/b")
+    second = new_target(bucket=first.settings.bucket, prefix="a-b")
+    first.make_bucket()
+    second.make_bucket()
+
+    assert first.bucket_checks()["XC207"].status == "pass"
+    assert second.bucket_checks()["XC207"].status == "pass"
+
+
+def test_missing_right_on_an_s3_compatible_store_is_not_told_as_unsupported(
+    stand_in, new_target, monkeypatch
+):
+    admin = new_target()
+    iam, name = admin.client("iam"), f"limited-{uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    denied = {"Effect": "Deny", "Action": "s3:PutBucketPublicAccessBlock", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [allowed, denied]}
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(document))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    target = new_target(endpoint_url=stand_in.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+
+    with pytest.raises(AccessDeniedError):
+        target.make_bucket()

@@ -13,7 +13,7 @@ from xcomkit.settings import Settings
 
 @pytest.fixture
 def run_notebooks(tmp_path: Path) -> Callable[..., Run]:
-    def run(books: dict[str, list[str]], **settings: object) -> Run:
+    def run(books: dict[str, list[str]], *, out: str = "runs", **settings: object) -> Run:
         folder = tmp_path / "notebooks"
         folder.mkdir()
         for name, sources in books.items():
@@ -23,7 +23,7 @@ def run_notebooks(tmp_path: Path) -> Callable[..., Run]:
             name="test",
             steps=list(books),
             notebooks=folder,
-            out=tmp_path / "runs",
+            out=tmp_path / out,
             progress=lambda _: None,
         )
 

@@ -82,3 +82,51 @@ def test_steps_are_chosen_by_number_or_name_and_run_in_order():
 def test_unknown_step_is_refused_with_the_names_there_are():
     with pytest.raises(SettingsError, match="00_prerequisites"):
         select_steps(["99"])
+
+
+def test_record_is_written_below_the_folder_that_was_asked_for(run_notebooks, tmp_path):
+    run = run_notebooks({FIRST: [judged(FIRST)]}, out="elsewhere")
+
+    assert run.directory.parent == tmp_path / "elsewhere"
+
+
+def test_earlier_run_leaves_no_evidence_of_a_step_that_is_not_reached(run_notebooks, tmp_path):
+    (tmp_path / "again/evidence").mkdir(parents=True)
+    (tmp_path / "again/evidence/02_grant_access.json").write_text("{}")
+    (tmp_path / "again/record.html").write_text("green")
+    (tmp_path / "again/created.json").write_text("{}")
+
+    run = run_notebooks(
+        {SECOND: [judged(SECOND, holds=False)], "02_grant_access": [judged("02_grant_access")]},
+        run_dir=str(tmp_path / "again"),
+    )
+
+    assert outcomes(run)["02_grant_access"] == ("not run", "skip")
+    assert [path.name for path in (tmp_path / "again/evidence").iterdir()] == [f"{SECOND}.json"]
+    assert not (tmp_path / "again/record.html").exists()
+    assert (tmp_path / "again/created.json").exists()
+
+
+def test_run_directory_that_cannot_be_written_is_refused_in_one_line(run_notebooks, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SettingsError, match="cannot be written to"):
+        run_notebooks({FIRST: [judged(FIRST)]}, run_dir=str(tmp_path / "file/run"))
+
+
+@pytest.mark.parametrize("text", ["nonsense", '{"schema": 1, "checks": [{"id": "XC201"}]}'])
+def test_evidence_that_is_none_is_red_and_the_run_goes_on(run_notebooks, text):
+    path = f"Path(run_dir, 'evidence/{FIRST}.json')"
+    run = run_notebooks({
+        FIRST: [f"from pathlib import Path; _ = {path}.write_text({text!r})"],
+        LAST: [judged(LAST)],
+    })  # fmt: skip
+
+    assert outcomes(run) == {FIRST: ("crashed", "fail"), LAST: ("done", "pass")}
+
+
+def test_closed_gate_over_green_evidence_is_red(run_notebooks):
+    gate = "from xcomkit.errors import GateError; raise GateError('closed')"
+    run = run_notebooks({FIRST: [judged(FIRST), gate]})
+
+    assert outcomes(run)[FIRST] == ("crashed", "fail")

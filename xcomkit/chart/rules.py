@@ -7,8 +7,10 @@ from xcomkit.chart.environment import effective_environment, list_variables
 from xcomkit.chart.helm import XC402
 from xcomkit.chart.merge import Merged, merge
 from xcomkit.chart.names import (
+    IDENTITY,
     PATH,
     SECRETS_BACKEND,
+    SECRETS_KWARGS,
     XCOM_SETTINGS,
     connection_variable,
     parse_base_path,
@@ -76,8 +78,17 @@ XC408 = Rule(
     " worker groups leave serviceAccount.workers.name empty.",
     source="comments of the downloaded values.yaml",
 )
+XC409 = Rule(
+    id="XC409",
+    title="No variable of the file takes the place of the workload identity",
+    severity="fail",
+    why="keys, a profile or another role in the environment stand over what EKS injects, so the"
+    " pods would not be who was proved here.",
+    remedy="remove the variable from commonEnv and env, or say in accepted who the agents are.",
+    source="boto3, order of credentials; amazon-eks-pod-identity-webhook keeps set variables",
+)
 
-RULES: tuple[Rule, ...] = (XC401, XC402, XC403, XC404, XC405, XC406, XC407, XC408)
+RULES: tuple[Rule, ...] = (XC401, XC402, XC403, XC404, XC405, XC406, XC407, XC408, XC409)
 
 
 def judge(
@@ -89,6 +100,7 @@ def judge(
         *_identity(values, settings=settings, annotations=annotations),
         _connection(values),
         _names(values, settings=settings),
+        _stand_ins(values, annotations=annotations),
     )
 
 
@@ -103,9 +115,13 @@ def judge_merge(
 
 
 def _same_settings(values: Values, *, settings: Settings) -> Check:
-    names = (*XCOM_SETTINGS, connection_variable(settings.connection_id), SECRETS_BACKEND)
+    environments = effective_environment(values)
+    paths = [parse_base_path(env.get(PATH, "")) for env in environments.values()]
+    ids = [settings.connection_id, *(path.connection_id for path in paths if path)]
+    connections = dict.fromkeys(connection_variable(id_) for id_ in ids if id_)
+    names = (*XCOM_SETTINGS, *connections, SECRETS_BACKEND, SECRETS_KWARGS)
     found = {
-        name: {component: env.get(name) for component, env in effective_environment(values).items()}
+        name: {component: env.get(name) for component, env in environments.items()}
         for name in names
     }
     open_names = {v.name for vs in list_variables(values).values() for v in vs if v.value is None}
@@ -227,6 +243,28 @@ def _names(values: Values, *, settings: Settings) -> Check:
         expected="a name in the file, or the documented <resourceNamePrefix>-worker-<name>",
         observed="; ".join(guessed) or ", ".join(account.name for account in found),
         how=f"service accounts computed from {values.name}",
+        basis="rule",
+    )
+
+
+def _stand_ins(values: Values, *, annotations: Mapping[str, str]) -> Check:
+    """Return whether the file itself sets what the platform is to inject."""
+    how = f"variables written in {values.name}, also those from elsewhere"
+    expected = f"none of {', '.join(IDENTITY)}"
+    if not annotations:
+        return XC409.skip(expected=expected, observed="no role is asked for", how=how)
+    roles = set(annotations.values())
+    found = {
+        f"{component}: {variable.name} in {variable.source}, line {variable.line}"
+        for component, variables in list_variables(values).items()
+        for variable in variables
+        if variable.name in IDENTITY and variable.value not in {"", *roles}
+    }
+    return XC409.judge(
+        not found,
+        expected=expected,
+        observed="; ".join(sorted(found)) or "none",
+        how=how,
         basis="rule",
     )
 

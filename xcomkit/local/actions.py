@@ -84,6 +84,12 @@ def kms_key_arn(key_id: str, *, account: str, region: str) -> str:
     return f"arn:aws:kms:{region}:{account}:{alias if '/' in alias else f'key/{alias}'}"
 
 
+def kms_key_exists(arn: str, *, account: str) -> bool:
+    """Tell whether a key is there; of a key of another account nothing is known here."""
+    _, _, _, region, owner, name = arn.split(":", 5)
+    return owner != account or name.removeprefix("key/") in kms_backends[account][region].keys
+
+
 def _iam_resource(wanted: Mapping[str, Any], *, account: str) -> str:
     backend = iam_backends[account]["aws"]
     start = f"arn:aws:iam::{account}"

@@ -25,6 +25,7 @@ from moto.sts.responses import TokenResponse
 
 from xcomkit.local.actions import (
     kms_key_arn,
+    kms_key_exists,
     name_resource,
     name_s3_action,
     read_s3_context,
@@ -172,6 +173,8 @@ def _require_companions(
     if action == "s3:PutObject" and (source := headers.get("x-amz-copy-source")):
         needed.append(("s3:GetObject", S3_ARN + split_copy_source(source)))
     if bucket and (used := _find_kms_use(response, action, bucket, key)):
+        if not kms_key_exists(used[1], account=ACCOUNT):
+            raise refuse("s3", "KMS.NotFoundException", f"Key {used[1]} does not exist", status=400)
         needed.append(used)
     if not all(standing.may(right, resource) for right, resource in needed):
         raise _s3_denied()

@@ -115,8 +115,9 @@ def run_steps(
     directory = (
         Path(settings.run_dir)
         if settings.run_dir
-        else evidence.open_run_directory(out.parent, name=name, fresh=True)
+        else evidence.open_run_directory(out, name=name, fresh=True)
     )
+    _clear(directory, steps=steps)
     run = Run(directory, name, settings, describe_place(settings))
     # A relative path keeps this machine's folders out of notebooks and record.
     parameters = {**settings.to_parameters(), "run_dir": os.path.relpath(directory)}
@@ -132,6 +133,29 @@ def run_steps(
             if not stopped_by and _blocks(result):
                 stopped_by = step
     return run
+
+
+def _clear(directory: Path, *, steps: Sequence[str]) -> None:
+    """Remove what an earlier run into this directory found: it is no evidence of this one.
+
+    That of the steps that will not be reached goes as well, and the record, so that a run that
+    is interrupted leaves none. What was created stays recorded, for tear down.
+
+    Raises:
+        SettingsError: the directory cannot be written to.
+    """
+    stale = [f"evidence/{step}.json" for step in steps]
+    stale += [f"notebooks/{step}.ipynb" for step in steps]
+    try:
+        for folder in ("evidence", "notebooks"):
+            (directory / folder).mkdir(parents=True, exist_ok=True)
+        for name in (*stale, "record.html", "record.json", "manifest.sha256"):
+            (directory / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{directory.name}: the run directory cannot be written to ({error.strerror}).",
+            hint="name another folder in run_dir or --out.",
+        ) from None
 
 
 @contextmanager
@@ -168,25 +192,22 @@ def _kernel_python() -> Iterator[None]:
 def _run_step(step: str, *, notebooks: Path, run: Run, parameters: dict[str, Any]) -> StepResult:
     """Run one notebook and judge it by everything but papermill's own word."""
     output = run.directory / "notebooks" / f"{step}.ipynb"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    # What an earlier run into this directory found is no evidence of this one.
-    (run.directory / "evidence" / f"{step}.json").unlink(missing_ok=True)
     before = time.monotonic()
     outcome, error = _execute(
         notebooks / f"{step}.ipynb", output, parameters, seconds=run.settings.step_timeout
     )
     seconds = time.monotonic() - before
     checks: tuple[Check, ...] = ()
-    if outcome in ("done", "red"):
-        try:
-            checks = evidence.read_checks(run.directory, step=step)
-        except InputError as unreadable:
-            outcome, error = "crashed", str(unreadable)
-        else:
-            if not checks:
-                outcome, error = "crashed", "the notebook ended without evidence"
+    try:
+        checks = evidence.read_checks(run.directory, step=step)
+    except InputError as unreadable:
+        outcome, error = "crashed", error or str(unreadable)
+    if outcome in ("done", "red") and not checks:
+        outcome, error = "crashed", "the notebook ended without evidence"
+    if outcome == "red" and not any(check.closes_gate for check in checks):
+        outcome, error = "crashed", f"the gate is closed, the evidence is not red: {error}"
     if outcome in ("crashed", "died", "timed out"):
-        checks = (*evidence.read_checks(run.directory, step=step), _broken(outcome, error))
+        checks = (*checks, _broken(outcome, error))
     return StepResult(step, outcome, worst(checks), seconds, checks, error)
 
 

@@ -3,11 +3,13 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from xcomkit import evidence, show
 from xcomkit.backend import round_trip, timing
 from xcomkit.backend.process import Payload, Where, Worker, open_worker, push
+from xcomkit.chart.names import KEYS
 from xcomkit.errors import XcomkitError
 from xcomkit.model import CODECS, Check, WorkerIdentity
 from xcomkit.step import Step
@@ -20,6 +22,10 @@ def _worker(step: Step) -> Iterator[tuple[Worker, helm_values.Component, WorkerI
     component = helm_values.first_worker(step)
     with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
         identity = step.cloud.worker_identity(component.subject, directory=private)
+        own = [name for name in KEYS if name in component.environment]
+        if own and identity.agents:
+            proves = f"{', '.join(own)} of the values file in place of the agents' role"
+            identity = replace(identity, proves=proves, agents=False)
         environment = {**component.environment, **identity.environment}
         with open_worker(environment, timeout=step.settings.step_timeout) as worker:
             yield worker, component, identity
@@ -32,6 +38,7 @@ def prove(step: Step) -> show.Table:
     """
     run_id = f"manual__{datetime.now(UTC).isoformat()}"
     step.say("starting a process with nothing but the effective environment")
+    _record_places(step, run_id=run_id)
     try:
         with _worker(step) as (worker, component, identity):
             step.facts["identity"] = identity.proves
@@ -67,13 +74,21 @@ def _leave_specimen(worker: Worker, *, run_id: str) -> None:
     worker.run([push(Payload("small_dict"), where=where)])
 
 
+def _places(step: Step, *, run_id: str) -> tuple[str, ...]:
+    """Return the prefixes that this run alone writes below."""
+    dag_ids = (round_trip.DAG_ID, timing.DAG_ID)
+    return tuple(f"{step.settings.prefix}/{dag_id}/{run_id}/" for dag_id in dag_ids)
+
+
+def _record_places(step: Step, *, run_id: str) -> None:
+    """Record where this proof will write before it does, in case it is cut off."""
+    evidence.record_created(step.run, kind="prefixes", names=_places(step, run_id=run_id))
+
+
 def _record_objects(step: Step, *, run_id: str) -> None:
     """Record every key of this proof, also those of which only old versions are left."""
-    keys = [
-        key
-        for dag_id in (round_trip.DAG_ID, timing.DAG_ID)
-        for key in step.cloud.list_keys_ever(f"{step.settings.prefix}/{dag_id}/{run_id}/")
-    ]
+    places = _places(step, run_id=run_id)
+    keys = [key for place in places for key in step.cloud.list_keys_ever(place)]
     evidence.record_created(step.run, kind="objects", names=keys)
 
 

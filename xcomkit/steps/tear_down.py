@@ -60,7 +60,18 @@ def _remove(step: Step) -> None:
 
 
 def _recorded(step: Step) -> list[str]:
-    return evidence.read_created(step.run).get("objects", [])
+    """Return the recorded keys, and what lies below the prefixes that were recorded before."""
+    created = evidence.read_created(step.run)
+    found = [
+        key for place in created.get("prefixes", []) for key in step.cloud.list_keys_ever(place)
+    ]
+    return sorted({*created.get("objects", []), *found})
+
+
+def _unrecorded(step: Step) -> list[str]:
+    """Return where a step was cut off before it could tell which objects are its own."""
+    created = evidence.read_created(step.run)
+    return sorted(set(created.get("begun", [])) - set(created.get("ended", [])))
 
 
 def _objects_plan(step: Step) -> Plan:
@@ -83,6 +94,9 @@ def _verify_objects(step: Step) -> Check:
     if left and not step.settings.apply:
         observed = f"{len(left)} stay: apply is False, so the lifecycle removes them"
         return OBJECTS.skip(expected=expected, observed=observed, how=how)
+    if not left and (unknown := _unrecorded(step)):
+        observed = f"a step was cut off, so what it wrote is not recorded: {', '.join(unknown)}"
+        return OBJECTS.judge(None, expected=expected, observed=observed, how=how, basis="behaviour")
     return OBJECTS.judge(
         not left,
         expected=expected,

@@ -15,6 +15,9 @@ from xcomkit.steps.inspect_objects import list_xcoms
 def run(step: Step) -> show.Text | show.Table:
     """Run the shipped Dag as the first worker would, and say how it ended."""
     worker = helm_values.first_worker(step)
+    # The run's id is known only afterwards: until then nobody knows which objects are this run's.
+    place = f"{step.settings.prefix}/{DAG_ID}/ since {step.started:%Y-%m-%dT%H:%M:%S.%fZ}"
+    evidence.record_created(step.run, kind="begun", names=[place])
     try:
         with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
             identity = step.cloud.worker_identity(worker.subject, directory=private)
@@ -24,6 +27,7 @@ def run(step: Step) -> show.Text | show.Table:
                 progress=step.say,
             )
         _record_objects(step, done)
+        evidence.record_created(step.run, kind="ended", names=[place])
     except XcomkitError as error:
         return step.check(step.could_not(error))
     step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}

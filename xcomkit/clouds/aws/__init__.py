@@ -165,7 +165,7 @@ class AwsCloud:
                     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
                         iam.delete_role_policy(RoleName=name, PolicyName=policy)
                     iam.delete_role(RoleName=name)
-                else:
+                elif change.setting == "bucket":
                     self._clients.s3.delete_bucket(Bucket=self._settings.bucket)
 
     def connection(self) -> Mapping[str, object]:

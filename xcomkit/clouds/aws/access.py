@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
@@ -123,7 +124,7 @@ class Access:
         return tuple(sorted({*inline, *names} - {POLICY_NAME}))
 
     def read_secret(self) -> str | None:
-        """Return the stored connection, or ``None`` when there is none; it holds no secret."""
+        """Return our connection or ``None``; a foreign one may hold a password: never its text."""
         try:
             with aws_errors("reading the connection"):
                 answer = self._clients.secrets_manager.get_secret_value(
@@ -131,7 +132,11 @@ class Access:
                 )
         except MissingError:
             return None
-        return json.dumps(json.loads(answer["SecretString"]), sort_keys=True)
+        with suppress(ValueError):  # a foreign one need not be JSON
+            stored = json.loads(answer.get("SecretString", ""))
+            if json.dumps(stored, sort_keys=True) == self._connection:
+                return self._connection
+        return "another connection (hidden)"
 
     def plan(self, subjects: tuple[str, ...]) -> Plan:
         """Return the rows of provider, role, policy and, where asked for, the connection."""

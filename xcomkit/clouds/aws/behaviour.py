@@ -5,7 +5,7 @@ cluster can mint it) IAM's policy simulator answers instead, and each check says
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from xcomkit.clouds.aws import documents
@@ -75,19 +75,12 @@ class Behaviour:
         assumed, first = self._verify_assume(subjects)
         checks = [assumed, self._verify_stranger()]
         if first is None:
-            skipped = (LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP)
-            checks += [
-                rule.judge(
-                    None,
-                    expected=rule.title,
-                    observed="not tried: the role could not be assumed",
-                    how="assumed role",
-                    basis="behaviour",
-                )
-                for rule in skipped
-            ]
-            return tuple(checks)
+            untried = (LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, *self._secret_rules())
+            return (*checks, *_untried(untried, "the role could not be assumed"))
         return (*checks, *self._verify_rights(first))
+
+    def _secret_rules(self) -> tuple[Rule, ...]:
+        return (READ_SECRET,) if self._settings.connection_store == "secrets-manager" else ()
 
     def _verify_assume(self, subjects: tuple[str, ...]) -> tuple[Check, Document | None]:
         refused: list[str] = []
@@ -149,7 +142,12 @@ class Behaviour:
         ]
         # The probe stays in the bucket while DeleteBucket is tried: a role that may delete it is
         # answered 409 BucketNotEmpty, and nothing is lost.
-        self._clients.s3.put_object(**here, Body=b"{}")
+        try:
+            with aws_errors("putting the probe object as the caller of the runbook"):
+                self._clients.s3.put_object(**here, Body=b"{}")
+        except ServiceError as error:
+            rest = (GET, DROP, DELETE, OUTSIDE, OTHER, *self._secret_rules())
+            return [*checks, *_untried(rest, str(error))]
         try:
             checks += [
                 _allowed(GET, lambda: s3.get_object(**here)),
@@ -160,7 +158,7 @@ class Behaviour:
             ]
         finally:
             delete_versions(self._clients, bucket=bucket, keys=(inside, outside))
-        if self._settings.connection_store == "secrets-manager":
+        if self._secret_rules():
             secrets = self._clients.client("secretsmanager", session=session)
             name = documents.secret_name(self._settings)
             checks.append(_allowed(READ_SECRET, lambda: secrets.get_secret_value(SecretId=name)))
@@ -234,6 +232,20 @@ def _simulated(
     decision = str(answer["EvaluationResults"][0]["EvalDecision"])
     holds = (decision == "allowed") is allowed
     return rule.judge(holds, expected=expected, observed=decision, how=how, basis="simulation")
+
+
+def _untried(rules: Iterable[Rule], reason: str) -> list[Check]:
+    """Return each right as unknown, because it could not be tried."""
+    return [
+        rule.judge(
+            None,
+            expected=rule.title,
+            observed=f"not tried: {reason}",
+            how="assumed role",
+            basis="behaviour",
+        )
+        for rule in rules
+    ]
 
 
 def _allowed(rule: Rule, call: Call) -> Check:

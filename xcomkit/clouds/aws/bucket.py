@@ -25,6 +25,7 @@ from xcomkit.clouds.aws.session import Clients, aws_errors, error_code, http_sta
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
+    CredentialsError,
     MissingError,
     ServiceError,
     XcomkitError,
@@ -86,7 +87,7 @@ class Bucket:
                 raise
             if error_code(cause) == setting.unset:
                 return Reading("unset", {})
-            if self._clients.is_compatible_store:
+            if self._clients.is_compatible_store and _is_unsupported(error):
                 return Reading("unsupported", {}, f"{http_status(cause)} {error_code(cause)}")
             raise
         document = answer.get(setting.member, {}) if setting.nested else _body(answer)
@@ -191,9 +192,9 @@ class Bucket:
         try:
             with aws_errors(f"setting {setting.name}"):
                 getattr(self._clients.s3, setting.put)(**self._target, **{setting.member: value})
-        except ServiceError:
+        except ServiceError as error:
             # An S3-compatible store may refuse it; verify then reports it as unsupported there.
-            if not self._clients.is_compatible_store:
+            if not (self._clients.is_compatible_store and _is_unsupported(error)):
                 raise
 
     def verify(self, *, applied: bool, plain_http_url: str) -> tuple[Check, ...]:
@@ -286,6 +287,18 @@ class Bucket:
         )
 
 
+def _is_unsupported(error: ServiceError) -> bool:
+    """Tell whether a store does not know a setting; a missing right or an outage says nothing."""
+    from botocore.exceptions import ClientError
+
+    cause = error.__cause__
+    if not isinstance(cause, ClientError) or isinstance(
+        error, AccessDeniedError | CredentialsError
+    ):
+        return False
+    return http_status(cause) < 500 or http_status(cause) == 501  # 501: NotImplemented
+
+
 def _body(answer: Document) -> Document:
     """Return an answer that has no wrapping member, without what boto3 and S3 add to it."""
     extra = ("ResponseMetadata", "TransitionDefaultMinimumObjectSize")
@@ -294,4 +307,4 @@ def _body(answer: Document) -> Document:
 
 def _json(document: Document) -> str:
     """Return a document in one line, in a fixed order."""
-    return json.dumps(document, sort_keys=True)
+    return json.dumps(document, sort_keys=True, default=str)  # a rule's Date is a datetime

@@ -64,7 +64,7 @@ def encryption(settings: Settings, present: Document) -> Document:
 
 def lifecycle_rule_id(settings: Settings) -> str:
     """Return the id of our rule: one per prefix, so that several Deployments can share a bucket."""
-    return f"xcomkit-{settings.prefix.replace('/', '-')}"
+    return f"xcomkit-{settings.prefix}"
 
 
 def lifecycle(settings: Settings, present: Document) -> Document:
@@ -89,17 +89,25 @@ def _covers(rule: Document, wanted: Document) -> bool:
 
 
 def rules_that_expire_sooner(settings: Settings, present: Document) -> tuple[str, ...]:
-    """Return foreign rules that delete XCom objects before ``retention_days`` are over."""
+    """Return foreign rules that delete XCom objects before ``retention_days`` are over.
+
+    From its date on, a rule with a Date expires every object it reaches, however new (Amazon S3
+    User Guide, lifecycle configuration elements), so it counts as sooner whatever the date.
+    """
     ours = lifecycle_rule_id(settings)
-    return tuple(
-        f"{rule.get('ID') or 'unnamed'} ({rule['Expiration']['Days']} d)"
-        for rule in present.get("Rules", [])
-        if rule.get("ID") != ours
-        and rule.get("Status") == "Enabled"
-        and rule.get("Expiration", {}).get("Days", settings.retention_days)
-        < settings.retention_days
-        and _reaches(rule, f"{settings.prefix}/")
-    )
+    found = []
+    for rule in present.get("Rules", []):
+        expiration = rule.get("Expiration", {})
+        if "Date" in expiration:
+            when = f"on {str(expiration['Date'])[:10]}"
+        elif expiration.get("Days", settings.retention_days) < settings.retention_days:
+            when = f"{expiration['Days']} d"
+        else:
+            continue
+        is_active = rule.get("ID") != ours and rule.get("Status") == "Enabled"
+        if is_active and _reaches(rule, f"{settings.prefix}/"):
+            found.append(f"{rule.get('ID') or 'unnamed'} ({when})")
+    return tuple(found)
 
 
 def _reaches(rule: Document, prefix: str) -> bool:

@@ -15,6 +15,11 @@ def _folder(key: str) -> str:
     return "/".join(key.split("/")[:-2])
 
 
+def _narrowest(folder: str, *, keys: list[str]) -> str:
+    """Return what to list for the keys of a folder; a lone key may have a million neighbours."""
+    return keys[0] if len(keys) == 1 else folder
+
+
 def list_keys(clients: Clients, *, bucket: str, prefix: str) -> Iterator[str]:
     """Yield the keys below a prefix that have any version or delete marker, each once."""
     last = ""
@@ -29,8 +34,10 @@ def find_versions(clients: Clients, *, bucket: str, keys: Collection[str]) -> li
     wanted = set(keys)
     return [
         (key, version)
-        for folder, _ in groupby(sorted(wanted, key=_folder), key=_folder)
-        for key, version in _list_versions(clients, bucket=bucket, prefix=folder)
+        for folder, group in groupby(sorted(wanted, key=_folder), key=_folder)
+        for key, version in _list_versions(
+            clients, bucket=bucket, prefix=_narrowest(folder, keys=[*group])
+        )
         if key in wanted
     ]
 
