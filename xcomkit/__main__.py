@@ -49,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     run.add_argument("--out", type=Path, default=Path("runs"), help="folder for the run directory")
     run.add_argument(
-        "--only", choices=("verify",), help="verify: change nothing, whatever apply says"
+        "--only",
+        choices=("verify",),
+        help="verify: bucket, role and values stay as they are; test objects come and go",
     )
     run.add_argument("--notebooks", type=Path, default=None, help=argparse.SUPPRESS)
     run.set_defaults(act=_run)

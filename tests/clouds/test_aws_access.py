@@ -258,6 +258,9 @@ def test_foreign_connection_is_red_and_its_text_never_shown(new_target, stored):
 
     assert check.status == "fail"
     assert "hush" not in f"{plan}{check}"
+    target.make_access()
+    kept = target.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+    assert kept == stored
 
 
 def test_bucket_that_is_not_there_leaves_rights_unknown_without_an_exception(target):

@@ -97,14 +97,18 @@ class AwsCloud:
             observed = "not proved: an S3-compatible store has no IAM roles"
             return tuple(
                 rule.skip(expected=rule.title, observed=observed, how="endpoint_url is set")
-                for rule in (access.PROVIDER, access.TRUST, access.POLICY, *behaviour.RULES[:-1])
+                for rule in (access.PROVIDER, access.TRUST, access.POLICY, *behaviour.RULES[:-2])
             )
         documents_checks = self._access.verify_documents(subjects)
         role_arn = self._access.role_arn
         if self._platform.mint_token is None:
             stranger = f"system:serviceaccount:{self._settings.namespace}:xcomkit-stranger"
             tried = simulate(
-                self._settings, clients=self._clients, role_arn=role_arn, stranger=stranger
+                self._settings,
+                clients=self._clients,
+                account=self._caller.account,
+                role_arn=role_arn,
+                stranger=stranger,
             )
         else:
             tried = Behaviour(

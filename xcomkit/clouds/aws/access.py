@@ -15,6 +15,7 @@ from xcomkit.model import Action, Change, Check, Plan, Rule
 from xcomkit.settings import Settings
 
 POLICY_NAME = "xcom-objects"
+FOREIGN = "another connection (hidden)"
 
 _NEXT = "Run step 02 with apply: true."
 
@@ -47,7 +48,7 @@ SECRET = Rule(
     title="The connection is in Secrets Manager as the settings describe it",
     severity="fail",
     why="A missing connection makes the backend fall back to whatever identity is around.",
-    remedy=_NEXT,
+    remedy="Run step 02 with apply: true; a foreign connection of that name stays untouched.",
     source="amazon provider, SecretsManagerBackend connections_prefix",
 )
 RULES: tuple[Rule, ...] = (PROVIDER, TRUST, POLICY, SECRET)
@@ -136,7 +137,7 @@ class Access:
             stored = json.loads(answer.get("SecretString", ""))
             if json.dumps(stored, sort_keys=True) == self._connection:
                 return self._connection
-        return "another connection (hidden)"
+        return FOREIGN
 
     def plan(self, subjects: tuple[str, ...]) -> Plan:
         """Return the rows of provider, role, policy and, where asked for, the connection."""
@@ -182,17 +183,18 @@ class Access:
 
     def _plan_secret(self) -> Change:
         secret, name = self.read_secret(), documents.secret_name(self._settings)
-        verb = (
-            ("create-secret", "--name") if secret is None else ("put-secret-value", "--secret-id")
-        )
+        if secret == FOREIGN:
+            note = "somebody else's: choose another connection_id, or remove it yourself"
+            return Change(name, "connection", FOREIGN, FOREIGN, "keep", note=note)
         return Change(
             resource=name,
             setting="connection",
             before=secret or "absent",
             after=self._connection,
-            action=_action(secret, self._connection),
-            command=_aws("secretsmanager", *verb, name, "--secret-string", self._connection),
-        )
+            action="unchanged" if secret else "create",
+            command=_aws("secretsmanager", "create-secret", "--name", name,
+                         "--secret-string", self._connection),
+        )  # fmt: skip
 
     def apply(self, plan: Plan, subjects: tuple[str, ...]) -> None:
         """Make the pending changes of the plan.
@@ -212,7 +214,10 @@ class Access:
                             PolicyDocument=_json(self._permissions()),
                         )
                     case "connection":
-                        self._put_secret(create=change.action == "create")
+                        self._clients.secrets_manager.create_secret(
+                            Name=documents.secret_name(self._settings),
+                            SecretString=self._connection,
+                        )
 
     def _put_trust(self, subjects: tuple[str, ...], *, create: bool) -> None:
         name, document = self._settings.role_name, _json(self._trust(subjects))
@@ -225,13 +230,6 @@ class Access:
             Description=f"XCom objects below s3://{self._settings.bucket}/{self._settings.prefix}",
             Tags=documents.tag_list({**self._settings.tags, **documents.MARKER}),  # type: ignore[arg-type]
         )
-
-    def _put_secret(self, *, create: bool) -> None:
-        name, client = documents.secret_name(self._settings), self._clients.secrets_manager
-        if create:
-            client.create_secret(Name=name, SecretString=self._connection)
-        else:
-            client.put_secret_value(SecretId=name, SecretString=self._connection)
 
     def verify_documents(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return the checks that compare what IAM returns with what is needed."""

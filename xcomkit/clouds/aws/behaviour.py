@@ -46,8 +46,9 @@ READ_SECRET = _rule(
     313, "The role reads the connection", "The backend falls back to another identity.",
     "amazon provider, SecretsManagerBackend",
 )  # fmt: skip
+USE_KEY = _rule(315, "The role may use the key", "Every push and pull fails.", "S3 guide, SSE-KMS")
 RULES: tuple[Rule, ...] = (
-    ASSUME, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, STRANGER, READ_SECRET,
+    ASSUME, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, STRANGER, READ_SECRET, USE_KEY,
 )  # fmt: skip
 
 Call = Callable[[], object]
@@ -182,13 +183,13 @@ class Behaviour:
 
 
 def simulate(
-    settings: Settings, *, clients: Clients, role_arn: str, stranger: str
+    settings: Settings, *, clients: Clients, account: str, role_arn: str, stranger: str
 ) -> tuple[Check, ...]:
     """Return the same checks from IAM's policy simulator; subjects cannot be tried there."""
     bucket = documents.bucket_arn(settings)
     inside, outside = f"{bucket}/{settings.prefix}/probe", f"{bucket}/xcomkit-probe"
     other = f"{bucket}-xcomkit-other"
-    questions = (
+    questions = [
         (LIST, "s3:ListBucket", bucket, True),
         (PUT, "s3:PutObject", inside, True),
         (GET, "s3:GetObject", inside, True),
@@ -196,7 +197,12 @@ def simulate(
         (OUTSIDE, "s3:PutObject", outside, False),
         (OTHER, "s3:ListBucket", other, False),
         (DROP, "s3:DeleteBucket", bucket, False),
-    )
+    ]
+    if settings.encryption == "sse-kms":
+        questions += [(USE_KEY, "kms:GenerateDataKey", settings.kms_key, True)]
+    if settings.connection_store == "secrets-manager":
+        secret = documents.secret_arn(settings, account=account)
+        questions += [(READ_SECRET, "secretsmanager:GetSecretValue", secret, True)]
     checks = [
         _simulated(
             rule,

@@ -162,6 +162,12 @@ def secret_name(settings: Settings) -> str:
     return f"{CONNECTIONS_PREFIX}/{settings.connection_id}"
 
 
+def secret_arn(settings: Settings, *, account: str) -> str:
+    """Return the ARN of the connection's secret; AWS ends it in a dash and six characters."""
+    place = f"arn:{partition(settings.region)}:secretsmanager:{settings.region}:{account}"
+    return f"{place}:secret:{secret_name(settings)}-??????"
+
+
 def permissions(settings: Settings, *, account: str) -> Document:
     """Return the least rights of an agent.
 
@@ -194,16 +200,12 @@ def permissions(settings: Settings, *, account: str) -> Document:
             }
         )
     if settings.connection_store == "secrets-manager":
-        # Secrets Manager adds a dash and six characters of its own to every secret's ARN.
-        secret = (
-            f"arn:{partition(settings.region)}:secretsmanager:{settings.region}:{account}:secret"
-        )
         statements.append(
             {
                 "Sid": "Connection",
                 "Effect": "Allow",
                 "Action": "secretsmanager:GetSecretValue",
-                "Resource": f"{secret}:{secret_name(settings)}-??????",
+                "Resource": secret_arn(settings, account=account),
             }
         )
     return {"Version": "2012-10-17", "Statement": statements}
