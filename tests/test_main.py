@@ -10,6 +10,7 @@ import pytest
 from xcomkit.__main__ import main
 
 ROOT = Path(__file__).parents[1]
+LOCAL = str(ROOT / "parameters/local-aws.yaml")
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +97,59 @@ def test_credentials_that_are_missing_make_a_red_run_and_no_traceback(tmp_path):
     assert "Traceback" not in done.stdout + done.stderr
     assert "XC104  ? unknown" in done.stdout
     assert "01_create_bucket     - skip     not run" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [("--out", "{file}"), ("-p", "run_dir={file}"), ("--out", "/proc/none")]
+)
+def test_run_directory_that_cannot_be_written_is_one_line(capsys, tmp_path, words):
+    (tmp_path / "file").touch()
+    words = [word.format(file=tmp_path / "file") for word in words]
+
+    assert "cannot be written" in refused(capsys, "run", "00", "-f", LOCAL, *words)
+
+
+def test_missing_values_file_is_refused_before_anything_is_made(capsys, tmp_path):
+    out = tmp_path / "records"
+    words = ("run", "-f", LOCAL, "-p", "values_file=none.yaml", "--out", str(out))
+
+    assert "No such file" in refused(capsys, *words)
+    assert not out.exists()
+
+
+def test_single_step_works_on_the_stand_in_and_lands_in_the_folder_of_out(tmp_path):
+    out = tmp_path / "records"
+    done = subprocess.run(
+        [sys.executable, "-m", "xcomkit", "run", "04", "-f", LOCAL, "--out", str(out),
+         "-p", "payload_sizes=1000", "-p", "repetitions=1"],
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+    assert [path.name.endswith("-local-aws") for path in out.iterdir()] == [True]
+
+
+def test_step_that_is_timed_out_leaves_no_token_and_is_told_once(tmp_path):
+    temporary = tmp_path / ("t" * 60)  # also too long for the path of a socket
+    temporary.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "xcomkit", "run", "04", "-f", LOCAL, "--out", str(tmp_path / "o"),
+         "-p", "payload_sizes=200000000", "-p", "step_timeout=5"],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert list(temporary.rglob("service-account-token")) == []
+
+
+def test_red_check_is_told_to_its_end_with_what_to_do(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "xcomkit", "run", "01", "-f", LOCAL, "--out", str(tmp_path),
+         "-p", "bucket=bucket-of-somebody-else"],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "or s3:ListBucket is missing" in done.stdout

@@ -200,3 +200,18 @@ class TestNotebooks:
         namespace = {"bucket": "my-bucket", "In": [], "Out": {}, "_": 1, "_i": "x", "Path": Path}
 
         assert Settings.from_notebook(namespace, root=ROOT).bucket == "my-bucket"
+
+
+@pytest.mark.parametrize("line", ["bucket: 2020-13-45", "threshold: 0x_"])
+def test_value_that_yaml_takes_for_a_broken_date_or_number_is_one_line(tmp_path, line):
+    path = tmp_path / "p.yaml"
+    path.write_text(line)
+
+    with pytest.raises(SettingsError, match="Next: quote that value"):
+        Settings.from_yaml(path)
+
+
+def test_lone_number_is_a_list_of_one_as_papermill_passes_it():
+    settings = Settings.from_mapping({"bucket": "some-bucket", "payload_sizes": 1000})
+
+    assert settings.payload_sizes == (1000,)

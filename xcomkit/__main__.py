@@ -15,6 +15,8 @@ _EXIT_CODES = "exit codes: 0 good, 1 the gate is closed, 2 bad parameters, 3 env
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; a user's mistake never ends in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # What papermill has to say of a failed cell stands in the line of its step.
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
     options = _parser().parse_args(arguments)
     try:
         code: int = options.act(options)
@@ -105,6 +107,10 @@ def _run(options: argparse.Namespace) -> int:
         (c.id, f"{show.MARKS[c.status]} {c.status}", c.title, c.observed) for _, c in run.checks
     ]
     _say("\n" + show.aligned(("id", "status", "check", "observed"), rows))
+    for check in (c for _, c in run.checks if c.closes_gate):
+        # The table cuts; what is wrong and what to do about it must be there to its end.
+        told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
+        _say(f"\n{show.MARKS[check.status]} {check.id} {check.title}: {check.observed}{told}")
     from xcomkit.record.page import verdict_sentence
 
     _say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run.verdict)}")

@@ -33,7 +33,13 @@ def open_run_directory(runs: Path, *, name: str, fresh: bool) -> Path:
         return existing[-1]
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     path = runs / f"{stamp}-{name}"
-    (path / "evidence").mkdir(parents=True, exist_ok=True)
+    try:
+        (path / "evidence").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{runs}: a run directory cannot be written there ({error.strerror}).",
+            hint="name another folder with --out or run_dir.",
+        ) from None
     return path
 
 

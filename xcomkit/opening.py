@@ -6,7 +6,7 @@ made first, and the step says so.
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ STEPS = (
     "07_tear_down",
 )
 KERNEL_PYTHON = "XCOMKIT_PYTHON"
+SELECTED = "XCOMKIT_STEPS"
+"""Names the steps of the run that started the stand-in; the others are practised on it."""
 
 
 def open_step(name: str, namespace: Mapping[str, Any]) -> Step:
@@ -50,8 +52,9 @@ def open_step(name: str, namespace: Mapping[str, Any]) -> Step:
     cloud = open_cloud(settings, platform=platform)
     step = Step(name, settings, run, platform, cloud)
     _check_surroundings(step)
-    if is_new:
-        _practise_earlier_steps(step)
+    selected = os.environ.get(SELECTED, "")
+    if is_new or selected:
+        _practise_earlier_steps(step, done=() if is_new else selected.split(","))
     return step
 
 
@@ -98,15 +101,16 @@ def export(environment: Mapping[str, str], *, replaced: Iterable[str]) -> None:
     os.environ.update(environment)
 
 
-def _practise_earlier_steps(step: Step) -> None:
-    """Do on a new stand-in what the steps before this one would have done there."""
-    number = STEPS.index(step.name)
-    if number > 1:
+def _practise_earlier_steps(step: Step, *, done: Collection[str]) -> None:
+    """Do on a new stand-in what the steps before this one, but not ``done``, would have done."""
+    _, bucket, access, *_ = STEPS
+    missing = set(STEPS[: STEPS.index(step.name)]) & {bucket, access} - set(done)
+    if bucket in missing:
         step.cloud.apply_bucket(step.cloud.plan_bucket())
-    if number > 2:
+    if access in missing:
         subjects = helm_values.read_subjects(step)
         step.cloud.apply_access(step.cloud.plan_access(subjects), subjects)
-    if number > 1:
+    if missing:
         step.note = "the stand-in is new: what earlier steps make was made in it first"
 
 

@@ -13,7 +13,9 @@ PLACEHOLDER = re.compile(r"<[^<>\s][^<>]*>|\bREPLACE[_-]ME\b|\bCHANGE[_-]?ME\b",
 
 
 def split(value: object) -> object:
-    """Turn ``"a, b"`` into its parts; lists and tuples stay as they are."""
+    """Turn ``"a, b"`` into its parts, and a lone number into one; lists and tuples stay."""
+    if isinstance(value, int) and not isinstance(value, bool):  # papermill -p makes numbers
+        return (value,)
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value

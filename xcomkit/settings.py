@@ -268,7 +268,9 @@ class Settings(BaseModel):
         Raises:
             SettingsError: when the file cannot be read or a value is refused.
         """
-        return cls.from_mapping({**read_parameters(path), **(overrides or {})}, source=path.name)
+        given = overrides or {}
+        source = f"{path.name} or what replaces it (-p)" if given else path.name
+        return cls.from_mapping({**read_parameters(path), **given}, source=source)
 
     @classmethod
     def from_notebook(cls, namespace: Mapping[str, Any], *, root: Path) -> Self:
@@ -315,6 +317,8 @@ def read_parameters(path: Path) -> dict[str, Any]:
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
         raise SettingsError(f"{path}{where}: {problem}.", hint="mend the YAML.") from None
+    except ValueError as error:  # a date or number that YAML recognises and Python refuses
+        raise SettingsError(f"{path}: {error}.", hint="quote that value.") from None
     if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
         raise SettingsError(f"{path}: not a mapping of names.", hint="write name: value lines.")
     return loaded
@@ -337,5 +341,6 @@ def _one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
     name = str(first["loc"][0])
     value = values.get(name)
     shown = "(hidden)" if any(SECRET.search(text) for text in texts(value)) else repr(value)
+    reason = re.sub(r"^Input should be a valid boolean.*", "accepted is true or false", reason)
     reason = re.sub(r"^Input should be ", "accepted is ", reason)
     return f"{name}: {shown[:80]} is refused: {reason}."

@@ -5,6 +5,7 @@ Every text goes through HTML escaping: object keys and values are hostile input.
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -23,6 +24,15 @@ COLOURS: Mapping[Status, str] = {
 _FOLD = 160
 
 
+def _breakable(text: str) -> str:
+    """Return escaped text whose long words may be broken.
+
+    JupyterLab keeps no class and few styles of ours: there a word such as an ARN would push the
+    columns after it, the remedy among them, out of sight.
+    """
+    return "<wbr>".join(map(escape, re.sub(r"(\S{24})(?=\S)", "\\1\0", text).split("\0")))
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One cell: its text, and a status where the cell is one."""
@@ -37,13 +47,14 @@ class Cell:
         return f'<td{kind} style="text-align: left; vertical-align: top">{self._inner()}</td>'
 
     def _inner(self) -> str:
-        text = escape(self.text)
+        text = _breakable(self.text)
         if self.status:
-            return f'<strong style="color: {COLOURS[self.status]}">{text}</strong>'
-        body = f"<code>{text}</code>" if self.is_code else text
+            style = f"color: {COLOURS[self.status]}; white-space: nowrap"
+            return f'<strong style="{style}">{text}</strong>'
+        body = f'<code style="white-space: pre-wrap">{text}</code>' if self.is_code else text
         if len(self.text) <= _FOLD:
             return body
-        head = escape(self.text[: _FOLD // 2])
+        head = _breakable(self.text[: _FOLD // 2])
         return f"<details><summary>{head} …</summary>{body}</details>"
 
 
@@ -56,7 +67,9 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.headers)
+        head = "".join(
+            f'<th scope="col" style="text-align: left">{escape(name)}</th>' for name in self.headers
+        )
         body = "".join(
             "<tr>" + "".join(cell.to_html() for cell in row) + "</tr>" for row in self.rows
         )

@@ -18,7 +18,7 @@ _ATTRIBUTES = ("alt", "class", "colspan", "href", "id", "rowspan", "scope", "src
 _TAGS = (
     "a", "blockquote", "br", "caption", "code", "dd", "details", "div", "dl", "dt", "em", "h1",
     "h2", "h3", "h4", "hr", "img", "li", "ol", "p", "pre", "span", "strong", "summary", "sub",
-    "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "sup", "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr",
 )  # fmt: skip
 _VERDICTS: dict[Status, str] = {
     "pass": "Proved: every check that could be made passed.",

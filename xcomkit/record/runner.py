@@ -19,15 +19,18 @@ from typing import Any, Literal
 
 from xcomkit import evidence
 from xcomkit.catalogue import RULES_BY_ID
+from xcomkit.chart.values import load_values
 from xcomkit.errors import InputError, SettingsError
 from xcomkit.model import Check, Status, worst
-from xcomkit.opening import KERNEL_PYTHON, STEPS, describe_place, export
+from xcomkit.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
 from xcomkit.settings import Settings
 from xcomkit.step import REACHED_END
 
 Outcome = Literal["done", "red", "crashed", "died", "timed out", "not run"]
 
 _LAST = STEPS[-1]
+_LONGEST_PARENT = 80
+"""Characters of a folder's path that leave room for a socket's name: systems end at 104 or 108."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ def run_steps(
 
     Raises:
         SettingsError: the notebooks are not there.
+        InputError: the values file cannot be read.
         ProcessError: the stand-in did not start.
     """
     missing = [step for step in steps if not (notebooks / f"{step}.ipynb").is_file()]
@@ -112,8 +116,10 @@ def run_steps(
             f"{notebooks.name}/{missing[0]}.ipynb: no such notebook.",
             hint="run xcomkit in the folder of the runbook, the one that holds notebooks/.",
         )
+    if settings.values_file:  # before anything is made in the account
+        load_values(Path(settings.values_file).expanduser())
     directory = (
-        Path(settings.run_dir)
+        Path(settings.run_dir).expanduser()
         if settings.run_dir
         else evidence.open_run_directory(out, name=name, fresh=True)
     )
@@ -121,7 +127,7 @@ def run_steps(
     run = Run(directory, name, settings, describe_place(settings))
     # A relative path keeps this machine's folders out of notebooks and record.
     parameters = {**settings.to_parameters(), "run_dir": os.path.relpath(directory)}
-    with _target(settings), _kernel_python():
+    with _target(settings, steps=steps), _kernel_python():
         stopped_by = ""
         for step in steps:
             if stopped_by and step != _LAST:
@@ -159,7 +165,7 @@ def _clear(directory: Path, *, steps: Sequence[str]) -> None:
 
 
 @contextmanager
-def _target(settings: Settings) -> Iterator[None]:
+def _target(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
     """Keep the stand-in of this run alive; a real target needs nothing."""
     if not settings.is_embedded:
         yield
@@ -172,6 +178,9 @@ def _target(settings: Settings) -> Iterator[None]:
     before = dict(os.environ)
     with aws.start() as stand_in:
         export(stand_in.environment, replaced=aws.REPLACED)
+        os.environ[SELECTED] = ",".join(steps)
+        # Its process removes this folder when we are gone, also after a SIGKILL.
+        os.environ["TMPDIR"] = str(stand_in.ca_bundle.parent)
         try:
             yield
         finally:
@@ -220,9 +229,11 @@ def _execute(
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    with tempfile.TemporaryDirectory(prefix="xcomkit-", ignore_cleanup_errors=True) as folder:
+    with _private_folder() as folder:
         # Sockets in a private folder, not loopback ports that all users of the machine can reach.
-        sockets = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}})
+        sockets = Config({"KernelManager": {
+            "transport": "ipc", "ip": f"{folder}/k", "connection_file": f"{folder}/kernel.json",
+        }})  # fmt: skip
         try:
             papermill.execute_notebook(
                 source, output, parameters, kernel_name="python3", progress_bar=False,
@@ -241,6 +252,29 @@ def _execute(
             return "died", str(error)
     silent = _count_silent_cells(output)
     return ("crashed", f"{silent} cells did not run") if silent else ("done", "")
+
+
+@contextmanager
+def _private_folder() -> Iterator[str]:
+    """Make the folder for sockets and all temporary files of a kernel, also of one that is killed.
+
+    A kernel that is killed cannot remove its own, and tokens of the worker lie there.
+    """
+    before = os.environ.get("TMPDIR")
+    parent = before or tempfile.gettempdir()
+    if len(parent) > _LONGEST_PARENT:
+        parent = "/tmp"  # noqa: S108 - what is made there is private, and its name not foreseeable
+    with tempfile.TemporaryDirectory(
+        prefix="xcomkit-", dir=parent, ignore_cleanup_errors=True
+    ) as folder:
+        os.environ["TMPDIR"] = folder
+        try:
+            yield folder
+        finally:
+            if before is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = before
 
 
 def _count_silent_cells(path: Path) -> int:

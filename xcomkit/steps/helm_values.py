@@ -182,7 +182,10 @@ def _template(step: Step, found: values.Values) -> Check:
 
 def show_next_steps(step: Step) -> show.Table:
     """Return the commands that install the file, and what the guide asks for next."""
-    namespace = accounts.read_namespace(in_force(step), settings=step.settings)
+    try:
+        namespace = accounts.read_namespace(in_force(step), settings=step.settings)
+    except InputError:
+        return show.table(("purpose", "command or advice"), [], caption="No file to install yet")
     path = _target(step)
     commands = helm.commands(step.settings, values_path=path.name, namespace=namespace)
     rows = [*commands.items(), *helm.next_steps(step.settings)]

@@ -14,11 +14,11 @@ from xcomkit.steps.inspect_objects import list_xcoms
 
 def run(step: Step) -> show.Text | show.Table:
     """Run the shipped Dag as the first worker would, and say how it ended."""
-    worker = helm_values.first_worker(step)
     # The run's id is known only afterwards: until then nobody knows which objects are this run's.
     place = f"{step.settings.prefix}/{DAG_ID}/ since {step.started:%Y-%m-%dT%H:%M:%S.%fZ}"
     evidence.record_created(step.run, kind="begun", names=[place])
     try:
+        worker = helm_values.first_worker(step)
         with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
             identity = step.cloud.worker_identity(worker.subject, directory=private)
             done = run_dag(
