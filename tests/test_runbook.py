@@ -148,7 +148,9 @@ class TestWholeRun:
 
         for path in whole.directory.rglob("*"):
             if path.is_file():
+                # In HTML a long word is cut by <wbr>: a secret must not hide behind that.
                 body = path.read_bytes()
+                body += body.replace(b"<wbr>", b"")
                 assert not [s for s in secrets if s in body], path.name
 
     def test_tear_down_left_nothing_of_the_run_in_the_bucket(self, whole, private_stand_in):

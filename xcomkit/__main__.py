@@ -115,7 +115,7 @@ def _run(options: argparse.Namespace) -> int:
 
     _say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run.verdict)}")
     _say(f"record: {_relative(path)}")
-    return 0 if run.is_good else 1
+    return run.exit_code
 
 
 def _verify_record(options: argparse.Namespace) -> int:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -199,10 +201,42 @@ def test_users_own_airflow_and_credentials_are_not_seen(
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", WRONG)
 
-    sentences: list[str] = []
+    def stop(sentence: str) -> None:
+        raise InterruptedError(sentence)
 
-    with pytest.raises(ProcessError):
-        run_dag(bucket.environment(agents_role), timeout=6, progress=sentences.append)
+    with pytest.raises(InterruptedError, match="metadata database is ready"):
+        run_dag(bucket.environment(agents_role), timeout=120, progress=stop)
 
-    assert sentences == ["metadata database is ready"]
     assert sorted(path.name for path in (tmp_path / "airflow").iterdir()) == ["airflow.cfg"]
+
+
+def test_dag_ends_with_whoever_started_it_even_after_a_sigkill(tmp_path):
+    code = (
+        "import os, sys, time; from pathlib import Path\n"
+        "from xcomkit.airflow_plane.in_process import _started\n"
+        "home = Path(sys.argv[1])\n"
+        "given = {'PATH': os.environ['PATH'], 'HOME': str(home), 'AIRFLOW_HOME': str(home)}\n"
+        "with _started(given, home=home) as dag: print(dag.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE
+    ) as starter:
+        assert starter.stdout
+        dag = int(starter.stdout.readline())
+        time.sleep(1)
+        starter.kill()
+    deadline = time.monotonic() + 2
+    while is_running(dag) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert not is_running(dag)
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")

@@ -152,6 +152,7 @@ def test_bucket_in_another_region_than_the_settings_say_is_red(new_target):
     check = other.bucket_checks()["XC202"]
 
     assert (check.status, check.expected, check.observed) == ("fail", "eu-west-1", "eu-central-1")
+    assert [row.action for row in other.cloud.plan_bucket().changes] == ["keep"]
 
 
 def test_setting_that_may_not_be_read_is_unknown_and_left_alone(target):

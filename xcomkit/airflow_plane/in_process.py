@@ -33,8 +33,13 @@ _POLL = 0.1  # seconds
 
 # Both commands in one process: a second import of Airflow costs 3 to 4 s. Taking the interpreter
 # apart costs 3 s more; collecting runs the finalizers, which is where hidden uploads fail.
+# Its stdin ends when whoever started it is gone, also after a SIGKILL, and so does the process.
 _COMMANDS = """
-import gc, os, sys
+import gc, os, signal, sys, threading
+def end_with_parent(channel=os.dup(0)):
+    os.read(channel, 1)
+    os.killpg(0, signal.SIGKILL)
+threading.Thread(target=end_with_parent, daemon=True).start()
 from airflow.__main__ import main
 dag_id = sys.argv[1]
 for command in (["db", "migrate"], ["dags", "test", dag_id]):
@@ -188,7 +193,7 @@ def _started(environment: dict[str, str], *, home: Path) -> Iterator[subprocess.
             [sys.executable, "-c", _COMMANDS, DAG_ID],
             cwd=home,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -199,6 +204,8 @@ def _started(environment: dict[str, str], *, home: Path) -> Iterator[subprocess.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        if process.stdin:
+            process.stdin.close()
 
 
 def _wait(process: subprocess.Popen[bytes], *, log: _Log, deadline: float, timeout: float) -> None:

@@ -11,6 +11,7 @@ import shutil
 import ssl
 import sys
 import threading
+import time
 from io import BytesIO
 from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
@@ -161,8 +162,14 @@ def main(directory: Path) -> None:
     }
     print(json.dumps(ready), flush=True)  # noqa: T201 - the protocol with the parent
     os.dup2(2, 1)  # moto prints now and then, and nobody reads this pipe any more
+    parent = os.getppid()
     sys.stdin.buffer.read()
     shutil.rmtree(directory, ignore_errors=True)
+    for _ in range(8):
+        if os.getppid() == parent:
+            break
+        time.sleep(0.5)  # its kernels find out within a second, and write here until then
+        shutil.rmtree(directory, ignore_errors=True)
     os._exit(0)
 
 

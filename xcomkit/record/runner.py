@@ -25,6 +25,7 @@ from xcomkit.model import Check, Status, worst
 from xcomkit.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
 from xcomkit.settings import Settings
 from xcomkit.step import REACHED_END
+from xcomkit.steps.prerequisites import CALLER
 
 Outcome = Literal["done", "red", "crashed", "died", "timed out", "not run"]
 
@@ -69,6 +70,12 @@ class Run:
     def is_good(self) -> bool:
         """Tell whether no check closes the gate."""
         return not any(check.closes_gate for _, check in self.checks)
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 for good, 1 for a closed gate, 3 when nobody answered who the caller is."""
+        red = {check.id for _, check in self.checks if check.closes_gate}
+        return 0 if not red else 3 if CALLER.id in red else 1
 
 
 def select_steps(names: Sequence[str]) -> tuple[str, ...]:

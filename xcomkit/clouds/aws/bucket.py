@@ -109,6 +109,10 @@ class Bucket:
                 note=str(error),
             )
             return Plan(f"Bucket {self._settings.bucket}", (hidden,))
+        if region and region != self._settings.region and not self._clients.is_compatible_store:
+            note = f"it is in {region}, not in {self._settings.region}: so it is not touched"
+            other = Change(self._settings.bucket, "bucket", region, region, "keep", note=note)
+            return Plan(f"Bucket {self._settings.bucket}", (other,))
         create = ["aws", "s3api", "create-bucket", "--bucket", self._settings.bucket]
         create += ["--region", self._settings.region]
         if location := self._location():
