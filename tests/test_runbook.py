@@ -349,8 +349,8 @@ class TestHostile:
         result = made.run("05")
         page = (result.directory / "record.html").read_text()
 
-        assert "alert(1)" in page
-        assert "<script" not in page
+        assert "alert(1)" in page.replace("<wbr>", "")  # where a long word may be broken
+        assert "<script" not in page.replace("<wbr>", "")
         assert result.checks["XC605"]["status"] in ("fail", "unknown")
 
 
