@@ -144,6 +144,7 @@ class TestFiles:
         ("text", "problem"),
         [
             ("- a\n", "not a mapping"), ("a: [1\n", ":2:1: "), ("a: b: c\n", "mapping values"),
+            ("bucket: a\nbucket: b\n", "bucket stands there twice"),
             ("", "not a mapping"), ("1: x\n", "not a mapping"), ("\x00", "not YAML"),
         ],
     )  # fmt: skip

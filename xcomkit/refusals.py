@@ -1,6 +1,11 @@
 """What no parameter may hold, and how texts from notebooks and command lines are taken apart."""
 
+import difflib
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
 
 SECRET = re.compile(
     r"(?:AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN|\bAccountKey=|\bey[\w-]{10,}\.[\w-]{10,}\."
@@ -85,3 +90,25 @@ def texts(value: object) -> list[str]:
             return [text for item in value for text in texts(item)]
         case _:
             return []
+
+
+def unknown_name(name: str, value: object, *, known: Iterable[str]) -> str:
+    """Return the refusal of an unknown name, with the nearest known one; never its value."""
+    if SECRET_NAME.search(name) or any(SECRET.search(text) for text in texts(value)):
+        return f"{name}: parameters never hold secrets; sign in with your cloud's own chain."
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{name}: no such parameter" + (f"; did you mean {near[0]}?" if near else ".")
+
+
+def one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
+    """Return the first refusal as ``field: value is refused: what is accepted``."""
+    first = error.errors(include_url=False)[0]
+    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if not first["loc"]:
+        return f"{reason}."
+    name = str(first["loc"][0])
+    value = values.get(name)
+    shown = "(hidden)" if any(SECRET.search(text) for text in texts(value)) else repr(value)
+    reason = re.sub(r"^Input should be a valid boolean.*", "accepted is true or false", reason)
+    reason = re.sub(r"^Input should be ", "accepted is ", reason)
+    return f"{name}: {shown[:80]} is refused: {reason}."

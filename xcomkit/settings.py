@@ -4,7 +4,6 @@ The same model reads ``parameters/*.yaml``, ``-p name=value`` pairs and the name
 A refusal names the field, the value and what is accepted, in one line, and never repeats a secret.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,12 +25,13 @@ from xcomkit.model import CODECS, CloudName, Codec
 from xcomkit.refusals import (
     PLACEHOLDER,
     SECRET,
-    SECRET_NAME,
     bucket_name_problem,
+    one_line,
     split,
     split_accepted,
     split_tags,
     texts,
+    unknown_name,
     whole_number,
 )
 
@@ -243,7 +243,9 @@ class Settings(BaseModel):
         """
         for name, value in values.items():
             if name not in cls.model_fields:
-                raise SettingsError(_unknown_name(name, value, cls), hint=f"correct {source}.")
+                raise SettingsError(
+                    unknown_name(name, value, known=cls.model_fields), hint=f"correct {source}."
+                )
         try:
             settings = cls(
                 **{
@@ -253,7 +255,7 @@ class Settings(BaseModel):
                 }
             )
         except ValidationError as error:
-            raise SettingsError(_one_line(error, values), hint=f"correct {source}.") from None
+            raise SettingsError(one_line(error, values), hint=f"correct {source}.") from None
         if not settings.bucket:
             raise SettingsError(
                 "bucket: '' is refused: accepted is the name of the bucket to use.",
@@ -308,7 +310,8 @@ def read_parameters(path: Path) -> dict[str, Any]:
         SettingsError: when there is no such file or it is not a flat YAML mapping.
     """
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        loaded = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise SettingsError(f"{path}: {reason}.", hint="pass a file of parameters/.") from None
@@ -321,26 +324,8 @@ def read_parameters(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: {error}.", hint="quote that value.") from None
     if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
         raise SettingsError(f"{path}: not a mapping of names.", hint="write name: value lines.")
+    root = yaml.compose(text)
+    names = [key.value for key, _ in root.value] if root else []
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise SettingsError(f"{path}: {twice} stands there twice.", hint="keep one of the lines.")
     return loaded
-
-
-def _unknown_name(name: str, value: object, model: type[Settings]) -> str:
-    """Return the refusal of an unknown name, with the nearest known one; never its value."""
-    if SECRET_NAME.search(name) or any(SECRET.search(text) for text in texts(value)):
-        return f"{name}: parameters never hold secrets; sign in with your cloud's own chain."
-    near = difflib.get_close_matches(name, model.model_fields, n=1)
-    return f"{name}: no such parameter" + (f"; did you mean {near[0]}?" if near else ".")
-
-
-def _one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
-    """Return the first refusal as ``field: value is refused: what is accepted``."""
-    first = error.errors(include_url=False)[0]
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if not first["loc"]:
-        return f"{reason}."
-    name = str(first["loc"][0])
-    value = values.get(name)
-    shown = "(hidden)" if any(SECRET.search(text) for text in texts(value)) else repr(value)
-    reason = re.sub(r"^Input should be a valid boolean.*", "accepted is true or false", reason)
-    reason = re.sub(r"^Input should be ", "accepted is ", reason)
-    return f"{name}: {shown[:80]} is refused: {reason}."
