@@ -18,7 +18,7 @@ from typing import Any
 from xcomkit import evidence, show
 from xcomkit.clouds import Cloud, Platform
 from xcomkit.errors import XcomkitError
-from xcomkit.model import Check, Plan, Rule, WorkerIdentity, worst
+from xcomkit.model import Check, Plan, Rule, worst
 from xcomkit.settings import Settings
 
 WORK = Rule(
@@ -184,10 +184,6 @@ class Step:
         seconds = (datetime.now(UTC) - self.started).total_seconds()
         sys.stdout.write(f"{seconds:6.1f} s  {text}\n")
         sys.stdout.flush()
-
-    def worker_identity(self, subject: str, *, directory: str) -> WorkerIdentity:
-        """Return who a worker process is; its token lies in the private directory."""
-        return self.cloud.worker_identity(subject, directory=directory)
 
     def save(self) -> show.Text:
         """Write the evidence, and say where and what the verdict is."""

@@ -45,11 +45,6 @@ class Values:
                 return None
         return found
 
-    def mapping(self, *path: str | int) -> dict[str, Any]:
-        """Return the mapping at a path, empty where there is none."""
-        found = self.get(*path)
-        return found if isinstance(found, dict) else {}
-
     def line(self, *path: str | int) -> int:
         """Return the line of a path, or of the nearest parent that is in the text."""
         while path and path not in self.lines:
