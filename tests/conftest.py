@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from xcomkit.local.aws import StandIn, start
+from xcomkit.local.aws import AwsStandIn
 
 FOREIGN = ("AWS_", "AIRFLOW", "XCOMKIT_")
 REQUIRE_ALL = bool(os.environ.get("XCOMKIT_REQUIRE_ALL"))
@@ -28,6 +28,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def stand_in() -> Iterator[StandIn]:
-    with start() as running:
+def stand_in() -> Iterator[AwsStandIn]:
+    with AwsStandIn.start() as running:
         yield running

@@ -18,7 +18,7 @@ import boto3
 import pytest
 import yaml
 
-from xcomkit.local.aws import REPLACED, StandIn, start
+from xcomkit.local.aws import AwsStandIn
 from xcomkit.opening import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -28,12 +28,12 @@ QUICK = ("payload_sizes=1000", "repetitions=1")
 class Runbook:
     """xcomkit as a user starts it, on a bucket of its own, and a hand in the account behind it."""
 
-    def __init__(self, stand_in: StandIn, out: Path) -> None:
+    def __init__(self, stand_in: AwsStandIn, out: Path) -> None:
         self.stand_in = stand_in
         self.out = out
         self.bucket = f"xcom-{uuid4().hex[:10]}"
         self.role = f"agents-{uuid4().hex[:10]}"
-        self.environment = {k: v for k, v in os.environ.items() if k not in REPLACED}
+        self.environment = {k: v for k, v in os.environ.items() if k not in AwsStandIn.replaced}
         self.environment |= stand_in.environment
 
     def command(self, *words: str, **parameters: object) -> list[str]:
@@ -88,13 +88,13 @@ class Result:
 
 
 @pytest.fixture(scope="module")
-def private_stand_in() -> Iterator[StandIn]:
-    with start() as running:
+def private_stand_in() -> Iterator[AwsStandIn]:
+    with AwsStandIn.start() as running:
         yield running
 
 
 @pytest.fixture
-def runbook(private_stand_in: StandIn, tmp_path: Path) -> Runbook:
+def runbook(private_stand_in: AwsStandIn, tmp_path: Path) -> Runbook:
     return Runbook(private_stand_in, tmp_path / "runs")
 
 
@@ -105,7 +105,7 @@ def made(runbook: Runbook) -> Runbook:
 
 
 @pytest.fixture(scope="module")
-def whole(private_stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Result:
+def whole(private_stand_in: AwsStandIn, tmp_path_factory: pytest.TempPathFactory) -> Result:
     return Runbook(private_stand_in, tmp_path_factory.mktemp("whole") / "runs").run()
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcomkit.errors import SettingsError
-from xcomkit.refusals import bucket_name_problem
+from xcomkit.refusals import s3_bucket_problem
 from xcomkit.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def test_bucket_name_that_s3_would_refuse_is_refused_before_any_call(name):
 
 @given(st.text())
 def test_any_bucket_name_is_judged_without_a_traceback(name):
-    assert isinstance(bucket_name_problem(name), str)
+    assert isinstance(s3_bucket_problem(name), str)
 
 
 @pytest.mark.parametrize("value", ["<bucket-name>", "REPLACE_ME", "CHANGEME"])

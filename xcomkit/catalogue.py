@@ -7,13 +7,13 @@ from xcomkit import step
 from xcomkit.airflow_plane import verdict
 from xcomkit.backend import round_trip
 from xcomkit.chart import rules as chart
-from xcomkit.clouds import aws
+from xcomkit.clouds import rules as clouds
 from xcomkit.lint import rules as lint
 from xcomkit.model import Rule
 from xcomkit.objects import checks as objects
 from xcomkit.steps import prerequisites, tear_down
 
-_SOURCES = (lint, prerequisites, aws, chart, round_trip, objects, verdict, tear_down, step)
+_SOURCES = (lint, prerequisites, clouds, chart, round_trip, objects, verdict, tear_down, step)
 
 
 def _by_id() -> Mapping[str, Rule]:

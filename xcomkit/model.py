@@ -14,7 +14,7 @@ Severity = Literal["fail", "warn"]
 Basis = Literal["behaviour", "simulation", "echo", "rule", "not-supported-here"]
 Action = Literal["create", "update", "unchanged", "delete", "keep", "unsupported"]
 Codec = Literal["none", "gzip", "zip", "bz2", "lzma", "xz"]
-CloudName = Literal["aws"]
+CloudName = Literal["aws", "azure", "gcp"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 CODECS: tuple[Codec, ...] = get_args(Codec)

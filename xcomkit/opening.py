@@ -13,9 +13,11 @@ from typing import Any
 from xcomkit import evidence
 from xcomkit.catalogue import RULES_BY_ID
 from xcomkit.clouds import Platform, open_cloud
+from xcomkit.local.stand_in import stand_in_of
 from xcomkit.settings import Settings
 from xcomkit.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.steps import helm_values
+from xcomkit.terms import TERMS
 
 STEPS = (
     "00_prerequisites",
@@ -64,10 +66,11 @@ def find_root(start: Path) -> Path:
 
 
 def describe_place(settings: Settings) -> str:
-    """Return in words which service answers: the stand-in is never passed off as AWS."""
+    """Return in words which service answers: a stand-in is never passed off as the cloud."""
     if settings.is_embedded:
-        return "our stand-in: moto with conditions evaluated and web-identity tokens checked"
-    return settings.endpoint_url or "AWS, with the caller's own credential chain"
+        return stand_in_of(settings.cloud).label
+    store = TERMS[settings.cloud].store
+    return settings.endpoint_url or f"{store}, with the caller's own credential chain"
 
 
 def open_platform(settings: Settings) -> tuple[Platform, bool]:
@@ -75,13 +78,12 @@ def open_platform(settings: Settings) -> tuple[Platform, bool]:
     label = describe_place(settings)
     if not settings.is_embedded:
         return Platform(label=label, issuer=settings.oidc_issuer), False
-    from xcomkit.local import aws
-
-    stand_in = aws.attach()
+    kind = stand_in_of(settings.cloud)
+    stand_in = kind.attach()
     is_new = stand_in is None
     if stand_in is None:
-        stand_in = aws.start()
-        export(stand_in.environment, replaced=aws.REPLACED)
+        stand_in = kind.start()
+        export(stand_in.environment, replaced=kind.replaced)
     return (
         Platform(
             label=label,
@@ -89,6 +91,7 @@ def open_platform(settings: Settings) -> tuple[Platform, bool]:
             environment=stand_in.platform_environment,
             mint_token=stand_in.mint_token,
             plain_http_url=stand_in.http_url,
+            open_metadata=stand_in.open_metadata,
         ),
         is_new,
     )

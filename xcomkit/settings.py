@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -25,7 +26,6 @@ from xcomkit.model import CODECS, CloudName, Codec
 from xcomkit.refusals import (
     PLACEHOLDER,
     SECRET,
-    bucket_name_problem,
     one_line,
     split,
     split_accepted,
@@ -34,12 +34,26 @@ from xcomkit.refusals import (
     unknown_name,
     whole_number,
 )
+from xcomkit.terms import TERMS
 
 EMBEDDED = "embedded"
-DEFAULT_FILE = "parameters/local-aws.yaml"
+PRACTICE_FILE = "parameters/local-{cloud}.yaml"
 
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}")
+_NAMES = {
+    "role_name": (r"[\w+=,.@-]{1,64}", "1 to 64 letters, digits and _ + = , . @ -"),
+    "storage_account": (r"[a-z0-9]{3,24}", "3 to 24 lower case letters and digits"),
+    "subscription_id": (r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID"),
+    "resource_group": (r"[\w().-]{0,89}[\w()-]", "1 to 90 letters, digits and _ ( ) . -"),
+    "managed_identity": (r"[A-Za-z0-9][\w-]{2,127}", "3 to 128 letters, digits and _ -"),
+    "project": (r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "the id: 6 to 30 of a-z, 0-9 and inner dashes"),
+    "service_account": (
+        r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        "the part before @: 6 to 30 of a-z, 0-9 and inner dashes",
+    ),
+    "workload_pool": (r"[a-z][a-z0-9.:-]+\.svc\.id\.goog", "a name such as PROJECT.svc.id.goog"),
+}
+"""Pattern and words per name; sources: naming rules of IAM, Azure Resource Manager and GCP IAM."""
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_][\w.-]*")
 _ACCEPTED = re.compile(r"(XC\d{3}): *(\S.*)")
 
@@ -52,20 +66,32 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cloud: CloudName = Field("aws", description="cloud of the bucket; aws is built")
-    bucket: str = Field("", description="name of the bucket that will hold the XCom objects")
+    cloud: CloudName = Field("aws", description="cloud of the bucket: aws, azure or gcp")
+    bucket: str = Field(
+        "", description="name of the bucket (Azure: container) that will hold the XCom objects"
+    )
     prefix: str = Field("xcom", description="prefix of all XCom keys, without outer slashes")
-    region: str = Field("us-east-1", description="region of the bucket")
+    region: str = Field(
+        "",
+        validate_default=True,
+        description="region of the bucket; empty: us-east-1, westeurope or europe-west1",
+    )
     endpoint_url: str = Field(
         "",
-        description="embedded: our stand-in; URL of an S3-compatible store; empty: AWS",
+        description="embedded: our stand-in; URL of an S3-compatible store; empty: the cloud",
     )
+    subscription_id: str = Field("", description="Azure: subscription of the storage account")
+    resource_group: str = Field("", description="Azure: resource group, which must exist")
+    storage_account: str = Field("", description="Azure: storage account that holds the container")
+    project: str = Field("", description="GCP: id of the project of bucket and service account")
     connection_id: str = Field(
-        "aws_default", description="Airflow connection id, the part before @ in the XCom path"
+        "",
+        validate_default=True,
+        description="Airflow connection id, the part before @ in the path; empty: the default one",
     )
     connection_store: Literal["values", "secrets-manager"] = Field(
         "values",
-        description="values: AIRFLOW_CONN_* in commonEnv; secrets-manager",
+        description="values: AIRFLOW_CONN_* in commonEnv; secrets-manager (AWS)",
     )
     threshold: WholeNumber = Field(
         0, ge=-1, description="bytes of JSON from which a value goes to the bucket; 0: always"
@@ -77,13 +103,27 @@ class Settings(BaseModel):
     noncurrent_days: WholeNumber = Field(
         7, ge=1, description="days until a replaced or deleted version is gone"
     )
-    encryption: Literal["sse-s3", "sse-kms"] = Field(
-        "sse-s3", description="default encryption of the bucket: sse-s3 or sse-kms"
+    encryption: str = Field(
+        "",
+        validate_default=True,
+        description="sse-s3, sse-kms; microsoft-managed, key-vault; google-managed,"
+        " customer-managed; empty: the first of the cloud",
     )
-    kms_key: str = Field("", description="ARN of the KMS key, needed with sse-kms")
-    role_name: str = Field("xcom-agents", description="IAM role of the agents' service accounts")
+    kms_key: str = Field(
+        "", description="key of sse-kms (ARN), key-vault (URL) or customer-managed (its path)"
+    )
+    role_name: str = Field("xcom-agents", description="AWS: role of the agents' service accounts")
+    managed_identity: str = Field(
+        "xcom-agents", description="Azure: user-assigned managed identity of the agents"
+    )
+    service_account: str = Field(
+        "xcom-agents", description="GCP: service account of the agents, the part before @"
+    )
     oidc_issuer: str = Field(
-        "", description="issuer of the cluster's service-account tokens, as https://host/path"
+        "", description="AWS, Azure: issuer of the cluster's service-account tokens, a https URL"
+    )
+    workload_pool: str = Field(
+        "", description="GCP: workload identity pool of the cluster; empty: PROJECT.svc.id.goog"
     )
     namespace: str = Field("astro", description="Kubernetes namespace of the agents")
     release: str = Field("astro-agent", description="name of the Helm release")
@@ -116,7 +156,7 @@ class Settings(BaseModel):
         default=False, description="False: show the plan only; True: make the changes"
     )
     confirm_delete: str = Field(
-        "", description="type the bucket's name to let step 07 delete bucket and role"
+        "", description="type the bucket's name to let step 07 delete bucket and identity"
     )
     run_dir: str = Field("", description="directory of this run; empty: a new one below runs/")
 
@@ -140,10 +180,23 @@ class Settings(BaseModel):
             )
         return value
 
+    @field_validator("region", "connection_id", "encryption")
+    @classmethod
+    def _default_of_the_cloud(cls, value: str, info: ValidationInfo) -> str:
+        terms = TERMS.get(info.data.get("cloud", ""))
+        if value or terms is None or info.field_name is None:
+            return value
+        return (
+            terms.encryptions[0]
+            if info.field_name == "encryption"
+            else str(getattr(terms, info.field_name))
+        )
+
     @field_validator("bucket")
     @classmethod
-    def _bucket_name(cls, value: str) -> str:
-        if value and (reason := bucket_name_problem(value)):
+    def _bucket_name(cls, value: str, info: ValidationInfo) -> str:
+        terms = TERMS.get(info.data.get("cloud", ""))
+        if value and terms and (reason := terms.name_problem(value)):
             raise ValueError(reason)
         return value
 
@@ -170,11 +223,12 @@ class Settings(BaseModel):
             raise ValueError("accepted are names of lower case letters, digits and inner dashes")
         return value
 
-    @field_validator("role_name")
+    @field_validator(*_NAMES)
     @classmethod
-    def _role(cls, value: str) -> str:
-        if not _ROLE_NAME.fullmatch(value):
-            raise ValueError("accepted are 1 to 64 letters, digits and _ + = , . @ -")
+    def _name(cls, value: str, info: ValidationInfo) -> str:
+        pattern, accepted = _NAMES[info.field_name or ""]
+        if value and not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError(f"accepted are {accepted}")
         return value
 
     @field_validator("connection_id")
@@ -214,14 +268,48 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        if self.encryption == "sse-kms" and not self.kms_key:
-            raise ValueError("kms_key: '' is refused: sse-kms needs the ARN of the key")
+        terms = TERMS[self.cloud]
+        usual, own_key = terms.encryptions
+        low, high = terms.noncurrent_days
+        refusals = (
+            (
+                self.encryption not in terms.encryptions,
+                "encryption",
+                f"accepted on {self.cloud} are {usual} and {own_key}",
+            ),
+            (self.encryption == own_key and not self.kms_key, "kms_key", f"{own_key} needs a key"),
+            (
+                not low <= self.noncurrent_days <= high,
+                "noncurrent_days",
+                f"{terms.store} accepts {low} to {high}",
+            ),
+            (
+                self.cloud != "aws" and self.endpoint_url not in ("", EMBEDDED),
+                "endpoint_url",
+                f"accepted on {self.cloud} are {EMBEDDED} and nothing at all",
+            ),
+            (
+                self.cloud != "aws" and self.connection_store != "values",
+                "connection_store",
+                f"on {self.cloud} the connection holds no secret, so accepted is values",
+            ),
+        )
+        for broken, name, reason in refusals:
+            if broken:
+                raise ValueError(f"{name}: {getattr(self, name)!r} is refused: {reason}")
         return self
 
     @property
     def base_path(self) -> str:
         """Return the XCom path, ``<protocol>://<connection-id>@<bucket>/<prefix>`` (guide)."""
-        return f"s3://{self.connection_id}@{self.bucket}/{self.prefix}"
+        return f"{TERMS[self.cloud].scheme}://{self.connection_id}@{self.bucket}/{self.prefix}"
+
+    @property
+    def place(self) -> str:
+        """Return where the objects are, as a person would write it down."""
+        return TERMS[self.cloud].place.format(
+            bucket=self.bucket, prefix=self.prefix, storage_account=self.storage_account
+        )
 
     @property
     def accepted_reasons(self) -> dict[str, str]:
@@ -256,11 +344,12 @@ class Settings(BaseModel):
             )
         except ValidationError as error:
             raise SettingsError(one_line(error, values), hint=f"correct {source}.") from None
-        if not settings.bucket:
-            raise SettingsError(
-                "bucket: '' is refused: accepted is the name of the bucket to use.",
-                hint=f"set bucket in {source}.",
-            )
+        for name in ("bucket", *TERMS[settings.cloud].needed):
+            if not getattr(settings, name):
+                raise SettingsError(
+                    f"{name}: '' is refused: {settings.cloud} cannot do without it.",
+                    hint=f"set {name} in {source}.",
+                )
         return settings
 
     @classmethod
@@ -279,8 +368,8 @@ class Settings(BaseModel):
         """Return the settings found in a notebook's namespace.
 
         A namespace without bucket and endpoint means that nobody named a target: the practice
-        target of ``parameters/local-aws.yaml`` is used, under whatever else differs from the
-        defaults. Nothing of that file is ever mixed into a named target.
+        target of the cloud, ``parameters/local-<cloud>.yaml``, is used, under whatever else
+        differs from the defaults. Nothing of that file is ever mixed into a named target.
 
         Raises:
             SettingsError: also for a name that only a typo could have put there.
@@ -295,7 +384,9 @@ class Settings(BaseModel):
             defaults = cls().to_parameters()
             passed = {name: value for name, value in values.items() if value != defaults.get(name)}
             changed = {name: value for name, value in passed.items() if value != ""}
-            return cls.from_yaml(root / DEFAULT_FILE, overrides=changed)
+            name = changed.get("cloud", defaults["cloud"])
+            practice = PRACTICE_FILE.format(cloud=name if name in TERMS else defaults["cloud"])
+            return cls.from_yaml(root / practice, overrides=changed)
         return cls.from_mapping(values, source="the parameters of this notebook")
 
     def to_parameters(self) -> dict[str, Any]:

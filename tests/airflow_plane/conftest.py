@@ -9,7 +9,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from xcomkit.local.aws import StandIn
+from xcomkit.local.aws import AwsStandIn
 from xcomkit.model import StoredObject, StoredXCom
 from xcomkit.objects.keys import parse_key
 from xcomkit.settings import Settings
@@ -21,7 +21,7 @@ OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
 class Bucket:
     """One bucket of the stand-in: roles for it, worker environments, a listing."""
 
-    def __init__(self, stand_in: StandIn, *, folder: Path) -> None:
+    def __init__(self, stand_in: AwsStandIn, *, folder: Path) -> None:
         self.stand_in = stand_in
         self.folder = folder
         self.settings = Settings(
@@ -110,7 +110,7 @@ def _policy(*statements: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def bucket(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+def bucket(stand_in: AwsStandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     made = Bucket(stand_in, folder=tmp_path_factory.mktemp("tokens"))
     yield made
     made.s3.close()

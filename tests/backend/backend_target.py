@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from xcomkit.backend.configuration import STOCK_BACKEND
 from xcomkit.errors import AccessDeniedError, MissingError
-from xcomkit.local.aws import StandIn
+from xcomkit.local.aws import AwsStandIn
 from xcomkit.model import WorkerIdentity
 from xcomkit.settings import Settings
 
@@ -25,7 +25,7 @@ CONNECTION = json.dumps({"conn_type": "aws", "extra": {"region_name": REGION}})
 class Target:
     """A fresh bucket with a role for the agents; reads the bucket as the administrator."""
 
-    def __init__(self, stand_in: StandIn, directory: Path) -> None:
+    def __init__(self, stand_in: AwsStandIn, directory: Path) -> None:
         self.stand_in = stand_in
         self.directory = directory
         self.bucket = f"round-trip-{uuid.uuid4().hex[:12]}"

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from backend_target import Target
 
-from xcomkit.local.aws import StandIn
+from xcomkit.local.aws import AwsStandIn
 
 
 @pytest.fixture
-def target(stand_in: StandIn, tmp_path: Path) -> Iterator[Target]:
+def target(stand_in: AwsStandIn, tmp_path: Path) -> Iterator[Target]:
     made = Target(stand_in, tmp_path)
     yield made
     for key in sorted(made.keys()):

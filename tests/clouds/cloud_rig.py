@@ -8,7 +8,7 @@ import boto3
 
 from xcomkit.clouds import Platform, open_cloud
 from xcomkit.clouds.aws import AwsCloud
-from xcomkit.local.aws import StandIn
+from xcomkit.local.aws import AwsStandIn
 from xcomkit.model import Check
 from xcomkit.settings import Settings
 
@@ -16,7 +16,7 @@ SUBJECTS = ("system:serviceaccount:astro:agent-worker", "system:serviceaccount:a
 
 
 class Target:
-    def __init__(self, stand_in: StandIn, **changes: object) -> None:
+    def __init__(self, stand_in: AwsStandIn, **changes: object) -> None:
         self.stand_in = stand_in
         name = uuid4().hex[:12]
         values: dict[str, object] = {

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 from cloud_rig import Target
 
-from xcomkit.local.aws import REPLACED, StandIn
+from xcomkit.local.aws import AwsStandIn
 from xcomkit.model import Plan
 
 
 @pytest.fixture
-def new_target(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Target]:
-    for name in REPLACED:
+def new_target(stand_in: AwsStandIn, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Target]:
+    for name in stand_in.replaced:
         monkeypatch.delenv(name, raising=False)
     for name, value in stand_in.environment.items():
         monkeypatch.setenv(name, value)

@@ -12,7 +12,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from xcomkit.local.aws import StandIn
+from xcomkit.local.aws import AwsStandIn
 
 
 class Rig:
@@ -20,7 +20,7 @@ class Rig:
     ACCOUNT = "123456789012"
     AGENT = "system:serviceaccount:astro:astro-agent-worker-default-worker"
 
-    def __init__(self, stand_in: StandIn, opened: ExitStack) -> None:
+    def __init__(self, stand_in: AwsStandIn, opened: ExitStack) -> None:
         self.stand_in = stand_in
         self._opened = opened
         self.issuer_host = stand_in.issuer.removeprefix("https://")
@@ -131,7 +131,7 @@ class Rig:
 
 
 @pytest.fixture
-def rig(stand_in: StandIn) -> Iterator[Rig]:
+def rig(stand_in: AwsStandIn) -> Iterator[Rig]:
     with ExitStack() as opened:
         yield Rig(stand_in, opened)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from xcomkit.errors import ProcessError
-from xcomkit.local.aws import StandIn
+from xcomkit.local.aws import AwsStandIn
 
 EXPIRE = {"ID": "x", "Filter": {"Prefix": "x"}, "Status": "Enabled", "Expiration": {"Days": 1}}
 SETTINGS = {
@@ -64,7 +64,7 @@ def arguments_for(name: str, bucket: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_setting_is_refused_with_and_without_a_code(
-    rig: Any, stand_in: StandIn, bucket: str, name: str
+    rig: Any, stand_in: AwsStandIn, bucket: str, name: str
 ) -> None:
     method = SETTINGS[name][0]
     put, get = getattr(rig.s3, f"put_{method}"), getattr(rig.s3, f"get_{method}")
@@ -85,7 +85,7 @@ def test_setting_is_refused_with_and_without_a_code(
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_ignored_setting_is_accepted_and_reads_as_unset(
-    rig: Any, stand_in: StandIn, bucket: str, name: str
+    rig: Any, stand_in: AwsStandIn, bucket: str, name: str
 ) -> None:
     method, _, unset = SETTINGS[name]
     put, get = getattr(rig.s3, f"put_{method}"), getattr(rig.s3, f"get_{method}")
@@ -100,7 +100,7 @@ def test_ignored_setting_is_accepted_and_reads_as_unset(
 
 
 def test_ignored_versioning_reads_as_never_switched_on(
-    rig: Any, stand_in: StandIn, bucket: str
+    rig: Any, stand_in: AwsStandIn, bucket: str
 ) -> None:
     stand_in.set_subresource("versioning", answer="ignore")
     try:
@@ -113,7 +113,7 @@ def test_ignored_versioning_reads_as_never_switched_on(
 
 @pytest.mark.parametrize(("name", "answer"), [("acl", "refuse"), ("policy", "explode")])
 def test_setting_outside_the_vocabulary_is_refused(
-    stand_in: StandIn, name: str, answer: str
+    stand_in: AwsStandIn, name: str, answer: str
 ) -> None:
     with pytest.raises(ProcessError, match="refused subresource: 400"):
         stand_in.set_subresource(name, answer=answer)

@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from xcomkit.errors import ProcessError, UnreachableError
-from xcomkit.local.aws import FOREIGN_BUCKET, REPLACED, StandIn, attach, start
+from xcomkit.local.aws import FOREIGN_BUCKET, AwsStandIn
 
 
 def is_running(pid: int) -> bool:
@@ -30,7 +30,7 @@ def wait_until_gone(pid: int) -> bool:
 
 
 def test_environment_makes_a_process_the_administrator_without_a_region(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    stand_in: AwsStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not any("REGION" in name for name in stand_in.environment)
     for name, value in stand_in.environment.items():
@@ -40,7 +40,9 @@ def test_environment_makes_a_process_the_administrator_without_a_region(
     client.close()
 
 
-def test_a_users_own_sign_in_loses_once_the_replaced_variables_are_gone(stand_in: StandIn) -> None:
+def test_a_users_own_sign_in_loses_once_the_replaced_variables_are_gone(
+    stand_in: AwsStandIn,
+) -> None:
     own = {
         "AWS_PROFILE": "work",
         "AWS_SESSION_TOKEN": "old",
@@ -49,7 +51,7 @@ def test_a_users_own_sign_in_loses_once_the_replaced_variables_are_gone(stand_in
         "PATH": os.environ["PATH"],
         "HTTPS_PROXY": "http://127.0.0.1:9",
     }
-    kept = {name: value for name, value in own.items() if name not in REPLACED}
+    kept = {name: value for name, value in own.items() if name not in AwsStandIn.replaced}
     code = "import boto3; print(boto3.client('sts','us-east-1').get_caller_identity()['Arn'])"
     answer = subprocess.run(
         [sys.executable, "-c", code],
@@ -62,11 +64,11 @@ def test_a_users_own_sign_in_loses_once_the_replaced_variables_are_gone(stand_in
     assert answer.stdout.strip().endswith(":user/administrator")
 
 
-def test_platform_environment_says_only_where_aws_is(stand_in: StandIn) -> None:
+def test_platform_environment_says_only_where_aws_is(stand_in: AwsStandIn) -> None:
     assert set(stand_in.platform_environment) == {"AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"}
 
 
-def test_repr_and_errors_hold_no_secret(stand_in: StandIn) -> None:
+def test_repr_and_errors_hold_no_secret(stand_in: AwsStandIn) -> None:
     stand_in.mint_token("someone")
     with pytest.raises(ProcessError) as refused:
         stand_in.set_subresource("nonsense", answer="refuse")
@@ -74,7 +76,7 @@ def test_repr_and_errors_hold_no_secret(stand_in: StandIn) -> None:
     assert not any(secret in shown for secret in stand_in.secrets())
 
 
-def test_secrets_lists_keys_tokens_and_sessions(rig: Any, stand_in: StandIn) -> None:
+def test_secrets_lists_keys_tokens_and_sessions(rig: Any, stand_in: AwsStandIn) -> None:
     token = stand_in.mint_token(rig.AGENT)
     session = rig.assume(rig.make_role(), token=token)
     secrets = stand_in.secrets()
@@ -86,12 +88,12 @@ def test_secrets_lists_keys_tokens_and_sessions(rig: Any, stand_in: StandIn) -> 
 
 
 def test_child_process_attaches_and_cannot_stop_what_it_did_not_start(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    stand_in: AwsStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert attach() is None
+    assert AwsStandIn.attach() is None
     for name, value in stand_in.environment.items():
         monkeypatch.setenv(name, value)
-    child = attach()
+    child = AwsStandIn.attach()
     assert child is not None
     assert (child.url, child.issuer, child.environment) == (
         stand_in.url,
@@ -102,7 +104,7 @@ def test_child_process_attaches_and_cannot_stop_what_it_did_not_start(
     assert stand_in.mint_token("x").count(".") == 2
 
 
-def test_certificate_of_nobody_else_is_trusted(stand_in: StandIn) -> None:
+def test_certificate_of_nobody_else_is_trusted(stand_in: AwsStandIn) -> None:
     with (
         urllib3.PoolManager() as pool,
         pytest.raises(urllib3.exceptions.MaxRetryError, match="CERTIFICATE_VERIFY_FAILED"),
@@ -110,14 +112,14 @@ def test_certificate_of_nobody_else_is_trusted(stand_in: StandIn) -> None:
         pool.request("GET", stand_in.url, retries=0)
 
 
-def test_control_endpoints_are_closed_without_the_key(stand_in: StandIn) -> None:
+def test_control_endpoints_are_closed_without_the_key(stand_in: AwsStandIn) -> None:
     with urllib3.PoolManager(ca_certs=str(stand_in.ca_bundle)) as pool:
         for headers in ({}, {"x-stand-in-key": "guess"}, {"x-stand-in-key": "ü"}):
             answer = pool.request("GET", f"{stand_in.url}/_stand_in/secrets", headers=headers)
             assert (answer.status, answer.data) == (403, b"")
 
 
-def test_log_names_action_principal_and_status(rig: Any, stand_in: StandIn, bucket: str) -> None:
+def test_log_names_action_principal_and_status(rig: Any, stand_in: AwsStandIn, bucket: str) -> None:
     before = stand_in.read_requests()[-1].seq
     agent = rig.sign_in(rig.allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*"))
     agent.put_object(Bucket=bucket, Key="a/b", Body=b"1")
@@ -133,7 +135,7 @@ def test_log_names_action_principal_and_status(rig: Any, stand_in: StandIn, buck
 
 
 def test_object_expires_just_before_an_agent_reads_it(
-    rig: Any, stand_in: StandIn, bucket: str
+    rig: Any, stand_in: AwsStandIn, bucket: str
 ) -> None:
     agent = rig.sign_in(rig.allow("s3:*", "*"))
     for key in ("xcom/a", "xcom/b", "other/a"):
@@ -152,7 +154,7 @@ def test_object_expires_just_before_an_agent_reads_it(
 
 
 def test_object_that_expires_in_a_versioned_bucket_leaves_its_version(
-    rig: Any, stand_in: StandIn, bucket: str
+    rig: Any, stand_in: AwsStandIn, bucket: str
 ) -> None:
     rig.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     rig.s3.put_object(Bucket=bucket, Key="xcom/a", Body=b"1")
@@ -171,7 +173,7 @@ def test_foreign_bucket_of_the_docs_exists(rig: Any) -> None:
     assert rig.refusal(rig.s3.head_bucket, Bucket=FOREIGN_BUCKET) == "403"
 
 
-def test_connections_are_kept_open(stand_in: StandIn) -> None:
+def test_connections_are_kept_open(stand_in: AwsStandIn) -> None:
     with urllib3.PoolManager(ca_certs=str(stand_in.ca_bundle)) as pool:
         for _ in range(5):
             pool.request("GET", f"{stand_in.url}/some-bucket/some-key")
@@ -182,7 +184,7 @@ def test_connections_are_kept_open(stand_in: StandIn) -> None:
 
 
 def test_client_that_never_finishes_its_handshake_holds_nobody_up(
-    rig: Any, stand_in: StandIn
+    rig: Any, stand_in: AwsStandIn
 ) -> None:
     import socket
     from urllib.parse import urlsplit
@@ -206,7 +208,7 @@ def test_stream_of_unknown_length_arrives_whole(rig: Any, bucket: str) -> None:
 
 
 def test_stopping_removes_process_and_files_and_says_so_to_callers() -> None:
-    stand_in = start()
+    stand_in = AwsStandIn.start()
     directory = stand_in.ca_bundle.parent
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert not list(directory.glob("*key*"))
@@ -220,8 +222,8 @@ def test_stopping_removes_process_and_files_and_says_so_to_callers() -> None:
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, 0])
 def test_stand_in_dies_with_its_parent_however_that_ends(ending: int) -> None:
     code = (
-        "from xcomkit.local.aws import start\n"
-        "running = start()\n"
+        "from xcomkit.local.aws import AwsStandIn\n"
+        "running = AwsStandIn.start()\n"
         "print(running._process.pid, running.ca_bundle.parent, flush=True)\n"
         "input()\n"
     )
@@ -246,7 +248,7 @@ def test_stand_in_dies_with_its_parent_however_that_ends(ending: int) -> None:
 
 def test_variables_that_steer_moto_do_not_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", "111111111111")
-    with start() as running:
+    with AwsStandIn.start() as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
         client = boto3.Session().client("sts", region_name="eu-central-1")
@@ -260,5 +262,5 @@ def test_server_that_cannot_start_is_reported_with_the_end_of_its_log(
     (tmp_path / "trustme.py").write_text("raise ImportError('no trustme here')", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ProcessError, match="no trustme here") as failed:
-        start()
+        AwsStandIn.start()
     assert failed.value.hint

@@ -14,10 +14,14 @@ from xcomkit.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who runs the runbook, as the cloud itself says; ``account`` is empty where there is none."""
+    """Who runs the runbook, as the cloud itself says; ``account`` is empty where there is none.
+
+    ``account`` is the AWS account, Azure subscription or GCP project; ``how`` names the request.
+    """
 
     account: str
     principal: str
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Platform:
     ``mint_token`` takes a subject such as ``system:serviceaccount:astro:agent`` and is ``None``
     where the caller of the runbook cannot make a service-account token. ``plain_http_url`` is an
     unencrypted door to the same store, for proving that a TLS-only policy refuses it.
+    ``open_metadata`` takes a subject and a service account's e-mail and returns the ``host:port``
+    of the metadata server that GKE would run for such a pod.
     """
 
     label: str
@@ -34,12 +40,15 @@ class Platform:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     mint_token: Callable[[str], str] | None = None
     plain_http_url: str = ""
+    open_metadata: Callable[[str, str], str] | None = None
 
 
 class Cloud(Protocol):
     """What a step may ask of a cloud."""
 
     agent_packages: tuple[str, ...]
+    rival_variables: tuple[str, ...]
+    """Variables that stand over, or in place of, the workload identity in an agent's pod."""
 
     def who_am_i(self) -> Caller:
         """Return the caller as the cloud sees it."""
@@ -70,7 +79,7 @@ class Cloud(Protocol):
         ...
 
     def plan_tear_down(self) -> Plan:
-        """Return what deleting bucket and role would do, and what stays."""
+        """Return what deleting bucket and identity would do, and what stays."""
         ...
 
     def apply_tear_down(self, plan: Plan) -> None:
@@ -85,12 +94,31 @@ class Cloud(Protocol):
         """Return the annotations that tie the service accounts to the identity."""
         ...
 
+    def labels(self) -> Mapping[str, str]:
+        """Return the labels that every pod needs for its workload identity."""
+        ...
+
+    def agent_environment(self) -> Mapping[str, str]:
+        """Return what the identity needs in commonEnv beside the connection; no secret."""
+        ...
+
     def secrets_backend(self) -> Mapping[str, str]:
         """Return ``class`` and ``kwargs`` (JSON) of Airflow's secrets backend of this cloud."""
         ...
 
     def worker_identity(self, subject: str, *, directory: str) -> WorkerIdentity:
         """Return who an agent's process is; a token is written into the private directory."""
+        ...
+
+    def sign_in(self, identity: WorkerIdentity) -> None:
+        """Exchange the worker's token for the identity once; nothing to do for the caller's own.
+
+        A filesystem may try a refused exchange again for minutes; here the refusal has its reason.
+
+        Raises:
+            CredentialsError: the token is refused.
+            AccessDeniedError: the identity does not trust the subject.
+        """
         ...
 
     def list_objects(self, prefix: str) -> Iterator[StoredObject]:
@@ -129,5 +157,13 @@ def open_cloud(settings: Settings, *, platform: Platform) -> Cloud:
             from xcomkit.clouds.aws import AwsCloud
 
             return AwsCloud(settings, platform=platform)
+        case "azure":
+            from xcomkit.clouds.azure import AzureCloud
+
+            return AzureCloud(settings, platform=platform)
+        case "gcp":
+            from xcomkit.clouds.gcp import GcpCloud
+
+            return GcpCloud(settings, platform=platform)
         case _:
             assert_never(settings.cloud)

@@ -12,6 +12,7 @@ from xcomkit.local.world import World
 
 PREFIX = "/_stand_in/"
 KEY_HEADER = "x-stand-in-key"
+AUDIENCE = "sts.amazonaws.com"
 
 
 def handle(world: World, request: Request) -> Response:
@@ -30,7 +31,7 @@ def handle(world: World, request: Request) -> Response:
 
 
 def _list_requests(world: World, request: Request) -> object:
-    return world.list_requests(since=int(request.args.get("since", "0")))
+    return world.journal.list_requests(since=int(request.args.get("since", "0")))
 
 
 def _list_secrets(world: World, _: Request) -> object:
@@ -38,7 +39,8 @@ def _list_secrets(world: World, _: Request) -> object:
 
 
 def _mint_token(world: World, request: Request) -> object:
-    return world.authority.mint(**_read_body(request))
+    body = _read_body(request)
+    return world.authority.mint(**{**body, "audience": body.get("audience") or AUDIENCE})
 
 
 def _expire(world: World, request: Request) -> object:

@@ -1,15 +1,13 @@
 """What the stand-in remembers beside moto: its request log, and the mischief asked of it."""
 
 import secrets
-import threading
-from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from xcomkit.local.authority import TokenAuthority
+from xcomkit.local.journal import Journal
 
-LOG_LENGTH = 20_000
 TRACE = "xcomkit.trace"
 """Key of the WSGI environment under which a request's Trace travels."""
 
@@ -40,18 +38,6 @@ class Trace:
     may_delete: Callable[[str], bool] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A finished request in the log."""
-
-    seq: int
-    method: str
-    path: str
-    action: str
-    principal: str
-    status: int
-
-
 class World:
     """State shared by all threads of the server process."""
 
@@ -61,22 +47,17 @@ class World:
         self.administrator = ""
         self.expiring_prefix = ""
         self.subresources: dict[Subresource, Behaviour] = {}
-        self._log: deque[Entry] = deque(maxlen=LOG_LENGTH)
-        self._lock = threading.Lock()
-        self._seq = 0
+        self.journal = Journal()
 
     def record(self, trace: Trace, *, status: int) -> None:
-        """Append a finished request to the log; the oldest one leaves when the log is full."""
-        with self._lock:
-            self._seq += 1
-            self._log.append(
-                Entry(self._seq, trace.method, trace.path, trace.action, trace.principal, status)
-            )
-
-    def list_requests(self, *, since: int) -> list[dict[str, Any]]:
-        """Return the log after sequence number ``since`` as plain JSON values."""
-        with self._lock:
-            return [asdict(entry) for entry in self._log if entry.seq > since]
+        """Append a finished request to the journal."""
+        self.journal.record(
+            method=trace.method,
+            path=trace.path,
+            action=trace.action,
+            principal=trace.principal,
+            status=status,
+        )
 
     def set_subresource(self, name: str, answer: str) -> None:
         """Make a bucket subresource behave like that of an S3-compatible store; ``""`` undoes it.

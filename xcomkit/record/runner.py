@@ -21,6 +21,7 @@ from xcomkit import evidence
 from xcomkit.catalogue import RULES_BY_ID
 from xcomkit.chart.values import load_values
 from xcomkit.errors import InputError, SettingsError
+from xcomkit.local.stand_in import stand_in_of
 from xcomkit.model import Check, Status, worst
 from xcomkit.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
 from xcomkit.settings import Settings
@@ -177,14 +178,13 @@ def _target(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
     if not settings.is_embedded:
         yield
         return
-    from xcomkit.local import aws
-
-    if aws.attach() is not None:
+    kind = stand_in_of(settings.cloud)
+    if kind.attach() is not None:
         yield
         return
     before = dict(os.environ)
-    with aws.start() as stand_in:
-        export(stand_in.environment, replaced=aws.REPLACED)
+    with kind.start() as stand_in:
+        export(stand_in.environment, replaced=kind.replaced)
         os.environ[SELECTED] = ",".join(steps)
         # Its process removes this folder when we are gone, also after a SIGKILL.
         os.environ["TMPDIR"] = str(stand_in.ca_bundle.parent)

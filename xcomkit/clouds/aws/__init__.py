@@ -7,17 +7,16 @@ from functools import cached_property
 from pathlib import Path
 
 from xcomkit.clouds import Caller, Platform
-from xcomkit.clouds.aws import access, behaviour, bucket_settings, documents
+from xcomkit.clouds.aws import behaviour, documents
 from xcomkit.clouds.aws.access import Access
 from xcomkit.clouds.aws.behaviour import Behaviour, simulate
 from xcomkit.clouds.aws.bucket import Bucket
 from xcomkit.clouds.aws.session import Clients, aws_errors
 from xcomkit.clouds.aws.versions import delete_versions, find_versions, list_keys
+from xcomkit.clouds.rules import POLICY, PROVIDER, TRUST
 from xcomkit.errors import MissingError, SettingsError
-from xcomkit.model import Change, Check, ObjectDetails, Plan, Rule, StoredObject, WorkerIdentity
+from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
 from xcomkit.settings import Settings
-
-RULES: tuple[Rule, ...] = (*bucket_settings.RULES, *access.RULES, *behaviour.RULES)
 
 
 class AwsCloud:
@@ -27,6 +26,16 @@ class AwsCloud:
         "apache-airflow-providers-amazon",
         "apache-airflow-providers-common-io",
         "s3fs",
+    )
+    rival_variables: tuple[str, ...] = (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_ROLE_ARN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_CONFIG_FILE",
     )
 
     def __init__(self, settings: Settings, *, platform: Platform) -> None:
@@ -38,10 +47,11 @@ class AwsCloud:
     @cached_property
     def _caller(self) -> Caller:
         if self._clients.is_compatible_store:
-            return Caller("", "the access key of the S3-compatible store (it has no STS)")
+            who = "the access key of the S3-compatible store (it has no STS)"
+            return Caller("", who, how="endpoint_url is set")
         with aws_errors("asking who the caller is"):
             answer = self._clients.sts.get_caller_identity()
-        return Caller(answer["Account"], answer["Arn"])
+        return Caller(answer["Account"], answer["Arn"], how="sts GetCallerIdentity")
 
     def who_am_i(self) -> Caller:
         """Return the caller by sts GetCallerIdentity, which needs no right at all."""
@@ -97,7 +107,7 @@ class AwsCloud:
             observed = "not proved: an S3-compatible store has no IAM roles"
             return tuple(
                 rule.skip(expected=rule.title, observed=observed, how="endpoint_url is set")
-                for rule in (access.PROVIDER, access.TRUST, access.POLICY, *behaviour.RULES[:-2])
+                for rule in (PROVIDER, TRUST, POLICY, *behaviour.TRIED)
             )
         documents_checks = self._access.verify_documents(subjects)
         role_arn = self._access.role_arn
@@ -188,6 +198,14 @@ class AwsCloud:
             return {}
         return {"eks.amazonaws.com/role-arn": self._access.role_arn}
 
+    def labels(self) -> Mapping[str, str]:
+        """Return nothing: EKS finds the role by annotation or by a Pod Identity association."""
+        return {}
+
+    def agent_environment(self) -> Mapping[str, str]:
+        """Return nothing: boto3 finds what EKS injects without being told."""
+        return {}
+
     def secrets_backend(self) -> Mapping[str, str]:
         """Return class and arguments of the amazon provider's SecretsManagerBackend."""
         arguments = {
@@ -215,6 +233,21 @@ class AwsCloud:
             "AWS_STS_REGIONAL_ENDPOINTS": "regional",
         }
         return WorkerIdentity(subject, environment, proves=f"the agents' role as {subject}")
+
+    def sign_in(self, identity: WorkerIdentity) -> None:
+        """Become the role with the worker's token, once, so that a refusal has a reason.
+
+        Raises:
+            CredentialsError: the token is refused.
+            AccessDeniedError: the role does not trust the subject.
+        """
+        if identity.agents:
+            token = Path(identity.environment["AWS_WEB_IDENTITY_TOKEN_FILE"])
+            behaviour.assume(
+                self._clients,
+                role_arn=self._access.role_arn,
+                token=token.read_text(encoding="ascii"),
+            )
 
     def _caller_as_worker(self) -> WorkerIdentity:
         """Return the caller's resolved credentials as variables of a worker process."""

@@ -10,48 +10,13 @@ from urllib.parse import unquote
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.documents import Document
 from xcomkit.clouds.aws.session import Clients, aws_errors
+from xcomkit.clouds.rules import POLICY, PROVIDER, SECRET, TRUST
 from xcomkit.errors import AccessDeniedError, MissingError
-from xcomkit.model import Action, Change, Check, Plan, Rule
+from xcomkit.model import Action, Change, Check, Plan
 from xcomkit.settings import Settings
 
 POLICY_NAME = "xcom-objects"
 FOREIGN = "another connection (hidden)"
-
-_NEXT = "Run step 02 with apply: true."
-
-PROVIDER = Rule(
-    id="XC301",
-    title="The account knows the cluster's token issuer",
-    severity="fail",
-    why="Without an OIDC provider no service-account token is accepted.",
-    remedy="Run: eksctl utils associate-iam-oidc-provider --cluster NAME --approve",
-    source="IAM user guide, OIDC providers; EKS user guide, IRSA",
-)
-TRUST = Rule(
-    id="XC302",
-    title="The role trusts exactly the service accounts of the chart",
-    severity="fail",
-    why="One too few and a component cannot reach the bucket; one too many and a stranger can.",
-    remedy=_NEXT,
-    source="IAM user guide, AssumeRoleWithWebIdentity trust with aud and sub",
-)
-POLICY = Rule(
-    id="XC303",
-    title="The role's policy is the least that agents need",
-    severity="fail",
-    why="Each missing right fails in its own way, DeleteObject even silently.",
-    remedy=_NEXT,
-    source="s3fs requests under the backend: HEAD bucket, list, get, put, delete",
-)
-SECRET = Rule(
-    id="XC314",
-    title="The connection is in Secrets Manager as the settings describe it",
-    severity="fail",
-    why="A missing connection makes the backend fall back to whatever identity is around.",
-    remedy="Run step 02 with apply: true; a foreign connection of that name stays untouched.",
-    source="amazon provider, SecretsManagerBackend connections_prefix",
-)
-RULES: tuple[Rule, ...] = (PROVIDER, TRUST, POLICY, SECRET)
 
 
 class Access:

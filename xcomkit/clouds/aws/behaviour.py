@@ -5,53 +5,55 @@ cluster can mint it) IAM's policy simulator answers instead, and each check says
 """
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.documents import Document
 from xcomkit.clouds.aws.session import Clients, aws_errors
 from xcomkit.clouds.aws.versions import delete_versions
-from xcomkit.errors import (
-    AccessDeniedError,
-    ConflictError,
-    CredentialsError,
-    MissingError,
-    ServiceError,
+from xcomkit.clouds.rules import (
+    ASSUME,
+    DELETE,
+    DROP,
+    GET,
+    LIST,
+    OTHER,
+    OUTSIDE,
+    PUT,
+    READ_SECRET,
+    STRANGER,
+    USE_KEY,
 )
+from xcomkit.clouds.trying import allowed, refused, untried
+from xcomkit.errors import AccessDeniedError, ServiceError
 from xcomkit.model import Check, Rule
 from xcomkit.settings import Settings
 
-_IAM = "IAM user guide, AssumeRoleWithWebIdentity"
-_S3 = "Amazon S3 user guide, actions for policies"
-_NEXT = "Run step 02 with apply: true."
+TRIED: tuple[Rule, ...] = (ASSUME, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, STRANGER)
 
 
-def _rule(number: int, title: str, why: str, source: str = _S3) -> Rule:
-    return Rule(f"XC{number}", title, "fail", why, _NEXT, source)
+_allowed = partial(allowed, errors=aws_errors)
+_refused = partial(refused, errors=aws_errors)
 
 
-ASSUME = _rule(
-    304, "Every service account can become the role", "Its tasks cannot reach XCom.", _IAM
-)
-LIST = _rule(305, "The role lists the prefix", "s3fs lists before it writes: every push fails.")
-PUT = _rule(306, "The role puts below the prefix", "Every push fails, compressed ones silently.")
-GET = _rule(307, "The role gets below the prefix", "Every pull fails.")
-DELETE = _rule(308, "The role deletes below the prefix", "Purging reports success, objects stay.")
-OUTSIDE = _rule(309, "A put outside the prefix is refused", "Agents could overwrite foreign data.")
-OTHER = _rule(310, "Another bucket is refused", "Agents could read foreign data.")
-DROP = _rule(311, "Deleting the bucket is refused", "One task could destroy every XCom.")
-STRANGER = _rule(312, "Another service account is refused", "Any pod could read every XCom.", _IAM)
-READ_SECRET = _rule(
-    313, "The role reads the connection", "The backend falls back to another identity.",
-    "amazon provider, SecretsManagerBackend",
-)  # fmt: skip
-USE_KEY = _rule(315, "The role may use the key", "Every push and pull fails.", "S3 guide, SSE-KMS")
-RULES: tuple[Rule, ...] = (
-    ASSUME, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, STRANGER, READ_SECRET, USE_KEY,
-)  # fmt: skip
+def assume(clients: Clients, *, role_arn: str, token: str) -> Document:
+    """Return the credentials STS gives for a service-account token.
 
-Call = Callable[[], object]
+    Raises:
+        CredentialsError: the token is refused.
+        AccessDeniedError: the role does not trust the token's subject.
+    """
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
+    client = clients.client("sts", config=Config(signature_version=UNSIGNED))
+    with aws_errors("assuming the role with a service-account token"):
+        answer = client.assume_role_with_web_identity(
+            RoleArn=role_arn, RoleSessionName="xcomkit-verify", WebIdentityToken=token
+        )
+    return dict(answer["Credentials"])
 
 
 class Behaviour:
@@ -76,8 +78,8 @@ class Behaviour:
         assumed, first = self._verify_assume(subjects)
         checks = [assumed, self._verify_stranger()]
         if first is None:
-            untried = (LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, *self._secret_rules())
-            return (*checks, *_untried(untried, "the role could not be assumed"))
+            rest = (LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, *self._secret_rules())
+            return (*checks, *untried(rest, "the role could not be assumed"))
         return (*checks, *self._verify_rights(first))
 
     def _secret_rules(self) -> tuple[Rule, ...]:
@@ -107,22 +109,12 @@ class Behaviour:
         return _refused(
             STRANGER,
             lambda: self._assume(subject),
-            expected="403 AccessDenied",
             how=f"sts AssumeRoleWithWebIdentity as {subject}",
         )
 
     def _assume(self, subject: str) -> Document:
-        from botocore import UNSIGNED
-        from botocore.config import Config
-
-        client = self._clients.client("sts", config=Config(signature_version=UNSIGNED))
-        with aws_errors(f"assuming the role as {subject}"):
-            answer = client.assume_role_with_web_identity(
-                RoleArn=self._role_arn,
-                RoleSessionName="xcomkit-verify",
-                WebIdentityToken=self._mint_token(subject),
-            )
-        return dict(answer["Credentials"])
+        token = self._mint_token(subject)
+        return assume(self._clients, role_arn=self._role_arn, token=token)
 
     def _verify_rights(self, credentials: Document) -> list[Check]:
         import boto3
@@ -148,7 +140,7 @@ class Behaviour:
                 self._clients.s3.put_object(**here, Body=b"{}")
         except ServiceError as error:
             rest = (GET, DROP, DELETE, OUTSIDE, OTHER, *self._secret_rules())
-            return [*checks, *_untried(rest, str(error))]
+            return [*checks, *untried(rest, str(error))]
         try:
             checks += [
                 _allowed(GET, lambda: s3.get_object(**here)),
@@ -166,7 +158,7 @@ class Behaviour:
         return checks
 
     def _verify_other_bucket(self, s3: Any) -> Check:
-        expected, how = "403 AccessDenied", "s3 ListObjectsV2 on another bucket of the account"
+        expected, how = "403", "s3 ListObjectsV2 on another bucket of the account"
         try:
             with aws_errors("listing the account's buckets"):
                 found = self._clients.s3.list_buckets()["Buckets"]
@@ -238,55 +230,3 @@ def _simulated(
     decision = str(answer["EvaluationResults"][0]["EvalDecision"])
     holds = (decision == "allowed") is allowed
     return rule.judge(holds, expected=expected, observed=decision, how=how, basis="simulation")
-
-
-def _untried(rules: Iterable[Rule], reason: str) -> list[Check]:
-    """Return each right as unknown, because it could not be tried."""
-    return [
-        rule.judge(
-            None,
-            expected=rule.title,
-            observed=f"not tried: {reason}",
-            how="assumed role",
-            basis="behaviour",
-        )
-        for rule in rules
-    ]
-
-
-def _allowed(rule: Rule, call: Call) -> Check:
-    """Return the check of a right that must be there."""
-    how = "tried with the credentials of the assumed role"
-    try:
-        with aws_errors("using the right"):
-            call()
-    except ServiceError as error:
-        # A refusal is the finding; anything else means that nobody knows.
-        denied = isinstance(error, AccessDeniedError | CredentialsError)
-        return rule.judge(
-            False if denied else None,
-            expected="allowed", observed=str(error), how=how, basis="behaviour",
-        )  # fmt: skip
-    return rule.judge(True, expected="allowed", observed="allowed", how=how, basis="behaviour")
-
-
-def _refused(
-    rule: Rule,
-    call: Call,
-    *,
-    expected: str = "403 AccessDenied",
-    how: str = "tried with the credentials of the assumed role",
-) -> Check:
-    """Return the check of a right that must not be there."""
-    holds: bool | None = False
-    observed = "allowed"
-    try:
-        with aws_errors("trying what must be refused"):
-            call()
-    except AccessDeniedError:
-        holds, observed = True, "403 AccessDenied"
-    except (ConflictError, MissingError) as error:
-        observed = f"allowed, and stopped only by the state of the bucket: {error}"
-    except ServiceError as error:
-        holds, observed = None, str(error)
-    return rule.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")

@@ -12,16 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from xcomkit.clouds.aws import documents
-from xcomkit.clouds.aws.bucket_settings import (
-    EXISTS,
-    PLAIN_HTTP,
-    REGION,
-    SETTINGS,
-    SOONER,
-    BucketSetting,
-)
+from xcomkit.clouds.aws.bucket_settings import SETTINGS, BucketSetting
 from xcomkit.clouds.aws.documents import Document
 from xcomkit.clouds.aws.session import Clients, aws_errors, error_code, http_status
+from xcomkit.clouds.rules import EXISTS, PLAIN_HTTP, REGION, SOONER
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
@@ -230,7 +224,7 @@ class Bucket:
         return tuple(checks)
 
     def _verify_setting(self, setting: BucketSetting, *, applied: bool) -> list[Check]:
-        how = f"s3 {setting.rule.source.rpartition(' ')[2]}"
+        how = "s3 " + "".join(part.capitalize() for part in setting.read.split("_"))
         reading = self.read(setting)
         wanted = setting.wanted(self._settings, reading.document)
         expected = _json(wanted)
