@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -23,6 +22,7 @@ from pydantic import (
 
 from xcomkit.errors import SettingsError
 from xcomkit.model import CODECS, CloudName, Codec
+from xcomkit.parameter_file import read_parameters
 from xcomkit.refusals import (
     PLACEHOLDER,
     SECRET,
@@ -34,27 +34,12 @@ from xcomkit.refusals import (
     unknown_name,
     whole_number,
 )
-from xcomkit.terms import TERMS
+from xcomkit.terms import NAMES, TERMS
 
 EMBEDDED = "embedded"
 PRACTICE_FILE = "parameters/local-{cloud}.yaml"
 
-_DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_NAMES = {
-    "role_name": (r"[\w+=,.@-]{1,64}", "1 to 64 letters, digits and _ + = , . @ -"),
-    "storage_account": (r"[a-z0-9]{3,24}", "3 to 24 lower case letters and digits"),
-    "subscription_id": (r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID"),
-    "resource_group": (r"[\w().-]{0,89}[\w()-]", "1 to 90 letters, digits and _ ( ) . -"),
-    "managed_identity": (r"[A-Za-z0-9][\w-]{2,127}", "3 to 128 letters, digits and _ -"),
-    "project": (r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "the id: 6 to 30 of a-z, 0-9 and inner dashes"),
-    "service_account": (
-        r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
-        "the part before @: 6 to 30 of a-z, 0-9 and inner dashes",
-    ),
-    "workload_pool": (r"[a-z][a-z0-9.:-]+\.svc\.id\.goog", "a name such as PROJECT.svc.id.goog"),
-}
-"""Pattern and words per name; sources: naming rules of IAM, Azure Resource Manager and GCP IAM."""
-_CONNECTION_ID = re.compile(r"[A-Za-z0-9_][\w.-]*")
+_NEVER_EMPTY = ("prefix", "namespace", "release", "resource_name_prefix")
 _ACCEPTED = re.compile(r"(XC\d{3}): *(\S.*)")
 
 
@@ -186,11 +171,8 @@ class Settings(BaseModel):
         terms = TERMS.get(info.data.get("cloud", ""))
         if value or terms is None or info.field_name is None:
             return value
-        return (
-            terms.encryptions[0]
-            if info.field_name == "encryption"
-            else str(getattr(terms, info.field_name))
-        )
+        usual = {"encryption": terms.encryptions[0], "region": terms.region}
+        return usual.get(info.field_name, terms.connection_id)
 
     @field_validator("bucket")
     @classmethod
@@ -200,49 +182,22 @@ class Settings(BaseModel):
             raise ValueError(reason)
         return value
 
-    @field_validator("prefix")
-    @classmethod
-    def _prefix(cls, value: str) -> str:
-        if not re.fullmatch(r"[\w.=-]+(?:/[\w.=-]+)*", value, re.ASCII) or ".." in value:
-            raise ValueError("accepted are letters, digits and . _ = - in parts separated by /")
-        return value
-
-    @field_validator("namespace", "release", "resource_name_prefix")
-    @classmethod
-    def _kubernetes_name(cls, value: str) -> str:
-        if not _DNS_LABEL.fullmatch(value):
-            raise ValueError("accepted are 1 to 63 lower case letters, digits and inner dashes")
-        return value
-
     @field_validator("workers")
     @classmethod
     def _worker_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or len(set(value)) < len(value):
             raise ValueError("accepted is at least one name, each once")
-        if any(not _DNS_LABEL.fullmatch(name) for name in value):
+        if any(not re.fullmatch(NAMES["namespace"][0], name) for name in value):
             raise ValueError("accepted are names of lower case letters, digits and inner dashes")
         return value
 
-    @field_validator(*_NAMES)
+    @field_validator(*NAMES)
     @classmethod
     def _name(cls, value: str, info: ValidationInfo) -> str:
-        pattern, accepted = _NAMES[info.field_name or ""]
-        if value and not re.fullmatch(pattern, value, re.ASCII):
+        pattern, accepted = NAMES[info.field_name or ""]
+        may_be_empty = info.field_name not in _NEVER_EMPTY
+        if not re.fullmatch(pattern, value, re.ASCII) and (value or not may_be_empty):
             raise ValueError(f"accepted are {accepted}")
-        return value
-
-    @field_validator("connection_id")
-    @classmethod
-    def _connection(cls, value: str) -> str:
-        if not _CONNECTION_ID.fullmatch(value):
-            raise ValueError("accepted are letters, digits and _ . -")
-        return value
-
-    @field_validator("region")
-    @classmethod
-    def _region(cls, value: str) -> str:
-        if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", value):
-            raise ValueError("accepted is a region's name such as eu-central-1")
         return value
 
     @field_validator("endpoint_url", "oidc_issuer")
@@ -272,31 +227,21 @@ class Settings(BaseModel):
         terms = TERMS[self.cloud]
         usual, own_key = terms.encryptions
         low, high = terms.noncurrent_days
-        refusals = (
-            (
-                self.encryption not in terms.encryptions,
-                "encryption",
-                f"accepted on {self.cloud} are {usual} and {own_key}",
-            ),
-            (self.encryption == own_key and not self.kms_key, "kms_key", f"{own_key} needs a key"),
-            (
-                not low <= self.noncurrent_days <= high,
-                "noncurrent_days",
-                f"{terms.store} accepts {low} to {high}",
-            ),
-            (
-                self.cloud != "aws" and self.endpoint_url not in ("", EMBEDDED),
-                "endpoint_url",
-                f"accepted on {self.cloud} are {EMBEDDED} and nothing at all",
-            ),
-            (
-                self.cloud != "aws" and self.connection_store != "values",
-                "connection_store",
-                f"on {self.cloud} the connection holds no secret, so accepted is values",
-            ),
-        )
-        for broken, name, reason in refusals:
-            if broken:
+        stands_elsewhere = self.endpoint_url not in ("", EMBEDDED)
+        refusals = {
+            "encryption": self.encryption not in terms.encryptions
+            and f"accepted on {self.cloud} are {usual} and {own_key}",
+            "kms_key": self.encryption == own_key and not self.kms_key and f"{own_key} needs a key",
+            "noncurrent_days": not low <= self.noncurrent_days <= high
+            and f"{terms.store} accepts {low} to {high}",
+            "endpoint_url": stands_elsewhere
+            and not terms.takes_other_stores
+            and f"accepted on {self.cloud} are {EMBEDDED} and nothing at all",
+            "connection_store": self.connection_store not in terms.connection_stores
+            and f"on {self.cloud} the connection holds no secret, so accepted is values",
+        }
+        for name, reason in refusals.items():
+            if reason:
                 raise ValueError(f"{name}: {getattr(self, name)!r} is refused: {reason}")
         return self
 
@@ -393,31 +338,3 @@ class Settings(BaseModel):
     def to_parameters(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, as a parameter file would hold them."""
         return self.model_dump(mode="json")
-
-
-def read_parameters(path: Path) -> dict[str, Any]:
-    """Return a parameter file as a mapping.
-
-    Raises:
-        SettingsError: when there is no such file or it is not a flat YAML mapping.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        loaded = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise SettingsError(f"{path}: {reason}.", hint="pass a file of parameters/.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise SettingsError(f"{path}{where}: {problem}.", hint="mend the YAML.") from None
-    except ValueError as error:  # a date or number that YAML recognises and Python refuses
-        raise SettingsError(f"{path}: {error}.", hint="quote that value.") from None
-    if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
-        raise SettingsError(f"{path}: not a mapping of names.", hint="write name: value lines.")
-    root = yaml.compose(text)
-    names = [key.value for key, _ in root.value] if root else []
-    if twice := next((name for name in names if names.count(name) > 1), ""):
-        raise SettingsError(f"{path}: {twice} stands there twice.", hint="keep one of the lines.")
-    return loaded

@@ -17,7 +17,8 @@ class Terms:
 
     ``encryptions`` begins with the default; the last one needs ``kms_key``. ``needed`` are the
     parameters without which nothing can be addressed. ``noncurrent_days`` is the range the store
-    accepts, and ``place`` how a person would write down where the objects are.
+    accepts, ``place`` how a person would write down where the objects are, and
+    ``takes_other_stores`` tells whether stores of other makers speak the same protocol.
     """
 
     store: str
@@ -27,6 +28,8 @@ class Terms:
     region: str
     encryptions: tuple[str, str]
     needed: tuple[str, ...]
+    connection_stores: tuple[str, ...]
+    takes_other_stores: bool
     noncurrent_days: tuple[int, int]
     name_problem: Callable[[str], str]
 
@@ -40,7 +43,9 @@ TERMS: Mapping[CloudName, Terms] = MappingProxyType(
             connection_id="aws_default",
             region="us-east-1",
             encryptions=("sse-s3", "sse-kms"),
-            needed=(),
+            needed=("role_name",),
+            connection_stores=("values", "secrets-manager"),
+            takes_other_stores=True,
             noncurrent_days=(1, 36_500),
             name_problem=s3_bucket_problem,
         ),
@@ -51,7 +56,9 @@ TERMS: Mapping[CloudName, Terms] = MappingProxyType(
             connection_id="azure_data_lake_default",
             region="westeurope",
             encryptions=("microsoft-managed", "key-vault"),
-            needed=("subscription_id", "resource_group", "storage_account"),
+            needed=("subscription_id", "resource_group", "storage_account", "managed_identity"),
+            connection_stores=("values",),
+            takes_other_stores=False,
             noncurrent_days=(1, 365),
             name_problem=azure_container_problem,
         ),
@@ -62,9 +69,42 @@ TERMS: Mapping[CloudName, Terms] = MappingProxyType(
             connection_id="google_cloud_default",
             region="europe-west1",
             encryptions=("google-managed", "customer-managed"),
-            needed=("project",),
+            needed=("project", "service_account"),
+            connection_stores=("values",),
+            takes_other_stores=False,
             noncurrent_days=(7, 90),
             name_problem=gcs_bucket_problem,
         ),
     }
 )
+
+_LABEL = (
+    r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?",
+    "1 to 63 lower case letters, digits and inner dashes",
+)
+NAMES: Mapping[str, tuple[str, str]] = {
+    "prefix": (
+        r"(?!.*\.\.)[\w.=-]+(?:/[\w.=-]+)*",
+        "letters, digits and . _ = - in parts separated by /",
+    ),
+    "region": (r"[a-z0-9]+(?:-[a-z0-9]+)*", "names such as eu-central-1"),
+    "connection_id": (r"\w[\w.-]*", "letters, digits and _ . -"),
+    "namespace": _LABEL,
+    "release": _LABEL,
+    "resource_name_prefix": _LABEL,
+    "role_name": (r"[\w+=,.@-]{1,64}", "1 to 64 letters, digits and _ + = , . @ -"),
+    "storage_account": (r"[a-z0-9]{3,24}", "3 to 24 lower case letters and digits"),
+    "subscription_id": (r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID"),
+    "resource_group": (r"[\w().-]{0,89}[\w()-]", "1 to 90 letters, digits and _ ( ) . -"),
+    "managed_identity": (r"[A-Za-z0-9][\w-]{2,127}", "3 to 128 letters, digits and _ -"),
+    "project": (r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "the id: 6 to 30 of a-z, 0-9 and inner dashes"),
+    "service_account": (
+        r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        "the part before @: 6 to 30 of a-z, 0-9 and inner dashes",
+    ),
+    "workload_pool": (r"[a-z][a-z0-9.:-]+\.svc\.id\.goog", "a name such as PROJECT.svc.id.goog"),
+}
+"""Pattern and words per parameter that is a name; an empty one is judged by who needs it.
+
+Sources: naming rules of IAM, Azure Resource Manager, GCP IAM and Kubernetes (RFC 1123 labels).
+"""

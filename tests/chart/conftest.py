@@ -28,6 +28,8 @@ def fragment(settings: Settings) -> dict[str, Any]:
         settings,
         connection={"conn_type": "aws", "extra": {"region_name": "eu-central-1"}},
         annotations=ANNOTATIONS,
+        labels={},
+        environment={},
         secrets_backend={},
     )
 

@@ -2,23 +2,25 @@ from typing import Any
 
 import pytest
 
+from xcomkit.chart.identity import PodIdentity
 from xcomkit.chart.merge import Merged, merge
 from xcomkit.chart.rules import RULES, judge, judge_merge
 from xcomkit.chart.values import read_values
 from xcomkit.settings import Settings
 
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
-ROLE = "eks.amazonaws.com/role-arn"
 
 
 def status(text: str, settings: Settings, annotations: dict[str, str]) -> dict[str, str]:
     values = read_values(text, name="values.yaml")
-    return {c.id: c.status for c in judge(values, settings=settings, annotations=annotations)}
+    pods = PodIdentity(annotations, {}, ("AWS_PROFILE",), is_needed=False)
+    return {c.id: c.status for c in judge(values, settings=settings, pods=pods)}
 
 
 def observed(check_id: str, text: str, settings: Settings, annotations: dict[str, str]) -> str:
     values = read_values(text, name="values.yaml")
-    checks = judge(values, settings=settings, annotations=annotations)
+    pods = PodIdentity(annotations, {}, ("AWS_PROFILE",), is_needed=False)
+    checks = judge(values, settings=settings, pods=pods)
     return next(c.observed for c in checks if c.id == check_id)
 
 
@@ -28,7 +30,7 @@ def good(era: str, fragment: dict[str, Any]) -> str:
 
 
 def test_ids_are_stable_and_in_range() -> None:
-    assert [rule.id for rule in RULES] == [f"XC40{n}" for n in range(1, 10)]
+    assert sorted(rule.id for rule in RULES) == [f"XC{n}" for n in range(401, 412)]
 
 
 def test_merged_era_passes_everything(
@@ -77,40 +79,6 @@ def test_connection_needs_a_place_to_come_from(
     text = good.replace(*change)
     assert text != good
     assert status(text, settings, annotations)["XC405"] == expected
-
-
-def test_missing_role_annotation_only_warns(
-    good: str, settings: Settings, annotations: dict[str, str]
-) -> None:
-    found = status(good.replace(ROLE, "something.else"), settings, annotations)
-    assert (found["XC404"], found["XC407"]) == ("warn", "pass")
-
-
-def test_account_the_chart_does_not_make_is_not_annotated_by_it(
-    good: str, settings: Settings, annotations: dict[str, str]
-) -> None:
-    text = good.replace("create: true", "create: false", 1)
-    assert status(text, settings, annotations)["XC404"] == "warn"
-    assert "annotate it yourself" in observed("XC404", text, settings, annotations)
-
-
-def test_another_role_on_an_account_fails(
-    good: str, settings: Settings, annotations: dict[str, str]
-) -> None:
-    text = good.replace(
-        "    name: astro-agent-triggerer\n    annotations: {}",
-        f"    name: astro-agent-triggerer\n    annotations: {{{ROLE}: arn:other}}",
-    )
-    assert text != good
-    assert status(text, settings, annotations)["XC407"] == "fail"
-    assert "arn:other" in observed("XC407", text, settings, annotations)
-
-
-def test_without_an_annotation_to_ask_for_both_checks_are_skipped(
-    good: str, settings: Settings
-) -> None:
-    found = status(good, settings, {})
-    assert (found["XC404"], found["XC407"]) == ("skip", "skip")
 
 
 def test_unnamed_account_rests_on_a_guess(

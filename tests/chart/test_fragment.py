@@ -17,6 +17,8 @@ def build(**parameters: Any) -> dict[str, Any]:
         Settings.from_mapping({"bucket": "xcom-bucket", "prefix": "astro/xcom", **parameters}),
         connection=CONNECTION,
         annotations={"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/r"},
+        labels={},
+        environment={},
         secrets_backend={"class": BACKEND, "kwargs": KWARGS},
     )
 

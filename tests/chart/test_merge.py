@@ -20,6 +20,8 @@ FRAGMENT = generate(
     Settings.from_mapping({"bucket": "xcom-bucket", "prefix": "astro/xcom"}),
     connection={"conn_type": "aws", "extra": {"region_name": "eu-central-1"}},
     annotations={ROLE: "arn:aws:iam::123456789012:role/xcom-agents"},
+    labels={},
+    environment={},
     secrets_backend={},
 )
 

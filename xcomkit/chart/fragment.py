@@ -23,13 +23,14 @@ _HEAD = (
 )
 _WHY = {
     "resourceNamePrefix": "starts the name of every Deployment and service account",
-    "namespace": "half of every subject in the role's trust policy",
+    "namespace": "half of every subject that is trusted",
     "xcomBackend": "the class in every component; without it values go to the metadata database",
     "secretBackend": "where agents look up connections; they cannot see the metadata database",
     "commonEnv": "reaches workers, Dag processor and triggerer; every value must be a text",
     "workers": "one Deployment and one service account per group",
-    "serviceAccount": "named here, so that the trust policy rests on no default of the chart",
-    "annotations": "the workload identity: which role the pods may assume",
+    "serviceAccount": "named here, so that trust rests on no default of the chart",
+    "labels": "on every pod, or the platform hands it no token; a text, so in quotes",
+    "annotations": "the workload identity: who the pods may become",
     PATH: "<protocol>://<connection-id>@<bucket>/<prefix>",
     THRESHOLD: "bytes from which a value goes to the bucket; 0 = always, unset = never",
     COMPRESSION: "read by every agent; the reader recognises it by the object's suffix",
@@ -42,6 +43,8 @@ def generate(
     *,
     connection: Mapping[str, object],
     annotations: Mapping[str, str],
+    labels: Mapping[str, str],
+    environment: Mapping[str, str],
     secrets_backend: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the fragment as plain data.
@@ -50,6 +53,8 @@ def generate(
         settings: what the run is bound to.
         connection: the Airflow connection of the base path, without any secret.
         annotations: workload identity of the service accounts; empty with EKS Pod Identity.
+        labels: what every pod must carry for its workload identity.
+        environment: what the identity needs in commonEnv beside the connection.
         secrets_backend: ``class`` and ``kwargs`` (JSON text), used with ``secrets-manager``.
 
     Source: remote agents Helm reference and the comments of the downloaded values.yaml.
@@ -67,7 +72,10 @@ def generate(
     else:
         fragment["secretBackend"] = secrets_backend["class"]
         variables[SECRETS_KWARGS] = secrets_backend["kwargs"]
+    variables |= environment
     fragment["commonEnv"] = [{"name": name, "value": text} for name, text in variables.items()]
+    if labels:
+        fragment["labels"] = dict(labels)
     fragment["workers"] = [{"name": name} for name in settings.workers]
     fragment["serviceAccount"] = _service_accounts(settings, annotations=annotations)
     return fragment
@@ -112,4 +120,4 @@ def render(fragment: Mapping[str, Any]) -> str:
 def _reason(name: str) -> str:
     if name.startswith(CONNECTION_PREFIX):
         return "the connection the path names; no secret, the pod's own identity signs"
-    return _WHY[name]
+    return _WHY.get(name, "which of the SDK's ways to sign in is to be taken, and no other")

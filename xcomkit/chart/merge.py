@@ -33,7 +33,7 @@ class Conflict:
     """A value of the user's that differs from what the runbook needs; secrets are not shown.
 
     ``replaced`` is true for what the runbook owns (backend class, path, threshold, compression,
-    connection, identity annotation); everything else is kept as the user wrote it.
+    connection, identity annotation and label); everything else is kept as the user wrote it.
     """
 
     path: str
@@ -267,7 +267,7 @@ def _is_open(node: Node) -> bool:
 
 def _is_owned(path: Key) -> bool:
     match path:
-        case ("xcomBackend",) | ("serviceAccount", "annotations", _):
+        case ("xcomBackend",) | ("serviceAccount", "annotations", _) | ("labels", _):
             return True
         case ("commonEnv", str() as name, "value"):
             return name in XCOM_SETTINGS or name.startswith(CONNECTION_PREFIX)

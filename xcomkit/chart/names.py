@@ -15,16 +15,6 @@ CONNECTION_PREFIX = "AIRFLOW_CONN_"
 
 XCOM_SETTINGS = (BACKEND, PATH, THRESHOLD, COMPRESSION)
 
-# What boto3 asks before, or in place of, the role that EKS injects
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
-IDENTITY = (
-    *KEYS,
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_CONFIG_FILE",
-)
-
 # Airflow 3: xcomBackend and secretBackend of the chart become these variables in every component
 CHART_FIELDS = {"xcomBackend": BACKEND, "secretBackend": SECRETS_BACKEND}
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from xcomkit.chart import accounts, sensitive
+from xcomkit.chart import accounts, identity, sensitive
 from xcomkit.chart.environment import effective_environment, list_variables
 from xcomkit.chart.helm import XC402
+from xcomkit.chart.identity import PodIdentity
 from xcomkit.chart.merge import Merged, merge
 from xcomkit.chart.names import (
-    IDENTITY,
     PATH,
     SECRETS_BACKEND,
     SECRETS_KWARGS,
@@ -35,16 +35,6 @@ XC403 = Rule(
     remedy="look at each value named and take the runbook's or change the parameter.",
     source="own rule: replaced are only the keys the runbook owns",
 )
-XC404 = Rule(
-    id="XC404",
-    title="The role annotation reaches every service account",
-    severity="warn",
-    why="with IAM roles for service accounts a pod without it gets no role; EKS Pod Identity"
-    " needs none.",
-    remedy="set serviceAccount.annotations, annotate accounts that exist already, or use EKS Pod"
-    " Identity associations.",
-    source="Amazon EKS User Guide, IAM roles for service accounts",
-)
 XC405 = Rule(
     id="XC405",
     title="The connection of the path has a place to come from",
@@ -61,14 +51,6 @@ XC406 = Rule(
     remedy="report the file's shape; write the settings out by hand meanwhile.",
     source="own rule",
 )
-XC407 = Rule(
-    id="XC407",
-    title="No service account carries another role",
-    severity="fail",
-    why="the pods would sign as that role, which was not proved here.",
-    remedy="remove the other annotation, or set role_name to that role.",
-    source="Amazon EKS User Guide, IAM roles for service accounts",
-)
 XC408 = Rule(
     id="XC408",
     title="The file fixes the name of every service account",
@@ -78,29 +60,17 @@ XC408 = Rule(
     " worker groups leave serviceAccount.workers.name empty.",
     source="comments of the downloaded values.yaml",
 )
-XC409 = Rule(
-    id="XC409",
-    title="No variable of the file takes the place of the workload identity",
-    severity="fail",
-    why="keys, a profile or another role in the environment stand over what EKS injects, so the"
-    " pods would not be who was proved here.",
-    remedy="remove the variable from commonEnv and env, or say in accepted who the agents are.",
-    source="boto3, order of credentials; amazon-eks-pod-identity-webhook keeps set variables",
-)
 
-RULES: tuple[Rule, ...] = (XC401, XC402, XC403, XC404, XC405, XC406, XC407, XC408, XC409)
+RULES: tuple[Rule, ...] = (XC401, XC402, XC403, XC405, XC406, XC408, *identity.RULES)
 
 
-def judge(
-    values: Values, *, settings: Settings, annotations: Mapping[str, str]
-) -> tuple[Check, ...]:
+def judge(values: Values, *, settings: Settings, pods: PodIdentity) -> tuple[Check, ...]:
     """Return the checks of a values file that is going to be installed."""
     return (
         _same_settings(values, settings=settings),
-        *_identity(values, settings=settings, annotations=annotations),
+        *identity.judge(values, settings=settings, identity=pods),
         _connection(values),
         _names(values, settings=settings),
-        _stand_ins(values, annotations=annotations),
     )
 
 
@@ -144,53 +114,6 @@ def _spread(name: str, found: Mapping[str, str | None]) -> str:
         for component, value in found.items()
     }
     return ", ".join(f"{component} = {text}" for component, text in shown.items())
-
-
-def _identity(
-    values: Values, *, settings: Settings, annotations: Mapping[str, str]
-) -> tuple[Check, Check]:
-    """Return whether the annotation is on every account, and whether another one is."""
-    found = accounts.read_accounts(values, settings=settings)
-    how = f"service accounts computed from {values.name}"
-    expected = ", ".join(f"{key} = {value}" for key, value in annotations.items())
-    if not annotations:
-        return (
-            XC404.skip(
-                expected="no annotation", observed="no role annotation is asked for", how=how
-            ),
-            XC407.skip(
-                expected="no annotation", observed="no role annotation is asked for", how=how
-            ),
-        )
-    missing = [
-        f"{account.component}: {account.name}"
-        + ("" if account.created else " (not created by the chart; annotate it yourself)")
-        for account in found
-        if not account.created or any(key not in account.annotations for key in annotations)
-    ]
-    other = [
-        f"{account.component}: {account.name} has {key} = {account.annotations[key]!r}"
-        for account in found
-        for key, value in annotations.items()
-        if account.created and account.annotations.get(key, value) != value
-    ]
-    everywhere = f"on {len(found)} accounts"
-    return (
-        XC404.judge(
-            not missing,
-            expected=f"{expected} on every account",
-            observed="missing on " + "; ".join(missing) if missing else everywhere,
-            how=how,
-            basis="rule",
-        ),
-        XC407.judge(
-            not other,
-            expected=expected,
-            observed="; ".join(other) or "no other value on any account",
-            how=how,
-            basis="rule",
-        ),
-    )
 
 
 def _connection(values: Values) -> Check:
@@ -243,28 +166,6 @@ def _names(values: Values, *, settings: Settings) -> Check:
         expected="a name in the file, or the documented <resourceNamePrefix>-worker-<name>",
         observed="; ".join(guessed) or ", ".join(account.name for account in found),
         how=f"service accounts computed from {values.name}",
-        basis="rule",
-    )
-
-
-def _stand_ins(values: Values, *, annotations: Mapping[str, str]) -> Check:
-    """Return whether the file itself sets what the platform is to inject."""
-    how = f"variables written in {values.name}, also those from elsewhere"
-    expected = f"none of {', '.join(IDENTITY)}"
-    if not annotations:
-        return XC409.skip(expected=expected, observed="no role is asked for", how=how)
-    roles = set(annotations.values())
-    found = {
-        f"{component}: {variable.name} in {variable.source}, line {variable.line}"
-        for component, variables in list_variables(values).items()
-        for variable in variables
-        if variable.name in IDENTITY and variable.value not in {"", *roles}
-    }
-    return XC409.judge(
-        not found,
-        expected=expected,
-        observed="; ".join(sorted(found)) or "none",
-        how=how,
         basis="rule",
     )
 

@@ -49,6 +49,8 @@ class Cloud(Protocol):
     agent_packages: tuple[str, ...]
     rival_variables: tuple[str, ...]
     """Variables that stand over, or in place of, the workload identity in an agent's pod."""
+    annotation_is_needed: bool
+    """Whether a pod whose account lacks the annotation is nobody at all."""
 
     def who_am_i(self) -> Caller:
         """Return the caller as the cloud sees it."""

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from xcomkit import evidence, show
 from xcomkit.chart import accounts, environment, fragment, helm, merge, rules, sensitive, values
+from xcomkit.chart.identity import PodIdentity
 from xcomkit.errors import InputError
 from xcomkit.lint.rules import lint
-from xcomkit.model import Change, Check, Plan
+from xcomkit.model import Change, Check, Plan, WorkerIdentity
 from xcomkit.step import Step
 
 FRAGMENT = "values.yaml"
@@ -34,7 +35,19 @@ def make_fragment(step: Step) -> dict[str, object]:
         step.settings,
         connection=step.cloud.connection(),
         annotations=step.cloud.annotations(),
+        labels=step.cloud.labels(),
+        environment=step.cloud.agent_environment(),
         secrets_backend=step.cloud.secrets_backend(),
+    )
+
+
+def _pods(step: Step) -> PodIdentity:
+    """Return what ties the pods of this cloud to their identity."""
+    return PodIdentity(
+        annotations=step.cloud.annotations(),
+        labels=step.cloud.labels(),
+        rivals=step.cloud.rival_variables,
+        is_needed=step.cloud.annotation_is_needed,
     )
 
 
@@ -77,6 +90,24 @@ def first_worker(step: Step) -> Component:
     )  # fmt: skip
     namespace = accounts.read_namespace(found, settings=step.settings)
     return Component(component, f"system:serviceaccount:{namespace}:{account.name}", seen)
+
+
+def process_environment(
+    step: Step, component: Component, identity: WorkerIdentity
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return what a process of the component sees, and which of it stands over the identity.
+
+    A webhook leaves alone what the file sets itself. Where the caller stands in for the agents,
+    the caller's sign-in is what counts.
+    """
+    written, injected = component.environment, identity.environment
+    rivals = tuple(
+        name
+        for name in step.cloud.rival_variables
+        if name in written and written[name] != injected.get(name)
+    )
+    layers = {**injected, **written} if identity.agents else {**written, **injected}
+    return {**layers, **step.platform.environment}, rivals
 
 
 def plan(step: Step) -> show.Text | show.Table:
@@ -156,7 +187,7 @@ def _verify(step: Step) -> tuple[Check, ...]:
     found, original = in_force(step), _original(step)
     checks = (
         *lint(found),
-        *rules.judge(found, settings=step.settings, annotations=step.cloud.annotations()),
+        *rules.judge(found, settings=step.settings, pods=_pods(step)),
     )
     if original is not None and step.settings.apply:
         merged = _merged(step, original)

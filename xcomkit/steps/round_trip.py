@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from xcomkit import evidence, show
 from xcomkit.backend import round_trip, timing
 from xcomkit.backend.process import Payload, Where, Worker, open_worker, push
-from xcomkit.chart.names import KEYS
 from xcomkit.errors import XcomkitError
 from xcomkit.model import CODECS, Check, WorkerIdentity
 from xcomkit.step import Step
@@ -22,11 +21,10 @@ def _worker(step: Step) -> Iterator[tuple[Worker, helm_values.Component, WorkerI
     component = helm_values.first_worker(step)
     with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
         identity = step.cloud.worker_identity(component.subject, directory=private)
-        own = [name for name in KEYS if name in component.environment]
-        if own and identity.agents:
-            proves = f"{', '.join(own)} of the values file in place of the agents' role"
+        environment, rivals = helm_values.process_environment(step, component, identity)
+        if rivals and identity.agents:
+            proves = f"{', '.join(rivals)} of the values file in place of the agents' identity"
             identity = replace(identity, proves=proves, agents=False)
-        environment = {**component.environment, **identity.environment}
         with open_worker(environment, timeout=step.settings.step_timeout) as worker:
             yield worker, component, identity
 

@@ -21,8 +21,9 @@ def run(step: Step) -> show.Text | show.Table:
         worker = helm_values.first_worker(step)
         with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
             identity = step.cloud.worker_identity(worker.subject, directory=private)
+            environment, _ = helm_values.process_environment(step, worker, identity)
             done = run_dag(
-                {**worker.environment, **identity.environment},
+                environment,
                 timeout=step.settings.step_timeout,
                 progress=step.say,
             )

@@ -37,6 +37,7 @@ class AwsCloud:
         "AWS_SHARED_CREDENTIALS_FILE",
         "AWS_CONFIG_FILE",
     )
+    annotation_is_needed: bool = False  # an EKS Pod Identity association may take its place
 
     def __init__(self, settings: Settings, *, platform: Platform) -> None:
         self._settings = settings
