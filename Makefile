@@ -18,11 +18,12 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) has no venv module. Next: apt-get install python3-venv"; exit 3; }
 	$(PYTHON) -m venv --clear .venv
 	@# uv installs this lock file about ten times faster; plain pip gives the same result.
+	@# --no-deps: the file names all there is to install, and leaves out what nobody here imports.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV) && \
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock || { \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock || { \
 		echo "make: not with uv; plain pip does the same and takes some minutes"; \
 		sed '/^uv==/,/[^\]$$/d' requirements.lock > .venv/without-uv.txt; \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/without-uv.txt; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/without-uv.txt; \
 	}
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)

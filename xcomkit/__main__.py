@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--only",
         choices=("verify",),
-        help="verify: bucket, role and values stay as they are; test objects come and go",
+        help="verify: bucket, identity and values stay as they are; test objects come and go",
     )
     run.add_argument("--notebooks", type=Path, default=None, help=argparse.SUPPRESS)
     run.set_defaults(act=_run)

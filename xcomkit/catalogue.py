@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from xcomkit import step
 from xcomkit.airflow_plane import verdict
-from xcomkit.backend import round_trip
+from xcomkit.backend import lost_writes, round_trip, sign_in
 from xcomkit.chart import rules as chart
 from xcomkit.clouds import rules as clouds
 from xcomkit.lint import rules as lint
@@ -13,7 +13,19 @@ from xcomkit.model import Rule
 from xcomkit.objects import checks as objects
 from xcomkit.steps import prerequisites, tear_down
 
-_SOURCES = (lint, prerequisites, clouds, chart, round_trip, objects, verdict, tear_down, step)
+_SOURCES = (
+    lint,
+    prerequisites,
+    clouds,
+    chart,
+    round_trip,
+    sign_in,
+    lost_writes,
+    objects,
+    verdict,
+    tear_down,
+    step,
+)
 
 
 def _by_id() -> Mapping[str, Rule]:

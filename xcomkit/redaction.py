@@ -8,10 +8,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 MASK = "***"
 _NAME = re.compile(
-    r"(?i)secret|passw|token|credential|private|fernet|signature|_key(?:_id)?$|^AIRFLOW_CONN_"
+    r"(?i)secret|passw|token|credential|private|fernet|signature|_key(?:_id)?$|connection_string"
+    r"|^AIRFLOW_CONN_"
 )
 # A path, an ARN or a class is no secret, and masking it would make a log unreadable.
-_HARMLESS = re.compile(r"(?:_FILE|_URI|_ARN)$|^AIRFLOW__SECRETS__BACKEND$")
+_HARMLESS = re.compile(
+    r"(?:_FILE|_URI|_ARN)$|^AIRFLOW__SECRETS__BACKEND$|^AZURE_TOKEN_CREDENTIALS$"
+)
+_DOCUMENT = "GOOGLE_APPLICATION_CREDENTIALS"
 _SHAPE = re.compile(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bey[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
     r"|(?i:(?<=bearer )\S+|(?<=signature=)[^&\s,]+|(?<=security-token=)[^&\s,]+)"
@@ -22,13 +26,15 @@ _SHORTEST = 4
 def secret_texts(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return every text of an environment that must not be kept, longest first.
 
-    The web-identity token is read from its file; connections are taken apart, so that a password
-    alone is known as well as the whole definition.
+    Tokens and credentials are read from the files the variables name; connections are taken apart,
+    so that a password alone is known as well as the whole definition.
     """
     found: set[str] = set()
     for name, value in environment.items():
         if name.endswith("_TOKEN_FILE"):
-            found.update(_read_token(Path(value)))
+            found.update(_read(Path(value)))
+        elif name == _DOCUMENT:
+            found.update(part for text in _read(Path(value)) for part in _inner(text))
         elif _NAME.search(name) and not _HARMLESS.search(name):
             found.add(value)
             found.update(_inner(value))
@@ -42,8 +48,8 @@ def redact(text: str, *, secrets: Iterable[str]) -> str:
     return _SHAPE.sub(MASK, text)
 
 
-def _read_token(path: Path) -> set[str]:
-    """Return the token of a file; one that cannot be read cannot leak either."""
+def _read(path: Path) -> set[str]:
+    """Return the text of a file; one that cannot be read cannot leak either."""
     try:
         return {path.read_text(encoding="utf-8").strip()}
     except (OSError, UnicodeDecodeError):

@@ -72,7 +72,7 @@ class Settings(BaseModel):
     connection_id: str = Field(
         "",
         validate_default=True,
-        description="Airflow connection id, the part before @ in the path; empty: the default one",
+        description="Airflow connection id, the part before @ in the path; empty: the usual",
     )
     connection_store: Literal["values", "secrets-manager"] = Field(
         "values",
@@ -91,8 +91,7 @@ class Settings(BaseModel):
     encryption: str = Field(
         "",
         validate_default=True,
-        description="sse-s3, sse-kms; microsoft-managed, key-vault; google-managed,"
-        " customer-managed; empty: the first of the cloud",
+        description="sse-kms, key-vault or customer-managed need kms_key; empty: the usual",
     )
     kms_key: str = Field(
         "", description="key of sse-kms (ARN), key-vault (URL) or customer-managed (its path)"

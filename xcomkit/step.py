@@ -63,8 +63,14 @@ _SHOWN_PACKAGES = (
     "apache-airflow-task-sdk",
     "apache-airflow-providers-amazon",
     "apache-airflow-providers-common-io",
+    "apache-airflow-providers-google",
+    "apache-airflow-providers-microsoft-azure",
+    "adlfs",
+    "azure-identity",
     "boto3",
     "fsspec",
+    "gcp-storage-emulator",
+    "gcsfs",
     "moto",
     "papermill",
     "s3fs",
@@ -97,7 +103,7 @@ class Step:
     def target(self) -> show.Table:
         """Return what this step is bound to."""
         values: dict[str, object] = {
-            "bucket": f"s3://{self.settings.bucket}/{self.settings.prefix}",
+            "bucket": self.settings.place,
             "region": self.settings.region,
             "where": self.platform.label,
             "agents": f"release {self.settings.release} in namespace {self.settings.namespace},"

@@ -128,7 +128,7 @@ def run_dag(
 def _environment(given: Mapping[str, str], *, home: Path) -> dict[str, str]:
     """Return the whole environment of the process; its private directory stands for HOME.
 
-    A private HOME keeps ``~/airflow`` and ``~/.aws`` out unless ``given`` names another.
+    A private HOME keeps ``~/airflow``, ``~/.aws`` and the like out unless ``given`` names another.
     """
     kept = {name: value for name, value in given.items() if name not in _DROPPED}
     return {

@@ -26,7 +26,7 @@ XC502 = Rule(
     severity="fail",
     why="an undefined id makes the backend fall to whatever identity surrounds the process",
     remedy="define AIRFLOW_CONN_<ID> in commonEnv, or the connection in the secrets backend",
-    source="airflow.providers.amazon.aws.hooks.base_aws",
+    source="connections in the amazon, microsoft-azure and google providers",
 )
 XC509 = Rule(
     id="XC509",
@@ -41,8 +41,8 @@ XC510 = Rule(
     title="The proof runs as the agents' own identity",
     severity="warn",
     why="rights of somebody else say nothing about the agents' rights",
-    remedy="repeat the round trip in an agent pod, or assume the role with a service-account token",
-    source="AWS, IAM roles for service accounts",
+    remedy="repeat the round trip in an agent pod, or with a service-account token of the agents",
+    source="workload identity on EKS, AKS and GKE",
 )
 XC511 = Rule(
     id="XC511",
@@ -58,7 +58,7 @@ XC512 = Rule(
     title="Path and threshold make values leave for the bucket",
     severity="fail",
     why="without a path values land in a directory of the pod, without a threshold in the database",
-    remedy="set XCOM_OBJECTSTORAGE_PATH to s3://<connection-id>@<bucket>/<prefix>, threshold to 0",
+    remedy="set the path to <protocol>://<connection-id>@<bucket>/<prefix> and the threshold to 0",
     source="apache-airflow-providers-common-io, configuration reference",
 )
 RULES: tuple[Rule, ...] = (XC501, XC502, XC509, XC510, XC511, XC512)

@@ -89,7 +89,7 @@ class Hello:
 class Outcome:
     """What one step did: ``ms`` in the backend, and what was seen beside the result.
 
-    ``requests`` counts HTTP attempts per S3 operation (``None``: nothing there can count them),
+    ``requests`` counts HTTP attempts per operation (``None``: nothing there tells about them),
     ``ignored`` holds exceptions Python could only ignore, ``log`` lines from WARNING up. The
     remaining fields belong to single steps; ``reference`` is empty for a value kept inline.
     """

@@ -16,6 +16,16 @@ from xcomkit.backend.comparison import difference, tags_of, types_of
 from xcomkit.backend.configuration import RULES as CONFIGURATION_RULES
 from xcomkit.backend.configuration import check_configuration
 from xcomkit.backend.process import Outcome, Payload, Where, Worker, encode, pull, purge, push
+from xcomkit.backend.promises import (
+    PROMISES,
+    XC503,
+    XC504,
+    XC505,
+    XC506,
+    XC507,
+    XC508,
+    untried,
+)
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, is_there, unpack
 from xcomkit.errors import MissingError, ProcessError, ServiceError
 from xcomkit.model import Check, Rule, WorkerIdentity
@@ -29,63 +39,7 @@ PAYLOADS = (
     Payload("dataframe", 4_000),
 )
 
-XC503 = Rule(
-    id="XC503",
-    title="A push stores a reference below the configured path",
-    severity="fail",
-    why="a value that is not behind a reference lies in the orchestration plane's database",
-    remedy="give the role s3:PutObject on the prefix, set threshold 0 and the path of this bucket",
-    source="airflow.providers.common.io.xcom.backend",
-)
-XC504 = Rule(
-    id="XC504",
-    title="The pushed object is in the bucket",
-    severity="fail",
-    why="a push may report success although nothing was uploaded",
-    remedy="look for a denied upload in the access log; set compression to none",
-    source="read by a client that is not Airflow",
-)
-XC505 = Rule(
-    id="XC505",
-    title="The object holds exactly what Airflow encoded",
-    severity="fail",
-    why="truncated or foreign bytes are read back as a wrong value or as the path",
-    remedy="look for whoever else writes below this prefix, and for proxies that rewrite bodies",
-    source="sha256 of airflow.utils.json.XComEncoder's text",
-)
-XC506 = Rule(
-    id="XC506",
-    title="A pull returns the same value and type",
-    severity="fail",
-    why="a missing object is read back as its own path, without an error",
-    remedy="keep objects longer than any re-run, and path and connection id unchanged",
-    source="airflow.providers.common.io.xcom.backend, deserialize_value",
-)
-XC507 = Rule(
-    id="XC507",
-    title="A purge removes the object",
-    severity="fail",
-    why="without the right to delete a purge reports success and the object stays",
-    remedy="give the role s3:DeleteObject on the prefix",
-    source="s3fs drops the error of a single key in a bulk delete",
-)
-XC508 = Rule(
-    id="XC508",
-    title="No exception is swallowed during a push",
-    severity="fail",
-    why="an exception in a finalizer is printed and ignored, the task goes on as if all were well",
-    remedy="set compression to none, or use a backend class that confirms its writes",
-    source="Python, sys.unraisablehook",
-)
 RULES: tuple[Rule, ...] = (*CONFIGURATION_RULES, XC503, XC504, XC505, XC506, XC507, XC508)
-_PROMISES = {
-    XC503.id: ("a reference below the XCom path", "serialize_value in a fresh process"),
-    XC504.id: ("every reference leads to an object", "read without Airflow, after the push"),
-    XC505.id: ("length, sha256 and type tags as encoded", "unpacked and parsed without Airflow"),
-    XC506.id: ("value and type as pushed", "deserialize_value in another fresh process"),
-    XC507.id: ("no object after the purge", "purge in a third process, then read without Airflow"),
-    XC508.id: ("no ignored exception, no logged error", "sys.unraisablehook and log of the push"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +83,7 @@ def prove(
     identity: WorkerIdentity,
     reader: ObjectReader,
     run_id: str = "",
+    obstacle: str = "",
     payloads: Sequence[Payload] = PAYLOADS,
 ) -> Proof:
     """Return the checks XC501 to XC512 of a whole round trip, and what it left behind.
@@ -142,6 +97,7 @@ def prove(
         identity: whose rights the worker has.
         reader: reads the bucket without Airflow.
         run_id: becomes part of the keys; the default is made of the time.
+        obstacle: why a push need not even be tried, in words; the checks it would make are unknown.
         payloads: what is pushed.
     """
     run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
@@ -149,6 +105,8 @@ def prove(
         CONFIGURATION_RULES,
         lambda: check_configuration(worker, environment=environment, identity=identity),
     )
+    if obstacle:
+        return Proof(checks=(*checks, *untried(obstacle)), trips=(), created=(), left=())
     trips: tuple[Trip, ...] = ()
     if worker.hello.error is None:
         try:
@@ -316,7 +274,7 @@ def _judge_purge(trip: Trip, purged: Outcome, reader: ObjectReader) -> _Finding:
 
 def _combine(rule: Rule, findings: Sequence[_Finding]) -> Check:
     """Return one check over all payloads; what is wrong is told first, and alone."""
-    expected, how = _PROMISES[rule.id]
+    expected, how = PROMISES[rule.id]
     if not findings:
         observed = "nothing was stored that could be looked at"
         return rule.skip(expected=expected, observed=observed, how=how)
@@ -341,7 +299,7 @@ def _guarded(rules: Sequence[Rule], make: Callable[[], tuple[Check, ...]]) -> tu
 def _unknown(rules: Sequence[Rule], error: ProcessError) -> tuple[Check, ...]:
     checks = []
     for rule in rules:
-        expected, how = _PROMISES.get(rule.id, (rule.title, "a fresh process"))
+        expected, how = PROMISES.get(rule.id, (rule.title, "a fresh process"))
         checks.append(
             rule.judge(None, expected=expected, observed=str(error), how=how, basis="behaviour")
         )

@@ -18,6 +18,7 @@ import logging
 import os
 import platform
 import random
+import re
 import signal
 import string
 import sys
@@ -26,10 +27,11 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, ClassVar, Self
 
-AIRFLOW = ("", "-task-sdk", "-providers-common-io", "-providers-amazon")
-PACKAGES = ("fsspec", "s3fs", "universal_pathlib", "pandas", "pyarrow")
+CLOUDS = ("amazon", "microsoft-azure", "google")
+AIRFLOW = ("", "-task-sdk", "-providers-common-io", *(f"-providers-{name}" for name in CLOUDS))
+PACKAGES = ("fsspec", "s3fs", "adlfs", "gcsfs", "universal_pathlib", "pandas", "pyarrow")
 MOST_LINES, MOST_TEXT, MOST_BODY = 20, 600, 200_000
 LETTERS = string.ascii_letters + string.digits + "!#$%&()*+,-./:;<=>?@[]^_`{|}~"
 WORDS = "the task reads orders and writes one summary per region while another waits for events"
@@ -134,6 +136,35 @@ def describe(value: object) -> dict[str, Any]:
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), "canonical": small}
 
 
+class Announced(logging.Filter):
+    """Counts requests by the lines in which an SDK announces each one, and lets none of them out.
+
+    azure-core's HttpLoggingPolicy logs every attempt at INFO, ``gcsfs.core._call`` at DEBUG.
+    """
+
+    LOGGERS: ClassVar[dict[str, tuple[str, re.Pattern[str]]]] = {
+        "adlfs": (
+            "azure.core.pipeline.policies.http_logging_policy",
+            re.compile(r"Request URL: .*\nRequest method: '([A-Z]+)'"),
+        ),
+        "gcsfs": ("gcsfs", re.compile(r"([A-Z]+): ")),
+    }
+
+    def __init__(self, package: str, requests: Counter[str]) -> None:
+        super().__init__()
+        name, self.pattern = self.LOGGERS[package]
+        self.requests = requests
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.DEBUG if package == "gcsfs" else logging.INFO)
+        logger.addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Count an announcement; pass on what is a warning or worse."""
+        if found := self.pattern.match(record.getMessage()):
+            self.requests[found[1]] += 1
+        return record.levelno >= logging.WARNING
+
+
 class Witness(logging.Handler):
     """Keeps log lines from WARNING up, exceptions that Python could only ignore, and requests."""
 
@@ -148,10 +179,14 @@ class Witness(logging.Handler):
         processors.insert(len(processors) - 1, self._event)  # in place: loggers are cached
 
     def count_requests(self) -> None:
-        """Count HTTP attempts per operation where the configured path is served by botocore."""
+        """Count HTTP attempts where the filesystem of the path, or its SDK, tells about them."""
         with Attempt():  # what fails here fails again, and is reported, in the step itself
-            client = getattr(airflow("sdk", "ObjectStoragePath")(setting("path")).fs, "s3", None)
-            if client is not None:
+            filesystem = airflow("sdk", "ObjectStoragePath")(setting("path")).fs
+            package = type(filesystem).__module__.partition(".")[0]
+            if package in Announced.LOGGERS:
+                self.requests = Counter()
+                Announced(package, self.requests)
+            elif (client := getattr(filesystem, "s3", None)) is not None:
                 client.meta.events.register("before-send.s3", self._request)
                 self.requests = Counter()
 
@@ -162,7 +197,8 @@ class Witness(logging.Handler):
         seen: dict[str, Any] = {"log": self.log, "ignored": self.ignored, "requests": None}
         self.log, self.ignored = [], []
         if self.requests is not None:
-            seen["requests"], self.requests = dict(self.requests), Counter()
+            seen["requests"] = dict(self.requests)
+            self.requests.clear()
         return seen
 
     def emit(self, record: logging.LogRecord) -> None:

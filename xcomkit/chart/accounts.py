@@ -67,7 +67,7 @@ def read_namespace(values: Values, *, settings: Settings) -> str:
 
 
 def subjects(values: Values, *, settings: Settings) -> tuple[str, ...]:
-    """Return what the tokens of the accounts carry as ``sub``, for the role's trust policy."""
+    """Return what the tokens of the accounts carry as ``sub``, for the identity to trust."""
     namespace = read_namespace(values, settings=settings)
     names = service_accounts(values, settings=settings)
     return tuple(f"system:serviceaccount:{namespace}:{name}" for name in names)

@@ -90,7 +90,7 @@ def next_steps(settings: Settings) -> tuple[tuple[str, str], ...]:
     """Return what the vendor's guide asks for after the XCom backend: title and sentence."""
     store = (
         "Connections already come from AWS Secrets Manager; variables can live there as well."
-        if settings.connection_store == "secrets-manager"
+        if settings.connection_store != "values"
         else "Agents cannot see the metadata database: set secretBackend and its"
         " AIRFLOW__SECRETS__BACKEND_KWARGS in commonEnv for every other connection and variable."
     )

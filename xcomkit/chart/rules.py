@@ -39,7 +39,7 @@ XC405 = Rule(
     id="XC405",
     title="The connection of the path has a place to come from",
     severity="fail",
-    why="S3 falls back to the ambient identity with no more than a warning.",
+    why="S3 falls back to the ambient identity with a warning, the others fail in every task.",
     remedy="define AIRFLOW_CONN_<ID> in commonEnv or configure secretBackend.",
     source="Airflow, managing connections; configure secrets backend",
 )

@@ -63,7 +63,7 @@ XC004 = Rule(
     id="XC004",
     title="The connection of the path is defined",
     severity="fail",
-    why="agents cannot see the metadata database; S3 then signs as whoever the pod happens to be.",
+    why="agents cannot see the metadata database; S3 then signs as the pod, the others fail.",
     remedy="define AIRFLOW_CONN_<ID> in commonEnv, or configure secretBackend.",
     source="Airflow, managing connections; configure XCom backend",
 )

@@ -57,7 +57,7 @@ class Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
-    server: "Server"
+    server: "Server"  # type: ignore[assignment] # what it asks of a server, ours has
     _is_tunnel = False
 
     def run_wsgi(self) -> None:

@@ -64,7 +64,7 @@ def _cover(run: Run, title: str) -> str:
     summary = ", ".join(f"{counted[s]} {s}" for s in show.MARKS if counted[s])
     facts = show.facts(
         {
-            "target": f"s3://{run.settings.bucket}/{run.settings.prefix} ({run.settings.region})",
+            "target": f"{run.settings.place} ({run.settings.region})",
             "where": run.where,
             "when (UTC)": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
             "run": run.directory.name,

@@ -18,7 +18,7 @@ def write_record(run: Run) -> Path:
     content = {
         "schema": evidence.SCHEMA,
         "run": run.directory.name,
-        "target": f"s3://{run.settings.bucket}/{run.settings.prefix}",
+        "target": run.settings.place,
         "where": run.where,
         "written": datetime.now(UTC).isoformat(),
         "commit": read_commit(),

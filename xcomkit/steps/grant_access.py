@@ -1,4 +1,4 @@
-"""Step 02: who may become the agents' role, and what it may do."""
+"""Step 02: who may become the agents' identity, and what it may do."""
 
 from xcomkit import show
 from xcomkit.step import Step
@@ -6,7 +6,7 @@ from xcomkit.steps import helm_values
 
 
 def plan(step: Step) -> show.Table:
-    """Return what would be done to role, trust and policy, before and after."""
+    """Return what would be done to identity, trust and rights, before and after."""
     return step.propose(lambda: step.cloud.plan_access(helm_values.read_subjects(step)))
 
 

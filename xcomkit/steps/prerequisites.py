@@ -43,8 +43,8 @@ CALLER = Rule(
     title="The caller of the runbook is known to the cloud",
     severity="fail",
     why="Without an identity nothing can be planned, made or looked at.",
-    remedy="Sign in with your own chain (aws sso login, AWS_PROFILE) and run again.",
-    source="AWS STS API reference, GetCallerIdentity",
+    remedy="Sign in with your own chain (aws sso login, az login, gcloud auth) and run again.",
+    source="STS GetCallerIdentity; claims of an Entra token; Google tokeninfo",
     blocks=True,
 )
 BACKEND = Rule(
@@ -82,17 +82,17 @@ def check_environment(step: Step) -> show.Table:
 
 def check_caller(step: Step) -> show.Table:
     """Return the check of who the cloud says we are."""
-    how, expected = "sts GetCallerIdentity", "an account and a principal"
+    expected = "an account and a principal"
     try:
         caller = step.cloud.who_am_i()
     except XcomkitError as error:
-        unknown = CALLER.judge(None, expected=expected, observed=str(error), how=how, basis="echo",
-                               remedy=error.hint)  # fmt: skip
+        unknown = CALLER.judge(None, expected=expected, observed=str(error), how="asked the cloud",
+                               basis="echo", remedy=error.hint)  # fmt: skip
         return step.check(unknown, caption="Who am I")
     observed = f"{caller.principal} in account {caller.account or 'none'}"
     known = bool(caller.principal)
     return step.check(
-        CALLER.judge(known, expected=expected, observed=observed, how=how, basis="echo"),
+        CALLER.judge(known, expected=expected, observed=observed, how=caller.how, basis="echo"),
         caption="Who am I",
     )
 

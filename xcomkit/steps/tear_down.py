@@ -15,7 +15,7 @@ OBJECTS = Rule(
 )
 TARGET = Rule(
     id="XC802",
-    title="Bucket and role are deleted only when the bucket's name is typed in",
+    title="Bucket and identity are deleted only when the bucket's name is typed in",
     severity="fail",
     why="A runbook must never take an account's data by accident.",
     remedy="Follow what was observed, then run step 07 again.",
@@ -49,18 +49,18 @@ def verify_objects(step: Step) -> show.Table:
 
 
 def plan_target(step: Step) -> show.Table:
-    """Return what deleting bucket and role would do; it needs the bucket's name typed in."""
+    """Return what deleting bucket and identity would do; it needs the bucket's name typed in."""
     return step.propose(lambda: _target_plan(step))
 
 
 def remove_target(step: Step) -> show.Text | show.Table:
-    """Delete bucket and role if ``apply`` is set and the bucket's name was typed in."""
+    """Delete bucket and identity if ``apply`` is set and the bucket's name was typed in."""
     return step.carry_out(step.cloud.apply_tear_down)
 
 
 def verify_target(step: Step) -> show.Table:
-    """Return the check that bucket and role are gone, or stay on purpose."""
-    return step.judge(lambda: (_verify_target(step),), caption="Bucket and role")
+    """Return the check that bucket and identity are gone, or stay on purpose."""
+    return step.judge(lambda: (_verify_target(step),), caption="Bucket and identity")
 
 
 def _recorded(step: Step) -> list[str]:

@@ -1,0 +1,154 @@
+"""Are pushed values there at once, and still there when the process is gone? No fault is needed.
+
+A task's process leaves as soon as its result is told. A filesystem that uploads in a background
+thread may not be done by then; behind a codec the stock backend does not wait for it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from xcomkit.backend.process import Outcome, Payload, Where, Worker, push, size
+from xcomkit.backend.reading import ObjectReader, is_there
+from xcomkit.backend.round_trip import object_key
+from xcomkit.backend.timing import CODEC_VARIABLE
+from xcomkit.errors import ProcessError
+from xcomkit.model import Check, Codec, Rule
+
+DAG_ID = "xcomkit_lost_writes"
+PAYLOAD = Payload("records", 1_000)
+
+XC515 = Rule(
+    id="XC515",
+    title="What was pushed is there at once, and when the process is gone",
+    severity="fail",
+    why="a task that ends in success before its value is stored has lost it: the next task gets"
+    " the path as a string instead of the value, without an error",
+    remedy="set compression to none, or use a backend class that closes and confirms its writes",
+    source="common-io backend: the codec's wrapper leaves the file open; gcsfs closes in a thread",
+)
+RULES: tuple[Rule, ...] = (XC515,)
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What became of the pushes with one codec.
+
+    Of ``at_once`` pushes ``seen_at_once`` were found by the same process right after; of the
+    ``at_exit`` last pushes of a process ``seen_after_exit`` were found by another client.
+    ``problem`` says why nothing could be told.
+    """
+
+    codec: Codec
+    at_once: int
+    seen_at_once: int
+    at_exit: int
+    seen_after_exit: int
+    problem: str = ""
+
+    @property
+    def lost(self) -> int:
+        """Return how many pushes were reported as done and found missing."""
+        return self.at_once - self.seen_at_once + self.at_exit - self.seen_after_exit
+
+    @property
+    def kept(self) -> float:
+        """Return the share of the pushes that were found again, from 0 to 1."""
+        return 1 - self.lost / (self.at_once + self.at_exit)
+
+    def __str__(self) -> str:
+        """Return the counts in words."""
+        if self.problem:
+            return self.problem
+        told = f"{self.seen_at_once} of {self.at_once} there at once"
+        return f"{told}, {self.seen_after_exit} of {self.at_exit} after the process had ended"
+
+
+def probe(
+    worker: Worker,
+    *,
+    reader: ObjectReader,
+    bucket: str,
+    codecs: Sequence[Codec],
+    repetitions: int,
+    run_id: str,
+    progress: Callable[[str], None],
+) -> tuple[Writes, ...]:
+    """Return the fate of the pushes with each codec.
+
+    Args:
+        worker: its class and path are used; only the compression differs per codec.
+        reader: looks after the process has ended; it is not Airflow.
+        bucket: where the references must lead.
+        codecs: what to compare.
+        repetitions: processes per codec; each pushes that often, looks, pushes once more and ends.
+        run_id: becomes part of the keys.
+        progress: is told in one line what comes next.
+    """
+    found = []
+    for codec in codecs:
+        progress(f"looking for lost writes with {codec}")
+        try:
+            rounds = [
+                worker.run(
+                    _steps(codec, run_id=run_id, number=number, repetitions=repetitions),
+                    environment=_compression(codec),
+                )
+                for number in range(repetitions)
+            ]
+        except ProcessError as error:
+            found.append(Writes(codec, 0, 0, 0, 0, problem=str(error)))
+        else:
+            found.append(_judge_rounds(codec, rounds, reader=reader, bucket=bucket))
+    return tuple(found)
+
+
+def _compression(codec: Codec) -> Mapping[str, str]:
+    return {CODEC_VARIABLE: "" if codec == "none" else codec}
+
+
+def _steps(codec: Codec, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
+    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{codec}_{number}")
+    here = [step for _ in range(repetitions) for step in (push(PAYLOAD, where=where), size())]
+    return [*here, push(PAYLOAD, where=where)]
+
+
+def _judge_rounds(
+    codec: Codec, rounds: Sequence[Sequence[Outcome]], *, reader: ObjectReader, bucket: str
+) -> Writes:
+    pushed = [outcome for outcomes in rounds for outcome in (*outcomes[:-1:2], outcomes[-1])]
+    refused = next((str(outcome.error) for outcome in pushed if outcome.error), "")
+    if refused:
+        return Writes(codec, 0, 0, 0, 0, problem=f"the push raised {refused}")
+    if not all(outcome.reference for outcome in pushed):
+        return Writes(codec, 0, 0, 0, 0, problem="the value stayed in the metadata database")
+    last = [object_key(outcomes[-1].reference, bucket=bucket) for outcomes in rounds]
+    there = [bool(key) and is_there(key, reader=reader) for key in last]
+    if None in there:
+        return Writes(codec, 0, 0, 0, 0, problem="the reader was refused")
+    looks = [outcome for outcomes in rounds for outcome in outcomes[1::2]]
+    seen = sum(1 for look in looks if look.bytes is not None)
+    return Writes(codec, len(looks), seen, len(last), sum(map(bool, there)))
+
+
+def check(writes: Sequence[Writes], *, configured: str) -> Check:
+    """Return whether the configured codec loses writes (XC515)."""
+    expected = "every push there at once and after the process has ended"
+    how = "the backend's own filesystem at once, another client afterwards; no fault injected"
+    own = next((one for one in writes if one.codec == configured), None)
+    if own is None:
+        observed = f"not proved: nothing was probed with {configured}"
+        return XC515.skip(expected=expected, observed=observed, how=how)
+    holds = None if own.problem else not own.lost
+    observed = f"{configured}: {own}"
+    return XC515.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
+
+
+def advise(writes: Sequence[Writes], *, configured: Codec) -> str:
+    """Return what follows from the probe, in words."""
+    losing = [one.codec for one in writes if one.lost]
+    if not losing:
+        return "No write was lost here without a fault, whatever the codec."
+    told = f"Without any fault this store loses values written with {', '.join(losing)}"
+    if configured in losing:
+        return f"{told}: change {configured} to none before any Dag runs."
+    return f"{told}: keep {configured}."

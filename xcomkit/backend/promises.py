@@ -1,0 +1,75 @@
+"""The rules of a round trip, what each must show, and how it is looked at."""
+
+from xcomkit.model import Check, Rule
+
+XC503 = Rule(
+    id="XC503",
+    title="A push stores a reference below the configured path",
+    severity="fail",
+    why="a value that is not behind a reference lies in the orchestration plane's database",
+    remedy="give the identity the right to put, set threshold 0 and the path of this bucket",
+    source="airflow.providers.common.io.xcom.backend",
+)
+XC504 = Rule(
+    id="XC504",
+    title="The pushed object is in the bucket",
+    severity="fail",
+    why="a push may report success although nothing was uploaded",
+    remedy="look for a denied upload in the access log; set compression to none",
+    source="read by a client that is not Airflow",
+)
+XC505 = Rule(
+    id="XC505",
+    title="The object holds exactly what Airflow encoded",
+    severity="fail",
+    why="truncated or foreign bytes are read back as a wrong value or as the path",
+    remedy="look for whoever else writes below this prefix, and for proxies that rewrite bodies",
+    source="sha256 of airflow.utils.json.XComEncoder's text",
+)
+XC506 = Rule(
+    id="XC506",
+    title="A pull returns the same value and type",
+    severity="fail",
+    why="a missing object is read back as its own path, without an error",
+    remedy="keep objects longer than any re-run, and path and connection id unchanged",
+    source="airflow.providers.common.io.xcom.backend, deserialize_value",
+)
+XC507 = Rule(
+    id="XC507",
+    title="A purge removes the object",
+    severity="fail",
+    why="without the right to delete a purge reports success and the object stays",
+    remedy="give the identity the right to delete below the prefix",
+    source="s3fs drops the error of a single key in a bulk delete; DELETE of adlfs and gcsfs",
+)
+XC508 = Rule(
+    id="XC508",
+    title="No exception is swallowed during a push",
+    severity="fail",
+    why="an exception in a finalizer is printed and ignored, the task goes on as if all were well",
+    remedy="set compression to none, or use a backend class that confirms its writes",
+    source="Python, sys.unraisablehook",
+)
+
+PROMISES = {
+    XC503.id: ("a reference below the XCom path", "serialize_value in a fresh process"),
+    XC504.id: ("every reference leads to an object", "read without Airflow, after the push"),
+    XC505.id: ("length, sha256 and type tags as encoded", "unpacked and parsed without Airflow"),
+    XC506.id: ("value and type as pushed", "deserialize_value in another fresh process"),
+    XC507.id: ("no object after the purge", "purge in a third process, then read without Airflow"),
+    XC508.id: ("no ignored exception, no logged error", "sys.unraisablehook and log of the push"),
+}
+
+
+def untried(reason: str) -> tuple[Check, ...]:
+    """Return the checks of push, object, pull and purge as unknown, because none was tried."""
+    return tuple(
+        rule.judge(
+            None,
+            expected=PROMISES[rule.id][0],
+            observed=f"not tried: {reason}",
+            how=PROMISES[rule.id][1],
+            basis="behaviour",
+        )
+        for rule in (XC503, XC504, XC505, XC506, XC507)
+    )
