@@ -1,13 +1,18 @@
-"""Fixtures every test may use: a clean environment, and one AWS stand-in for the session."""
+"""Fixtures every test may use: a clean environment, and the stand-ins."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
 from xcomkit.local.aws import AwsStandIn
+from xcomkit.local.stand_in import StandIn, stand_in_of
+from xcomkit.model import CloudName
 
-FOREIGN = ("AWS_", "AIRFLOW", "XCOMKIT_")
+FOREIGN = (
+    "AWS_", "AIRFLOW", "AZURE_", "AZURITE_", "CLOUDSDK_", "GCE_", "GOOGLE_", "STORAGE_", "XCOMKIT_",
+)  # fmt: skip
+LIVE = bool(os.environ.get("XCOMKIT_LIVE"))
 REQUIRE_ALL = bool(os.environ.get("XCOMKIT_REQUIRE_ALL"))
 
 
@@ -23,11 +28,29 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    if LIVE:  # the contract then runs as whoever is signed in
+        return
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
-def stand_in() -> Iterator[AwsStandIn]:
-    with AwsStandIn.start() as running:
-        yield running
+def stand_ins() -> Iterator[Callable[[CloudName], StandIn]]:
+    """Start a cloud's stand-in when the first test asks for it."""
+    running: dict[CloudName, StandIn] = {}
+
+    def get(cloud: CloudName) -> StandIn:
+        if cloud not in running:
+            running[cloud] = stand_in_of(cloud).start()
+        return running[cloud]
+
+    yield get
+    for one in running.values():
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def stand_in(stand_ins: Callable[[CloudName], StandIn]) -> AwsStandIn:
+    running = stand_ins("aws")
+    assert isinstance(running, AwsStandIn)
+    return running

@@ -1,28 +1,54 @@
-"""Fixtures of the cloud's tests: targets on the stand-in, reached as its administrator."""
+"""Fixtures of the clouds' tests: rigs on the stand-ins, or on live clouds where asked for."""
 
 from collections.abc import Callable
 
 import pytest
-from cloud_rig import Target
+from aws_rig import AwsRig
+from rig import LIVE
 
-from xcomkit.local.aws import AwsStandIn
-from xcomkit.model import Plan
+from xcomkit.local.stand_in import StandIn
+from xcomkit.model import CloudName
+
+SignedIn = Callable[[CloudName], StandIn | None]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a live cloud cannot play, such as a bucket of somebody else's."""
+    left = [item for item in items if _is_live(item) and item.get_closest_marker("stand_in")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
+def _is_live(item: pytest.Item) -> bool:
+    kind = getattr(getattr(item, "cls", None), "kind", None)
+    return getattr(kind, "cloud_name", None) in LIVE
 
 
 @pytest.fixture
-def new_target(stand_in: AwsStandIn, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Target]:
-    for name in stand_in.replaced:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in stand_in.environment.items():
-        monkeypatch.setenv(name, value)
-    return lambda **changes: Target(stand_in, **changes)
+def signed_in(
+    stand_ins: Callable[[CloudName], StandIn], monkeypatch: pytest.MonkeyPatch
+) -> SignedIn:
+    """Make this process the administrator of a cloud's stand-in, or leave it who it is."""
+
+    def sign_in(cloud: CloudName) -> StandIn | None:
+        if cloud in LIVE:
+            return None
+        running = stand_ins(cloud)
+        for name in running.replaced:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        return running
+
+    return sign_in
 
 
 @pytest.fixture
-def target(new_target: Callable[..., Target]) -> Target:
+def new_target(signed_in: SignedIn) -> Callable[..., AwsRig]:
+    running = signed_in("aws")
+    return lambda **changes: AwsRig(running, **changes)
+
+
+@pytest.fixture
+def target(new_target: Callable[..., AwsRig]) -> AwsRig:
     return new_target()
-
-
-@pytest.fixture
-def actions() -> Callable[[Plan], dict[str, str]]:
-    return lambda plan: {change.setting: change.action for change in plan.changes}

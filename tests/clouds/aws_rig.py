@@ -1,0 +1,126 @@
+"""The contract's target on AWS, and a hand in the account behind it through boto3."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import boto3
+from rig import Rig
+
+from xcomkit.local.aws import FOREIGN_BUCKET, AwsStandIn
+from xcomkit.model import CloudName
+
+POLICY = "xcom-objects"
+
+
+class AwsRig(Rig):
+    cloud_name: ClassVar[CloudName] = "aws"
+    cli: ClassVar[tuple[str, ...]] = ("aws ",)
+    drifts: ClassVar[tuple[str, ...]] = (
+        "XC203", "XC204", "XC205", "XC207", "XC209", "XC211",
+    )  # fmt: skip
+    weakenings: ClassVar[Mapping[str, frozenset[str]]] = {
+        "s3:ListBucket": frozenset({"XC303", "XC305"}),
+        "s3:PutObject": frozenset({"XC303", "XC306"}),
+        "s3:GetObject": frozenset({"XC303", "XC307"}),
+        "s3:DeleteObject": frozenset({"XC303", "XC308"}),
+    }
+    bad_names: ClassVar[tuple[str, ...]] = (
+        *Rig.bad_names, "under_score", "a..b", "192.168.5.4", "xn--abc",
+    )  # fmt: skip
+    stand_in: AwsStandIn | None
+
+    def practice_names(self, _unique: str) -> dict[str, object]:
+        return {"region": "eu-central-1"}
+
+    def unique_names(self, unique: str) -> dict[str, object]:
+        return {"role_name": unique}
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, region_name=self.settings.region)
+
+    @property
+    def where(self) -> dict[str, str]:
+        return {"Bucket": self.settings.bucket}
+
+    def put_object(self, key: str, body: bytes) -> None:
+        self.client("s3").put_object(**self.where, Key=key, Body=body)
+
+    def drift(self, rule_id: str) -> None:
+        s3 = self.client("s3")
+        suspended = {"Status": "Suspended"}
+        undo: dict[str, Callable[[], object]] = {
+            "XC203": lambda: s3.delete_public_access_block(**self.where),
+            "XC204": lambda: s3.delete_bucket_ownership_controls(**self.where),
+            "XC205": lambda: s3.put_bucket_versioning(
+                **self.where, VersioningConfiguration=suspended
+            ),
+            "XC207": lambda: s3.delete_bucket_lifecycle(**self.where),
+            "XC209": lambda: s3.delete_bucket_policy(**self.where),
+            "XC211": lambda: s3.delete_bucket_tagging(**self.where),
+        }
+        undo[rule_id]()
+
+    def weaken(self, name: str) -> None:
+        document = self.role_policy()
+        for statement in document["Statement"]:
+            statement["Action"] = [a for a in statement["Action"] if a != name]
+        self.put_role_policy(document)
+
+    def trust_stranger(self, subject: str) -> None:
+        iam, name = self.client("iam"), self.settings.role_name
+        trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        ((_, equals),) = trust["Statement"][0]["Condition"].items()
+        key = next(key for key in equals if key.endswith(":sub"))
+        equals[key] = [*equals[key], subject]
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+
+    def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
+        rule = {"ID": f"theirs-{days}", "Status": "Enabled", "Filter": {"Prefix": prefix},
+                "Expiration": {"Days": days}}  # fmt: skip
+        rules = {"Rules": [*self._lifecycle(), rule]}
+        self.client("s3").put_bucket_lifecycle_configuration(
+            **self.where, LifecycleConfiguration=rules
+        )
+
+    def lifecycle_prefixes(self) -> list[str]:
+        return [rule["Filter"]["Prefix"] for rule in self._lifecycle()]
+
+    def _lifecycle(self) -> list[dict[str, Any]]:
+        s3 = self.client("s3")
+        try:
+            answer = s3.get_bucket_lifecycle_configuration(**self.where)
+        except s3.exceptions.ClientError:
+            return []
+        rules: list[dict[str, Any]] = answer["Rules"]
+        return rules
+
+    def unmark_identity(self) -> None:
+        self.client("iam").untag_role(RoleName=self.settings.role_name, TagKeys=["created-by"])
+
+    def at_somebody_elses(self) -> "AwsRig":
+        return AwsRig(self.stand_in, bucket=FOREIGN_BUCKET)
+
+    def become_nobody(self, set_variable: Callable[[str, str], None]) -> None:
+        iam, name = self.client("iam"), f"nobody-{uuid4().hex[:8]}"
+        iam.create_user(UserName=name)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        set_variable("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        set_variable("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+
+    def sign_out(self, delete_variable: Callable[[str], None]) -> None:
+        delete_variable("AWS_ACCESS_KEY_ID")
+        delete_variable("AWS_SECRET_ACCESS_KEY")
+
+    def put_role_policy(self, document: dict[str, Any], *, name: str = POLICY) -> None:
+        self.client("iam").put_role_policy(
+            RoleName=self.settings.role_name, PolicyName=name, PolicyDocument=json.dumps(document)
+        )
+
+    def role_policy(self) -> dict[str, Any]:
+        answer = self.client("iam").get_role_policy(
+            RoleName=self.settings.role_name, PolicyName=POLICY
+        )
+        document: dict[str, Any] = answer["PolicyDocument"]
+        return document

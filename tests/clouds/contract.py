@@ -1,0 +1,413 @@
+"""What every cloud must do: one class of tests, subclassed once per cloud with its rig.
+
+Cases that need a stand-in (tokens minted at will, a bucket of somebody else's) carry the marker
+``stand_in`` and are left out where the contract runs on a live cloud.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from rig import SUBJECTS, Rig, red
+
+from xcomkit.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    MissingError,
+    ServiceError,
+    SettingsError,
+)
+from xcomkit.model import Plan
+from xcomkit.settings import Settings
+from xcomkit.terms import TERMS
+
+STRANGER = "system:serviceaccount:astro:xcomkit-stranger"
+NewRig = Callable[..., Rig]
+
+
+def actions(plan: Plan) -> dict[str, str]:
+    return {f"{change.resource} {change.setting}": change.action for change in plan.changes}
+
+
+class BucketContract:
+    def test_empty_account_ends_with_a_bucket_that_passes_every_check(self, rig: Rig) -> None:
+        rig.make_bucket()
+
+        checks = rig.bucket_checks()
+
+        assert not red(checks), {c.id: c.observed for c in checks.values() if c.closes_gate}
+        assert {"XC201", "XC202", "XC203", "XC205", "XC206", "XC207", "XC208"} <= set(checks)
+        assert {c.status for c in checks.values()} <= {"pass", "skip"}
+
+    def test_second_plan_finds_everything_unchanged(self, rig: Rig) -> None:
+        rig.make_bucket()
+
+        assert set(actions(rig.cloud.plan_bucket()).values()) == {"unchanged"}
+
+    def test_plan_of_an_absent_bucket_changes_nothing_by_itself(self, rig: Rig) -> None:
+        assert rig.cloud.plan_bucket().pending
+
+        assert rig.bucket_checks()["XC201"].status == "fail"
+
+    def test_every_planned_change_shows_the_command_that_does_the_same(self, rig: Rig) -> None:
+        commands = [change.command for change in rig.cloud.plan_bucket().pending]
+
+        assert all(command.startswith(rig.cli) for command in commands), commands
+        assert any(rig.settings.bucket in command for command in commands)
+
+    def test_setting_undone_by_somebody_is_red_shown_and_put_back(self, new_rig: NewRig) -> None:
+        rig = new_rig()
+        rig.make_bucket()
+        for rule_id in rig.drifts:
+            rig.drift(rule_id)
+
+            assert rig.bucket_checks()[rule_id].status in ("fail", "warn"), rule_id
+            assert rig.cloud.plan_bucket().pending, rule_id
+            rig.make_bucket()
+            assert not red(rig.bucket_checks()), rule_id
+
+    def test_lifecycle_rule_of_somebody_else_is_kept(self, rig: Rig) -> None:
+        rig.make_bucket()
+        rig.drift("XC207")
+        rig.add_lifecycle_rule(days=3, prefix="logs/")
+
+        rig.make_bucket()
+
+        prefixes = rig.lifecycle_prefixes()
+        assert any("logs/" in prefix for prefix in prefixes)
+        assert any("astro/xcom/" in prefix for prefix in prefixes)
+        assert rig.bucket_checks()["XC208"].status == "pass"
+
+    def test_lifecycle_rule_that_expires_xcom_sooner_is_red_and_named(self, rig: Rig) -> None:
+        rig.make_bucket()
+        rig.add_lifecycle_rule(days=2, prefix="astro/")
+
+        check = rig.bucket_checks()["XC208"]
+
+        assert check.status == "fail"
+        assert "2" in check.observed
+
+    @pytest.mark.stand_in
+    def test_bucket_of_somebody_else_is_never_touched(self, rig: Rig) -> None:
+        other = rig.at_somebody_elses()
+
+        plan, checks = other.cloud.plan_bucket(), other.bucket_checks()
+
+        assert not plan.pending
+        assert checks["XC201"].status in ("unknown", "fail")
+        assert checks["XC201"].closes_gate
+
+    @pytest.mark.stand_in
+    def test_caller_without_rights_learns_nothing_and_changes_nothing(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rig.make_bucket()
+        rig.become_nobody(monkeypatch.setenv)
+        rig.cloud = rig.open()
+
+        plan, checks = rig.cloud.plan_bucket(), rig.bucket_checks()
+
+        assert not plan.pending
+        assert {c.status for c in checks.values()} <= {"unknown", "skip"}
+        assert red(checks)
+
+    @pytest.mark.stand_in
+    def test_nobody_signed_in_is_a_clear_refusal_within_seconds(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rig.sign_out(lambda name: monkeypatch.delenv(name, raising=False))
+        cloud, started = rig.open(), time.monotonic()
+
+        with pytest.raises(CredentialsError, match=r"Next: "):
+            cloud.who_am_i()
+
+        assert time.monotonic() - started < 15
+
+    def test_caller_is_known_with_account_and_the_way_of_asking(self, rig: Rig) -> None:
+        caller = rig.cloud.who_am_i()
+
+        assert caller.principal
+        assert caller.account
+        assert caller.how
+
+    def test_bad_name_is_refused_before_any_call(self, rig: Rig) -> None:
+        for name in rig.bad_names:
+            with pytest.raises(SettingsError, match="bucket: "):
+                Settings.from_mapping({**rig.settings.to_parameters(), "bucket": name})
+
+
+class AccessContract:
+    @pytest.fixture
+    def made(self, rig: Rig) -> Rig:
+        rig.make_bucket()
+        rig.make_access()
+        return rig
+
+    @pytest.mark.stand_in
+    def test_access_made_from_nothing_passes_every_check_by_behaviour(self, made: Rig) -> None:
+        checks = made.access_checks()
+
+        assert not red(checks), {c.id: c.observed for c in checks.values() if c.closes_gate}
+        tried = {i for i, c in checks.items() if (c.basis, c.status) == ("behaviour", "pass")}
+        assert {"XC304", "XC305", "XC306", "XC307", "XC308", "XC310", "XC312"} <= tried
+
+    def test_second_plan_finds_everything_unchanged(self, made: Rig) -> None:
+        assert set(actions(made.cloud.plan_access(SUBJECTS)).values()) == {"unchanged"}
+
+    def test_every_planned_change_shows_the_command_that_does_the_same(self, rig: Rig) -> None:
+        rig.make_bucket()
+
+        commands = [change.command for change in rig.cloud.plan_access(SUBJECTS).pending]
+
+        assert commands
+        assert all(command.startswith(rig.cli) for command in commands), commands
+
+    @pytest.mark.stand_in
+    def test_identity_without_a_right_is_red_by_behaviour(self, new_rig: NewRig) -> None:
+        for name, expected in new_rig().weakenings.items():
+            made = new_rig()
+            made.make_bucket()
+            made.make_access()
+            made.weaken(name)
+
+            assert red(made.access_checks()) == expected, name
+
+    @pytest.mark.stand_in
+    def test_wrong_subject_is_red_for_the_right_ones_and_put_right(self, made: Rig) -> None:
+        typo = ("system:serviceaccount:astro:typo",)
+        made.cloud.apply_access(made.cloud.plan_access(typo), typo)
+
+        assert {"XC302", "XC304"} <= red(made.access_checks())
+        made.make_access()
+        assert not red(made.access_checks())
+
+    @pytest.mark.stand_in
+    def test_further_subject_is_red_by_document_and_by_behaviour(self, made: Rig) -> None:
+        made.trust_stranger(STRANGER)
+
+        checks = made.access_checks()
+
+        assert {"XC302", "XC312"} <= red(checks)
+        assert "xcomkit-stranger" in checks["XC302"].observed
+
+    @pytest.mark.stand_in
+    def test_where_no_token_can_be_minted_the_trial_is_skipped_and_never_passed(
+        self, made: Rig
+    ) -> None:
+        checks = {c.id: c for c in made.open(can_mint=False).verify_access(SUBJECTS)}
+
+        assert checks["XC302"].status == "pass"
+        assert (checks["XC304"].status, checks["XC312"].status) == ("skip", "skip")
+        assert "not proved" in checks["XC304"].observed
+        assert all(checks[f"XC{n}"].status != "pass" for n in (305, 306, 307, 308))
+
+    @pytest.mark.stand_in
+    def test_probes_leave_no_object_behind(self, made: Rig) -> None:
+        made.access_checks()
+
+        assert list(made.cloud.list_keys_ever("")) == []
+
+
+class IdentityContract:
+    @pytest.fixture
+    def made(self, rig: Rig) -> Rig:
+        rig.make_bucket()
+        rig.make_access()
+        return rig
+
+    @pytest.mark.stand_in
+    def test_worker_signs_in_and_a_stranger_is_refused_within_seconds(
+        self, made: Rig, tmp_path: Path
+    ) -> None:
+        identity = made.cloud.worker_identity(SUBJECTS[0], directory=str(tmp_path))
+        made.cloud.sign_in(identity)
+        (tmp_path / "other").mkdir()
+        stranger = made.cloud.worker_identity(STRANGER, directory=str(tmp_path / "other"))
+        started = time.monotonic()
+
+        with pytest.raises((CredentialsError, AccessDeniedError)):
+            made.cloud.sign_in(stranger)
+
+        assert time.monotonic() - started < 10
+        assert identity.agents
+
+    @pytest.mark.stand_in
+    def test_token_is_for_its_owner_only_and_in_no_text(self, made: Rig, tmp_path: Path) -> None:
+        assert made.stand_in is not None
+        identity = made.cloud.worker_identity(SUBJECTS[0], directory=str(tmp_path))
+
+        secrets = made.stand_in.secrets()
+        shown = f"{identity!r}{made.cloud.connection()}{made.cloud.annotations()}"
+        assert not [secret for secret in secrets if secret in shown]
+        assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
+
+    @pytest.mark.stand_in
+    def test_without_a_token_the_caller_stands_in_and_says_so(
+        self, made: Rig, tmp_path: Path
+    ) -> None:
+        identity = made.open(can_mint=False).worker_identity(SUBJECTS[0], directory=str(tmp_path))
+
+        assert not identity.agents
+        assert "in place of" in identity.proves
+
+    def test_connection_is_complete_json_without_a_secret(self, made: Rig) -> None:
+        connection = json.loads(json.dumps(dict(made.cloud.connection())))
+
+        assert connection["conn_type"]
+        assert not {"password", "login"} & set(connection)
+        assert all(not isinstance(v, str) or v not in ("false", "true")
+                   for v in connection["extra"].values())  # fmt: skip
+
+    def test_identity_fields_are_texts_and_name_the_identity(self, made: Rig) -> None:
+        fields = {**made.cloud.annotations(), **made.cloud.labels()}
+
+        assert all(isinstance(k, str) and isinstance(v, str) for k, v in fields.items())
+        assert made.cloud.annotations()
+
+    def test_before_the_identity_exists_nothing_is_guessed(self, rig: Rig) -> None:
+        rig.make_bucket()
+
+        assert rig.cloud.plan_access(SUBJECTS).pending
+        assert isinstance(rig.cloud.annotations(), dict)
+
+    def test_packages_of_the_agent_image_are_named_and_serve_the_path(self, rig: Rig) -> None:
+        from fsspec import get_filesystem_class
+
+        scheme = rig.settings.base_path.partition("://")[0]
+
+        assert all(metadata.version(name.partition("[")[0]) for name in rig.cloud.agent_packages)
+        assert get_filesystem_class(scheme).__module__.partition(".")[0] in rig.cloud.agent_packages
+        assert scheme == TERMS[rig.cloud_name].scheme
+
+
+class ObjectContract:
+    @pytest.fixture
+    def made(self, rig: Rig) -> Rig:
+        rig.make_bucket()
+        return rig
+
+    def test_keys_with_colon_plus_space_and_unicode_are_listed_read_and_deleted(
+        self, made: Rig
+    ) -> None:
+        runs = ("a:b+00:00", "mit Leerzeichen", "日本", "per%20cent", "q?a=b&c#d", "ü/ö")
+        keys = [f"astro/xcom/d/{run}/t/1" for run in runs]
+        for key in keys:
+            made.put_object(key, key.encode())
+
+        listed = [o.key for o in made.cloud.list_objects("astro/xcom/")]
+
+        assert sorted(listed) == sorted(keys)
+        assert [made.cloud.read_object(key).decode() for key in keys] == keys
+        assert all(made.cloud.object_exists(key) for key in keys)
+        made.cloud.delete_keys(keys)
+        assert not any(made.cloud.object_exists(key) for key in keys)
+
+    @pytest.mark.stand_in
+    def test_listing_goes_past_one_page(self, made: Rig) -> None:
+        count = made.page + 5
+        for number in range(count):
+            made.put_object(f"astro/xcom/{number:05}", b"")
+
+        assert sum(1 for _ in made.cloud.list_objects("astro/xcom/")) == count
+
+    def test_size_and_time_of_a_listed_object_are_those_of_the_object(self, made: Rig) -> None:
+        made.put_object("astro/xcom/a", b"12345")
+
+        (listed,) = made.cloud.list_objects("astro/xcom/")
+        details = made.cloud.describe_object("astro/xcom/a")
+
+        assert (listed.size, details.size) == (5, 5)
+        assert abs(listed.modified.timestamp() - time.time()) < 60
+        assert details.encryption
+
+    def test_reading_is_bounded(self, made: Rig) -> None:
+        made.put_object("astro/xcom/a", b"x" * 1000)
+
+        assert made.cloud.read_object("astro/xcom/a", limit=10) == b"x" * 10
+
+    def test_missing_object_is_missing_and_not_an_empty_value(self, made: Rig) -> None:
+        with pytest.raises(MissingError):
+            made.cloud.read_object("astro/xcom/none")
+        assert not made.cloud.object_exists("astro/xcom/none")
+
+    def test_delete_takes_exactly_the_named_keys(self, made: Rig) -> None:
+        for key in ("astro/xcom/a", "astro/xcom/a", "astro/xcom/ab"):
+            made.put_object(key, b"{}")
+
+        assert made.cloud.delete_keys(["astro/xcom/a"]) == (2 if made.has_versions else 1)
+        assert made.cloud.find_left(["astro/xcom/a", "astro/xcom/ab"]) == ("astro/xcom/ab",)
+        assert [o.key for o in made.cloud.list_objects("astro/")] == ["astro/xcom/ab"]
+
+    @pytest.mark.stand_in
+    def test_caller_without_rights_is_told_so_and_never_that_nothing_is_there(
+        self, made: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made.put_object("astro/xcom/a", b"{}")
+        made.become_nobody(monkeypatch.setenv)
+        cloud = made.open()
+
+        for look in (
+            lambda: cloud.object_exists("astro/xcom/a"),
+            lambda: cloud.read_object("astro/xcom/a"),
+            lambda: list(cloud.list_objects("astro/xcom/")),
+        ):
+            with pytest.raises(ServiceError) as caught:
+                look()
+            assert isinstance(caught.value, AccessDeniedError)
+
+
+class TearDownContract:
+    @pytest.fixture
+    def made(self, rig: Rig) -> Rig:
+        rig.make_bucket()
+        rig.make_access()
+        return rig
+
+    def test_empty_bucket_and_own_identity_go(self, made: Rig) -> None:
+        made.cloud.apply_tear_down(made.cloud.plan_tear_down())
+
+        assert not made.cloud.plan_tear_down().pending
+        assert made.bucket_checks()["XC201"].status == "fail"
+
+    def test_bucket_with_any_object_stays(self, made: Rig) -> None:
+        made.put_object("other", b"1")
+
+        rows = {change.setting: change for change in made.cloud.plan_tear_down().changes}
+
+        assert rows["bucket"].action == "keep"
+
+    def test_identity_that_xcomkit_did_not_make_stays(self, made: Rig) -> None:
+        made.unmark_identity()
+
+        rows = [c for c in made.cloud.plan_tear_down().changes if c.setting != "bucket"]
+
+        assert {row.action for row in rows} <= {"keep", "unchanged"}
+        assert any(row.action == "keep" for row in rows)
+
+
+class CloudContract(
+    BucketContract, AccessContract, IdentityContract, ObjectContract, TearDownContract
+):
+    """All of it; a subclass names its rig and overrides nothing."""
+
+    kind: type[Rig]
+
+    @pytest.fixture
+    def new_rig(self, request: pytest.FixtureRequest) -> Iterator[NewRig]:
+        made: list[Rig] = []
+        running = request.getfixturevalue("signed_in")(self.kind.cloud_name)
+
+        def make(**changes: object) -> Rig:
+            made.append(self.kind(running, **changes))
+            return made[-1]
+
+        yield make
+        for one in made:
+            one.tidy()
+
+    @pytest.fixture
+    def rig(self, new_rig: NewRig) -> Rig:
+        return new_rig()

@@ -1,0 +1,6 @@
+from aws_rig import AwsRig
+from contract import CloudContract
+
+
+class TestAws(CloudContract):
+    kind = AwsRig
