@@ -32,7 +32,7 @@ def changed(old: str, new: str) -> str:
 
 
 def test_ids_are_stable_unique_and_explained() -> None:
-    assert [rule.id for rule in RULES] == [f"XC{n:03}" for n in range(1, 16)]
+    assert [rule.id for rule in RULES] == [f"XC{n:03}" for n in range(1, 17)]
     for rule in RULES:
         assert all((rule.title, rule.why, rule.remedy, rule.source)), rule.id
 
@@ -243,3 +243,41 @@ def test_linting_loads_neither_airflow_nor_a_cloud_nor_pydantic() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("connection", "kind"),
+    [
+        ('{"extra": {"account_name": "a", "account_key": "k"}}', "an account key"),
+        ('{"extra": "{\\"sas_token\\": \\"s\\"}"}', "a SAS token"),
+        ('{"extra": {"extra__azure_data_lake__connection_string": "c"}}', "a connection string"),
+        ('{"extra": {"keyfile_dict": {"type": "service_account"}}}', "a key file"),
+        ('{"extra": {"anon": true}}', "nobody signs"),
+        ('{"extra": {"anon": "False"}}', "which means yes"),
+        ("azure-data-lake://?account_name=a&anon=false", "which means yes"),
+        ("google-cloud-platform://?key_path=/k.json", "the path of a key file"),
+    ],
+)
+def test_connection_in_which_somebody_else_signs_fails_without_showing_it(connection, kind) -> None:
+    text = changed('{"conn_type": "aws", "extra": {"region_name": "eu-central-1"}}', connection)
+
+    (check,) = found(text, "XC016")
+
+    assert check.status == "fail"
+    assert kind in check.observed
+
+
+@pytest.mark.parametrize("connection", ["{", "[]", '{"extra": 5}', "http://[", '{"extra": "{"}'])
+def test_connection_that_cannot_be_read_is_no_traceback(connection) -> None:
+    text = changed('{"conn_type": "aws", "extra": {"region_name": "eu-central-1"}}', connection)
+
+    assert found(text, "XC016")[0].status == "pass"
+
+
+def test_compression_on_cloud_storage_is_told_to_lose_values_without_a_fault() -> None:
+    entry = "  - name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION\n    value: 'gzip'\n"
+    text = GOOD.replace("s3://", "gs://").replace("commonEnv:\n", f"commonEnv:\n{entry}")
+
+    (check,) = found(text, "XC015")
+
+    assert "even without a fault" in check.observed

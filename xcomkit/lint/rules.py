@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from xcomkit.chart.values import Values, read_values
+from xcomkit.lint.connections import CONNECTIONS
 from xcomkit.lint.context import Context, LintRule
 from xcomkit.lint.entries import ENTRIES
 from xcomkit.lint.storage import STORAGE
@@ -15,7 +16,9 @@ from xcomkit.model import Check, Rule
 
 MOST_FINDINGS = 20  # per rule; a file with more has one cause
 
-REGISTRY: tuple[LintRule, ...] = tuple(sorted((*STORAGE, *ENTRIES), key=lambda r: r.rule.id))
+REGISTRY: tuple[LintRule, ...] = tuple(
+    sorted((*STORAGE, *CONNECTIONS, *ENTRIES), key=lambda r: r.rule.id)
+)
 RULES: tuple[Rule, ...] = tuple(entry.rule for entry in REGISTRY)
 
 

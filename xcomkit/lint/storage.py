@@ -27,6 +27,7 @@ OLD_CLASSES = frozenset(
     }
 )
 SCHEMES = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl"})
+LOSING_SCHEMES = frozenset({"gs", "gcs"})  # gcsfs uploads what a codec wrote in the background
 BAD_SCHEMES = {
     "az": "az ignores the connection; write abfs",
     "wasb": "wasb is not supported; write abfs",
@@ -211,9 +212,13 @@ def find_bad_compression(context: Context) -> Iterator[Finding]:
 def find_hiding_compression(context: Context) -> Iterator[Finding]:
     """Yield components in which the stock backend compresses."""
     for value, seen in _told(context, COMPRESSION):
-        stock = context.environment[seen.components[0]].get(BACKEND, "").strip() == BACKEND_CLASS
+        environment = context.environment[seen.components[0]]
+        stock = environment.get(BACKEND, "").strip() == BACKEND_CLASS
         if stock and value in (*CODECS, *EXTRA_CODECS):
-            yield Finding(f"{value} with the stock backend in {seen.where}", seen.line)
+            path = parse_base_path(environment.get(PATH, ""))
+            worse = path is not None and path.scheme in LOSING_SCHEMES
+            more = "; on Cloud Storage values are lost even without a fault" if worse else ""
+            yield Finding(f"{value} with the stock backend in {seen.where}{more}", seen.line)
 
 
 def find_bad_backend(context: Context) -> Iterator[Finding]:
