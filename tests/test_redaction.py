@@ -90,3 +90,18 @@ def test_texts_of_the_shape_of_a_secret_are_masked_wherever_they_come_from() -> 
 )
 def test_what_is_no_secret_stays_readable(environment: dict[str, str]) -> None:
     assert masked("a.Backend abc", environment) == "a.Backend abc"
+
+
+def test_document_of_google_credentials_is_masked_by_what_is_secret_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "adc.json"
+    file.write_text(json.dumps({"type": "authorized_user", "refresh_token": SECRET}))
+
+    shown = masked(f"authorized_user {SECRET}", {"GOOGLE_APPLICATION_CREDENTIALS": str(file)})
+
+    assert shown == "authorized_user ***"
+
+
+def test_way_to_sign_in_on_azure_is_no_secret() -> None:
+    value = "WorkloadIdentityCredential"
+
+    assert masked(f"{value} failed", {"AZURE_TOKEN_CREDENTIALS": value}) == f"{value} failed"

@@ -216,3 +216,78 @@ def test_lone_number_is_a_list_of_one_as_papermill_passes_it():
     settings = Settings.from_mapping({"bucket": "some-bucket", "payload_sizes": 1000})
 
     assert settings.payload_sizes == (1000,)
+
+
+AZURE = {
+    "cloud": "azure",
+    "bucket": "xcom",
+    "subscription_id": "00000000-0000-4000-8000-000000000001",
+    "resource_group": "rg",
+    "storage_account": "xcomaccount",
+}
+GCP = {"cloud": "gcp", "bucket": "xcom", "project": "my-project"}
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "place"),
+    [
+        ({"bucket": "xcom"}, "s3://aws_default@xcom/xcom", "s3://xcom/xcom"),
+        (AZURE, "abfs://azure_data_lake_default@xcom/xcom",
+         "https://xcomaccount.blob.core.windows.net/xcom/xcom"),
+        (GCP, "gs://google_cloud_default@xcom/xcom", "gs://xcom/xcom"),
+    ],
+)  # fmt: skip
+def test_every_cloud_has_its_own_words_where_nothing_is_said(given, path, place):
+    settings = Settings.from_mapping(given)
+
+    assert (settings.base_path, settings.place) == (path, place)
+    assert settings.region
+    assert Settings.from_mapping(settings.to_parameters()) == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({**AZURE, "storage_account": ""}, "storage_account: '' is refused: azure cannot do"),
+        ({**AZURE, "storage_account": "Under_score"}, "3 to 24 lower case letters and digits"),
+        ({**AZURE, "subscription_id": "mine"}, "subscription_id: 'mine' is refused"),
+        ({**AZURE, "managed_identity": "x"}, "managed_identity: 'x' is refused"),
+        ({**AZURE, "bucket": "two--dashes"}, "bucket: 'two--dashes' is refused"),
+        ({**AZURE, "encryption": "sse-s3"}, "accepted on azure are microsoft-managed and key-vau"),
+        ({**AZURE, "encryption": "key-vault"}, "kms_key: '' is refused: key-vault needs a key"),
+        ({**AZURE, "endpoint_url": "https://minio.local"}, "accepted on azure are embedded"),
+        ({**AZURE, "connection_store": "secrets-manager"}, "connection_store: 'secrets-manager'"),
+        ({**GCP, "project": ""}, "project: '' is refused: gcp cannot do without it"),
+        ({**GCP, "project": "1abc"}, "project: '1abc' is refused"),
+        ({**GCP, "noncurrent_days": 3}, "Google Cloud Storage accepts 7 to 90"),
+        ({**GCP, "bucket": "my.domain"}, "needs a domain"),
+        ({**GCP, "bucket": "goog-xcom"}, "reserved"),
+        ({**GCP, "workload_pool": "pool"}, "workload_pool: 'pool' is refused"),
+        ({"cloud": "oracle", "bucket": "xcom"}, "accepted is 'aws', 'azure' or 'gcp'"),
+    ],
+)
+def test_what_a_cloud_would_refuse_is_refused_in_one_line(given, told):
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping(given)
+
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_issuer_of_an_aks_cluster_keeps_its_last_slash():
+    issuer = "https://westeurope.oic.prod-aks.azure.com/t/c/"
+
+    assert Settings.from_mapping({**AZURE, "oidc_issuer": issuer}).oidc_issuer == issuer
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure", "gcp"])
+def test_notebook_that_names_only_a_cloud_practises_on_its_stand_in(cloud):
+    settings = Settings.from_notebook({"cloud": cloud, "bucket": "", "endpoint_url": ""}, root=ROOT)
+
+    assert (settings.cloud, settings.is_embedded) == (cloud, True)
+
+
+@pytest.mark.parametrize("name", ["aws", "azure", "gcp"])
+def test_file_for_a_real_account_is_refused_until_it_is_filled_in(name):
+    with pytest.raises(SettingsError, match="still a placeholder"):
+        Settings.from_yaml(ROOT / f"parameters/{name}.yaml")

@@ -145,6 +145,8 @@ def check(writes: Sequence[Writes], *, configured: str) -> Check:
 
 def advise(writes: Sequence[Writes], *, configured: Codec) -> str:
     """Return what follows from the probe, in words."""
+    if not writes:
+        return "Lost writes were not looked for."
     losing = [one.codec for one in writes if one.lost]
     if not losing:
         return "No write was lost here without a fault, whatever the codec."

@@ -1,0 +1,107 @@
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from backend_target import Target
+
+from xcomkit.backend.lost_writes import DAG_ID, Writes, advise, check, probe
+from xcomkit.backend.process import open_worker
+from xcomkit.errors import AccessDeniedError, MissingError
+from xcomkit.model import Codec
+
+RUN_ID = "manual__2026-01-02T03:04:05+00:00"
+
+
+class Absent:
+    """A store that has lost everything by the time somebody looks."""
+
+    def read_object(self, key: str) -> bytes:
+        raise MissingError(key)
+
+    def object_exists(self, _key: str) -> bool:
+        return False
+
+
+class Closed(Absent):
+    """A store that does not let the reader look."""
+
+    def object_exists(self, key: str) -> bool:
+        raise AccessDeniedError(key)
+
+
+def probed(target: Target, *, reader: Any = None, environment: dict[str, str] | None = None,
+           codecs: Sequence[Codec] = ("none", "gzip")) -> tuple[Writes, ...]:  # fmt: skip
+    given = {**target.effective, **(environment or {}), **target.identity().environment}
+    with open_worker(given, timeout=60) as worker:
+        return probe(worker, reader=reader or target, bucket=target.bucket, codecs=codecs,
+                     repetitions=2, run_id=RUN_ID, progress=str)  # fmt: skip
+
+
+def test_store_that_keeps_what_it_is_given_loses_nothing_with_any_codec(target: Target) -> None:
+    none, gzip = probed(target)
+
+    assert (none.at_once, none.seen_at_once, none.at_exit, none.seen_after_exit) == (4, 4, 2, 2)
+    assert (gzip.lost, gzip.kept) == (0, 1.0)
+    assert check((none, gzip), configured="gzip").status == "pass"
+
+
+def test_objects_lie_where_tear_down_looks_for_them(target: Target) -> None:
+    probed(target, codecs=("none",))
+
+    keys = target.keys()
+    assert len(keys) == 6
+    assert all(key.startswith(f"astro/xcom/{DAG_ID}/{RUN_ID}/") for key in keys)
+
+
+def test_object_that_is_gone_after_exit_is_red_for_the_configured_codec_only(
+    target: Target,
+) -> None:
+    writes = probed(target, reader=Absent(), codecs=("gzip",))
+
+    found = check(writes, configured="gzip")
+
+    assert (found.status, found.basis) == ("fail", "behaviour")
+    assert "4 of 4 there at once, 0 of 2 after the process had ended" in found.observed
+    assert check(writes, configured="none").status == "skip"
+
+
+def test_reader_that_is_refused_makes_it_unknown_and_not_lost(target: Target) -> None:
+    writes = probed(target, reader=Closed(), codecs=("none",))
+
+    assert (writes[0].lost, check(writes, configured="none").status) == (0, "unknown")
+
+
+def test_value_that_stays_in_the_database_is_told_as_such(target: Target) -> None:
+    high = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "1000000"}
+
+    (writes,) = probed(target, environment=high, codecs=("none",))
+
+    assert writes.problem == "the value stayed in the metadata database"
+
+
+def test_push_that_raises_is_a_problem_in_words_and_not_a_loss(target: Target) -> None:
+    path = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": "s3://aws_default@no-such-bucket/x"}
+
+    (writes,) = probed(target, environment=path, codecs=("none",))
+
+    assert writes.problem.startswith("the push raised")
+    assert writes.lost == 0
+
+
+LOSING = (Writes("none", 9, 9, 3, 3), Writes("gzip", 9, 2, 3, 0), Writes("xz", 9, 9, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("configured", "told"),
+    [("none", "keep none"), ("gzip", "change gzip to none before any Dag runs")],
+)
+def test_advice_names_every_losing_codec_and_what_to_do(configured: str, told: str) -> None:
+    text = advise(LOSING, configured=configured)
+
+    assert "loses values written with gzip, xz" in text
+    assert told in text
+
+
+def test_advice_without_losses_and_without_a_probe_differ() -> None:
+    assert "No write was lost" in advise(LOSING[:1], configured="none")
+    assert "No write was lost" not in advise((), configured="none")

@@ -1,0 +1,61 @@
+import time
+
+import pytest
+
+from xcomkit.backend import sign_in
+from xcomkit.errors import AccessDeniedError, CredentialsError, UnreachableError
+from xcomkit.model import WorkerIdentity
+
+AGENT = WorkerIdentity("system:serviceaccount:astro:worker", {}, proves="the agents' identity")
+CALLER = WorkerIdentity("me", {}, proves="the caller in place of the agents'", agents=False)
+
+
+def accept(_identity: WorkerIdentity) -> None:
+    """Let everybody in."""
+
+
+def refuse(_identity: WorkerIdentity) -> None:
+    raise CredentialsError("AADSTS700213: no matching federated identity record.")
+
+
+def deny(_identity: WorkerIdentity) -> None:
+    raise AccessDeniedError("not authorised to assume the role.")
+
+
+def say_nothing(_identity: WorkerIdentity) -> None:
+    raise UnreachableError("no answer.")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "worker", "stranger"),
+    [
+        (accept, "pass", "fail"),
+        (refuse, "fail", "pass"),
+        (deny, "fail", "pass"),
+        (say_nothing, "unknown", "unknown"),
+    ],
+)
+def test_worker_must_be_let_in_and_a_stranger_must_not(exchange, worker, stranger):
+    assert sign_in.check_worker(AGENT, sign_in=exchange).status == worker
+    assert sign_in.check_stranger(AGENT, sign_in=exchange).status == stranger
+
+
+def test_reason_of_the_cloud_is_told():
+    assert "AADSTS700213" in sign_in.check_worker(AGENT, sign_in=refuse).observed
+
+
+def test_refusal_that_takes_too_long_is_red(monkeypatch):
+    monkeypatch.setattr(sign_in, "MOST_SECONDS", 0.05)
+
+    def refuse_late(identity: WorkerIdentity) -> None:
+        time.sleep(0.1)
+        refuse(identity)
+
+    assert sign_in.check_stranger(AGENT, sign_in=refuse_late).status == "fail"
+
+
+def test_caller_in_place_of_the_agents_is_not_proved_and_not_asked():
+    for check in (sign_in.check_worker, sign_in.check_stranger):
+        found = check(CALLER, sign_in=refuse)
+
+        assert (found.status, "not proved" in found.observed) == ("skip", True)
