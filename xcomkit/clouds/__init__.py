@@ -28,9 +28,10 @@ class Caller:
 class Platform:
     """What Kubernetes gives a pod: the token issuer, injected variables, and a way to mint tokens.
 
-    ``mint_token`` takes a subject such as ``system:serviceaccount:astro:agent`` and is ``None``
-    where the caller of the runbook cannot make a service-account token. ``plain_http_url`` is an
-    unencrypted door to the same store, for proving that a TLS-only policy refuses it.
+    ``mint_token`` takes a subject such as ``system:serviceaccount:astro:agent``, may be told an
+    ``audience``, and is ``None`` where the caller of the runbook cannot make a service-account
+    token. ``plain_http_url`` is an unencrypted door to the same store, for proving that a TLS-only
+    policy refuses it.
     ``open_metadata`` takes a subject and a service account's e-mail and returns the ``host:port``
     of the metadata server that GKE would run for such a pod.
     """
@@ -38,7 +39,7 @@ class Platform:
     label: str
     issuer: str
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    mint_token: Callable[[str], str] | None = None
+    mint_token: Callable[..., str] | None = None
     plain_http_url: str = ""
     open_metadata: Callable[[str, str], str] | None = None
 

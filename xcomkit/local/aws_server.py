@@ -23,7 +23,7 @@ from werkzeug.wrappers import Request, Response
 from xcomkit.local import control, enforcement
 from xcomkit.local.answers import refuse
 from xcomkit.local.aws import FOREIGN_BUCKET, NEIGHBOUR_BUCKET
-from xcomkit.local.callers import ACCOUNT
+from xcomkit.local.callers import ACCOUNT, list_secrets
 from xcomkit.local.http_server import HOST, Certificates, Handler, Reply, Server, run_application
 from xcomkit.local.lifetime import serve_until_parent_ends
 from xcomkit.local.world import TRACE, Trace, World
@@ -45,7 +45,11 @@ class Application:
         """Return status line, headers and body for a request."""
         path = environ["PATH_INFO"]
         if path.startswith(control.PREFIX):
-            return run_application(control.handle(self._world, Request(environ)), environ)
+            request = Request(environ)
+            answer = control.handle(
+                request, key=self._world.control_key, endpoints=_endpoints(self._world)
+            )
+            return run_application(answer, environ)
         if path.startswith(MOTO_DOORS):
             return run_application(Response("", status=404), environ)
         is_secure = environ["wsgi.url_scheme"] == "https"
@@ -83,6 +87,31 @@ def main(directory: Path) -> None:
         **keys,
     }
     serve_until_parent_ends(directory, ready)
+
+
+def _endpoints(world: World) -> control.Endpoints:
+    """Return the control endpoints: what all stand-ins have, and mischief to be asked for."""
+
+    def expire(request: Request) -> object:
+        world.expiring_prefix = str(control.read_body(request)["prefix"])
+        return world.expiring_prefix
+
+    def set_subresource(request: Request) -> object:
+        body = control.read_body(request)
+        world.set_subresource(body["name"], body["answer"])
+        return body
+
+    common = control.common_endpoints(
+        journal=world.journal,
+        authority=world.authority,
+        audience="sts.amazonaws.com",
+        secrets=lambda: [world.control_key, *list_secrets()],
+    )
+    return {
+        **common,
+        ("POST", "expire"): expire,
+        ("POST", "subresource"): set_subresource,
+    }
 
 
 def _create_service(service: str | None) -> Any:

@@ -1,23 +1,13 @@
 """Every version of exactly the named keys: found in as few listings as possible, and deleted."""
 
 from collections.abc import Collection, Iterator
-from itertools import groupby
 
 from xcomkit.clouds.aws.session import Clients, aws_errors
+from xcomkit.clouds.prefixes import narrowest_prefixes
 from xcomkit.errors import AccessDeniedError, ServiceError
 
 _BULK = 1000
 """Objects one DeleteObjects call may name (Amazon S3 API reference)."""
-
-
-def _folder(key: str) -> str:
-    """Return the part of a key that its neighbours of the same Dag run share."""
-    return "/".join(key.split("/")[:-2])
-
-
-def _narrowest(folder: str, *, keys: list[str]) -> str:
-    """Return what to list for the keys of a folder; a lone key may have a million neighbours."""
-    return keys[0] if len(keys) == 1 else folder
 
 
 def list_keys(clients: Clients, *, bucket: str, prefix: str) -> Iterator[str]:
@@ -34,10 +24,8 @@ def find_versions(clients: Clients, *, bucket: str, keys: Collection[str]) -> li
     wanted = set(keys)
     return [
         (key, version)
-        for folder, group in groupby(sorted(wanted, key=_folder), key=_folder)
-        for key, version in _list_versions(
-            clients, bucket=bucket, prefix=_narrowest(folder, keys=[*group])
-        )
+        for prefix in narrowest_prefixes(wanted)
+        for key, version in _list_versions(clients, bucket=bucket, prefix=prefix)
         if key in wanted
     ]
 

@@ -1,0 +1,212 @@
+"""The bucket and its settings: read, planned, applied and read again, one row per setting.
+
+Created with its name and location only, then patched and read back, setting by setting.
+"""
+
+import json
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from xcomkit.clouds.gcp.bucket_settings import (
+    MANAGED,
+    SETTINGS,
+    BucketSetting,
+    rules_that_expire_sooner,
+)
+from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
+from xcomkit.clouds.rules import EXISTS, REGION, SOONER
+from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, SettingsError
+from xcomkit.errors import XcomkitError as AnyError
+from xcomkit.model import Change, Check, Plan
+from xcomkit.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Bucket as Handle
+
+_LABEL = re.compile(r"[a-z0-9_-]{0,63}")
+_FOREIGN = "belongs to another project"
+
+
+class Bucket:
+    """The bucket of the settings, as the caller's client sees it."""
+
+    def __init__(self, settings: Settings, *, clients: Clients) -> None:
+        for name, value in settings.tags.items():
+            if not (_LABEL.fullmatch(name) and _LABEL.fullmatch(value) and name[:1].isalpha()):
+                raise SettingsError(
+                    f"tags: {name}={value} is refused: labels are lower case letters, digits,"
+                    " _ and -, up to 63, beginning with a letter.",
+                    hint="correct tags.",
+                )
+        self._settings = settings
+        self._clients = clients
+        self._url = f"gs://{settings.bucket}"
+
+    def find(self) -> "Handle | None":
+        """Return the bucket with its properties, or ``None`` when there is none.
+
+        Raises:
+            AccessDeniedError: it is somebody else's, or the caller may not look.
+            ConflictError: it can be seen and is another project's.
+        """
+        handle = self._clients.bucket
+        try:
+            with gcp_errors(f"looking for bucket {self._settings.bucket}"):
+                handle.reload(**patience())
+        except MissingError:
+            return None
+        except AccessDeniedError as error:
+            raise AccessDeniedError(
+                f"Bucket {self._settings.bucket} is not to be seen (403): it {_FOREIGN}, or"
+                " storage.buckets.get is missing.",
+                hint="choose another bucket name, or ask for storage.buckets.get on this one.",
+            ) from error
+        with gcp_errors(f"listing the buckets of {self._settings.project}"):
+            own = self._clients.storage.list_buckets(
+                prefix=self._settings.bucket, project=self._settings.project, **patience()
+            )
+            names = [bucket.name for bucket in own]
+        if self._settings.bucket not in names:
+            raise ConflictError(
+                f"Bucket {self._settings.bucket} {_FOREIGN} than {self._settings.project}.",
+                hint="choose another bucket name, or name the bucket's project.",
+            )
+        return handle
+
+    def plan(self) -> Plan:
+        """Return the rows of the bucket and its settings, before and after."""
+        title = f"Bucket {self._settings.bucket}"
+        try:
+            handle = self.find()
+        except (AccessDeniedError, ConflictError) as error:
+            row = self._row("bucket", "unknown", "unknown")
+            return Plan(title, (Change(**row, action="keep", note=str(error)),))
+        wanted = self._settings.region
+        if handle is not None and (location := str(handle.location).lower()) != wanted:
+            note = f"it is in {location}, not in {wanted}: so it is not touched"
+            row = self._row("bucket", location, location)
+            return Plan(title, (Change(**row, action="keep", note=note),))
+        create = ["gcloud", "storage", "buckets", "create", self._url,
+                  f"--project={self._settings.project}", f"--location={wanted}"]  # fmt: skip
+        first = Change(
+            **self._row("bucket", f"in {wanted}" if handle else "absent", f"in {wanted}"),
+            action="unchanged" if handle else "create",
+            command=shlex.join(create),
+        )
+        rows = [self._plan_row(setting, handle) for setting in SETTINGS if self._is_wanted(setting)]
+        return Plan(title, (first, *rows))
+
+    def _row(self, setting: str, before: str, after: str) -> dict[str, str]:
+        return {
+            "resource": self._settings.bucket, "setting": setting, "before": before, "after": after,
+        }  # fmt: skip
+
+    def _is_wanted(self, setting: BucketSetting) -> bool:
+        """Tell whether a setting concerns this run: no tags asked for, no row about labels."""
+        return setting.name != "labels" or bool(self._settings.tags)
+
+    def _plan_row(self, setting: BucketSetting, handle: "Handle | None") -> Change:
+        present = setting.read(handle) if handle else _NEW.get(setting.name)
+        wanted = setting.wanted(self._settings, present)
+        command = f"gcloud storage buckets update {self._url} {setting.flag(wanted)}"
+        is_same = present == wanted
+        return Change(
+            **self._row(setting.name, _json(present) if handle else "absent", _json(wanted)),
+            action="unchanged" if is_same else "update" if handle else "create",
+            command=command,
+        )
+
+    def apply(self, plan: Plan) -> None:
+        """Make the pending changes; lifecycle and labels are merged once more just before.
+
+        Raises:
+            ConflictError: the name is taken by another project.
+            ServiceError: Cloud Storage refused a change; rows after it were not tried.
+        """
+        by_name = {setting.name: setting for setting in SETTINGS}
+        for change in plan.pending:
+            if change.setting == "bucket":
+                self._create()
+                continue
+            setting, handle = by_name[change.setting], self._clients.bucket
+            with gcp_errors(f"setting {setting.name}"):
+                handle.reload(**patience())
+                setting.write(handle, setting.wanted(self._settings, setting.read(handle)))
+                handle.patch(**patience())
+
+    def _create(self) -> None:
+        try:
+            with gcp_errors(f"creating bucket {self._settings.bucket}"):
+                self._clients.storage.create_bucket(
+                    self._clients.bucket,
+                    project=self._settings.project,
+                    location=self._settings.region,
+                    **patience(),
+                )
+        except ConflictError as error:
+            raise ConflictError(
+                f"The bucket name {self._settings.bucket} is taken, here or in another project.",
+                hint="bucket names are shared by all projects: choose another one.",
+            ) from error
+
+    def verify(self) -> tuple[Check, ...]:
+        """Return every bucket check, read back from Cloud Storage."""
+        how = "storage buckets.get and buckets.list"
+        expected = f"bucket {self._settings.bucket} of project {self._settings.project}"
+        try:
+            handle = self.find()
+        except ConflictError as error:
+            return (
+                EXISTS.judge(False, expected=expected, observed=str(error), how=how, basis="echo"),
+            )
+        except AnyError as error:
+            return (
+                EXISTS.judge(None, expected=expected, observed=str(error), how=how, basis="echo"),
+            )
+        if handle is None:
+            gone = EXISTS.judge(False, expected=expected, observed="absent", how=how, basis="echo")
+            return (gone,)
+        location = str(handle.location).lower()
+        checks = [
+            EXISTS.judge(True, expected=expected, observed="found", how=how, basis="echo"),
+            REGION.judge(
+                location == self._settings.region,
+                expected=self._settings.region,
+                observed=location,
+                how="storage buckets.get",
+                basis="echo",
+            ),
+        ]
+        for setting in filter(self._is_wanted, SETTINGS):
+            present = setting.read(handle)
+            wanted = setting.wanted(self._settings, present)
+            checks.append(
+                setting.rule.judge(
+                    present == wanted,
+                    expected=_json(wanted),
+                    observed=_json(present),
+                    how="storage buckets.get",
+                    basis="echo",
+                )
+            )
+        sooner = rules_that_expire_sooner(self._settings, handle.lifecycle_rules)
+        checks.append(
+            SOONER.judge(
+                not sooner,
+                expected=f"nothing expires before {self._settings.retention_days} days",
+                observed=", ".join(sooner) or "no such rule",
+                how="storage buckets.get",
+                basis="echo",
+            )
+        )
+        return tuple(checks)
+
+
+_NEW: dict[str, Any] = {"soft delete": 0, "encryption": MANAGED, "lifecycle": [], "labels": {}}
+"""What a new bucket has before it is patched, where a setting's ``wanted`` builds on it."""
+
+
+def _json(value: Any) -> str:
+    """Return a value in one line, in a fixed order."""
+    return value if isinstance(value, str) and value else json.dumps(value, sort_keys=True)

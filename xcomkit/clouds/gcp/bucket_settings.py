@@ -1,0 +1,181 @@
+"""The table of bucket settings: how each is read, wanted and written, and the rule that judges it.
+
+Sources: Cloud Storage JSON API, buckets resource; lifecycle conditions matchesPrefix, isLive, age
+and daysSinceNoncurrentTime.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xcomkit.clouds.rules import (
+    ENCRYPTION,
+    LIFECYCLE,
+    OWNERSHIP,
+    PUBLIC,
+    SOFT_DELETE,
+    TAGS,
+    VERSIONING,
+)
+from xcomkit.model import Rule
+from xcomkit.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Bucket
+
+DAY = 86_400
+MANAGED = "google-managed"
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSetting:
+    """A part of the bucket resource.
+
+    ``wanted`` takes the present value and returns it unchanged when it already does what is
+    needed; ``flag`` is gcloud's word for it.
+    """
+
+    name: str
+    rule: Rule
+    read: Callable[["Bucket"], Any]
+    write: Callable[["Bucket", Any], None]
+    wanted: Callable[[Settings, Any], Any]
+    flag: Callable[[Any], str]
+
+
+def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
+    """Return all foreign rules plus ours: expire, expire noncurrent, abort multipart uploads."""
+    prefix = [f"{settings.prefix}/"]
+    ours: list[dict[str, Any]] = [
+        {
+            "action": {"type": "Delete"},
+            "condition": {"age": settings.retention_days, "isLive": True, "matchesPrefix": prefix},
+        },
+        {
+            "action": {"type": "Delete"},
+            "condition": {
+                "daysSinceNoncurrentTime": settings.noncurrent_days,
+                "isLive": False,
+                "matchesPrefix": prefix,
+            },
+        },
+        {
+            "action": {"type": "AbortIncompleteMultipartUpload"},
+            "condition": {"age": settings.noncurrent_days, "matchesPrefix": prefix},
+        },
+    ]
+    rules: list[dict[str, Any]] = list(present or [])
+    if all(rule in rules for rule in ours):
+        return rules
+    # A rule for exactly our prefix is an older one of ours: nobody else writes below it.
+    foreign = [r for r in rules if r.get("condition", {}).get("matchesPrefix") != prefix]
+    return [*foreign, *ours]
+
+
+def rules_that_expire_sooner(settings: Settings, present: Any) -> tuple[str, ...]:
+    """Return the rules that delete live XCom objects before ``retention_days`` are over.
+
+    A condition on another property (class, custom time, created before a date) may match every
+    object in time, so it counts as sooner unless it cannot reach our prefix or live objects.
+    """
+    prefix, found = f"{settings.prefix}/", []
+    for number, rule in enumerate(present or [], start=1):
+        condition = rule.get("condition", {})
+        reached = condition.get("matchesPrefix") or [""]
+        overlaps = any(prefix.startswith(p) or p.startswith(prefix) for p in reached)
+        if rule.get("action", {}).get("type") != "Delete" or not overlaps:
+            continue
+        if condition.get("isLive") is False or condition.get("matchesSuffix"):
+            continue
+        if "daysSinceNoncurrentTime" in condition or "numNewerVersions" in condition:
+            continue  # these hold for noncurrent versions only
+        age = condition.get("age")
+        if age is None or age < settings.retention_days:
+            when = f"{age} d" if age is not None else ", ".join(sorted(condition)) or "at once"
+            found.append(f"rule {number} ({when})")
+    return tuple(found)
+
+
+def labels(settings: Settings, present: Any) -> dict[str, str]:
+    """Return the labels with ours added or corrected, foreign labels kept."""
+    return {**(present or {}), **settings.tags}
+
+
+def _soft_delete(bucket: "Bucket") -> int:
+    return int(bucket.soft_delete_policy.retention_duration_seconds or 0)
+
+
+def _set_soft_delete(bucket: "Bucket", seconds: int) -> None:
+    bucket.soft_delete_policy.retention_duration_seconds = seconds
+
+
+def _set_prevention(bucket: "Bucket", value: str) -> None:
+    bucket.iam_configuration.public_access_prevention = value
+
+
+def _set_uniform(bucket: "Bucket", value: bool) -> None:  # noqa: FBT001 - the setting itself
+    bucket.iam_configuration.uniform_bucket_level_access_enabled = value
+
+
+def _set_versioning(bucket: "Bucket", value: bool) -> None:  # noqa: FBT001 - the setting itself
+    bucket.versioning_enabled = value
+
+
+def _set_key(bucket: "Bucket", value: str) -> None:
+    bucket.default_kms_key_name = None if value == MANAGED else value
+
+
+def _set_lifecycle(bucket: "Bucket", rules: list[dict[str, Any]]) -> None:
+    bucket.lifecycle_rules = rules
+
+
+def _set_labels(bucket: "Bucket", value: Mapping[str, str]) -> None:
+    bucket.labels = dict(value)
+
+
+def _json(value: Any) -> str:
+    import json
+    import shlex
+
+    return shlex.quote(json.dumps({"rule": value}, sort_keys=True))
+
+
+SETTINGS: tuple[BucketSetting, ...] = (
+    BucketSetting(
+        "public access prevention", PUBLIC,
+        lambda b: b.iam_configuration.public_access_prevention or "inherited", _set_prevention,
+        lambda _settings, _present: "enforced", lambda _wanted: "--public-access-prevention",
+    ),
+    BucketSetting(
+        "uniform access", OWNERSHIP,
+        lambda b: bool(b.iam_configuration.uniform_bucket_level_access_enabled), _set_uniform,
+        lambda _settings, _present: True, lambda _wanted: "--uniform-bucket-level-access",
+    ),
+    BucketSetting(
+        "versioning", VERSIONING,
+        lambda b: bool(b.versioning_enabled), _set_versioning,
+        lambda _settings, _present: True, lambda _wanted: "--versioning",
+    ),
+    BucketSetting(
+        "soft delete", SOFT_DELETE, _soft_delete, _set_soft_delete,
+        lambda settings, present: max(present, settings.noncurrent_days * DAY),
+        lambda wanted: f"--soft-delete-duration={wanted}s",
+    ),
+    BucketSetting(
+        "encryption", ENCRYPTION,
+        lambda b: b.default_kms_key_name or MANAGED, _set_key,
+        lambda settings, _present: settings.kms_key or MANAGED,
+        lambda wanted: "--clear-default-encryption-key" if wanted == MANAGED
+        else f"--default-encryption-key={wanted}",
+    ),
+    BucketSetting(
+        "lifecycle", LIFECYCLE,
+        lambda b: [dict(rule) for rule in b.lifecycle_rules], _set_lifecycle, lifecycle,
+        lambda wanted: f"--lifecycle-file=<(echo {_json(wanted)})",
+    ),
+    BucketSetting(
+        "labels", TAGS,
+        lambda b: dict(b.labels), _set_labels, labels,
+        lambda wanted: "--update-labels=" + ",".join(f"{k}={v}" for k, v in wanted.items()),
+    ),
+)  # fmt: skip
