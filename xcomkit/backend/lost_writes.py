@@ -7,7 +7,7 @@ thread may not be done by then; behind a codec the stock backend does not wait f
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from xcomkit.backend.process import Outcome, Payload, Where, Worker, push, size
+from xcomkit.backend.process import Outcome, Payload, Where, Worker, purge, push, size
 from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import CODEC_VARIABLE
@@ -84,7 +84,7 @@ def probe(
         run_id: becomes part of the keys.
         progress: is told in one line what comes next.
     """
-    found = []
+    found, references = [], []
     for codec in codecs:
         progress(f"looking for lost writes with {codec}")
         try:
@@ -99,7 +99,15 @@ def probe(
             found.append(Writes(codec, 0, 0, 0, 0, problem=str(error)))
         else:
             found.append(_judge_rounds(codec, rounds, reader=reader, bucket=bucket))
+            references += [one.reference for outcomes in rounds for one in _pushes(outcomes)]
+    # What was lost is not there to be purged; tear down removes whatever this leaves.
+    worker.run([purge(reference) for reference in references if reference])
     return tuple(found)
+
+
+def _pushes(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Return the pushes among the outcomes of one process."""
+    return (*outcomes[:-1:2], outcomes[-1])
 
 
 def _compression(codec: Codec) -> Mapping[str, str]:
@@ -115,7 +123,7 @@ def _steps(codec: Codec, *, run_id: str, number: int, repetitions: int) -> list[
 def _judge_rounds(
     codec: Codec, rounds: Sequence[Sequence[Outcome]], *, reader: ObjectReader, bucket: str
 ) -> Writes:
-    pushed = [outcome for outcomes in rounds for outcome in (*outcomes[:-1:2], outcomes[-1])]
+    pushed = [outcome for outcomes in rounds for outcome in _pushes(outcomes)]
     refused = next((str(outcome.error) for outcome in pushed if outcome.error), "")
     if refused:
         return Writes(codec, 0, 0, 0, 0, problem=f"the push raised {refused}")
