@@ -61,7 +61,15 @@ class TokenAuthority:
         with self._lock:
             return tuple(self._minted)
 
-    def mint(self, subject: str, *, audience: str, issuer: str = "", expires_in: int = 3600) -> str:
+    def mint(
+        self,
+        subject: str,
+        *,
+        audience: str,
+        issuer: str = "",
+        expires_in: int = 3600,
+        more: Mapping[str, str] | None = None,
+    ) -> str:
         """Return a signed token; ``expires_in`` in seconds, negative for one already expired."""
         now = int(time.time())
         claims = {
@@ -69,16 +77,18 @@ class TokenAuthority:
             "sub": subject,
             "aud": [audience],
             "iat": min(now, now + expires_in - 1),
+            "nbf": min(now, now + expires_in - 1),
             "exp": now + expires_in,
             "jti": secrets.token_hex(8),
+            **(more or {}),
         }
         token = jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self._key_id})
         with self._lock:
             self._minted.append(token)
         return token
 
-    def verify(self, token: str, *, audience: str) -> dict[str, Any]:
-        """Return the claims of a token of this issuer for an audience.
+    def verify(self, token: str, *, audience: str, issuer: str = "") -> dict[str, Any]:
+        """Return the claims of a token for an audience; ``""`` is this authority's own issuer.
 
         Raises:
             jwt.InvalidTokenError: signature, times, issuer or audience do not hold.
@@ -88,7 +98,7 @@ class TokenAuthority:
             self._key.public_key(),
             algorithms=[ALGORITHM],
             audience=audience,
-            issuer=self.issuer,
+            issuer=issuer or self.issuer,
             options={"require": ["iss", "sub", "aud", "iat", "exp"]},
         )
         return claims

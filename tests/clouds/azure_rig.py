@@ -1,0 +1,180 @@
+"""The contract's target on Azure, and a hand in the subscription behind it, over plain REST."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import requests
+from azure.identity import DefaultAzureCredential
+from rig import Rig
+
+from xcomkit.clouds.azure.access import AUDIENCE
+from xcomkit.local.azure import FOREIGN_ACCOUNT, AzureStandIn
+from xcomkit.local.azure_world import READER
+from xcomkit.model import CloudName
+
+ARM = "https://management.azure.com"
+STORAGE_API, MSI_API, ROLE_API = "2024-01-01", "2023-01-31", "2022-04-01"
+
+
+class AzureRig(Rig):
+    cloud_name: ClassVar[CloudName] = "azure"
+    cli: ClassVar[tuple[str, ...]] = ("az ",)
+    page: ClassVar[int] = 1200  # 5,000 at Azure; the marker is followed all the same, see below
+    has_versions: ClassVar[bool] = False  # Azurite keeps none
+    drifts: ClassVar[tuple[str, ...]] = (
+        "XC203", "XC205", "XC207", "XC209", "XC211", "XC212", "XC213",
+    )  # fmt: skip
+    weakenings: ClassVar[Mapping[str, frozenset[str]]] = {
+        "reader": frozenset({"XC303", "XC306", "XC308"}),
+        "nothing": frozenset({"XC303", "XC305", "XC306", "XC307", "XC308"}),
+    }
+    bad_names: ClassVar[tuple[str, ...]] = (*Rig.bad_names, "two--dashes", "under_score", "a.b.c")
+    stand_in: AzureStandIn | None
+
+    def practice_names(self, unique: str) -> dict[str, object]:
+        return {
+            "subscription_id": "00000000-0000-4000-8000-000000000001",
+            "resource_group": "xcom-tests",
+            "storage_account": unique.replace("-", "")[:24],
+            "region": "westeurope",
+        }
+
+    def unique_names(self, unique: str) -> dict[str, object]:
+        return {"managed_identity": unique}
+
+    @cached_property
+    def tokens(self) -> dict[str, str]:
+        credential = DefaultAzureCredential()
+        scopes = ("https://management.azure.com/.default", "https://storage.azure.com/.default")
+        return {scope: credential.get_token(scope).token for scope in scopes}
+
+    @property
+    def group(self) -> str:
+        settings = self.settings
+        return f"/subscriptions/{settings.subscription_id}/resourceGroups/{settings.resource_group}"
+
+    @property
+    def account(self) -> str:
+        name = self.settings.storage_account
+        return f"{self.group}/providers/Microsoft.Storage/storageAccounts/{name}"
+
+    @property
+    def identity(self) -> str:
+        name = self.settings.managed_identity
+        return f"{self.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+
+    @property
+    def scope(self) -> str:
+        return f"{self.account}/blobServices/default/containers/{self.settings.bucket}"
+
+    def arm(self, method: str, path: str, *, version: str, **arguments: Any) -> Any:
+        token = self.tokens["https://management.azure.com/.default"]
+        mark = "&" if "?" in path else "?"
+        answer = requests.request(
+            method, f"{ARM}{path}{mark}api-version={version}", timeout=30,
+            headers={"Authorization": f"Bearer {token}"}, **arguments,
+        )  # fmt: skip
+        answer.raise_for_status()
+        return answer.json() if answer.content else {}
+
+    @cached_property
+    def session(self) -> requests.Session:
+        return requests.Session()
+
+    def put_object(self, key: str, body: bytes) -> None:
+        host = f"https://{self.settings.storage_account}.blob.core.windows.net"
+        token = self.tokens["https://storage.azure.com/.default"]
+        headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2024-11-04",
+                   "x-ms-blob-type": "BlockBlob"}  # fmt: skip
+        url = f"{host}/{self.settings.bucket}/{quote(key)}"
+        self.session.put(url, data=body, headers=headers, timeout=30).raise_for_status()
+
+    def drift(self, rule_id: str) -> None:
+        if rule_id == "XC207":
+            where = f"{self.account}/managementPolicies/default"
+            self.arm("DELETE", where, version=STORAGE_API)
+        elif rule_id in ("XC205", "XC212"):
+            where = f"{self.account}/blobServices/default"
+            properties = self.arm("GET", where, version=STORAGE_API)["properties"]
+            off: dict[str, Any] = {
+                "XC205": {"isVersioningEnabled": False},
+                "XC212": {"deleteRetentionPolicy": {"enabled": False}},
+            }[rule_id]
+            body = {"properties": {**properties, **off}}
+            self.arm("PUT", where, version=STORAGE_API, json=body)
+        else:
+            undo: dict[str, Any] = {
+                "XC203": {"properties": {"allowBlobPublicAccess": True}},
+                "XC209": {"properties": {"minimumTlsVersion": "TLS1_0"}},
+                "XC211": {"tags": {"team": "other"}},
+                "XC213": {"properties": {"allowSharedKeyAccess": True}},
+            }
+            self.arm("PATCH", self.account, version=STORAGE_API, json=undo[rule_id])
+
+    def weaken(self, name: str) -> None:
+        where = f"{self.scope}/providers/Microsoft.Authorization/roleAssignments"
+        principal = self.arm("GET", self.identity, version=MSI_API)["properties"]["principalId"]
+        held = self.arm("GET", f"{where}?$filter=principalId eq '{principal}'", version=ROLE_API)
+        for one in held["value"]:
+            self.arm("DELETE", f"{where}/{one['name']}", version=ROLE_API)
+        if name == "reader":
+            role = f"{self.group.partition('/resourceGroups')[0]}/providers/Microsoft.Authorization"
+            body = {"properties": {"principalId": principal,
+                                   "roleDefinitionId": f"{role}/roleDefinitions/{READER}"}}  # fmt: skip
+            new = "11111111-2222-4333-8444-555555555555"
+            self.arm("PUT", f"{where}/{new}", version=ROLE_API, json=body)
+
+    def trust_stranger(self, subject: str) -> None:
+        issuer = self.settings.oidc_issuer or (self.stand_in.issuer if self.stand_in else "")
+        body = {"properties": {"issuer": issuer, "subject": subject, "audiences": [AUDIENCE]}}
+        where = f"{self.identity}/federatedIdentityCredentials/theirs"
+        self.arm("PUT", where, version=MSI_API, json=body)
+
+    def _rules(self) -> list[dict[str, Any]]:
+        where = f"{self.account}/managementPolicies/default"
+        try:
+            found = self.arm("GET", where, version=STORAGE_API)
+        except requests.HTTPError:
+            return []
+        rules: list[dict[str, Any]] = found["properties"]["policy"]["rules"]
+        return rules
+
+    def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
+        rule = {
+            "enabled": True,
+            "name": f"theirs-{days}",
+            "type": "Lifecycle",
+            "definition": {
+                "filters": {
+                    "blobTypes": ["blockBlob"],
+                    "prefixMatch": [f"{self.settings.bucket}/{prefix}"],
+                },
+                "actions": {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": days}}},
+            },
+        }
+        body = {"properties": {"policy": {"rules": [*self._rules(), rule]}}}
+        where = f"{self.account}/managementPolicies/default"
+        self.arm("PUT", where, version=STORAGE_API, json=body)
+
+    def lifecycle_prefixes(self) -> list[str]:
+        return [p for rule in self._rules() for p in rule["definition"]["filters"]["prefixMatch"]]
+
+    def unmark_identity(self) -> None:
+        body = {"location": self.settings.region, "tags": {}}
+        self.arm("PUT", self.identity, version=MSI_API, json=body)
+
+    def at_somebody_elses(self) -> "AzureRig":
+        return AzureRig(self.stand_in, storage_account=FOREIGN_ACCOUNT)
+
+    def become_nobody(self, set_variable: Callable[[str, str], None]) -> None:
+        assert self.stand_in is not None
+        made = self.stand_in.add_principal("nobody")
+        set_variable("AZURE_CLIENT_ID", made["client_id"])
+        set_variable("AZURE_CLIENT_SECRET", made["client_secret"])
+
+    def sign_out(self, delete_variable: Callable[[str], None]) -> None:
+        for name in [name for name in os.environ if name.startswith("AZURE_")]:
+            delete_variable(name)

@@ -1,0 +1,6 @@
+from azure_rig import AzureRig
+from contract import CloudContract
+
+
+class TestAzure(CloudContract):
+    kind = AzureRig

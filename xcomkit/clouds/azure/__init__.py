@@ -1,0 +1,288 @@
+"""Blob Storage and managed identities: the Azure side of the contract in ``xcomkit.clouds``."""
+
+import os
+import shlex
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from xcomkit.clouds import Caller, Platform
+from xcomkit.clouds.azure import objects
+from xcomkit.clouds.azure.access import AUDIENCE, MARKER, Access
+from xcomkit.clouds.azure.behaviour import TRIED, Behaviour, exchange
+from xcomkit.clouds.azure.bucket import Bucket
+from xcomkit.clouds.azure.session import Clients, azure_errors
+from xcomkit.clouds.trying import untried
+from xcomkit.errors import MissingError, SettingsError
+from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
+from xcomkit.settings import Settings
+
+_AUTHORITY = "https://login.microsoftonline.com/"
+_CALLERS = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET")
+
+
+class AzureCloud:
+    """The container, the managed identity and the objects of one target on Azure."""
+
+    agent_packages: tuple[str, ...] = (
+        "apache-airflow-providers-microsoft-azure",
+        "apache-airflow-providers-common-io",
+        "adlfs",
+    )
+    # adlfs takes key, connection string and SAS before any identity, azure-identity the rest
+    rival_variables: tuple[str, ...] = (
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_ANON",
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "AZURE_STORAGE_SAS_TOKEN",
+        "AZURE_STORAGE_CLIENT_ID",
+        "AZURE_STORAGE_CLIENT_SECRET",
+        "AZURE_STORAGE_TENANT_ID",
+        "AZURE_CLIENT_ID",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_CLIENT_CERTIFICATE_PATH",
+        "AZURE_TENANT_ID",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "AZURE_USERNAME",
+        "AZURE_PASSWORD",
+    )
+    annotation_is_needed: bool = True
+
+    def __init__(self, settings: Settings, *, platform: Platform) -> None:
+        self._settings = settings
+        self._platform = platform
+        self._clients = Clients(settings)
+        self._issuer = settings.oidc_issuer or platform.issuer
+
+    @cached_property
+    def _caller(self) -> Caller:
+        claims = self._clients.read_claims()
+        names = ("upn", "unique_name", "appid", "oid")
+        who = next((claims[name] for name in names if claims.get(name)), "")
+        how = "claims of the caller's own token, issued by Entra"
+        return Caller(self._settings.subscription_id, who, how=how)
+
+    def who_am_i(self) -> Caller:
+        """Return the caller by the claims of its own token, which needs no right at all."""
+        return self._caller
+
+    @cached_property
+    def _bucket(self) -> Bucket:
+        return Bucket(self._settings, clients=self._clients)
+
+    @cached_property
+    def _access(self) -> Access:
+        if not self._issuer:
+            raise SettingsError(
+                "oidc_issuer: '' is refused: a federated credential needs the cluster's issuer.",
+                hint="az aks show --query oidcIssuerProfile.issuerUrl --name NAME -g GROUP",
+            )
+        return Access(self._settings, clients=self._clients, issuer=self._issuer)
+
+    def plan_bucket(self) -> Plan:
+        """Return what would be done to account, container and their settings."""
+        return self._bucket.plan()
+
+    def apply_bucket(self, plan: Plan) -> None:
+        """Make the pending changes of the plan, in its order."""
+        self._bucket.apply(plan)
+
+    def verify_bucket(self, *, applied: bool) -> tuple[Check, ...]:  # noqa: ARG002 - the contract
+        """Return the checks of account and container, each read back from Azure."""
+        return self._bucket.verify()
+
+    def plan_access(self, subjects: tuple[str, ...]) -> Plan:
+        """Return what would be done to identity, federated credentials and role assignment."""
+        return self._access.plan(subjects)
+
+    def apply_access(self, plan: Plan, subjects: tuple[str, ...]) -> None:
+        """Make the pending changes of the plan."""
+        self._access.apply(plan, subjects)
+
+    def verify_access(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
+        """Return what Azure says of the identity, and what the identity can do."""
+        documents = self._access.verify_documents(subjects)
+        if self._platform.mint_token is None:
+            observed = "not proved: only the cluster can mint a service-account token"
+            how = "needs a client assertion with a token of the cluster"
+            return (
+                *documents,
+                *(r.skip(expected=r.title, observed=observed, how=how) for r in TRIED),
+            )
+        identity = self._access.read_identity()
+        if identity is None:
+            return (*documents, *untried(TRIED, "there is no managed identity"))
+        tried = Behaviour(
+            self._settings,
+            clients=self._clients,
+            identity=identity,
+            mint_token=self._platform.mint_token,
+            delete=self.delete_keys,
+        ).verify(subjects)
+        return (*documents, *tried)
+
+    def plan_tear_down(self) -> Plan:
+        """Return what deleting identity and container would do; the account always stays."""
+        rows: list[Change] = []
+        name, group = self._settings.managed_identity, self._settings.resource_group
+        if self._issuer:
+            identity = self._access.read_identity()
+            ours = identity is not None and MARKER.items() <= identity["tags"].items()
+            delete = ["az", "identity", "delete", "--name", name, "--resource-group", group]
+            rows.append(
+                Change(
+                    resource=name,
+                    setting="managed identity",
+                    before="absent" if identity is None else "present",
+                    after="absent" if identity is None or ours else "present",
+                    action="unchanged" if identity is None else "delete" if ours else "keep",
+                    command=shlex.join(delete),
+                    note="" if ours or identity is None else "was not made by xcomkit",
+                )
+            )
+        present = self._bucket.find_account() is not None and self._bucket.has_container()
+        used = present and next(objects.list_keys(self._clients, prefix=""), None) is not None
+        delete = ["az", "storage", "container-rm", "delete", "--name", self._settings.bucket,
+                  "--storage-account", self._settings.storage_account]  # fmt: skip
+        rows.append(
+            Change(
+                resource=self._settings.bucket,
+                setting="bucket",
+                before="absent" if not present else "holds objects" if used else "empty",
+                after="present" if used else "absent",
+                action="unchanged" if not present else "keep" if used else "delete",
+                command=shlex.join(delete),
+                note="objects that this run did not make stay, and so does the container"
+                if used
+                else "",
+            )
+        )
+        note = "the account stays: other containers may live in it"
+        account = self._settings.storage_account
+        rows.append(Change(account, "account", "present", "present", "unchanged", note=note))
+        return Plan(f"Tear down {self._settings.bucket} and {name}", tuple(rows))
+
+    def apply_tear_down(self, plan: Plan) -> None:
+        """Delete identity and container where the plan says so, if the container is still empty."""
+        for change in plan.pending:
+            if change.setting == "managed identity":
+                self._access.delete()
+            elif next(objects.list_keys(self._clients, prefix=""), None) is None:
+                with azure_errors("deleting the container"):
+                    self._clients.storage.blob_containers.delete(
+                        self._settings.resource_group,
+                        self._settings.storage_account,
+                        self._settings.bucket,
+                    )
+
+    def connection(self) -> Mapping[str, object]:
+        """Return the connection for workload identity; it holds no secret.
+
+        ``anon`` must be a boolean: adlfs takes any text for yes (azure provider, fs/adls).
+        """
+        extra = {"account_name": self._settings.storage_account, "anon": False}
+        return {"conn_type": "azure_data_lake", "extra": extra}
+
+    def annotations(self) -> Mapping[str, str]:
+        """Return the client id for the service accounts (AKS); nothing before there is one."""
+        identity = self._access.read_identity()
+        if identity is None:
+            return {}
+        return {"azure.workload.identity/client-id": str(identity["client_id"])}
+
+    def labels(self) -> Mapping[str, str]:
+        """Return the label without which the webhook leaves a pod alone (AKS)."""
+        return {"azure.workload.identity/use": "true"}
+
+    def agent_environment(self) -> Mapping[str, str]:
+        """Return what cuts azure-identity's chain from eight credentials to one (azure-identity).
+
+        Without it a refused token is followed by minutes of tries with seven others.
+        """
+        return {"AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"}
+
+    def secrets_backend(self) -> Mapping[str, str]:
+        """Return nothing: the connection holds no secret and stands in the values."""
+        return {}
+
+    def worker_identity(self, subject: str, *, directory: str) -> WorkerIdentity:
+        """Return what AKS injects for the subject, or the caller's own credentials without it."""
+        if self._platform.mint_token is None:
+            return self._caller_as_worker()
+        identity = self._access.read_identity()
+        if identity is None:
+            raise MissingError(
+                f"There is no managed identity {self._settings.managed_identity}.",
+                hint="run step 02 with apply: true.",
+            )
+        token = Path(directory) / "service-account-token"
+        token.touch(mode=0o600)
+        token.write_text(self._platform.mint_token(subject, audience=AUDIENCE), encoding="ascii")
+        environment = {
+            **self._platform.environment,
+            "AZURE_CLIENT_ID": str(identity["client_id"]),
+            "AZURE_TENANT_ID": str(identity["tenant_id"]),
+            "AZURE_FEDERATED_TOKEN_FILE": str(token),
+            "AZURE_AUTHORITY_HOST": _AUTHORITY,
+        }
+        proves = f"the agents' identity {self._settings.managed_identity} as {subject}"
+        return WorkerIdentity(subject, environment, proves=proves)
+
+    def sign_in(self, identity: WorkerIdentity) -> None:
+        """Exchange the worker's token at Entra once, so that a refusal has a reason.
+
+        Raises:
+            CredentialsError: no federated credential matches.
+        """
+        if identity.agents:
+            exchange(
+                tenant=identity.environment["AZURE_TENANT_ID"],
+                client_id=identity.environment["AZURE_CLIENT_ID"],
+                token_file=Path(identity.environment["AZURE_FEDERATED_TOKEN_FILE"]),
+            )
+
+    def _caller_as_worker(self) -> WorkerIdentity:
+        """Return how the caller signs in, for a process with a private HOME."""
+        environment = dict(self._platform.environment)
+        if all(os.environ.get(name) for name in _CALLERS):
+            environment |= {name: os.environ[name] for name in _CALLERS}
+            environment["AZURE_TOKEN_CREDENTIALS"] = "EnvironmentCredential"
+        else:
+            folder = os.environ.get("AZURE_CONFIG_DIR", str(Path.home() / ".azure"))
+            environment["AZURE_CONFIG_DIR"] = folder
+            environment["AZURE_TOKEN_CREDENTIALS"] = "AzureCliCredential"
+        return WorkerIdentity(
+            self._caller.principal,
+            environment,
+            proves=f"the caller {self._caller.principal} in place of the agents' identity",
+            agents=False,
+        )
+
+    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield every current blob below the prefix, 5,000 a page."""
+        return objects.list_objects(self._clients, prefix=prefix)
+
+    def read_object(self, key: str, *, limit: int = 0) -> bytes:
+        """Return the blob's bytes, at most ``limit`` of them where it is above 0."""
+        return objects.read(self._clients, key, limit=limit)
+
+    def describe_object(self, key: str) -> ObjectDetails:
+        """Return size, time, version, encryption and metadata of the blob."""
+        return objects.describe(self._clients, key)
+
+    def object_exists(self, key: str) -> bool:
+        """Tell whether the blob is there; raises where the caller may not look."""
+        return objects.exists(self._clients, key)
+
+    def list_keys_ever(self, prefix: str) -> Iterator[str]:
+        """Yield every key below the prefix, also those of which only old versions are left."""
+        return objects.list_keys(self._clients, prefix=prefix)
+
+    def find_left(self, keys: Collection[str]) -> tuple[str, ...]:
+        """Return those of the keys that still have any version."""
+        found = objects.find_versions(self._clients, keys=keys)
+        return tuple(sorted({key for key, _ in found}))
+
+    def delete_keys(self, keys: Collection[str]) -> int:
+        """Delete every version of exactly these keys; return how many there were."""
+        return objects.delete_versions(self._clients, keys=keys)

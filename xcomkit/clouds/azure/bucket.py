@@ -1,0 +1,322 @@
+"""Account, container and their settings: read, planned, applied and read again, row by row.
+
+An account that exists is never taken over silently: each of its settings that would change is a
+row of the plan, because other containers live under the same settings.
+"""
+
+import json
+import shlex
+from typing import Any
+
+from xcomkit.clouds.azure.bucket_settings import (
+    SETTINGS,
+    BucketSetting,
+    Document,
+    Kind,
+    rules_that_expire_sooner,
+)
+from xcomkit.clouds.azure.session import Clients, azure_errors
+from xcomkit.clouds.rules import EXISTS, REGION, SOONER
+from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, XcomkitError
+from xcomkit.model import Change, Check, Plan
+from xcomkit.settings import Settings
+
+_SKU, _KIND = "Standard_ZRS", "StorageV2"
+
+
+class Bucket:
+    """The container of the settings and its account, as the caller's clients see them."""
+
+    def __init__(self, settings: Settings, *, clients: Clients) -> None:
+        self._settings = settings
+        self._clients = clients
+        self._account = (settings.resource_group, settings.storage_account)
+
+    def find_account(self) -> Document | None:
+        """Return the storage account, or ``None`` when its name is free.
+
+        Raises:
+            AccessDeniedError: the caller may not look.
+            ConflictError: the name is taken by an account that is not in the resource group.
+        """
+        accounts, name = self._clients.storage.storage_accounts, self._settings.storage_account
+        try:
+            with azure_errors(f"looking for storage account {name}"):
+                return _plain(accounts.get_properties(*self._account))
+        except MissingError:
+            with azure_errors(f"asking whether the name {name} is free"):
+                free = accounts.check_name_availability(
+                    {"name": name, "type": "Microsoft.Storage/storageAccounts"}
+                )
+        if not free.name_available:
+            raise ConflictError(
+                f"Storage account {name} belongs to somebody else, or to another resource group.",
+                hint="choose another storage_account, or name its resource_group.",
+            )
+        return None
+
+    def has_container(self) -> bool:
+        """Tell whether the container is there."""
+        try:
+            with azure_errors(f"looking for container {self._settings.bucket}"):
+                self._clients.storage.blob_containers.get(*self._account, self._settings.bucket)
+        except MissingError:
+            return False
+        return True
+
+    def _read(self) -> dict[Kind, Document | AccessDeniedError]:
+        """Return blob service and lifecycle, each as it is or why it cannot be seen."""
+        storage = self._clients.storage
+        calls: dict[Kind, Any] = {
+            "blobs": lambda: storage.blob_services.get_service_properties(*self._account),
+            "policy": lambda: storage.management_policies.get(*self._account, "default"),
+        }
+        found: dict[Kind, Document | AccessDeniedError] = {}
+        for kind, call in calls.items():
+            try:
+                with azure_errors(f"reading {kind} of {self._settings.storage_account}"):
+                    found[kind] = _plain(call())
+            except MissingError:
+                found[kind] = {}
+            except AccessDeniedError as error:
+                found[kind] = error
+        return found
+
+    def plan(self) -> Plan:
+        """Return the rows of account, container and settings, before and after."""
+        title = f"Container {self._settings.bucket} in {self._settings.storage_account}"
+        try:
+            account = self.find_account()
+            there = account is not None and self.has_container()
+        except (AccessDeniedError, ConflictError) as error:
+            note = str(error)
+            row = Change(
+                self._settings.storage_account, "account", "unknown", "unknown", "keep", note=note
+            )
+            return Plan(title, (row,))
+        region = self._settings.region
+        if account is not None and (location := _location(account)) != region:
+            note = f"it is in {location}, not in {region}: so it is not touched"
+            row = Change(
+                self._settings.storage_account, "account", location, location, "keep", note=note
+            )
+            return Plan(title, (row,))
+        names = f"--name {self._account[1]} --resource-group {self._account[0]}"
+        create = f"az storage account create {names} --location {region} --sku {_SKU}"
+        rows = [
+            Change(
+                resource=self._settings.storage_account,
+                setting="account",
+                before=f"in {region}" if account else "absent",
+                after=f"in {region}",
+                action="unchanged" if account else "create",
+                command=f"{create} --kind {_KIND}",
+            )
+        ]
+        held: dict[Kind, Document | AccessDeniedError] = {"account": account or {}}
+        held |= self._read() if account else {"blobs": {}, "policy": {}}
+        rows += [
+            self._plan_row(setting, held[setting.kind], is_new=account is None)
+            for setting in SETTINGS
+            if self._is_wanted(setting)
+        ]
+        words = ["az", "storage", "container-rm", "create", "--name", self._settings.bucket,
+                 "--storage-account", self._account[1], "--resource-group", self._account[0]]  # fmt: skip
+        rows.append(
+            Change(
+                resource=self._settings.bucket,
+                setting="bucket",
+                before="present" if there else "absent",
+                after="present",
+                action="unchanged" if there else "create",
+                command=shlex.join(words),
+            )
+        )
+        return Plan(title, tuple(rows))
+
+    def _is_wanted(self, setting: BucketSetting) -> bool:
+        """Tell whether a setting concerns this run: no tags asked for, no row about tags."""
+        return setting.name != "tags" or bool(self._settings.tags)
+
+    def _plan_row(
+        self, setting: BucketSetting, held: Document | AccessDeniedError, *, is_new: bool
+    ) -> Change:
+        row = {"resource": self._settings.storage_account, "setting": setting.name}
+        if isinstance(held, AccessDeniedError):
+            note = f"{held}: cannot be seen, so it is not touched"
+            return Change(**row, before="unknown", after="unknown", action="keep", note=note)
+        present = setting.read(held)
+        wanted = setting.wanted(self._settings, present)
+        if present == wanted:
+            return Change(
+                **row, before=_json(present), after=_json(wanted), action="unchanged",
+                command=self._command(setting, wanted),
+            )  # fmt: skip
+        return Change(
+            **row,
+            before="absent" if is_new else _json(present),
+            after=_json(wanted),
+            action="create" if is_new else "update",
+            command=self._command(setting, wanted),
+        )
+
+    def _command(self, setting: BucketSetting, wanted: Any) -> str:
+        group, account = self._account
+        if setting.kind == "policy":
+            policy = json.dumps({"rules": wanted}, sort_keys=True)
+            words = ["az", "storage", "account", "management-policy", "create", "--account-name",
+                     account, "--resource-group", group, "--policy", policy]  # fmt: skip
+            return shlex.join(words)
+        if setting.kind == "blobs":
+            verb, name = "blob-service-properties update", "--account-name"
+        else:
+            verb, name = "update", "--name"
+        where = f"{name} {account} --resource-group {group}"
+        return f"az storage account {verb} {where} {setting.flags(wanted)}"
+
+    def apply(self, plan: Plan) -> None:
+        """Make the pending changes; lifecycle and tags are merged once more just before.
+
+        Raises:
+            ServiceError: Azure refused a change; rows after it were not tried.
+        """
+        by_name = {setting.name: setting for setting in SETTINGS}
+        storage = self._clients.storage
+        for change in plan.pending:
+            with azure_errors(f"changing {change.setting} of {change.resource}"):
+                match change.setting:
+                    case "account":
+                        storage.storage_accounts.begin_create(
+                            *self._account, self._new_account()
+                        ).result(120)
+                    case "bucket":
+                        storage.blob_containers.create(
+                            *self._account, self._settings.bucket, {"properties": {}}
+                        )
+                    case name:
+                        self._put(by_name[name])
+
+    def _new_account(self) -> Document:
+        """Return the body of a new account: hardened from its first second."""
+        body: Document = {
+            "location": self._settings.region, "kind": _KIND, "sku": {"name": _SKU},
+            "tags": dict(self._settings.tags), "properties": {},
+        }  # fmt: skip
+        for setting in SETTINGS:
+            if setting.name in ("public access", "shared key access", "TLS"):
+                wanted = setting.wanted(self._settings, None)
+                body["properties"] |= setting.body(wanted)["properties"]
+        return body
+
+    def _put(self, setting: BucketSetting) -> None:
+        storage, held = self._clients.storage, self._read()
+        match setting.kind:
+            case "account":
+                account = _plain(storage.storage_accounts.get_properties(*self._account))
+                wanted = setting.wanted(self._settings, setting.read(account))
+                storage.storage_accounts.update(*self._account, setting.body(wanted))
+            case "blobs":
+                present = held["blobs"]
+                if isinstance(present, AccessDeniedError):
+                    raise present
+                wanted = setting.wanted(self._settings, setting.read(present))
+                own = ("containerDeleteRetentionPolicy", "deleteRetentionPolicy",
+                       "isVersioningEnabled", "changeFeed", "cors", "restorePolicy",
+                       "lastAccessTimeTrackingPolicy", "defaultServiceVersion")  # fmt: skip
+                kept = {k: v for k, v in present.get("properties", {}).items() if k in own}
+                body = {"properties": {**kept, **setting.body(wanted)["properties"]}}
+                storage.blob_services.set_service_properties(*self._account, body)
+            case "policy":
+                present = held["policy"]
+                if isinstance(present, AccessDeniedError):
+                    raise present
+                wanted = setting.wanted(self._settings, setting.read(present))
+                storage.management_policies.create_or_update(
+                    *self._account, "default", setting.body(wanted)
+                )
+
+    def verify(self) -> tuple[Check, ...]:
+        """Return every check of account and container, read back from Azure."""
+        how = "storageAccounts and containers by Azure Resource Manager"
+        expected = f"container {self._settings.bucket} in account {self._settings.storage_account}"
+        try:
+            account = self.find_account()
+            there = account is not None and self.has_container()
+        except ConflictError as error:
+            return (
+                EXISTS.judge(False, expected=expected, observed=str(error), how=how, basis="echo"),
+            )
+        except XcomkitError as error:
+            return (
+                EXISTS.judge(None, expected=expected, observed=str(error), how=how, basis="echo"),
+            )
+        observed = "found" if there else "no such container" if account else "no such account"
+        exists = EXISTS.judge(there, expected=expected, observed=observed, how=how, basis="echo")
+        if account is None or not there:
+            return (exists,)
+        location = _location(account)
+        checks = [
+            exists,
+            REGION.judge(
+                location == self._settings.region,
+                expected=self._settings.region,
+                observed=location,
+                how=how,
+                basis="echo",
+            ),
+        ]
+        held: dict[Kind, Document | AccessDeniedError] = {"account": account, **self._read()}
+        for setting in filter(self._is_wanted, SETTINGS):
+            checks.append(self._verify_setting(setting, held[setting.kind]))
+        checks.append(self._verify_sooner(held["policy"]))
+        return tuple(checks)
+
+    def _verify_setting(self, setting: BucketSetting, held: Document | AccessDeniedError) -> Check:
+        how = {"account": "storageAccounts get", "blobs": "blobServices get",
+               "policy": "managementPolicies get"}[setting.kind]  # fmt: skip
+        if isinstance(held, AccessDeniedError):
+            wanted = setting.wanted(self._settings, None)
+            return setting.rule.judge(
+                None, expected=_json(wanted), observed=str(held), how=how, basis="echo"
+            )
+        present = setting.read(held)
+        wanted = setting.wanted(self._settings, present)
+        return setting.rule.judge(
+            present == wanted,
+            expected=_json(wanted),
+            observed=_json(present),
+            how=how,
+            basis="echo",
+        )
+
+    def _verify_sooner(self, policy: Document | AccessDeniedError) -> Check:
+        expected = f"nothing expires before {self._settings.retention_days} days"
+        how = "managementPolicies get"
+        if isinstance(policy, AccessDeniedError):
+            return SOONER.judge(
+                None, expected=expected, observed=str(policy), how=how, basis="echo"
+            )
+        rules = policy.get("properties", {}).get("policy", {}).get("rules", [])
+        sooner = rules_that_expire_sooner(self._settings, rules)
+        return SOONER.judge(
+            not sooner,
+            expected=expected,
+            observed=", ".join(sooner) or "no such rule",
+            how=how,
+            basis="echo",
+        )
+
+
+def _plain(model: Any) -> Document:
+    """Return a model as the JSON of the wire."""
+    found: Document = model.as_dict()
+    return found
+
+
+def _location(account: Document) -> str:
+    return str(account.get("location", "")).lower().replace(" ", "")
+
+
+def _json(value: Any) -> str:
+    """Return a value in one line, in a fixed order."""
+    return json.dumps(value, sort_keys=True)

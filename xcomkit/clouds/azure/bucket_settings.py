@@ -1,0 +1,203 @@
+"""The table of settings of account, blob service and lifecycle: how each is read and wanted.
+
+Sources: Azure Resource Manager, Microsoft.Storage storageAccounts, blobServices and
+managementPolicies; values are those of the wire.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from xcomkit.clouds.rules import (
+    ENCRYPTION,
+    LIFECYCLE,
+    PUBLIC,
+    SHARED_KEY,
+    SOFT_DELETE,
+    TAGS,
+    TLS_ONLY,
+    VERSIONING,
+)
+from xcomkit.model import Rule
+from xcomkit.settings import Settings
+
+Document = dict[str, Any]
+Kind = Literal["account", "blobs", "policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSetting:
+    """A part of a resource; ``wanted`` returns the present part where it does what is needed.
+
+    ``read`` and ``wanted`` speak of the part that ``body`` puts into a request.
+    """
+
+    name: str
+    rule: Rule
+    kind: Kind
+    read: Callable[[Document], Any]
+    wanted: Callable[[Settings, Any], Any]
+    body: Callable[[Any], Document]
+    flags: Callable[[Any], str]
+
+
+def rule_name(settings: Settings) -> str:
+    """Return the name of our lifecycle rule: one per container and prefix, letters and digits."""
+    return f"xcomkit-{settings.bucket}-{settings.prefix}".replace("/", "-").replace(".", "-")
+
+
+def lifecycle(settings: Settings, present: Any) -> list[Document]:
+    """Return all foreign rules plus ours: expire, and expire earlier versions."""
+    match = f"{settings.bucket}/{settings.prefix}/"
+    ours: Document = {
+        "enabled": True,
+        "name": rule_name(settings),
+        "type": "Lifecycle",
+        "definition": {
+            "filters": {"blobTypes": ["blockBlob"], "prefixMatch": [match]},
+            "actions": {
+                "baseBlob": {
+                    "delete": {"daysAfterModificationGreaterThan": settings.retention_days}
+                },
+                "version": {"delete": {"daysAfterCreationGreaterThan": settings.noncurrent_days}},
+            },
+        },
+    }
+    rules: list[Document] = list(present or [])
+    if ours in rules:
+        return rules
+    return [*(rule for rule in rules if rule.get("name") != ours["name"]), ours]
+
+
+def rules_that_expire_sooner(settings: Settings, present: Any) -> tuple[str, ...]:
+    """Return foreign rules that delete XCom objects before ``retention_days`` are over."""
+    prefix, found = f"{settings.bucket}/{settings.prefix}/", []
+    for rule in present or []:
+        definition = rule.get("definition", {})
+        delete = definition.get("actions", {}).get("baseBlob", {}).get("delete", {})
+        reached = definition.get("filters", {}).get("prefixMatch") or [""]
+        overlaps = any(prefix.startswith(p) or p.startswith(prefix) for p in reached)
+        is_active = rule.get("enabled", True) and rule.get("name") != rule_name(settings)
+        days = min((int(value) for value in delete.values()), default=None)
+        if is_active and overlaps and days is not None and days < settings.retention_days:
+            found.append(f"{rule.get('name')} ({days} d)")
+    return tuple(found)
+
+
+def _tls(_settings: Settings, present: Any) -> Document:
+    newer = (present or {}).get("minimumTlsVersion") == "TLS1_3"
+    version = "TLS1_3" if newer else "TLS1_2"
+    return {"minimumTlsVersion": version, "supportsHttpsTrafficOnly": True}
+
+
+def _encryption(settings: Settings, present: Any) -> Document:
+    if settings.encryption == "microsoft-managed":
+        return {"keySource": "Microsoft.Storage"}
+    vault, _, rest = settings.kms_key.partition("/keys/")
+    name, _, version = rest.partition("/")
+    key = {"keyvaulturi": vault, "keyname": name, "keyversion": version}
+    held = (present or {}).get("keyvaultproperties", {})
+    same = all(str(held.get(k, "")).rstrip("/") == v for k, v in key.items())
+    return {"keySource": "Microsoft.Keyvault", "keyvaultproperties": held if same else key}
+
+
+def _read_encryption(account: Document) -> Document:
+    found = account.get("properties", {}).get("encryption", {})
+    source = found.get("keySource", "unset")
+    if source != "Microsoft.Keyvault":
+        return {"keySource": source}
+    names = ("keyvaulturi", "keyname", "keyversion")
+    held = found.get("keyvaultproperties", {})
+    return {"keySource": source, "keyvaultproperties": {n: held.get(n, "") for n in names}}
+
+
+def _encryption_body(wanted: Any) -> Document:
+    services = {"blob": {"enabled": True}, "file": {"enabled": True}}
+    body: Document = {"properties": {"encryption": {"services": services, **wanted}}}
+    if "keyvaultproperties" in wanted:
+        body["identity"] = {"type": "SystemAssigned"}
+    return body
+
+
+def _retention(settings: Settings, present: Any) -> Document:
+    def one(name: str) -> Document:
+        held = (present or {}).get(name, {})
+        days = max(int(held.get("days") or 0), settings.noncurrent_days)
+        return {"days": days, "enabled": True}
+
+    return {name: one(name) for name in ("containerDeleteRetentionPolicy", "deleteRetentionPolicy")}
+
+
+def _read_retention(blobs: Document) -> Document:
+    properties = blobs.get("properties", {})
+    return {
+        name: {key: properties.get(name, {}).get(key) for key in ("days", "enabled")}
+        for name in ("containerDeleteRetentionPolicy", "deleteRetentionPolicy")
+    }
+
+
+def _part(*names: str) -> Callable[[Document], Any]:
+    """Return a reader of these properties, as one value or as a mapping of several."""
+
+    def read(document: Document) -> Any:
+        properties = document.get("properties", {})
+        if len(names) == 1:
+            return properties.get(names[0])
+        return {name: properties.get(name) for name in names}
+
+    return read
+
+
+def _properties(name: str) -> Callable[[Any], Document]:
+    return lambda wanted: {"properties": {name: wanted}}
+
+
+SETTINGS: tuple[BucketSetting, ...] = (
+    BucketSetting(
+        "public access", PUBLIC, "account", _part("allowBlobPublicAccess"),
+        lambda _settings, _present: False, _properties("allowBlobPublicAccess"),
+        lambda _wanted: "--allow-blob-public-access false",
+    ),
+    BucketSetting(
+        "shared key access", SHARED_KEY, "account", _part("allowSharedKeyAccess"),
+        lambda _settings, _present: False, _properties("allowSharedKeyAccess"),
+        lambda _wanted: "--allow-shared-key-access false",
+    ),
+    BucketSetting(
+        "TLS", TLS_ONLY, "account", _part("minimumTlsVersion", "supportsHttpsTrafficOnly"),
+        _tls, lambda wanted: {"properties": wanted},
+        lambda wanted: f"--https-only true --min-tls-version {wanted['minimumTlsVersion']}",
+    ),
+    BucketSetting(
+        "encryption", ENCRYPTION, "account", _read_encryption, _encryption, _encryption_body,
+        lambda wanted: f"--encryption-key-source {wanted['keySource']}"
+        + "".join(
+            f" --encryption-key-{flag} {wanted['keyvaultproperties'][name]}"
+            for flag, name in (("vault", "keyvaulturi"), ("name", "keyname"))
+            if "keyvaultproperties" in wanted
+        ),
+    ),
+    BucketSetting(
+        "tags", TAGS, "account", lambda account: dict(account.get("tags") or {}),
+        lambda settings, present: {**(present or {}), **settings.tags},
+        lambda wanted: {"tags": wanted},
+        lambda wanted: "--tags " + " ".join(f"{k}={v}" for k, v in wanted.items()),
+    ),
+    BucketSetting(
+        "versioning", VERSIONING, "blobs", lambda b: bool(_part("isVersioningEnabled")(b)),
+        lambda _settings, _present: True, _properties("isVersioningEnabled"),
+        lambda _wanted: "--enable-versioning true",
+    ),
+    BucketSetting(
+        "soft delete", SOFT_DELETE, "blobs", _read_retention, _retention,
+        lambda wanted: {"properties": wanted},
+        lambda wanted: "--enable-delete-retention true --delete-retention-days "
+        f"{wanted['deleteRetentionPolicy']['days']} --enable-container-delete-retention true "
+        f"--container-delete-retention-days {wanted['containerDeleteRetentionPolicy']['days']}",
+    ),
+    BucketSetting(
+        "lifecycle", LIFECYCLE, "policy",
+        lambda policy: policy.get("properties", {}).get("policy", {}).get("rules", []), lifecycle,
+        lambda wanted: {"properties": {"policy": {"rules": wanted}}}, lambda _wanted: "",
+    ),
+)  # fmt: skip
