@@ -121,9 +121,9 @@ class AzureRig(Rig):
         for one in held["value"]:
             self.arm("DELETE", f"{where}/{one['name']}", version=ROLE_API)
         if name == "reader":
-            role = f"{self.group.partition('/resourceGroups')[0]}/providers/Microsoft.Authorization"
-            body = {"properties": {"principalId": principal,
-                                   "roleDefinitionId": f"{role}/roleDefinitions/{READER}"}}  # fmt: skip
+            subscription = self.group.partition("/resourceGroups")[0]
+            role = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+            body = {"properties": {"principalId": principal, "roleDefinitionId": role}}
             new = "11111111-2222-4333-8444-555555555555"
             self.arm("PUT", f"{where}/{new}", version=ROLE_API, json=body)
 

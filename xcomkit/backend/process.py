@@ -157,21 +157,27 @@ class Worker:
         self.hello = self._hello(self._read(time.monotonic() + max(START_SECONDS, timeout)))
 
     def run(
-        self, steps: Sequence[Step], *, environment: Mapping[str, str] | None = None
+        self,
+        steps: Sequence[Step],
+        *,
+        environment: Mapping[str, str] | None = None,
+        timeout: int = 0,
     ) -> tuple[Outcome, ...]:
         """Return the outcome of each step; all of them run in one fresh fork of the worker.
 
         Args:
             steps: made by ``connection``, ``encode``, ``push``, ``pull``, ``purge`` and ``size``.
             environment: variables that differ for this request alone.
+            timeout: seconds for this request where fewer than the worker's will do.
 
         Raises:
             ProcessError: when the worker or its fork dies, hangs or answers something else.
         """
+        seconds = min(timeout or self._timeout, self._timeout)
         request = {
             "steps": list(steps),
             "environment": dict(environment or {}),
-            "timeout": self._timeout,
+            "timeout": seconds,
         }
         try:
             if self._process.stdin is not None:
@@ -179,7 +185,7 @@ class Worker:
                 self._process.stdin.flush()
         except BrokenPipeError:
             raise self._lost("is gone") from None
-        reply = self._read(time.monotonic() + self._timeout + GRACE_SECONDS)
+        reply = self._read(time.monotonic() + seconds + GRACE_SECONDS)
         if "died" in reply:
             raise self._error(f"gave up: {reply['died']}")
         return tuple(self._outcome(entry) for entry in reply["steps"])

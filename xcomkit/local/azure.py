@@ -34,7 +34,7 @@ class AzureStandIn(StandIn):
     @classmethod
     def start(cls) -> Self:
         """Return a new stand-in; Azurite is installed first where it is missing."""
-        azurite.install(lambda text: sys.stderr.write(f"{text}\n") and None)
+        azurite.install(_say)
         return super().start()
 
     @property
@@ -61,3 +61,8 @@ class AzureStandIn(StandIn):
         """Return client id and secret of a new service principal that has no role at all."""
         found: dict[str, str] = self.call("POST", "principal", body={"name": name})
         return found
+
+
+def _say(text: str) -> None:
+    """Tell a person why nothing happens for some seconds."""
+    sys.stderr.write(f"{text}\n")

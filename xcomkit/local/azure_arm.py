@@ -73,7 +73,8 @@ class ResourceManager:
         routes: tuple[tuple[str, Callable[[re.Match[str]], Response]], ...] = (
             (rf"{_ACCOUNT}/blobservices/default/containers(?:/(?P<name>[^/]+))?",
              lambda m: self._containers(request, path, m)),
-            (rf"{_ACCOUNT}/blobservices/default", lambda _: self._blob_service(request, path, body)),
+            (rf"{_ACCOUNT}/blobservices/default",
+             lambda _: self._blob_service(request, path, body)),
             (rf"{_ACCOUNT}/managementpolicies/default",
              lambda _: self._policy(request, path, body)),
             (_ACCOUNT, lambda m: self._account(request, path, body, m)),

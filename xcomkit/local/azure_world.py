@@ -17,7 +17,7 @@ READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 _READ = frozenset({"blobs/read", "containers/read"})
 _WRITE = _READ | {"blobs/write", "blobs/delete", "containers/write", "containers/delete"}
 ROLES: dict[str, frozenset[str]] = {OWNER: _WRITE, CONTRIBUTOR: _WRITE, READER: _READ}
-"""What a built-in role allows on blob data (Azure built-in roles, Storage); others allow nothing."""
+"""What a built-in role allows on blob data (Azure built-in roles, Storage); others: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

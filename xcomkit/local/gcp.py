@@ -51,7 +51,7 @@ class GcpStandIn(StandIn):
         """Return the administrator's application default credentials."""
         return {"GOOGLE_APPLICATION_CREDENTIALS": self.facts["administrator"]}
 
-    def open_metadata(self, subject: str, email: str) -> str:  # type: ignore[override] # a method
+    def open_metadata(self, subject: str, email: str) -> str:
         """Return ``host:port`` of the metadata server of a pod that wants to be an account.
 
         Args:

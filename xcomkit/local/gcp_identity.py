@@ -31,8 +31,9 @@ _PRINCIPAL = re.compile(
 
 def google_error(code: int, message: str) -> Response:
     """Return an error as Google's JSON APIs send it."""
-    error = {"code": code, "message": message, "status": _STATUS.get(code, "UNKNOWN"),
-             "errors": [{"message": message, "reason": _STATUS.get(code, "unknown").lower()}]}  # fmt: skip
+    status = _STATUS.get(code, "UNKNOWN")
+    reasons = [{"message": message, "reason": status.lower()}]
+    error = {"code": code, "message": message, "status": status, "errors": reasons}
     return json_reply({"error": error}, status=code)
 
 
@@ -203,8 +204,8 @@ def metadata_server(world: GcpWorld, *, subject: str, email: str) -> Callable[[R
                 headers=flavour,
             )
         token = world.issue(f"serviceAccount:{email}")
-        body = {"access_token": token, "expires_in": LIFETIME, "token_type": "Bearer"}
-        return json_reply(body, headers=flavour)
+        given = {"access_token": token, "expires_in": LIFETIME, "token_type": "Bearer"}
+        return json_reply(given, headers=flavour)
 
     return answer
 

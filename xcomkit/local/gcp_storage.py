@@ -183,7 +183,7 @@ class StorageDoor:
         return bool(key) and self._ask("GET", path).status_code == 200
 
     def _key_of_upload(self, request: Request) -> str:
-        """Return the object an upload is for: named in the query, or in the JSON before the body."""
+        """Return the object an upload is for: named in the query, or in the JSON of its body."""
         if "upload_id" in request.args:
             return self._uploads.get(request.args["upload_id"], "")
         start = request.get_data().find(b"{")

@@ -246,11 +246,12 @@ class AzureCloud:
         environment = dict(self._platform.environment)
         if all(os.environ.get(name) for name in _CALLERS):
             environment |= {name: os.environ[name] for name in _CALLERS}
-            environment["AZURE_TOKEN_CREDENTIALS"] = "EnvironmentCredential"
+            way = "EnvironmentCredential"
         else:
             folder = os.environ.get("AZURE_CONFIG_DIR", str(Path.home() / ".azure"))
             environment["AZURE_CONFIG_DIR"] = folder
-            environment["AZURE_TOKEN_CREDENTIALS"] = "AzureCliCredential"
+            way = "AzureCliCredential"
+        environment["AZURE_TOKEN_CREDENTIALS"] = way  # the values name one that only pods have
         return WorkerIdentity(
             self._caller.principal,
             environment,

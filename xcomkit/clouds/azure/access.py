@@ -135,8 +135,9 @@ class Access:
         base = ["az", "identity", "federated-credential"]
         for key, credential in wanted.items():
             same = held.get(key) == credential
-            words = [*base, "create", "--name", key, "--identity-name", name, *where, "--issuer",
-                     self._issuer, "--subject", credential["subject"], "--audiences", AUDIENCE]  # fmt: skip
+            words = [*base, "create", "--name", key, "--identity-name", name, *where]
+            words += ["--issuer", self._issuer, "--subject", credential["subject"]]
+            words += ["--audiences", AUDIENCE]
             rows.append(
                 Change(
                     resource=key,

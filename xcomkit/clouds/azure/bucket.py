@@ -120,8 +120,8 @@ class Bucket:
             for setting in SETTINGS
             if self._is_wanted(setting)
         ]
-        words = ["az", "storage", "container-rm", "create", "--name", self._settings.bucket,
-                 "--storage-account", self._account[1], "--resource-group", self._account[0]]  # fmt: skip
+        words = ["az", "storage", "container-rm", "create", "--name", self._settings.bucket]
+        words += ["--storage-account", self._account[1], "--resource-group", self._account[0]]
         rows.append(
             Change(
                 resource=self._settings.bucket,
@@ -266,8 +266,10 @@ class Bucket:
             ),
         ]
         held: dict[Kind, Document | AccessDeniedError] = {"account": account, **self._read()}
-        for setting in filter(self._is_wanted, SETTINGS):
-            checks.append(self._verify_setting(setting, held[setting.kind]))
+        checks += [
+            self._verify_setting(setting, held[setting.kind])
+            for setting in filter(self._is_wanted, SETTINGS)
+        ]
         checks.append(self._verify_sooner(held["policy"]))
         return tuple(checks)
 

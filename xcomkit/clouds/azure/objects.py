@@ -54,7 +54,7 @@ def delete_versions(clients: Clients, *, keys: Collection[str]) -> int:
 
 
 def _delete(clients: Clients, key: str, *, version: str) -> None:
-    which = {"version_id": version} if version else {}
+    which: dict[str, Any] = {"version_id": version} if version else {}
     try:
         with azure_errors(f"deleting {key}"):
             clients.container.get_blob_client(key).delete_blob(**which)
@@ -64,7 +64,7 @@ def _delete(clients: Clients, key: str, *, version: str) -> None:
 
 def read(clients: Clients, key: str, *, limit: int) -> bytes:
     """Return the blob's bytes, at most ``limit`` of them where it is above 0."""
-    length = {"offset": 0, "length": limit} if limit else {}
+    length: dict[str, Any] = {"offset": 0, "length": limit} if limit else {}
     with azure_errors(f"reading {key}"):
         body: bytes = clients.container.get_blob_client(key).download_blob(**length).readall()
     return body
@@ -79,7 +79,7 @@ def describe(clients: Clients, key: str) -> ObjectDetails:
         key=key,
         size=int(found.size),
         modified=found.last_modified,
-        version=str(found.get("version_id") or ""),
+        version=str(getattr(found, "version_id", None) or ""),
         encryption=str(found.encryption_key_sha256 or encrypted),
         tags=tuple(sorted((found.metadata or {}).items())),
     )

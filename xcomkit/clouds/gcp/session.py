@@ -126,7 +126,7 @@ def gcp_errors(doing: str) -> Iterator[None]:
     except XcomkitError:  # an inner one has spoken already; some are OSErrors as well
         raise
     except (GoogleAPICallError, HttpError) as error:
-        status = int(getattr(error, "code", None) or getattr(error, "status_code", 0))
+        status = int(getattr(error, "code", None) or getattr(error, "status_code", None) or 0)
         raise _by_status(status, doing, _reason(error)) from error
     except requests.exceptions.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
