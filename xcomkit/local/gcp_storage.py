@@ -198,6 +198,8 @@ class StorageDoor:
     def _forward(self, request: Request) -> Response:
         raw: list[tuple[str, str]] = request.environ[RAW_HEADERS]
         headers = {k: v for k, v in raw if k.lower() not in _DROPPED}
+        if request.args.get("uploadType") == "media":  # the emulator would parse a JSON body
+            headers["Content-Type"] = "application/octet-stream"
         headers["Host"] = request.host  # resumable uploads are answered with an address of ours
         uri = str(request.environ["RAW_URI"])
         answer = self._call(request.method, uri, request.get_data(), headers)
