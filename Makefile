@@ -6,7 +6,7 @@ READY := .venv/.ready
 UV := $(shell sed -n 's,^\(uv==[^ ]*\).*,\1,p' requirements.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runbook test lint bench docs notebooks lock clean
+.PHONY: help setup runbook test live lint bench docs notebooks lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,10 @@ runbook: $(READY) ## run all steps on the embedded stand-in and write the record
 
 test: $(READY) ## run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+live: $(READY) ## run the contract on live clouds: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=FILE make live
+	@test -n "$$XCOMKIT_LIVE" || { echo "make: name the clouds. Next: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=my-aws.yaml make live"; exit 2; }
+	for cloud in $$(echo $$XCOMKIT_LIVE | tr , ' '); do $(BIN)/python -m pytest tests/clouds/test_$${cloud}_contract.py || exit 1; done
 
 lint: $(READY) ## ruff, mypy and import-linter
 	$(BIN)/ruff check .

@@ -12,6 +12,12 @@ from collections.abc import Callable
 from werkzeug.wrappers import Request, Response
 
 from xcomkit.local.azure import NEIGHBOUR_CONTAINER
+from xcomkit.local.azure_bodies import (
+    ACCOUNT_DEFAULTS,
+    BLOB_PROPERTIES,
+    account_problem,
+    is_rule,
+)
 from xcomkit.local.azure_entra import read_bearer
 from xcomkit.local.azure_world import AzureWorld, Document
 from xcomkit.local.replies import json_reply
@@ -24,16 +30,6 @@ _IDENTITY = rf"{_GROUP}/providers/microsoft\.managedidentity/userassignedidentit
 _ASSIGNMENTS = r"(?P<scope>.*)/providers/microsoft\.authorization/roleassignments"
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_CREDENTIALS = 20
-_ACCOUNT_DEFAULTS: Document = {
-    "allowBlobPublicAccess": False,
-    "allowSharedKeyAccess": True,
-    "encryption": {"keySource": "Microsoft.Storage"},
-    "minimumTlsVersion": "TLS1_0",
-    "provisioningState": "Succeeded",
-    "supportsHttpsTrafficOnly": True,
-}
-_BOOLEANS = ("allowBlobPublicAccess", "allowSharedKeyAccess", "supportsHttpsTrafficOnly")
-
 ContainerHook = Callable[[str, str, str], bool]
 """Makes, drops or finds (``PUT``, ``DELETE``, ``GET``) a container of an account in the store."""
 
@@ -69,7 +65,10 @@ class ResourceManager:
 
     def _route(self, request: Request, path: str) -> Response:
         body: Document = request.get_json(silent=True) or {}
-        key = path.lower()
+        key, version = path.lower(), request.args.get("api-version", "")
+        if not re.fullmatch(r"20\d\d-\d\d-\d\d(?:-preview)?", version):
+            text = f"The api-version '{version}' is invalid."
+            return arm_error(400, "InvalidApiVersionParameter", text)
         routes: tuple[tuple[str, Callable[[re.Match[str]], Response]], ...] = (
             (rf"{_ACCOUNT}/blobservices/default/containers(?:/(?P<name>[^/]+))?",
              lambda m: self._containers(request, path, m)),
@@ -110,11 +109,13 @@ class ResourceManager:
             return self._stored(path)
         if request.method not in ("PUT", "PATCH"):
             return arm_error(405, "MethodNotAllowed", "The stand-in deletes no account.")
-        if problem := _account_problem(name, body, is_new=held is None):
+        if problem := account_problem(name, body, is_new=held is None):
             return arm_error(400, "InvalidRequest", problem)
         if held is None and name in self._world.taken:
             return arm_error(409, "StorageAccountAlreadyTaken", f"The account {name} is taken.")
-        before = held or {"properties": dict(_ACCOUNT_DEFAULTS)}
+        if held and body.get("location", held["location"]) != held["location"]:
+            return arm_error(409, "InvalidResourceLocation", "The account is elsewhere.")
+        before = held or {"properties": dict(ACCOUNT_DEFAULTS)}
         merged = {**before, **{k: v for k, v in body.items() if k != "properties"}}
         merged["properties"] = {**before["properties"], **(body.get("properties") or {})}
         answer = self._store(path, merged)
@@ -136,6 +137,8 @@ class ResourceManager:
         if account not in self._world.resources:
             return self._stored(account)
         if request.method == "PUT":
+            if unknown := (body.get("properties") or {}).keys() - BLOB_PROPERTIES:
+                return arm_error(400, "InvalidRequest", f"Unknown properties: {unknown}.")
             for name in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
                 policy = (body.get("properties") or {}).get(name) or {}
                 days = policy.get("days")
@@ -155,7 +158,7 @@ class ResourceManager:
         if path.lower().partition("/managementpolicies/")[0] not in self._world.resources:
             return self._stored(path.partition("/managementPolicies/")[0])
         rules = ((body.get("properties") or {}).get("policy") or {}).get("rules")
-        if not rules or not all(_is_rule(rule) for rule in rules):
+        if not rules or not all(is_rule(rule) for rule in rules):
             return arm_error(400, "InvalidRequest", "The policy needs valid rules.")
         if len({rule["name"] for rule in rules}) < len(rules):
             return arm_error(400, "InvalidRequest", "Rule names must be unique.")
@@ -257,7 +260,8 @@ class ResourceManager:
     ) -> Response:
         held, scope = self._world.assignments, path[: len(found["scope"])]
         if found["name"] is None:
-            principal = re.search(r"principalId eq '([^']+)'", request.args.get("$filter", ""))
+            wanted = request.args.get("$filter", "")
+            principal = re.search(r"(?:principalId eq |assignedTo\()'([^']+)'", wanted)
             value = [
                 one
                 for one in held.values()
@@ -302,34 +306,6 @@ class ResourceManager:
                       "roleDefinitionId": f"{where}/roleDefinitions/{role}"}  # fmt: skip
         document = {"id": path, "name": name, "properties": properties}
         self._world.assignments[path.lower()] = document
-
-
-def _account_problem(name: str, body: Document, *, is_new: bool) -> str:
-    """Return why Azure would refuse the body of an account, or ``""``."""
-    properties = body.get("properties") or {}
-    if not re.fullmatch(r"[a-z0-9]{3,24}", name):
-        return f"{name} is not a valid storage account name."
-    if is_new and not (body.get("location") and body.get("kind") and body.get("sku")):
-        return "Location, kind and sku are required."
-    for key in _BOOLEANS:
-        if key in properties and not isinstance(properties[key], bool):
-            return f"{key} must be a boolean."
-    if properties.get("minimumTlsVersion") not in (None, "TLS1_0", "TLS1_1", "TLS1_2", "TLS1_3"):
-        return "minimumTlsVersion is not valid."
-    tags = body.get("tags") or {}
-    if not all(isinstance(k, str) and isinstance(v, str) for k, v in tags.items()):
-        return "Tags must be texts."
-    return ""
-
-
-def _is_rule(rule: object) -> bool:
-    """Tell whether a lifecycle rule has what Azure asks for."""
-    if not isinstance(rule, dict) or rule.get("type") != "Lifecycle":
-        return False
-    definition = rule.get("definition") or {}
-    named = re.fullmatch(r"[A-Za-z0-9-]{1,256}", str(rule.get("name", "")))
-    filters, actions = definition.get("filters") or {}, definition.get("actions") or {}
-    return bool(named and filters.get("blobTypes") and actions)
 
 
 def _are_related(one: str, other: str) -> bool:

@@ -20,6 +20,7 @@ SUFFIX = ".blob.core.windows.net"
 AUDIENCE = "https://storage.azure.com"
 _STORE = "devstoreaccount1"
 _DROPPED = ("host", "connection", "content-length", "transfer-encoding", "expect")
+_BLOB_PARTS = ("", "block", "blocklist", "metadata", "properties")
 _VERSION = "2024-11-04"
 
 
@@ -136,7 +137,11 @@ def _kept_name(account: str, container: str) -> str:
 
 def _action(request: Request, *, has_blob: bool) -> str:
     """Return the data action of a request, ``""`` for what nobody may do here."""
-    method, is_listing = request.method, request.args.get("comp") == "list"
+    part = request.args.get("comp", "")
+    method, is_listing = request.method, part == "list"
+    known = _BLOB_PARTS if has_blob else ("", "list", "metadata")
+    if part not in known or "x-ms-copy-source" in request.headers:
+        return ""  # tags, leases, lists and copies have rights of their own
     if has_blob or is_listing:
         reads = {"GET": "blobs/read", "HEAD": "blobs/read"}
         writes = {"PUT": "blobs/write", "DELETE": "blobs/delete"}

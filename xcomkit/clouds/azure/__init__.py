@@ -11,7 +11,7 @@ from xcomkit.clouds.azure import objects
 from xcomkit.clouds.azure.access import AUDIENCE, MARKER, Access
 from xcomkit.clouds.azure.behaviour import TRIED, Behaviour, exchange
 from xcomkit.clouds.azure.bucket import Bucket
-from xcomkit.clouds.azure.session import Clients, azure_errors
+from xcomkit.clouds.azure.session import Clients
 from xcomkit.clouds.trying import untried
 from xcomkit.errors import MissingError, SettingsError
 from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
@@ -38,6 +38,7 @@ class AzureCloud:
         "AZURE_STORAGE_CLIENT_ID",
         "AZURE_STORAGE_CLIENT_SECRET",
         "AZURE_STORAGE_TENANT_ID",
+        "AZURE_AUTHORITY_HOST",
         "AZURE_CLIENT_ID",
         "AZURE_CLIENT_SECRET",
         "AZURE_CLIENT_CERTIFICATE_PATH",
@@ -154,7 +155,8 @@ class AzureCloud:
                 command=shlex.join(delete),
                 note="objects that this run did not make stay, and so does the container"
                 if used
-                else "",
+                else f"our lifecycle rule goes with it; soft delete keeps the container"
+                f" {self._settings.noncurrent_days} days",
             )
         )
         note = "the account stays: other containers may live in it"
@@ -168,12 +170,7 @@ class AzureCloud:
             if change.setting == "managed identity":
                 self._access.delete()
             elif next(objects.list_keys(self._clients, prefix=""), None) is None:
-                with azure_errors("deleting the container"):
-                    self._clients.storage.blob_containers.delete(
-                        self._settings.resource_group,
-                        self._settings.storage_account,
-                        self._settings.bucket,
-                    )
+                self._bucket.delete()
 
     def connection(self) -> Mapping[str, object]:
         """Return the connection for workload identity; it holds no secret.
@@ -195,9 +192,9 @@ class AzureCloud:
         return {"azure.workload.identity/use": "true"}
 
     def agent_environment(self) -> Mapping[str, str]:
-        """Return what cuts azure-identity's chain from eight credentials to one (azure-identity).
+        """Return what cuts azure-identity's chain from eight credentials to one.
 
-        Without it a refused token is followed by minutes of tries with seven others.
+        Where the pod's token is refused, none of the other seven may sign in its place.
         """
         return {"AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from xcomkit.clouds.azure.session import Clients, azure_errors
 from xcomkit.clouds.rules import IDENTITY, POLICY, TRUST
-from xcomkit.errors import AccessDeniedError, MissingError
+from xcomkit.errors import AccessDeniedError, ConflictError, MissingError
 from xcomkit.model import Change, Check, Plan, Rule
 from xcomkit.settings import Settings
 
@@ -17,6 +17,7 @@ AUDIENCE = "api://AzureADTokenExchange"
 CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 ROLE = "Storage Blob Data Contributor"
 MARKER = {"created-by": "xcomkit"}
+MOST_CREDENTIALS = 20
 OURS = "xcom-"
 """Begins the name of every federated credential made here; others are somebody else's."""
 
@@ -77,11 +78,11 @@ class Access:
         }
 
     def read_assignments(self, principal: str) -> list[Document]:
-        """Return the role assignments of a principal that hold for the container."""
+        """Return the role assignments that hold for the container, also through groups."""
         with azure_errors("listing the role assignments"):
             found = list(
                 self._clients.assignments.list_for_scope(
-                    self.scope, filter=f"principalId eq '{principal}'"
+                    self.scope, filter=f"assignedTo('{principal}')"
                 )
             )
         return [
@@ -132,23 +133,17 @@ class Access:
         ]
         held = self.read_credentials() if identity else {}
         wanted = self._wanted(subjects)
-        base = ["az", "identity", "federated-credential"]
-        for key, credential in wanted.items():
-            same = held.get(key) == credential
-            words = [*base, "create", "--name", key, "--identity-name", name, *where]
-            words += ["--issuer", self._issuer, "--subject", credential["subject"]]
-            words += ["--audiences", AUDIENCE]
-            rows.append(
-                Change(
-                    resource=key,
-                    setting="federated credential",
-                    before=_json(held[key]) if key in held else "absent",
-                    after=_json(credential),
-                    action="unchanged" if same else "update" if key in held else "create",
-                    command=shlex.join(words),
-                )
+        foreign = [key for key, one in held.items() if not key.startswith(OURS)]
+        if len(wanted) + len(foreign) > MOST_CREDENTIALS:
+            raise ConflictError(
+                f"One managed identity takes {MOST_CREDENTIALS} federated credentials, and"
+                f" {len(wanted)} service accounts beside {len(foreign)} foreign ones are too many.",
+                hint="let worker groups share a service account, or use a second identity.",
             )
-        for key in sorted(held.keys() - wanted.keys()):
+        base = ["az", "identity", "federated-credential"]
+        surplus = [k for k in sorted(held.keys() - wanted.keys()) if held[k] not in wanted.values()]
+        # Deleted first: an identity takes few, and issuer and subject may stand there once only.
+        for key in surplus:
             ours = key.startswith(OURS)
             words = [*base, "delete", "--name", key, "--identity-name", name, *where, "--yes"]
             rows.append(
@@ -160,6 +155,21 @@ class Access:
                     action="delete" if ours else "keep",
                     command=shlex.join(words),
                     note="" if ours else "somebody else's: remove it yourself",
+                )
+            )
+        for key, credential in wanted.items():
+            same = credential in held.values()  # under whatever name
+            words = [*base, "create", "--name", key, "--identity-name", name, *where]
+            words += ["--issuer", self._issuer, "--subject", credential["subject"]]
+            words += ["--audiences", AUDIENCE]
+            rows.append(
+                Change(
+                    resource=key,
+                    setting="federated credential",
+                    before=_json(credential if same else held.get(key) or "absent"),
+                    after=_json(credential),
+                    action="unchanged" if same else "update" if key in held else "create",
+                    command=shlex.join(words),
                 )
             )
         return [*rows, self._plan_assignment(identity)]
@@ -328,5 +338,5 @@ def _absent(rules: tuple[Rule, ...]) -> tuple[Check, ...]:
     )
 
 
-def _json(document: Document) -> str:
-    return json.dumps(document, sort_keys=True)
+def _json(document: Any) -> str:
+    return document if isinstance(document, str) else json.dumps(document, sort_keys=True)

@@ -1,7 +1,6 @@
 """Account, container and their settings: read, planned, applied and read again, row by row.
 
-An account that exists is never taken over silently: each of its settings that would change is a
-row of the plan, because other containers live under the same settings.
+Each setting of an existing account that would change is a row: other containers live under it.
 """
 
 import json
@@ -13,6 +12,8 @@ from xcomkit.clouds.azure.bucket_settings import (
     BucketSetting,
     Document,
     Kind,
+    keep_identities,
+    rule_name,
     rules_that_expire_sooner,
 )
 from xcomkit.clouds.azure.session import Clients, azure_errors
@@ -22,6 +23,7 @@ from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
 
 _SKU, _KIND = "Standard_ZRS", "StorageV2"
+_LIFECYCLE = next(setting for setting in SETTINGS if setting.kind == "policy")
 
 
 class Bucket:
@@ -43,7 +45,9 @@ class Bucket:
         try:
             with azure_errors(f"looking for storage account {name}"):
                 return _plain(accounts.get_properties(*self._account))
-        except MissingError:
+        except MissingError as error:
+            if "ResourceGroupNotFound" in str(error):
+                raise
             with azure_errors(f"asking whether the name {name} is free"):
                 free = accounts.check_name_availability(
                     {"name": name, "type": "Microsoft.Storage/storageAccounts"}
@@ -214,7 +218,8 @@ class Bucket:
             case "account":
                 account = _plain(storage.storage_accounts.get_properties(*self._account))
                 wanted = setting.wanted(self._settings, setting.read(account))
-                storage.storage_accounts.update(*self._account, setting.body(wanted))
+                body = keep_identities(setting.body(wanted), account)
+                storage.storage_accounts.update(*self._account, body)
             case "blobs":
                 present = held["blobs"]
                 if isinstance(present, AccessDeniedError):
@@ -234,6 +239,27 @@ class Bucket:
                 storage.management_policies.create_or_update(
                     *self._account, "default", setting.body(wanted)
                 )
+
+    def has_rule(self) -> bool:
+        """Tell whether our lifecycle rule stands in the account."""
+        held = self._read()["policy"]
+        rules = [] if isinstance(held, AccessDeniedError) else _LIFECYCLE.read(held)
+        return any(rule.get("name") == rule_name(self._settings) for rule in rules)
+
+    def delete(self) -> None:
+        """Delete the container, and our lifecycle rule with it; the account stays."""
+        storage = self._clients.storage
+        held = self._read()["policy"]
+        rules = [] if isinstance(held, AccessDeniedError) else _LIFECYCLE.read(held)
+        others = [rule for rule in rules if rule.get("name") != rule_name(self._settings)]
+        with azure_errors("deleting the container"):
+            storage.blob_containers.delete(*self._account, self._settings.bucket)
+        with azure_errors("removing the lifecycle rule"):
+            if others != rules and others:
+                body = _LIFECYCLE.body(others)
+                storage.management_policies.create_or_update(*self._account, "default", body)
+            elif others != rules:
+                storage.management_policies.delete(*self._account, "default")
 
     def verify(self) -> tuple[Check, ...]:
         """Return every check of account and container, read back from Azure."""

@@ -4,6 +4,9 @@ Sources: Azure Resource Manager, Microsoft.Storage storageAccounts, blobServices
 managementPolicies; values are those of the wire.
 """
 
+import hashlib
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -42,13 +45,16 @@ class BucketSetting:
 
 
 def rule_name(settings: Settings) -> str:
-    """Return the name of our lifecycle rule: one per container and prefix, letters and digits."""
-    return f"xcomkit-{settings.bucket}-{settings.prefix}".replace("/", "-").replace(".", "-")
+    """Return the name of our lifecycle rule: one per container and prefix; letters and digits."""
+    place = f"{settings.bucket}/{settings.prefix}"
+    readable = re.sub(r"[^A-Za-z0-9]", "", place)[:80]
+    return f"xcomkit{readable}{hashlib.sha256(place.encode()).hexdigest()[:12]}"
 
 
 def lifecycle(settings: Settings, present: Any) -> list[Document]:
     """Return all foreign rules plus ours: expire, and expire earlier versions."""
     match = f"{settings.bucket}/{settings.prefix}/"
+    # Azure counts a version's days from its own writing; soft delete then keeps it some more.
     ours: Document = {
         "enabled": True,
         "name": rule_name(settings),
@@ -119,6 +125,18 @@ def _encryption_body(wanted: Any) -> Document:
     return body
 
 
+def keep_identities(body: Document, account: Document) -> Document:
+    """Return a body that asks for an identity of the account beside those it has already."""
+    held = account.get("identity", {})
+    users = held.get("userAssignedIdentities") or {}
+    if "identity" not in body or "SystemAssigned" in held.get("type", ""):
+        return {name: part for name, part in body.items() if name != "identity"}
+    if not users:
+        return body
+    kept = {"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {u: {} for u in users}}
+    return {**body, "identity": kept}
+
+
 def _retention(settings: Settings, present: Any) -> Document:
     def one(name: str) -> Document:
         held = (present or {}).get(name, {})
@@ -172,7 +190,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
         "encryption", ENCRYPTION, "account", _read_encryption, _encryption, _encryption_body,
         lambda wanted: f"--encryption-key-source {wanted['keySource']}"
         + "".join(
-            f" --encryption-key-{flag} {wanted['keyvaultproperties'][name]}"
+            f" --encryption-key-{flag} {shlex.quote(wanted['keyvaultproperties'][name])}"
             for flag, name in (("vault", "keyvaulturi"), ("name", "keyname"))
             if "keyvaultproperties" in wanted
         ),
@@ -181,7 +199,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
         "tags", TAGS, "account", lambda account: dict(account.get("tags") or {}),
         lambda settings, present: {**(present or {}), **settings.tags},
         lambda wanted: {"tags": wanted},
-        lambda wanted: "--tags " + " ".join(f"{k}={v}" for k, v in wanted.items()),
+        lambda wanted: "--tags " + shlex.join(f"{k}={v}" for k, v in wanted.items()),
     ),
     BucketSetting(
         "versioning", VERSIONING, "blobs", lambda b: bool(_part("isVersioningEnabled")(b)),
