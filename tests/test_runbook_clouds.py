@@ -19,6 +19,7 @@ from xcomkit.chart.fragment import generate
 from xcomkit.local.stand_in import StandIn
 from xcomkit.model import CloudName
 from xcomkit.opening import STEPS
+from xcomkit.terms import TERMS
 
 OWN = ("bucket", "managed_identity", "project", "resource_group", "service_account",
        "storage_account", "subscription_id")  # fmt: skip
@@ -100,7 +101,9 @@ def test_empty_account_ends_with_a_proof_that_nothing_secret_leaks_from(line):
     assert [step["name"] for step in result.record["steps"]] == list(STEPS)
     assert "what" in result.record["where"]
     assert "is not proved here" in result.record["where"]
-    assert "is not proved here" in (result.directory / "record.html").read_text()
+    page = (result.directory / "record.html").read_text()
+    assert f"What {TERMS[line.rig.cloud_name].store} itself answers" in page
+    assert "is not proved here" in page
     assert "WARNING" not in result.output
     identity = result.checks["XC510"]
     assert (identity["status"], "astro-agent-worker" in identity["observed"]) == ("pass", True)

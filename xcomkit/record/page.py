@@ -12,6 +12,7 @@ from xcomkit import show
 from xcomkit.model import Status
 from xcomkit.record.runner import Run
 from xcomkit.step import read_commit, read_versions
+from xcomkit.terms import TERMS
 
 _CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _ATTRIBUTES = ("alt", "class", "colspan", "href", "id", "rowspan", "scope", "src", "style")
@@ -85,7 +86,9 @@ def _cover(run: Run, title: str) -> str:
         ),
     )  # fmt: skip
     checks = show.checks((c for _, c in run.checks), caption="All checks")
-    unproved = [
+    store = TERMS[run.settings.cloud].store
+    unproved = [("", f"What {store} itself answers", run.where)] if run.settings.is_embedded else []
+    unproved += [
         (c.id, c.title, c.observed)
         for _, c in run.checks
         if c.status in ("skip", "unknown") or c.basis == "not-supported-here"
