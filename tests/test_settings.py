@@ -255,6 +255,7 @@ def test_every_cloud_has_its_own_words_where_nothing_is_said(given, path, place)
         ({**AZURE, "bucket": "two--dashes"}, "bucket: 'two--dashes' is refused"),
         ({**AZURE, "encryption": "sse-s3"}, "accepted on azure are microsoft-managed and key-vau"),
         ({**AZURE, "encryption": "key-vault"}, "kms_key: '' is refused: key-vault needs a key"),
+        ({**GCP, "kms_key": "projects/p"}, "only customer-managed takes one"),
         ({**AZURE, "endpoint_url": "https://minio.local"}, "accepted on azure are embedded"),
         ({**AZURE, "connection_store": "secrets-manager"}, "connection_store: 'secrets-manager'"),
         ({**GCP, "project": ""}, "project: '' is refused: gcp cannot do without it"),

@@ -230,7 +230,8 @@ class Settings(BaseModel):
         refusals = {
             "encryption": self.encryption not in terms.encryptions
             and f"accepted on {self.cloud} are {usual} and {own_key}",
-            "kms_key": self.encryption == own_key and not self.kms_key and f"{own_key} needs a key",
+            "kms_key": (self.encryption == own_key) is not bool(self.kms_key)
+            and f"{own_key} needs a key, and only {own_key} takes one",
             "noncurrent_days": not low <= self.noncurrent_days <= high
             and f"{terms.store} accepts {low} to {high}",
             "endpoint_url": stands_elsewhere

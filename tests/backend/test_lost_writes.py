@@ -25,8 +25,18 @@ class Absent:
 class Closed(Absent):
     """A store that does not let the reader look."""
 
-    def object_exists(self, key: str) -> bool:
+    def read_object(self, key: str) -> bytes:
         raise AccessDeniedError(key)
+
+
+class Truncated(Absent):
+    """A store that has kept the beginning of an object only."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def read_object(self, key: str) -> bytes:
+        return self.target.read_object(key)[:-8]
 
 
 def probed(target: Target, *, reader: Any = None, environment: dict[str, str] | None = None,
@@ -53,10 +63,10 @@ class Recorder:
         self.keys: list[str] = []
 
     def read_object(self, key: str) -> bytes:
+        self.keys.append(key)
         return self.target.read_object(key)
 
     def object_exists(self, key: str) -> bool:
-        self.keys.append(key)
         return self.target.object_exists(key)
 
 
@@ -82,6 +92,13 @@ def test_object_that_is_gone_after_exit_is_red_for_the_configured_codec_only(
     assert (found.status, found.basis) == ("fail", "behaviour")
     assert "4 of 4 there at once, 0 of 2 after the process had ended" in found.observed
     assert check(writes, configured="none").status == "skip"
+
+
+@pytest.mark.parametrize("codec", ["none", "gzip"])
+def test_object_without_its_end_is_lost_and_not_kept(target: Target, codec: Codec) -> None:
+    (writes,) = probed(target, reader=Truncated(target), codecs=(codec,))
+
+    assert (writes.seen_after_exit, writes.at_exit) == (0, 2)
 
 
 def test_reader_that_is_refused_makes_it_unknown_and_not_lost(target: Target) -> None:
@@ -119,6 +136,14 @@ def test_advice_names_every_losing_codec_and_what_to_do(configured: str, told: s
 
     assert "loses values written with gzip, xz" in text
     assert told in text
+
+
+def test_advice_never_gives_the_all_clear_for_what_was_not_seen() -> None:
+    blind = Writes("gzip", 0, 0, 0, 0, problem="the reader was refused")
+
+    assert advise((blind,), configured="none") == "Whether gzip loses writes is not proved."
+    losing = advise((Writes("none", 9, 1, 3, 1),), configured="none")
+    assert "use a backend class that confirms its writes" in losing
 
 
 def test_advice_without_losses_and_without_a_probe_differ() -> None:

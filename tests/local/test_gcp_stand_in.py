@@ -83,7 +83,7 @@ def account_of(web: Web, *members: str) -> str:
 
 
 def metadata_token(gcp: GcpStandIn, subject: str, email: str) -> requests.Response:
-    host = gcp.open_metadata(subject, email)
+    host = gcp.open_metadata(subject, email, POOL)
     return requests.get(
         f"http://{host}/computeMetadata/v1/instance/service-accounts/default/token",
         headers={"Metadata-Flavor": "Google"},
@@ -126,7 +126,7 @@ class TestIdentity:
         assert (refused.status_code, "getAccessToken" in refused.text) == (403, True)
 
     def test_metadata_server_wants_its_header(self, web, gcp):
-        host = gcp.open_metadata(SUBJECT, account_of(web))
+        host = gcp.open_metadata(SUBJECT, account_of(web), POOL)
 
         answer = requests.get(f"http://{host}/computeMetadata/v1/project/project-id", timeout=10)
 

@@ -4,14 +4,16 @@ A task's process leaves as soon as its result is told. A filesystem that uploads
 thread may not be done by then; behind a codec the stock backend does not wait for it.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from xcomkit.backend.process import Outcome, Payload, Where, Worker, purge, push, size
-from xcomkit.backend.reading import ObjectReader, is_there
+from xcomkit.backend.process import Outcome, Payload, Where, Worker, encode, purge, push, size
+from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import CODEC_VARIABLE
-from xcomkit.errors import ProcessError
+from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.model import Check, Codec, Rule
 
 DAG_ID = "xcomkit_lost_writes"
@@ -101,13 +103,14 @@ def probe(
             found.append(_judge_rounds(codec, rounds, reader=reader, bucket=bucket))
             references += [one.reference for outcomes in rounds for one in _pushes(outcomes)]
     # What was lost is not there to be purged; tear down removes whatever this leaves.
-    worker.run([purge(reference) for reference in references if reference])
+    with suppress(ProcessError):
+        worker.run([purge(reference) for reference in references if reference])
     return tuple(found)
 
 
 def _pushes(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     """Return the pushes among the outcomes of one process."""
-    return (*outcomes[:-1:2], outcomes[-1])
+    return (*outcomes[1:-1:2], outcomes[-1])
 
 
 def _compression(codec: Codec) -> Mapping[str, str]:
@@ -117,7 +120,7 @@ def _compression(codec: Codec) -> Mapping[str, str]:
 def _steps(codec: Codec, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
     where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{codec}_{number}")
     here = [step for _ in range(repetitions) for step in (push(PAYLOAD, where=where), size())]
-    return [*here, push(PAYLOAD, where=where)]
+    return [encode(PAYLOAD), *here, push(PAYLOAD, where=where)]
 
 
 def _judge_rounds(
@@ -129,13 +132,29 @@ def _judge_rounds(
         return Writes(codec, 0, 0, 0, 0, problem=f"the push raised {refused}")
     if not all(outcome.reference for outcome in pushed):
         return Writes(codec, 0, 0, 0, 0, problem="the value stayed in the metadata database")
-    last = [object_key(outcomes[-1].reference, bucket=bucket) for outcomes in rounds]
-    there = [bool(key) and is_there(key, reader=reader) for key in last]
+    there = [_is_whole(outcomes, reader=reader, bucket=bucket) for outcomes in rounds]
     if None in there:
         return Writes(codec, 0, 0, 0, 0, problem="the reader was refused")
-    looks = [outcome for outcomes in rounds for outcome in outcomes[1::2]]
-    seen = sum(1 for look in looks if look.bytes is not None)
-    return Writes(codec, len(looks), seen, len(last), sum(map(bool, there)))
+    looks = [outcome for outcomes in rounds for outcome in outcomes[2::2]]
+    failed = next((str(look.error) for look in looks if look.error), "")
+    if failed:
+        return Writes(codec, 0, 0, 0, 0, problem=f"the look right after a push raised {failed}")
+    seen = sum(1 for look in looks if look.bytes)  # an empty object is none
+    return Writes(codec, len(looks), seen, len(there), sum(map(bool, there)))
+
+
+def _is_whole(outcomes: Sequence[Outcome], *, reader: ObjectReader, bucket: str) -> bool | None:
+    """Tell whether a process's last object holds what Airflow encoded, read without Airflow."""
+    encoded, key = outcomes[0], object_key(outcomes[-1].reference, bucket=bucket)
+    if not key:
+        return False
+    try:
+        text = unpack(reader.read_object(key), key=key, limit=encoded.bytes or 0)
+    except (MissingError, *UNPACK_ERRORS) as error:
+        return None if isinstance(error, AccessDeniedError) else False
+    except ServiceError:
+        return None
+    return hashlib.sha256(text).hexdigest() == encoded.sha256
 
 
 def check(writes: Sequence[Writes], *, configured: str) -> Check:
@@ -155,10 +174,14 @@ def advise(writes: Sequence[Writes], *, configured: Codec) -> str:
     """Return what follows from the probe, in words."""
     if not writes:
         return "Lost writes were not looked for."
+    open_ones = ", ".join(one.codec for one in writes if one.problem)
+    untold = f" Whether {open_ones} loses writes is not proved." if open_ones else ""
     losing = [one.codec for one in writes if one.lost]
     if not losing:
-        return "No write was lost here without a fault, whatever the codec."
+        return untold.strip() or "No write was lost here without a fault, whatever the codec."
     told = f"Without any fault this store loses values written with {', '.join(losing)}"
+    if "none" in losing:
+        return f"{told}: use a backend class that confirms its writes."
     if configured in losing:
         return f"{told}: change {configured} to none before any Dag runs."
     return f"{told}: keep {configured}."

@@ -5,7 +5,7 @@ import io
 import lzma
 import zipfile
 import zlib
-from typing import Protocol
+from typing import Any, Protocol
 
 from xcomkit.errors import ServiceError
 
@@ -53,11 +53,11 @@ def unpack(body: bytes, *, key: str, limit: int) -> bytes:
     most = limit + 1
     match key.rpartition("/")[2].rpartition(".")[2]:
         case "gz":
-            return zlib.decompressobj(wbits=31).decompress(body, most)
+            return _to_its_end(zlib.decompressobj(wbits=31), body, most)
         case "bz2":
-            return bz2.BZ2Decompressor().decompress(body, most)
+            return _to_its_end(bz2.BZ2Decompressor(), body, most)
         case "xz" | "lzma":
-            return lzma.LZMADecompressor(memlimit=MOST_XZ_MEMORY).decompress(body, most)
+            return _to_its_end(lzma.LZMADecompressor(memlimit=MOST_XZ_MEMORY), body, most)
         case "zip":
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
                 names = archive.namelist()
@@ -67,3 +67,11 @@ def unpack(body: bytes, *, key: str, limit: int) -> bytes:
                     return member.read(most)
         case _:
             return body[:most]
+
+
+def _to_its_end(unpacker: Any, body: bytes, most: int) -> bytes:
+    """Return what is inside; data without its trailer is cut off, even where all text is there."""
+    text: bytes = unpacker.decompress(body, most)
+    if len(text) < most and not unpacker.eof:
+        raise EOFError("the compressed data ends too early")
+    return text

@@ -32,8 +32,8 @@ class Platform:
     ``audience``, and is ``None`` where the caller of the runbook cannot make a service-account
     token. ``plain_http_url`` is an unencrypted door to the same store, for proving that a TLS-only
     policy refuses it.
-    ``open_metadata`` takes a subject and a service account's e-mail and returns the ``host:port``
-    of the metadata server that GKE would run for such a pod.
+    ``open_metadata`` takes a subject, a service account's e-mail and the cluster's workload
+    identity pool, and returns the ``host:port`` of the metadata server GKE would run for the pod.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Platform:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     mint_token: Callable[..., str] | None = None
     plain_http_url: str = ""
-    open_metadata: Callable[[str, str], str] | None = None
+    open_metadata: Callable[[str, str, str], str] | None = None
 
 
 class Cloud(Protocol):

@@ -51,14 +51,17 @@ class GcpStandIn(StandIn):
         """Return the administrator's application default credentials."""
         return {"GOOGLE_APPLICATION_CREDENTIALS": self.facts["administrator"]}
 
-    def open_metadata(self, subject: str, email: str) -> str:
+    def open_metadata(self, subject: str, email: str, pool: str) -> str:
         """Return ``host:port`` of the metadata server of a pod that wants to be an account.
 
         Args:
             subject: ``system:serviceaccount:<namespace>:<service account>`` of the pod.
             email: the service account its annotation names.
+            pool: the workload identity pool of the pod's cluster.
         """
-        return str(self.call("POST", "metadata", body={"subject": subject, "email": email}))
+        return str(
+            self.call("POST", "metadata", body={"subject": subject, "email": email, "pool": pool})
+        )
 
     def add_user(self, email: str) -> dict[str, str]:
         """Return application default credentials of a new person who has no right at all."""

@@ -163,7 +163,9 @@ def _create_account(world: GcpWorld, project: str, body: Document) -> Response:
     return json_reply(world.accounts[email])
 
 
-def metadata_server(world: GcpWorld, *, subject: str, email: str) -> Callable[[Request], Response]:
+def metadata_server(
+    world: GcpWorld, *, subject: str, email: str, pool: str
+) -> Callable[[Request], Response]:
     """Return what answers for the metadata server of one pod on GKE.
 
     The pod's account is annotated with ``email``; a token is given only to who may become it.
@@ -195,7 +197,7 @@ def metadata_server(world: GcpWorld, *, subject: str, email: str) -> Callable[[R
             return json_reply(body, headers=flavour)
         if request.path != f"{own}token" or found is None:
             return Response("Not Found", status=404, headers=flavour)
-        member = f"serviceAccount:{project}.svc.id.goog[{found[1]}/{found[2]}]"
+        member = f"serviceAccount:{pool}[{found[1]}/{found[2]}]"
         if not world.may_become(member, email):
             return Response(
                 "Unable to generate access token; IAM returned 403 Forbidden: Permission"

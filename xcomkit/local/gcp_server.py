@@ -93,7 +93,13 @@ class Pod:
 def _endpoints(world: GcpWorld) -> control.Endpoints:
     def open_metadata(request: Request) -> object:
         body = control.read_body(request)
-        server = Server(Pod(metadata_server(world, subject=body["subject"], email=body["email"])))
+        server = Server(
+            Pod(
+                metadata_server(
+                    world, **{name: str(body[name]) for name in ("subject", "email", "pool")}
+                )
+            )
+        )
         server.start()
         return f"{HOST}:{server.port}"
 

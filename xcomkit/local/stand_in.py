@@ -41,7 +41,7 @@ class StandIn:
     start_seconds: ClassVar[int] = START_SECONDS
     http_url: str = ""
     """An unencrypted door to the store, where the stand-in has one."""
-    open_metadata: Callable[[str, str], str] | None = None
+    open_metadata: Callable[[str, str, str], str] | None = None
     """Opens the metadata server of a pod, on a cloud whose pods have one; see ``Platform``."""
 
     def __init__(self, facts: dict[str, str], *, process: subprocess.Popen[str] | None) -> None:

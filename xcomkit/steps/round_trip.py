@@ -58,7 +58,7 @@ def _prove(
     run_id: str,
 ) -> tuple[Check, ...]:
     """Return every check of the round trip, and keep what was measured beside them."""
-    signed_in = _sign_in(step, identity)
+    step.results["signed_in"] = signed_in = _sign_in(step, identity)
     step.say(f"pushing, reading, pulling and purging as {identity.proves}")
     step.results["proof"] = proof = round_trip.prove(
         worker,
@@ -82,12 +82,14 @@ def _prove(
         run_id=run_id,
         progress=step.say,
     )
+    configured = worker.hello.settings["compression"] or "none"
+    step.results["lost"] = lost = lost_writes.check(writes, configured=configured)
+    step.results["configured"] = configured
     _leave_specimen(worker, run_id=run_id)
     step.results["timing"] = timing.measure(
         worker, settings=step.settings, codecs=CODECS, progress=step.say, run_id=run_id
     )
-    configured = worker.hello.settings["compression"] or "none"
-    return (*signed_in, *proof.checks, lost_writes.check(writes, configured=configured))
+    return (*signed_in, *proof.checks, lost)
 
 
 def _sign_in(step: Step, identity: WorkerIdentity) -> tuple[Check, Check]:
@@ -104,8 +106,11 @@ def _sign_in(step: Step, identity: WorkerIdentity) -> tuple[Check, Check]:
 
 
 def _checks_so_far(step: Step) -> tuple[Check, ...]:
+    """Return what was found before something broke: a red finding is never lost with the rest."""
     proof: round_trip.Proof | None = step.results.get("proof")
-    return proof.checks if proof else ()
+    lost: Check | None = step.results.get("lost")
+    signed_in: tuple[Check, ...] = step.results.get("signed_in", ())
+    return (*signed_in, *(proof.checks if proof else ()), *((lost,) if lost else ()))
 
 
 def _leave_specimen(worker: Worker, *, run_id: str) -> None:
@@ -213,6 +218,6 @@ def advice(step: Step) -> show.Text:
         backend=step.results["backend"],
     )
     writes: tuple[lost_writes.Writes, ...] = step.results.get("writes", ())
-    text = f"{text} {lost_writes.advise(writes, configured=step.settings.compression)}"
+    text = f"{text} {lost_writes.advise(writes, configured=step.results.get('configured', 'none'))}"
     step.facts["advice"] = text
     return show.Text(" ".join((text, *measured.problems)))

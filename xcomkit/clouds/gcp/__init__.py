@@ -7,7 +7,7 @@ from functools import cached_property
 
 from xcomkit.clouds import Caller, Platform
 from xcomkit.clouds.gcp import objects
-from xcomkit.clouds.gcp.access import MARKER, Access, email
+from xcomkit.clouds.gcp.access import MARKER, Access, email, pool
 from xcomkit.clouds.gcp.behaviour import TRIED, Behaviour, ask_metadata
 from xcomkit.clouds.gcp.bucket import Bucket
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
@@ -165,7 +165,7 @@ class GcpCloud:
         """Return what GKE gives the subject's pod, or the caller's own credentials without it."""
         if self._platform.open_metadata is None:
             return self._caller_as_worker()
-        host = self._platform.open_metadata(subject, self._access.email)
+        host = self._platform.open_metadata(subject, self._access.email, pool(self._settings))
         environment = {**self._platform.environment, "GCE_METADATA_HOST": host,
                        "GCE_METADATA_IP": host}  # fmt: skip
         proves = f"the agents' service account {self._access.email} as {subject}"

@@ -2,12 +2,13 @@
 
 import json
 import shlex
+import time
 from collections.abc import Callable
 from typing import Any
 
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.clouds.rules import IDENTITY, POLICY, TRUST
-from xcomkit.errors import AccessDeniedError, ConflictError, MissingError
+from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, ServiceError
 from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
 
@@ -15,11 +16,9 @@ BECOME = "roles/iam.workloadIdentityUser"
 OBJECTS = "roles/storage.objectUser"
 READER = "roles/storage.legacyBucketReader"
 MARKER = "created by xcomkit"
-# Whoever holds one of these can make tokens of the account as well.
-_IMPERSONATE = frozenset(
-    {BECOME, "roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountUser",
-     "roles/iam.serviceAccountOpenIdTokenCreator", "roles/iam.serviceAccountKeyAdmin"}
-)  # fmt: skip
+# Any other role on the account may lead to its tokens, a custom one too.
+_HARMLESS = frozenset({"roles/iam.serviceAccountViewer", "roles/iam.securityReviewer"})
+_INHERITED = "roles inherited from the project are not looked at"
 _EVERYBODY = ("allUsers", "allAuthenticatedUsers")
 
 Document = dict[str, Any]
@@ -53,6 +52,7 @@ class Access:
         self.email = email(settings)
         self._name = f"projects/{settings.project}/serviceAccounts/{self.email}"
         self.member = f"serviceAccount:{self.email}"
+        self._is_new = False
 
     def _trusted(self, subjects: tuple[str, ...]) -> list[str]:
         return sorted(member_of(subject, settings=self._settings) for subject in subjects)
@@ -122,9 +122,17 @@ class Access:
             )
         ]
         present = _members(self.read_trust(), BECOME) if account else []
-        change = ["gcloud", "iam", "service-accounts", "add-iam-policy-binding", self.email,
-                  f"--project={self._settings.project}", f"--role={BECOME}"]  # fmt: skip
-        missing = [m for m in trusted if m not in present] or trusted
+        account_words = ["gcloud", "iam", "service-accounts"]
+        rest = [self.email, f"--project={self._settings.project}", f"--role={BECOME}"]
+        changes = {
+            "add-iam-policy-binding": [m for m in trusted if m not in present],
+            "remove-iam-policy-binding": [m for m in present if m not in trusted],
+        }
+        commands = [
+            shlex.join([*account_words, verb, *rest, f"--member={member}", "--condition=None"])
+            for verb, members in changes.items()
+            for member in members
+        ]
         rows.append(
             Change(
                 resource=self.email,
@@ -132,7 +140,7 @@ class Access:
                 before=json.dumps(present) if present else "absent",
                 after=json.dumps(trusted),
                 action="unchanged" if present == trusted else "update" if present else "create",
-                command=" && ".join(shlex.join([*change, f"--member={m}"]) for m in missing),
+                command=" && ".join(commands),
             )
         )
         policy = self.read_rights()
@@ -158,6 +166,8 @@ class Access:
                  f"--role={wanted['role']}"]  # fmt: skip
         if condition := wanted.get("condition"):
             words.append("--condition=" + ",".join(f"{k}={v}" for k, v in condition.items()))
+        else:
+            words.append("--condition=None")
         return shlex.join(words)
 
     def _own(self, policy: Any) -> list[Document]:
@@ -171,7 +181,9 @@ class Access:
         return found
 
     def apply(self, plan: Plan, subjects: tuple[str, ...]) -> None:
-        """Make the pending changes; foreign bindings are kept.
+        """Make the pending changes; foreign bindings of the bucket and other roles are kept.
+
+        Who may become the account is written whole: the chart's service accounts and nobody else.
 
         Raises:
             ServiceError: Google Cloud refused a change; rows after it were not tried.
@@ -181,11 +193,26 @@ class Access:
                 case "service account":
                     self._create()
                 case "trust":
-                    _twice(lambda: self._put_trust(subjects))
+                    self._settle(lambda: self._put_trust(subjects))
                 case _:
-                    _twice(self._put_rights)
+                    self._settle(self._put_rights)
+
+    def _settle(self, write: Callable[[], None]) -> None:
+        """Write a policy; again where somebody else was faster, or IAM knows a new account late.
+
+        Source: IAM, "Access change propagation": a new account may be unknown for a minute.
+        """
+        waits = (1, 2, 5, 10, 20, 20) if self._is_new else (0,)
+        passing = (ServiceError,) if self._is_new else (ConflictError,)
+        for seconds in waits:
+            try:
+                return write()
+            except passing:
+                time.sleep(seconds)
+        return write()
 
     def _create(self) -> None:
+        self._is_new = True
         body = {
             "accountId": self._settings.service_account,
             "serviceAccount": {
@@ -257,7 +284,8 @@ class Access:
         )
 
     def _verify_trust(self, subjects: tuple[str, ...]) -> Check:
-        expected, how = f"only {', '.join(sorted(subjects))}", "iam serviceAccounts.getIamPolicy"
+        expected = f"only {', '.join(sorted(subjects))}; {_INHERITED}"
+        how = "iam serviceAccounts.getIamPolicy"
         try:
             policy = self.read_trust()
         except AccessDeniedError as error:
@@ -269,7 +297,7 @@ class Access:
         found = sorted(
             f"{member} as {binding['role']}" + (" on condition" if "condition" in binding else "")
             for binding in policy.get("bindings", [])
-            if binding["role"] in _IMPERSONATE
+            if binding["role"] not in _HARMLESS
             for member in binding["members"]
         )
         holds = found == [f"{member} as {BECOME}" for member in self._trusted(subjects)]
@@ -278,7 +306,7 @@ class Access:
 
     def _verify_rights(self) -> Check:
         wanted, how = self._rights(), "storage buckets.getIamPolicy"
-        expected = json.dumps(wanted, sort_keys=True)
+        expected = f"{json.dumps(wanted, sort_keys=True)}; {_INHERITED}"
         try:
             policy = self.read_rights()
         except AccessDeniedError as error:
@@ -310,11 +338,3 @@ def _members(policy: Document, role: str) -> list[str]:
         if binding["role"] == role and "condition" not in binding
         for member in binding["members"]
     )
-
-
-def _twice(write: Callable[[], None]) -> None:
-    """Read, change and write a policy; once more where somebody else was faster (etag)."""
-    try:
-        write()
-    except ConflictError:
-        write()

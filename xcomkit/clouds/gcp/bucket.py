@@ -133,7 +133,7 @@ class Bucket:
             with gcp_errors(f"setting {setting.name}"):
                 handle.reload(**patience())
                 setting.write(handle, setting.wanted(self._settings, setting.read(handle)))
-                handle.patch(**patience())
+                handle.patch(if_metageneration_match=handle.metageneration, **patience())
 
     def _create(self) -> None:
         try:

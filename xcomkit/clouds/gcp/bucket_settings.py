@@ -4,6 +4,8 @@ Sources: Cloud Storage JSON API, buckets resource; lifecycle conditions matchesP
 and daysSinceNoncurrentTime.
 """
 
+import json
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 MANAGED = "google-managed"
+_NONCURRENT = {"daysSinceNoncurrentTime", "noncurrentTimeBefore", "numNewerVersions"}
+"""Conditions that hold for noncurrent versions only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,18 @@ def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
     rules: list[dict[str, Any]] = list(present or [])
     if all(rule in rules for rule in ours):
         return rules
-    # A rule for exactly our prefix is an older one of ours: nobody else writes below it.
-    foreign = [r for r in rules if r.get("condition", {}).get("matchesPrefix") != prefix]
-    return [*foreign, *ours]
+    # Rules have no names: an older one of ours does the same on the same conditions.
+    shapes = [_shape(rule) for rule in ours]
+    kept = [
+        rule
+        for rule in rules
+        if rule.get("condition", {}).get("matchesPrefix") != prefix or _shape(rule) not in shapes
+    ]
+    return [*kept, *ours]
+
+
+def _shape(rule: dict[str, Any]) -> tuple[str, frozenset[str]]:
+    return rule.get("action", {}).get("type", ""), frozenset(rule.get("condition", {}))
 
 
 def rules_that_expire_sooner(settings: Settings, present: Any) -> tuple[str, ...]:
@@ -85,15 +98,23 @@ def rules_that_expire_sooner(settings: Settings, present: Any) -> tuple[str, ...
         overlaps = any(prefix.startswith(p) or p.startswith(prefix) for p in reached)
         if rule.get("action", {}).get("type") != "Delete" or not overlaps:
             continue
-        if condition.get("isLive") is False or condition.get("matchesSuffix"):
+        suffixes = condition.get("matchesSuffix") or []
+        if condition.get("isLive") is False or (suffixes and not _ends_an_xcom(suffixes)):
             continue
-        if "daysSinceNoncurrentTime" in condition or "numNewerVersions" in condition:
-            continue  # these hold for noncurrent versions only
+        if _NONCURRENT & condition.keys():
+            continue
         age = condition.get("age")
         if age is None or age < settings.retention_days:
             when = f"{age} d" if age is not None else ", ".join(sorted(condition)) or "at once"
             found.append(f"rule {number} ({when})")
     return tuple(found)
+
+
+def _ends_an_xcom(suffixes: list[str]) -> bool:
+    """Tell whether a suffix can end the key of an XCom, which is a uuid with a codec's suffix."""
+    codecs = (".gz", ".zip", ".bz2", ".lzma", ".xz", ".json")
+    hexadecimal = set("0123456789abcdef")
+    return any(s.endswith(codecs) or not set(s) - hexadecimal for s in suffixes)
 
 
 def labels(settings: Settings, present: Any) -> dict[str, str]:
@@ -134,9 +155,6 @@ def _set_labels(bucket: "Bucket", value: Mapping[str, str]) -> None:
 
 
 def _json(value: Any) -> str:
-    import json
-    import shlex
-
     return shlex.quote(json.dumps({"rule": value}, sort_keys=True))
 
 
@@ -166,7 +184,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
         lambda b: b.default_kms_key_name or MANAGED, _set_key,
         lambda settings, _present: settings.kms_key or MANAGED,
         lambda wanted: "--clear-default-encryption-key" if wanted == MANAGED
-        else f"--default-encryption-key={wanted}",
+        else shlex.quote(f"--default-encryption-key={wanted}"),
     ),
     BucketSetting(
         "lifecycle", LIFECYCLE,

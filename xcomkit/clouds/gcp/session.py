@@ -56,7 +56,13 @@ class Clients:
         """Return a storage client that signs with these credentials."""
         from google.cloud.storage import Client
 
-        return Client(project=self._settings.project, credentials=credentials)
+        # A variable of the shell must not lead a real run, and its tokens, to another host.
+        real = {"api_endpoint": "https://storage.googleapis.com"}
+        return Client(
+            project=self._settings.project,
+            credentials=credentials,
+            client_options=None if self._settings.is_embedded else real,
+        )
 
     @property
     def bucket(self) -> "Bucket":

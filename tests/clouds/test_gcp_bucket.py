@@ -1,0 +1,91 @@
+from typing import Any
+
+import pytest
+from gcp_rig import GcpRig
+from rig import SUBJECTS, red
+
+from xcomkit.clouds.gcp.bucket_settings import lifecycle, rules_that_expire_sooner
+from xcomkit.errors import SettingsError
+from xcomkit.settings import Settings
+
+SETTINGS = Settings.from_mapping(
+    {"cloud": "gcp", "bucket": "xcom", "prefix": "astro/xcom", "project": "my-project"}
+)
+OURS = ["astro/xcom/"]
+
+
+def rule(action: str = "Delete", **condition: Any) -> dict[str, Any]:
+    return {"action": {"type": action}, "condition": condition}
+
+
+def test_rule_of_somebody_else_for_exactly_our_prefix_is_kept():
+    colder = rule("SetStorageClass", age=10, matchesPrefix=OURS)
+
+    assert lifecycle(SETTINGS, [colder])[0] == colder
+
+
+def test_older_rule_of_ours_is_replaced_and_not_doubled():
+    before = lifecycle(SETTINGS.model_copy(update={"retention_days": 5}), [])
+
+    after = lifecycle(SETTINGS, before)
+
+    assert len(after) == len(before) == 3
+    assert after[0]["condition"]["age"] == 30
+
+
+@pytest.mark.parametrize(
+    ("found", "sooner"),
+    [
+        (rule(age=2), True),
+        (rule(age=2, matchesPrefix=["astro/"]), True),
+        (rule(age=2, matchesSuffix=[".gz"]), True),
+        (rule(age=2, matchesSuffix=["7f"]), True),
+        (rule(createdBefore="2026-01-01"), True),
+        (rule(age=2, matchesSuffix=[".log"]), False),
+        (rule(age=2, matchesPrefix=["logs/"]), False),
+        (rule(age=2, isLive=False), False),
+        (rule(noncurrentTimeBefore="2026-01-01"), False),
+        (rule(daysSinceNoncurrentTime=1), False),
+        (rule("SetStorageClass", age=2), False),
+        (rule(age=31), False),
+    ],
+)
+def test_rule_counts_as_sooner_where_it_can_reach_a_live_xcom(found, sooner):
+    assert bool(rules_that_expire_sooner(SETTINGS, [found])) is sooner
+
+
+def test_label_that_google_would_refuse_is_refused_before_any_call(signed_in):
+    rig = GcpRig(signed_in("gcp"), tags={"Team": "Data"})
+
+    with pytest.raises(SettingsError, match="Team=Data is refused"):
+        rig.cloud.plan_bucket()
+
+
+def test_variable_of_the_shell_does_not_lead_a_real_run_to_an_emulator(signed_in, monkeypatch):
+    rig = GcpRig(signed_in("gcp"), endpoint_url="")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
+
+    # The door speaks for Cloud Storage's real name, so the answer comes from there.
+    assert rig.cloud.plan_bucket().pending
+
+
+def test_cluster_of_another_project_is_trusted_and_served_through_its_own_pool(signed_in, tmp_path):
+    rig = GcpRig(signed_in("gcp"), workload_pool="other-project.svc.id.goog")
+    rig.make_bucket()
+    rig.make_access()
+
+    assert not red(rig.access_checks())
+    rig.cloud.sign_in(rig.cloud.worker_identity(SUBJECTS[0], directory=str(tmp_path)))
+
+
+def test_commands_add_who_is_missing_and_remove_who_is_too_many(signed_in):
+    rig = GcpRig(signed_in("gcp"))
+    rig.make_bucket()
+    rig.make_access()
+    rig.trust_stranger("system:serviceaccount:astro:stranger")
+
+    (row,) = [c for c in rig.cloud.plan_access(SUBJECTS).pending if c.setting == "trust"]
+
+    assert "remove-iam-policy-binding" in row.command
+    assert "[astro/stranger]" in row.command
+    assert "add-iam-policy-binding" not in row.command
