@@ -79,3 +79,18 @@ def test_record_carries_no_path_of_this_machine(run_notebooks, tmp_path, monkeyp
     page = (run.directory / "record.html").read_text()
 
     assert str(tmp_path) not in page
+
+
+def test_picture_stays_in_the_record_and_no_other_data_does(run_notebooks):
+    code = (
+        "from IPython.display import HTML\n"
+        'HTML(\'<img alt="chart" src="data:image/png;base64,iVBORw0KGgo=">\'\n'
+        ' \'<img alt="spy" src="https://example.com/a.png">\'\n'
+        ' \'<a href="data:text/html,evil">a</a><img src="data:image/svg+xml,evil">\')'
+    )
+
+    html, _ = record(run_notebooks, code)
+
+    assert re.search(r'<img alt="chart" src="data:image/png;base64,iVBORw0KGgo="', html)
+    tags = re.findall(r"<(?:img|a)\b[^>]*", html)  # those in shown code are escaped
+    assert not [tag for tag in tags if re.search(r"example\.com|data:text|data:image/svg", tag)]

@@ -107,6 +107,35 @@ def _cover(run: Run, title: str) -> str:
     )
 
 
+def _may_stay(tag: str, name: str, value: str) -> bool:
+    """Tell whether an attribute stays: data may only be a picture, and links lead no other way."""
+    if name == "src":
+        return tag == "img" and value.startswith("data:image/png;base64,")
+    return name in _ATTRIBUTES and not (name == "href" and value.lower().startswith("data:"))
+
+
+def _sanitizer() -> Any:
+    """Return nbconvert's sanitizer, which by itself takes the source of every picture away."""
+    import bleach
+    from bleach.css_sanitizer import CSSSanitizer
+    from nbconvert.preprocessors.sanitize import SanitizeHTML
+
+    class Sanitizer(SanitizeHTML):  # type: ignore[misc] # nbconvert has no types
+        def sanitize_html_tags(self, html_str: str) -> str:
+            return str(
+                bleach.clean(
+                    html_str,
+                    tags=_TAGS,
+                    attributes=_may_stay,
+                    protocols=("http", "https", "data"),
+                    css_sanitizer=CSSSanitizer(allowed_css_properties=self.styles),
+                    strip_comments=True,
+                )
+            )
+
+    return Sanitizer()
+
+
 def _notebook(directory: Path, name: str) -> str:
     """Return an executed notebook as sanitised HTML; a step that was not run has none."""
     path = directory / "notebooks" / f"{name}.ipynb"
@@ -115,15 +144,12 @@ def _notebook(directory: Path, name: str) -> str:
     import nbformat
     from nbconvert import HTMLExporter
     from nbconvert.preprocessors import TagRemovePreprocessor
-    from nbconvert.preprocessors.sanitize import SanitizeHTML
 
     exporter = HTMLExporter(template_name="basic")
     exporter.exclude_input_prompt = True
     exporter.exclude_output_prompt = True
     exporter.exclude_anchor_links = True
-    exporter.register_preprocessor(
-        SanitizeHTML(tags=list(_TAGS), attributes={"*": list(_ATTRIBUTES)}), enabled=True
-    )
+    exporter.register_preprocessor(_sanitizer(), enabled=True)
     # The settings stand on the cover, once instead of twice in every step.
     hidden = {"parameters", "injected-parameters"}
     exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=hidden), enabled=True)
