@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from azure_rig import AzureRig
+from azure_rig import MSI_API, AzureRig
 from gcp_rig import GcpRig
 from rig import Rig
 from test_runbook import QUICK, ROOT, Result
@@ -124,13 +124,14 @@ def test_worker_itself_reached_the_store_under_the_agents_identity(made, cloud):
 
     assert made.run("04").code == 0
 
-    identity = made.rig.cloud.annotations()
     agents = [r for r in stand_in.read_requests(since=before) if r.method in ("PUT", "POST")]
     writers = {r.principal for r in agents if "write" in r.action or "create" in r.action}
     if cloud == "gcp":
-        assert writers == {f"serviceAccount:{identity['iam.gke.io/gcp-service-account']}"}
+        (email,) = made.rig.cloud.annotations().values()
+        assert writers == {f"serviceAccount:{email}"}
     else:
-        assert len(writers) == 1
+        identity = made.rig.arm("GET", made.rig.identity, version=MSI_API)
+        assert writers == {identity["properties"]["principalId"]}
 
 
 def test_second_run_changes_nothing(made):

@@ -240,12 +240,6 @@ class Bucket:
                     *self._account, "default", setting.body(wanted)
                 )
 
-    def has_rule(self) -> bool:
-        """Tell whether our lifecycle rule stands in the account."""
-        held = self._read()["policy"]
-        rules = [] if isinstance(held, AccessDeniedError) else _LIFECYCLE.read(held)
-        return any(rule.get("name") == rule_name(self._settings) for rule in rules)
-
     def delete(self) -> None:
         """Delete the container, and our lifecycle rule with it; the account stays."""
         storage = self._clients.storage
