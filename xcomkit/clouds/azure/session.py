@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from xcomkit.clouds.statuses import error_for
 from xcomkit.errors import (
-    AccessDeniedError,
-    ConflictError,
     CredentialsError,
-    MissingError,
     ServiceError,
     UnreachableError,
     XcomkitError,
@@ -148,16 +146,4 @@ def _reason(error: Any) -> str:
 def _by_status(status: int, doing: str, error: Any) -> ServiceError:
     """Return our error for a status; Azure's words are kept, they name right and scope."""
     text = f"While {doing}: Azure answered {status}: {_reason(error)}."
-    match status:
-        case 401:
-            return CredentialsError(text, hint="sign in again; the credentials are refused.")
-        case 403:
-            return AccessDeniedError(text, hint="ask for the role that holds the action named.")
-        case 404:
-            return MissingError(text)
-        case 409 | 412:
-            return ConflictError(
-                text, hint="it is there already, in use, or was changed meanwhile."
-            )
-        case _:
-            return ServiceError(text)
+    return error_for(status, text)

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from xcomkit.clouds.statuses import error_for
 from xcomkit.errors import (
     AccessDeniedError,
-    ConflictError,
     CredentialsError,
-    MissingError,
     ServiceError,
     UnreachableError,
     XcomkitError,
@@ -164,19 +163,7 @@ def _by_status(status: int, doing: str, reason: str) -> ServiceError:
     text = (
         f"While {doing}: Google Cloud answered {status}" + (f": {reason}" if reason else "") + "."
     )
-    match status:
-        case 401:
-            return CredentialsError(text, hint="sign in again; the credentials are refused.")
-        case 403:
-            return AccessDeniedError(text, hint="ask for the right named above.")
-        case 404:
-            return MissingError(text)
-        case 409 | 412:
-            return ConflictError(
-                text, hint="it is there already, in use, or was changed meanwhile."
-            )
-        case _:
-            return ServiceError(text)
+    return error_for(status, text)
 
 
 def _refused(error: Any, doing: str) -> ServiceError:
