@@ -54,7 +54,7 @@ with tempfile.TemporaryDirectory() as os.environ["AIRFLOW_HOME"]:
             pushed[codec] = f"raised {type(error).__name__}"
 names = ("apache-airflow", "apache-airflow-providers-common-io", "fsspec", "s3fs")
 print(f"push {'returned ' * bool(pulled)}{pushed['gzip']}; answers to PUT: {puts};", end=" ")
-print(f"objects in bucket: {puts.count(200)}; pull returned the reference string:", end=" ")
-print(f"{pulled == pushed['gzip']}; without compression: {pushed['']};", end=" ")
+print(f"pull returned the reference string: {pulled == pushed['gzip']};", end=" ")
+print(f"without compression: {pushed['']};", end=" ")
 print(*(f"{name} {metadata.version(name)}" for name in names), sep=", ")
 sys.exit(pulled != pushed["gzip"])
