@@ -7,6 +7,7 @@ is not listed here cannot be written into evidence.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, get_args
 
 Status = Literal["pass", "warn", "fail", "unknown", "skip"]
@@ -18,6 +19,13 @@ CloudName = Literal["aws", "azure", "gcp"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 CODECS: tuple[Codec, ...] = get_args(Codec)
+BACKENDS = MappingProxyType(
+    {
+        "stock": "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend",
+        "durable": "xcomkit.durable.DurableXComObjectStorageBackend",
+    }
+)
+"""Class paths: Airflow's own, and ours that confirms its writes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,13 @@ def test_other_backend_class_is_refused_or_unknown(backend: str, status: str) ->
     assert check.status == status
 
 
+def test_durable_backend_is_as_good_as_the_stock_one() -> None:
+    durable = "xcomkit.durable.DurableXComObjectStorageBackend"
+    text = re.sub(r"xcomBackend: .*", f"xcomBackend: {durable}", GOOD)
+    (check,) = found(text, "XC009")
+    assert check.status == "pass"
+
+
 def test_misspelt_backend_variable_is_pointed_at() -> None:
     text = re.sub(r"xcomBackend: .*\n", "", GOOD).replace(
         "commonEnv:\n", "commonEnv:\n  - name: AIRFLOW__CORE__XCOM__BACKEND\n    value: 'x'\n"

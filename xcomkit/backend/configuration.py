@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from xcomkit.backend.process import Hello, Worker, connection
-from xcomkit.model import Check, Rule, WorkerIdentity
+from xcomkit.model import BACKENDS, Check, Rule, WorkerIdentity
 
-STOCK_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
+STOCK_BACKEND = BACKENDS["stock"]
 CLASS_VARIABLE = "AIRFLOW__CORE__XCOM_BACKEND"
 SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl")
 """Schemes of Airflow that leave the pod and honour the connection id."""

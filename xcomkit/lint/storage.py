@@ -15,7 +15,7 @@ from xcomkit.chart.names import (
 )
 from xcomkit.chart.sensitive import show
 from xcomkit.lint.context import Context, Finding, LintRule, Seen
-from xcomkit.model import Rule
+from xcomkit.model import BACKENDS, Rule
 
 CODECS = ("zip", "gzip", "bz2", "lzma", "xz")
 EXTRA_CODECS = ("lz4", "zstd")
@@ -78,7 +78,7 @@ XC005 = Rule(
 )
 XC009 = Rule(
     id="XC009",
-    title="The backend class is Airflow's object storage backend",
+    title="The backend class is Airflow's object storage backend, or the durable one",
     severity="fail",
     why="without it values go to the metadata database, with a misspelt one no task starts.",
     remedy=f"set xcomBackend to {BACKEND_CLASS}.",
@@ -232,7 +232,7 @@ def find_bad_backend(context: Context) -> Iterator[Finding]:
             yield Finding(f"no XCom backend in {seen.where}{hint}", seen.line)
         elif value is None:
             yield Finding(f"no text in {seen.where}", seen.line)
-        elif value != BACKEND_CLASS:
+        elif value not in BACKENDS.values():
             yield _class_finding(value, line=seen.line)
 
 
