@@ -11,18 +11,18 @@ What differs from ``airflow.providers.common.io.xcom.backend.XComObjectStorageBa
   Python drops every exception, or (gcsfs) in a thread that dies with the process.
 - The stored size is asked for and compared before the reference is returned.
 - ``zip`` deflates; fsspec opens a zip archive that only stores.
-- A pull is one request for the whole object, and a missing or damaged object raises. The stock
-  class returns the reference string in place of the value.
+- A pull reads the object whole, without seeking in it, and a missing or damaged object raises. The
+  stock class returns the reference string in place of the value.
 - A reference that is not below the configured path raises as well: prefix, bucket or connection id
   have changed since it was written.
 - A purge that leaves the object behind raises; s3fs drops the error of a refused delete.
-- Keys are uuids, so nothing is asked before a write. An anonymous client of Blob Storage is told
-  that every key exists, and the stock class asks for another one for ever.
+- Keys are uuids, so nobody asks whether one is free. An anonymous client of Blob Storage is told
+  that every key exists, and the stock class tries another one for ever.
 
 Memory: JSON text, compressed form and the filesystem's buffer exist at once; a pull holds object,
 text and value.
 
-It uses private names of common-io 1.x and refuses to be imported next to one that has others.
+It uses private names of common-io, 1.11 here, and refuses to be imported where they are others.
 """
 
 # ruff: noqa: SLF001 - which private names are used, and that they are there, is checked below
@@ -48,8 +48,8 @@ _KNOWN_METHODS = {
     "purge",
 }  # fmt: skip
 _REFERENCE = re.compile(
-    r"[a-z][a-z0-9+.-]*://.+/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.[a-z0-9]{1,5})?"
-    r"|[a-z][a-z0-9+.-]*://.+/(?:ti|write)-[0-9a-f-]{32,36}/[^/]+\.json(?:\.[a-z0-9]{1,5})?"
+    r"[a-z][a-z0-9+.-]*://.+/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.[a-z0-9]{1,6})?"
+    r"|[a-z][a-z0-9+.-]*://.+/(?:ti|write)-[0-9a-f-]{32,36}/[^/]+\.json(?:\.[a-z0-9]{1,6})?"
 )
 """What a reference of either key layout looks like, under whatever path it was written."""
 
@@ -60,16 +60,16 @@ def _check_common_io() -> None:
     Raises:
         ImportError: a name that is used here is gone, or there is a method nobody knew of.
     """
-    own = vars(common_io.XComObjectStorageBackend)
-    methods = {name for name in own if callable(getattr(common_io.XComObjectStorageBackend, name))}
-    unknown = {name for name in methods if not name.startswith("__")} - _KNOWN_METHODS
-    missing = [name for name in _USED if not hasattr(common_io, name)]
-    missing += ["_get_full_path"] if "_get_full_path" not in own else []
-    if missing or unknown:
-        told = ", ".join([f"{n} is missing" for n in missing] + [f"{n} is new" for n in unknown])
+    stock = common_io.XComObjectStorageBackend
+    methods = {name for name in vars(stock) if not name.startswith("__")}
+    told = [f"{name} is new" for name in sorted(methods - _KNOWN_METHODS)]
+    told += [f"{name} is missing" for name in _USED if not hasattr(common_io, name)]
+    if not hasattr(stock, "_get_full_path"):
+        told.append("_get_full_path is missing")
+    if told:
         raise ImportError(
-            f"DurableXComObjectStorageBackend does not know this common-io: {told}. Next: use"
-            " apache-airflow-providers-common-io 1.6.3 to 1.11, or a newer version of this file."
+            f"The durable backend does not know this common-io: {', '.join(told)}. Next: use"
+            " apache-airflow-providers-common-io 1.11, or a newer version of this file."
         )
 
 
@@ -183,7 +183,7 @@ class DurableXComObjectStorageBackend(common_io.XComObjectStorageBackend):  # ty
             raise XComObjectError(f"XCom object {path} {told}") from error
 
     @staticmethod
-    def purge(xcom: Any, session: Any = None) -> None:  # noqa: ARG004 - Airflow 2 passed one
+    def purge(xcom: Any, session: Any = None) -> None:  # noqa: ARG004 - as in the stock class
         """Delete the object behind a reference.
 
         One that lies below another path is left alone, with a warning: a task that is cleared
