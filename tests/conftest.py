@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Generator, Iterator
 
+import hypothesis
 import pytest
 
 from xcomkit.local.aws import AwsStandIn
@@ -12,6 +13,8 @@ from xcomkit.model import CloudName
 FOREIGN = (
     "AWS_", "AIRFLOW", "AZURE_", "AZURITE_", "CLOUDSDK_", "GCE_", "GOOGLE_", "STORAGE_", "XCOMKIT_",
 )  # fmt: skip
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("untimed")
 LIVE = bool(os.environ.get("XCOMKIT_LIVE"))
 REQUIRE_ALL = bool(os.environ.get("XCOMKIT_REQUIRE_ALL"))
 
