@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from xcomkit.backend.launch import Launch, start
 from xcomkit.errors import ProcessError
 from xcomkit.redaction import redact, secret_texts
 
@@ -106,6 +106,7 @@ class Outcome:
     resolved: bool | None = None
     reasons: tuple[str, ...] = ()
     value: dict[str, Any] | None = None
+    environment: dict[str, Any] | None = None
 
 
 def connection(conn_id: str) -> Step:
@@ -138,6 +139,14 @@ def size(reference: str = "") -> Step:
     return {"do": "size", "reference": reference}
 
 
+def environment(expected: Mapping[str, str], *, known: Sequence[str] = ()) -> Step:
+    """Return the step that compares digests of values with the worker's own variables.
+
+    ``expected`` maps a name to the SHA-256 of its value; ``known`` names are no surprise either.
+    """
+    return {"do": "environment", "expected": dict(expected), "known": [*expected, *known]}
+
+
 class Worker:
     """A running worker; made by ``open_worker``."""
 
@@ -148,8 +157,10 @@ class Worker:
         stderr: IO[bytes],
         secrets: Sequence[str],
         timeout: float,
+        launch: Launch,
     ) -> None:
         self._process = process
+        self._launch = launch
         self._stderr = stderr
         self._secrets = secrets
         self._timeout = max(1, math.ceil(timeout))
@@ -166,7 +177,7 @@ class Worker:
         """Return the outcome of each step; all of them run in one fresh fork of the worker.
 
         Args:
-            steps: made by ``connection``, ``encode``, ``push``, ``pull``, ``purge`` and ``size``.
+            steps: made by the functions above, such as ``push`` and ``pull``.
             environment: variables that differ for this request alone.
             timeout: seconds for this request where fewer than the worker's will do.
 
@@ -227,10 +238,13 @@ class Worker:
         end = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, end - MOST_STDERR_BYTES))
         tail = redact(self._stderr.read().decode(errors="replace"), secrets=self._secrets).strip()
+        if self._launch.pod:  # kubectl's words become one line
+            tail = " ".join(tail.split())
         told = f" Its last words: {tail}" if tail else ""
         return ProcessError(
-            f"The process with Airflow's backend {what}.{told}",
-            hint="look at the network, the endpoint and the memory of this machine, then repeat.",
+            f"The process with Airflow's backend{self._launch.place} {what}.{told}",
+            hint=self._launch.hint(tail)
+            or "look at the network, the endpoint and the memory of this machine, then repeat.",
         )
 
     def _hello(self, reply: dict[str, Any]) -> Hello:
@@ -257,56 +271,45 @@ class Worker:
 
 
 @contextmanager
-def open_worker(environment: Mapping[str, str], *, timeout: float) -> Iterator[Worker]:
+def open_worker(
+    environment: Mapping[str, str], *, timeout: float, launch: Launch | None = None
+) -> Iterator[Worker]:
     """Start a worker that has only this environment; nothing of it is left afterwards.
 
     PATH and the locale are this machine's, HOME and AIRFLOW_HOME are a private directory, so that
-    no sign-in and no configuration of the user's leaks into the proof.
+    no sign-in and no configuration of the user's leaks into the proof. A pod has an environment of
+    its own: there ``environment`` only tells which texts are secret.
 
     Args:
         environment: the effective environment and the variables of the workload identity.
         timeout: seconds a single request may take.
+        launch: where the worker runs; this interpreter if nothing is said.
 
     Raises:
         ProcessError: when the worker cannot be started or does not greet.
     """
+    launch = launch or Launch()
     secrets = secret_texts(environment)
     with (
         tempfile.TemporaryDirectory(prefix="xcomkit-worker-", ignore_cleanup_errors=True) as home,
         Path(home, "stderr").open("w+b") as stderr,
     ):
-        process = _start(environment, home=home, stderr=stderr)
+        process = start(launch, worker=WORKER, environment=environment, home=home, stderr=stderr)
         try:
-            yield Worker(process, stderr=stderr, secrets=secrets, timeout=timeout)
+            yield Worker(process, stderr=stderr, secrets=secrets, timeout=timeout, launch=launch)
         finally:
+            if launch.pod:
+                _let_go(process)
             _stop(process)
 
 
-def _start(
-    environment: Mapping[str, str], *, home: str, stderr: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    own = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": home,
-        "AIRFLOW_HOME": str(Path(home, "airflow")),
-        "LANG": "C.UTF-8",
-        "PYTHONUTF8": "1",
-    }
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-P", str(WORKER)],
-            env={**environment, **own},
-            cwd=home,  # without a path Airflow writes below the current directory
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        raise ProcessError(
-            f"The process with Airflow's backend cannot be started: {type(error).__name__}.",
-            hint="look for characters no variable may hold in the environment.",
-        ) from None
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    """Close stdin, which ends the worker in its pod, and give kubectl the time to pass it on."""
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_SECONDS)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -32,6 +32,8 @@ from typing import IO, Any, ClassVar, Self
 CLOUDS = ("amazon", "microsoft-azure", "google")
 AIRFLOW = ("", "-task-sdk", "-providers-common-io", *(f"-providers-{name}" for name in CLOUDS))
 PACKAGES = ("fsspec", "s3fs", "adlfs", "gcsfs", "universal_pathlib", "pandas", "pyarrow")
+SHOWN = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__")
+DECIDING = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__XCOM")
 MOST_LINES, MOST_TEXT, MOST_BODY = 20, 600, 200_000
 LETTERS = string.ascii_letters + string.digits + "!#$%&()*+,-./:;<=>?@[]^_`{|}~"
 WORDS = "the task reads orders and writes one summary per region while another waits for events"
@@ -230,8 +232,14 @@ def airflow(module: str, name: str) -> Any:
 
 
 def setting(name: str) -> str:
-    """Return an XCom setting of common-io as Airflow resolves it, ``""`` when it is unset."""
-    conf = airflow("sdk.configuration", "conf")
+    """Return an XCom setting of common-io as Airflow resolves it, ``""`` when it is unset.
+
+    Up to Airflow 3.1 the task SDK has no configuration of its own and reads core's.
+    """
+    try:
+        conf = airflow("sdk.configuration", "conf")
+    except ModuleNotFoundError:
+        conf = airflow("configuration", "conf")
     return conf.get("common.io", f"xcom_objectstorage_{name}", fallback="") or ""
 
 
@@ -313,6 +321,28 @@ class Steps:
         path.fs.invalidate_cache()
         with contextlib.suppress(FileNotFoundError):
             self.result["bytes"] = path.stat().st_size
+
+    def step_environment(self, step: dict[str, Any]) -> None:
+        """Compare this process's variables with digests; values stay here, they may be secret.
+
+        Told is the value of the variables in ``SHOWN`` alone, and the name of what else decides
+        about the backend without being expected.
+        """
+        verdicts, shown = {}, {}
+        for name, digest in step["expected"].items():
+            value = os.environ.get(name)
+            verdicts[name] = "missing"
+            if value is not None:
+                same = hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest() == digest
+                verdicts[name] = "same" if same else "differs"
+                if name == SHOWN[0] or name.startswith(SHOWN[1]):
+                    shown[name] = value
+        others = [n for n in os.environ if n.startswith(DECIDING) and n not in step["known"]]
+        self.result["environment"] = {
+            "verdicts": verdicts,
+            "shown": shown,
+            "others": sorted(others),
+        }
 
 
 def run_child(request: dict[str, Any], channel: IO[str]) -> None:
