@@ -46,10 +46,7 @@ exec(compile(source, "worker.py", "exec"))
 _HINTS: tuple[tuple[str, str], ...] = (
     (
         r"\(Forbidden\)|is forbidden",
-        (
-            "ask for the right to create pods/exec; `kubectl auth can-i create pods/exec -n {space}`"
-            " tells whether it is there."
-        ),
+        "get the right to create pods/exec: `kubectl auth can-i create pods/exec -n {space}`.",
     ),
     (
         r"\(Unauthorized\)|must be logged in|credential plugin|getting credentials",
@@ -57,10 +54,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"is too old|no python3|executable file not found|no such file or directory: unknown",
-        (
-            "name the container that runs Airflow; `kubectl get {kind} -n {space} -o wide` tells the"
-            " images."
-        ),
+        "name the container that runs Airflow; `kubectl describe {kind} -n {space}` lists them.",
     ),
     (
         r"container .{0,80}(?:is not valid|not found|not running)",
@@ -75,10 +69,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "wait until the pod runs; `kubectl get pods -n {space}` tells.",
     ),
     (
-        (
-            r"refused|no such host|timeout|timed out|[Uu]nable to connect|unreachable|context"
-            r"|[Kk]ubeconfig|no configuration|stat "
-        ),
+        r"refused|no such host|timeout|timed out|nable to connect|unreachable|context|onfig|stat ",
         "choose the cluster in kubeconfig, until `kubectl get pods -n {space}` answers.",
     ),
     (
