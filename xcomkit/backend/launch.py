@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from xcomkit import redaction
 from xcomkit.errors import ProcessError
 
+REDACTION = Path(redaction.__file__)
 NOT_STARTED = "The process with Airflow's backend cannot be started"
 OLDEST = (3, 11)
 """The worker's text needs it: match, typing.Self, datetime.UTC."""
@@ -27,9 +29,10 @@ _SHELL = (
     'p=$(command -v "$2" || command -v python3 || command -v python)'
     ' || { echo "no python3 and no python in this image" >&2; exit 127; }; exec "$p" -c "$1"'
 )
-# Exactly the bytes of the worker are read: ``python -`` would take the requests behind them for
-# more of the program. Where nothing can be written no file is left, also without an XCom path,
-# with which Airflow writes below the current directory.
+# Exactly the bytes of the two texts are read: ``python -`` would take the requests behind them for
+# more of the program. Where nothing can be written no file is left, also without an XCom path, with
+# which Airflow writes below the current directory. The pod has secrets that nobody here knows, so
+# its own are taken out there, and what libraries print stays there altogether.
 _BOOTSTRAP = """\
 import os, sys
 if sys.version_info < {oldest}:
@@ -38,10 +41,18 @@ sys.dont_write_bytecode = True
 sys.path[:] = [folder for folder in sys.path if folder]
 if os.path.isdir("/proc/self"):
     os.chdir("/proc/self")
-source = sys.stdin.buffer.read({size})
-if len(source) < {size}:
+texts = [sys.stdin.buffer.read(size) for size in {sizes}]
+if [*map(len, texts)] != {sizes}:
     sys.exit("the worker's text arrived cut off")
-exec(compile(source, "worker.py", "exec"))
+redaction = {{}}
+exec(compile(texts[0], "redaction.py", "exec"), redaction)
+def hide(text, secrets=redaction["secret_texts"](os.environ)):
+    return redaction["redact"](text, secrets=secrets)
+def tell(kind, error, trace, channel=os.fdopen(os.dup(2), "w")):
+    print(hide("%s: %s" % (kind.__name__, error)), file=channel, flush=True)
+sys.excepthook = tell
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+exec(compile(texts[1], "worker.py", "exec"))
 """
 _HINTS: tuple[tuple[str, str], ...] = (
     (
@@ -194,9 +205,9 @@ def _start_in_pod(launch: Launch, *, worker: Path, stderr: IO[bytes]) -> subproc
             f"{NOT_STARTED}{launch.place}: there is no kubectl on the path.",
             hint="install kubectl, or run the round trip on this machine.",
         )
-    source = worker.read_bytes()
+    texts = [REDACTION.read_bytes(), worker.read_bytes()]
     bootstrap = _BOOTSTRAP.format(
-        size=len(source), oldest=OLDEST, oldest_text=".".join(map(str, OLDEST))
+        sizes=[*map(len, texts)], oldest=OLDEST, oldest_text=".".join(map(str, OLDEST))
     )
     shell = ["sh", "-c", _SHELL, "sh", bootstrap, launch.python or "python3"]
     try:
@@ -214,6 +225,6 @@ def _start_in_pod(launch: Launch, *, worker: Path, stderr: IO[bytes]) -> subproc
         ) from None
     if process.stdin is not None:
         with suppress(BrokenPipeError):  # kubectl has already said why, and is heard next
-            process.stdin.write(source)
+            process.stdin.write(b"".join(texts))
             process.stdin.flush()
     return process

@@ -37,11 +37,13 @@ DECIDING = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__XCOM")
 MOST_LINES, MOST_TEXT, MOST_BODY = 20, 600, 200_000
 LETTERS = string.ascii_letters + string.digits + "!#$%&()*+,-./:;<=>?@[]^_`{|}~"
 WORDS = "the task reads orders and writes one summary per region while another waits for events"
+HIDE: Callable[[str], str] = globals().get("hide", str)
+"""Given by whoever sends this text into a pod; on this machine the reader takes secrets out."""
 
 
 def first_line(text: object) -> str:
-    """Return the first line of a text, bounded."""
-    return (str(text).strip().splitlines() or [""])[0][:MOST_TEXT]
+    """Return the first line of a text, bounded; in a pod without the pod's own secrets."""
+    return HIDE((str(text).strip().splitlines() or [""])[0])[:MOST_TEXT]
 
 
 class Attempt:
