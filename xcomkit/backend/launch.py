@@ -54,6 +54,8 @@ sys.excepthook = tell
 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 exec(compile(texts[1], "worker.py", "exec"))
 """
+_NOTICE = re.compile(r"[EIW]\d{4} \d\d:|Defaulted container ")
+_MOST_WORDS = 500
 _HINTS: tuple[tuple[str, str], ...] = (
     (
         r"\(Forbidden\)|is forbidden",
@@ -115,6 +117,13 @@ class Launch:
         container = ["-c", self.container] if self.container else []
         return ["kubectl", "exec", "-i", "-n", self.namespace, self.pod, *container, "--"]
 
+    def last_words(self, said: str) -> str:
+        """Return what was said last; of kubectl on one line, without its log and its notices."""
+        if not self.pod:
+            return said
+        lines = [line for line in said.splitlines() if not _NOTICE.match(line)]
+        return " ".join(" ".join(lines or said.splitlines()).split())[-_MOST_WORDS:]
+
     def hint(self, words: str) -> str:
         """Return the next step for what kubectl or the pod said last; empty on this machine."""
         if not self.pod:
@@ -124,7 +133,7 @@ class Launch:
             if re.search(pattern, words):
                 return hint.format(space=self.namespace, kind=kind)
         by_hand = " ".join(word for word in self.kubectl if word != "-i")
-        return f"see whether `{by_hand} true` answers, then repeat."
+        return f"see whether `{by_hand} true` answers and the pod has memory left, then repeat."
 
 
 def in_interpreter(python: Path) -> Launch:

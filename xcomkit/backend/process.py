@@ -238,8 +238,7 @@ class Worker:
         end = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, end - MOST_STDERR_BYTES))
         tail = redact(self._stderr.read().decode(errors="replace"), secrets=self._secrets).strip()
-        if self._launch.pod:  # kubectl's words become one line
-            tail = " ".join(tail.split())
+        tail = self._launch.last_words(tail)
         told = f" Its last words: {tail}" if tail else ""
         return ProcessError(
             f"The process with Airflow's backend{self._launch.place} {what}.{told}",
