@@ -83,7 +83,7 @@ def test_rows_pass_on_the_stand_in_and_the_evidence_names_the_packages(tmp_path)
     found = matrix.run(
         settings,
         folder=tmp_path,
-        rows=lambda _: (Row(OWN, Path(sys.executable)),),
+        rows=(Row(OWN, Path(sys.executable)),),
         progress=lambda _: None,
     )
 
@@ -105,7 +105,7 @@ def test_real_target_without_its_bucket_is_refused_with_the_steps_that_make_it(
     )
 
     with pytest.raises(MissingError, match="there is no such bucket") as caught:
-        matrix.run(settings, folder=tmp_path, rows=lambda _: (), progress=lambda _: None)
+        matrix.run(settings, folder=tmp_path, rows=(), progress=lambda _: None)
     assert "xcomkit run 00 01 02" in caught.value.hint
 
 

@@ -161,14 +161,8 @@ def _matrix(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
-    found = matrix.run(
-        settings,
-        folder=folder,
-        rows=lambda cloud: matrix.make_rows(
-            versions, agent_packages=cloud.agent_packages, more=more, progress=progress
-        ),
-        progress=progress,
-    )
+    rows = matrix.make_rows(versions, settings=settings, more=more, progress=progress)
+    found = matrix.run(settings, folder=folder, rows=rows, progress=progress)
     _say(f"{matrix.to_text(found)}\nevidence: {_relative(folder / matrix.FILE)}")
     return matrix.exit_code(found)
 

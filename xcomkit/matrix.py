@@ -19,7 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from xcomkit import evidence, show
 from xcomkit.backend import interpreters
 from xcomkit.backend.version_matrix import CODECS, DAG_ID, Cell, Matrix, Row, measure
-from xcomkit.clouds import Cloud, open_cloud
+from xcomkit.clouds import Platform, open_cloud
 from xcomkit.errors import MissingError, SettingsError, XcomkitError
 from xcomkit.opening import open_platform
 from xcomkit.record.runner import hold_target
@@ -93,15 +93,19 @@ def read_requirements(texts: Sequence[str]) -> tuple[str, ...]:
 def make_rows(
     versions: Sequence[str],
     *,
-    agent_packages: Sequence[str],
+    settings: Settings,
     more: Sequence[str],
     progress: Callable[[str], None],
 ) -> tuple[Row, ...]:
     """Return a row per version, installed now where it was not yet; what does not fit says why.
 
+    Before any stand-in is there: those of Azure and Google Cloud are the only proxy of a process,
+    and let nothing through to a package index.
+
     Raises:
         ProcessError: there is no uv, or no place for an environment.
     """
+    agent_packages = open_cloud(settings, platform=Platform(label="", issuer="")).agent_packages
     rows = []
     for version in versions:
         begun = time.monotonic()
@@ -120,7 +124,7 @@ def run(
     settings: Settings,
     *,
     folder: Path,
-    rows: Callable[[Cloud], Sequence[Row]],
+    rows: Sequence[Row],
     progress: Callable[[str], None],
 ) -> Matrix:
     """Return the matrix on the target of the settings, and write it as evidence.
@@ -131,7 +135,7 @@ def run(
     Args:
         settings: the target, and the values file.
         folder: where the evidence goes.
-        rows: makes the rows for a cloud; it knows which packages its agents need.
+        rows: versions with their interpreters.
         progress: is told in one line what comes next.
 
     Raises:
@@ -143,7 +147,7 @@ def run(
         cloud = open_cloud(settings, platform=platform)
         step = Step("matrix", settings, folder, platform, cloud)
         _prepare(step)
-        found = _measure(step, rows=rows(cloud), progress=progress)
+        found = _measure(step, rows=rows, progress=progress)
     content = {
         "schema": evidence.SCHEMA,
         "target": {"cloud": settings.cloud, "where": platform.label, "path": settings.base_path},
