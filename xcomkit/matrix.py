@@ -229,7 +229,7 @@ def _reasons(matrix: Matrix) -> Iterator[str]:
     """Yield each reason once, with the cells it stands for."""
     cells: dict[tuple[str, str], list[str]] = {}
     for cell in matrix.cells:
-        if cell.verdict != "pass":
+        if cell.reason:  # also of a pass: not every value could be tried
             pair = f"{cell.writer} to {cell.reader} {cell.codec}"
             cells.setdefault((cell.verdict, cell.reason), []).append(pair)
     for (verdict, reason), pairs in cells.items():

@@ -25,9 +25,11 @@ FLOORS: Mapping[str, str] = {
     "s3fs": "s3fs>=2023.10.0",
     "adlfs": "adlfs>=2023.10.0",
     "gcsfs": "gcsfs>=2023.10.0",
+    "apache-airflow-providers-google": "apache-airflow-providers-google>=22",
+    "apache-airflow-providers-microsoft-azure": "apache-airflow-providers-microsoft-azure>=15",
 }
-"""Floors of the providers' own extras. Without one a resolver may take s3fs 0.4, which pins nothing
-and cannot be used by the provider."""
+"""Floors of the amazon provider's extra and of this project. Without one a resolver may take s3fs
+0.4 or google 12, which pin too little: the one cannot be imported, the other signs in otherwise."""
 
 
 class NotInstallableError(ProcessError):

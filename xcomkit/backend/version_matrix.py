@@ -104,9 +104,10 @@ class _Value:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What one writer pushed with one codec, or why there is nothing."""
+    """What one writer pushed with one codec, what it cannot build, or why there is nothing."""
 
     values: tuple[_Value, ...] = ()
+    absent: str = ""
     problem: str = ""
 
 
@@ -193,8 +194,12 @@ def _write(
         outcomes = worker.run(steps, environment=_compression(codec), timeout=ROUND_SECONDS)
     except ProcessError as error:
         return _Written(problem=str(error))
-    values = map(_Value, payloads, outcomes[::2], outcomes[1::2])
-    return _Written(tuple(value for value in values if not _is_absent(value.encoded)))
+    values = [*map(_Value, payloads, outcomes[::2], outcomes[1::2])]
+    absent = [f"{v.payload.kind} ({v.encoded.error})" for v in values if _is_absent(v.encoded)]
+    return _Written(
+        tuple(value for value in values if not _is_absent(value.encoded)),
+        absent=f"{row.version} cannot build {', '.join(absent)}" if absent else "",
+    )
 
 
 def _is_absent(encoded: Outcome) -> bool:
@@ -223,13 +228,14 @@ def _read_by_all(
         elif reader not in workers:
             found[reader] = replace(blank, reason=f"{reader}: {problems[reader]}")
         else:
-            found[reader] = _read(written.values, worker=workers[reader], cell=blank)
+            found[reader] = _read(written, worker=workers[reader], cell=blank)
     for reader in problems:
         yield found[reader]
 
 
-def _read(values: Sequence[_Value], *, worker: Worker, cell: Cell) -> Cell:
+def _read(written: _Written, *, worker: Worker, cell: Cell) -> Cell:
     """Return the cell with the verdict of its reader over all values."""
+    values = written.values
     there = [value for value in values if not value.problem]
     references = [value.pushed.reference for value in there]
     steps = [pull(reference, describe=True) for reference in references]
@@ -249,10 +255,11 @@ def _read(values: Sequence[_Value], *, worker: Worker, cell: Cell) -> Cell:
     for kind, problem in problems.items():
         if problem:
             kinds.setdefault(problem, []).append(kind)
+    reasons = [f"{', '.join(names)}: {text}" for text, names in kinds.items()]
     return replace(
         cell,
         verdict="unknown" if not problems else "fail" if kinds else "pass",
-        reason="; ".join(f"{', '.join(names)}: {text}" for text, names in kinds.items()),
+        reason="; ".join([*reasons, *filter(None, [written.absent])]),
         passed=sum(1 for problem in problems.values() if not problem),
         tried=len(problems),
     )
