@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -24,21 +24,32 @@ GRACE_SECONDS = 5.0
 MOST_REPLY_BYTES = 16_000_000
 MOST_STDERR_BYTES = 2_000
 
-PayloadKind = Literal["small_dict", "records", "random", "text", "typed", "dataframe"]
+PayloadKind = Literal[
+    "small_dict", "records", "random", "text", "typed", "dataframe", "json", "callable"
+]
 Step = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A value by description; the worker builds it. ``size`` in bytes of JSON, about."""
+    """A value by description; the worker builds it. ``size`` in bytes of JSON, about.
+
+    ``text`` is a ``json`` value as JSON text, or a ``callable`` as ``module:function``.
+    """
 
     kind: PayloadKind
     size: int = 0
     seed: int = 1
+    text: str = ""
 
     @property
     def spec(self) -> dict[str, Any]:
         """Return the description as the worker reads it."""
+        match self.kind:
+            case "json":
+                return {"kind": self.kind, "value": json.loads(self.text)}
+            case "callable":
+                return {"kind": self.kind, "name": self.text}
         return {"kind": self.kind, "bytes": self.size, "seed": self.seed}
 
 
@@ -107,6 +118,19 @@ class Outcome:
     reasons: tuple[str, ...] = ()
     value: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
+    types: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Steps for one fresh fork, variables that differ for it alone, and its deadline in seconds.
+
+    ``timeout`` 0 is the worker's own deadline, which no request exceeds.
+    """
+
+    steps: Sequence[Step]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: int = 0
 
 
 def connection(conn_id: str) -> Step:
@@ -119,9 +143,9 @@ def encode(payload: Payload, *, describe: bool = False) -> Step:
     return {"do": "encode", "payload": payload.spec, "describe": describe}
 
 
-def push(payload: Payload, *, where: Where) -> Step:
-    """Return the step that pushes a payload through the backend."""
-    return {"do": "push", "payload": payload.spec, "where": asdict(where)}
+def push(payload: Payload, *, where: Where, backend: str = "") -> Step:
+    """Return the step that pushes a payload through the backend, or through another class."""
+    return {"do": "push", "payload": payload.spec, "where": asdict(where), "backend": backend}
 
 
 def pull(reference: str = "", *, describe: bool = False) -> Step:
@@ -132,6 +156,11 @@ def pull(reference: str = "", *, describe: bool = False) -> Step:
 def purge(reference: str = "") -> Step:
     """Return the step that purges a reference, or the latest push of the same request."""
     return {"do": "purge", "reference": reference}
+
+
+def types(where: Where) -> Step:
+    """Return the step that sends a value of every type through object and database."""
+    return {"do": "types", "where": asdict(where)}
 
 
 def size(reference: str = "") -> Step:
@@ -184,22 +213,43 @@ class Worker:
         Raises:
             ProcessError: when the worker or its fork dies, hangs or answers something else.
         """
-        seconds = min(timeout or self._timeout, self._timeout)
-        request = {
-            "steps": list(steps),
-            "environment": dict(environment or {}),
-            "timeout": seconds,
+        (outcomes,) = self.run_all([Request(steps, environment or {}, timeout)])
+        if isinstance(outcomes, ProcessError):
+            raise outcomes
+        return outcomes
+
+    def run_all(
+        self, requests: Sequence[Request]
+    ) -> tuple[tuple[Outcome, ...] | ProcessError, ...]:
+        """Return the outcomes of requests that run at the same time, each in a fork of its own.
+
+        A fork that dies or hangs is an error in its place, beside the outcomes of the others.
+
+        Raises:
+            ProcessError: when the worker itself dies, hangs or answers something else.
+        """
+        if not requests:
+            return ()
+        deadlines = [min(one.timeout or self._timeout, self._timeout) for one in requests]
+        line = {
+            "requests": [
+                {"steps": list(one.steps), "environment": dict(one.environment), "timeout": seconds}
+                for one, seconds in zip(requests, deadlines, strict=True)
+            ]
         }
         try:
             if self._process.stdin is not None:
-                self._process.stdin.write(json.dumps(request).encode() + b"\n")
+                self._process.stdin.write(json.dumps(line).encode() + b"\n")
                 self._process.stdin.flush()
         except BrokenPipeError:
             raise self._lost("is gone") from None
-        reply = self._read(time.monotonic() + seconds + GRACE_SECONDS)
-        if "died" in reply:
-            raise self._error(f"gave up: {reply['died']}")
-        return tuple(self._outcome(entry) for entry in reply["steps"])
+        reply = self._read(time.monotonic() + max(deadlines) + GRACE_SECONDS)
+        return tuple(
+            self._error(f"gave up: {one['died']}")
+            if "died" in one
+            else tuple(self._outcome(entry) for entry in one["steps"])
+            for one in reply["replies"]
+        )
 
     def _read(self, deadline: float) -> dict[str, Any]:
         """Return the next reply; a line that is no JSON object is a refusal to talk."""
@@ -260,6 +310,7 @@ class Worker:
     def _outcome(self, entry: dict[str, Any]) -> Outcome:
         for name in ("log", "ignored", "reasons"):
             entry[name] = tuple(redact(t, secrets=self._secrets) for t in entry.get(name, ()))
+        entry["types"] = tuple(entry.get("types", ()))
         entry["error"] = self._failure(entry["error"])
         return Outcome(**entry)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from xcomkit.chart import emit
 from xcomkit.chart.names import (
-    BACKEND_CLASS,
     COMPRESSION,
     CONNECTION_PREFIX,
     PATH,
@@ -15,6 +14,7 @@ from xcomkit.chart.names import (
     connection_variable,
 )
 from xcomkit.settings import Settings
+from xcomkit.terms import BACKENDS
 
 _HEAD = (
     "# XCom settings of the Remote Execution Agents. This is a part of values.yaml, not all of it:",
@@ -62,7 +62,7 @@ def generate(
     fragment: dict[str, Any] = {
         "resourceNamePrefix": settings.resource_name_prefix,
         "namespace": settings.namespace,
-        "xcomBackend": BACKEND_CLASS,
+        "xcomBackend": BACKENDS[settings.backend],
     }
     variables = {PATH: settings.base_path, THRESHOLD: str(settings.threshold)}
     if settings.compression != "none":

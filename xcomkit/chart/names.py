@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 
-BACKEND_CLASS = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
+from xcomkit.terms import BACKENDS
+
+STOCK_BACKEND, DURABLE_BACKEND = BACKENDS["stock"], BACKENDS["durable"]
 
 BACKEND = "AIRFLOW__CORE__XCOM_BACKEND"
 PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
