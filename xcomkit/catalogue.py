@@ -5,7 +5,16 @@ from types import MappingProxyType
 
 from xcomkit import step
 from xcomkit.airflow_plane import verdict
-from xcomkit.backend import lost_writes, round_trip, sign_in
+from xcomkit.backend import (
+    advice,
+    components,
+    fault_checks,
+    lost_writes,
+    round_trip,
+    sign_in,
+    silent_references,
+    type_fidelity,
+)
 from xcomkit.chart import rules as chart
 from xcomkit.clouds import rules as clouds
 from xcomkit.lint import rules as lint
@@ -21,6 +30,11 @@ _SOURCES = (
     round_trip,
     sign_in,
     lost_writes,
+    fault_checks,
+    silent_references,
+    type_fidelity,
+    components,
+    advice,
     objects,
     verdict,
     tear_down,

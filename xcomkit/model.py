@@ -19,13 +19,10 @@ CloudName = Literal["aws", "azure", "gcp"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 CODECS: tuple[Codec, ...] = get_args(Codec)
-BACKENDS = MappingProxyType(
-    {
-        "stock": "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend",
-        "durable": "xcomkit.durable.DurableXComObjectStorageBackend",
-    }
-)
-"""Class paths: Airflow's own, and ours that confirms its writes."""
+STOCK_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
+DURABLE_BACKEND = "xcomkit.durable.DurableXComObjectStorageBackend"
+BACKENDS = MappingProxyType({"stock": STOCK_BACKEND, "durable": DURABLE_BACKEND})
+"""Class paths per choice of ``backend``: Airflow's own, and ours that confirms its writes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,8 @@ from xcomkit.refusals import (
     unknown_name,
     whole_number,
 )
-from xcomkit.terms import NAMES, TERMS
+from xcomkit.terms import EMBEDDED, NAMES, TERMS, contradictions
 
-EMBEDDED = "embedded"
 PRACTICE_FILE = "parameters/local-{cloud}.yaml"
 
 _NEVER_EMPTY = ("prefix", "namespace", "release", "resource_name_prefix")
@@ -80,6 +79,10 @@ class Settings(BaseModel):
     )
     threshold: WholeNumber = Field(
         0, ge=-1, description="bytes of JSON from which a value goes to the bucket; 0: always"
+    )
+    backend: Literal["durable", "stock"] = Field(
+        "durable",
+        description="durable: xcomkit.durable, confirms what it writes; stock: common-io's class",
     )
     compression: Codec = Field("none", description="none, gzip, zip, bz2, lzma or xz")
     retention_days: WholeNumber = Field(
@@ -125,6 +128,16 @@ class Settings(BaseModel):
     )
     repetitions: WholeNumber = Field(
         3, ge=1, le=50, description="repetitions behind each median of step 04"
+    )
+    assumed_rtt_ms: WholeNumber = Field(
+        20, ge=0, le=2000, description="ms between agent and store, for the advice on codecs"
+    )
+    fault_depth: Literal["quick", "full"] = Field(
+        "quick", description="faults tried in step 04; full waits for retries, up to 5 minutes"
+    )
+    payload_file: str = Field("", description="JSON file with a value of your own to round-trip")
+    payload_callable: str = Field(
+        "", description="module:function the agents can import; what it returns is round-tripped"
     )
     step_timeout: WholeNumber = Field(
         600, ge=5, description="seconds after which a cell of a step counts as hung"
@@ -222,24 +235,8 @@ class Settings(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _together(self) -> Self:
-        terms = TERMS[self.cloud]
-        usual, own_key = terms.encryptions
-        low, high = terms.noncurrent_days
-        stands_elsewhere = self.endpoint_url not in ("", EMBEDDED)
-        refusals = {
-            "encryption": self.encryption not in terms.encryptions
-            and f"accepted on {self.cloud} are {usual} and {own_key}",
-            "kms_key": (self.encryption == own_key) is not bool(self.kms_key)
-            and f"{own_key} needs a key, and only {own_key} takes one",
-            "noncurrent_days": not low <= self.noncurrent_days <= high
-            and f"{terms.store} accepts {low} to {high}",
-            "endpoint_url": stands_elsewhere
-            and not terms.takes_other_stores
-            and f"accepted on {self.cloud} are {EMBEDDED} and nothing at all",
-            "connection_store": self.connection_store not in terms.connection_stores
-            and f"on {self.cloud} the connection holds no secret, so accepted is values",
-        }
+    def _fit_together(self) -> Self:
+        refusals = contradictions(self)
         for name, reason in refusals.items():
             if reason:
                 raise ValueError(f"{name}: {getattr(self, name)!r} is refused: {reason}")

@@ -6,6 +6,7 @@ Every text goes through HTML escaping: object keys and values are hostile input.
 import base64
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -254,6 +255,34 @@ def bar_chart(values: Mapping[str, float], *, label: str) -> Picture:
     axes.invert_yaxis()
     axes.set_xlabel(label)
     alt = f"{label}: " + ", ".join(f"{_printable(n)} {v:,.0f}" for n, v in values.items())
+    return _picture(figure, alt)
+
+
+def heat_map(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    words: Mapping[tuple[str, str], str],
+    *,
+    colours: Mapping[str, str],
+    title: str,
+) -> Picture:
+    """Return one coloured field per row and column, the word in it; no word leaves it white."""
+    figure = _canvas(2.6 + 1.1 * len(columns), 1.0 + 0.26 * len(rows))
+    axes = figure.subplots()
+    for y, row in enumerate(rows):
+        for x, column in enumerate(columns):
+            if word := words.get((row, column)):
+                axes.barh(y, 1, left=x, height=1, color=colours[word], edgecolor="white")
+                axes.text(x + 0.5, y, word, ha="center", va="center", fontsize=6)
+    axes.set_xlim(0, len(columns))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xticks([x + 0.5 for x in range(len(columns))], columns)
+    axes.set_yticks(range(len(rows)), [_printable(row)[:40] for row in rows], fontsize=7)
+    axes.xaxis.tick_top()
+    axes.set_title(title, fontsize=9)
+    axes.tick_params(length=0)
+    counts = Counter(words.values())
+    alt = f"{title}: " + ", ".join(f"{word} {count} times" for word, count in counts.items())
     return _picture(figure, alt)
 
 

@@ -3,9 +3,11 @@
 Everything a cloud *does* is in ``xcomkit.clouds``; here is only how it is called.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from xcomkit.model import CloudName
 from xcomkit.refusals import azure_container_problem, gcs_bucket_problem, s3_bucket_problem
@@ -78,6 +80,9 @@ TERMS: Mapping[CloudName, Terms] = MappingProxyType(
     }
 )
 
+EMBEDDED = "embedded"
+"""What ``endpoint_url`` says where the target is our own stand-in."""
+
 _LABEL = (
     r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?",
     "1 to 63 lower case letters, digits and inner dashes",
@@ -108,3 +113,27 @@ NAMES: Mapping[str, tuple[str, str]] = {
 
 Sources: naming rules of IAM, Azure Resource Manager, GCP IAM and Kubernetes (RFC 1123 labels).
 """
+
+
+def contradictions(settings: Any) -> dict[str, str | bool]:
+    """Return, per parameter, why it does not go with the others, or a falsy value."""
+    terms = TERMS[settings.cloud]
+    usual, own_key = terms.encryptions
+    low, high = terms.noncurrent_days
+    stands_elsewhere = settings.endpoint_url not in ("", EMBEDDED)
+    return {
+        "encryption": settings.encryption not in terms.encryptions
+        and f"accepted on {settings.cloud} are {usual} and {own_key}",
+        "kms_key": (settings.encryption == own_key) is not bool(settings.kms_key)
+        and f"{own_key} needs a key, and only {own_key} takes one",
+        "noncurrent_days": not low <= settings.noncurrent_days <= high
+        and f"{terms.store} accepts {low} to {high}",
+        "endpoint_url": stands_elsewhere
+        and not terms.takes_other_stores
+        and f"accepted on {settings.cloud} are {EMBEDDED} and nothing at all",
+        "connection_store": settings.connection_store not in terms.connection_stores
+        and f"on {settings.cloud} the connection holds no secret, so accepted is values",
+        "payload_callable": bool(settings.payload_callable)
+        and not re.fullmatch(r"[\w.]+:\w+", settings.payload_callable)
+        and "accepted is module:function",
+    }

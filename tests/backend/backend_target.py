@@ -9,10 +9,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from xcomkit.backend.configuration import STOCK_BACKEND
 from xcomkit.errors import AccessDeniedError, MissingError
 from xcomkit.local.aws import AwsStandIn
-from xcomkit.model import WorkerIdentity
+from xcomkit.model import STOCK_BACKEND, WorkerIdentity
 from xcomkit.settings import Settings
 
 SUBJECT = "system:serviceaccount:astro:astro-agent-worker-default-worker"

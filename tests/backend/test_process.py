@@ -11,7 +11,6 @@ import pytest
 from backend_target import CONNECTION, REGION, Target
 
 from xcomkit.backend import process
-from xcomkit.backend.configuration import STOCK_BACKEND
 from xcomkit.backend.process import (
     WORKER,
     Payload,
@@ -24,6 +23,7 @@ from xcomkit.backend.process import (
     size,
 )
 from xcomkit.errors import ProcessError
+from xcomkit.model import STOCK_BACKEND
 
 WHERE = Where(dag_id="dag", run_id="run", task_id="task")
 SMALL = Payload("small_dict")
@@ -274,7 +274,7 @@ def test_environment_no_process_can_have_is_an_error_with_a_hint():
 
 
 def test_airflow_and_libraries_cannot_write_into_the_channel(tmp_path):
-    request = json.dumps({"steps": [], "environment": {}, "timeout": 5})
+    request = json.dumps({"requests": [{"steps": [], "environment": {}, "timeout": 5}]})
     loud = "import sys; sys.stdout.write('noise'); sys.stdout.flush()"
     program = WORKER.read_text().replace(
         "    send(channel, greet())\n", f"    {loud}\n    os.system('echo noise')\n"
@@ -288,5 +288,5 @@ def test_airflow_and_libraries_cannot_write_into_the_channel(tmp_path):
         check=True,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": "", "HOME": str(tmp_path)},
     )
-    assert json.loads(answer.stdout) == {"steps": []}
+    assert json.loads(answer.stdout) == {"replies": [{"steps": []}]}
     assert answer.stderr.count("noise") == 2

@@ -1,10 +1,9 @@
 import pytest
 from backend_target import Target
 
-from xcomkit.backend.configuration import STOCK_BACKEND
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.timing import advise, measure, payloads_to_time
-from xcomkit.model import Codec, Measurement, Spread
+from xcomkit.model import STOCK_BACKEND, Codec, Measurement, Spread
 
 
 def settings_of(target: Target, **changes: object):

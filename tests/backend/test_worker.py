@@ -1,6 +1,9 @@
 import ast
 import sys
 
+import pytest
+
+from xcomkit.backend.launch import REDACTION
 from xcomkit.backend.process import WORKER
 
 
@@ -12,8 +15,9 @@ def imported(tree):
             yield node.module or "."
 
 
-def test_worker_is_one_file_of_standard_library_that_knows_nothing_of_xcomkit():
-    text = WORKER.read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", [WORKER, REDACTION], ids=lambda file: file.name)
+def test_what_is_sent_into_a_pod_is_standard_library_and_knows_nothing_of_xcomkit(file):
+    text = file.read_text(encoding="utf-8")
     assert {name.partition(".")[0] for name in imported(ast.parse(text))} <= set(
         sys.stdlib_module_names
     )

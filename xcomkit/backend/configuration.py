@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from xcomkit.backend.process import Hello, Worker, connection
-from xcomkit.model import BACKENDS, Check, Rule, WorkerIdentity
+from xcomkit.model import Check, Rule, WorkerIdentity
 
-STOCK_BACKEND = BACKENDS["stock"]
 CLASS_VARIABLE = "AIRFLOW__CORE__XCOM_BACKEND"
 SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl")
 """Schemes of Airflow that leave the pod and honour the connection id."""
@@ -44,15 +43,6 @@ XC510 = Rule(
     remedy="repeat the round trip in an agent pod, or with a service-account token of the agents",
     source="workload identity on EKS, AKS and GKE",
 )
-XC511 = Rule(
-    id="XC511",
-    title="A failed upload cannot pass as a success",
-    severity="fail",
-    why="behind a codec the stock backend uploads in a finalizer, where Python ignores errors: the"
-    " push succeeds, no object exists, the reader gets the path instead of the value",
-    remedy="set compression to none, or use a backend class that confirms its writes",
-    source="airflow.providers.common.io.xcom.backend, fsspec.core.OpenFile",
-)
 XC512 = Rule(
     id="XC512",
     title="Path and threshold make values leave for the bucket",
@@ -61,7 +51,7 @@ XC512 = Rule(
     remedy="set the path to <protocol>://<connection-id>@<bucket>/<prefix> and the threshold to 0",
     source="apache-airflow-providers-common-io, configuration reference",
 )
-RULES: tuple[Rule, ...] = (XC501, XC502, XC509, XC510, XC511, XC512)
+RULES: tuple[Rule, ...] = (XC501, XC502, XC509, XC510, XC512)
 
 
 def check_configuration(
@@ -78,7 +68,6 @@ def check_configuration(
         check_connection(worker),
         check_compression(hello),
         check_identity(identity),
-        check_hidden_uploads(hello),
         check_path(hello),
     )
 
@@ -147,21 +136,6 @@ def check_identity(identity: WorkerIdentity) -> Check:
         observed=f"{identity.subject}: {identity.proves}" if identity.proves else identity.subject,
         how="the variables the platform injects, handed to the process",
         basis="behaviour",
-    )
-
-
-def check_hidden_uploads(hello: Hello) -> Check:
-    """Return whether the codec would hide a failed upload behind the stock class (XC511)."""
-    codec = hello.settings.get("compression", "")
-    expected = "no compression with the stock backend"
-    how = "class and codec as Airflow resolves them"
-    if hello.error or (codec and codec not in hello.codecs):
-        return XC511.skip(expected=expected, observed="no push gets as far as a codec", how=how)
-    if codec and hello.backend != STOCK_BACKEND:
-        observed = f"{hello.backend} with {codec}: how this class treats a failed upload is unknown"
-        return XC511.skip(expected=expected, observed=observed, how=how)
-    return XC511.judge(
-        not codec, expected=expected, observed=codec or "no compression", how=how, basis="rule"
     )
 
 

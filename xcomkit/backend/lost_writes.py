@@ -25,7 +25,7 @@ XC515 = Rule(
     severity="fail",
     why="a task that ends in success before its value is stored has lost it: the next task gets"
     " the path as a string instead of the value, without an error",
-    remedy="set compression to none, or use a backend class that closes and confirms its writes",
+    remedy="set backend to durable, or compression to none",
     source="common-io backend: the codec's wrapper leaves the file open; gcsfs closes in a thread",
 )
 RULES: tuple[Rule, ...] = (XC515,)
@@ -168,20 +168,3 @@ def check(writes: Sequence[Writes], *, configured: str) -> Check:
     holds = None if own.problem else not own.lost
     observed = f"{configured}: {own}"
     return XC515.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
-
-
-def advise(writes: Sequence[Writes], *, configured: Codec) -> str:
-    """Return what follows from the probe, in words."""
-    if not writes:
-        return "Lost writes were not looked for."
-    open_ones = ", ".join(one.codec for one in writes if one.problem)
-    untold = f" Whether {open_ones} loses writes is not proved." if open_ones else ""
-    losing = [one.codec for one in writes if one.lost]
-    if not losing:
-        return untold.strip() or "No write was lost here without a fault, whatever the codec."
-    told = f"Without any fault this store loses values written with {', '.join(losing)}"
-    if "none" in losing:
-        return f"{told}: use a backend class that confirms its writes."
-    if configured in losing:
-        return f"{told}: change {configured} to none before any Dag runs."
-    return f"{told}: keep {configured}."

@@ -6,15 +6,15 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from xcomkit.backend.launch import Launch, start
 from xcomkit.errors import ProcessError
 from xcomkit.redaction import redact, secret_texts
 
@@ -24,21 +24,32 @@ GRACE_SECONDS = 5.0
 MOST_REPLY_BYTES = 16_000_000
 MOST_STDERR_BYTES = 2_000
 
-PayloadKind = Literal["small_dict", "records", "random", "text", "typed", "dataframe"]
+PayloadKind = Literal[
+    "small_dict", "records", "random", "text", "typed", "dataframe", "json", "callable"
+]
 Step = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A value by description; the worker builds it. ``size`` in bytes of JSON, about."""
+    """A value by description; the worker builds it. ``size`` in bytes of JSON, about.
+
+    ``text`` is a ``json`` value as JSON text, or a ``callable`` as ``module:function``.
+    """
 
     kind: PayloadKind
     size: int = 0
     seed: int = 1
+    text: str = ""
 
     @property
     def spec(self) -> dict[str, Any]:
         """Return the description as the worker reads it."""
+        match self.kind:
+            case "json":
+                return {"kind": self.kind, "value": json.loads(self.text)}
+            case "callable":
+                return {"kind": self.kind, "name": self.text}
         return {"kind": self.kind, "bytes": self.size, "seed": self.seed}
 
 
@@ -106,6 +117,20 @@ class Outcome:
     resolved: bool | None = None
     reasons: tuple[str, ...] = ()
     value: dict[str, Any] | None = None
+    environment: dict[str, Any] | None = None
+    types: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Steps for one fresh fork, variables that differ for it alone, and its deadline in seconds.
+
+    ``timeout`` 0 is the worker's own deadline, which no request exceeds.
+    """
+
+    steps: Sequence[Step]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: int = 0
 
 
 def connection(conn_id: str) -> Step:
@@ -118,9 +143,9 @@ def encode(payload: Payload, *, describe: bool = False) -> Step:
     return {"do": "encode", "payload": payload.spec, "describe": describe}
 
 
-def push(payload: Payload, *, where: Where) -> Step:
-    """Return the step that pushes a payload through the backend."""
-    return {"do": "push", "payload": payload.spec, "where": asdict(where)}
+def push(payload: Payload, *, where: Where, backend: str = "") -> Step:
+    """Return the step that pushes a payload through the backend, or through another class."""
+    return {"do": "push", "payload": payload.spec, "where": asdict(where), "backend": backend}
 
 
 def pull(reference: str = "", *, describe: bool = False) -> Step:
@@ -133,9 +158,22 @@ def purge(reference: str = "") -> Step:
     return {"do": "purge", "reference": reference}
 
 
+def types(where: Where) -> Step:
+    """Return the step that sends a value of every type through object and database."""
+    return {"do": "types", "where": asdict(where)}
+
+
 def size(reference: str = "") -> Step:
     """Return the step that asks the agent's filesystem for the stored size in bytes."""
     return {"do": "size", "reference": reference}
+
+
+def environment(expected: Mapping[str, str], *, known: Sequence[str] = ()) -> Step:
+    """Return the step that compares digests of values with the worker's own variables.
+
+    ``expected`` maps a name to the SHA-256 of its value; ``known`` names are no surprise either.
+    """
+    return {"do": "environment", "expected": dict(expected), "known": [*expected, *known]}
 
 
 class Worker:
@@ -148,8 +186,10 @@ class Worker:
         stderr: IO[bytes],
         secrets: Sequence[str],
         timeout: float,
+        launch: Launch,
     ) -> None:
         self._process = process
+        self._launch = launch
         self._stderr = stderr
         self._secrets = secrets
         self._timeout = max(1, math.ceil(timeout))
@@ -166,29 +206,50 @@ class Worker:
         """Return the outcome of each step; all of them run in one fresh fork of the worker.
 
         Args:
-            steps: made by ``connection``, ``encode``, ``push``, ``pull``, ``purge`` and ``size``.
+            steps: made by the functions above, such as ``push`` and ``pull``.
             environment: variables that differ for this request alone.
             timeout: seconds for this request where fewer than the worker's will do.
 
         Raises:
             ProcessError: when the worker or its fork dies, hangs or answers something else.
         """
-        seconds = min(timeout or self._timeout, self._timeout)
-        request = {
-            "steps": list(steps),
-            "environment": dict(environment or {}),
-            "timeout": seconds,
+        (outcomes,) = self.run_all([Request(steps, environment or {}, timeout)])
+        if isinstance(outcomes, ProcessError):
+            raise outcomes
+        return outcomes
+
+    def run_all(
+        self, requests: Sequence[Request]
+    ) -> tuple[tuple[Outcome, ...] | ProcessError, ...]:
+        """Return the outcomes of requests that run at the same time, each in a fork of its own.
+
+        A fork that dies or hangs is an error in its place, beside the outcomes of the others.
+
+        Raises:
+            ProcessError: when the worker itself dies, hangs or answers something else.
+        """
+        if not requests:
+            return ()
+        deadlines = [min(one.timeout or self._timeout, self._timeout) for one in requests]
+        line = {
+            "requests": [
+                {"steps": list(one.steps), "environment": dict(one.environment), "timeout": seconds}
+                for one, seconds in zip(requests, deadlines, strict=True)
+            ]
         }
         try:
             if self._process.stdin is not None:
-                self._process.stdin.write(json.dumps(request).encode() + b"\n")
+                self._process.stdin.write(json.dumps(line).encode() + b"\n")
                 self._process.stdin.flush()
         except BrokenPipeError:
             raise self._lost("is gone") from None
-        reply = self._read(time.monotonic() + seconds + GRACE_SECONDS)
-        if "died" in reply:
-            raise self._error(f"gave up: {reply['died']}")
-        return tuple(self._outcome(entry) for entry in reply["steps"])
+        reply = self._read(time.monotonic() + max(deadlines) + GRACE_SECONDS)
+        return tuple(
+            self._error(f"gave up: {one['died']}")
+            if "died" in one
+            else tuple(self._outcome(entry) for entry in one["steps"])
+            for one in reply["replies"]
+        )
 
     def _read(self, deadline: float) -> dict[str, Any]:
         """Return the next reply; a line that is no JSON object is a refusal to talk."""
@@ -227,10 +288,12 @@ class Worker:
         end = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, end - MOST_STDERR_BYTES))
         tail = redact(self._stderr.read().decode(errors="replace"), secrets=self._secrets).strip()
+        tail = self._launch.last_words(tail)
         told = f" Its last words: {tail}" if tail else ""
         return ProcessError(
-            f"The process with Airflow's backend {what}.{told}",
-            hint="look at the network, the endpoint and the memory of this machine, then repeat.",
+            f"The process with Airflow's backend{self._launch.place} {what}.{told}",
+            hint=self._launch.hint(tail)
+            or "look at the network, the endpoint and the memory of this machine, then repeat.",
         )
 
     def _hello(self, reply: dict[str, Any]) -> Hello:
@@ -247,6 +310,7 @@ class Worker:
     def _outcome(self, entry: dict[str, Any]) -> Outcome:
         for name in ("log", "ignored", "reasons"):
             entry[name] = tuple(redact(t, secrets=self._secrets) for t in entry.get(name, ()))
+        entry["types"] = tuple(entry.get("types", ()))
         entry["error"] = self._failure(entry["error"])
         return Outcome(**entry)
 
@@ -257,56 +321,45 @@ class Worker:
 
 
 @contextmanager
-def open_worker(environment: Mapping[str, str], *, timeout: float) -> Iterator[Worker]:
+def open_worker(
+    environment: Mapping[str, str], *, timeout: float, launch: Launch | None = None
+) -> Iterator[Worker]:
     """Start a worker that has only this environment; nothing of it is left afterwards.
 
     PATH and the locale are this machine's, HOME and AIRFLOW_HOME are a private directory, so that
-    no sign-in and no configuration of the user's leaks into the proof.
+    no sign-in and no configuration of the user's leaks into the proof. A pod has an environment of
+    its own: there ``environment`` only tells which texts are secret.
 
     Args:
         environment: the effective environment and the variables of the workload identity.
         timeout: seconds a single request may take.
+        launch: where the worker runs; this interpreter if nothing is said.
 
     Raises:
         ProcessError: when the worker cannot be started or does not greet.
     """
+    launch = launch or Launch()
     secrets = secret_texts(environment)
     with (
         tempfile.TemporaryDirectory(prefix="xcomkit-worker-", ignore_cleanup_errors=True) as home,
         Path(home, "stderr").open("w+b") as stderr,
     ):
-        process = _start(environment, home=home, stderr=stderr)
+        process = start(launch, worker=WORKER, environment=environment, home=home, stderr=stderr)
         try:
-            yield Worker(process, stderr=stderr, secrets=secrets, timeout=timeout)
+            yield Worker(process, stderr=stderr, secrets=secrets, timeout=timeout, launch=launch)
         finally:
+            if launch.pod:
+                _let_go(process)
             _stop(process)
 
 
-def _start(
-    environment: Mapping[str, str], *, home: str, stderr: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    own = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": home,
-        "AIRFLOW_HOME": str(Path(home, "airflow")),
-        "LANG": "C.UTF-8",
-        "PYTHONUTF8": "1",
-    }
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-P", str(WORKER)],
-            env={**environment, **own},
-            cwd=home,  # without a path Airflow writes below the current directory
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        raise ProcessError(
-            f"The process with Airflow's backend cannot be started: {type(error).__name__}.",
-            hint="look for characters no variable may hold in the environment.",
-        ) from None
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    """Close stdin, which ends the worker in its pod, and give kubectl the time to pass it on."""
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_SECONDS)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

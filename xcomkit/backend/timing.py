@@ -1,11 +1,10 @@
-"""Time every codec through Airflow's own class and say in words what the numbers mean."""
+"""Time every codec through Airflow's own class."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 
-from xcomkit.backend.configuration import STOCK_BACKEND
 from xcomkit.backend.process import (
     Outcome,
     Payload,
@@ -209,39 +208,3 @@ def _spread(values: Sequence[float]) -> Spread:
 
 def _total(outcome: Outcome) -> int | None:
     return None if outcome.requests is None else sum(outcome.requests.values())
-
-
-def advise(measurements: Sequence[Measurement], *, configured: Codec, backend: str) -> str:
-    """Return two sentences on the codecs, derived from the numbers.
-
-    The largest records speak for all; told are no codec, the configured one, the guide's zip and
-    the smallest. None is recommended with the stock class, which hides a failed upload behind each.
-
-    Args:
-        measurements: of one run.
-        configured: the codec in use.
-        backend: class path of the backend that was measured.
-    """
-    records = [one for one in measurements if one.payload.startswith("records")]
-    if not records:
-        return "Nothing was measured, so there is nothing to advise."
-    largest = max(one.json_bytes for one in records)
-    by_codec = {one.codec: one for one in records if one.json_bytes == largest}
-    smallest = min(by_codec.values(), key=lambda one: one.stored_bytes).codec
-    told = dict.fromkeys(("none", configured, "zip", smallest))
-    numbers = "; ".join(_tell(by_codec[codec]) for codec in told if codec in by_codec)
-    measured = f"Of {largest / 1e6:.1f} MB of records {numbers}."
-    if backend != STOCK_BACKEND:
-        return (
-            f"{measured} Before choosing a codec, prove what {backend} does when an upload fails."
-        )
-    hidden = "with the stock backend every codec hides a failed upload"
-    if configured == "none":
-        return f"{measured} Keep none: {hidden}, and no saving is worth a lost value."
-    return f"{measured} Change {configured} to none: {hidden}, whatever it saves."
-
-
-def _tell(one: Measurement) -> str:
-    times = f"{one.push_ms.median:.0f} ms per push, {one.pull_ms.median:.0f} ms per pull"
-    told = f"{one.codec} stored {one.ratio:.2%} of the bytes in {times}"
-    return told if one.pull_requests is None else f"{told} and {one.pull_requests} requests for it"

@@ -1,12 +1,15 @@
 """Airflow's own XCom backend, exercised in a process that has nothing but its environment.
 
 One self-contained file: standard library and Airflow only, so that the same text can run in an
-agent's pod. It speaks JSON lines: a greeting, then one reply per request. Airflow is imported once;
-every request is a list of steps for a fork of its own, made before any filesystem is used, because
-common-io keeps path, codec and threshold per process. What logs to stdout ends up on stderr.
+agent's pod. It speaks JSON lines: a greeting, then one line per line of requests. Airflow is
+imported once; every request is a list of steps for a fork of its own, made before any filesystem is
+used, because common-io keeps path, codec and threshold per process. Requests of one line run at the
+same time. What logs to stdout ends up on stderr.
 """
 
+import base64
 import contextlib
+import dataclasses
 import datetime as dt
 import functools
 import gc
@@ -16,30 +19,34 @@ import importlib.metadata
 import json
 import logging
 import os
+import pathlib
 import platform
 import random
 import re
 import signal
-import string
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from types import TracebackType
-from typing import IO, Any, ClassVar, Self
+from typing import IO, Any, ClassVar, NamedTuple, Self
 
 CLOUDS = ("amazon", "microsoft-azure", "google")
 AIRFLOW = ("", "-task-sdk", "-providers-common-io", *(f"-providers-{name}" for name in CLOUDS))
 PACKAGES = ("fsspec", "s3fs", "adlfs", "gcsfs", "universal_pathlib", "pandas", "pyarrow")
+SHOWN = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__")
+DECIDING = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__XCOM")
 MOST_LINES, MOST_TEXT, MOST_BODY = 20, 600, 200_000
-LETTERS = string.ascii_letters + string.digits + "!#$%&()*+,-./:;<=>?@[]^_`{|}~"
 WORDS = "the task reads orders and writes one summary per region while another waits for events"
+HIDE: Callable[[str], str] = globals().get("hide", str)
+"""Given by whoever sends this text into a pod; on this machine the reader takes secrets out."""
 
 
 def first_line(text: object) -> str:
-    """Return the first line of a text, bounded."""
-    return (str(text).strip().splitlines() or [""])[0][:MOST_TEXT]
+    """Return the first line of a text, bounded; in a pod without the pod's own secrets."""
+    return HIDE((str(text).strip().splitlines() or [""])[0])[:MOST_TEXT]
 
 
 class Attempt:
@@ -64,23 +71,19 @@ def build(text: str) -> object:
     """Return the value of a spec ``{kind, bytes, seed}``; the same spec gives the same value."""
     spec = json.loads(text)
     rng = random.Random(spec.get("seed", 0))  # noqa: S311 - reproducible data, not a secret
-    size = int(spec.get("bytes", 0))
-    match spec["kind"]:
-        case "small_dict":
-            return {"rows": 42, "source": "orders", "complete": True, "share": 0.25}
-        case "records":
-            return [_record(rng, number) for number in range(max(1, size // 128))]
-        case "random":
-            return "".join(rng.choices(LETTERS, k=size))
-        case "text":
-            return " ".join(rng.choices(WORDS.split(), k=size // 6))
-        case "typed":
-            return _typed()
-        case "dataframe":
-            importlib.import_module("pyarrow")
-            rows = [_record(rng, number) for number in range(max(10, size // 40))]
-            return importlib.import_module("pandas").DataFrame(rows)
-    raise ValueError(f"no such payload: {spec['kind']}")
+    return BUILDERS[spec["kind"]](spec, rng, int(spec.get("bytes", 0)))
+
+
+def _call(spec: dict[str, Any], _rng: random.Random, _size: int) -> object:
+    """Return what a user's own ``module:function`` returns."""
+    module, _, name = spec["name"].partition(":")
+    return getattr(importlib.import_module(module), name)()
+
+
+def _dataframe(_spec: dict[str, Any], rng: random.Random, size: int) -> object:
+    importlib.import_module("pyarrow")
+    rows = [_record(rng, number) for number in range(max(10, size // 40))]
+    return importlib.import_module("pandas").DataFrame(rows)
 
 
 def _record(rng: random.Random, number: int) -> dict[str, object]:
@@ -106,6 +109,64 @@ def _typed() -> list[object]:
     scalars = (2**80, float("nan"), float("-inf"), -0.5, None, True, "Grüße \U0001f600 a\0b")
     collections = ({(1, (2, "inner"))}, frozenset({"a", "b"}), {"a": [{"b": moment}, []]})
     return [*times, *scalars, *collections]
+
+
+BUILDERS: dict[str, Callable[[dict[str, Any], random.Random, int], object]] = {
+    "small_dict": lambda *_: {"rows": 42, "source": "orders", "complete": True, "share": 0.25},
+    "records": lambda _, rng, size: [_record(rng, n) for n in range(max(1, size // 128))],
+    "random": lambda _, rng, size: base64.b64encode(rng.randbytes(size * 3 // 4)).decode(),
+    "text": lambda _, rng, size: " ".join(rng.choices(WORDS.split(), k=size // 6)),
+    "typed": lambda *_: _typed(),
+    "dataframe": _dataframe,
+    "json": lambda spec, *_: spec["value"],
+    "callable": _call,
+}
+
+
+class Pair(NamedTuple):
+    """A namedtuple of a user's own."""
+
+    left: int
+    right: int
+
+
+@dataclasses.dataclass
+class Row:
+    """A dataclass of a user's own, which ``allowed_deserialization_classes`` does not name."""
+
+    number: int
+
+
+TYPES: dict[str, Callable[[], object]] = {
+    "str": lambda: "Grüße",
+    "int above 64 bits": lambda: 2**80,
+    "float nan": lambda: float("nan"),
+    "bool": lambda: True,
+    "None": lambda: None,
+    "tuple": lambda: (1, "a"),
+    "tuple in a list": lambda: [(1, "a")],
+    "tuple in a dict": lambda: {"a": (1, 2)},
+    "namedtuple": lambda: Pair(1, 2),
+    "set": lambda: {1, 2},
+    "frozenset": lambda: frozenset({1, 2}),
+    "frozenset in a dict": lambda: {"a": frozenset({1, 2})},
+    "dict with int keys": lambda: {1: "a"},
+    "datetime": lambda: dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
+    "date": lambda: dt.date(2026, 1, 2),
+    "time": lambda: dt.time(3, 4, 5),
+    "timedelta": lambda: dt.timedelta(days=1),
+    "Decimal of 20 digits": lambda: Decimal("0.12345678901234567890"),
+    "UUID": lambda: uuid.UUID(int=7),
+    "bytes": lambda: b"abc",
+    "Path": lambda: pathlib.PurePosixPath("/tmp/x"),  # noqa: S108 - a value, never a file
+    "complex": lambda: 1 + 2j,
+    "dataclass": lambda: Row(1),
+    "numpy int64": lambda: importlib.import_module("numpy").int64(7),
+    "numpy array": lambda: importlib.import_module("numpy").arange(3),
+    "pandas DataFrame": lambda: importlib.import_module("pandas").DataFrame({"a": [1, 2]}),
+    "pandas Series": lambda: importlib.import_module("pandas").Series([1, 2]),
+}
+"""What tasks return, by name; each is made only when it is asked for."""
 
 
 def canonical(value: Any) -> list[Any]:
@@ -134,6 +195,21 @@ def describe(value: object) -> dict[str, Any]:
     text = json.dumps(pair)
     small = pair if len(text) <= MOST_BODY else None
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), "canonical": small}
+
+
+def fate(make: Callable[[], object], way: Callable[[object], object]) -> str:
+    """Return ``kept``, what a value became on its way, or the error it ended in."""
+    with Attempt() as made:
+        value = make()
+    if made.error:
+        return f"not available: {made.error['message']}"
+    with Attempt() as sent:
+        returned = way(value)
+    if sent.error:
+        return f"{sent.error['type']}: {sent.error['message'][:80]}"
+    if canonical(returned) == canonical(value):
+        return "kept"
+    return f"becomes {type(returned).__name__} {str(returned)[:40]}"
 
 
 class Announced(logging.Filter):
@@ -230,14 +306,21 @@ def airflow(module: str, name: str) -> Any:
 
 
 def setting(name: str) -> str:
-    """Return an XCom setting of common-io as Airflow resolves it, ``""`` when it is unset."""
-    conf = airflow("sdk.configuration", "conf")
+    """Return an XCom setting of common-io as Airflow resolves it, ``""`` when it is unset.
+
+    Up to Airflow 3.1 the task SDK has no configuration of its own and reads core's.
+    """
+    try:
+        conf = airflow("sdk.configuration", "conf")
+    except ModuleNotFoundError:
+        conf = airflow("configuration", "conf")
     return conf.get("common.io", f"xcom_objectstorage_{name}", fallback="") or ""
 
 
+@functools.cache
 def backend() -> Any:
-    """Return the backend class as the task runner resolves it."""
-    return airflow("sdk.execution_time.xcom", "XCom")
+    """Return the backend class as the task runner resolves it; once per process, as there."""
+    return airflow("sdk.execution_time.xcom", "resolve_xcom_backend")()
 
 
 def stored(reference: str) -> Any:
@@ -290,9 +373,14 @@ class Steps:
             self.result["value"] = describe(value)
 
     def step_push(self, step: dict[str, Any]) -> None:
-        """Push a value; only a reference leaves the process, never a value kept inline."""
+        """Push a value; only a reference leaves the process, never a value kept inline.
+
+        ``backend`` is another class than the configured one, for this push alone.
+        """
         value = build(json.dumps(step["payload"]))
-        answer = self.timed(lambda: backend().serialize_value(value, **step["where"]))
+        module, _, name = step.get("backend", "").rpartition(".")
+        chosen = getattr(importlib.import_module(module), name) if name else backend()
+        answer = self.timed(lambda: chosen.serialize_value(value, **step["where"]))
         is_reference = isinstance(answer, str) and "://" in answer[:64] and len(answer) < 4096
         self.reference = self.result["reference"] = answer if is_reference else ""
 
@@ -302,6 +390,26 @@ class Steps:
         self.result["is_reference"] = isinstance(value, str) and value == self.reference
         if step.get("describe"):
             self.result["value"] = describe(value)
+
+    def step_types(self, step: dict[str, Any]) -> None:
+        """Send a value of every type through the object and as the database would hold it."""
+        base = airflow("sdk.bases.xcom", "BaseXCom")
+
+        def through_object(value: object) -> object:
+            return backend().deserialize_value(
+                stored(backend().serialize_value(value, **step["where"]))
+            )
+
+        def through_database(value: object) -> object:
+            return base.deserialize_value(
+                stored(json.loads(json.dumps(base.serialize_value(value))))
+            )
+
+        self.result["types"] = [
+            {"name": name, "object": fate(make, through_object),
+             "database": fate(make, through_database)}
+            for name, make in TYPES.items()
+        ]  # fmt: skip
 
     def step_purge(self, _step: dict[str, Any]) -> None:
         """Purge a reference, as the worker does before a cleared task runs again."""
@@ -314,12 +422,35 @@ class Steps:
         with contextlib.suppress(FileNotFoundError):
             self.result["bytes"] = path.stat().st_size
 
+    def step_environment(self, step: dict[str, Any]) -> None:
+        """Compare this process's variables with digests; values stay here, they may be secret.
+
+        Told is the value of the variables in ``SHOWN`` alone, and the name of what else decides
+        about the backend without being expected.
+        """
+        verdicts, shown = {}, {}
+        for name, digest in step["expected"].items():
+            value = os.environ.get(name)
+            verdicts[name] = "missing"
+            if value is not None:
+                same = hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest() == digest
+                verdicts[name] = "same" if same else "differs"
+                if name == SHOWN[0] or name.startswith(SHOWN[1]):
+                    shown[name] = value
+        others = [n for n in os.environ if n.startswith(DECIDING) and n not in step["known"]]
+        self.result["environment"] = {
+            "verdicts": verdicts,
+            "shown": shown,
+            "others": sorted(others),
+        }
+
 
 def run_child(request: dict[str, Any], channel: IO[str]) -> None:
     """Run one request in this fork, send its reply and leave as a task process does: at once."""
     signal.alarm(request["timeout"])  # the kernel ends a hanging step, whatever it hangs in
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.update(request["environment"])
+    backend.cache_clear()  # the class may be one of this request alone
     witness = Witness()
     if any(step["do"] in {"push", "pull"} for step in request["steps"]):
         witness.count_requests()
@@ -327,23 +458,39 @@ def run_child(request: dict[str, Any], channel: IO[str]) -> None:
     os._exit(0)
 
 
-def run(request: dict[str, Any], channel: IO[str]) -> None:
-    """Have a fork answer a request; say so when it dies or is ended by its deadline."""
-    for step in request["steps"]:
+def run(requests: list[dict[str, Any]], channel: IO[str]) -> None:
+    """Have one fork per request answer, all at the same time, and send the replies in order."""
+    for step in (step for request in requests for step in request["steps"]):
         with Attempt():  # built once, here; what cannot be built is reported by the step itself
             build(json.dumps(step.get("payload")))
     gc.freeze()  # the forks then collect only what is theirs
+    children = [(request, *start(request)) for request in requests]
+    send(channel, {"replies": [*map(collect, *zip(*children, strict=True))]})
+
+
+def start(request: dict[str, Any]) -> tuple[int, IO[str]]:
+    """Fork; return the child's process id and the pipe on which it answers."""
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            run_child(request, channel)
+            run_child(request, os.fdopen(write_end, "w", encoding="utf-8"))
         finally:  # whatever happens, a fork never goes on as a second worker
             os._exit(1)
+    os.close(write_end)
+    return child, os.fdopen(read_end, encoding="utf-8")
+
+
+def collect(request: dict[str, Any], child: int, answer: IO[str]) -> Any:
+    """Return a child's reply, or how it ended: by itself or by its deadline."""
+    with answer:
+        text = answer.read()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status == -signal.SIGALRM:
-        send(channel, {"died": f"no answer within {request['timeout']} s"})
-    elif status:
-        send(channel, {"died": f"the process ended with status {status} before it answered"})
+        return {"died": f"no answer within {request['timeout']} s"}
+    if status:
+        return {"died": f"the process ended with status {status} before it answered"}
+    return json.loads(text)
 
 
 def send(channel: IO[str], reply: dict[str, Any]) -> None:
@@ -379,7 +526,7 @@ def main() -> None:
     os.dup2(2, 1)
     send(channel, greet())
     for line in sys.stdin:
-        run(json.loads(line), channel)
+        run(json.loads(line)["requests"], channel)
 
 
 if __name__ == "__main__":

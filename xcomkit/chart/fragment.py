@@ -6,7 +6,6 @@ from typing import Any
 
 from xcomkit.chart import emit
 from xcomkit.chart.names import (
-    BACKEND_CLASS,
     COMPRESSION,
     CONNECTION_PREFIX,
     PATH,
@@ -14,6 +13,7 @@ from xcomkit.chart.names import (
     THRESHOLD,
     connection_variable,
 )
+from xcomkit.model import BACKENDS
 from xcomkit.settings import Settings
 
 _HEAD = (
@@ -62,7 +62,7 @@ def generate(
     fragment: dict[str, Any] = {
         "resourceNamePrefix": settings.resource_name_prefix,
         "namespace": settings.namespace,
-        "xcomBackend": BACKEND_CLASS,
+        "xcomBackend": BACKENDS[settings.backend],
     }
     variables = {PATH: settings.base_path, THRESHOLD: str(settings.threshold)}
     if settings.compression != "none":

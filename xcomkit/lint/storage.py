@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from xcomkit.chart.names import (
     BACKEND,
-    BACKEND_CLASS,
     COMPRESSION,
     PATH,
     SECRETS_BACKEND,
@@ -15,7 +14,7 @@ from xcomkit.chart.names import (
 )
 from xcomkit.chart.sensitive import show
 from xcomkit.lint.context import Context, Finding, LintRule, Seen
-from xcomkit.model import BACKENDS, Rule
+from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND, Rule
 
 CODECS = ("zip", "gzip", "bz2", "lzma", "xz")
 EXTRA_CODECS = ("lz4", "zstd")
@@ -81,7 +80,7 @@ XC009 = Rule(
     title="The backend class is Airflow's object storage backend, or the durable one",
     severity="fail",
     why="without it values go to the metadata database, with a misspelt one no task starts.",
-    remedy=f"set xcomBackend to {BACKEND_CLASS}.",
+    remedy=f"set xcomBackend to {STOCK_BACKEND}.",
     source="configure XCom backend; Airflow, core xcom_backend",
 )
 XC010 = Rule(
@@ -213,7 +212,7 @@ def find_hiding_compression(context: Context) -> Iterator[Finding]:
     """Yield components in which the stock backend compresses."""
     for value, seen in _told(context, COMPRESSION):
         environment = context.environment[seen.components[0]]
-        stock = environment.get(BACKEND, "").strip() == BACKEND_CLASS
+        stock = environment.get(BACKEND, "").strip() == STOCK_BACKEND
         if stock and value in (*CODECS, *EXTRA_CODECS):
             path = parse_base_path(environment.get(PATH, ""))
             worse = path is not None and path.scheme in LOSING_SCHEMES
@@ -232,13 +231,21 @@ def find_bad_backend(context: Context) -> Iterator[Finding]:
             yield Finding(f"no XCom backend in {seen.where}{hint}", seen.line)
         elif value is None:
             yield Finding(f"no text in {seen.where}", seen.line)
-        elif value not in BACKENDS.values():
+        elif value != STOCK_BACKEND and not is_durable(value):
             yield _class_finding(value, line=seen.line)
+
+
+def is_durable(class_path: str) -> bool:
+    """Tell whether a class path names the durable backend, here or copied into an image."""
+    name = DURABLE_BACKEND.rpartition(".")[2]
+    return all(part.isidentifier() for part in class_path.split(".")) and class_path.endswith(
+        f".{name}"
+    )
 
 
 def _class_finding(value: str, *, line: int) -> Finding:
     shown = show(BACKEND, value)
-    if value.strip() == BACKEND_CLASS:
+    if value.strip() == STOCK_BACKEND:
         return Finding(f"{shown} has a space around the class", line)
     if value in OLD_CLASSES:
         return Finding(f"{shown} is an old name", line)
@@ -286,7 +293,12 @@ STORAGE: tuple[LintRule, ...] = (
         "no name that Airflow refuses",
         find_bad_compression,
     ),
-    LintRule(XC009, BACKEND_CLASS, "the class in every component", find_bad_backend),
+    LintRule(
+        XC009,
+        f"{STOCK_BACKEND} or the durable one",
+        "the class in every component",
+        find_bad_backend,
+    ),
     LintRule(XC010, "a whole number", "no threshold that is no number", find_bad_threshold),
     LintRule(XC011, "s3, gs, abfs or adl", "no path with an unfit scheme", find_bad_path),
     LintRule(XC015, "no compression with the stock backend", "none", find_hiding_compression),

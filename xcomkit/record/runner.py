@@ -135,7 +135,7 @@ def run_steps(
     run = Run(directory, name, settings, describe_place(settings))
     # A relative path keeps this machine's folders out of notebooks and record.
     parameters = {**settings.to_parameters(), "run_dir": os.path.relpath(directory)}
-    with _target(settings, steps=steps), _kernel_python():
+    with hold_target(settings, steps=steps), _kernel_python():
         stopped_by = ""
         for step in steps:
             if stopped_by and step != _LAST:
@@ -173,8 +173,12 @@ def _clear(directory: Path, *, steps: Sequence[str]) -> None:
 
 
 @contextmanager
-def _target(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
-    """Keep the stand-in of this run alive; a real target needs nothing."""
+def hold_target(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
+    """Keep the stand-in of a run alive; a real target needs nothing.
+
+    Raises:
+        ProcessError: the stand-in did not start.
+    """
     if not settings.is_embedded:
         yield
         return

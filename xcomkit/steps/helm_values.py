@@ -22,7 +22,7 @@ FRAGMENT = "values.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A worker group as a process: its effective environment and its token's subject."""
+    """A component as a process: its effective environment and its token's subject."""
 
     name: str
     subject: str
@@ -80,16 +80,21 @@ def read_subjects(step: Step) -> tuple[str, ...]:
     return accounts.subjects(in_force(step), settings=step.settings)
 
 
+def all_components(step: Step) -> tuple[Component, ...]:
+    """Return every component that handles XComs: worker groups first, each with its subject."""
+    found = in_force(step)
+    names = {a.component: a.name for a in accounts.read_accounts(found, settings=step.settings)}
+    start = f"system:serviceaccount:{accounts.read_namespace(found, settings=step.settings)}:"
+    return tuple(
+        Component(component, start + names[component], seen)
+        for component, seen in environment.effective_environment(found).items()
+        if component in names
+    )
+
+
 def first_worker(step: Step) -> Component:
     """Return the first worker group: its environment and its subject."""
-    found = in_force(step)
-    component, seen = next(iter(environment.effective_environment(found).items()))
-    account = next(
-        a for a in accounts.read_accounts(found, settings=step.settings)
-        if a.component == component
-    )  # fmt: skip
-    namespace = accounts.read_namespace(found, settings=step.settings)
-    return Component(component, f"system:serviceaccount:{namespace}:{account.name}", seen)
+    return all_components(step)[0]
 
 
 def process_environment(

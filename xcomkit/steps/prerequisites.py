@@ -8,10 +8,10 @@ from importlib import metadata
 from packaging.version import Version
 
 from xcomkit import evidence, show
-from xcomkit.backend.configuration import CLASS_VARIABLE, STOCK_BACKEND
+from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.process import open_worker
 from xcomkit.errors import XcomkitError
-from xcomkit.model import Check, Rule
+from xcomkit.model import STOCK_BACKEND, Check, Rule
 from xcomkit.step import Step
 
 PYTHON = Rule(

@@ -7,12 +7,26 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from xcomkit import evidence, show
-from xcomkit.backend import lost_writes, promises, round_trip, sign_in, timing
+from xcomkit.backend import (
+    advice as codecs,
+)
+from xcomkit.backend import (
+    components,
+    fault_checks,
+    fault_matrix,
+    lost_writes,
+    promises,
+    round_trip,
+    sign_in,
+    silent_references,
+    timing,
+    type_fidelity,
+)
 from xcomkit.backend.process import Payload, Where, Worker, open_worker, push
 from xcomkit.errors import XcomkitError
 from xcomkit.model import CODECS, Check, WorkerIdentity
 from xcomkit.step import Step
-from xcomkit.steps import helm_values
+from xcomkit.steps import failures, fidelity, helm_values
 
 
 @contextmanager
@@ -25,6 +39,7 @@ def _worker(step: Step) -> Iterator[tuple[Worker, helm_values.Component, WorkerI
         if rivals and identity.agents:
             proves = f"{', '.join(rivals)} of the values file in place of the agents' identity"
             identity = replace(identity, proves=proves, agents=False)
+        step.results["environment"] = environment
         with open_worker(environment, timeout=step.settings.step_timeout) as worker:
             yield worker, component, identity
 
@@ -68,6 +83,7 @@ def _prove(
         reader=step.cloud,
         run_id=run_id,
         obstacle="nobody is signed in" if signed_in[0].status == "fail" else "",
+        payloads=(*round_trip.PAYLOADS, *fidelity.own_payloads(step)),
     )
     step.results["backend"] = worker.hello.backend
     pushes = [check.status for check in proof.checks if check.id == promises.XC503.id]
@@ -83,13 +99,24 @@ def _prove(
         progress=step.say,
     )
     configured = worker.hello.settings["compression"] or "none"
-    step.results["lost"] = lost = lost_writes.check(writes, configured=configured)
+    more: tuple[Check, ...] = (lost_writes.check(writes, configured=configured),)
+    step.results["more"] = more
     step.results["configured"] = configured
+    environment = step.results["environment"]
+    more += failures.examine(step, worker, environment=environment, run_id=run_id)
+    step.results["more"] = more
+    more += fidelity.examine(step, worker, component=component, run_id=run_id)
+    step.results["more"] = more
     _leave_specimen(worker, run_id=run_id)
-    step.results["timing"] = timing.measure(
+    step.results["timing"] = measured = timing.measure(
         worker, settings=step.settings, codecs=CODECS, progress=step.say, run_id=run_id
     )
-    return (*signed_in, *proof.checks, lost)
+    return (
+        *signed_in,
+        *proof.checks,
+        *more,
+        *codecs.check(measured.measurements, configured=configured),
+    )
 
 
 def _sign_in(step: Step, identity: WorkerIdentity) -> tuple[Check, Check]:
@@ -108,9 +135,9 @@ def _sign_in(step: Step, identity: WorkerIdentity) -> tuple[Check, Check]:
 def _checks_so_far(step: Step) -> tuple[Check, ...]:
     """Return what was found before something broke: a red finding is never lost with the rest."""
     proof: round_trip.Proof | None = step.results.get("proof")
-    lost: Check | None = step.results.get("lost")
+    more: tuple[Check, ...] = step.results.get("more", ())
     signed_in: tuple[Check, ...] = step.results.get("signed_in", ())
-    return (*signed_in, *(proof.checks if proof else ()), *((lost,) if lost else ()))
+    return (*signed_in, *(proof.checks if proof else ()), *more)
 
 
 def _leave_specimen(worker: Worker, *, run_id: str) -> None:
@@ -121,7 +148,8 @@ def _leave_specimen(worker: Worker, *, run_id: str) -> None:
 
 def _places(step: Step, *, run_id: str) -> tuple[str, ...]:
     """Return the prefixes that this run alone writes below."""
-    dag_ids = (round_trip.DAG_ID, lost_writes.DAG_ID, timing.DAG_ID)
+    parts = (round_trip, lost_writes, fault_matrix, silent_references, type_fidelity, components)
+    dag_ids = (*(part.DAG_ID for part in parts), timing.DAG_ID)
     return tuple(f"{step.settings.prefix}/{dag_id}/{run_id}/" for dag_id in dag_ids)
 
 
@@ -212,12 +240,12 @@ def advice(step: Step) -> show.Text:
     measured: timing.Timing | None = step.results.get("timing")
     if measured is None:
         return show.Text("Nothing was measured, so there is nothing to advise.")
-    text = timing.advise(
+    text = codecs.advise(
         measured.measurements,
-        configured=step.settings.compression,
-        backend=step.results["backend"],
+        writes=step.results.get("writes", ()),
+        silent=fault_checks.silent_faults(step.results.get("cells", ())),
+        configured=step.results["configured"],
+        rtt_ms=step.settings.assumed_rtt_ms,
     )
-    writes: tuple[lost_writes.Writes, ...] = step.results.get("writes", ())
-    text = f"{text} {lost_writes.advise(writes, configured=step.results.get('configured', 'none'))}"
     step.facts["advice"] = text
     return show.Text(" ".join((text, *measured.problems)))

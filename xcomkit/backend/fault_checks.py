@@ -1,0 +1,87 @@
+"""What the cells of the fault matrix mean for the configured class and codec."""
+
+from collections.abc import Sequence
+
+from xcomkit.backend.fault_matrix import SILENT, Cell, Operation
+from xcomkit.model import Check, Rule
+
+XC511 = Rule(
+    id="XC511",
+    title="A failed upload cannot pass as a success",
+    severity="fail",
+    why="behind a codec the stock backend uploads in a finalizer, where Python ignores errors: the"
+    " push succeeds, no object exists, the reader gets the path instead of the value",
+    remedy="set backend to durable, or compression to none",
+    source="airflow.providers.common.io.xcom.backend, fsspec.core.OpenFile",
+)
+XC516 = Rule(
+    id="XC516",
+    title="A value that cannot be read is an error",
+    severity="fail",
+    why="the stock backend returns the reference string where the object is missing or no JSON: the"
+    " task goes on with a path in place of its value",
+    remedy="set backend to durable; keep objects longer than any re-run",
+    source="airflow.providers.common.io.xcom.backend, deserialize_value",
+)
+XC517 = Rule(
+    id="XC517",
+    title="A refused delete is an error",
+    severity="fail",
+    why="the purge of a cleared task reports success and the old value stays in the bucket",
+    remedy="set backend to durable; give the identity the right to delete below the prefix",
+    source="s3fs drops the error of a single key in a bulk delete",
+)
+RULES: tuple[Rule, ...] = (XC511, XC516, XC517)
+_OF: dict[Operation, Rule] = {"push": XC511, "pull": XC516, "purge": XC517}
+HOW = "faults injected on the wire, objects looked for without Airflow"
+EXPECTED = "every fault raises, or is retried until the value is stored"
+
+
+def check(cells: Sequence[Cell], *, configured: str) -> tuple[Check, ...]:
+    """Return whether any fault is silent with the configured codec, per operation."""
+    return tuple(_check(operation, cells, configured=configured) for operation in _OF)
+
+
+def _check(operation: Operation, cells: Sequence[Cell], *, configured: str) -> Check:
+    own = [c for c in cells if c.codec == configured and c.case.operation == operation]
+    silent = [cell for cell in own if cell.verdict in SILENT]
+    open_ones = [cell for cell in own if cell.verdict == "not proved"]
+    told = silent or open_ones or own
+    if told is own:
+        observed = "; ".join(f"{cell.case.label}: {cell.verdict}" for cell in own)
+    else:
+        observed = "; ".join(f"{c.case.label}: {c.verdict}, {c.observed}" for c in told)
+    return _OF[operation].judge(
+        False if silent else None if open_ones or not own else True,
+        expected=EXPECTED,
+        observed=f"{configured}: {observed or 'no fault was tried'}",
+        how=HOW,
+        basis="behaviour",
+    )
+
+
+def not_injected(reason: str, *, codec: str, backend: str, stock: str) -> tuple[Check, ...]:
+    """Return the checks where no fault could be injected; what is known by rule stays red."""
+    hides = bool(codec) and backend == stock
+    by_rule = XC511.judge(
+        False if hides else None,
+        expected=EXPECTED,
+        observed=f"{codec} with the stock backend" if hides else f"not proved: {reason}",
+        how="class and codec as Airflow resolves them; no fault was injected",
+        basis="rule",
+    )
+    rest = (
+        rule.judge(None, expected=EXPECTED, observed=f"not proved: {reason}", how=HOW,
+                   basis="behaviour")
+        for rule in (XC516, XC517)
+    )  # fmt: skip
+    return (by_rule, *rest)
+
+
+def silent_faults(cells: Sequence[Cell]) -> dict[str, list[str]]:
+    """Return, per codec, the faults that stay silent."""
+    found: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.verdict in SILENT:
+            found.setdefault(cell.codec, []).append(f"{cell.case.operation} {cell.case.label}")
+    return found

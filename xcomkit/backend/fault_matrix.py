@@ -1,0 +1,307 @@
+"""What does a task see when its store fails, and what is lost? One answer per fault and codec.
+
+Every combination is a key of its own on the wire, so that all of them run at the same time. What a
+push is said to have stored is looked up by somebody else and pulled in another process. Objects for
+pulls and purges are written by the durable class, so that what is judged is the pull or the purge.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from xcomkit.backend.configuration import CLASS_VARIABLE
+from xcomkit.backend.process import (
+    Outcome,
+    Payload,
+    Request,
+    Step,
+    Where,
+    Worker,
+    encode,
+    pull,
+    purge,
+    push,
+)
+from xcomkit.backend.reading import ObjectReader, is_there
+from xcomkit.backend.round_trip import object_key
+from xcomkit.backend.timing import CODEC_VARIABLE
+from xcomkit.errors import ProcessError
+from xcomkit.local.faults import Act, Fault, Kind
+from xcomkit.local.wire import Wire
+from xcomkit.model import DURABLE_BACKEND, CloudName, Codec
+
+DAG_ID = "xcomkit_faults"
+SMALL = Payload("records", 2_000)
+SLOW_CASE_SECONDS = 150
+"""The slowest known: azure-storage waits 15, 18 and 24 s between four attempts, and adlfs asks
+again; gcsfs makes six attempts within 35 s."""
+
+Operation = Literal["push", "pull", "purge"]
+Verdict = Literal[
+    "raised",
+    "retried and stored",
+    "silent loss",
+    "silent wrong value",
+    "silent leftover",
+    "not proved",
+]
+SILENT: frozenset[Verdict] = frozenset(("silent loss", "silent wrong value", "silent leftover"))
+_WRITES: tuple[Act, ...] = ("upload", "part", "complete")
+_READS: tuple[Act, ...] = ("look", "download")
+_BODY: tuple[Act, ...] = ("download",)
+_DELETES: tuple[Act, ...] = ("delete",)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One fault in the way of one operation; ``is_quick``: nobody waits for retries."""
+
+    operation: Operation
+    label: str
+    fault: Fault
+    is_quick: bool = True
+    payload: Payload = SMALL
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What became of a case with one codec: the verdict, how it was seen, and how long it took."""
+
+    case: Case
+    codec: Codec
+    verdict: Verdict
+    observed: str
+    seconds: float = 0.0
+
+
+def cases(cloud: CloudName, *, depth: Literal["quick", "full"]) -> tuple[Case, ...]:
+    """Return the faults of a cloud; ``quick`` leaves out what is retried for long."""
+    found = [*_push_cases(cloud), *_pull_cases(cloud), *_purge_cases(cloud)]
+    return tuple(case for case in found if depth == "full" or case.is_quick)
+
+
+def _push_cases(cloud: CloudName) -> Iterator[Case]:
+    yield Case("push", "403", Fault("403", _WRITES))
+    yield Case("push", "404", Fault("404", _WRITES))
+    yield Case("push", "slow", Fault("slow", _WRITES, times=1), is_quick=False)
+    once_is_quick = cloud != "azure"  # azure-storage waits 15 s before it tries again
+    yield Case("push", "503 once", Fault("503", _WRITES, times=1), is_quick=once_is_quick)
+    yield Case("push", "reset once", Fault("reset", _WRITES, times=1), is_quick=once_is_quick)
+    for kind in ("500", "503", "reset"):
+        yield Case("push", kind, Fault(_kind(kind), _WRITES), is_quick=False)
+    match cloud:
+        case "aws":
+            large = Payload("random", 80_000_000)
+            part, complete = Fault("403", ("part",)), Fault("403", ("complete",))
+            yield Case("push", "403 on parts", part, is_quick=False, payload=large)
+            yield Case("push", "403 on complete", complete, is_quick=False, payload=large)
+        case "azure":
+            yield Case("push", "403 on block list", Fault("403", ("complete",)))
+        case "gcp":
+            part = Fault("403", ("part",))
+            large = Payload("random", 16_000_000)
+            yield Case("push", "403 on chunks", part, is_quick=False, payload=large)
+
+
+def _pull_cases(cloud: CloudName) -> Iterator[Case]:
+    yield Case("pull", "404", Fault("404", _READS))
+    yield Case("pull", "403", Fault("403", _READS))
+    yield Case("pull", "short object", Fault("short", _BODY))
+    yield Case("pull", "slow", Fault("slow", _BODY, times=1), is_quick=False)
+    for kind in ("truncated", "reset", "503"):
+        quick = cloud == "aws"
+        yield Case("pull", f"{kind} once", Fault(_kind(kind), _BODY, times=1), is_quick=quick)
+        yield Case("pull", kind, Fault(_kind(kind), _BODY), is_quick=False)
+    yield Case("pull", "500", Fault("500", _BODY), is_quick=False)
+
+
+def _purge_cases(cloud: CloudName) -> Iterator[Case]:
+    yield Case("purge", "403", Fault("403", _DELETES))
+    if cloud == "aws":
+        yield Case("purge", "error inside 200", Fault("inside 200", _DELETES))
+    yield Case("purge", "503", Fault("503", _DELETES), is_quick=False)
+    yield Case("purge", "reset", Fault("reset", _DELETES), is_quick=False)
+
+
+def _kind(name: str) -> Kind:
+    kinds: dict[str, Kind] = {k: k for k in ("500", "503", "reset", "truncated")}
+    return kinds[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    case: Case
+    codec: Codec
+    name: str
+
+
+def run(
+    worker: Worker,
+    *,
+    wire: Wire,
+    cases: Sequence[Case],
+    codecs: Sequence[Codec],
+    reader: ObjectReader,
+    bucket: str,
+    prefix: str,
+    run_id: str,
+    backend: str = "",
+    progress: Callable[[str], None],
+) -> tuple[Cell, ...]:
+    """Return one cell per case and codec.
+
+    Args:
+        worker: started without the wire; each request leads its own fork through it.
+        wire: spoils the requests.
+        cases: what to try.
+        codecs: with which compressions; large payloads are tried with the fast ones only.
+        reader: looks for objects without Airflow and without the wire.
+        bucket: where references must lead.
+        prefix: of the configured path.
+        run_id: becomes part of the keys.
+        backend: class path to judge in place of the configured one.
+        progress: is told in one line what comes next.
+
+    Raises:
+        ProcessError: the worker itself is gone.
+    """
+    trials = [
+        _Trial(case, codec, f"{number}-{codec}")
+        for number, case in enumerate(cases)
+        for codec in codecs
+        if case.payload is SMALL or codec in ("none", "zip", "gzip")
+    ]
+    place, forks = f"{prefix}/{DAG_ID}/{run_id}", dict(wire.environment)
+    if backend:
+        forks[CLASS_VARIABLE] = backend
+    pushes = {t.name: t.case.fault for t in trials if t.case.operation == "push"}
+    wire.spoil(place, pushes)
+    progress(f"pushing while the store fails, {len(trials)} combinations")
+    pushed = _in_forks(worker, trials, lambda t: _push(t, run_id=run_id), forks, waits=("push",))
+    references = {t.name: p[-1].reference for t in trials if isinstance(p := pushed[t.name], tuple)}
+    others = {t.name: t.case.fault for t in trials if t.case.operation != "push"}
+    wire.spoil(place, others)
+    progress("pulling and purging while the store fails")
+    seen = _in_forks(
+        worker,
+        trials,
+        lambda t: _look(t, references.get(t.name, "")),
+        forks,
+        waits=("pull", "purge"),
+    )
+    cells = []
+    for trial in trials:
+        first, then = pushed[trial.name], seen[trial.name]
+        key = object_key(references.get(trial.name, ""), bucket=bucket)
+        there = is_there(key, reader=reader) if key else False
+        cells.append(_judge(trial, first, then, hits=wire.hits[trial.name], there=there))
+    return tuple(cells)
+
+
+def _push(trial: _Trial, *, run_id: str) -> list[Step]:
+    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=trial.name)
+    # what is there to be pulled or purged is written durably, so that it is there
+    backend = "" if trial.case.operation == "push" else DURABLE_BACKEND
+    payload = trial.case.payload
+    return [encode(payload, describe=True), push(payload, where=where, backend=backend)]
+
+
+def _look(trial: _Trial, reference: str) -> list[Step]:
+    if not reference:
+        return []
+    if trial.case.operation == "purge":
+        return [purge(reference)]
+    return [pull(reference, describe=True)]
+
+
+_Outcomes = tuple[Outcome, ...] | str
+
+
+def _in_forks(
+    worker: Worker,
+    trials: Sequence[_Trial],
+    steps_of: Callable[[_Trial], list[Step]],
+    environment: Mapping[str, str],
+    *,
+    waits: Sequence[Operation],
+) -> dict[str, _Outcomes]:
+    """Return the outcomes per trial: a codec's trials share a fork, one that waits has its own."""
+
+    def fork_of(trial: _Trial) -> tuple[str, str]:
+        is_alone = not trial.case.is_quick and trial.case.operation in waits
+        return (trial.name if is_alone else "", trial.codec)
+
+    ordered = sorted(trials, key=fork_of)
+    groups = [(fork, [*members]) for fork, members in groupby(ordered, key=fork_of)]
+    requests = []
+    for (own, codec), members in groups:
+        variables = {**environment, CODEC_VARIABLE: "" if codec == "none" else codec}
+        steps = [step for trial in members for step in steps_of(trial)]
+        requests.append(Request(steps, variables, SLOW_CASE_SECONDS if own else 0))
+    found: dict[str, _Outcomes] = {}
+    for (_, members), outcomes in zip(groups, worker.run_all(requests), strict=True):
+        rest = outcomes
+        for trial in members:
+            if isinstance(rest, ProcessError):
+                found[trial.name] = str(rest)
+                continue
+            number = len(steps_of(trial))
+            found[trial.name], rest = rest[:number], rest[number:]
+    return found
+
+
+def _judge(
+    trial: _Trial, pushed: _Outcomes, seen: _Outcomes, *, hits: int, there: bool | None
+) -> Cell:
+    case = trial.case
+    if isinstance(pushed, str) or isinstance(seen, str):
+        told = pushed if isinstance(pushed, str) else str(seen)
+        return Cell(case, trial.codec, "not proved", told)
+    encoded, push_ = pushed
+    acted = push_ if case.operation == "push" else (seen[0] if seen else push_)
+    verdict, observed = _verdict(case, encoded, push_, seen[0] if seen else None, there=there)
+    if not hits:
+        verdict, observed = "not proved", f"no request was spoilt ({observed})"
+    return Cell(case, trial.codec, verdict, observed, seconds=acted.ms / 1000)
+
+
+def _verdict(
+    case: Case, encoded: Outcome, pushed: Outcome, seen: Outcome | None, *, there: bool | None
+) -> tuple[Verdict, str]:
+    """Return what the task, the bucket and the reader say together."""
+    if pushed.error and case.operation == "push":
+        left = ", although an object is there" if there else ""
+        return "raised", f"{pushed.error}{left}"
+    if pushed.error or seen is None:
+        reason = pushed.error or "the value stayed in the metadata database"
+        return "not proved", f"nothing to try it on: {reason}"
+    if seen.error and case.operation != "push":
+        return "raised", str(seen.error)
+    if there is None and case.operation != "pull":
+        return "not proved", "the reader was refused"
+    if case.operation == "purge":
+        return _verdict_of_purge(is_left=bool(there))
+    return _verdict_of_value(case, encoded, seen, is_there=bool(there))
+
+
+def _verdict_of_purge(*, is_left: bool) -> tuple[Verdict, str]:
+    if is_left:
+        return "silent leftover", "the purge reported success, the object is still there"
+    return "retried and stored", "the object is gone"
+
+
+def _verdict_of_value(
+    case: Case, encoded: Outcome, seen: Outcome, *, is_there: bool
+) -> tuple[Verdict, str]:
+    if not seen.error and (seen.value or {}).get("digest") == (encoded.value or {}).get("digest"):
+        return "retried and stored", "the value came back the same"
+    got = "the reference string" if seen.is_reference else str(seen.error or "another value")
+    if case.operation == "push" and not is_there:
+        return "silent loss", f"the push reported success, no object is there, the reader got {got}"
+    return "silent wrong value", f"no error, the reader got {got}"
+
+
+def silent(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Return the cells in which something went wrong and nobody was told."""
+    return tuple(cell for cell in cells if cell.verdict in SILENT)

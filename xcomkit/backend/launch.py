@@ -1,0 +1,239 @@
+"""Where the worker runs: in this interpreter, in another one, or in a pod of the agents.
+
+In a pod nothing is installed and nothing is left: the worker's text travels over ``kubectl exec``,
+and the pod's own environment is what counts.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from xcomkit import redaction
+from xcomkit.errors import ProcessError
+
+REDACTION = Path(redaction.__file__)
+NOT_STARTED = "The process with Airflow's backend cannot be started"
+OLDEST = (3, 11)
+"""The worker's text needs it: match, typing.Self, datetime.UTC."""
+
+# An image calls its interpreter python3 or python. kubectl cannot ask for either, so a shell looks:
+# one request, and an answer of our own where there is none.
+_SHELL = (
+    'p=$(command -v "$2" || command -v python3 || command -v python)'
+    ' || { echo "no python3 and no python in this image" >&2; exit 127; }; exec "$p" -c "$1"'
+)
+# Exactly the bytes of the two texts are read: ``python -`` would take the requests behind them for
+# more of the program. Where nothing can be written no file is left, also without an XCom path, with
+# which Airflow writes below the current directory. The pod has secrets that nobody here knows, so
+# its own are taken out there, and what libraries print stays there altogether.
+_BOOTSTRAP = """\
+import os, sys
+if sys.version_info < {oldest}:
+    sys.exit("Python %d.%d is too old: the worker needs {oldest_text}" % sys.version_info[:2])
+sys.dont_write_bytecode = True
+sys.path[:] = [folder for folder in sys.path if folder]
+if os.path.isdir("/proc/self"):
+    os.chdir("/proc/self")
+texts = [sys.stdin.buffer.read(size) for size in {sizes}]
+if [*map(len, texts)] != {sizes}:
+    sys.exit("the worker's text arrived cut off")
+redaction = {{}}
+exec(compile(texts[0], "redaction.py", "exec"), redaction)
+def hide(text, secrets=redaction["secret_texts"](os.environ)):
+    return redaction["redact"](text, secrets=secrets)
+def tell(kind, error, trace, channel=os.fdopen(os.dup(2), "w")):
+    print(hide("%s: %s" % (kind.__name__, error)), file=channel, flush=True)
+sys.excepthook = tell
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+exec(compile(texts[1], "worker.py", "exec"))
+"""
+_NOTICE = re.compile(r"[EIW]\d{4} \d\d:|Defaulted container ")
+_MOST_WORDS = 500
+_HINTS: tuple[tuple[str, str], ...] = (
+    (
+        r"\(Forbidden\)|is forbidden",
+        "get the right to create pods/exec: `kubectl auth can-i create pods/exec -n {space}`.",
+    ),
+    (
+        r"\(Unauthorized\)|must be logged in|credential plugin|getting credentials",
+        "sign in to the cluster again, until `kubectl get pods -n {space}` answers.",
+    ),
+    (
+        r"is too old|no python3|executable file not found|no such file or directory: unknown",
+        "name the container that runs Airflow; `kubectl describe {kind} -n {space}` lists them.",
+    ),
+    (
+        r"container .{0,80}(?:is not valid|not found|not running)",
+        "name a running container of the pod; `kubectl describe {kind} -n {space}` lists them.",
+    ),
+    (
+        r"\(NotFound\)|not found|no pods? |could not find",
+        "name a pod, or deployment/NAME; `kubectl get pods,deployments -n {space}` lists them.",
+    ),
+    (
+        r"cannot exec into|not.{0,20}running|ContainerCreating|waiting to start|current phase is",
+        "wait until the pod runs; `kubectl get pods -n {space}` tells.",
+    ),
+    (
+        r"refused|no such host|timeout|timed out|nable to connect|unreachable|context|onfig|stat ",
+        "choose the cluster in kubeconfig, until `kubectl get pods -n {space}` answers.",
+    ),
+    (
+        r"command terminated with exit code 137|OOMKilled",
+        "give the container 500 MB of memory beside its tasks, then repeat.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Where a worker is started; made by ``in_interpreter`` and ``in_pod``.
+
+    ``python`` is an interpreter (empty: this one; in a pod: whatever the image has), ``pod`` a
+    pod's name or ``deployment/NAME``.
+    """
+
+    python: str = ""
+    pod: str = ""
+    namespace: str = ""
+    container: str = ""
+
+    @property
+    def place(self) -> str:
+        """Return where the worker runs, to stand in a sentence; empty on this machine."""
+        inside = f"{self.container} of " if self.container else ""
+        return f" in {inside}{self.pod}" if self.pod else ""
+
+    @property
+    def kubectl(self) -> list[str]:
+        """Return the command that runs something in the pod, up to and with its ``--``."""
+        container = ["-c", self.container] if self.container else []
+        return ["kubectl", "exec", "-i", "-n", self.namespace, self.pod, *container, "--"]
+
+    def last_words(self, said: str) -> str:
+        """Return what was said last; of kubectl on one line, without its log and its notices."""
+        if not self.pod:
+            return said
+        lines = [line for line in said.splitlines() if not _NOTICE.match(line)]
+        return " ".join(" ".join(lines or said.splitlines()).split())[-_MOST_WORDS:]
+
+    def hint(self, words: str) -> str:
+        """Return the next step for what kubectl or the pod said last; empty on this machine."""
+        if not self.pod:
+            return ""
+        kind = self.pod.partition("/")[0] if "/" in self.pod else "pods"
+        for pattern, hint in _HINTS:
+            if re.search(pattern, words):
+                return hint.format(space=self.namespace, kind=kind)
+        by_hand = " ".join(word for word in self.kubectl if word != "-i")
+        return f"see whether `{by_hand} true` answers and the pod has memory left, then repeat."
+
+
+def in_interpreter(python: Path) -> Launch:
+    """Return the launch in another interpreter of this machine, with the same private environment.
+
+    A virtual environment's own path is kept: resolved, it would be the interpreter behind it.
+    """
+    return Launch(python=str(python.absolute()))
+
+
+def in_pod(pod: str, *, namespace: str, container: str = "", python: str = "") -> Launch:
+    """Return the launch in a pod, over ``kubectl exec``.
+
+    Args:
+        pod: its name, or ``deployment/NAME`` for any pod of a deployment.
+        namespace: where it is.
+        container: which container; empty is the pod's default.
+        python: its interpreter, where that is not the first python3 or python on its path.
+    """
+    return Launch(python=python, pod=pod, namespace=namespace, container=container)
+
+
+def start(
+    launch: Launch,
+    *,
+    worker: Path,
+    environment: Mapping[str, str],
+    home: str,
+    stderr: IO[bytes],
+) -> subprocess.Popen[bytes]:
+    """Return the started worker; requests go to its stdin.
+
+    Args:
+        launch: where it runs.
+        worker: the text of the worker.
+        environment: what it sees on this machine; a pod has its own.
+        home: a private directory, which is HOME on this machine.
+        stderr: takes what the worker, or kubectl, says.
+
+    Raises:
+        ProcessError: when it cannot be started.
+    """
+    if launch.pod:
+        return _start_in_pod(launch, worker=worker, stderr=stderr)
+    own = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": home,
+        "AIRFLOW_HOME": str(Path(home, "airflow")),
+        "LANG": "C.UTF-8",
+        "PYTHONUTF8": "1",
+    }
+    try:
+        return subprocess.Popen(
+            [launch.python or sys.executable, "-P", str(worker)],
+            env={**environment, **own},
+            cwd=home,  # without a path Airflow writes below the current directory
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        raise ProcessError(
+            f"{NOT_STARTED}: {error.strerror} ({launch.python}).",
+            hint="name an interpreter that is there and can be run.",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ProcessError(
+            f"{NOT_STARTED}: {type(error).__name__}.",
+            hint="look for characters no variable may hold in the environment.",
+        ) from None
+
+
+def _start_in_pod(launch: Launch, *, worker: Path, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the worker in a pod; kubectl keeps the caller's environment, for its kubeconfig."""
+    if shutil.which("kubectl") is None:
+        raise ProcessError(
+            f"{NOT_STARTED}{launch.place}: there is no kubectl on the path.",
+            hint="install kubectl, or run the round trip on this machine.",
+        )
+    texts = [REDACTION.read_bytes(), worker.read_bytes()]
+    bootstrap = _BOOTSTRAP.format(
+        sizes=[*map(len, texts)], oldest=OLDEST, oldest_text=".".join(map(str, OLDEST))
+    )
+    shell = ["sh", "-c", _SHELL, "sh", bootstrap, launch.python or "python3"]
+    try:
+        process = subprocess.Popen(
+            [*launch.kubectl, *shell],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ProcessError(
+            f"{NOT_STARTED}{launch.place}: {error.strerror} (kubectl).",
+            hint="see whether `kubectl version --client` answers.",
+        ) from None
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):  # kubectl has already said why, and is heard next
+            process.stdin.write(b"".join(texts))
+            process.stdin.flush()
+    return process

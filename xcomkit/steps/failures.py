@@ -1,0 +1,95 @@
+"""Step 04, its second part: the store fails on the wire, and references lose what they lead to."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from xcomkit import show
+from xcomkit.backend import fault_checks, fault_matrix, silent_references
+from xcomkit.backend.process import Worker
+from xcomkit.errors import ProcessError
+from xcomkit.local.wire import open_wire
+from xcomkit.model import CODECS, STOCK_BACKEND, Check
+from xcomkit.step import Step
+
+COLOURS = {
+    "raised": "#91cc75",
+    "retried and stored": "#c7e9b4",
+    "silent loss": "#ee6666",
+    "silent wrong value": "#fc8452",
+    "silent leftover": "#fac858",
+    "not proved": "#dddddd",
+}
+
+
+def examine(
+    step: Step, worker: Worker, *, environment: Mapping[str, str], run_id: str
+) -> tuple[Check, ...]:
+    """Return the checks of faults and of silent references, and keep the cells for the tables."""
+    codec = worker.hello.settings["compression"]
+    depth = step.settings.fault_depth
+    try:
+        with open_wire(step.settings.cloud, environment=environment) as wire:
+            step.results["cells"] = cells = fault_matrix.run(
+                worker,
+                wire=wire,
+                cases=fault_matrix.cases(step.settings.cloud, depth=depth),
+                codecs=CODECS,
+                reader=step.cloud,
+                bucket=step.settings.bucket,
+                prefix=step.settings.prefix,
+                run_id=run_id,
+                progress=step.say,
+            )
+        checks = fault_checks.check(cells, configured=codec or "none")
+    except ProcessError as error:
+        checks = fault_checks.not_injected(
+            str(error), codec=codec, backend=worker.hello.backend, stock=STOCK_BACKEND
+        )
+    step.say("moving the prefix, renaming the connection, letting an object expire")
+    references = silent_references.check(
+        worker,
+        environment=environment,
+        reader=step.cloud,
+        delete=step.cloud.delete_keys,
+        bucket=step.settings.bucket,
+        run_id=run_id,
+    )
+    return (*checks, *references)
+
+
+def table(step: Step) -> show.Table | show.Text:
+    """Return every fault that is not simply raised, and how it was seen."""
+    cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
+    if not cells:
+        return show.Text("No fault was injected.")
+    step.facts["faults"] = [
+        {"operation": c.case.operation, "fault": c.case.label, "acts": c.case.fault.acts,
+         **{k: v for k, v in asdict(c).items() if k != "case"}}
+        for c in cells
+    ]  # fmt: skip
+    told: dict[tuple[str, str, str, str], list[str]] = {}
+    for cell in cells:
+        observed = cell.observed.split(" (")[0][:120]
+        if cell.verdict == "raised":
+            observed = observed.partition(":")[0]
+        key = (cell.case.operation, cell.case.label, cell.verdict, observed)
+        told.setdefault(key, []).append(cell.codec)
+    rows = [
+        (operation, fault, ", ".join(codecs), verdict, observed)
+        for (operation, fault, verdict, observed), codecs in told.items()
+    ]
+    headers = ("what", "fault", "codecs", "verdict", "seen")
+    caption = f"The store fails: {step.results['backend'].rpartition('.')[2]}"
+    return show.table(headers, rows, caption=caption)
+
+
+def picture(step: Step) -> show.Picture | show.Text:
+    """Return the verdicts as a heat map: rows are faults, columns codecs."""
+    cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
+    if not cells:
+        return show.Text("There is nothing to draw.")
+    words = {(f"{c.case.operation}: {c.case.label}", str(c.codec)): str(c.verdict) for c in cells}
+    rows = list(dict.fromkeys(row for row, _ in words))
+    columns = list(dict.fromkeys(column for _, column in words))
+    title = f"What tasks see of a fault, {step.results['backend'].rpartition('.')[2]}"
+    return show.heat_map(rows, columns, words, colours=COLOURS, title=title)

@@ -1,0 +1,111 @@
+"""Step 04, its third part: which types survive, and whether every component reads every other."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from xcomkit import show
+from xcomkit.backend import components, type_fidelity
+from xcomkit.backend.components import Seat
+from xcomkit.backend.process import Payload, Worker, open_worker
+from xcomkit.errors import InputError, ProcessError
+from xcomkit.model import Check
+from xcomkit.step import Step
+from xcomkit.steps import helm_values
+
+MOST_FILE_BYTES = 50_000_000
+
+
+def own_payloads(step: Step) -> tuple[Payload, ...]:
+    """Return the user's own values, from a JSON file and from a function of theirs.
+
+    Raises:
+        InputError: the file is absent, too large or no JSON.
+    """
+    found = []
+    if given := step.settings.payload_file:
+        found.append(Payload("json", text=_read(Path(given).expanduser())))
+    if given := step.settings.payload_callable:
+        found.append(Payload("callable", text=given))
+    return tuple(found)
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MOST_FILE_BYTES:
+            raise InputError(
+                f"{path.name} is larger than {MOST_FILE_BYTES:,} bytes.",
+                hint="name a smaller sample in payload_file.",
+            )
+        text = path.read_text(encoding="utf-8")
+        json.loads(text)
+    except OSError as error:
+        raise InputError(
+            f"{path.name} cannot be read: {error.strerror}.", hint="correct payload_file."
+        ) from None
+    except ValueError as error:
+        raise InputError(
+            f"{path.name} is no JSON: {error}.", hint="name a JSON file in payload_file."
+        ) from None
+    return text
+
+
+def examine(
+    step: Step, worker: Worker, *, component: helm_values.Component, run_id: str
+) -> tuple[Check, ...]:
+    """Return the checks of types and of components that read one another."""
+    step.say("sending every type through object and database")
+    step.results["types"] = found = type_fidelity.examine(worker, run_id=run_id)
+    step.say("reading across workers, Dag processor and triggerer")
+    with _seats(step, worker, component) as seats:
+        step.results["readings"] = readings = components.cross_read(seats, run_id=run_id)
+    return (type_fidelity.check(found), components.check(readings))
+
+
+@contextmanager
+def _seats(step: Step, worker: Worker, first: helm_values.Component) -> Iterator[list[Seat]]:
+    """Yield a seat per component; one whose variables are those of the first shares its worker."""
+    with ExitStack() as stack:
+        workers: list[tuple[Mapping[str, str], Worker]] = [(first.environment, worker)]
+        seats = []
+        for component in helm_values.all_components(step):
+            private = stack.enter_context(tempfile.TemporaryDirectory(prefix="xcomkit-seat-"))
+            identity = step.cloud.worker_identity(component.subject, directory=private)
+            environment, _ = helm_values.process_environment(step, component, identity)
+            own = next((w for e, w in workers if e == component.environment), None)
+            if own is None:
+                step.say(f"{component.name} has variables of its own: another process")
+                timeout = step.settings.step_timeout
+                own = stack.enter_context(open_worker(environment, timeout=timeout))
+                workers.append((component.environment, own))
+            seats.append(Seat(component.name, own, environment))
+        yield seats
+
+
+def types(step: Step) -> show.Table | show.Text:
+    """Return what became of a value of each type, on both ways."""
+    found: tuple[type_fidelity.Fate, ...] | ProcessError = step.results.get("types", ())
+    if isinstance(found, ProcessError) or not found:
+        return show.Text("No type was tried.")
+    step.facts["types"] = found
+    rows = [(fate.name, fate.through_object, fate.through_database) for fate in found]
+    headers = ("type", "through the object", "through the database")
+    return show.table(headers, rows, caption="What comes back")
+
+
+def readings(step: Step) -> show.Table | show.Text:
+    """Return who read what whom had written."""
+    found: tuple[components.Reading, ...] = step.results.get("readings", ())
+    if not found:
+        return show.Text("Nothing was read across components.")
+    step.facts["components"] = found
+    readers = list(dict.fromkeys(one.reader for one in found))
+    told = {(one.writer, one.reader): one.observed for one in found}
+    rows = [
+        (writer, *(told.get((writer, reader), "") for reader in readers))
+        for writer in dict.fromkeys(one.writer for one in found)
+    ]
+    headers = ("written by", *(f"read by {reader}" for reader in readers))
+    return show.table(headers, rows, caption="Written by one, read by every other")
