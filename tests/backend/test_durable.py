@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from backend_target import Target
 
-from xcomkit.backend.process import Outcome, Payload, Where, encode, open_worker, pull, purge, push
+from xcomkit.backend.process import open_worker
+from xcomkit.backend.protocol import Outcome, Payload, Where, encode, pull, purge, push
 from xcomkit.model import BACKENDS
 
 CLASS = "AIRFLOW__CORE__XCOM_BACKEND"

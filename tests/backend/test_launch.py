@@ -11,7 +11,8 @@ from backend_target import CONNECTION, SUBJECT, Target
 
 from xcomkit.backend import drift, process
 from xcomkit.backend.launch import in_interpreter, in_pod
-from xcomkit.backend.process import Payload, Where, connection, encode, open_worker, pull, push
+from xcomkit.backend.process import open_worker
+from xcomkit.backend.protocol import Payload, Where, connection, encode, pull, push
 from xcomkit.errors import ProcessError
 from xcomkit.model import STOCK_BACKEND
 

@@ -11,17 +11,8 @@ import pytest
 from backend_target import CONNECTION, REGION, Target
 
 from xcomkit.backend import process
-from xcomkit.backend.process import (
-    WORKER,
-    Payload,
-    Where,
-    connection,
-    encode,
-    open_worker,
-    pull,
-    push,
-    size,
-)
+from xcomkit.backend.process import WORKER, open_worker
+from xcomkit.backend.protocol import Payload, Where, connection, encode, pull, push, size
 from xcomkit.errors import ProcessError
 from xcomkit.model import STOCK_BACKEND
 

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 import pytest
 from backend_target import Target
 
-from xcomkit.backend.process import Payload, Worker, open_worker
+from xcomkit.backend.process import Worker, open_worker
+from xcomkit.backend.protocol import Payload
 from xcomkit.backend.round_trip import (
     PAYLOADS,
     RULES,

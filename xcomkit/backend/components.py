@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from xcomkit.backend.process import Outcome, Payload, Request, Where, Worker, encode, pull, push
+from xcomkit.backend.process import Worker
+from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, pull, push
 from xcomkit.errors import ProcessError
 from xcomkit.model import Check, Rule
 

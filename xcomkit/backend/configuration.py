@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from xcomkit.backend.process import Hello, Worker, connection
+from xcomkit.backend.process import Worker
+from xcomkit.backend.protocol import Hello, connection
 from xcomkit.model import Check, Rule, WorkerIdentity
 
 CLASS_VARIABLE = "AIRFLOW__CORE__XCOM_BACKEND"

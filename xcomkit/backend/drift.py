@@ -8,7 +8,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from xcomkit.backend import process
+from xcomkit.backend import protocol
+from xcomkit.backend.process import Worker
 from xcomkit.model import Check, Rule
 
 XC520 = Rule(
@@ -26,7 +27,7 @@ RULES: tuple[Rule, ...] = (XC520,)
 _REFERENCE = re.compile(r"\$\(([A-Za-z_][\w.-]*)\)", re.ASCII)
 
 
-def check(worker: process.Worker, *, environment: Mapping[str, str | None]) -> Check:
+def check(worker: Worker, *, environment: Mapping[str, str | None]) -> Check:
     """Return whether the worker's variables have the values that the file gives them (XC520).
 
     Args:
@@ -66,11 +67,11 @@ def _comparable(environment: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _ask(
-    worker: process.Worker, known: Mapping[str, str], *, names: tuple[str, ...]
+    worker: Worker, known: Mapping[str, str], *, names: tuple[str, ...]
 ) -> Mapping[str, Mapping[str, str]] | str:
     """Return what the worker found, or why it could not look."""
     digests = {name: hashlib.sha256(value.encode()).hexdigest() for name, value in known.items()}
-    (outcome,) = worker.run([process.environment(digests, known=names)])
+    (outcome,) = worker.run([protocol.environment(digests, known=names)])
     if outcome.error is not None or outcome.environment is None:
         return f"the pod could not compare: {outcome.error or 'no answer'}"
     return outcome.environment

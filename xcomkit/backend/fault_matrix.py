@@ -11,13 +11,13 @@ from itertools import groupby
 from typing import Literal
 
 from xcomkit.backend.configuration import CLASS_VARIABLE
-from xcomkit.backend.process import (
+from xcomkit.backend.process import Worker
+from xcomkit.backend.protocol import (
     Outcome,
     Payload,
     Request,
     Step,
     Where,
-    Worker,
     encode,
     pull,
     purge,
@@ -33,7 +33,7 @@ from xcomkit.model import DURABLE_BACKEND, CloudName, Codec
 
 DAG_ID = "xcomkit_faults"
 SMALL = Payload("records", 2_000)
-SLOW_CASE_SECONDS = 150
+QUICK_FORK_SECONDS, SLOW_CASE_SECONDS = 60, 150
 """The slowest known: azure-storage waits 15, 18 and 24 s between four attempts, and adlfs asks
 again; gcsfs makes six attempts within 35 s."""
 
@@ -107,7 +107,8 @@ def _push_cases(cloud: CloudName) -> Iterator[Case]:
 def _pull_cases(cloud: CloudName) -> Iterator[Case]:
     yield Case("pull", "404", Fault("404", _READS))
     yield Case("pull", "403", Fault("403", _READS))
-    yield Case("pull", "short object", Fault("short", _BODY))
+    ends = cloud != "gcp"  # gcsfs behind gzip waits for the missing half for ever
+    yield Case("pull", "short object", Fault("short", _BODY), is_quick=ends)
     yield Case("pull", "slow", Fault("slow", _BODY, times=1), is_quick=False)
     for kind in ("truncated", "reset", "503"):
         quick = cloud == "aws"
@@ -152,7 +153,7 @@ def run(
     """Return one cell per case and codec.
 
     Args:
-        worker: started without the wire; each request leads its own fork through it.
+        worker: was started with the environment of the wire.
         wire: spoils the requests.
         cases: what to try.
         codecs: with which compressions; large payloads are tried with the fast ones only.
@@ -172,9 +173,8 @@ def run(
         for codec in codecs
         if case.payload is SMALL or codec in ("none", "zip", "gzip")
     ]
-    place, forks = f"{prefix}/{DAG_ID}/{run_id}", dict(wire.environment)
-    if backend:
-        forks[CLASS_VARIABLE] = backend
+    place = f"{prefix}/{DAG_ID}/{run_id}"
+    forks = {CLASS_VARIABLE: backend} if backend else {}
     pushes = {t.name: t.case.fault for t in trials if t.case.operation == "push"}
     wire.spoil(place, pushes)
     progress(f"pushing while the store fails, {len(trials)} combinations")
@@ -238,7 +238,7 @@ def _in_forks(
     for (own, codec), members in groups:
         variables = {**environment, CODEC_VARIABLE: "" if codec == "none" else codec}
         steps = [step for trial in members for step in steps_of(trial)]
-        requests.append(Request(steps, variables, SLOW_CASE_SECONDS if own else 0))
+        requests.append(Request(steps, variables, SLOW_CASE_SECONDS if own else QUICK_FORK_SECONDS))
     found: dict[str, _Outcomes] = {}
     for (_, members), outcomes in zip(groups, worker.run_all(requests), strict=True):
         rest = outcomes
@@ -261,7 +261,7 @@ def _judge(
     encoded, push_ = pushed
     acted = push_ if case.operation == "push" else (seen[0] if seen else push_)
     verdict, observed = _verdict(case, encoded, push_, seen[0] if seen else None, there=there)
-    if not hits:
+    if not hits and verdict not in SILENT:  # what is lost needs no fault to be lost
         verdict, observed = "not proved", f"no request was spoilt ({observed})"
     return Cell(case, trial.codec, verdict, observed, seconds=acted.ms / 1000)
 

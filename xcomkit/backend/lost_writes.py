@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from xcomkit.backend.process import Outcome, Payload, Where, Worker, encode, purge, push, size
+from xcomkit.backend.process import Worker
+from xcomkit.backend.protocol import Outcome, Payload, Where, encode, purge, push, size
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import CODEC_VARIABLE

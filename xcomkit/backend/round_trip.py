@@ -15,7 +15,7 @@ from typing import Any
 from xcomkit.backend.comparison import difference, tags_of, types_of
 from xcomkit.backend.configuration import RULES as CONFIGURATION_RULES
 from xcomkit.backend.configuration import check_configuration
-from xcomkit.backend.process import Outcome, Payload, Where, Worker, encode, pull, purge, push
+from xcomkit.backend.process import Worker
 from xcomkit.backend.promises import (
     PROMISES,
     XC503,
@@ -26,6 +26,7 @@ from xcomkit.backend.promises import (
     XC508,
     untried,
 )
+from xcomkit.backend.protocol import Outcome, Payload, Where, encode, pull, purge, push
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, is_there, unpack
 from xcomkit.errors import MissingError, ProcessError, ServiceError
 from xcomkit.model import Check, Rule, WorkerIdentity

@@ -7,7 +7,8 @@ the prefix is moved, the connection gets another name, the object expires.
 from collections.abc import Callable, Mapping
 
 from xcomkit.backend.configuration import connection_id
-from xcomkit.backend.process import Outcome, Payload, Request, Where, Worker, pull, push
+from xcomkit.backend.process import Worker
+from xcomkit.backend.protocol import Outcome, Payload, Request, Where, pull, push
 from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
 from xcomkit.errors import ProcessError, XcomkitError

@@ -5,18 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 
-from xcomkit.backend.process import (
-    Outcome,
-    Payload,
-    Step,
-    Where,
-    Worker,
-    encode,
-    pull,
-    purge,
-    push,
-    size,
-)
+from xcomkit.backend.process import Worker
+from xcomkit.backend.protocol import Outcome, Payload, Step, Where, encode, pull, purge, push, size
 from xcomkit.backend.round_trip import object_key
 from xcomkit.errors import ProcessError
 from xcomkit.model import Codec, Measurement, Spread

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from xcomkit.backend.process import Where, Worker, types
+from xcomkit.backend.process import Worker
+from xcomkit.backend.protocol import Where, types
 from xcomkit.errors import ProcessError
 from xcomkit.model import Check, Rule
 

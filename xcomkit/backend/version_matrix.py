@@ -12,19 +12,8 @@ from typing import Any, Literal
 
 from xcomkit.backend.comparison import difference
 from xcomkit.backend.launch import in_interpreter
-from xcomkit.backend.process import (
-    Hello,
-    Outcome,
-    Payload,
-    Where,
-    Worker,
-    encode,
-    open_worker,
-    pull,
-    purge,
-    push,
-    size,
-)
+from xcomkit.backend.process import Worker, open_worker
+from xcomkit.backend.protocol import Hello, Outcome, Payload, Where, encode, pull, purge, push, size
 from xcomkit.backend.round_trip import PAYLOADS
 from xcomkit.backend.timing import CODEC_VARIABLE
 from xcomkit.errors import ProcessError

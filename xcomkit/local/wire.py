@@ -1,7 +1,8 @@
 """A proxy between one process and its store that lets everything through, except what it spoils.
 
 It speaks for every host under a CA of its own, so it works in front of a stand-in and in front of
-the real store alike; the process is told by ``HTTPS_PROXY`` and the CA variables of the SDKs. What
+the real store alike; the process is told by ``HTTPS_PROXY`` and the CA variables of the SDKs,
+from its start: aiohttp reads the CA once, when it is imported. What
 is spoilt is chosen per object key: the task id in a key names its fault, so any number of them can
 be tried at the same time.
 """
@@ -21,6 +22,7 @@ from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 import certifi
 import trustme
@@ -34,7 +36,8 @@ UPSTREAM_SECONDS = 60
 CA_VARIABLES = ("AWS_CA_BUNDLE", "HTTPLIB2_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _GCS = "https://storage.googleapis.com"
 _GCS_VARIABLE = "STORAGE_EMULATOR_HOST"
-_HOP = ("connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length")
+_HOP = ("connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length",
+        "date", "server")  # fmt: skip
 _RESET, _TRUNCATED = "000 reset", "x-xcomkit-truncated"
 _SEARCHED_BYTES = 4_000
 _SUMS = ("x-amz-checksum", "x-goog-hash", "content-md5", "x-ms-content-crc64", "etag")
@@ -56,6 +59,7 @@ class Wire:
         self._mark = re.compile("(?!)")
         self.hits: Counter[str] = Counter()
         self._proxy = urlsplit(environment.get("HTTPS_PROXY", ""))
+        self._past_proxy = {"no": environment.get("NO_PROXY", "")}
         authority = trustme.CA()
         trusted = [environment.get(name, "") for name in CA_VARIABLES] + [certifi.where()]
         bundle = directory / "wire-ca.pem"
@@ -182,7 +186,10 @@ class Wire:
         """Return this thread's connection to a host, through the platform's own proxy if any."""
         known: dict[str, HTTPSConnection] = self._connections.__dict__.setdefault("known", {})
         if fresh or target not in known:
-            proxy = f"{self._proxy.hostname}:{self._proxy.port}" if self._proxy.netloc else ""
+            has_proxy = self._proxy.netloc and not proxy_bypass_environment(
+                target, self._past_proxy
+            )
+            proxy = f"{self._proxy.hostname}:{self._proxy.port}" if has_proxy else ""
             address = proxy or target
             made = HTTPSConnection(address, timeout=UPSTREAM_SECONDS, context=self._context)
             if proxy:

@@ -1,13 +1,14 @@
 """Step 04, its second part: the store fails on the wire, and references lose what they lead to."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 
 from xcomkit import show
 from xcomkit.backend import fault_checks, fault_matrix, silent_references
-from xcomkit.backend.process import Worker
+from xcomkit.backend.process import Worker, open_worker
 from xcomkit.errors import ProcessError
-from xcomkit.local.wire import open_wire
+from xcomkit.local.wire import Wire, open_wire
 from xcomkit.model import CODECS, STOCK_BACKEND, Check
 from xcomkit.step import Step
 
@@ -21,25 +22,49 @@ COLOURS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A second worker, and the wire it was started behind."""
+
+    wire: Wire
+    worker: Worker
+
+
+@contextmanager
+def open_line(step: Step) -> Iterator[Line | ProcessError]:
+    """Start a worker behind a wire, or tell why not; it imports while the first one proves."""
+    environment, timeout = step.results["environment"], step.settings.step_timeout
+    line: Line | ProcessError
+    with ExitStack() as stack:
+        try:
+            wire = stack.enter_context(open_wire(step.settings.cloud, environment=environment))
+            behind = {**environment, **wire.environment}
+            line = Line(wire, stack.enter_context(open_worker(behind, timeout=timeout)))
+        except ProcessError as error:
+            line = error
+        yield line
+
+
 def examine(
-    step: Step, worker: Worker, *, environment: Mapping[str, str], run_id: str
+    step: Step, worker: Worker, *, line: Line | ProcessError, run_id: str
 ) -> tuple[Check, ...]:
     """Return the checks of faults and of silent references, and keep the cells for the tables."""
     codec = worker.hello.settings["compression"]
     depth = step.settings.fault_depth
     try:
-        with open_wire(step.settings.cloud, environment=environment) as wire:
-            step.results["cells"] = cells = fault_matrix.run(
-                worker,
-                wire=wire,
-                cases=fault_matrix.cases(step.settings.cloud, depth=depth),
-                codecs=CODECS,
-                reader=step.cloud,
-                bucket=step.settings.bucket,
-                prefix=step.settings.prefix,
-                run_id=run_id,
-                progress=step.say,
-            )
+        if isinstance(line, ProcessError):
+            raise line
+        step.results["cells"] = cells = fault_matrix.run(
+            line.worker,
+            wire=line.wire,
+            cases=fault_matrix.cases(step.settings.cloud, depth=depth),
+            codecs=CODECS,
+            reader=step.cloud,
+            bucket=step.settings.bucket,
+            prefix=step.settings.prefix,
+            run_id=run_id,
+            progress=step.say,
+        )
         checks = fault_checks.check(cells, configured=codec or "none")
     except ProcessError as error:
         checks = fault_checks.not_injected(
@@ -48,7 +73,7 @@ def examine(
     step.say("moving the prefix, renaming the connection, letting an object expire")
     references = silent_references.check(
         worker,
-        environment=environment,
+        environment=step.results["environment"],
         reader=step.cloud,
         delete=step.cloud.delete_keys,
         bucket=step.settings.bucket,

@@ -9,7 +9,8 @@ from pathlib import Path
 from xcomkit import show
 from xcomkit.backend import components, type_fidelity
 from xcomkit.backend.components import Seat
-from xcomkit.backend.process import Payload, Worker, open_worker
+from xcomkit.backend.process import Worker, open_worker
+from xcomkit.backend.protocol import Payload
 from xcomkit.errors import InputError, ProcessError
 from xcomkit.model import Check
 from xcomkit.step import Step

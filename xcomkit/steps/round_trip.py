@@ -22,8 +22,9 @@ from xcomkit.backend import (
     timing,
     type_fidelity,
 )
-from xcomkit.backend.process import Payload, Where, Worker, open_worker, push
-from xcomkit.errors import XcomkitError
+from xcomkit.backend.process import Worker, open_worker
+from xcomkit.backend.protocol import Payload, Where, push
+from xcomkit.errors import ProcessError, XcomkitError
 from xcomkit.model import CODECS, Check, WorkerIdentity
 from xcomkit.step import Step
 from xcomkit.steps import failures, fidelity, helm_values
@@ -53,10 +54,12 @@ def prove(step: Step) -> show.Table:
     step.say("starting a process with nothing but the effective environment")
     _record_places(step, run_id=run_id)
     try:
-        with _worker(step) as (worker, component, identity):
+        with _worker(step) as (worker, component, identity), failures.open_line(step) as line:
             step.facts["identity"] = identity.proves
             step.facts["component"] = component.name
-            found = _prove(step, worker, component=component, identity=identity, run_id=run_id)
+            found = _prove(
+                step, worker, component=component, identity=identity, line=line, run_id=run_id
+            )
         _record_objects(step, run_id=run_id)
         _sweep(step, run_id=run_id)
     except XcomkitError as error:
@@ -70,6 +73,7 @@ def _prove(
     *,
     component: helm_values.Component,
     identity: WorkerIdentity,
+    line: failures.Line | ProcessError,
     run_id: str,
 ) -> tuple[Check, ...]:
     """Return every check of the round trip, and keep what was measured beside them."""
@@ -102,8 +106,7 @@ def _prove(
     more: tuple[Check, ...] = (lost_writes.check(writes, configured=configured),)
     step.results["more"] = more
     step.results["configured"] = configured
-    environment = step.results["environment"]
-    more += failures.examine(step, worker, environment=environment, run_id=run_id)
+    more += failures.examine(step, worker, line=line, run_id=run_id)
     step.results["more"] = more
     more += fidelity.examine(step, worker, component=component, run_id=run_id)
     step.results["more"] = more

@@ -1,0 +1,157 @@
+"""What the worker is asked and what it answers: payloads, steps and outcomes, as plain data."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+PayloadKind = Literal[
+    "small_dict", "records", "random", "text", "typed", "dataframe", "json", "callable"
+]
+Step = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A value by description; the worker builds it. ``size`` in bytes of JSON, about.
+
+    ``text`` is a ``json`` value as JSON text, or a ``callable`` as ``module:function``.
+    """
+
+    kind: PayloadKind
+    size: int = 0
+    seed: int = 1
+    text: str = ""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Return the description as the worker reads it."""
+        match self.kind:
+            case "json":
+                return {"kind": self.kind, "value": json.loads(self.text)}
+            case "callable":
+                return {"kind": self.kind, "name": self.text}
+        return {"kind": self.kind, "bytes": self.size, "seed": self.seed}
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The task a value is pushed for; the backend makes the object key of it."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    key: str = "return_value"
+    map_index: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What Airflow's class raised: type, first line, and type and first line of its cause."""
+
+    type: str
+    message: str
+    cause: str = ""
+
+    def __str__(self) -> str:
+        """Return type and message, or the cause instead of a message that it repeats."""
+        if self.cause and self.message in self.cause:
+            return f"{self.type} from {self.cause}"
+        return f"{self.type}: {self.message}" + (f" ({self.cause})" if self.cause else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What the worker found: versions, the backend class Airflow resolves, its settings.
+
+    ``settings`` holds path, threshold and compression as Airflow reads them, ``codecs`` what
+    fsspec has registered in this environment, ``import_ms`` the time of all imports.
+    """
+
+    python: str
+    packages: dict[str, str]
+    backend: str
+    settings: dict[str, str]
+    codecs: tuple[str, ...]
+    import_ms: int
+    error: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one step did: ``ms`` in the backend, and what was seen beside the result.
+
+    ``requests`` counts HTTP attempts per operation (``None``: nothing there tells about them),
+    ``ignored`` holds exceptions Python could only ignore, ``log`` lines from WARNING up. The
+    remaining fields belong to single steps; ``reference`` is empty for a value kept inline.
+    """
+
+    ms: float
+    error: Failure | None
+    log: tuple[str, ...]
+    ignored: tuple[str, ...]
+    requests: dict[str, int] | None
+    reference: str = ""
+    bytes: int | None = None
+    sha256: str = ""
+    is_reference: bool = False
+    resolved: bool | None = None
+    reasons: tuple[str, ...] = ()
+    value: dict[str, Any] | None = None
+    environment: dict[str, Any] | None = None
+    types: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Steps for one fresh fork, variables that differ for it alone, and its deadline in seconds.
+
+    ``timeout`` 0 is the worker's own deadline, which no request exceeds.
+    """
+
+    steps: Sequence[Step]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: int = 0
+
+
+def connection(conn_id: str) -> Step:
+    """Return the step that looks a connection up the way a task does."""
+    return {"do": "connection", "conn_id": conn_id}
+
+
+def encode(payload: Payload, *, describe: bool = False) -> Step:
+    """Return the step that has Airflow's encoder write a payload as JSON, without storing it."""
+    return {"do": "encode", "payload": payload.spec, "describe": describe}
+
+
+def push(payload: Payload, *, where: Where, backend: str = "") -> Step:
+    """Return the step that pushes a payload through the backend, or through another class."""
+    return {"do": "push", "payload": payload.spec, "where": asdict(where), "backend": backend}
+
+
+def pull(reference: str = "", *, describe: bool = False) -> Step:
+    """Return the step that pulls a reference; without one, the latest push of the same request."""
+    return {"do": "pull", "reference": reference, "describe": describe}
+
+
+def purge(reference: str = "") -> Step:
+    """Return the step that purges a reference, or the latest push of the same request."""
+    return {"do": "purge", "reference": reference}
+
+
+def types(where: Where) -> Step:
+    """Return the step that sends a value of every type through object and database."""
+    return {"do": "types", "where": asdict(where)}
+
+
+def size(reference: str = "") -> Step:
+    """Return the step that asks the agent's filesystem for the stored size in bytes."""
+    return {"do": "size", "reference": reference}
+
+
+def environment(expected: Mapping[str, str], *, known: Sequence[str] = ()) -> Step:
+    """Return the step that compares digests of values with the worker's own variables.
+
+    ``expected`` maps a name to the SHA-256 of its value; ``known`` names are no surprise either.
+    """
+    return {"do": "environment", "expected": dict(expected), "known": [*expected, *known]}
