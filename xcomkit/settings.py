@@ -82,7 +82,7 @@ class Settings(BaseModel):
     )
     backend: Literal["durable", "stock"] = Field(
         "durable",
-        description="durable: xcomkit.durable, confirms what it writes; stock: common-io's class",
+        description="durable: confirms what it writes; stock: common-io's class",
     )
     compression: Codec = Field("none", description="none, gzip, zip, bz2, lzma or xz")
     retention_days: WholeNumber = Field(
@@ -133,11 +133,11 @@ class Settings(BaseModel):
         20, ge=0, le=2000, description="ms between agent and store, for the advice on codecs"
     )
     fault_depth: Literal["quick", "full"] = Field(
-        "quick", description="faults tried in step 04; full waits for retries, up to 5 minutes"
+        "quick", description="faults tried in step 04; full waits for retries, some minutes"
     )
     payload_file: str = Field("", description="JSON file with a value of your own to round-trip")
     payload_callable: str = Field(
-        "", description="module:function the agents can import; what it returns is round-tripped"
+        "", description="module:function that returns such a value; only the worker imports it"
     )
     step_timeout: WholeNumber = Field(
         600, ge=5, description="seconds after which a cell of a step counts as hung"

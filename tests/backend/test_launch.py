@@ -12,7 +12,7 @@ from backend_target import CONNECTION, SUBJECT, Target
 from xcomkit.backend import drift, process
 from xcomkit.backend.launch import in_interpreter, in_pod
 from xcomkit.backend.process import open_worker
-from xcomkit.backend.protocol import Payload, Where, connection, encode, pull, push
+from xcomkit.backend.protocol import Payload, Where, connection, encode, environment, pull, push
 from xcomkit.errors import ProcessError
 from xcomkit.model import STOCK_BACKEND
 
@@ -71,8 +71,8 @@ def pod(tmp_path, monkeypatch) -> Pod:
 
 
 def refusal() -> ProcessError:
-    with pytest.raises(ProcessError) as caught, open_worker({}, timeout=5, launch=AGENT):
-        pass
+    with pytest.raises(ProcessError) as caught, open_worker({}, timeout=5, launch=AGENT) as worker:
+        _ = worker.hello
     assert "\n" not in str(caught.value)
     assert caught.value.hint
     return caught.value
@@ -284,7 +284,7 @@ def test_only_verdicts_names_and_settings_of_the_backend_leave_the_pod(pod: Pod)
     pod.run({**EFFECTIVE, "TOKEN": "p0d-s3cr3t", "UNASKED": "p0d-s3cr3t"})
 
     with open_worker({}, timeout=30, launch=AGENT) as worker:
-        (told,) = worker.run([process.environment({**EFFECTIVE, "TOKEN": "", "GONE": ""})])
+        (told,) = worker.run([environment({**EFFECTIVE, "TOKEN": "", "GONE": ""})])
 
     assert told.environment is not None
     assert set(told.environment["shown"]) == {

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from backend_target import Target
 
-from xcomkit.backend.lost_writes import DAG_ID, Writes, advise, check, probe
+from xcomkit.backend.lost_writes import DAG_ID, Writes, check, probe
 from xcomkit.backend.process import open_worker
 from xcomkit.errors import AccessDeniedError, MissingError
 from xcomkit.model import Codec
@@ -125,27 +125,3 @@ def test_push_that_raises_is_a_problem_in_words_and_not_a_loss(target: Target) -
 
 
 LOSING = (Writes("none", 9, 9, 3, 3), Writes("gzip", 9, 2, 3, 0), Writes("xz", 9, 9, 3, 1))
-
-
-@pytest.mark.parametrize(
-    ("configured", "told"),
-    [("none", "keep none"), ("gzip", "change gzip to none before any Dag runs")],
-)
-def test_advice_names_every_losing_codec_and_what_to_do(configured: str, told: str) -> None:
-    text = advise(LOSING, configured=configured)
-
-    assert "loses values written with gzip, xz" in text
-    assert told in text
-
-
-def test_advice_never_gives_the_all_clear_for_what_was_not_seen() -> None:
-    blind = Writes("gzip", 0, 0, 0, 0, problem="the reader was refused")
-
-    assert advise((blind,), configured="none") == "Whether gzip loses writes is not proved."
-    losing = advise((Writes("none", 9, 1, 3, 1),), configured="none")
-    assert "use a backend class that confirms its writes" in losing
-
-
-def test_advice_without_losses_and_without_a_probe_differ() -> None:
-    assert "No write was lost" in advise(LOSING[:1], configured="none")
-    assert "No write was lost" not in advise((), configured="none")

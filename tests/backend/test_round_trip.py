@@ -77,10 +77,9 @@ def test_round_trip_under_the_role_is_green_and_leaves_nothing(target: Target) -
     }
 
 
-def test_round_trip_with_gzip_works_and_is_still_judged_for_hidden_uploads(target: Target) -> None:
+def test_round_trip_with_gzip_keeps_every_value_and_leaves_nothing(target: Target) -> None:
     proof = proof_of(target, {**target.effective, CODEC: "gzip"}, payloads=PAYLOADS)
-    assert red(proof) == {"XC511"}
-    assert by_id(proof)["XC511"].status == "fail"
+    assert red(proof) == set()
     assert all(key.endswith(".gz") for key in proof.created)
     assert proof.left == ()
 
@@ -140,7 +139,6 @@ def test_compression_none_as_a_word_fails_before_and_during_the_push(target: Tar
     checks = by_id(proof_of(target, {**target.effective, CODEC: "None"}))
     assert checks["XC509"].status == "fail"
     assert "ValueError: Compression None is not supported" in checks["XC503"].observed
-    assert checks["XC511"].status == "skip"
 
 
 def test_renamed_connection_is_not_defined_for_the_agent(target: Target) -> None:

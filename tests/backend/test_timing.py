@@ -1,9 +1,7 @@
-import pytest
 from backend_target import Target
 
 from xcomkit.backend.process import open_worker
-from xcomkit.backend.timing import advise, measure, payloads_to_time
-from xcomkit.model import STOCK_BACKEND, Codec, Measurement, Spread
+from xcomkit.backend.timing import measure, payloads_to_time
 
 
 def settings_of(target: Target, **changes: object):
@@ -57,40 +55,6 @@ def test_codec_that_stores_nothing_is_a_problem_in_words_not_a_measurement(targe
     assert timing.left == ()
     assert any("none: PermissionError" in problem for problem in timing.problems)
     assert any("gzip: the push reported success" in problem for problem in timing.problems)
-
-
-def measurement(codec: Codec, *, stored: int, requests: int | None = 2) -> Measurement:
-    spread = Spread(median=10, low=9, high=11)
-    return Measurement("records 5 MB", codec, 3, 5_000_000, stored, *[spread] * 3, 4, requests)
-
-
-SERIES = (
-    measurement("none", stored=5_000_000),
-    measurement("gzip", stored=840_000),
-    measurement("zip", stored=5_001_000, requests=5),
-    measurement("bz2", stored=560_000),
-)
-
-
-@pytest.mark.parametrize("configured", ["none", "gzip", "zip"])
-def test_advice_gives_the_numbers_and_never_a_codec_with_the_stock_backend(configured) -> None:
-    told = advise(SERIES, configured=configured, backend=STOCK_BACKEND)
-    assert "zip stored 100.02% of the bytes" in told
-    assert "5 requests" in told
-    assert "every codec hides a failed upload" in told
-    assert ("Keep none" if configured == "none" else f"Change {configured} to none") in told
-    assert told.count(". ") == 1
-
-
-def test_advice_for_another_class_asks_for_the_proof_first() -> None:
-    told = advise(SERIES, configured="gzip", backend="mine.Backend")
-    assert "prove what mine.Backend does when an upload fails" in told
-
-
-def test_advice_without_numbers_says_so_and_without_a_counter_leaves_requests_out() -> None:
-    assert "nothing to advise" in advise((), configured="none", backend=STOCK_BACKEND)
-    uncounted = (measurement("none", stored=5_000_000, requests=None),)
-    assert "requests" not in advise(uncounted, configured="none", backend=STOCK_BACKEND)
 
 
 def test_large_payloads_are_repeated_less_and_the_measurement_says_how_often(

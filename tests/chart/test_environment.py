@@ -4,7 +4,7 @@ from xcomkit.chart.environment import effective_environment, list_variables
 from xcomkit.chart.merge import merge
 from xcomkit.chart.names import parse_base_path
 from xcomkit.chart.values import read_values
-from xcomkit.model import STOCK_BACKEND
+from xcomkit.model import DURABLE_BACKEND
 
 BASE = """
 xcomBackend: my.Backend
@@ -122,7 +122,7 @@ def test_later_entry_and_own_entry_win() -> None:
 def test_merged_era_gives_every_component_the_same_settings(era: str, fragment: dict) -> None:
     found = environment(merge(era, fragment, name="v").text)
     assert set(found) == {"worker:default-worker", "dagProcessor", "triggerer"}
-    assert {env["AIRFLOW__CORE__XCOM_BACKEND"] for env in found.values()} == {STOCK_BACKEND}
+    assert {env["AIRFLOW__CORE__XCOM_BACKEND"] for env in found.values()} == {DURABLE_BACKEND}
     name = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
     assert {env[name] for env in found.values()} == {"s3://aws_default@xcom-bucket/astro/xcom"}
 

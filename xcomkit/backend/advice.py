@@ -74,7 +74,7 @@ def advise(
     measurements: Sequence[Measurement],
     *,
     writes: Sequence[Writes],
-    silent: Mapping[str, Sequence[str]],
+    silent: Mapping[str, Sequence[str]] | None,
     configured: Codec,
     rtt_ms: int,
 ) -> str:
@@ -83,7 +83,7 @@ def advise(
     Args:
         measurements: of one run.
         writes: what became of pushes without a fault.
-        silent: per codec, the faults nobody was told of.
+        silent: per codec, the faults nobody was told of; ``None`` where none could be tried.
         configured: the codec in use.
         rtt_ms: assumed ms per request.
     """
@@ -91,8 +91,10 @@ def advise(
     if not by_codec:
         return "Nothing was measured, so there is nothing to advise."
     lost: dict[str, str] = {one.codec: str(one) for one in writes if one.lost or one.problem}
-    safe = [codec for codec in by_codec if codec not in lost and codec not in silent]
-    told = _tell_unsafe(lost, silent)
+    safe = [codec for codec in by_codec if codec not in lost and codec not in (silent or {})]
+    told = _tell_unsafe(lost, silent or {})
+    if silent is None:
+        return f"No fault could be tried, so no codec is told to be safe. {told}".strip()
     if not safe:
         return f"No codec of this class is safe here. {told} Set backend to durable."
     costs = {codec: estimate_ms(by_codec[codec], rtt_ms=rtt_ms) for codec in safe}

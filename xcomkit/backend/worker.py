@@ -71,6 +71,8 @@ def build(text: str) -> object:
     """Return the value of a spec ``{kind, bytes, seed}``; the same spec gives the same value."""
     spec = json.loads(text)
     rng = random.Random(spec.get("seed", 0))  # noqa: S311 - reproducible data, not a secret
+    if spec["kind"] not in BUILDERS:
+        raise ValueError(f"no such payload: {spec['kind']}")
     return BUILDERS[spec["kind"]](spec, rng, int(spec.get("bytes", 0)))
 
 

@@ -243,10 +243,11 @@ def advice(step: Step) -> show.Text:
     measured: timing.Timing | None = step.results.get("timing")
     if measured is None:
         return show.Text("Nothing was measured, so there is nothing to advise.")
+    cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
     text = codecs.advise(
         measured.measurements,
         writes=step.results.get("writes", ()),
-        silent=fault_checks.silent_faults(step.results.get("cells", ())),
+        silent=fault_checks.silent_faults(cells) if cells else None,
         configured=step.results["configured"],
         rtt_ms=step.settings.assumed_rtt_ms,
     )

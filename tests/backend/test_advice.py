@@ -1,0 +1,94 @@
+import pytest
+
+from xcomkit.backend.advice import advise, check, estimate_ms
+from xcomkit.backend.lost_writes import Writes
+from xcomkit.model import Codec, Measurement, Spread
+
+
+def measurement(
+    codec: Codec, *, stored: int, pull: int | None = 2, ms: float = 10, json: int = 5_000_000
+) -> Measurement:
+    spread = Spread(median=ms, low=ms, high=ms)
+    return Measurement(f"records {json}", codec, 3, json, stored, *[spread] * 3, 4, pull)
+
+
+SERIES = (
+    measurement("none", stored=5_000_000),
+    measurement("gzip", stored=840_000, ms=200),
+    measurement("zip", stored=5_001_000, pull=5),
+    measurement("none", stored=2_000, json=2_000, ms=1),
+)
+
+
+def advice(series=SERIES, *, writes=(), silent=None, configured: Codec = "none", rtt_ms=20) -> str:
+    return advise(
+        series, writes=writes, silent={} if silent is None else silent, configured=configured,
+        rtt_ms=rtt_ms,
+    )  # fmt: skip
+
+
+def test_the_fastest_safe_codec_is_kept() -> None:
+    told = advice()
+    assert "none 340 ms, 100.0% of the bytes" in told
+    assert told.endswith("Keep none.")
+
+
+def test_the_price_of_a_request_is_the_given_one() -> None:
+    one = measurement("zip", stored=0, pull=5)
+    assert estimate_ms(one, rtt_ms=0) == 20
+    assert estimate_ms(one, rtt_ms=100) == 20 + 9 * 100
+
+
+def test_a_codec_with_a_silent_fault_is_never_advised_even_if_it_is_fastest() -> None:
+    told = advice(silent={"none": ["pull 404"], "zip": ["push 403"]}, configured="none")
+    assert "Change none to gzip before any Dag runs." in told
+    assert "Silent under faults: none: pull 404; zip: push 403." in told
+    assert "none 340 ms" not in told
+
+
+def test_a_codec_that_lost_writes_without_a_fault_is_never_advised() -> None:
+    told = advice(writes=[Writes("none", 9, 1, 3, 0)], configured="none")
+    assert "Change none to" in told
+    assert "Without any fault: none 1 of 9 there at once, 0 of 3 after" in told
+
+
+def test_a_codec_whose_writes_could_not_be_looked_up_is_not_advised() -> None:
+    blind = Writes("none", 0, 0, 0, 0, problem="the reader was refused")
+    assert "none 340 ms" not in advice(writes=[blind])
+
+
+def test_where_no_codec_is_safe_the_durable_class_is_named() -> None:
+    silent = {codec: ["pull 404"] for codec in ("none", "gzip", "zip")}
+    told = advice(silent=silent, configured="gzip")
+    assert told.startswith("No codec of this class is safe here.")
+    assert "Set backend to durable." in told
+
+
+def test_faults_that_were_not_tried_make_nothing_safe() -> None:
+    told = advise(SERIES, writes=(), silent=None, configured="none", rtt_ms=20)
+    assert "no codec is told to be safe" in told
+    assert "Keep" not in told
+
+
+def test_nothing_measured_is_nothing_advised() -> None:
+    assert "nothing to advise" in advice(())
+
+
+@pytest.mark.parametrize(
+    ("configured", "status"), [("none", "skip"), ("gzip", "pass"), ("zip", "warn"), ("xz", "skip")]
+)
+def test_a_codec_that_saves_nothing_is_a_warning(configured: str, status: str) -> None:
+    size, _ = check(SERIES, configured=configured)
+    assert (size.id, size.status) == ("XC522", status)
+
+
+@pytest.mark.parametrize(("configured", "status"), [("gzip", "pass"), ("zip", "warn")])
+def test_a_codec_whose_reader_seeks_is_a_warning(configured: str, status: str) -> None:
+    _, requests = check(SERIES, configured=configured)
+    assert (requests.id, requests.status) == ("XC523", status)
+
+
+def test_requests_nobody_counted_are_not_judged() -> None:
+    uncounted = (SERIES[0], measurement("gzip", stored=1, pull=None))
+    _, requests = check(uncounted, configured="gzip")
+    assert (requests.status, "not proved" in requests.observed) == ("skip", True)

@@ -1,0 +1,86 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+from wire_target import WireTarget, open_wire_target
+
+from xcomkit.backend.fault_matrix import Case, Cell, cases
+from xcomkit.local.faults import Fault
+from xcomkit.local.stand_in import StandIn
+from xcomkit.model import CODECS, CloudName
+
+Cells = dict[tuple[str, str], Cell]
+GOOD = {"raised", "retried and stored"}
+
+
+@pytest.fixture(scope="module", params=["aws", "azure", "gcp"])
+def target(
+    request: pytest.FixtureRequest, stand_ins: Callable[[CloudName], StandIn]
+) -> Iterator[WireTarget]:
+    with open_wire_target(request.param, stand_ins) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stock(target: WireTarget) -> Cells:
+    return target.cells("stock", cases(target.cloud_name, depth="quick"), CODECS)
+
+
+@pytest.fixture(scope="module")
+def durable(target: WireTarget) -> Cells:
+    return target.cells("durable", cases(target.cloud_name, depth="quick"), CODECS)
+
+
+def verdicts(cells: Cells, name: str, *, with_codec: bool) -> set[str]:
+    return {c.verdict for (of, codec), c in cells.items() if of == name and
+            (codec != "none") is with_codec}  # fmt: skip
+
+
+def test_durable_backend_is_never_silent_whatever_fails(durable: Cells):
+    assert {f"{key}: {c.observed}" for key, c in durable.items() if c.verdict not in GOOD} == set()
+
+
+def test_every_codec_hides_a_refused_upload_from_the_stock_backend(stock: Cells):
+    for name in ("push 403", "push 404"):
+        assert verdicts(stock, name, with_codec=False) == {"raised"}
+        assert verdicts(stock, name, with_codec=True) == {"silent loss"}
+
+
+def test_stock_backend_hands_out_the_path_of_an_object_that_is_not_there(stock: Cells):
+    missing = [cell for (name, _), cell in stock.items() if name == "pull 404"]
+    assert {cell.verdict for cell in missing} == {"silent wrong value"}
+    assert {cell.observed for cell in missing} == {"no error, the reader got the reference string"}
+
+
+def test_refused_reader_is_always_told(stock: Cells):
+    assert verdicts(stock, "pull 403", with_codec=False) == {"raised"}
+    assert verdicts(stock, "pull 403", with_codec=True) == {"raised"}
+
+
+def test_every_quick_fault_was_tried_with_every_codec(target: WireTarget, stock: Cells):
+    assert len(stock) == len(cases(target.cloud_name, depth="quick")) * len(CODECS)
+    assert {cell.verdict for cell in stock.values()} & {"not proved"} == set()
+
+
+def test_failure_of_one_key_in_a_delete_that_succeeds_leaves_the_object_behind(
+    target: WireTarget, stock: Cells, durable: Cells
+):
+    if target.cloud_name != "aws":  # only S3 deletes many keys in one request
+        assert verdicts(stock, "purge 403", with_codec=False) == {"raised"}
+        return
+    assert verdicts(stock, "purge error inside 200", with_codec=False) == {"silent leftover"}
+    assert verdicts(durable, "purge error inside 200", with_codec=False) == {"raised"}
+
+
+def test_fault_that_never_strikes_proves_nothing(target: WireTarget):
+    idle = Case("pull", "none of these", Fault("403", ("part",)))
+
+    (cell,) = target.cells("durable", (idle,), ("none",)).values()
+
+    assert (cell.verdict, "no request was spoilt" in cell.observed) == ("not proved", True)
+
+
+def test_full_depth_holds_the_quick_faults_and_the_ones_that_are_waited_for():
+    for cloud in ("aws", "azure", "gcp"):
+        quick, full = cases(cloud, depth="quick"), cases(cloud, depth="full")
+        assert set(quick) < set(full)
+        assert {"503", "reset", "slow"} <= {case.label for case in full if not case.is_quick}

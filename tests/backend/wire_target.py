@@ -1,0 +1,81 @@
+"""One bucket with an identity on any cloud's stand-in, and a worker behind a wire to it."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from aws_rig import AwsRig
+from azure_rig import AzureRig
+from gcp_rig import GcpRig
+from rig import SUBJECTS, Rig
+
+from xcomkit.backend.fault_matrix import Case, Cell, run
+from xcomkit.backend.process import Worker, open_worker
+from xcomkit.chart.names import connection_variable
+from xcomkit.local.stand_in import StandIn
+from xcomkit.local.wire import Wire, open_wire
+from xcomkit.model import BACKENDS, CloudName, Codec
+
+KINDS: dict[CloudName, type[Rig]] = {"aws": AwsRig, "azure": AzureRig, "gcp": GcpRig}
+
+
+class WireTarget:
+    """A rig whose agents' identity pushes through a wire."""
+
+    def __init__(self, cloud: CloudName, stand_in: StandIn, directory: str) -> None:
+        self.cloud_name = cloud
+        self.rig = KINDS[cloud](stand_in)
+        self.rig.make_bucket()
+        self.rig.make_access()
+        self.cloud = self.rig.open()
+        settings = self.rig.settings
+        identity = self.cloud.worker_identity(SUBJECTS[0], directory=directory)
+        connection = json.dumps(dict(self.cloud.connection()))
+        self.environment = {
+            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": settings.base_path,
+            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
+            connection_variable(settings.connection_id): connection,
+            **self.cloud.agent_environment(),
+            **identity.environment,
+            **stand_in.platform_environment,
+        }
+
+    def variables(self, backend: str) -> dict[str, str]:
+        return {**self.environment, "AIRFLOW__CORE__XCOM_BACKEND": BACKENDS[backend]}
+
+    @contextmanager
+    def line(self, backend: str) -> Iterator[tuple[Worker, Wire]]:
+        environment = self.variables(backend)
+        with (
+            open_wire(self.cloud_name, environment=environment) as wire,
+            open_worker({**environment, **wire.environment}, timeout=120) as worker,
+        ):
+            yield worker, wire
+
+    def cells(
+        self, backend: str, cases: tuple[Case, ...], codecs: tuple[Codec, ...]
+    ) -> dict[tuple[str, str], Cell]:
+        settings = self.rig.settings
+        with self.line(backend) as (worker, wire):
+            found = run(
+                worker, wire=wire, cases=cases, codecs=codecs, reader=self.cloud,
+                bucket=settings.bucket, prefix=settings.prefix, run_id="run", progress=str,
+            )  # fmt: skip
+        return {(f"{c.case.operation} {c.case.label}", c.codec): c for c in found}
+
+
+@contextmanager
+def open_wire_target(
+    cloud: CloudName, stand_ins: Callable[[CloudName], StandIn]
+) -> Iterator[WireTarget]:
+    """Sign this process in as the administrator of the stand-in for as long as it is used."""
+    stand_in = stand_ins(cloud)
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
+        for name in [name for name in os.environ if name in stand_in.replaced]:
+            patch.delenv(name)
+        for name, value in stand_in.environment.items():
+            patch.setenv(name, value)
+        yield WireTarget(cloud, stand_in, directory)
