@@ -1,0 +1,80 @@
+import pytest
+from backend_target import Target
+
+from xcomkit.backend.process import open_worker
+from xcomkit.backend.silent_references import DAG_ID, check
+from xcomkit.errors import AccessDeniedError
+from xcomkit.model import BACKENDS
+
+CLASS = "AIRFLOW__CORE__XCOM_BACKEND"
+THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
+
+
+def checks(target: Target, backend: str, *, delete=None, **changes: str):
+    environment = {**target.effective, CLASS: BACKENDS[backend], **changes}
+    with open_worker({**environment, **target.identity().environment}, timeout=60) as worker:
+        return check(
+            worker,
+            environment=environment,
+            reader=target,
+            delete=delete or remove_from(target),
+            bucket=target.bucket,
+            run_id="run",
+        )
+
+
+def remove_from(target: Target):
+    return lambda keys: [target.s3.delete_object(Bucket=target.bucket, Key=key) for key in keys]
+
+
+def test_stock_backend_hands_out_paths_when_anything_around_a_value_changes(target: Target):
+    found = checks(target, "stock")
+    assert [(one.id, one.status) for one in found] == [
+        ("XC518", "fail"), ("XC519", "fail"), ("XC521", "fail"),
+    ]  # fmt: skip
+    assert all("the reader got the reference string as the value" in one.observed for one in found)
+
+
+def test_the_release_it_was_seen_on_is_told(target: Target):
+    how = checks(target, "stock")[0].how
+    assert "airflow 3." in how
+    assert "common-io 1." in how
+
+
+def test_durable_backend_raises_and_says_what_has_changed(target: Target):
+    moved, renamed, expired = checks(target, "durable")
+    assert {one.status for one in (moved, renamed, expired)} == {"pass"}
+    assert "but not below" in moved.observed
+    assert "aws_default_renamed" in renamed.observed
+    assert "is not there" in expired.observed
+
+
+def test_nothing_is_left_behind(target: Target):
+    checks(target, "durable")
+    keys = target.keys()
+    assert [key for key in keys if DAG_ID in key] == []
+
+
+def test_value_that_stays_in_the_database_has_no_reference_to_judge(target: Target):
+    found = checks(target, "stock", **{THRESHOLD: "1000000"})
+    assert {one.status for one in found} == {"unknown"}
+
+
+def test_object_that_may_not_be_taken_away_leaves_it_unknown(target: Target):
+    def refuse(_keys: list[str]) -> None:
+        raise AccessDeniedError("delete was refused")
+
+    found = checks(target, "stock", delete=refuse)
+    assert {one.status for one in found} == {"unknown"}
+    assert "delete was refused" in found[0].observed
+
+
+def test_object_that_is_still_there_after_all_is_no_silent_path(target: Target):
+    expired = checks(target, "stock", delete=lambda _keys: None)[2]
+    assert (expired.status, expired.observed.partition(";")[0]) == ("pass", "the value")
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zip"])
+def test_the_same_holds_behind_a_codec(target: Target, codec: str):
+    variable = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
+    assert {one.status for one in checks(target, "durable", **{variable: codec})} == {"pass"}

@@ -1,0 +1,47 @@
+import pytest
+from backend_target import Target
+
+from xcomkit.backend.process import open_worker
+from xcomkit.backend.type_fidelity import KNOWN, Fate, check, examine
+from xcomkit.errors import ProcessError
+from xcomkit.model import BACKENDS
+
+KEPT = Fate("str", "kept", "kept")
+TUPLE = Fate("tuple in a list", "becomes list [[1]]", "kept")
+
+
+@pytest.mark.parametrize("backend", ["stock", "durable"])
+def test_types_that_change_are_those_that_are_known(target: Target, backend: str):
+    environment = {**target.effective, "AIRFLOW__CORE__XCOM_BACKEND": BACKENDS[backend]}
+    with open_worker({**environment, **target.identity().environment}, timeout=60) as worker:
+        found = examine(worker, run_id="run")
+
+    assert not isinstance(found, ProcessError)
+    fates = {one.name: one for one in found}
+    assert {name for name, one in fates.items() if one.is_altered} == KNOWN
+    assert fates["datetime"].through_object == fates["timedelta"].through_object == "kept"
+    assert fates["tuple in a list"].through_object == "becomes list [[1, 'a']]"
+    assert fates["pandas DataFrame"].through_object == "kept"
+    assert "not JSON serializable" in fates["bytes"].through_object
+    assert check(found).status == "pass"
+
+
+def test_known_changes_are_told_in_the_check_that_passes():
+    told = check((KEPT, TUPLE))
+    assert told.status == "pass"
+    assert "tuple in a list becomes list" in told.observed
+
+
+def test_type_that_only_the_object_changes_is_a_warning_when_nobody_knew():
+    told = check((KEPT, TUPLE, Fate("datetime", "becomes str 2026", "kept")))
+    assert (told.status, "datetime becomes str" in told.observed) == ("warn", True)
+
+
+def test_errors_and_changes_on_both_ways_are_no_silent_difference():
+    loud = Fate("bytes", "TypeError: not JSON", "kept")
+    both = Fate("dict with int keys", "becomes dict", "becomes dict")
+    assert check((KEPT, loud, both)).status == "pass"
+
+
+def test_worker_that_could_not_try_leaves_it_unknown():
+    assert check(ProcessError("gave up", hint="")).status == "unknown"

@@ -1,0 +1,218 @@
+"""What boto3, without Airflow and without retries, sees through the wire."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BrokenConnectionError
+
+from xcomkit.errors import ProcessError
+from xcomkit.local.aws import AwsStandIn
+from xcomkit.local.faults import SLOW_SECONDS, Act, Fault, Kind, act_of
+from xcomkit.local.wire import Wire, open_wire
+from xcomkit.model import CloudName
+
+BUCKET, BODY = "on-the-wire", b"0123456789" * 10
+WRITES: tuple[Act, ...] = ("upload", "part", "complete")
+
+
+@pytest.fixture(scope="module")
+def wire(stand_in: AwsStandIn) -> Iterator[Wire]:
+    client(stand_in).create_bucket(Bucket=BUCKET)
+    with open_wire("aws", environment=stand_in.platform_environment) as running:
+        yield running
+
+
+@pytest.fixture
+def s3(stand_in: AwsStandIn, wire: Wire) -> Any:
+    wire.spoil("astro/xcom", {})
+    wire.hits.clear()
+    return client(stand_in, wire)
+
+
+def client(stand_in: AwsStandIn, wire: Wire | None = None) -> Any:
+    admin = stand_in.environment
+    bundle = wire.environment["AWS_CA_BUNDLE"] if wire else str(stand_in.ca_bundle)
+    proxies = {"https": wire.environment["HTTPS_PROXY"]} if wire else None
+    return boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=stand_in.url,
+        verify=bundle,
+        config=Config(proxies=proxies, retries={"total_max_attempts": 1}, read_timeout=20),
+        aws_access_key_id=admin["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=admin["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def key(name: str) -> str:
+    return f"astro/xcom/{name}/value"
+
+
+def put(s3: Any, name: str) -> None:
+    s3.put_object(Bucket=BUCKET, Key=key(name), Body=BODY)
+
+
+def get(s3: Any, name: str) -> bytes:
+    return bytes(s3.get_object(Bucket=BUCKET, Key=key(name))["Body"].read())
+
+
+def test_only_keys_that_are_named_are_spoilt_and_only_these_are_counted(s3: Any, wire: Wire):
+    wire.spoil("astro/xcom", {"bad": Fault("403", WRITES)})
+
+    put(s3, "good")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        put(s3, "bad")
+
+    assert get(s3, "good") == BODY
+    assert wire.hits == {"bad": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "status"),
+    [("403", "AccessDenied", 403), ("500", "InternalError", 500), ("503", "SlowDown", 503)],
+)
+def test_refusal_speaks_as_s3_does(s3: Any, wire: Wire, kind: Kind, code: str, status: int):
+    wire.spoil("astro/xcom", {"one": Fault(kind, WRITES)})
+
+    with pytest.raises(ClientError) as caught:
+        put(s3, "one")
+
+    told = caught.value.response
+    assert (told["Error"]["Code"], told["ResponseMetadata"]["HTTPStatusCode"]) == (code, status)
+
+
+def test_other_acts_on_a_spoilt_key_go_through(s3: Any, wire: Wire):
+    wire.spoil("astro/xcom", {"one": Fault("403", ("delete",))})
+
+    put(s3, "one")
+    assert get(s3, "one") == BODY
+    with pytest.raises(ClientError):
+        s3.delete_object(Bucket=BUCKET, Key=key("one"))
+
+
+def test_fault_that_strikes_once_lets_the_second_try_through(s3: Any, wire: Wire):
+    wire.spoil("astro/xcom", {"once": Fault("503", WRITES, times=1)})
+
+    with pytest.raises(ClientError):
+        put(s3, "once")
+    put(s3, "once")
+
+    assert wire.hits == {"once": 1}
+
+
+def test_reset_breaks_the_connection_and_nothing_is_stored(s3: Any, wire: Wire):
+    wire.spoil("astro/xcom", {"reset": Fault("reset", WRITES)})
+
+    with pytest.raises((BrokenConnectionError, HTTPClientError)):
+        put(s3, "reset")
+
+    wire.spoil("astro/xcom", {})
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        get(s3, "reset")
+
+
+def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(s3: Any, wire: Wire):
+    for name in ("cut", "short"):
+        put(s3, name)
+    wire.spoil("astro/xcom", {"cut": Fault("truncated", ("download",)),
+                              "short": Fault("short", ("download",))})  # fmt: skip
+
+    with pytest.raises(Exception, match=r"(?i)incomplete|broken|reset"):
+        get(s3, "cut")
+    assert get(s3, "short") == BODY[: len(BODY) // 2]
+
+
+def test_slow_answer_is_late_and_whole(s3: Any, wire: Wire):
+    put(s3, "late")
+    wire.spoil("astro/xcom", {"late": Fault("slow", ("download",))})
+
+    started = time.monotonic()
+    assert get(s3, "late") == BODY
+    assert time.monotonic() - started >= SLOW_SECONDS
+
+
+def test_delete_of_many_keys_can_fail_inside_a_success(s3: Any, wire: Wire):
+    put(s3, "kept")
+    wire.spoil("astro/xcom", {"kept": Fault("inside 200", ("delete",))})
+
+    told = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key("kept")}]})
+
+    assert [error["Code"] for error in told["Errors"]] == ["AccessDenied"]
+    assert get(s3, "kept") == BODY
+
+
+@pytest.mark.parametrize("spoilt", ["part", "complete"])
+def test_upload_in_parts_is_spoilt_where_it_is_said(s3: Any, wire: Wire, spoilt: Act):
+    wire.spoil("astro/xcom", {"large": Fault("403", (spoilt,))})
+    place = {"Bucket": BUCKET, "Key": key("large")}
+    upload = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}
+
+    if spoilt == "part":
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.upload_part(**upload, PartNumber=1, Body=BODY)
+        return
+    tag = s3.upload_part(**upload, PartNumber=1, Body=BODY)["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.complete_multipart_upload(**upload, MultipartUpload=parts)
+
+
+def test_store_that_does_not_speak_https_is_refused_with_the_next_step(stand_in: AwsStandIn):
+    environment = {**stand_in.platform_environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9000"}
+
+    with (
+        pytest.raises(ProcessError, match="is not https") as caught,
+        open_wire("aws", environment=environment),
+    ):
+        pass
+    assert caught.value.hint
+
+
+def test_host_that_no_proxy_names_is_reached_past_the_proxy(stand_in: AwsStandIn):
+    around = {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
+    environment = {**stand_in.platform_environment, **around}
+    with open_wire("aws", environment=environment) as wire:
+        assert client(stand_in, wire).list_buckets()["Buckets"]
+
+
+def test_a_store_out_of_reach_is_a_bad_gateway_and_no_silence(stand_in: AwsStandIn):
+    environment = {**stand_in.platform_environment, "HTTPS_PROXY": "http://127.0.0.1:1"}
+    with open_wire("aws", environment=environment) as wire:
+        with pytest.raises(ClientError) as caught:
+            client(stand_in, wire).list_buckets()
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
+
+
+@pytest.mark.parametrize(
+    ("cloud", "method", "path", "query", "act"),
+    [
+        ("aws", "PUT", "/b/k", "", "upload"),
+        ("aws", "PUT", "/b/k", "partNumber=1&uploadId=u", "part"),
+        ("aws", "POST", "/b/k", "uploads", "other"),
+        ("aws", "POST", "/b/k", "uploadId=u", "complete"),
+        ("aws", "POST", "/b", "delete", "delete"),
+        ("aws", "DELETE", "/b/k", "uploadId=u", "other"),
+        ("aws", "GET", "/b", "list-type=2", "other"),
+        ("azure", "PUT", "/c/k", "comp=block&blockid=a", "part"),
+        ("azure", "PUT", "/c/k", "comp=blocklist", "complete"),
+        ("azure", "PUT", "/c/k", "", "upload"),
+        ("azure", "GET", "/c", "restype=container&comp=list", "other"),
+        ("azure", "HEAD", "/c/k", "", "look"),
+        ("gcp", "POST", "/upload/storage/v1/b/b/o", "uploadType=multipart", "upload"),
+        ("gcp", "POST", "/upload/storage/v1/b/b/o", "uploadType=resumable", "other"),
+        ("gcp", "PUT", "/upload/storage/v1/b/b/o", "uploadType=resumable&upload_id=u", "part"),
+        ("gcp", "GET", "/download/storage/v1/b/b/o/k", "alt=media", "download"),
+        ("gcp", "GET", "/storage/v1/b/b/o/k", "", "look"),
+        ("gcp", "DELETE", "/storage/v1/b/b/o/k", "", "delete"),
+        ("gcp", "GET", "/storage/v1/b/b", "", "other"),
+    ],
+)
+def test_act_of_a_request_is_read_from_method_path_and_query(
+    cloud: CloudName, method: str, path: str, query: str, act: Act
+):
+    assert act_of(cloud, method=method, path=path, query=query) == act
