@@ -6,7 +6,7 @@ READY := .venv/.ready
 UV := $(shell sed -n 's,^\(uv==[^ ]*\).*,\1,p' requirements.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runbook test live lint bench docs notebooks lock clean
+.PHONY: help setup runbook test live lint bench docs findings notebooks lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -49,6 +49,14 @@ bench: $(READY) ## measure where a warm run's time goes
 
 docs: $(READY) ## write docs/checks.md from the rules
 	$(BIN)/python -m xcomkit.catalogue > docs/checks.md
+
+findings: $(READY) ## run every backend on every stand-in and write docs/findings.md (20 minutes)
+	rm -rf runs/findings
+	for cloud in aws azure gcp; do for backend in stock durable; do \
+		$(BIN)/xcomkit run 00 01 02 03 04 -f parameters/local-$$cloud.yaml --out runs/findings \
+			-p backend=$$backend -p fault_depth=full || true; \
+	done; done
+	$(BIN)/python -m xcomkit.findings runs/findings/* > docs/findings.md
 
 notebooks: $(READY) ## write the settings into every notebook's parameters cell
 	$(BIN)/python tests/notebooks/sync_parameters.py

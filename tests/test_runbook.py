@@ -325,16 +325,38 @@ class TestRed:
         assert (result.code, result.red) == (1, {"XC409"})
 
     def test_zip_of_the_guide_is_red_until_the_risk_is_accepted_by_name(self, made):
-        result = made.run("03", "04", compression="zip")
-        accepted = made.run(
-            "03", "04", compression="zip", accepted="XC015: known; XC511: retries watch it"
-        )
+        red = {"XC015", "XC511", "XC516", "XC517", "XC518", "XC519", "XC521"}
+        risks = "; ".join(f"{rule}: retries watch it" for rule in sorted(red))
+        result = made.run("03", "04", compression="zip", backend="stock")
+        accepted = made.run("03", "04", compression="zip", backend="stock", accepted=risks)
 
-        assert (result.code, result.red) == (1, {"XC015", "XC511"})
+        assert (result.code, result.red) == (1, red)
+        assert result.checks["XC522"]["status"] == "warn"  # zip, which only stores
+        assert result.checks["XC523"]["status"] == "warn"  # and seeks
         assert accepted.code == 0
         assert accepted.checks["XC511"]["status"] == "fail"
         assert accepted.checks["XC511"]["accepted"] == "retries watch it"
         assert accepted.record["verdict"] == "warn"
+
+    def test_durable_backend_is_green_with_the_zip_of_the_guide(self, made):
+        result = made.run("03", "04", compression="zip")
+
+        assert result.code == 0, result.output
+        for rule in ("XC511", "XC516", "XC517", "XC518", "XC519", "XC521", "XC522", "XC523"):
+            assert result.checks[rule]["status"] == "pass", rule
+
+    def test_value_of_the_users_own_that_comes_back_as_another_type_is_red(self, made, tmp_path):
+        (tmp_path / "mine.py").write_text("def rows():\n    return [(1, 'a')]\n")
+        path = tmp_path / "values.yaml"
+        assert made.run("03").code == 0
+        document = yaml.safe_load((made.run("03").directory / "values.yaml").read_text())
+        document["commonEnv"].append({"name": "PYTHONPATH", "value": str(tmp_path)})
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+        result = made.run("04", values_file=path, payload_callable="mine:rows")
+
+        assert (result.code, result.red) == (1, {"XC505", "XC506"})
+        assert "callable" in result.checks["XC506"]["observed"]
 
 
 class TestHostile:

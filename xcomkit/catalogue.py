@@ -8,6 +8,7 @@ from xcomkit.airflow_plane import verdict
 from xcomkit.backend import (
     advice,
     components,
+    drift,
     fault_checks,
     lost_writes,
     round_trip,
@@ -34,6 +35,7 @@ _SOURCES = (
     silent_references,
     type_fidelity,
     components,
+    drift,
     advice,
     objects,
     verdict,

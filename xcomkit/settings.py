@@ -129,6 +129,13 @@ class Settings(BaseModel):
     repetitions: WholeNumber = Field(
         3, ge=1, le=50, description="repetitions behind each median of step 04"
     )
+    run_in: Literal["local", "kubectl"] = Field(
+        "local", description="where step 04 runs: local, or kubectl for the agent's own pod"
+    )
+    pod: str = Field(
+        "", description="pod, or deployment/NAME, for run_in; empty: the first worker group's"
+    )
+    container: str = Field("", description="container of that pod; empty: its default one")
     assumed_rtt_ms: WholeNumber = Field(
         20, ge=0, le=2000, description="ms between agent and store, for the advice on codecs"
     )

@@ -97,6 +97,8 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "namespace": _LABEL,
     "release": _LABEL,
     "resource_name_prefix": _LABEL,
+    "pod": (rf"(?:[a-z]+/)?{_LABEL[0]}(?:\.{_LABEL[0]})*", "NAME or deployment/NAME"),
+    "container": _LABEL,
     "role_name": (r"[\w+=,.@-]{1,64}", "1 to 64 letters, digits and _ + = , . @ -"),
     "storage_account": (r"[a-z0-9]{3,24}", "3 to 24 lower case letters and digits"),
     "subscription_id": (r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID"),

@@ -64,7 +64,7 @@ def test_no_fault_at_all_is_unknown() -> None:
     ],
 )
 def test_without_a_wire_only_what_is_known_to_lose_is_red(codec, backend, status) -> None:
-    found = not_injected("no https", codec=codec, backend=backend, stock=STOCK_BACKEND)
+    found = not_injected("no https", codec=codec, backend=backend)
     assert [one.status for one in found] == [status, "unknown", "unknown"]
 
 

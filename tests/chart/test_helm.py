@@ -101,9 +101,13 @@ def test_commands_can_be_pasted_into_a_shell(settings: Settings) -> None:
                .values() if "repo" not in line)  # fmt: skip
 
 
-def test_next_steps_name_secrets_dags_and_logging() -> None:
+def test_next_steps_name_the_class_in_the_image_secrets_dags_and_logging() -> None:
+    rest = ["Secrets backend", "Dag sources", "Logging"]
     for store in ("values", "secrets-manager"):
         settings = Settings.from_mapping({"bucket": "xcom-bucket", "connection_store": store})
         steps = next_steps(settings)
-        assert [title for title, _ in steps] == ["Secrets backend", "Dag sources", "Logging"]
-        assert ("Secrets Manager" in steps[0][1]) == (store == "secrets-manager")
+        assert [title for title, _ in steps] == ["Backend class", *rest]
+        assert "xcomkit/durable.py" in steps[0][1]
+        assert ("Secrets Manager" in steps[1][1]) == (store == "secrets-manager")
+    stock = Settings.from_mapping({"bucket": "xcom-bucket", "backend": "stock"})
+    assert [title for title, _ in next_steps(stock)] == rest

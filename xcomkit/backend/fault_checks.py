@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from xcomkit.backend.fault_matrix import SILENT, Cell, Operation
-from xcomkit.model import Check, Rule
+from xcomkit.model import STOCK_BACKEND, Check, Rule
 
 XC511 = Rule(
     id="XC511",
@@ -60,22 +60,30 @@ def _check(operation: Operation, cells: Sequence[Cell], *, configured: str) -> C
     )
 
 
-def not_injected(reason: str, *, codec: str, backend: str, stock: str) -> tuple[Check, ...]:
-    """Return the checks where no fault could be injected; what is known by rule stays red."""
-    hides = bool(codec) and backend == stock
-    by_rule = XC511.judge(
-        False if hides else None,
-        expected=EXPECTED,
-        observed=f"{codec} with the stock backend" if hides else f"not proved: {reason}",
-        how="class and codec as Airflow resolves them; no fault was injected",
-        basis="rule",
+def not_injected(
+    reason: str, *, codec: str, backend: str, in_pod: bool = False
+) -> tuple[Check, ...]:
+    """Return the checks where no fault could be injected; what is known by rule stays red.
+
+    In a pod nothing is spoilt on purpose, so there they are left out; elsewhere they are unknown.
+    """
+    observed = f"not proved: {reason}"
+    if codec and backend == STOCK_BACKEND:
+        by_rule = XC511.judge(
+            False,
+            expected=EXPECTED,
+            observed=f"{codec} with the stock backend",
+            how="class and codec as Airflow resolves them; no fault was injected",
+            basis="rule",
+        )
+        rest = not_injected(reason, codec="", backend=backend, in_pod=in_pod)
+        return (by_rule, *rest[1:])
+    if in_pod:
+        return tuple(rule.skip(expected=EXPECTED, observed=observed, how=HOW) for rule in RULES)
+    return tuple(
+        rule.judge(None, expected=EXPECTED, observed=observed, how=HOW, basis="behaviour")
+        for rule in RULES
     )
-    rest = (
-        rule.judge(None, expected=EXPECTED, observed=f"not proved: {reason}", how=HOW,
-                   basis="behaviour")
-        for rule in (XC516, XC517)
-    )  # fmt: skip
-    return (by_rule, *rest)
 
 
 def silent_faults(cells: Sequence[Cell]) -> dict[str, list[str]]:

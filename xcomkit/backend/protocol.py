@@ -100,6 +100,7 @@ class Outcome:
     value: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
     types: tuple[dict[str, str], ...] = ()
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,11 @@ def types(where: Where) -> Step:
 def size(reference: str = "") -> Step:
     """Return the step that asks the agent's filesystem for the stored size in bytes."""
     return {"do": "size", "reference": reference}
+
+
+def identity() -> Step:
+    """Return the step that reads whose service account the worker's pod has."""
+    return {"do": "identity"}
 
 
 def environment(expected: Mapping[str, str], *, known: Sequence[str] = ()) -> Step:

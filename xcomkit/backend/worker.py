@@ -37,6 +37,12 @@ CLOUDS = ("amazon", "microsoft-azure", "google")
 AIRFLOW = ("", "-task-sdk", "-providers-common-io", *(f"-providers-{name}" for name in CLOUDS))
 PACKAGES = ("fsspec", "s3fs", "adlfs", "gcsfs", "universal_pathlib", "pandas", "pyarrow")
 SHOWN = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__")
+TOKEN_FILES = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AZURE_FEDERATED_TOKEN_FILE",
+)
+POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 DECIDING = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__XCOM")
 MOST_LINES, MOST_TEXT, MOST_BODY = 20, 600, 200_000
 WORDS = "the task reads orders and writes one summary per region while another waits for events"
@@ -423,6 +429,13 @@ class Steps:
         path.fs.invalidate_cache()
         with contextlib.suppress(FileNotFoundError):
             self.result["bytes"] = path.stat().st_size
+
+    def step_identity(self, _step: dict[str, Any]) -> None:
+        """Keep whose service account this pod has; the token it is read from stays here."""
+        files = [os.environ[name] for name in TOKEN_FILES if name in os.environ]
+        _, claims, _ = pathlib.Path([*files, POD_TOKEN][0]).read_text(encoding="ascii").split(".")
+        told = base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
+        self.result["subject"] = str(json.loads(told)["sub"])
 
     def step_environment(self, step: dict[str, Any]) -> None:
         """Compare this process's variables with digests; values stay here, they may be secret.

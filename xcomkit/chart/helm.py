@@ -102,7 +102,15 @@ def next_steps(settings: Settings) -> tuple[tuple[str, str], ...]:
         "Task logs stay in the pods until remote logging or the logging sidecar ships them;"
         " the sidecar sees nothing of commonEnv."
     )
-    return (("Secrets backend", store), ("Dag sources", sources), ("Logging", logging))
+    steps = (("Secrets backend", store), ("Dag sources", sources), ("Logging", logging))
+    if settings.backend == "stock":
+        return steps
+    image = (
+        "Before helm upgrade, copy xcomkit/durable.py into the agents' image, as xcomkit/durable.py"
+        " on Python's path: without it no task starts. It needs nothing but Airflow; step 04 with"
+        " run_in: kubectl proves it in the pod."
+    )
+    return (("Backend class", image), *steps)
 
 
 def _open(expected: str, *, reason: str, how: str) -> Check:

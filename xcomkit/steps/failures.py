@@ -9,8 +9,9 @@ from xcomkit.backend import fault_checks, fault_matrix, silent_references
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.errors import ProcessError
 from xcomkit.local.wire import Wire, open_wire
-from xcomkit.model import CODECS, STOCK_BACKEND, Check
+from xcomkit.model import CODECS, Check
 from xcomkit.step import Step
+from xcomkit.steps.agent import Agent
 
 COLOURS = {
     "raised": "#91cc75",
@@ -31,10 +32,15 @@ class Line:
 
 
 @contextmanager
-def open_line(step: Step) -> Iterator[Line | ProcessError]:
+def open_line(step: Step, agent: Agent) -> Iterator[Line | ProcessError]:
     """Start a worker behind a wire, or tell why not; it imports while the first one proves."""
-    environment, timeout = step.results["environment"], step.settings.step_timeout
+    environment, timeout = agent.environment, step.settings.step_timeout
     line: Line | ProcessError
+    if agent.pod:
+        yield ProcessError(
+            f"nothing can stand between {agent.pod} and its store; run_in: local can"
+        )
+        return
     with ExitStack() as stack:
         try:
             wire = stack.enter_context(open_wire(step.settings.cloud, environment=environment))
@@ -46,9 +52,10 @@ def open_line(step: Step) -> Iterator[Line | ProcessError]:
 
 
 def examine(
-    step: Step, worker: Worker, *, line: Line | ProcessError, run_id: str
+    step: Step, agent: Agent, *, line: Line | ProcessError, run_id: str
 ) -> tuple[Check, ...]:
     """Return the checks of faults and of silent references, and keep the cells for the tables."""
+    worker = agent.worker
     codec = worker.hello.settings["compression"]
     depth = step.settings.fault_depth
     try:
@@ -68,12 +75,12 @@ def examine(
         checks = fault_checks.check(cells, configured=codec or "none")
     except ProcessError as error:
         checks = fault_checks.not_injected(
-            str(error), codec=codec, backend=worker.hello.backend, stock=STOCK_BACKEND
+            str(error), codec=codec, backend=worker.hello.backend, in_pod=bool(agent.pod)
         )
     step.say("moving the prefix, renaming the connection, letting an object expire")
     references = silent_references.check(
         worker,
-        environment=step.results["environment"],
+        environment=agent.environment,
         reader=step.cloud,
         delete=step.cloud.delete_keys,
         bucket=step.settings.bucket,

@@ -15,6 +15,7 @@ from xcomkit.errors import InputError, ProcessError
 from xcomkit.model import Check
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
+from xcomkit.steps.agent import Agent
 
 MOST_FILE_BYTES = 50_000_000
 
@@ -53,23 +54,25 @@ def _read(path: Path) -> str:
     return text
 
 
-def examine(
-    step: Step, worker: Worker, *, component: helm_values.Component, run_id: str
-) -> tuple[Check, ...]:
+def examine(step: Step, agent: Agent, *, run_id: str) -> tuple[Check, ...]:
     """Return the checks of types and of components that read one another."""
     step.say("sending every type through object and database")
-    step.results["types"] = found = type_fidelity.examine(worker, run_id=run_id)
+    step.results["types"] = found = type_fidelity.examine(agent.worker, run_id=run_id)
+    if agent.pod:
+        return type_fidelity.check(found), components.one_pod_only(agent.pod)
     step.say("reading across workers, Dag processor and triggerer")
-    with _seats(step, worker, component) as seats:
+    with _seats(step, agent) as seats:
         step.results["readings"] = readings = components.cross_read(seats, run_id=run_id)
     return (type_fidelity.check(found), components.check(readings))
 
 
 @contextmanager
-def _seats(step: Step, worker: Worker, first: helm_values.Component) -> Iterator[list[Seat]]:
+def _seats(step: Step, agent: Agent) -> Iterator[list[Seat]]:
     """Yield a seat per component; one whose variables are those of the first shares its worker."""
     with ExitStack() as stack:
-        workers: list[tuple[Mapping[str, str], Worker]] = [(first.environment, worker)]
+        workers: list[tuple[Mapping[str, str], Worker]] = [
+            (agent.component.environment, agent.worker)
+        ]
         seats = []
         for component in helm_values.all_components(step):
             private = stack.enter_context(tempfile.TemporaryDirectory(prefix="xcomkit-seat-"))

@@ -97,6 +97,13 @@ def first_worker(step: Step) -> Component:
     return all_components(step)[0]
 
 
+def written(step: Step, component: str) -> dict[str, str | None]:
+    """Return what the file says of a component's variables; ``None`` for a value from elsewhere."""
+    variables = environment.list_variables(in_force(step))[component]
+    told = environment.effective_environment(in_force(step))[component]
+    return {**{variable.name: None for variable in variables}, **told}
+
+
 def process_environment(
     step: Step, component: Component, identity: WorkerIdentity
 ) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -1,8 +1,6 @@
 """Step 04: Airflow's own backend, exercised with exactly these values and this identity."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -22,27 +20,13 @@ from xcomkit.backend import (
     timing,
     type_fidelity,
 )
-from xcomkit.backend.process import Worker, open_worker
+from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Payload, Where, push
 from xcomkit.errors import ProcessError, XcomkitError
-from xcomkit.model import CODECS, Check, WorkerIdentity
+from xcomkit.model import CODECS, Check
 from xcomkit.step import Step
-from xcomkit.steps import failures, fidelity, helm_values
-
-
-@contextmanager
-def _worker(step: Step) -> Iterator[tuple[Worker, helm_values.Component, WorkerIdentity]]:
-    """Open one worker process per notebook cell that needs one; its token file is private."""
-    component = helm_values.first_worker(step)
-    with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
-        identity = step.cloud.worker_identity(component.subject, directory=private)
-        environment, rivals = helm_values.process_environment(step, component, identity)
-        if rivals and identity.agents:
-            proves = f"{', '.join(rivals)} of the values file in place of the agents' identity"
-            identity = replace(identity, proves=proves, agents=False)
-        step.results["environment"] = environment
-        with open_worker(environment, timeout=step.settings.step_timeout) as worker:
-            yield worker, component, identity
+from xcomkit.steps import failures, fidelity
+from xcomkit.steps.agent import Agent, check_drift, open_agent
 
 
 def prove(step: Step) -> show.Table:
@@ -54,12 +38,10 @@ def prove(step: Step) -> show.Table:
     step.say("starting a process with nothing but the effective environment")
     _record_places(step, run_id=run_id)
     try:
-        with _worker(step) as (worker, component, identity), failures.open_line(step) as line:
-            step.facts["identity"] = identity.proves
-            step.facts["component"] = component.name
-            found = _prove(
-                step, worker, component=component, identity=identity, line=line, run_id=run_id
-            )
+        with open_agent(step) as agent, failures.open_line(step, agent) as line:
+            step.facts["identity"] = agent.identity.proves
+            step.facts["component"] = agent.component.name
+            found = _prove(step, agent, line=line, run_id=run_id)
         _record_objects(step, run_id=run_id)
         _sweep(step, run_id=run_id)
     except XcomkitError as error:
@@ -68,21 +50,16 @@ def prove(step: Step) -> show.Table:
 
 
 def _prove(
-    step: Step,
-    worker: Worker,
-    *,
-    component: helm_values.Component,
-    identity: WorkerIdentity,
-    line: failures.Line | ProcessError,
-    run_id: str,
+    step: Step, agent: Agent, *, line: failures.Line | ProcessError, run_id: str
 ) -> tuple[Check, ...]:
     """Return every check of the round trip, and keep what was measured beside them."""
-    step.results["signed_in"] = signed_in = _sign_in(step, identity)
+    worker, identity = agent.worker, agent.identity
+    step.results["signed_in"] = signed_in = _sign_in(step, agent)
     step.say(f"pushing, reading, pulling and purging as {identity.proves}")
     step.results["proof"] = proof = round_trip.prove(
         worker,
         settings=step.settings,
-        environment=component.environment,
+        environment=agent.component.environment,
         identity=identity,
         reader=step.cloud,
         run_id=run_id,
@@ -103,12 +80,12 @@ def _prove(
         progress=step.say,
     )
     configured = worker.hello.settings["compression"] or "none"
-    more: tuple[Check, ...] = (lost_writes.check(writes, configured=configured),)
+    more = (lost_writes.check(writes, configured=configured), *check_drift(step, agent))
     step.results["more"] = more
     step.results["configured"] = configured
-    more += failures.examine(step, worker, line=line, run_id=run_id)
+    more += failures.examine(step, agent, line=line, run_id=run_id)
     step.results["more"] = more
-    more += fidelity.examine(step, worker, component=component, run_id=run_id)
+    more += fidelity.examine(step, agent, run_id=run_id)
     step.results["more"] = more
     _leave_specimen(worker, run_id=run_id)
     step.results["timing"] = measured = timing.measure(
@@ -122,8 +99,12 @@ def _prove(
     )
 
 
-def _sign_in(step: Step, identity: WorkerIdentity) -> tuple[Check, Check]:
-    """Return whether the worker's token is accepted, and a stranger's refused."""
+def _sign_in(step: Step, agent: Agent) -> tuple[Check, Check]:
+    """Return whether the worker's token is accepted, and a stranger's refused.
+
+    The token of a pod stays there: whether it is worth anything, the pushes tell.
+    """
+    identity = replace(agent.identity, agents=False) if agent.pod else agent.identity
     stranger = f"system:serviceaccount:{step.settings.namespace}:xcomkit-stranger"
     with tempfile.TemporaryDirectory(prefix="xcomkit-stranger-") as private:
         return (

@@ -1,0 +1,82 @@
+"""Step 04, before its first part: the process that stands for an agent, here or in its own pod."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from xcomkit.backend import drift, protocol
+from xcomkit.backend.launch import Launch, in_pod
+from xcomkit.backend.process import Worker, open_worker
+from xcomkit.model import Check, WorkerIdentity
+from xcomkit.step import Step
+from xcomkit.steps import helm_values
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A running worker, the component it stands for, and whose rights it has.
+
+    ``pod`` is empty on this machine; ``environment`` is then all the process has.
+    """
+
+    worker: Worker
+    component: helm_values.Component
+    identity: WorkerIdentity
+    environment: Mapping[str, str] = field(repr=False)
+    pod: str = ""
+
+
+@contextmanager
+def open_agent(step: Step) -> Iterator[Agent]:
+    """Open the first worker group as a process; its token file is private.
+
+    Raises:
+        ProcessError: the process, or kubectl, cannot be started or does not answer.
+    """
+    component = helm_values.first_worker(step)
+    if step.settings.run_in == "kubectl":
+        with _open_in_pod(step, component) as agent:
+            yield agent
+        return
+    with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
+        identity = step.cloud.worker_identity(component.subject, directory=private)
+        environment, rivals = helm_values.process_environment(step, component, identity)
+        if rivals and identity.agents:
+            proves = f"{', '.join(rivals)} of the values file in place of the agents' identity"
+            identity = replace(identity, proves=proves, agents=False)
+        with open_worker(environment, timeout=step.settings.step_timeout) as worker:
+            yield Agent(worker, component, identity, environment)
+
+
+@contextmanager
+def _open_in_pod(step: Step, component: helm_values.Component) -> Iterator[Agent]:
+    """Open a worker in the agent's pod; who it is, the pod's own token tells."""
+    launch = _launch(step)
+    step.say(f"entering {launch.pod}")
+    with open_worker(
+        component.environment, timeout=step.settings.step_timeout, launch=launch
+    ) as worker:
+        (told,) = worker.run([protocol.identity()])
+        subject = told.subject or f"nobody, {told.error}"
+        identity = WorkerIdentity(
+            subject=component.subject,
+            environment={},
+            proves=f"{launch.pod}, whose token is of {subject}",
+            agents=told.subject == component.subject,
+        )
+        yield Agent(worker, component, identity, component.environment, launch.pod)
+
+
+def _launch(step: Step) -> Launch:
+    """Return the launch in the pod that is named, or in the first worker group's Deployment."""
+    settings = step.settings
+    usual = f"deployment/{settings.resource_name_prefix}-worker-{settings.workers[0]}"
+    return in_pod(settings.pod or usual, namespace=settings.namespace, container=settings.container)
+
+
+def check_drift(step: Step, agent: Agent) -> tuple[Check, ...]:
+    """Return whether the pod runs with what the values file says (XC520); nothing elsewhere."""
+    if not agent.pod:
+        return ()
+    return (drift.check(agent.worker, environment=helm_values.written(step, agent.component.name)),)
