@@ -117,14 +117,16 @@ def test_reset_breaks_the_connection_and_nothing_is_stored(s3: Any, wire: Wire):
 
 
 def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(s3: Any, wire: Wire):
-    for name in ("cut", "short"):
+    for name in ("cut", "short", "empty"):
         put(s3, name)
     wire.spoil("astro/xcom", {"cut": Fault("truncated", ("download",)),
-                              "short": Fault("short", ("download",))})  # fmt: skip
+                              "short": Fault("short", ("download",)),
+                              "empty": Fault("empty", ("download",))})  # fmt: skip
 
     with pytest.raises(Exception, match=r"(?i)incomplete|broken|reset"):
         get(s3, "cut")
     assert get(s3, "short") == BODY[: len(BODY) // 2]
+    assert get(s3, "empty") == b""
 
 
 def test_slow_answer_is_late_and_whole(s3: Any, wire: Wire):

@@ -109,6 +109,7 @@ def _pull_cases(cloud: CloudName) -> Iterator[Case]:
     yield Case("pull", "403", Fault("403", _READS))
     ends = cloud != "gcp"  # gcsfs behind gzip waits for the missing half for ever
     yield Case("pull", "short object", Fault("short", _BODY), is_quick=ends)
+    yield Case("pull", "empty object", Fault("empty", _BODY), is_quick=ends)
     yield Case("pull", "slow", Fault("slow", _BODY, times=1), is_quick=False)
     for kind in ("truncated", "reset", "503"):
         quick = cloud == "aws"

@@ -13,7 +13,9 @@ from xml.sax.saxutils import escape
 from xcomkit.model import CloudName
 
 Act = Literal["look", "download", "upload", "part", "complete", "delete", "other"]
-Kind = Literal["403", "404", "500", "503", "reset", "truncated", "short", "slow", "inside 200"]
+Kind = Literal[
+    "403", "404", "500", "503", "reset", "truncated", "short", "empty", "slow", "inside 200"
+]  # fmt: skip
 Reply = tuple[str, list[tuple[str, str]], bytes]
 
 SLOW_SECONDS = 5.0
