@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from xcomkit.local.aws import AwsStandIn
+from xcomkit.model import BACKENDS
 from xcomkit.opening import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -223,7 +224,7 @@ class TestRed:
 
         assert result.code == 1
         assert result.red == {"XC303", "XC308", "XC507"}
-        assert "purge reported success" in result.checks["XC507"]["observed"]
+        assert "is still there after it was deleted" in result.checks["XC507"]["observed"]
 
     def test_trust_with_a_wrong_subject(self, made):
         iam = made.client("iam")
@@ -246,7 +247,7 @@ class TestRed:
     def test_object_deleted_between_push_and_pull(self, made):
         made.stand_in.expire_before_read("astro/xcom")
         try:
-            result = made.run("04")
+            result = made.run("04", backend="stock")
         finally:
             made.stand_in.expire_before_read("")
 
@@ -254,7 +255,9 @@ class TestRed:
         assert "XC506" in result.red
         assert "the reference string came back" in result.checks["XC506"]["observed"]
 
-    def values(self, runbook: Runbook, path: Path, **variables: str | None) -> Path:
+    def values(
+        self, runbook: Runbook, path: Path, *, backend: str = "durable", **variables: str | None
+    ) -> Path:
         first = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
         common: dict[str, str | None] = {
             f"{first}_PATH": f"s3://aws_default@{runbook.bucket}/astro/xcom",
@@ -268,7 +271,7 @@ class TestRed:
         document = {
             "resourceNamePrefix": "astro-agent",
             "namespace": "astro",
-            "xcomBackend": "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend",
+            "xcomBackend": BACKENDS[backend],
             "commonEnv": [{"name": n, "value": v} for n, v in common.items() if v is not None],
             "workers": [{"name": "default-worker"}],
             "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": role}},
@@ -282,6 +285,16 @@ class TestRed:
         result = made.run("03", "04", "--only", "verify", values_file=path)
 
         assert result.code == 0, result.output
+
+    def test_complete_values_file_with_the_stock_class_is_red_for_each_silent_path(
+        self, made, tmp_path
+    ):
+        path = self.values(made, tmp_path / "values.yaml", backend="stock")
+
+        result = made.run("03", "04", "--only", "verify", values_file=path)
+
+        assert (result.code, result.red) == (1, {"XC516", "XC517", "XC518", "XC519", "XC521"})
+        assert "set backend to durable" in result.checks["XC516"]["remedy"]
 
     def test_values_file_without_threshold(self, made, tmp_path):
         path = self.values(made, tmp_path / "values.yaml", THRESHOLD=None)
