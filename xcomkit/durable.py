@@ -20,8 +20,8 @@ What differs from ``airflow.providers.common.io.xcom.backend.XComObjectStorageBa
   that every key exists, and the stock class tries another one for ever.
 
 Memory: JSON text, compressed form and the filesystem's buffer exist at once; a pull holds object,
-text and value. With a text of 200 MB on S3 a push took 2.6 times the JSON beside the value, 1.5 times
-with gzip or zip, and a pull 2.4 to 3.2 times with the value: no more than the stock class.
+text and value. With a text of 200 MB on S3 a push took 2.6 times the JSON beside the value, 1.5
+times with gzip or zip, and a pull 2.4 to 3.2 times with the value: no more than the stock class.
 
 It uses private names of common-io, 1.11 here, and refuses to be imported where they are others.
 """
