@@ -76,7 +76,7 @@ def test_command_prints_the_page_of_the_runs_it_is_given(tmp_path: Path, capsys)
     [
         (None, "holds no evidence"),
         ("{", "is no JSON"),
-        (json.dumps(evidence(faults=[])), "tried no fault"),
+        (json.dumps(evidence(faults=[])), "has no faults"),
     ],
 )
 def test_run_that_proves_nothing_is_one_line(tmp_path: Path, capsys, text: str | None, told: str):

@@ -16,6 +16,7 @@ from xcomkit.model import CODECS
 EVIDENCE = "evidence/04_round_trip.json"
 SHOWN = ("python", "apache-airflow", "apache-airflow-providers-", "fsspec", "s3fs", "adlfs",
          "gcsfs", "universal-pathlib")  # fmt: skip
+FACTS = ("faults", "lost_writes", "measurements", "types")
 REFERENCES = ("XC518", "XC519", "XC521")
 _HEAD = """\
 # Findings
@@ -45,9 +46,11 @@ def read_run(directory: Path) -> dict[str, Any]:
         ) from None
     except ValueError:
         raise InputError(f"{path.name} is no JSON.", hint="repeat the run.") from None
-    if not found.get("facts", {}).get("faults"):
+    missing = [name for name in FACTS if not found.get("facts", {}).get(name)]
+    if missing:
         raise InputError(
-            f"The run {directory.name} tried no fault.", hint="repeat it with run_in: local."
+            f"The run {directory.name} has no {', '.join(missing)}.",
+            hint="repeat it with run_in: local, and see why its step 04 ended early.",
         )
     return found
 
@@ -55,11 +58,11 @@ def read_run(directory: Path) -> dict[str, Any]:
 def render(runs: Sequence[Mapping[str, Any]]) -> str:
     """Return the page of some runs, as Markdown."""
     lines = [_HEAD, *_versions(runs), *(line for run in runs for line in _run(run))]
-    types: list[Any] = []
-    for facts in (run["facts"]["types"] for run in runs):
-        if facts not in types:  # the encoder's doing: the same on every cloud
-            types.append(facts)
-            lines += _types(facts)
+    tables: list[list[str]] = []
+    for table in ([*_types(run["facts"]["types"])] for run in runs):
+        if table not in tables:  # the encoder's doing: the same on every cloud
+            tables.append(table)
+            lines += table
     return "\n".join(lines) + "\n"
 
 

@@ -37,7 +37,7 @@ def test_components_with_the_same_variables_read_one_another(worker: Worker):
     found = readings(*seats(worker, worker={}, triggerer={}))
     assert set(found) == {(a, b) for a in ("worker", "triggerer") for b in ("worker", "triggerer")}
     assert all(one.holds for one in found.values())
-    assert check([*found.values()]).status == "pass"
+    assert check([*found.values()], identity="themselves").status == "pass"
 
 
 def test_another_codec_is_read_all_the_same(worker: Worker):
@@ -49,15 +49,20 @@ def test_component_with_another_prefix_gets_paths_and_is_named(worker: Worker, t
     found = readings(*seats(worker, worker={}, triggerer=other))
     assert found["worker", "worker"].holds
     assert found["worker", "triggerer"].observed == "got the reference string, without an error"
-    told = check([*found.values()])
+    told = check([*found.values()], identity="themselves")
     assert (told.status, "worker to triggerer" in told.observed) == ("fail", True)
 
 
 def test_component_that_writes_nothing_to_the_bucket_is_red(worker: Worker):
-    found = readings(*seats(worker, worker={}, triggerer={THRESHOLD: "100000"}))
+    found = readings(*seats(worker, worker={}, triggerer={THRESHOLD: "-1"}))
     assert found["triggerer", "everybody"].holds is False
     assert "stayed in the database" in found["triggerer", "everybody"].observed
-    assert check([*found.values()]).status == "fail"
+    assert check([*found.values()], identity="themselves").status == "fail"
+
+
+def test_threshold_above_a_small_value_is_no_difference_between_components(worker: Worker):
+    found = readings(*seats(worker, worker={}, triggerer={THRESHOLD: "100000"}))
+    assert all(one.holds for one in found.values())
 
 
 def test_component_that_may_not_write_is_red_with_the_cause(worker: Worker):
@@ -71,8 +76,8 @@ def test_component_that_does_not_answer_is_unknown_and_the_others_are_read(worke
     found = readings(*seats(worker, worker={}), hung)
     assert found["worker", "worker"].holds
     assert found["worker", "triggerer"].holds is None
-    assert check([*found.values()]).status == "unknown"
+    assert check([*found.values()], identity="themselves").status == "unknown"
 
 
 def test_nobody_to_read_is_unknown():
-    assert check([]).status == "unknown"
+    assert check([], identity="themselves").status == "unknown"

@@ -70,4 +70,5 @@ def test_without_a_wire_only_what_is_known_to_lose_is_red(codec, backend, status
 
 def test_silent_faults_are_listed_per_codec() -> None:
     cells = (*GOOD, cell("push", "silent loss", codec="gzip"), cell("pull", "silent wrong value"))
+    assert silent_faults([cell("push", "not proved")]) == {"none": ["push 403 (not proved)"]}
     assert silent_faults(cells) == {"gzip": ["push 403"], "none": ["pull 403"]}

@@ -108,7 +108,7 @@ def test_reader_that_is_refused_makes_it_unknown_and_not_lost(target: Target) ->
 
 
 def test_value_that_stays_in_the_database_is_told_as_such(target: Target) -> None:
-    high = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "1000000"}
+    high = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "-1"}
 
     (writes,) = probed(target, environment=high, codecs=("none",))
 

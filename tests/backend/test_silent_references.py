@@ -56,7 +56,7 @@ def test_nothing_is_left_behind(target: Target):
 
 
 def test_value_that_stays_in_the_database_has_no_reference_to_judge(target: Target):
-    found = checks(target, "stock", **{THRESHOLD: "1000000"})
+    found = checks(target, "stock", **{THRESHOLD: "-1"})
     assert {one.status for one in found} == {"unknown"}
 
 
@@ -69,9 +69,20 @@ def test_object_that_may_not_be_taken_away_leaves_it_unknown(target: Target):
     assert "delete was refused" in found[0].observed
 
 
-def test_object_that_is_still_there_after_all_is_no_silent_path(target: Target):
-    expired = checks(target, "stock", delete=lambda _keys: None)[2]
-    assert (expired.status, expired.observed.partition(";")[0]) == ("pass", "the value")
+def test_object_that_is_still_there_after_all_proves_nothing(target: Target):
+    found = checks(target, "stock", delete=lambda _keys: None)
+    assert {one.status for one in found} == {"unknown"}
+    assert "not known to be gone" in found[0].observed
+
+
+def test_path_without_a_connection_id_has_none_to_rename(target: Target):
+    path = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
+    found = checks(target, "stock", **{path: f"s3://{target.bucket}/astro/xcom"})
+    assert {one.status for one in found} == {"unknown"}
+
+
+def test_threshold_that_keeps_small_values_does_not_hide_the_trap(target: Target):
+    assert {one.status for one in checks(target, "stock", **{THRESHOLD: "1000000"})} == {"fail"}
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zip"])

@@ -43,5 +43,12 @@ def test_errors_and_changes_on_both_ways_are_no_silent_difference():
     assert check((KEPT, loud, both)).status == "pass"
 
 
+def test_object_that_took_nothing_at_all_leaves_it_unknown():
+    refused = Fate("str", "PermissionError: AccessDenied", "kept")
+    assert check((refused, Fate("int", "PermissionError: AccessDenied", "kept"))).status == (
+        "unknown"
+    )
+
+
 def test_worker_that_could_not_try_leaves_it_unknown():
     assert check(ProcessError("gave up", hint="")).status == "unknown"

@@ -175,6 +175,25 @@ def test_store_that_does_not_speak_https_is_refused_with_the_next_step(stand_in:
     assert caught.value.hint
 
 
+def test_connection_that_names_a_plain_endpoint_is_refused_as_well(stand_in: AwsStandIn):
+    plain = "http://minio:9000"
+    with (
+        pytest.raises(ProcessError, match="minio:9000"),
+        open_wire("aws", environment=stand_in.platform_environment, endpoint=plain),
+    ):
+        pass
+
+
+def test_ca_bundle_of_a_pod_that_is_not_here_is_one_sentence(stand_in: AwsStandIn):
+    environment = {**stand_in.platform_environment, "REQUESTS_CA_BUNDLE": "/etc/pod/ca.pem"}
+    with (
+        pytest.raises(ProcessError, match=r"No such file or directory, /etc/pod/ca\.pem") as caught,
+        open_wire("aws", environment=environment),
+    ):
+        pass
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+
+
 def test_host_that_no_proxy_names_is_reached_past_the_proxy(stand_in: AwsStandIn):
     around = {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
     environment = {**stand_in.platform_environment, **around}

@@ -96,7 +96,7 @@ def advise(
     if silent is None:
         return f"No fault could be tried, so no codec is told to be safe. {told}".strip()
     if not safe:
-        return f"No codec of this class is safe here. {told} Set backend to durable."
+        return f"No codec of this class is known to be safe here. {told}"
     costs = {codec: estimate_ms(by_codec[codec], rtt_ms=rtt_ms) for codec in safe}
     fastest = min(costs, key=lambda codec: costs[codec])
     size = max(one.json_bytes for one in by_codec.values()) / 1e6

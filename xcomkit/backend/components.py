@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from xcomkit.backend.configuration import THRESHOLD_VARIABLE, send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, pull, push
 from xcomkit.errors import ProcessError
@@ -45,7 +46,7 @@ def cross_read(seats: Sequence[Seat], *, run_id: str) -> tuple[Reading, ...]:
     """Return one reading per pair of components, itself included."""
     written: dict[str, _Outcomes] = {}
     for worker, members in _by_worker(seats):
-        requests = [Request(_write(seat, run_id=run_id), seat.environment) for seat in members]
+        requests = [Request(_write(seat, run_id=run_id), _variables(seat)) for seat in members]
         written |= dict(zip((s.name for s in members), _run(worker, requests), strict=True))
     references = {
         name: outcomes[1].reference
@@ -55,7 +56,7 @@ def cross_read(seats: Sequence[Seat], *, run_id: str) -> tuple[Reading, ...]:
     readings = []
     for worker, members in _by_worker(seats):
         steps = [pull(reference, describe=True) for reference in references.values()]
-        requests = [Request(steps, seat.environment) for seat in members]
+        requests = [Request(steps, _variables(seat)) for seat in members]
         for seat, outcomes in zip(members, _run(worker, requests), strict=True):
             for number, writer in enumerate(references):
                 seen = outcomes if isinstance(outcomes, ProcessError) else outcomes[number]
@@ -77,6 +78,11 @@ def _run(worker: Worker, requests: Sequence[Request]) -> Sequence[_Outcomes]:
         return worker.run_all(requests)
     except ProcessError as error:
         return [error] * len(requests)
+
+
+def _variables(seat: Seat) -> dict[str, str]:
+    threshold = seat.environment.get(THRESHOLD_VARIABLE, "")
+    return {**seat.environment, **send_small_values(threshold)}
 
 
 def _write(seat: Seat, *, run_id: str) -> list[dict[str, object]]:
@@ -110,12 +116,12 @@ def one_pod_only(pod: str) -> Check:
     return XC526.skip(
         expected="the same value, whoever wrote and whoever reads",
         observed=f"not proved: only {pod} was entered; run_in: local reads across",
-        how="each component's own variables and service account, a fresh process each",
+        how="each component's own variables, a fresh process each",
     )
 
 
-def check(readings: Sequence[Reading]) -> Check:
-    """Return whether every component reads what every other wrote (XC526)."""
+def check(readings: Sequence[Reading], *, identity: str) -> Check:
+    """Return whether every component reads what every other wrote (XC526); ``identity`` as whom."""
     wrong = [one for one in readings if one.holds is False]
     unknown = [one for one in readings if one.holds is None]
     told = "; ".join(f"{o.writer} to {o.reader}: {o.observed}" for o in (wrong or unknown))
@@ -124,6 +130,6 @@ def check(readings: Sequence[Reading]) -> Check:
         False if wrong else None if unknown or not readings else True,
         expected="the same value, whoever wrote and whoever reads",
         observed=told or f"{len(readings)} readings among {', '.join(names)}, all the same",
-        how="each component's own variables and service account, a fresh process each",
+        how=f"each component's own variables, as {identity}, a fresh process each",
         basis="behaviour",
     )

@@ -7,6 +7,7 @@ from xcomkit.backend.protocol import Hello, connection
 from xcomkit.model import Check, Rule, WorkerIdentity
 
 CLASS_VARIABLE = "AIRFLOW__CORE__XCOM_BACKEND"
+THRESHOLD_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl")
 """Schemes of Airflow that leave the pod and honour the connection id."""
 GREETING = "a fresh process with only the effective environment"
@@ -104,6 +105,16 @@ def check_connection(worker: Worker) -> Check:
         how=how,
         basis="behaviour",
     )
+
+
+def send_small_values(threshold: str) -> dict[str, str]:
+    """Return the variable under which a probe's small value leaves for the bucket as well.
+
+    A threshold that keeps it in the database by choice is judged by XC503 and XC512; one that is
+    unset or no number stays as it is.
+    """
+    is_chosen = threshold.strip().isdigit() and int(threshold) > 0
+    return {THRESHOLD_VARIABLE: "0"} if is_chosen else {}
 
 
 def connection_id(path: str) -> str:

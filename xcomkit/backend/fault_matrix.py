@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from xcomkit.backend.configuration import CLASS_VARIABLE
+from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
     Outcome,
@@ -25,7 +25,7 @@ from xcomkit.backend.protocol import (
 )
 from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.timing import CODEC_VARIABLE
+from xcomkit.backend.timing import compression
 from xcomkit.errors import ProcessError
 from xcomkit.local.faults import Act, Fault, Kind
 from xcomkit.local.wire import Wire
@@ -148,7 +148,6 @@ def run(
     bucket: str,
     prefix: str,
     run_id: str,
-    backend: str = "",
     progress: Callable[[str], None],
 ) -> tuple[Cell, ...]:
     """Return one cell per case and codec.
@@ -162,7 +161,6 @@ def run(
         bucket: where references must lead.
         prefix: of the configured path.
         run_id: becomes part of the keys.
-        backend: class path to judge in place of the configured one.
         progress: is told in one line what comes next.
 
     Raises:
@@ -175,7 +173,7 @@ def run(
         if case.payload is SMALL or codec in ("none", "zip", "gzip")
     ]
     place = f"{prefix}/{DAG_ID}/{run_id}"
-    forks = {CLASS_VARIABLE: backend} if backend else {}
+    forks = send_small_values(worker.hello.settings["threshold"])
     pushes = {t.name: t.case.fault for t in trials if t.case.operation == "push"}
     wire.spoil(place, pushes)
     progress(f"pushing while the store fails, {len(trials)} combinations")
@@ -236,8 +234,8 @@ def _in_forks(
     ordered = sorted(trials, key=fork_of)
     groups = [(fork, [*members]) for fork, members in groupby(ordered, key=fork_of)]
     requests = []
-    for (own, codec), members in groups:
-        variables = {**environment, CODEC_VARIABLE: "" if codec == "none" else codec}
+    for (own, _), members in groups:
+        variables = {**environment, **compression(members[0].codec)}
         steps = [step for trial in members for step in steps_of(trial)]
         requests.append(Request(steps, variables, SLOW_CASE_SECONDS if own else QUICK_FORK_SECONDS))
     found: dict[str, _Outcomes] = {}
@@ -272,8 +270,7 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     """Return what the task, the bucket and the reader say together."""
     if pushed.error and case.operation == "push":
-        left = ", although an object is there" if there else ""
-        return "raised", f"{pushed.error}{left}"
+        return "raised", str(pushed.error)
     if pushed.error or seen is None:
         reason = pushed.error or "the value stayed in the metadata database"
         return "not proved", f"nothing to try it on: {reason}"
@@ -297,6 +294,8 @@ def _verdict_of_value(
 ) -> tuple[Verdict, str]:
     if not seen.error and (seen.value or {}).get("digest") == (encoded.value or {}).get("digest"):
         return "retried and stored", "the value came back the same"
+    if seen.error and is_there:
+        return "not proved", f"stored, but the reader raised {seen.error}"
     got = "the reference string" if seen.is_reference else str(seen.error or "another value")
     if case.operation == "push" and not is_there:
         return "silent loss", f"the push reported success, no object is there, the reader got {got}"

@@ -5,15 +5,16 @@ thread may not be done by then; behind a codec the stock backend does not wait f
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Where, encode, purge, push, size
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.timing import CODEC_VARIABLE
+from xcomkit.backend.timing import compression
 from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.model import Check, Codec, Rule
 
@@ -88,13 +89,14 @@ def probe(
         progress: is told in one line what comes next.
     """
     found, references = [], []
+    small = send_small_values(worker.hello.settings["threshold"])
     for codec in codecs:
         progress(f"looking for lost writes with {codec}")
         try:
             rounds = [
                 worker.run(
                     _steps(codec, run_id=run_id, number=number, repetitions=repetitions),
-                    environment=_compression(codec),
+                    environment={**compression(codec), **small},
                 )
                 for number in range(repetitions)
             ]
@@ -112,10 +114,6 @@ def probe(
 def _pushes(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     """Return the pushes among the outcomes of one process."""
     return (*outcomes[1:-1:2], outcomes[-1])
-
-
-def _compression(codec: Codec) -> Mapping[str, str]:
-    return {CODEC_VARIABLE: "" if codec == "none" else codec}
 
 
 def _steps(codec: Codec, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:

@@ -24,6 +24,7 @@ START_SECONDS = 90.0
 GRACE_SECONDS = 5.0
 MOST_REPLY_BYTES = 16_000_000
 MOST_STDERR_BYTES = 2_000
+MOST_FATE = 100
 
 
 class Worker:
@@ -65,7 +66,7 @@ class Worker:
         """Return the outcome of each step; all of them run in one fresh fork of the worker.
 
         Args:
-            steps: made by the functions above, such as ``push`` and ``pull``.
+            steps: made by the functions of ``protocol``, such as ``push`` and ``pull``.
             environment: variables that differ for this request alone.
             timeout: seconds for this request where fewer than the worker's will do.
 
@@ -170,7 +171,10 @@ class Worker:
     def _outcome(self, entry: dict[str, Any]) -> Outcome:
         for name in ("log", "ignored", "reasons"):
             entry[name] = tuple(redact(t, secrets=self._secrets) for t in entry.get(name, ()))
-        entry["types"] = tuple(entry.get("types", ()))
+        entry["types"] = tuple(
+            {n: redact(text, secrets=self._secrets)[:MOST_FATE] for n, text in one.items()}
+            for one in entry.get("types", ())
+        )
         entry["error"] = self._failure(entry["error"])
         return Outcome(**entry)
 

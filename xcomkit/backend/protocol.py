@@ -111,7 +111,7 @@ class Request:
     """
 
     steps: Sequence[Step]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: int = 0
 
 

@@ -26,7 +26,7 @@ from xcomkit.backend.promises import (
     XC508,
     untried,
 )
-from xcomkit.backend.protocol import Outcome, Payload, Where, encode, pull, purge, push
+from xcomkit.backend.protocol import Outcome, Payload, Step, Where, encode, pull, purge, push
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, is_there, unpack
 from xcomkit.errors import MissingError, ProcessError, ServiceError
 from xcomkit.model import Check, Rule, WorkerIdentity
@@ -59,7 +59,8 @@ class Trip:
     def is_unavailable(self) -> bool:
         """Tell whether the agent's environment cannot even build this value."""
         error = self.encoded.error
-        return error is not None and error.type in ("ImportError", "ModuleNotFoundError")
+        is_missing = error is not None and error.type in ("ImportError", "ModuleNotFoundError")
+        return is_missing and self.payload.kind == "dataframe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +143,24 @@ def push_all(
     Raises:
         ProcessError: when the pushing process dies or hangs.
     """
-    steps = []
-    for payload in payloads:
-        where = Where(dag_id=DAG_ID, run_id=run_id, task_id=payload.kind)
-        steps += [encode(payload, describe=True), push(payload, where=where)]
-    outcomes = worker.run(steps, timeout=PUSH_SECONDS)
-    pairs = zip(payloads, outcomes[::2], outcomes[1::2], strict=True)
+    ours = [payload for payload in payloads if payload in PAYLOADS]
+    users = [payload for payload in payloads if payload not in PAYLOADS]
+    outcomes = worker.run(_push_steps(ours, run_id=run_id), timeout=PUSH_SECONDS) if ours else ()
+    for payload in users:  # which may be large, or slow to make
+        outcomes += worker.run(_push_steps([payload], run_id=run_id))
+    pairs = zip((*ours, *users), outcomes[::2], outcomes[1::2], strict=True)
     return tuple(
         Trip(payload, encoded, pushed, key=object_key(pushed.reference, bucket=settings.bucket))
         for payload, encoded, pushed in pairs
     )
+
+
+def _push_steps(payloads: Sequence[Payload], *, run_id: str) -> list[Step]:
+    steps: list[Step] = []
+    for payload in payloads:
+        where = Where(dag_id=DAG_ID, run_id=run_id, task_id=payload.kind)
+        steps += [encode(payload, describe=True), push(payload, where=where)]
+    return steps
 
 
 def object_key(reference: str, *, bucket: str) -> str:

@@ -6,7 +6,7 @@ the prefix is moved, the connection gets another name, the object expires.
 
 from collections.abc import Callable, Mapping
 
-from xcomkit.backend.configuration import connection_id
+from xcomkit.backend.configuration import connection_id, send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Request, Where, pull, push
 from xcomkit.backend.reading import ObjectReader, is_there
@@ -72,9 +72,12 @@ def check(
     )
     path = worker.hello.settings["path"]
     conn_id = connection_id(path)
+    small = send_small_values(worker.hello.settings["threshold"])
+    if not conn_id:
+        return _unknown("the path names no connection id", release)
     where = Where(dag_id=DAG_ID, run_id=run_id, task_id="reference")
     try:
-        (pushed,) = worker.run([push(Payload("small_dict"), where=where)])
+        (pushed,) = worker.run([push(Payload("small_dict"), where=where)], environment=small)
         key = object_key(pushed.reference, bucket=bucket)
         if not key or not is_there(key, reader=reader):
             reason = str(pushed.error or "the value is not in the bucket")
@@ -87,6 +90,8 @@ def check(
         if _told(here) != "the value":
             return _unknown(f"the value does not come back anyway: {_told(here)}", release)
         delete([key])
+        if is_there(key, reader=reader) is not False:
+            return _unknown("the object is not known to be gone after it was deleted", release)
         gone = worker.run_all([Request(look)])[0]
     except XcomkitError as error:
         return _unknown(str(error), release)

@@ -30,6 +30,11 @@ class Timing:
     left: tuple[str, ...]
 
 
+def compression(codec: Codec) -> dict[str, str]:
+    """Return the variable that makes the backend compress with a codec."""
+    return {CODEC_VARIABLE: "" if codec == "none" else codec}
+
+
 def payloads_to_time(settings: Settings) -> tuple[Payload, ...]:
     """Return what is timed: a small dict, records of the chosen sizes, noise, prose, a table."""
     return (
@@ -154,7 +159,7 @@ def _run(
     for payload in plan:
         where = Where(dag_id=DAG_ID, run_id=run_id, task_id=payload.kind)
         steps += [push(payload, where=where), pull(), size(), purge(), size()]
-    variable = {CODEC_VARIABLE: "" if codec == "none" else codec}
+    variable = compression(codec)
     outcomes = worker.run(steps, environment=variable)
     rounds: dict[Payload, list[_Round]] = {}
     for number, payload in enumerate(plan):

@@ -15,7 +15,7 @@ from xcomkit.backend.launch import in_interpreter
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.backend.protocol import Hello, Outcome, Payload, Where, encode, pull, purge, push, size
 from xcomkit.backend.round_trip import PAYLOADS
-from xcomkit.backend.timing import CODEC_VARIABLE
+from xcomkit.backend.timing import compression
 from xcomkit.errors import ProcessError
 from xcomkit.model import Codec
 
@@ -180,7 +180,7 @@ def _write(
         where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{row.version}_{codec}_{payload.kind}")
         steps += [encode(payload, describe=True), push(payload, where=where)]
     try:
-        outcomes = worker.run(steps, environment=_compression(codec), timeout=ROUND_SECONDS)
+        outcomes = worker.run(steps, environment=compression(codec), timeout=ROUND_SECONDS)
     except ProcessError as error:
         return _Written(problem=str(error))
     values = [*map(_Value, payloads, outcomes[::2], outcomes[1::2])]
@@ -194,10 +194,6 @@ def _write(
 def _is_absent(encoded: Outcome) -> bool:
     """Tell whether an environment cannot even build the value: it has no pandas, for one."""
     return encoded.error is not None and encoded.error.type in ("ImportError", _NO_MODULE)
-
-
-def _compression(codec: Codec) -> Mapping[str, str]:
-    return {CODEC_VARIABLE: "" if codec == "none" else codec}
 
 
 def _read_by_all(
@@ -231,7 +227,7 @@ def _read(written: _Written, *, worker: Worker, cell: Cell) -> Cell:
     if cell.reader == cell.writer:
         steps += [step for reference in references for step in (purge(reference), size(reference))]
     try:
-        outcomes = worker.run(steps, environment=_compression(cell.codec), timeout=ROUND_SECONDS)
+        outcomes = worker.run(steps, environment=compression(cell.codec), timeout=ROUND_SECONDS)
     except ProcessError as error:
         return replace(cell, reason=str(error))
     pulls, purges = outcomes[: len(there)], outcomes[len(there) :]

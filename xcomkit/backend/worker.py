@@ -214,7 +214,7 @@ def fate(make: Callable[[], object], way: Callable[[object], object]) -> str:
     with Attempt() as sent:
         returned = way(value)
     if sent.error:
-        return f"{sent.error['type']}: {sent.error['message'][:80]}"
+        return f"{sent.error['type']}: {sent.error['message']}"
     if canonical(returned) == canonical(value):
         return "kept"
     return f"becomes {type(returned).__name__} {str(returned)[:40]}"
@@ -404,9 +404,10 @@ class Steps:
         base = airflow("sdk.bases.xcom", "BaseXCom")
 
         def through_object(value: object) -> object:
-            return backend().deserialize_value(
-                stored(backend().serialize_value(value, **step["where"]))
-            )
+            reference = backend().serialize_value(value, **step["where"])
+            if not (isinstance(reference, str) and "://" in reference[:64]):
+                raise ValueError("the value stayed in the database")
+            return backend().deserialize_value(stored(reference))
 
         def through_database(value: object) -> object:
             return base.deserialize_value(
@@ -451,7 +452,7 @@ class Steps:
                 same = hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest() == digest
                 verdicts[name] = "same" if same else "differs"
                 if name == SHOWN[0] or name.startswith(SHOWN[1]):
-                    shown[name] = value
+                    shown[name] = first_line(value)
         others = [n for n in os.environ if n.startswith(DECIDING) and n not in step["known"]]
         self.result["environment"] = {
             "verdicts": verdicts,
@@ -469,7 +470,9 @@ def run_child(request: dict[str, Any], channel: IO[str]) -> None:
     witness = Witness()
     if any(step["do"] in {"push", "pull"} for step in request["steps"]):
         witness.count_requests()
-    send(channel, {"steps": [*map(Steps(witness).perform, request["steps"])]})
+    reply = {"steps": [*map(Steps(witness).perform, request["steps"])]}
+    signal.alarm(0)  # a long reply waits until its turn to be read
+    send(channel, reply)
     os._exit(0)
 
 

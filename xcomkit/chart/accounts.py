@@ -31,7 +31,7 @@ def read_accounts(values: Values, *, settings: Settings) -> tuple[ServiceAccount
     A name written in the file counts, per group (``workers[].serviceAccount``, chart 2.x) before
     all groups (``serviceAccount.workers``); Sentinel touches no XCom and is left out.
     """
-    prefix = _filled(values.get("resourceNamePrefix")) or settings.resource_name_prefix
+    prefix = read_prefix(values, settings=settings)
     accounts = [
         _account(
             values,
@@ -59,6 +59,11 @@ def service_accounts(values: Values, *, settings: Settings) -> tuple[str, ...]:
     """Return the names of the accounts, each once, workers first."""
     names = (account.name for account in read_accounts(values, settings=settings))
     return tuple(dict.fromkeys(names))
+
+
+def read_prefix(values: Values, *, settings: Settings) -> str:
+    """Return what starts the name of every Deployment and service account."""
+    return _filled(values.get("resourceNamePrefix")) or settings.resource_name_prefix
 
 
 def read_namespace(values: Values, *, settings: Settings) -> str:

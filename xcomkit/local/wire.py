@@ -63,9 +63,8 @@ class Wire:
         authority = trustme.CA()
         trusted = [environment.get(name, "") for name in CA_VARIABLES] + [certifi.where()]
         bundle = directory / "wire-ca.pem"
-        texts = [Path(name).read_text(encoding="ascii", errors="replace")
-                 for name in dict.fromkeys(filter(None, trusted))]  # fmt: skip
-        bundle.write_text("\n".join(texts), encoding="ascii")
+        known = [Path(name).read_bytes() for name in dict.fromkeys(filter(None, trusted))]
+        bundle.write_bytes(b"\n".join(known))
         self._context = ssl.create_default_context(cafile=str(bundle))
         with bundle.open("ab") as file:
             file.write(authority.cert_pem.bytes())
@@ -179,7 +178,8 @@ class Wire:
         for header, value in headers:
             if name and header.lower() == "location":
                 upload = parse_qs(urlsplit(value).query).get("upload_id", [""])[0]
-                self._uploads[upload] = name
+                if upload:
+                    self._uploads[upload] = name
         return f"{answer.status} {answer.reason}", headers, content
 
     def _connection(self, target: str, *, fresh: bool) -> HTTPSConnection:
@@ -228,13 +228,22 @@ class _Handler(Handler):
 
 
 @contextmanager
-def open_wire(cloud: CloudName, *, environment: Mapping[str, str]) -> Iterator[Wire]:
+def open_wire(
+    cloud: CloudName, *, environment: Mapping[str, str], endpoint: str = ""
+) -> Iterator[Wire]:
     """Start a proxy for a process that would otherwise have ``environment``.
 
+    Args:
+        cloud: whose requests and errors are spoken.
+        environment: tells the way to the store: a proxy, CA bundles, an endpoint.
+        endpoint: URL of the store where its connection names one.
+
     Raises:
-        ProcessError: the process does not speak https to its store, so nothing can be spoilt.
+        ProcessError: the process does not speak https to its store, or a CA bundle of its
+            environment cannot be read here, so nothing can be spoilt.
     """
-    endpoints = (environment.get(name, "") for name in ("AWS_ENDPOINT_URL", _GCS_VARIABLE))
+    named = (environment.get(name, "") for name in ("AWS_ENDPOINT_URL", _GCS_VARIABLE))
+    endpoints = (endpoint, *named)
     plain = next((url for url in endpoints if url.startswith("http://")), "")
     if plain:
         raise ProcessError(
@@ -242,7 +251,13 @@ def open_wire(cloud: CloudName, *, environment: Mapping[str, str]) -> Iterator[W
             hint="give the store a certificate, or judge the codec by rule.",
         )
     with tempfile.TemporaryDirectory(prefix="xcomkit-wire-") as private:
-        wire = Wire(cloud, directory=Path(private), environment=environment)
+        try:
+            wire = Wire(cloud, directory=Path(private), environment=environment)
+        except OSError as error:
+            raise ProcessError(
+                f"Faults cannot be injected: {error.strerror or error}, {error.filename}.",
+                hint=f"give this machine the CA bundle that {' or '.join(CA_VARIABLES)} names.",
+            ) from None
         try:
             yield wire
         finally:

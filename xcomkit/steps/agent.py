@@ -34,11 +34,11 @@ def open_agent(step: Step) -> Iterator[Agent]:
     Raises:
         ProcessError: the process, or kubectl, cannot be started or does not answer.
     """
-    component = helm_values.first_worker(step)
     if step.settings.run_in == "kubectl":
-        with _open_in_pod(step, component) as agent:
+        with _open_in_pod(step) as agent:
             yield agent
         return
+    component = helm_values.first_worker(step)
     with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
         identity = step.cloud.worker_identity(component.subject, directory=private)
         environment, rivals = helm_values.process_environment(step, component, identity)
@@ -50,20 +50,24 @@ def open_agent(step: Step) -> Iterator[Agent]:
 
 
 @contextmanager
-def _open_in_pod(step: Step, component: helm_values.Component) -> Iterator[Agent]:
-    """Open a worker in the agent's pod; who it is, the pod's own token tells."""
+def _open_in_pod(step: Step) -> Iterator[Agent]:
+    """Open a worker in the agent's pod; which component it is, the pod's own token tells."""
+    components = helm_values.all_components(step)
+    secret = {name: text for one in components for name, text in one.environment.items()}
     launch = _launch(step)
     step.say(f"entering {launch.pod}")
-    with open_worker(
-        component.environment, timeout=step.settings.step_timeout, launch=launch
-    ) as worker:
+    with open_worker(secret, timeout=step.settings.step_timeout, launch=launch) as worker:
         (told,) = worker.run([protocol.identity()])
-        subject = told.subject or f"nobody, {told.error}"
+        component = next((c for c in components if c.subject == told.subject), components[0])
+        rivals = helm_values.rivals(step, component, given=step.cloud.agent_environment())
+        proves = f"{launch.pod}, whose token is of {told.subject or f'nobody, {told.error}'}"
+        if rivals:
+            proves += f", with {', '.join(rivals)} of the values file in place of it"
         identity = WorkerIdentity(
             subject=component.subject,
             environment={},
-            proves=f"{launch.pod}, whose token is of {subject}",
-            agents=told.subject == component.subject,
+            proves=proves,
+            agents=told.subject == component.subject and not rivals,
         )
         yield Agent(worker, component, identity, component.environment, launch.pod)
 
@@ -71,8 +75,13 @@ def _open_in_pod(step: Step, component: helm_values.Component) -> Iterator[Agent
 def _launch(step: Step) -> Launch:
     """Return the launch in the pod that is named, or in the first worker group's Deployment."""
     settings = step.settings
-    usual = f"deployment/{settings.resource_name_prefix}-worker-{settings.workers[0]}"
-    return in_pod(settings.pod or usual, namespace=settings.namespace, container=settings.container)
+    first = helm_values.first_worker(step)
+    namespace = first.subject.split(":")[2]
+    return in_pod(
+        settings.pod or f"deployment/{helm_values.deployment(step, first)}",
+        namespace=namespace,
+        container=settings.container,
+    )
 
 
 def check_drift(step: Step, agent: Agent) -> tuple[Check, ...]:

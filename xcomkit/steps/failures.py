@@ -43,7 +43,13 @@ def open_line(step: Step, agent: Agent) -> Iterator[Line | ProcessError]:
         return
     with ExitStack() as stack:
         try:
-            wire = stack.enter_context(open_wire(step.settings.cloud, environment=environment))
+            wire = stack.enter_context(
+                open_wire(
+                    step.settings.cloud,
+                    environment=environment,
+                    endpoint=step.settings.endpoint_url,
+                )
+            )
             behind = {**environment, **wire.environment}
             line = Line(wire, stack.enter_context(open_worker(behind, timeout=timeout)))
         except ProcessError as error:

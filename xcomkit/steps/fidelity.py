@@ -28,7 +28,7 @@ def own_payloads(step: Step) -> tuple[Payload, ...]:
     """
     found = []
     if given := step.settings.payload_file:
-        found.append(Payload("json", text=_read(Path(given).expanduser())))
+        found.append(Payload("json", text=_read(Path(given))))
     if given := step.settings.payload_callable:
         found.append(Payload("callable", text=given))
     return tuple(found)
@@ -36,6 +36,7 @@ def own_payloads(step: Step) -> tuple[Payload, ...]:
 
 def _read(path: Path) -> str:
     try:
+        path = path.expanduser()
         if path.stat().st_size > MOST_FILE_BYTES:
             raise InputError(
                 f"{path.name} is larger than {MOST_FILE_BYTES:,} bytes.",
@@ -43,13 +44,13 @@ def _read(path: Path) -> str:
             )
         text = path.read_text(encoding="utf-8")
         json.loads(text)
-    except OSError as error:
-        raise InputError(
-            f"{path.name} cannot be read: {error.strerror}.", hint="correct payload_file."
-        ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path.name} is no JSON: {error}.", hint="name a JSON file in payload_file."
+        ) from None
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"{path.name} cannot be read: {error}.", hint="correct payload_file."
         ) from None
     return text
 
@@ -63,7 +64,8 @@ def examine(step: Step, agent: Agent, *, run_id: str) -> tuple[Check, ...]:
     step.say("reading across workers, Dag processor and triggerer")
     with _seats(step, agent) as seats:
         step.results["readings"] = readings = components.cross_read(seats, run_id=run_id)
-    return (type_fidelity.check(found), components.check(readings))
+    own = "its own service account" if agent.identity.agents else agent.identity.proves
+    return (type_fidelity.check(found), components.check(readings, identity=own))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ merged in, without ``apply`` the user's file as it is, and the fragment where th
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,13 +114,24 @@ def process_environment(
     the caller's sign-in is what counts.
     """
     written, injected = component.environment, identity.environment
-    rivals = tuple(
+    layers = {**injected, **written} if identity.agents else {**written, **injected}
+    return {**layers, **step.platform.environment}, rivals(step, component, given=injected)
+
+
+def rivals(step: Step, component: Component, *, given: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables of the file that stand over the identity which ``given`` makes."""
+    written = component.environment
+    return tuple(
         name
         for name in step.cloud.rival_variables
-        if name in written and written[name] != injected.get(name)
+        if name in written and written[name] != given.get(name)
     )
-    layers = {**injected, **written} if identity.agents else {**written, **injected}
-    return {**layers, **step.platform.environment}, rivals
+
+
+def deployment(step: Step, component: Component) -> str:
+    """Return the name of a worker group's Deployment, as the chart makes it."""
+    prefix = accounts.read_prefix(in_force(step), settings=step.settings)
+    return f"{prefix}-worker-{component.name.removeprefix('worker:')}"
 
 
 def plan(step: Step) -> show.Text | show.Table:
