@@ -283,3 +283,18 @@ class LostAfter:
 
     def object_exists(self, key: str) -> bool:
         return self.target.object_exists(key)
+
+
+@pytest.mark.parametrize("name", ["no_such_module:rows", "json:no_such_function"])
+def test_own_value_that_cannot_be_built_is_red_and_never_left_out(target: Target, name: str):
+    own = Payload("callable", text=name)
+
+    proof = proof_of(target, target.effective, payloads=(*PAYLOADS, own))
+
+    assert by_id(proof)["XC503"].status == "fail"
+    assert "callable: push raised" in by_id(proof)["XC503"].observed
+
+
+def test_own_value_in_json_comes_back_as_it_was(target: Target):
+    own = Payload("json", text='{"a": [1, 2.5, null, "x"]}')
+    assert red(proof_of(target, target.effective, payloads=(own,))) == set()
