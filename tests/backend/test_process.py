@@ -158,6 +158,7 @@ def test_hung_request_ends_within_its_deadline_and_the_worker_lives_on():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environment = unanswered(silent)
         with open_worker(environment, timeout=2) as worker:
+            _ = worker.hello
             started = time.monotonic()
             with pytest.raises(ProcessError, match="no answer within 2 s") as caught:
                 worker.run([push(SMALL, where=WHERE)])

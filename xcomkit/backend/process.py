@@ -132,6 +132,8 @@ class Worker:
                 raise self._lost("gave no answer in time")
             block = os.read(channel, 1 << 16)
             if not block:
+                with suppress(subprocess.TimeoutExpired):  # it may still be saying why
+                    self._process.wait(GRACE_SECONDS)
                 raise self._lost("ended before it answered")
             self._unread += block
             if len(self._unread) > MOST_REPLY_BYTES:
