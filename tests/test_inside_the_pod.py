@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from test_runbook import Runbook
 
 from xcomkit.chart.environment import effective_environment
@@ -95,11 +96,28 @@ def test_pod_of_another_service_account_is_not_the_agent(cluster: Cluster):
         cluster.sign(SUBJECT)
 
     assert "XC503" in result.red
+    assert result.checks["XC520"]["status"] == "pass"  # compared before the push that failed
     assert result.checks["XC510"]["status"] == "warn"
     assert (
         "token is of system:serviceaccount:astro:somebody-else"
         in result.checks["XC510"]["observed"]
     )
+
+
+def test_pod_with_keys_in_the_values_file_is_not_the_agent_by_its_token_alone(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    written = cluster.runbook.run("03").directory / "values.yaml"
+    document = yaml.safe_load(written.read_text())
+    document["commonEnv"].append({"name": "AWS_PROFILE", "value": "somebody"})
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    monkeypatch.setitem(cluster.environment, "AWS_PROFILE", "somebody")
+
+    identity = cluster.run(values_file=path).checks["XC510"]
+
+    assert identity["status"] == "warn"
+    assert "with AWS_PROFILE of the values file in place of it" in identity["observed"]
 
 
 def test_pod_that_is_not_there_is_one_line_with_the_next_step(cluster: Cluster):

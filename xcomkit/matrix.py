@@ -18,7 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from xcomkit import evidence, show
 from xcomkit.backend import interpreters
-from xcomkit.backend.version_matrix import CODECS, DAG_ID, Cell, Matrix, Row, measure
+from xcomkit.backend.version_matrix import CODECS, DAG_ID, Cell, Matrix, Row, Verdict, measure
 from xcomkit.clouds import Platform, open_cloud
 from xcomkit.errors import MissingError, SettingsError, XcomkitError
 from xcomkit.opening import open_platform
@@ -28,7 +28,6 @@ from xcomkit.step import Step
 from xcomkit.steps import helm_values
 
 FILE = "matrix.json"
-MARKS = {"pass": show.MARKS["pass"], "fail": show.MARKS["fail"], "unknown": show.MARKS["unknown"]}
 _TOLD = {
     "task SDK": "apache-airflow-task-sdk",
     "common-io": "apache-airflow-providers-common-io",
@@ -222,19 +221,19 @@ def to_text(matrix: Matrix) -> str:
 def _mark(cell: Cell) -> str:
     """Return a verdict with the count of values behind it."""
     count = f" {cell.passed} of {cell.tried}" if cell.tried else ""
-    return f"{MARKS[cell.verdict]} {cell.verdict}{count}"
+    return f"{show.MARKS[cell.verdict]} {cell.verdict}{count}"
 
 
 def _reasons(matrix: Matrix) -> Iterator[str]:
     """Yield each reason once, with the cells it stands for."""
-    cells: dict[tuple[str, str], list[str]] = {}
+    cells: dict[tuple[Verdict, str], list[str]] = {}
     for cell in matrix.cells:
         if cell.reason:  # also of a pass: not every value could be tried
             pair = f"{cell.writer} to {cell.reader} {cell.codec}"
             cells.setdefault((cell.verdict, cell.reason), []).append(pair)
     for (verdict, reason), pairs in cells.items():
         more = f" and {len(pairs) - 2} more" if len(pairs) > 2 else ""
-        yield f"{MARKS[verdict]} {', '.join(pairs[:2])}{more}: {reason}"
+        yield f"{show.MARKS[verdict]} {', '.join(pairs[:2])}{more}: {reason}"
 
 
 def exit_code(matrix: Matrix) -> int:

@@ -170,15 +170,6 @@ def test_last_words_of_a_worker_hold_no_secret_of_its_pod(pod: Pod, monkeypatch,
     assert "p0d-s3cr3t" not in told
 
 
-def test_a_name_for_the_interpreter_in_the_image_is_used(pod: Pod):
-    pod.run(EFFECTIVE, path="/usr/bin:/bin")
-    launch = in_pod("deployment/agent", namespace="astro", container="worker",
-                    python=sys.executable)  # fmt: skip
-
-    with open_worker({}, timeout=30, launch=launch) as worker:
-        assert worker.hello.backend == STOCK_BACKEND
-
-
 @pytest.mark.parametrize(
     ("words", "hint"),
     [

@@ -12,7 +12,16 @@ from backend_target import CONNECTION, REGION, Target
 
 from xcomkit.backend import process
 from xcomkit.backend.process import WORKER, open_worker
-from xcomkit.backend.protocol import Payload, Where, connection, encode, pull, push, size
+from xcomkit.backend.protocol import (
+    Payload,
+    Request,
+    Where,
+    connection,
+    encode,
+    pull,
+    push,
+    size,
+)
 from xcomkit.errors import ProcessError
 from xcomkit.model import STOCK_BACKEND
 
@@ -166,6 +175,29 @@ def test_hung_request_ends_within_its_deadline_and_the_worker_lives_on():
             (after,) = worker.run([encode(SMALL)])
     assert after.error is None
     assert caught.value.hint
+
+
+def test_fork_that_hangs_does_not_take_a_finished_one_with_a_long_answer_with_it():
+    long = encode(Payload("records", 40_000), describe=True)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = unanswered(silent)
+        with open_worker(environment, timeout=30) as worker:
+            hung, done = worker.run_all(
+                [Request([push(SMALL, where=WHERE)], timeout=5), Request([long], timeout=3)]
+            )
+    assert isinstance(hung, ProcessError)
+    assert not isinstance(done, ProcessError)
+    assert len(json.dumps(done[0].value)) > 1 << 16
+
+
+def test_function_of_a_users_own_runs_in_the_fork_and_not_in_the_worker(tmp_path):
+    (tmp_path / "mine.py").write_text("import os\ndef where():\n    return os.getpid()\n")
+    own = encode(Payload("callable", text="mine:where"), describe=True)
+    with open_worker({**EFFECTIVE, "PYTHONPATH": str(tmp_path)}, timeout=30) as worker:
+        ((told,),) = worker.run_all([Request([own])])
+        pid = worker._process.pid
+    assert told.value is not None
+    assert told.value["canonical"][1] != str(pid)
 
 
 def test_killed_worker_is_an_error_and_leaves_no_process():

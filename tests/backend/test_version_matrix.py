@@ -63,6 +63,16 @@ def test_reader_that_cannot_read_a_value_fails_in_its_cells_only(target, tmp_pat
     assert own.reason == f"{OTHER} cannot build dataframe (ImportError: no pandas here)"
 
 
+def test_threshold_above_a_small_value_is_no_difference_between_versions(target):
+    high = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "1000000"}
+    environment = {**target.effective, **high, **target.identity().environment}
+
+    matrix = measure([Row(OWN, Path(sys.executable))], environment=environment, run_id="run",
+                     timeout=60, progress=lambda _: None, codecs=("none",))  # fmt: skip
+
+    assert [(c.verdict, c.passed, c.tried) for c in matrix.cells] == [("pass", 4, 4)]
+
+
 def test_writer_without_the_right_to_put_is_red_with_the_refusal(target):
     environment = {**target.effective, **target.identity(without=("s3:PutObject",)).environment}
 

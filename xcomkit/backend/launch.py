@@ -26,7 +26,7 @@ OLDEST = (3, 11)
 # An image calls its interpreter python3 or python. kubectl cannot ask for either, so a shell looks:
 # one request, and an answer of our own where there is none.
 _SHELL = (
-    'p=$(command -v "$2" || command -v python3 || command -v python)'
+    "p=$(command -v python3 || command -v python)"
     ' || { echo "no python3 and no python in this image" >&2; exit 127; }; exec "$p" -c "$1"'
 )
 # Exactly the bytes of the two texts are read: ``python -`` would take the requests behind them for
@@ -96,8 +96,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
 class Launch:
     """Where a worker is started; made by ``in_interpreter`` and ``in_pod``.
 
-    ``python`` is an interpreter (empty: this one; in a pod: whatever the image has), ``pod`` a
-    pod's name or ``deployment/NAME``.
+    ``python`` is another interpreter of this machine, ``pod`` a pod's name or ``deployment/NAME``.
     """
 
     python: str = ""
@@ -144,16 +143,15 @@ def in_interpreter(python: Path) -> Launch:
     return Launch(python=str(python.absolute()))
 
 
-def in_pod(pod: str, *, namespace: str, container: str = "", python: str = "") -> Launch:
+def in_pod(pod: str, *, namespace: str, container: str = "") -> Launch:
     """Return the launch in a pod, over ``kubectl exec``.
 
     Args:
         pod: its name, or ``deployment/NAME`` for any pod of a deployment.
         namespace: where it is.
         container: which container; empty is the pod's default.
-        python: its interpreter, where that is not the first python3 or python on its path.
     """
-    return Launch(python=python, pod=pod, namespace=namespace, container=container)
+    return Launch(pod=pod, namespace=namespace, container=container)
 
 
 def start(
@@ -218,7 +216,7 @@ def _start_in_pod(launch: Launch, *, worker: Path, stderr: IO[bytes]) -> subproc
     bootstrap = _BOOTSTRAP.format(
         sizes=[*map(len, texts)], oldest=OLDEST, oldest_text=".".join(map(str, OLDEST))
     )
-    shell = ["sh", "-c", _SHELL, "sh", bootstrap, launch.python or "python3"]
+    shell = ["sh", "-c", _SHELL, "sh", bootstrap]
     try:
         process = subprocess.Popen(
             [*launch.kubectl, *shell],

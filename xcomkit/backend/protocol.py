@@ -53,6 +53,11 @@ class Failure:
     message: str
     cause: str = ""
 
+    @property
+    def is_missing_module(self) -> bool:
+        """Tell whether the environment lacks a package that the value is made of."""
+        return self.type in ("ImportError", "ModuleNotFoundError")
+
     def __str__(self) -> str:
         """Return type and message, or the cause instead of a message that it repeats."""
         if self.cause and self.message in self.cause:

@@ -59,8 +59,8 @@ class Trip:
     def is_unavailable(self) -> bool:
         """Tell whether the agent's environment cannot even build this value."""
         error = self.encoded.error
-        is_missing = error is not None and error.type in ("ImportError", "ModuleNotFoundError")
-        return is_missing and self.payload.kind == "dataframe"
+        is_ours = self.payload.kind == "dataframe"
+        return is_ours and error is not None and error.is_missing_module
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from xcomkit.backend.comparison import difference
+from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.launch import in_interpreter
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.backend.protocol import Hello, Outcome, Payload, Where, encode, pull, purge, push, size
@@ -22,7 +23,6 @@ from xcomkit.model import Codec
 DAG_ID = "xcomkit_version_matrix"
 CODECS: tuple[Codec, ...] = ("none", "gzip", "zip")
 ROUND_SECONDS = 60
-_NO_MODULE = "ModuleNotFoundError"
 
 Verdict = Literal["pass", "fail", "unknown"]
 
@@ -180,7 +180,9 @@ def _write(
         where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{row.version}_{codec}_{payload.kind}")
         steps += [encode(payload, describe=True), push(payload, where=where)]
     try:
-        outcomes = worker.run(steps, environment=compression(codec), timeout=ROUND_SECONDS)
+        small = send_small_values(worker.hello.settings["threshold"])
+        variables = {**compression(codec), **small}
+        outcomes = worker.run(steps, environment=variables, timeout=ROUND_SECONDS)
     except ProcessError as error:
         return _Written(problem=str(error))
     values = [*map(_Value, payloads, outcomes[::2], outcomes[1::2])]
@@ -193,7 +195,7 @@ def _write(
 
 def _is_absent(encoded: Outcome) -> bool:
     """Tell whether an environment cannot even build the value: it has no pandas, for one."""
-    return encoded.error is not None and encoded.error.type in ("ImportError", _NO_MODULE)
+    return encoded.error is not None and encoded.error.is_missing_module
 
 
 def _read_by_all(

@@ -336,6 +336,11 @@ def stored(reference: str) -> Any:
     return airflow("sdk.execution_time.comms", "XComResult")(key="return_value", value=reference)
 
 
+def leads_away(answer: object) -> bool:
+    """Tell whether what the backend returned is a reference, and not the value as JSON."""
+    return isinstance(answer, str) and "://" in answer[:64] and len(answer) < 4096
+
+
 class Steps:
     """The steps of one request; ``reference`` is what the latest push made Airflow store."""
 
@@ -389,8 +394,7 @@ class Steps:
         module, _, name = step.get("backend", "").rpartition(".")
         chosen = getattr(importlib.import_module(module), name) if name else backend()
         answer = self.timed(lambda: chosen.serialize_value(value, **step["where"]))
-        is_reference = isinstance(answer, str) and "://" in answer[:64] and len(answer) < 4096
-        self.reference = self.result["reference"] = answer if is_reference else ""
+        self.reference = self.result["reference"] = answer if leads_away(answer) else ""
 
     def step_pull(self, step: dict[str, Any]) -> None:
         """Pull a reference; tell a value apart from the reference itself coming back."""
@@ -405,7 +409,7 @@ class Steps:
 
         def through_object(value: object) -> object:
             reference = backend().serialize_value(value, **step["where"])
-            if not (isinstance(reference, str) and "://" in reference[:64]):
+            if not leads_away(reference):
                 raise ValueError("the value stayed in the database")
             return backend().deserialize_value(stored(reference))
 
@@ -478,9 +482,11 @@ def run_child(request: dict[str, Any], channel: IO[str]) -> None:
 
 def run(requests: list[dict[str, Any]], channel: IO[str]) -> None:
     """Have one fork per request answer, all at the same time, and send the replies in order."""
-    for step in (step for request in requests for step in request["steps"]):
-        with Attempt():  # built once, here; what cannot be built is reported by the step itself
-            build(json.dumps(step.get("payload")))
+    payloads = [step.get("payload") for request in requests for step in request["steps"]]
+    for payload in payloads:
+        if payload and payload["kind"] != "callable":  # a function of a user's runs in a fork
+            with Attempt():  # built once, here; what cannot be built the step itself reports
+                build(json.dumps(payload))
     gc.freeze()  # the forks then collect only what is theirs
     children = [(request, *start(request)) for request in requests]
     send(channel, {"replies": [*map(collect, *zip(*children, strict=True))]})

@@ -80,7 +80,7 @@ XC009 = Rule(
     title="The backend class is Airflow's object storage backend, or the durable one",
     severity="fail",
     why="without it values go to the metadata database, with a misspelt one no task starts.",
-    remedy=f"set xcomBackend to {STOCK_BACKEND}.",
+    remedy=f"set xcomBackend to {STOCK_BACKEND} or {DURABLE_BACKEND}.",
     source="configure XCom backend; Airflow, core xcom_backend",
 )
 XC010 = Rule(

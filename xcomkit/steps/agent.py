@@ -88,4 +88,4 @@ def check_drift(step: Step, agent: Agent) -> tuple[Check, ...]:
     """Return whether the pod runs with what the values file says (XC520); nothing elsewhere."""
     if not agent.pod:
         return ()
-    return (drift.check(agent.worker, environment=helm_values.written(step, agent.component.name)),)
+    return (drift.check(agent.worker, environment=helm_values.written(step, agent.component)),)

@@ -98,11 +98,10 @@ def first_worker(step: Step) -> Component:
     return all_components(step)[0]
 
 
-def written(step: Step, component: str) -> dict[str, str | None]:
+def written(step: Step, component: Component) -> dict[str, str | None]:
     """Return what the file says of a component's variables; ``None`` for a value from elsewhere."""
-    variables = environment.list_variables(in_force(step))[component]
-    told = environment.effective_environment(in_force(step))[component]
-    return {**{variable.name: None for variable in variables}, **told}
+    variables = environment.list_variables(in_force(step))[component.name]
+    return {**{variable.name: None for variable in variables}, **component.environment}
 
 
 def process_environment(

@@ -54,7 +54,8 @@ def _prove(
 ) -> tuple[Check, ...]:
     """Return every check of the round trip, and keep what was measured beside them."""
     worker, identity = agent.worker, agent.identity
-    step.results["signed_in"] = signed_in = _sign_in(step, agent)
+    signed_in = _sign_in(step, agent)
+    step.results["before"] = before = (*signed_in, *check_drift(step, agent))
     step.say(f"pushing, reading, pulling and purging as {identity.proves}")
     step.results["proof"] = proof = round_trip.prove(
         worker,
@@ -69,7 +70,7 @@ def _prove(
     step.results["backend"] = worker.hello.backend
     pushes = [check.status for check in proof.checks if check.id == promises.XC503.id]
     if pushes != ["pass"]:  # timing each codec's failure would only take time
-        return (*signed_in, *proof.checks)
+        return (*before, *proof.checks)
     step.results["writes"] = writes = lost_writes.probe(
         worker,
         reader=step.cloud,
@@ -80,7 +81,7 @@ def _prove(
         progress=step.say,
     )
     configured = worker.hello.settings["compression"] or "none"
-    more = (lost_writes.check(writes, configured=configured), *check_drift(step, agent))
+    more: tuple[Check, ...] = (lost_writes.check(writes, configured=configured),)
     step.results["more"] = more
     step.results["configured"] = configured
     more += failures.examine(step, agent, line=line, run_id=run_id)
@@ -92,7 +93,7 @@ def _prove(
         worker, settings=step.settings, codecs=CODECS, progress=step.say, run_id=run_id
     )
     return (
-        *signed_in,
+        *before,
         *proof.checks,
         *more,
         *codecs.check(measured.measurements, configured=configured),
@@ -120,8 +121,8 @@ def _checks_so_far(step: Step) -> tuple[Check, ...]:
     """Return what was found before something broke: a red finding is never lost with the rest."""
     proof: round_trip.Proof | None = step.results.get("proof")
     more: tuple[Check, ...] = step.results.get("more", ())
-    signed_in: tuple[Check, ...] = step.results.get("signed_in", ())
-    return (*signed_in, *(proof.checks if proof else ()), *more)
+    before: tuple[Check, ...] = step.results.get("before", ())
+    return (*before, *(proof.checks if proof else ()), *more)
 
 
 def _leave_specimen(worker: Worker, *, run_id: str) -> None:
