@@ -88,7 +88,7 @@ class _Value:
         """Return why there is no object to read, ``""`` when there is one."""
         if error := self.encoded.error or self.pushed.error:
             return f"the push raised {error}"
-        return "" if self.pushed.reference else "kept inline: below the threshold"
+        return "" if self.pushed.reference else "kept inline: nothing leaves the database"
 
 
 @dataclass(frozen=True, slots=True)
