@@ -1,4 +1,4 @@
-"""Step 04: Airflow's own backend, exercised with exactly these values and this identity."""
+"""Step 04: the backend of the values file, exercised with these values and this identity."""
 
 import tempfile
 from dataclasses import replace
