@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from backend_target import Target
@@ -15,8 +15,8 @@ THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 class Hung:
     """A worker that gives no answer."""
 
-    def run_all(self, _requests: object) -> object:
-        raise ProcessError("it hung", hint="")
+    def run_all(self, requests: Sequence[object]) -> list[ProcessError]:
+        return [ProcessError("it hung", hint="")] * len(requests)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def cross_read(seats: Sequence[Seat], *, run_id: str) -> tuple[Reading, ...]:
     written: dict[str, _Outcomes] = {}
     for worker, members in _by_worker(seats):
         requests = [Request(_write(seat, run_id=run_id), _variables(seat)) for seat in members]
-        written |= dict(zip((s.name for s in members), _run(worker, requests), strict=True))
+        written |= dict(zip((s.name for s in members), worker.run_all(requests), strict=True))
     references = {
         name: outcomes[1].reference
         for name, outcomes in written.items()
@@ -57,7 +57,7 @@ def cross_read(seats: Sequence[Seat], *, run_id: str) -> tuple[Reading, ...]:
     for worker, members in _by_worker(seats):
         steps = [pull(reference, describe=True) for reference in references.values()]
         requests = [Request(steps, _variables(seat)) for seat in members]
-        for seat, outcomes in zip(members, _run(worker, requests), strict=True):
+        for seat, outcomes in zip(members, worker.run_all(requests), strict=True):
             for number, writer in enumerate(references):
                 seen = outcomes if isinstance(outcomes, ProcessError) else outcomes[number]
                 readings.append(_judge(writer, written[writer], seat.name, seen))
@@ -71,13 +71,6 @@ _Outcomes = tuple[Outcome, ...] | ProcessError
 def _by_worker(seats: Sequence[Seat]) -> list[tuple[Worker, list[Seat]]]:
     workers = {id(seat.worker): seat.worker for seat in seats}
     return [(w, [s for s in seats if s.worker is w]) for w in workers.values()]
-
-
-def _run(worker: Worker, requests: Sequence[Request]) -> Sequence[_Outcomes]:
-    try:
-        return worker.run_all(requests)
-    except ProcessError as error:
-        return [error] * len(requests)
 
 
 def _variables(seat: Seat) -> dict[str, str]:

@@ -162,9 +162,6 @@ def run(
         prefix: of the configured path.
         run_id: becomes part of the keys.
         progress: is told in one line what comes next.
-
-    Raises:
-        ProcessError: the worker itself is gone.
     """
     trials = [
         _Trial(case, codec, f"{number}-{codec}")

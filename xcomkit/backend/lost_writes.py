@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Outcome, Payload, Where, encode, purge, push, size
+from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, purge, push, size
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import compression
@@ -88,23 +88,26 @@ def probe(
         run_id: becomes part of the keys.
         progress: is told in one line what comes next.
     """
-    found, references = [], []
+    progress(f"looking for lost writes with {', '.join(codecs)}")
     small = send_small_values(worker.hello.settings["threshold"])
-    for codec in codecs:
-        progress(f"looking for lost writes with {codec}")
-        try:
-            rounds = [
-                worker.run(
-                    _steps(codec, run_id=run_id, number=number, repetitions=repetitions),
-                    environment={**compression(codec), **small},
-                )
-                for number in range(repetitions)
-            ]
-        except ProcessError as error:
-            found.append(Writes(codec, 0, 0, 0, 0, problem=str(error)))
+    requests = [
+        Request(
+            _steps(codec, run_id=run_id, number=number, repetitions=repetitions),
+            {**compression(codec), **small},
+        )
+        for codec in codecs
+        for number in range(repetitions)
+    ]
+    answers = worker.run_all(requests)
+    found, references = [], []
+    for codec, start in zip(codecs, range(0, len(answers), repetitions), strict=True):
+        rounds = [one for one in answers[start:][:repetitions] if isinstance(one, tuple)]
+        errors = [one for one in answers[start:][:repetitions] if isinstance(one, ProcessError)]
+        references += [one.reference for outcomes in rounds for one in _pushes(outcomes)]
+        if errors:
+            found.append(Writes(codec, 0, 0, 0, 0, problem=str(errors[0])))
         else:
             found.append(_judge_rounds(codec, rounds, reader=reader, bucket=bucket))
-            references += [one.reference for outcomes in rounds for one in _pushes(outcomes)]
     # What was lost is not there to be purged; tear down removes whatever this leaves.
     with suppress(ProcessError):
         worker.run([purge(reference) for reference in references if reference])

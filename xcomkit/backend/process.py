@@ -83,13 +83,15 @@ class Worker:
     ) -> tuple[tuple[Outcome, ...] | ProcessError, ...]:
         """Return the outcomes of requests that run at the same time, each in a fork of its own.
 
-        A fork that dies or hangs is an error in its place, beside the outcomes of the others.
-
-        Raises:
-            ProcessError: when the worker itself dies, hangs or answers something else.
+        A fork that dies or hangs is an error in its place, beside the outcomes of the others; a
+        worker that does is the same error in every place.
         """
-        if not requests:
-            return ()
+        try:
+            return self._ask(requests) if requests else ()
+        except ProcessError as error:
+            return (error,) * len(requests)
+
+    def _ask(self, requests: Sequence[Request]) -> tuple[tuple[Outcome, ...] | ProcessError, ...]:
         _ = self.hello  # a worker greets before it listens
         deadlines = [min(one.timeout or self._timeout, self._timeout) for one in requests]
         line = {
