@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 Status = Literal["pass", "warn", "fail", "unknown", "skip"]
-Severity = Literal["fail", "warn"]
+Severity = Literal["fail", "warn", "info"]
 Basis = Literal["behaviour", "simulation", "echo", "rule", "not-supported-here"]
 Action = Literal["create", "update", "unchanged", "delete", "keep", "unsupported"]
 Codec = Literal["none", "gzip", "zip", "bz2", "lzma", "xz"]
@@ -77,7 +77,8 @@ class Rule:
         remedy: str = "",
     ) -> Check:
         """Return the check: ``True`` passes, ``False`` takes the severity, ``None`` is unknown."""
-        status: Status = "unknown" if holds is None else "pass" if holds else self.severity
+        against: Status = "fail" if self.severity == "fail" else "warn"
+        status: Status = "unknown" if holds is None else "pass" if holds else against
         return Check(
             id=self.id,
             title=self.title,
@@ -117,6 +118,28 @@ class Rule:
             remedy=remedy,
             basis="not-supported-here",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule objects to at one place of a file; lines count from 1.
+
+    ``fix`` is text to paste, empty where only a person knows what belongs there; ``is_unknown``
+    marks what the file cannot tell, which is a warning whatever the rule's severity.
+    """
+
+    rule: Rule
+    file: str
+    line: int
+    observed: str
+    expected: str
+    fix: str = ""
+    is_unknown: bool = False
+
+    @property
+    def severity(self) -> Severity:
+        """Return how much this finding weighs."""
+        return "warn" if self.is_unknown else self.rule.severity
 
 
 @dataclass(frozen=True, slots=True)

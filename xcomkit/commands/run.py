@@ -1,0 +1,85 @@
+"""``xcomkit run``: the steps on one target, and the record."""
+
+import argparse
+import time
+from pathlib import Path
+
+from xcomkit.commands.terminal import read_pair, relative, say
+
+EXIT_CODES = "exit codes: 0 good, 1 the gate is closed, 2 bad parameters, 3 environment or service"
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Teach the command line this command."""
+    run = commands.add_parser(
+        "run",
+        help="run the steps and write the record",
+        description="Run the runbook's steps on one target and write OUT/<UTC>-NAME/record.html.",
+        epilog="example: xcomkit run -f parameters/local-aws.yaml -p compression=gzip | "
+        + EXIT_CODES,
+    )
+    run.add_argument("steps", nargs="*", metavar="STEP", help="e.g. 04 or 04_round_trip; all steps")
+    run.add_argument("-f", "--file", type=Path, required=True, help="a file of parameters/")
+    run.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
+        help="replace one parameter of the file; may be repeated",
+    )  # fmt: skip
+    run.add_argument("--out", type=Path, default=Path("runs"), help="folder for the run directory")
+    run.add_argument(
+        "--only",
+        choices=("verify",),
+        help="verify: bucket, identity and values stay as they are; test objects come and go",
+    )
+    run.add_argument("--notebooks", type=Path, default=None, help=argparse.SUPPRESS)
+    run.set_defaults(act=act)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Run the steps, say how they stand, write the record, and return the exit code."""
+    from xcomkit.settings import Settings
+
+    overrides: dict[str, object] = dict(read_pair(text) for text in options.parameter)
+    if options.only == "verify":
+        overrides["apply"] = False
+    settings = Settings.from_yaml(options.file, overrides=overrides)
+    say(f"xcomkit run {options.file.stem}: {settings.base_path}")
+    begun = time.monotonic()
+
+    from xcomkit import show
+    from xcomkit.opening import find_root
+    from xcomkit.record.runner import StepResult, run_steps, select_steps
+    from xcomkit.record.write import write_record
+
+    steps = select_steps(options.steps)
+
+    def progress(result: StepResult) -> None:
+        place = f"[{steps.index(result.name) + 1}/{len(steps)}]"
+        mark = f"{show.MARKS[result.status]} {result.status}"
+        elapsed = time.monotonic() - begun
+        line = f"{place} {result.name:<20} {mark:<10} {result.outcome:<10}"
+        say(f"{line} {result.seconds:6.1f} s   {elapsed:6.1f} s in all")
+        if result.error:
+            say(f"      {result.error[:300]}")
+
+    run = run_steps(
+        settings,
+        name=options.file.stem,
+        steps=steps,
+        notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
+        out=options.out.resolve(),
+        progress=progress,
+    )
+    path = write_record(run)
+    rows = [
+        (c.id, f"{show.MARKS[c.status]} {c.status}", c.title, c.observed) for _, c in run.checks
+    ]
+    say("\n" + show.aligned(("id", "status", "check", "observed"), rows))
+    for check in (c for _, c in run.checks if c.closes_gate):
+        # The table cuts; what is wrong and what to do about it must be there to its end.
+        told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
+        say(f"\n{show.MARKS[check.status]} {check.id} {check.title}: {check.observed}{told}")
+    from xcomkit.record.page import verdict_sentence
+
+    say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run.verdict)}")
+    say(f"record: {relative(path)}")
+    return run.exit_code
