@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xcomkit.bucket_names import s3_bucket_problem
 from xcomkit.errors import SettingsError
-from xcomkit.refusals import s3_bucket_problem
 from xcomkit.settings import Settings
 
 ROOT = Path(__file__).parents[1]

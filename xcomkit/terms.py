@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from xcomkit.bucket_names import azure_container_problem, gcs_bucket_problem, s3_bucket_problem
 from xcomkit.model import CloudName
-from xcomkit.refusals import azure_container_problem, gcs_bucket_problem, s3_bucket_problem
 
 
 @dataclass(frozen=True, slots=True)

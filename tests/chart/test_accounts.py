@@ -9,25 +9,27 @@ from xcomkit.settings import Settings
 
 
 def names(text: str, settings: Settings) -> tuple[str, ...]:
-    return service_accounts(read_values(text, name="v"), settings=settings)
+    return service_accounts(read_values(text, name="v"), prefix=settings.resource_name_prefix)
 
 
 def test_merged_era_runs_as_exactly_the_accounts_of_the_settings(
     era: str, fragment: dict[str, Any], settings: Settings
 ) -> None:
     values = read_values(merge(era, fragment, name="v").text, name="v")
-    assert subjects(values, settings=settings) == (
+    assert subjects(values, prefix=settings.resource_name_prefix, namespace=settings.namespace) == (
         "system:serviceaccount:astro:astro-agent-worker-default-worker",
         "system:serviceaccount:astro:astro-agent-dag-processor",
         "system:serviceaccount:astro:astro-agent-triggerer",
     )
-    assert all(account.named for account in read_accounts(values, settings=settings))
+    assert all(
+        account.named for account in read_accounts(values, prefix=settings.resource_name_prefix)
+    )
 
 
 def test_prefix_and_namespace_of_the_file_win_over_the_settings(settings: Settings) -> None:
     text = "resourceNamePrefix: theirs\nnamespace: other\nworkers: [{name: a}, {name: b}]\n"
     values = read_values(text, name="v")
-    assert subjects(values, settings=settings) == (
+    assert subjects(values, prefix=settings.resource_name_prefix, namespace=settings.namespace) == (
         "system:serviceaccount:other:theirs-worker-a",
         "system:serviceaccount:other:theirs-worker-b",
         "system:serviceaccount:other:theirs-dag-processor",
@@ -47,7 +49,9 @@ def test_one_account_named_for_all_is_listed_once(settings: Settings) -> None:
     )
     assert names(text, settings) == ("shared",)
     values = read_values(text, name="v")
-    assert not any(account.created for account in read_accounts(values, settings=settings))
+    assert not any(
+        account.created for account in read_accounts(values, prefix=settings.resource_name_prefix)
+    )
 
 
 def test_name_of_a_group_wins_over_that_of_all_groups(settings: Settings) -> None:
@@ -64,7 +68,7 @@ def test_annotations_come_from_the_objects_all_accounts_and_the_account(settings
         "annotations: {a: top, b: top, c: top}\n"
         "serviceAccount:\n  annotations: {b: all, c: all}\n  triggerer: {annotations: {c: own}}\n"
     )
-    found = read_accounts(read_values(text, name="v"), settings=settings)
+    found = read_accounts(read_values(text, name="v"), prefix=settings.resource_name_prefix)
     assert found[-1].annotations == {"a": "top", "b": "all", "c": "own"}
     assert found[0].annotations == {"a": "top", "b": "all", "c": "all"}
 
@@ -80,4 +84,6 @@ def test_annotations_come_from_the_objects_all_accounts_and_the_account(settings
     ],
 )
 def test_nonsense_is_survived(text: str, settings: Settings) -> None:
-    assert len(read_accounts(read_values(text, name="v"), settings=settings)) >= 3
+    assert (
+        len(read_accounts(read_values(text, name="v"), prefix=settings.resource_name_prefix)) >= 3
+    )

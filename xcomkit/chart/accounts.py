@@ -7,7 +7,6 @@ from typing import Any
 from xcomkit.chart.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
 from xcomkit.chart.names import find_placeholder
 from xcomkit.chart.values import Values
-from xcomkit.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,14 @@ class ServiceAccount:
     annotations: Mapping[str, str]
 
 
-def read_accounts(values: Values, *, settings: Settings) -> tuple[ServiceAccount, ...]:
+def read_accounts(values: Values, *, prefix: str) -> tuple[ServiceAccount, ...]:
     """Return the account of every worker group, the Dag processor and the triggerer.
 
     A name written in the file counts, per group (``workers[].serviceAccount``, chart 2.x) before
-    all groups (``serviceAccount.workers``); Sentinel touches no XCom and is left out.
+    all groups (``serviceAccount.workers``); Sentinel touches no XCom and is left out. ``prefix``
+    stands in where the file fixes none.
     """
-    prefix = read_prefix(values, settings=settings)
+    prefix = read_prefix(values, default=prefix)
     accounts = [
         _account(
             values,
@@ -55,26 +55,26 @@ def read_accounts(values: Values, *, settings: Settings) -> tuple[ServiceAccount
     return tuple(accounts)
 
 
-def service_accounts(values: Values, *, settings: Settings) -> tuple[str, ...]:
+def service_accounts(values: Values, *, prefix: str) -> tuple[str, ...]:
     """Return the names of the accounts, each once, workers first."""
-    names = (account.name for account in read_accounts(values, settings=settings))
+    names = (account.name for account in read_accounts(values, prefix=prefix))
     return tuple(dict.fromkeys(names))
 
 
-def read_prefix(values: Values, *, settings: Settings) -> str:
+def read_prefix(values: Values, *, default: str) -> str:
     """Return what starts the name of every Deployment and service account."""
-    return _filled(values.get("resourceNamePrefix")) or settings.resource_name_prefix
+    return _filled(values.get("resourceNamePrefix")) or default
 
 
-def read_namespace(values: Values, *, settings: Settings) -> str:
-    """Return the namespace the file installs into, or that of the settings."""
-    return _filled(values.get("namespace")) or settings.namespace
+def read_namespace(values: Values, *, default: str) -> str:
+    """Return the namespace the file installs into, or the one that stands in for it."""
+    return _filled(values.get("namespace")) or default
 
 
-def subjects(values: Values, *, settings: Settings) -> tuple[str, ...]:
+def subjects(values: Values, *, prefix: str, namespace: str) -> tuple[str, ...]:
     """Return what the tokens of the accounts carry as ``sub``, for the identity to trust."""
-    namespace = read_namespace(values, settings=settings)
-    names = service_accounts(values, settings=settings)
+    namespace = read_namespace(values, default=namespace)
+    names = service_accounts(values, prefix=prefix)
     return tuple(f"system:serviceaccount:{namespace}:{name}" for name in names)
 
 

@@ -29,6 +29,7 @@ class Variable:
     line: int
     source: str
     problem: str = ""
+    file: str = ""
     index: int = -1  # in its list; tells twins on one line apart
 
 
@@ -92,7 +93,8 @@ def _chart_fields(values: Values) -> Iterator[Variable]:
             continue
         problem = "" if isinstance(found, str) else f"{key} is no text"
         value = found if isinstance(found, str) else None
-        yield Variable(name, value, values.line(key), key, problem)
+        file, line = values.place(key)
+        yield Variable(name, value, line, key, problem, file)
 
 
 def _entries(values: Values, *, path: Key, source: str) -> Iterator[Variable]:
@@ -101,11 +103,12 @@ def _entries(values: Values, *, path: Key, source: str) -> Iterator[Variable]:
     if found is None or found in ({}, ""):
         return
     if not isinstance(found, list):
-        line = values.line(*path)
-        yield Variable(source, None, line, source, "must be a list of name and value")
+        file, line = values.place(*path)
+        yield Variable(source, None, line, source, "must be a list of name and value", file)
         return
     for index, entry in enumerate(found):
-        yield replace(_entry(entry, line=values.line(*path, index), source=source), index=index)
+        file, line = values.place(*path, index)
+        yield replace(_entry(entry, line=line, source=source), index=index, file=file)
 
 
 def _entry(entry: Any, *, line: int, source: str) -> Variable:

@@ -82,7 +82,7 @@ def judge(values: Values, *, settings: Settings, identity: PodIdentity) -> tuple
 
 def _on_every_account(values: Values, *, settings: Settings, identity: PodIdentity) -> Check:
     rule = XC411 if identity.is_needed else XC404
-    found = accounts.read_accounts(values, settings=settings)
+    found = accounts.read_accounts(values, prefix=settings.resource_name_prefix)
     how = f"service accounts computed from {values.name}"
     wanted = ", ".join(f"{key} = {value}" for key, value in identity.annotations.items())
     if not wanted:

@@ -153,7 +153,7 @@ def _source(env: Mapping[str, str], *, elsewhere: set[str]) -> tuple[bool | None
 
 
 def _names(values: Values, *, settings: Settings) -> Check:
-    found = accounts.read_accounts(values, settings=settings)
+    found = accounts.read_accounts(values, prefix=settings.resource_name_prefix)
     guessed = [
         f"{account.component}: {account.name} is a guess" for account in found if not account.named
     ]

@@ -24,7 +24,11 @@ class DuplicateKey:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """A values file: plain data, the line of every key and item, and its duplicate keys."""
+    """A values file: plain data, the line of every key and item, and its duplicate keys.
+
+    Several files laid over each other keep the files themselves in ``layers`` and the file of every
+    key in ``files``; ``text`` and ``root`` are then those of the first.
+    """
 
     name: str
     text: str = field(repr=False)
@@ -32,6 +36,13 @@ class Values:
     data: dict[str, Any] = field(repr=False)
     lines: Mapping[Key, int] = field(repr=False)
     duplicates: tuple[DuplicateKey, ...] = ()
+    files: Mapping[Key, str] = field(default_factory=dict, repr=False)
+    layers: tuple["Values", ...] = field(default=(), repr=False)
+
+    @property
+    def texts(self) -> tuple["Values", ...]:
+        """Return the files this was layered from, or this file alone."""
+        return self.layers or (self,)
 
     def get(self, *path: str | int) -> Any:
         """Return the value at a path, or ``None`` where there is none."""
@@ -47,9 +58,13 @@ class Values:
 
     def line(self, *path: str | int) -> int:
         """Return the line of a path, or of the nearest parent that is in the text."""
+        return self.place(*path)[1]
+
+    def place(self, *path: str | int) -> tuple[str, int]:
+        """Return file and line of a path, or of the nearest parent that is in a text."""
         while path and path not in self.lines:
             path = path[:-1]
-        return self.lines.get(path, 1)
+        return self.files.get(path, self.texts[0].name), self.lines.get(path, 1)
 
 
 def load_values(path: Path) -> Values:

@@ -78,14 +78,23 @@ def in_force(step: Step) -> values.Values:
 
 def read_subjects(step: Step) -> tuple[str, ...]:
     """Return the subjects of the tokens of all service accounts the chart will create."""
-    return accounts.subjects(in_force(step), settings=step.settings)
+    return accounts.subjects(
+        in_force(step),
+        prefix=step.settings.resource_name_prefix,
+        namespace=step.settings.namespace,
+    )
 
 
 def all_components(step: Step) -> tuple[Component, ...]:
     """Return every component that handles XComs: worker groups first, each with its subject."""
     found = in_force(step)
-    names = {a.component: a.name for a in accounts.read_accounts(found, settings=step.settings)}
-    start = f"system:serviceaccount:{accounts.read_namespace(found, settings=step.settings)}:"
+    names = {
+        a.component: a.name
+        for a in accounts.read_accounts(found, prefix=step.settings.resource_name_prefix)
+    }
+    start = (
+        f"system:serviceaccount:{accounts.read_namespace(found, default=step.settings.namespace)}:"
+    )
     return tuple(
         Component(component, start + names[component], seen)
         for component, seen in environment.effective_environment(found).items()
@@ -129,7 +138,7 @@ def rivals(step: Step, component: Component, *, given: Mapping[str, str]) -> tup
 
 def deployment(step: Step, component: Component) -> str:
     """Return the name of a worker group's Deployment, as the chart makes it."""
-    prefix = accounts.read_prefix(in_force(step), settings=step.settings)
+    prefix = accounts.read_prefix(in_force(step), default=step.settings.resource_name_prefix)
     return f"{prefix}-worker-{component.name.removeprefix('worker:')}"
 
 
@@ -237,7 +246,7 @@ def _template(step: Step, found: values.Values) -> Check:
 def show_next_steps(step: Step) -> show.Table:
     """Return the commands that install the file, and what the guide asks for next."""
     try:
-        namespace = accounts.read_namespace(in_force(step), settings=step.settings)
+        namespace = accounts.read_namespace(in_force(step), default=step.settings.namespace)
     except InputError:
         return show.table(("purpose", "command or advice"), [], caption="No file to install yet")
     path = _target(step)
