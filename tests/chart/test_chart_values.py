@@ -83,7 +83,7 @@ def test_empty_file_is_an_empty_mapping(text: str) -> None:
         ("just words\n", "v.yaml:1:1: not a mapping"),
         ("a: 'x\n", "v.yaml:2:1:"),
         ("a: b: c\n", "v.yaml:1:5:"),
-        ("a: 1\n---\nb: 2\n", "v.yaml:2:1: a second document"),
+        ("a: 1\n---\nb: 2\n", "v.yaml:3:1: a second document"),
         ("a: {{ .Values.x }}\n", "v.yaml:1:5: a key that is no text"),
         ("a: \ud800\n", "v.yaml:1:4:"),
         ("a: *nowhere\n", "v.yaml:1:4: an alias"),
@@ -115,7 +115,7 @@ def test_file_that_is_absent_or_not_utf8_is_refused(tmp_path: Path) -> None:
         load_values(tmp_path / "gone.yaml")
     path = tmp_path / "v.yaml"
     path.write_bytes(b"a: 1\nb: \xff\n")
-    with pytest.raises(InputError, match=r"v\.yaml:2: not UTF-8"):
+    with pytest.raises(InputError, match=r"v\.yaml:2:4: not UTF-8"):
         load_values(path)
 
 

@@ -75,3 +75,9 @@ def test_masked_text_keeps_every_line_where_it_was() -> None:
 def test_shown_value_is_one_bounded_line() -> None:
     assert show("A", "x\n" * 500).count("\n") == 0
     assert len(show("A", "x" * 5000)) < 130
+
+
+def test_alias_under_a_secret_name_hides_its_anchor() -> None:
+    values = read_values("a: &p hush\nDB_PASSWORD: *p\n", name="v")
+    assert "hush" not in masked(values)
+    assert [secret.label for secret in list_secrets(values)] == ["DB_PASSWORD"]

@@ -1,15 +1,18 @@
 """What a worker, the Dag processor and the triggerer will see once a values file is installed."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xcomkit.chart.names import CHART_FIELDS
 from xcomkit.chart.values import Key, Values
+from xcomkit.errors import InputError
 
 DAG_PROCESSOR = "dagProcessor"
 TRIGGERER = "triggerer"
+MOST_GROUPS = 300
+MOST_VARIABLES = 100_000  # over all components
 # the one group of the downloaded file; helm falls back to it when the key is left out
 DEFAULT_WORKER = "default-worker"
 
@@ -30,6 +33,9 @@ class Variable:
     source: str
     problem: str = ""
     file: str = ""
+    is_commented: bool = False  # some readers take the comment behind it for part of the value
+    is_literal: bool = False  # $(NAME) in it is text: Kubernetes fills in env, not envFrom
+    scalar: float | bool | None = field(default=None, repr=False)  # what should have been a text
     index: int = -1  # in its list; tells twins on one line apart
 
 
@@ -46,14 +52,24 @@ def worker_groups(values: Values) -> tuple[tuple[int, str], ...]:
 
 def list_variables(values: Values) -> dict[str, tuple[Variable, ...]]:
     """Return all variables of each component in the order in which they are written."""
-    shared = (*_chart_fields(values), *_entries(values, path=("commonEnv",), source="commonEnv"))
+    shared = (
+        *_chart_fields(values),
+        *read_entries(values, path=("commonEnv",), source="commonEnv"),
+    )
+    groups = worker_groups(values)
+    if len(groups) > MOST_GROUPS or len(groups) * len(shared) > MOST_VARIABLES:
+        file, line = values.place("workers")
+        problem = "more worker groups and variables than any cluster runs"
+        raise InputError(f"{file}:{line}:1: {problem}.", hint="give the agents' own file.")
     components: dict[str, tuple[Key, str]] = {
-        f"worker:{name}": (("workers", index, "env"), f"workers[{name}].env")
-        for index, name in worker_groups(values)
+        f"worker:{name}": (("workers", index, "env"), f"workers[{name[:63]}].env")
+        for index, name in groups
     }
+    if isinstance(values.get("workers"), dict):  # refused by helm, and judged all the same
+        components = {f"worker:{DEFAULT_WORKER}": (("workers", "env"), "workers.env")}
     components |= {name: ((name, "env"), f"{name}.env") for name in (DAG_PROCESSOR, TRIGGERER)}
     return {
-        component: (*shared, *_entries(values, path=path, source=source))
+        component: (*shared, *read_entries(values, path=path, source=source))
         for component, (path, source) in components.items()
     }
 
@@ -66,22 +82,29 @@ def effective_environment(values: Values) -> dict[str, dict[str, str]]:
     a finding of its own. ``$(NAME)`` is replaced as Kubernetes does (Tasks: Define Dependent
     Environment Variables); names whose value the file does not tell are left out.
     """
-    return {
-        component: _expanded({v.name: v.value for v in variables})
-        for component, variables in list_variables(values).items()
-    }
+    return {component: expanded(found) for component, found in list_variables(values).items()}
 
 
-def _expanded(variables: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the values with references to earlier variables filled in."""
+def expanded(variables: Iterable[Variable]) -> dict[str, str]:
+    """Return the known values, references to earlier variables filled in as Kubernetes does.
+
+    What refers to a value the file does not tell is not told either.
+    """
     known: dict[str, str] = {}
-
-    def fill(match: re.Match[str]) -> str:
-        return "$" if match[1] == "$" else known.get(match[2], match[0])
-
-    for name, value in variables.items():
-        if value is not None:
-            known[name] = _REFERENCE.sub(fill, value)
+    untold: set[str] = set()
+    for variable in variables:
+        value = variable.value
+        names = [] if value is None or variable.is_literal else _REFERENCE.findall(value)
+        if value is None or any(name in untold for _, name in names):
+            untold.add(variable.name)
+            known.pop(variable.name, None)
+            continue
+        if names:
+            value = _REFERENCE.sub(
+                lambda match: "$" if match[1] == "$" else known.get(match[2], match[0]), value
+            )
+        untold.discard(variable.name)
+        known[variable.name] = value
     return known
 
 
@@ -97,7 +120,7 @@ def _chart_fields(values: Values) -> Iterator[Variable]:
         yield Variable(name, value, line, key, problem, file)
 
 
-def _entries(values: Values, *, path: Key, source: str) -> Iterator[Variable]:
+def read_entries(values: Values, *, path: Key, source: str) -> Iterator[Variable]:
     """Yield the entries of a list of ``{name, value}``."""
     found = values.get(*path)
     if found is None or found in ({}, ""):
@@ -121,7 +144,9 @@ def _entry(entry: Any, *, line: int, source: str) -> Variable:
     if isinstance(value, str):
         return Variable(name, value, line, source)
     kind = {bool: "a boolean", int: "a number", float: "a number"}.get(type(value), "no text")
-    return Variable(name, None, line, source, f"the value is {kind}; put it in quotes")
+    problem = f"the value is {kind}; put it in quotes"
+    scalar = value if isinstance(value, (bool, int, float)) else None
+    return Variable(name, None, line, source, problem, scalar=scalar)
 
 
 def _text(value: object) -> str:

@@ -16,7 +16,10 @@ XCOM_SETTINGS = (BACKEND, PATH, THRESHOLD, COMPRESSION)
 # Airflow 3: xcomBackend and secretBackend of the chart become these variables in every component
 CHART_FIELDS = {"xcomBackend": BACKEND, "secretBackend": SECRETS_BACKEND}
 
-_PLACEHOLDER = re.compile(r"<[A-Za-z][\w .:/-]{0,60}>|\b(?:REPLACE|CHANGE)[_-]?ME\b", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"<[A-Za-z][\w .:/-]{0,60}>|\b(?:REPLACE|CHANGE)[_-]?ME\b|\byour[-_][a-z][a-z_-]{1,40}",
+    re.IGNORECASE,
+)
 _PATH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/@]*)@)?([^/]*)(/.*)?", re.DOTALL)
 
 

@@ -57,6 +57,26 @@ def compose(text: str, *, name: str) -> Node:
     Raises:
         InputError: when the text is not one YAML mapping, in one line with its place.
     """
+    first, *others = _roots(text, name=name) or (None,)
+    for root in others:
+        if root is not None and not _is_empty(root):
+            problem = "a second document; helm reads the first only"
+            raise refusal(name, root.line, root.column, problem)
+    return (
+        Node("mapping", len(text), len(text), 1, 1) if first is None or _is_empty(first) else first
+    )
+
+
+def compose_all(text: str, *, name: str) -> tuple[Node, ...]:
+    """Return the root mappings of all documents, the empty ones left out.
+
+    Raises:
+        InputError: when a document is no mapping or no YAML, in one line with its place.
+    """
+    return tuple(root for root in _roots(text, name=name) if not _is_empty(root))
+
+
+def _roots(text: str, *, name: str) -> tuple[Node, ...]:
     shift = 1 if text.startswith("\ufeff") else 0
     try:
         return _Composer(name=name, shift=shift).compose(text[shift:])
@@ -64,6 +84,10 @@ def compose(text: str, *, name: str) -> Node:
         raise _yaml_refusal(name, text[shift:], error) from None
     except UnicodeEncodeError as error:
         raise refusal(name, *_place(text, error.start), "a character that is no text") from None
+
+
+def _is_empty(root: Node) -> bool:
+    return root.kind == "scalar" and root.value is None
 
 
 def refusal(name: str, line: int, column: int, problem: str) -> InputError:
@@ -94,27 +118,21 @@ class _Composer:
         self._shift = shift
         self._anchors: dict[str, Node] = {}
         self._open: list[tuple[Node, list[Node]]] = []
-        self._root: Node | None = None
-        self._documents = 0
+        self._roots: list[Node] = []
 
-    def compose(self, text: str) -> Node:
-        """Return the root mapping; an empty document is an empty mapping at the end."""
+    def compose(self, text: str) -> tuple[Node, ...]:
+        """Return the root of every document: a mapping, or nothing."""
         for event in yaml.parse(text, Loader=_LOADER):
             self._take(event)
-        end = len(text) + self._shift
-        root = self._root
-        if root is None or (root.kind == "scalar" and root.value is None):
-            return Node("mapping", end, end, 1, 1)
-        if root.kind != "mapping":
-            raise refusal(self._name, root.line, root.column, "not a mapping of keys")
-        return root
+        for root in self._roots:
+            if root.kind != "mapping" and not _is_empty(root):
+                raise refusal(self._name, root.line, root.column, "not a mapping of keys")
+        return tuple(self._roots)
 
     def _take(self, event: Any) -> None:
         match event:
             case yaml.DocumentStartEvent():
-                self._documents += 1
-                if self._documents > 1:
-                    raise self._refuse(event, "a second document; helm reads the first only")
+                self._anchors.clear()
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 if len(self._open) >= MAX_DEPTH:
                     raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels")
@@ -122,8 +140,7 @@ class _Composer:
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._close(event)
             case yaml.ScalarEvent():
-                node = self._node(event)
-                self._add(replace(node, value=_scalar(event), style=event.style or ""))
+                self._add(self._node(event, value=_scalar(event), style=event.style or ""))
             case yaml.AliasEvent():
                 target = self._anchors.get(str(event.anchor))
                 if target is None:
@@ -151,9 +168,9 @@ class _Composer:
         if self._open:
             self._open[-1][1].append(node)
         else:
-            self._root = node
+            self._roots.append(node)
 
-    def _node(self, event: Any) -> Node:
+    def _node(self, event: Any, *, value: Any = None, style: str = "") -> Node:
         kind: Literal["scalar", "list", "mapping", "alias"] = "alias"
         if isinstance(event, yaml.ScalarEvent):
             kind = "scalar"
@@ -168,6 +185,8 @@ class _Composer:
             end.index + self._shift,
             start.line + 1,
             start.column + 1,
+            value,
+            style,
             anchor=getattr(event, "anchor", None) or "",
             flow=bool(getattr(event, "flow_style", False)) or any(n.flow for n, _ in self._open),
         )
@@ -201,5 +220,10 @@ def _scalar(event: Any) -> Any:
 
 
 def _number(text: str, *, construct: Callable[[yaml.ScalarNode], float]) -> float:
-    """Return a number; beyond 100 digits only that it is one matters."""
-    return construct(yaml.ScalarNode("", text)) if len(text) <= 100 else math.inf
+    """Return a number; beyond 100 digits, or cut short, only that it is one matters."""
+    if len(text) > 100:
+        return math.inf
+    try:
+        return construct(yaml.ScalarNode("", text))
+    except (ValueError, IndexError):  # such as 0x_ or !!int x
+        return math.nan

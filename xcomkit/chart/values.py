@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xcomkit.chart.tree import MAX_DEPTH, Node, compose, refusal
-from xcomkit.errors import InputError
+from xcomkit.chart.tree import MAX_DEPTH, Node, compose, compose_all, refusal
+from xcomkit.text_file import read_text
 
 MAX_CHARACTERS = 2_000_000
 MAX_EXPANDED = 5_000_000  # characters once every alias is written out, a node counting as 25
@@ -26,8 +26,9 @@ class DuplicateKey:
 class Values:
     """A values file: plain data, the line of every key and item, and its duplicate keys.
 
-    Several files laid over each other keep the files themselves in ``layers`` and the file of every
-    key in ``files``; ``text`` and ``root`` are then those of the first.
+    Several files laid over each other keep the files themselves in ``layers``, and in ``owners``
+    who last wrote a key: its turn, and a file or the name of a flag. ``text`` and ``root`` are then
+    those of the first.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Values:
     data: dict[str, Any] = field(repr=False)
     lines: Mapping[Key, int] = field(repr=False)
     duplicates: tuple[DuplicateKey, ...] = ()
-    files: Mapping[Key, str] = field(default_factory=dict, repr=False)
+    owners: Mapping[Key, tuple[int, "Values | str"]] = field(default_factory=dict, repr=False)
     layers: tuple["Values", ...] = field(default=(), repr=False)
 
     @property
@@ -61,10 +62,20 @@ class Values:
         return self.place(*path)[1]
 
     def place(self, *path: str | int) -> tuple[str, int]:
-        """Return file and line of a path, or of the nearest parent that is in a text."""
-        while path and path not in self.lines:
+        """Return file and line of a path, or of the nearest parent that is in a text.
+
+        A flag has no line, which is 0.
+        """
+        turn, owner = -1, self.texts[0] if self.layers else self
+        for end in range(1, len(path) + 1):
+            found = self.owners.get(path[:end], (-1, ""))
+            if found[0] > turn and found[1]:
+                turn, owner = found[0], found[1]  # type: ignore[assignment]
+        if isinstance(owner, str):
+            return owner, 0
+        while path and path not in owner.lines:
             path = path[:-1]
-        return self.files.get(path, self.texts[0].name), self.lines.get(path, 1)
+        return owner.name, owner.lines.get(path, 1)
 
 
 def load_values(path: Path) -> Values:
@@ -73,16 +84,7 @@ def load_values(path: Path) -> Values:
     Raises:
         InputError: when it cannot be read as one YAML mapping in UTF-8.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path.name}: {error.strerror}.", hint="check the path.") from None
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path.name}:{line}: not UTF-8 text.", hint="save it as UTF-8.") from None
-    return read_values(text, name=path.name)
+    return read_values(read_text(path, name=path.name), name=path.name)
 
 
 def read_values(text: str, *, name: str) -> Values:
@@ -91,9 +93,26 @@ def read_values(text: str, *, name: str) -> Values:
     Raises:
         InputError: when it is not one YAML mapping, or is larger or deeper than any real one.
     """
+    _refuse_size(text, name=name)
+    return _plain(compose(text, name=name), text=text, name=name)
+
+
+def read_documents(text: str, *, name: str) -> tuple[Values, ...]:
+    """Return every document of a YAML stream, the empty ones left out.
+
+    Raises:
+        InputError: as ``read_values``.
+    """
+    _refuse_size(text, name=name)
+    return tuple(_plain(root, text=text, name=name) for root in compose_all(text, name=name))
+
+
+def _refuse_size(text: str, *, name: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise refusal(name, 1, 1, f"more than {MAX_CHARACTERS} characters")
-    root = compose(text, name=name)
+
+
+def _plain(root: Node, *, text: str, name: str) -> Values:
     plain = _Plain(name=name)
     data = plain.convert(root, path=(), depth=0)
     return Values(name, text, root, data, plain.lines, tuple(plain.duplicates))
@@ -135,12 +154,15 @@ class _Plain:
         seen: dict[str, list[int]] = {}
         for source in _merged_in(node):
             data.update(self.convert(source, path=path, depth=depth + 1))
+        pairs: dict[str, Node] = {}
         for key, value in node.pairs:
             text = str(key.value)
             if text == "<<" and not key.style:
                 continue
             seen.setdefault(text, []).append(key.line)
-            self.lines[(*path, text)] = key.line
+            pairs[text] = value  # the last one counts
+        for text, value in pairs.items():
+            self.lines[(*path, text)] = seen[text][-1]
             data[text] = self.convert(value, path=(*path, text), depth=depth + 1)
         self.duplicates += [
             DuplicateKey((*path, text), tuple(found))

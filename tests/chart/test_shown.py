@@ -1,0 +1,72 @@
+"""What may be shown of a variable: neither a secret nor what might be one."""
+
+import pytest
+
+from xcomkit.chart.sensitive import find_secret, is_shown
+
+CONN = "AIRFLOW_CONN_AWS_DEFAULT"
+HUSH = "hunt" + "er2"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SNOWFLAKE_PWD", HUSH),
+        ("DB_PASS", HUSH),
+        ("GITHUB_PAT", HUSH),
+        ("SIGNING_KEY", HUSH),
+        ("MY_CREDS", HUSH),
+        ("REDIS_AUTH", HUSH),
+        ("AIRFLOW__WEBSERVER__SECRET_KEY", HUSH),
+        ("SLACK", f"https://hooks.slack.com/services/T0/B0/{HUSH}"),
+        ("SENTRY_DSN", f"https://{HUSH}@sentry.example.com/1"),
+        ("PLAIN", f"https://{HUSH}@sentry.example.com/1"),
+        ("PLAIN", "glpat" + "-abcdefghij0123456789"),
+        ("PLAIN", "sk-proj-" + "a1" * 12),
+        ("PLAIN", "A1b2" * 10),
+        (CONN, f"{{'conn_type': 'aws', 'password': '{HUSH}'}}"),
+        (CONN, f'{{"conn_type": "aws", "password": "{HUSH}"}}'),
+        (CONN, f'{{"conn_type": "aws", "extra": {{"private_key_content": "{HUSH}"}}}}'),
+        (CONN, f'{{"conn_type": "http", "extra": {{"headers": {{"Authorization": "{HUSH}"}}}}}}'),
+        (CONN, f"aws://?aws_secret_access_key={HUSH}&region_name=eu"),
+        (CONN, f"aws://?__extra__=%7B%22token%22%3A%22{HUSH}%22%7D"),
+        (CONN, f"http://user:{HUSH}@host"),
+        (CONN, HUSH),
+    ],
+)
+def test_what_might_be_a_secret_is_not_shown(name, value):
+    assert not is_shown(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH", "s3://aws_default@bucket/x"),
+        ("AIRFLOW__CORE__XCOM_BACKEND", "a.b.C"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/secrets/key.json"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"),
+        ("AZURE_TOKEN_CREDENTIALS", "WorkloadIdentityCredential"),
+        (CONN, '{"conn_type": "aws", "extra": {"region_name": "eu-central-1"}}'),
+        (CONN, '{"conn_type": "azure_data_lake", "extra": {"account_name": "a", "anon": false}}'),
+        (CONN, "aws://?region_name=eu-central-1"),
+        ("ASTRO_DEPLOYMENT_ID", "clxyz0example"),
+        ("EMPTY_PASSWORD", ""),
+    ],
+)
+def test_what_says_where_and_what_is_shown(name, value):
+    assert is_shown(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("SNOWFLAKE_PWD", HUSH, "a secret by its name"),
+        ("SLACK_WEBHOOK", "https://x/y", "a secret by its name"),
+        (CONN, f"aws://?aws_secret_access_key={HUSH}", "aws_secret_access_key in clear"),
+        ("X", f"https://hooks.slack.com/services/T0/B0/{HUSH}", "an API token"),
+        ("PATHNAME", HUSH, ""),
+        ("BYPASS", HUSH, ""),
+    ],
+)
+def test_what_surely_is_a_secret_has_a_kind(name, value, kind):
+    assert find_secret(name, value) == kind
