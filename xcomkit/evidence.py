@@ -43,13 +43,13 @@ def open_run_directory(runs: Path, *, name: str, fresh: bool) -> Path:
     return path
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Write a file so that a reader sees the old one or the new one, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
-    Path(temporary).chmod(0o644)
+    Path(temporary).chmod(mode)
     Path(temporary).replace(path)
 
 

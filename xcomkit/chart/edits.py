@@ -1,8 +1,13 @@
 """Changes to a text by offset, so that every character nobody asked about stays as it is."""
 
+import re
 from dataclasses import dataclass
 
 from xcomkit.chart.tree import Node
+
+_PROPERTIES = re.compile(r"(?:(?:[&!]\S*+|#[^\n]*+)\s+)*")
+_BLOCK_HEADER = re.compile(r"[|>][-+0-9]*(?P<comment>[ \t]+#[^\r\n]*)?")
+_FLOW_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +25,8 @@ class Edit:
 
 
 def apply(text: str, edits: list[Edit]) -> str:
-    """Return the text with all edits made; new lines end as those of the file do."""
-    newline = "\r\n" if "\r\n" in text else "\n"
+    """Return the text with all edits made; new lines end as most of the file do."""
+    newline = "\r\n" if 2 * text.count("\r\n") > text.count("\n") else "\n"
     pieces: list[str] = []
     position = 0
     for edit in sorted(edits, key=lambda e: (e.start, bool(e.lines), -e.depth)):
@@ -41,9 +46,73 @@ def content_end(text: str, node: Node) -> int:
         return content_end(text, node.pairs[-1][1])
     if node.items and not node.flow:
         return content_end(text, node.items[-1])
-    if node.style in ("|", ">") and "+" in text[node.start : node.start + 3]:
-        return node.end
+    end = scalar_end(text, node)
+    if node.style not in ("|", ">"):
+        return end
+    is_kept = "+" in block_header(text, node)[0]
+    # a line of spaces below a block text is part of it where it is longer than the indentation
+    return node.end if is_kept or text[end : node.end].strip("\r\n") else end
+
+
+def scalar_end(text: str, node: Node) -> int:
+    """Return where the last visible character of a value stands."""
     return node.start + len(text[node.start : node.end].rstrip())
+
+
+def block_header(text: str, node: Node) -> tuple[str, str]:
+    """Return the ``|2-`` of a block text, and the comment behind it with the spaces before."""
+    match = _BLOCK_HEADER.match(text, properties_end(text, node))
+    if match is None:
+        return "", ""
+    comment = match["comment"] or ""
+    return match[0].removesuffix(comment), comment
+
+
+def properties_end(text: str, node: Node) -> int:
+    """Return where a value begins behind its anchor, its tag and their comments."""
+    match = _PROPERTIES.match(text, node.start, max(node.end, node.start))
+    return match.end() if match else node.start
+
+
+def anchor_of(text: str, node: Node) -> str:
+    """Return the anchor of a value as it is written, with a space behind it, or nothing."""
+    return f"&{node.anchor} " if node.anchor and text[node.start : node.start + 1] in "&!" else ""
+
+
+def indentation(text: str, node: Node) -> int:
+    """Return how many spaces stand before the keys or dashes of a block.
+
+    A block's own place is that of its anchor or tag where it has one.
+    """
+    if not node.pairs and not node.items:
+        return 0
+    start = node.start
+    if node.items and text[start] != "-":
+        start = properties_end(text, node)
+    elif node.pairs and text[start] in "&!" and start != node.pairs[0][0].start:
+        start = node.pairs[0][0].start
+        line = text.rfind("\n", 0, start) + 1
+        if text[line:start].strip() == "?":
+            start = text.index("?", line)
+    begin = text.rfind("\n", 0, start) + 1 or int(text.startswith("\ufeff"))
+    return start - begin
+
+
+def has_comment(text: str, node: Node) -> bool:
+    """Tell whether a comment may stand inside an empty container."""
+    return node.kind in ("list", "mapping") and "#" in text[node.start : node.end]
+
+
+def ends_with_comma(text: str, node: Node) -> bool:
+    """Tell whether the last entry inside brackets has a comma behind it already."""
+    last = node.pairs[-1][1] if node.pairs else node.items[-1]
+    return "," in _FLOW_COMMENT.sub("", text[last.end : node.end - 1])
+
+
+def root_below(text: str) -> int:
+    """Return where the keys of a file go that has none: above the mark that ends its document."""
+    mark = re.search(r"^\.\.\.\s", text, re.MULTILINE)
+    return mark.start() if mark else len(text)
 
 
 def line_below(text: str, offset: int) -> int:
@@ -56,8 +125,9 @@ def line_below(text: str, offset: int) -> int:
 
 def line_after_key(text: str, node: Node) -> Edit:
     """Return the edit that removes an empty value, so that lines below can take its place."""
-    start, end = node.start, node.end
+    start, end = node.start, scalar_end(text, node)
     rest = text[end : line_below(text, end)]
     if not rest.strip():
         start -= len(text[:start]) - len(text[:start].rstrip(" "))
-    return Edit(start, end)
+    comment = block_header(text, node)[1] if node.style in ("|", ">") else ""
+    return Edit(start, end, comment)

@@ -16,7 +16,8 @@ _UNPRINTABLE = re.compile(
 def quote(value: object, *, style: str = "") -> str:
     """Return a scalar as YAML; ``style`` is the quote to keep, ``""`` picks the simplest."""
     if not isinstance(value, str):
-        return json.dumps(value)
+        # 1e+16 is a number to Go's parser, and a text to YAML 1.1 without the dot
+        return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value))
     if not style and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     single = style == "'" or (style != '"' and '"' in value)
@@ -40,6 +41,8 @@ def flow(data: Any) -> str:
 def block(data: Any, *, indent: int) -> list[str]:
     """Return data as indented lines without line ends; environment values are always quoted."""
     pad = " " * indent
+    if isinstance(data, (dict, list, tuple)) and not data:
+        return [pad + flow(data)]
     match data:
         case dict():
             return [line for key, value in data.items() for line in pair(key, value, indent=indent)]

@@ -185,7 +185,10 @@ def apply(step: Step) -> show.Text | show.Table:
     """Write the file to install if ``apply`` is set."""
 
     def write(_plan: Plan) -> None:
-        evidence.write_text(_target(step), in_force(step).text)
+        given = step.settings.values_file
+        # the user's file may hold a token, so the result is open to nobody it is closed to
+        mode = Path(given).expanduser().stat().st_mode & 0o777 if given else 0o644
+        evidence.write_text(_target(step), in_force(step).text, mode=mode)
 
     return step.carry_out(write)
 
