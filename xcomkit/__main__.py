@@ -1,11 +1,13 @@
 """The command line: every command, and one line instead of a traceback."""
 
 import argparse
+import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
-from xcomkit.commands import matrix, run, verify_record
+from xcomkit.commands import env, lint, matrix, merge, run, scan_dags, verify_record
 from xcomkit.errors import XcomkitError
 
 
@@ -14,12 +16,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # What papermill has to say of a failed cell stands in the line of its step.
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no ✔ gets \u2714
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         code: int = options.act(options)
     except XcomkitError as error:
-        sys.stderr.write(f"xcomkit: {error}\n")
+        told = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error))
+        sys.stderr.write(f"xcomkit: {told}\n")
         return error.exit_code
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"xcomkit: this command needs {error.name}, which is not installed."
+            " Next: pip install 'xcomkit[runbook,local]'\n"
+        )
+        return 3
     except KeyboardInterrupt:
         sys.stderr.write("xcomkit: interrupted; what ran so far is in the run directory.\n")
         return 130
@@ -33,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=run.EXIT_CODES,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, matrix, verify_record):
+    for command in (run, lint, env, merge, scan_dags, matrix, verify_record):
         command.add(commands)
     return parser
 

@@ -141,6 +141,13 @@ class Finding:
         """Return how much this finding weighs."""
         return "warn" if self.is_unknown else self.rule.severity
 
+    @property
+    def remedy(self) -> str:
+        """Return what to do: mend it, or look where the file does not tell."""
+        if self.is_unknown:
+            return "look where it comes from; step 04 of the runbook proves what agents make of it."
+        return self.rule.remedy
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -21,6 +21,8 @@ class Terms:
     parameters without which nothing can be addressed. ``noncurrent_days`` is the range the store
     accepts, ``place`` how a person would write down where the objects are, and
     ``takes_other_stores`` tells whether stores of other makers speak the same protocol.
+    ``annotation`` is what names the identity on a service account, ``rivals`` the variables that
+    stand over the identity the platform injects.
     """
 
     store: str
@@ -33,6 +35,8 @@ class Terms:
     connection_stores: tuple[str, ...]
     takes_other_stores: bool
     noncurrent_days: tuple[int, int]
+    annotation: str
+    rivals: tuple[str, ...]
     name_problem: Callable[[str], str]
 
 
@@ -49,6 +53,17 @@ TERMS: Mapping[CloudName, Terms] = MappingProxyType(
             connection_stores=("values", "secrets-manager"),
             takes_other_stores=True,
             noncurrent_days=(1, 36_500),
+            annotation="eks.amazonaws.com/role-arn",
+            rivals=(
+                "AWS_ACCESS_KEY_ID",
+                "AWS_SECRET_ACCESS_KEY",
+                "AWS_SESSION_TOKEN",
+                "AWS_PROFILE",
+                "AWS_ROLE_ARN",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_SHARED_CREDENTIALS_FILE",
+                "AWS_CONFIG_FILE",
+            ),
             name_problem=s3_bucket_problem,
         ),
         "azure": Terms(
@@ -62,6 +77,25 @@ TERMS: Mapping[CloudName, Terms] = MappingProxyType(
             connection_stores=("values",),
             takes_other_stores=False,
             noncurrent_days=(1, 365),
+            annotation="azure.workload.identity/client-id",
+            # adlfs takes key, connection string and SAS before any identity
+            rivals=(
+                "AZURE_STORAGE_ACCOUNT_KEY",
+                "AZURE_STORAGE_ANON",
+                "AZURE_STORAGE_CONNECTION_STRING",
+                "AZURE_STORAGE_SAS_TOKEN",
+                "AZURE_STORAGE_CLIENT_ID",
+                "AZURE_STORAGE_CLIENT_SECRET",
+                "AZURE_STORAGE_TENANT_ID",
+                "AZURE_AUTHORITY_HOST",
+                "AZURE_CLIENT_ID",
+                "AZURE_CLIENT_SECRET",
+                "AZURE_CLIENT_CERTIFICATE_PATH",
+                "AZURE_TENANT_ID",
+                "AZURE_FEDERATED_TOKEN_FILE",
+                "AZURE_USERNAME",
+                "AZURE_PASSWORD",
+            ),
             name_problem=azure_container_problem,
         ),
         "gcp": Terms(
@@ -75,6 +109,17 @@ TERMS: Mapping[CloudName, Terms] = MappingProxyType(
             connection_stores=("values",),
             takes_other_stores=False,
             noncurrent_days=(7, 90),
+            annotation="iam.gke.io/gcp-service-account",
+            # google-auth asks for these before the metadata server, or in its place
+            rivals=(
+                "GOOGLE_APPLICATION_CREDENTIALS",
+                "CLOUDSDK_CONFIG",
+                "GCE_METADATA_HOST",
+                "GCE_METADATA_ROOT",
+                "GCE_METADATA_IP",
+                "NO_GCE_CHECK",
+                "STORAGE_EMULATOR_HOST",
+            ),
             name_problem=gcs_bucket_problem,
         ),
     }

@@ -1,32 +1,15 @@
-"""Judges the values of step 03: one environment for all components, identity, a clean merge."""
+"""Judges the values of step 03 beside what lint says: identity, names, a clean merge."""
 
 from collections.abc import Mapping
 
-from xcomkit.chart import accounts, identity, sensitive
-from xcomkit.chart.environment import effective_environment, list_variables
+from xcomkit.chart import accounts, identity
 from xcomkit.chart.helm import XC402
 from xcomkit.chart.identity import PodIdentity
 from xcomkit.chart.merge import Merged, merge
-from xcomkit.chart.names import (
-    PATH,
-    SECRETS_BACKEND,
-    SECRETS_KWARGS,
-    XCOM_SETTINGS,
-    connection_variable,
-    parse_base_path,
-)
 from xcomkit.chart.values import Values
 from xcomkit.model import Check, Rule
 from xcomkit.settings import Settings
 
-XC401 = Rule(
-    id="XC401",
-    title="Every component has the same XCom settings",
-    severity="fail",
-    why="a value written under one setting is read as a bare path, or not at all, under another.",
-    remedy="keep XCom settings and the connection in commonEnv only.",
-    source="configure XCom backend; Helm reference, commonEnv",
-)
 XC403 = Rule(
     id="XC403",
     title="The merge leaves the user's own lines alone",
@@ -34,14 +17,6 @@ XC403 = Rule(
     why="a value that differs from the runbook's may be there for a reason.",
     remedy="look at each value named and take the runbook's or change the parameter.",
     source="own rule: replaced are only the keys the runbook owns",
-)
-XC405 = Rule(
-    id="XC405",
-    title="The connection of the path has a place to come from",
-    severity="fail",
-    why="S3 falls back to the ambient identity with a warning, the others fail in every task.",
-    remedy="define AIRFLOW_CONN_<ID> in commonEnv or configure secretBackend.",
-    source="Airflow, managing connections; configure secrets backend",
 )
 XC406 = Rule(
     id="XC406",
@@ -56,20 +31,17 @@ XC408 = Rule(
     title="The file fixes the name of every service account",
     severity="warn",
     why="the trust policy lists exact names; the chart documents its defaults for workers only.",
-    remedy="set serviceAccount.dagProcessor.name and serviceAccount.triggerer.name; with several"
-    " worker groups leave serviceAccount.workers.name empty.",
+    remedy="set serviceAccount.dagProcessor.name and serviceAccount.triggerer.name.",
     source="comments of the downloaded values.yaml",
 )
 
-RULES: tuple[Rule, ...] = (XC401, XC402, XC403, XC405, XC406, XC408, *identity.RULES)
+RULES: tuple[Rule, ...] = (XC402, XC403, XC406, XC408, *identity.RULES)
 
 
 def judge(values: Values, *, settings: Settings, pods: PodIdentity) -> tuple[Check, ...]:
     """Return the checks of a values file that is going to be installed."""
     return (
-        _same_settings(values, settings=settings),
         *identity.judge(values, settings=settings, identity=pods),
-        _connection(values),
         _names(values, settings=settings),
     )
 
@@ -84,83 +56,11 @@ def judge_merge(
     )
 
 
-def _same_settings(values: Values, *, settings: Settings) -> Check:
-    environments = effective_environment(values)
-    paths = [parse_base_path(env.get(PATH, "")) for env in environments.values()]
-    ids = [settings.connection_id, *(path.connection_id for path in paths if path)]
-    connections = dict.fromkeys(connection_variable(id_) for id_ in ids if id_)
-    names = (*XCOM_SETTINGS, *connections, SECRETS_BACKEND, SECRETS_KWARGS)
-    found = {
-        name: {component: env.get(name) for component, env in environments.items()}
-        for name in names
-    }
-    open_names = {v.name for vs in list_variables(values).values() for v in vs if v.value is None}
-    uneven = [name for name in names if len(set(found[name].values())) > 1]
-    untold = [name for name in names if name in open_names]
-    lines = [f"{name}: {_spread(name, found[name])}" for name in uneven]
-    lines += [f"{name}: the file does not tell its value" for name in untold if name not in uneven]
-    return XC401.judge(
-        False if uneven else None if untold else True,
-        expected="the same values in " + ", ".join(effective_environment(values)),
-        observed="; ".join(lines) or "the same values everywhere",
-        how=f"effective environment computed from {values.name}",
-        basis="rule",
-    )
-
-
-def _spread(name: str, found: Mapping[str, str | None]) -> str:
-    shown = {
-        component: "unset" if value is None else sensitive.show(name, value)
-        for component, value in found.items()
-    }
-    return ", ".join(f"{component} = {text}" for component, text in shown.items())
-
-
-def _connection(values: Values) -> Check:
-    """Return whether each component has a source for the connection its path names."""
-    written = list_variables(values)
-    found = {
-        component: _source(env, elsewhere={v.name for v in written[component] if not v.value})
-        for component, env in effective_environment(values).items()
-    }
-    verdicts = {verdict for verdict, _ in found.values()}
-    texts = dict.fromkeys(text for _, text in found.values())
-    said = "; ".join(f"{component}: {text}" for component, (_, text) in found.items())
-    return XC405.judge(
-        False if False in verdicts else None if None in verdicts else True,
-        expected="AIRFLOW_CONN_<ID> or a secrets backend in every component",
-        observed=next(iter(texts)) if len(texts) == 1 else said,
-        how=f"effective environment computed from {values.name}; step 04 proves that it resolves",
-        basis="rule",
-    )
-
-
-def _source(env: Mapping[str, str], *, elsewhere: set[str]) -> tuple[bool | None, str]:
-    """Return where a component finds the connection; ``None`` where the file cannot tell."""
-    path = parse_base_path(env.get(PATH, ""))
-    if path is None:
-        return None, "there is no path that could name a connection"
-    if not path.connection_id:
-        return True, "the path names no connection; the pod's own identity is used"
-    variable = connection_variable(path.connection_id)
-    if env.get(variable):
-        return True, f"{variable} is set"
-    if env.get(SECRETS_BACKEND):
-        return True, f"looked up by {env[SECRETS_BACKEND]}"
-    if variable in elsewhere:
-        return None, f"{variable} is written, but the file does not tell its value"
-    return False, f"{variable} is not set, and no secrets backend is configured"
-
-
 def _names(values: Values, *, settings: Settings) -> Check:
     found = accounts.read_accounts(values, prefix=settings.resource_name_prefix)
     guessed = [
         f"{account.component}: {account.name} is a guess" for account in found if not account.named
     ]
-    workers = [a for a in found if a.component.startswith("worker:") and a.created]
-    names = [account.name for account in workers]
-    shared = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    guessed += [f"{name} would be created once per worker group" for name in shared]
     return XC408.judge(
         not guessed,
         expected="a name in the file, or the documented <resourceNamePrefix>-worker-<name>",

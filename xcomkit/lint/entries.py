@@ -1,12 +1,16 @@
 """Rules about the file itself: texts, duplicates, placeholders, secrets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from xcomkit.chart.environment import Variable
 from xcomkit.chart.names import find_placeholder
-from xcomkit.chart.sensitive import list_secrets
-from xcomkit.chart.tree import Node
+from xcomkit.chart.sensitive import find_secret, is_shown, list_secrets
 from xcomkit.chart.values import Key
-from xcomkit.lint.context import Context, Finding, LintRule
+from xcomkit.lint.configuration import Place
+from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.inputs.env_file import COMMENTED
+from xcomkit.lint.kinds import Kind
 from xcomkit.model import Rule
 
 XC006 = Rule(
@@ -14,7 +18,7 @@ XC006 = Rule(
     title="Every variable is a name with a text",
     severity="fail",
     why="Kubernetes takes texts only, and helm turns 1048576 without quotes into 1.048576e+06.",
-    remedy='put the value in quotes: value: "0".',
+    remedy="put the value in quotes.",
     source="Kubernetes API, EnvVar; Helm, chart values",
 )
 XC007 = Rule(
@@ -54,85 +58,159 @@ XC014 = Rule(
     id="XC014",
     title="No secret stands in clear",
     severity="warn",
-    why="a values file is copied, mailed and committed; helm keeps it in the release as well.",
+    why="the file is copied, mailed and committed; helm keeps values in the release as well.",
     remedy="use valueFrom with a Kubernetes secret, the secrets backend, or workload identity.",
     source="Helm reference, agentTokenSecretName; Kubernetes, Secrets",
 )
 
+XC053 = Rule(
+    id="XC053",
+    title="No value of an env file ends in a comment",
+    severity="warn",
+    why="Docker Compose cuts the comment off; docker run and kubectl keep it in the value.",
+    remedy="put the comment on a line of its own.",
+    source="Docker, .env file syntax; docker run --env-file",
+)
+
 # a sidecar's own configuration language may use angle brackets
 _NOT_OURS = ("loggingSidecar", "config")
+# what the chart reads under its keys; commonEnv and env are judged entry by entry
+_SHAPES: dict[str, tuple[type, str]] = {
+    "workers": (list, "a list of worker groups"),
+    "dagProcessor": (dict, "a mapping"),
+    "triggerer": (dict, "a mapping"),
+    "serviceAccount": (dict, "a mapping"),
+    "labels": (dict, "a mapping"),
+    "annotations": (dict, "a mapping"),
+    "image": (str, "a text: repository and tag in one"),
+}
+_NAMELESS = "(no name)"
+_BY_REFERENCE = (
+    "- name: <NAME>\n  valueFrom:\n    secretKeyRef:\n      name: <secret>\n      key: <key>\n"
+)
+# Secrets in an env file or in pods are the ordinary way; only what is committed is XC014's.
+_COMMITTED: tuple[Kind, ...] = ("values", "cfg", "compose")
 
 
-def find_refused(context: Context) -> Iterator[Finding]:
+def find_refused(context: Context) -> Iterator[Objection]:
     """Yield entries that Kubernetes or helm would refuse."""
-    for variable in context.written():
+    values = context.values
+    for key, (kind, words) in _SHAPES.items():
+        found = values.get(key) if values else None
+        if values and found is not None and found != "" and not isinstance(found, kind):
+            yield Objection(f"{key}: must be {words}", values.place(key))
+    for variable in context.written:
         if variable.problem:
             text = f"{variable.source}: {variable.name[:80]!r}: {variable.problem}"
-            yield Finding(text, variable.line)
+            quoted = variable.scalar is not None and is_shown(variable.name, str(variable.scalar))
+            fix = ((variable.name, str(variable.scalar)),) if quoted else ""
+            yield Objection(text, _place(variable), fix=fix)
 
 
-def find_repeated(context: Context) -> Iterator[Finding]:
+def _lines(lines: Sequence[int]) -> str:
+    more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""
+    return ", ".join(map(str, lines[:10])) + more
+
+
+def _place(variable: Variable) -> Place:
+    return variable.file, variable.line
+
+
+def find_repeated(context: Context) -> Iterator[Objection]:
     """Yield names that one list holds more than once, with all their lines."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for variable in context.written():
-        if variable.name != "(no name)":
-            found.setdefault((variable.source, variable.name), []).append(variable.line)
-    groups = context.values.get("workers")
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for variable in context.written:
+        if variable.name != _NAMELESS:
+            key = (variable.source, variable.name, variable.file)
+            found.setdefault(key, []).append(variable.line)
+    values = context.values
+    groups = values.get("workers") if values else None
     for index, group in enumerate(groups if isinstance(groups, list) else []):
-        if isinstance(group, dict) and isinstance(group.get("name"), str):
-            line = context.values.line("workers", index)
-            found.setdefault(("workers", group["name"]), []).append(line)
-    for (source, name), lines in found.items():
+        if values and isinstance(group, dict) and isinstance(group.get("name"), str):
+            file, line = values.place("workers", index)
+            found.setdefault(("workers", group["name"], file), []).append(line)
+    for (source, name, file), lines in found.items():
         if len(lines) > 1:
-            text = f"{source}: {name[:80]!r} on lines {', '.join(map(str, lines))}"
-            yield Finding(text, lines[-1])
+            text = f"{source}: {name[:80]!r} on lines {_lines(lines)}"
+            yield Objection(text, (file, lines[-1]))
 
 
-def find_placeholders(context: Context) -> Iterator[Finding]:
+def find_placeholders(context: Context) -> Iterator[Objection]:
     """Yield texts that still wait to be filled in."""
-    for path, node in _texts(context.values.root, path=()):
-        placeholder = find_placeholder(node.value)
-        if placeholder and path[:2] != _NOT_OURS:
+    if context.values is None:
+        for variable in context.written:
+            if placeholder := find_placeholder(variable.value or ""):
+                yield Objection(f"{variable.name[:80]}: {placeholder!r}", _place(variable))
+        return
+    reported: set[Place] = set()
+    for path, text in _texts(context.values.data, path=()):
+        placeholder = find_placeholder(text)
+        place = context.values.place(*path)
+        if placeholder and path[:2] != _NOT_OURS and place not in reported:
+            reported.add(place)
             label = ".".join(str(part) for part in path)
-            yield Finding(f"{label[:80]}: {placeholder!r}", node.line)
+            yield Objection(f"{label[:80]}: {placeholder!r}", place)
 
 
-def _texts(node: Node, *, path: Key) -> Iterator[tuple[Key, Node]]:
-    """Yield every text of the tree; aliases count where their anchor stands."""
-    if node.kind == "scalar" and isinstance(node.value, str):
-        yield path, node
-    for index, item in enumerate(node.items):
-        yield from _texts(item, path=(*path, index))
-    for key, value in node.pairs:
-        yield from _texts(value, path=(*path, str(key.value)))
+def _texts(data: Any, *, path: Key) -> Iterator[tuple[Key, str]]:
+    """Yield every text of the data in force with its path."""
+    if isinstance(data, str):
+        yield path, data
+    elif isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from _texts(item, path=(*path, index))
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from _texts(value, path=(*path, key))
 
 
-def find_duplicate_keys(context: Context) -> Iterator[Finding]:
+def find_duplicate_keys(context: Context) -> Iterator[Objection]:
     """Yield keys that a mapping holds more than once."""
-    for duplicate in context.values.duplicates:
-        label = ".".join(str(part) for part in duplicate.path)
-        lines = ", ".join(map(str, duplicate.lines))
-        yield Finding(f"{label[:80]!r} on lines {lines}", duplicate.lines[-1])
+    for document in context.configuration.documents:
+        for duplicate in document.duplicates:
+            label = ".".join(str(part) for part in duplicate.path)
+            lines = _lines(duplicate.lines)
+            yield Objection(
+                f"{label[:80]!r} on lines {lines}", (document.name, duplicate.lines[-1])
+            )
 
 
-def find_set_twice(context: Context) -> Iterator[Finding]:
+def find_set_twice(context: Context) -> Iterator[Objection]:
     """Yield names a component gets from more than one place."""
     reported: set[str] = set()
+    order = {source.name: place for place, source in enumerate(context.configuration.sources)}
     for variables in context.variables.values():
-        places: dict[str, dict[str, int]] = {}
+        places: dict[str, dict[str, Variable]] = {}
         for variable in variables:
-            places.setdefault(variable.name, {})[variable.source] = variable.line
+            places.setdefault(variable.name, {})[variable.source] = variable
         for name, found in places.items():
-            text = " and ".join(f"{source} (line {line})" for source, line in found.items())
-            if len(found) > 1 and name != "(no name)" and f"{name} {text}" not in reported:
+            files = {v.file for v in found.values()}
+            text = " and ".join(
+                f"{source} ({'line ' if len(files) == 1 else v.file + ':'}{v.line})"
+                for source, v in found.items()
+            )
+            if len(found) > 1 and name != _NAMELESS and f"{name} {text}" not in reported:
                 reported.add(f"{name} {text}")
-                yield Finding(f"{name[:80]!r} in {text}", max(found.values()))
+                last = max(found.values(), key=lambda v: (order.get(v.file, -1), v.line))
+                yield Objection(f"{name[:80]!r} in {text}", _place(last))
 
 
-def find_secrets(context: Context) -> Iterator[Finding]:
+def find_secrets(context: Context) -> Iterator[Objection]:
     """Yield secrets, by place and kind only."""
-    for secret in list_secrets(context.values):
-        yield Finding(f"{secret.label[:80]}: {secret.kind} (value hidden)", secret.line)
+    for document in context.values.texts if context.values else ():
+        for secret in list_secrets(document):
+            text = f"{secret.label[:80]}: {secret.kind} (value hidden)"
+            yield Objection(text, (document.name, secret.line))
+    for variable in () if context.values else context.written:
+        if kind := find_secret(variable.name, variable.value or ""):
+            yield Objection(f"{variable.name[:80]}: {kind} (value hidden)", _place(variable))
+
+
+def find_comments(context: Context) -> Iterator[Objection]:
+    """Yield values with a comment behind them."""
+    for variable in context.written:
+        if variable.is_commented:
+            yield Objection(f"{variable.name[:80]}: {COMMENTED}", _place(variable))
 
 
 ENTRIES: tuple[LintRule, ...] = (
@@ -140,6 +218,16 @@ ENTRIES: tuple[LintRule, ...] = (
     LintRule(XC007, "each name once per list", "no name twice", find_repeated),
     LintRule(XC008, "values that are filled in", "no placeholder", find_placeholders),
     LintRule(XC012, "each key once", "no key twice", find_duplicate_keys),
-    LintRule(XC013, "one place per name", "no name in two places", find_set_twice),
-    LintRule(XC014, "references instead of secrets", "no secret found", find_secrets),
+    LintRule(
+        XC013, "one place per name", "no name in two places", find_set_twice, kinds=("values",)
+    ),
+    LintRule(
+        XC014,
+        "references instead of secrets",
+        "no secret found",
+        find_secrets,
+        kinds=_COMMITTED,
+        fix=_BY_REFERENCE,
+    ),
+    LintRule(XC053, "the value alone", "no comment behind a value", find_comments, kinds=("env",)),
 )

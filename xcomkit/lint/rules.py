@@ -1,25 +1,76 @@
-"""The registry of lint rules, and the function that runs them all over one file.
+"""The registry of lint rules.
 
-A new rule is a ``Rule``, a function from ``Context`` to findings and one line in a registry below;
-it counts once ``tests/lint/examples`` has a file that fails it and one that passes.
+A new rule is a ``Rule``, a function from ``Context`` to objections and one line in a registry
+below; it counts once ``tests/lint/examples`` has a file that fails it and one that passes.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import replace
 
 from xcomkit.chart.values import Values, read_values
+from xcomkit.lint.agreement import AGREEMENT
+from xcomkit.lint.annotations import ANNOTATIONS
+from xcomkit.lint.chart_keys import CHART_KEYS
+from xcomkit.lint.configuration import Configuration, from_values
 from xcomkit.lint.connections import CONNECTIONS
 from xcomkit.lint.context import Context, LintRule
 from xcomkit.lint.entries import ENTRIES
+from xcomkit.lint.fixes import render
+from xcomkit.lint.identity import IDENTITY
+from xcomkit.lint.losses import LOSSES
+from xcomkit.lint.prefixes import PREFIXES
+from xcomkit.lint.spelling import SPELLING
 from xcomkit.lint.storage import STORAGE
-from xcomkit.model import Check, Rule
+from xcomkit.model import Check, Finding, Rule
 
-MOST_FINDINGS = 20  # per rule; a file with more has one cause
+MOST_FINDINGS = 20  # per rule in a record; a file with more has one cause
 
 REGISTRY: tuple[LintRule, ...] = tuple(
-    sorted((*STORAGE, *CONNECTIONS, *ENTRIES), key=lambda r: r.rule.id)
+    sorted(
+        (
+            *STORAGE,
+            *LOSSES,
+            *CONNECTIONS,
+            *ENTRIES,
+            *SPELLING,
+            *AGREEMENT,
+            *PREFIXES,
+            *CHART_KEYS,
+            *IDENTITY,
+            *ANNOTATIONS,
+        ),
+        key=lambda r: r.rule.id,
+    )
 )
 RULES: tuple[Rule, ...] = tuple(entry.rule for entry in REGISTRY)
+
+# A run knows the identity by name and judges it by XC404 to XC411.
+_LEFT_TO_THE_RUN = frozenset(entry.rule.id for entry in (*IDENTITY, *ANNOTATIONS))
+
+
+def find(configuration: Configuration) -> tuple[Finding, ...]:
+    """Return what the rules object to, in the order of the files."""
+    context = Context(configuration)
+    found = [f for entry in REGISTRY for f in _found(entry, context=context)]
+    order = {source.name: place for place, source in enumerate(configuration.sources)}
+    return tuple(sorted(found, key=lambda f: (order.get(f.file, -1), f.line, f.rule.id)))
+
+
+def _found(entry: LintRule, *, context: Context) -> Iterator[Finding]:
+    """Yield what one rule objects to, each once."""
+    if context.kind not in entry.kinds:
+        return
+    for objection in dict.fromkeys(entry.find(context)):
+        file, line = objection.place
+        yield Finding(
+            rule=entry.rule,
+            file=file,
+            line=line,
+            observed=objection.observed,
+            expected=entry.expected,
+            fix=render(objection.fix or entry.fix, kind=context.kind),
+            is_unknown=objection.holds is None,
+        )
 
 
 def lint_values(text: str, *, name: str) -> tuple[Check, ...]:
@@ -32,28 +83,39 @@ def lint_values(text: str, *, name: str) -> tuple[Check, ...]:
 
 
 def lint(values: Values) -> tuple[Check, ...]:
-    """Return the checks of every rule over a values file that was read already."""
-    context = Context(values)
-    return tuple(check for entry in REGISTRY for check in _judged(entry, context=context))
+    """Return the checks a run makes of a values file that was read already.
+
+    Notes are left out, and what the run judges itself because it knows the identity by name.
+    """
+    context = Context(from_values(values))
+    entries = [
+        entry
+        for entry in REGISTRY
+        if entry.rule.severity != "info"
+        and "values" in entry.kinds
+        and entry.rule.id not in _LEFT_TO_THE_RUN
+    ]
+    return tuple(check for entry in entries for check in _judged(entry, context=context))
 
 
 def _judged(entry: LintRule, *, context: Context) -> Iterator[Check]:
-    name = context.values.name
-    clean = True
-    for finding in islice(entry.find(context), MOST_FINDINGS):
-        clean = False
+    objections = list(_found(entry, context=context))
+    if len(objections) > MOST_FINDINGS + 1:
+        rest = f"and {len(objections) - MOST_FINDINGS} more"
+        objections[MOST_FINDINGS:] = [replace(objections[MOST_FINDINGS], observed=rest)]
+    for found in objections:
         yield entry.rule.judge(
-            finding.holds,
-            expected=entry.expected,
-            observed=finding.observed,
-            how=f"read from {name}:{finding.line}",
+            None if found.is_unknown else False,
+            expected=found.expected,
+            observed=found.observed,
+            how=f"read from {found.file}:{found.line}",
             basis="rule",
         )
-    if clean:
+    if not objections:
         yield entry.rule.judge(
             True,
             expected=entry.expected,
             observed=entry.clean,
-            how=f"read from {name}",
+            how=f"read from {context.configuration.name}",
             basis="rule",
         )

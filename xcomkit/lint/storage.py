@@ -7,15 +7,25 @@ from xcomkit.chart.names import (
     COMPRESSION,
     PATH,
     SECRETS_BACKEND,
+    SECRETS_KWARGS,
     THRESHOLD,
     connection_variable,
     find_placeholder,
     parse_base_path,
 )
 from xcomkit.chart.sensitive import show
-from xcomkit.lint.context import Context, Finding, LintRule, Seen
+from xcomkit.lint.configuration import Place
+from xcomkit.lint.connections import AZURE_SCHEMES
+from xcomkit.lint.context import Context, LintRule, Objection, Seen
 from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND, Rule
 
+DATABASE_CLASSES = frozenset(
+    {
+        "airflow.models.xcom.BaseXCom",
+        "airflow.sdk.bases.xcom.BaseXCom",
+        "airflow.sdk.execution_time.xcom.BaseXCom",
+    }
+)
 CODECS = ("zip", "gzip", "bz2", "lzma", "xz")
 EXTRA_CODECS = ("lz4", "zstd")
 OLD_CLASSES = frozenset(
@@ -26,7 +36,6 @@ OLD_CLASSES = frozenset(
     }
 )
 SCHEMES = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl"})
-LOSING_SCHEMES = frozenset({"gs", "gcs"})  # gcsfs uploads what a codec wrote in the background
 BAD_SCHEMES = {
     "az": "az ignores the connection; write abfs",
     "wasb": "wasb is not supported; write abfs",
@@ -40,7 +49,7 @@ XC001 = Rule(
     title="Every component has an XCom path",
     severity="fail",
     why="without a path values land in a relative directory of the pod, without any error.",
-    remedy=f"add {PATH} to commonEnv.",
+    remedy=f"set {PATH} for every component, in commonEnv.",
     source="Airflow, object storage XCom backend, xcom_objectstorage_path",
 )
 XC002 = Rule(
@@ -48,7 +57,7 @@ XC002 = Rule(
     title="Every component has a threshold that lets values leave the database",
     severity="fail",
     why="unset and -1 mean that every value goes to the orchestration plane's database.",
-    remedy=f'add {THRESHOLD} with "0" to commonEnv.',
+    remedy=f"set {THRESHOLD} to 0 for every component, in commonEnv.",
     source="Airflow, object storage XCom backend, xcom_objectstorage_threshold",
 )
 XC003 = Rule(
@@ -64,7 +73,7 @@ XC004 = Rule(
     title="The connection of the path is defined",
     severity="fail",
     why="agents cannot see the metadata database; S3 then signs as the pod, the others fail.",
-    remedy="define AIRFLOW_CONN_<ID> in commonEnv, or configure secretBackend.",
+    remedy="define AIRFLOW_CONN_<ID> for every component, or a secrets backend that knows it.",
     source="Airflow, managing connections; configure XCom backend",
 )
 XC005 = Rule(
@@ -80,7 +89,7 @@ XC009 = Rule(
     title="The backend class is Airflow's object storage backend, or the durable one",
     severity="fail",
     why="without it values go to the metadata database, with a misspelt one no task starts.",
-    remedy=f"set xcomBackend to {STOCK_BACKEND} or {DURABLE_BACKEND}.",
+    remedy=f"set the class (xcomBackend of the chart) to {STOCK_BACKEND} or {DURABLE_BACKEND}.",
     source="configure XCom backend; Airflow, core xcom_backend",
 )
 XC010 = Rule(
@@ -88,7 +97,7 @@ XC010 = Rule(
     title="The threshold is a whole number",
     severity="fail",
     why="Airflow raises AirflowConfigException on units, fractions and trailing comments.",
-    remedy='write plain digits in quotes, such as "0" or "1048576".',
+    remedy="write plain digits, such as 0 or 1048576.",
     source="Airflow configuration, getint",
 )
 XC011 = Rule(
@@ -99,69 +108,53 @@ XC011 = Rule(
     remedy="write <s3|gs|abfs>://<connection-id>@<bucket>/<prefix>.",
     source="Airflow, object storage; provider filesystems",
 )
-XC015 = Rule(
-    id="XC015",
-    title="No compression hides failed uploads",
-    severity="fail",
-    why="the stock backend swallows a failed upload behind every codec: the push succeeds, no"
-    " object exists, and the reader gets the path instead of the value.",
-    remedy="remove the compression, use a backend that confirms its writes, or accept XC015 by"
-    " name with the reason.",
-    source="measured with common.io and s3fs; fsspec codecs",
-)
 
 
-def _missing(context: Context, name: str, *, word: str) -> Iterator[Finding]:
+def _missing(context: Context, name: str, *, word: str) -> Iterator[Objection]:
     """Yield the components without a setting; what is written wrongly is XC006's."""
     for seen in context.seen(name):
         if seen.is_untold:
             yield _untold(name, seen)
         elif seen.variable is None or (
-            not seen.variable.problem and not (seen.value or "").strip()
+            name != THRESHOLD and not seen.variable.problem and not (seen.value or "").strip()
         ):
             hint = context.near_miss(word, name=name)
-            yield Finding(f"{name} is missing in {seen.where}{hint}", seen.line)
+            yield Objection(f"{name} is missing in {seen.where}{hint}", seen.place)
 
 
-def _untold(name: str, seen: Seen) -> Finding:
-    return Finding(f"{name} in {seen.where} comes from elsewhere (valueFrom)", seen.line, None)
+def _untold(name: str, seen: Seen) -> Objection:
+    text = f"{name} in {seen.where} comes from elsewhere ({seen.more or 'not told by this file'})"
+    return Objection(text, seen.place, None)
 
 
-def _told(context: Context, name: str) -> Iterator[tuple[str, Seen]]:
-    """Yield the values the file tells."""
-    for seen in context.seen(name):
-        if seen.value is not None:
-            yield seen.value, seen
-
-
-def find_missing_path(context: Context) -> Iterator[Finding]:
+def find_missing_path(context: Context) -> Iterator[Objection]:
     """Yield components that have no path, or an empty one."""
     yield from _missing(context, PATH, word="OBJECTSTORAGE_PATH")
 
 
-def find_missing_threshold(context: Context) -> Iterator[Finding]:
+def find_missing_threshold(context: Context) -> Iterator[Objection]:
     """Yield components whose threshold keeps every value in the database."""
     yield from _missing(context, THRESHOLD, word="OBJECTSTORAGE_THRESHOLD")
-    for value, seen in _told(context, THRESHOLD):
+    for value, seen in context.told(THRESHOLD):
         number = read_threshold(value)
         if number is not None and number < 0:
-            yield Finding(f"{number} in {seen.where}: nothing goes to the bucket", seen.line)
+            yield Objection(f"{number} in {seen.where}: nothing goes to the bucket", seen.place)
 
 
-def find_hybrid_threshold(context: Context) -> Iterator[Finding]:
+def find_hybrid_threshold(context: Context) -> Iterator[Objection]:
     """Yield components that keep small values in the database."""
-    for value, seen in _told(context, THRESHOLD):
+    for value, seen in context.told(THRESHOLD):
         number = read_threshold(value)
         if number is not None and number > 0:
             text = f"values below {number} bytes of JSON stay in the database ({seen.where})"
-            yield Finding(text, seen.line)
+            yield Objection(text, seen.place)
 
 
-def find_bad_threshold(context: Context) -> Iterator[Finding]:
+def find_bad_threshold(context: Context) -> Iterator[Objection]:
     """Yield thresholds that Airflow cannot read as a number."""
-    for value, seen in _told(context, THRESHOLD):
-        if value.strip() and read_threshold(value) is None:
-            yield Finding(f"{show(THRESHOLD, value)} in {seen.where}", seen.line)
+    for value, seen in context.told(THRESHOLD):
+        if read_threshold(value) is None:
+            yield Objection(f"{show(THRESHOLD, value)} in {seen.where}", seen.place)
 
 
 def read_threshold(value: str) -> int | None:
@@ -176,11 +169,15 @@ def read_threshold(value: str) -> int | None:
     return None
 
 
-def find_undefined_connection(context: Context) -> Iterator[Finding]:
+def find_undefined_connection(context: Context) -> Iterator[Objection]:
     """Yield components in which the path names a connection that nothing defines."""
-    for value, seen in _told(context, PATH):
+    for value, seen in context.told(PATH):
         path = parse_base_path(value)
         if path is None or not path.connection_id or find_placeholder(path.connection_id):
+            continue
+        if ":" in path.connection_id:
+            text = f"the path in {seen.where} holds user and password instead of a connection id"
+            yield Objection(text, seen.place)
             continue
         variable = connection_variable(path.connection_id)
         for other in context.seen(variable):
@@ -189,38 +186,46 @@ def find_undefined_connection(context: Context) -> Iterator[Finding]:
                 continue
             if other.is_untold:
                 yield _untold(variable, other)
-            elif not all(context.environment[c].get(SECRETS_BACKEND) for c in components):
+            elif context.kind == "cfg":
+                text = f"{variable[:80]!r} is a variable, which airflow.cfg does not tell"
+                yield Objection(text, seen.place, None)
+            elif not all(_has_secrets_backend(context, c) for c in components):
                 where = ", ".join(components)
                 hint = context.near_miss("AIRFLOW_CONN", path.connection_id.upper(), name=variable)
                 text = f"{variable[:80]!r} is not set in {where}, and no secretBackend is{hint}"
-                yield Finding(text, seen.line)
+                sample = next((c for s, c in _CONNECTIONS.items() if path.scheme.startswith(s)), "")
+                yield Objection(text, seen.place, fix=((variable, sample),) if sample else "")
 
 
-def find_bad_compression(context: Context) -> Iterator[Finding]:
+def _has_secrets_backend(context: Context, component: str) -> bool:
+    """Tell whether a secrets backend may know the connection."""
+    names = {SECRETS_BACKEND, "AIRFLOW__WORKERS__SECRETS_BACKEND"}
+    found = [v for v in context.variables[component] if v.name in names and v.value != ""]
+    environment = context.environment[component]
+    kwargs = environment.get(
+        SECRETS_KWARGS, environment.get("AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS", "")
+    )
+    return any(
+        # these two know nothing that is not in the pod already
+        not (v.value or "").endswith((".LocalFilesystemBackend", ".EnvironmentVariablesBackend"))
+        or "connections_file_path" in kwargs
+        for v in found
+    )
+
+
+def find_bad_compression(context: Context) -> Iterator[Objection]:
     """Yield compressions that raise in Airflow."""
     for seen in context.seen(COMPRESSION):
-        if seen.is_untold:
+        if seen.variable is not None and seen.is_untold:
             yield _untold(COMPRESSION, seen)
         elif seen.value in EXTRA_CODECS:
             text = f"{seen.value!r} needs its package on every agent that reads ({seen.where})"
-            yield Finding(text, seen.line)
+            yield Objection(text, seen.place)
         elif seen.value and seen.value not in CODECS:
-            yield Finding(f"{show(COMPRESSION, seen.value)} in {seen.where}", seen.line)
+            yield Objection(f"{show(COMPRESSION, seen.value)} in {seen.where}", seen.place)
 
 
-def find_hiding_compression(context: Context) -> Iterator[Finding]:
-    """Yield components in which the stock backend compresses."""
-    for value, seen in _told(context, COMPRESSION):
-        environment = context.environment[seen.components[0]]
-        stock = environment.get(BACKEND, "").strip() == STOCK_BACKEND
-        if stock and value in (*CODECS, *EXTRA_CODECS):
-            path = parse_base_path(environment.get(PATH, ""))
-            worse = path is not None and path.scheme in LOSING_SCHEMES
-            more = "; on Cloud Storage values are lost even without a fault" if worse else ""
-            yield Finding(f"{value} with the stock backend in {seen.where}{more}", seen.line)
-
-
-def find_bad_backend(context: Context) -> Iterator[Finding]:
+def find_bad_backend(context: Context) -> Iterator[Objection]:
     """Yield backend classes that are missing, misspelt, outdated or unknown to this rule."""
     for seen in context.seen(BACKEND):
         value = seen.value
@@ -228,11 +233,11 @@ def find_bad_backend(context: Context) -> Iterator[Finding]:
             yield _untold(BACKEND, seen)
         elif seen.variable is None:
             hint = context.near_miss("XCOM", "BACKEND", name=BACKEND)
-            yield Finding(f"no XCom backend in {seen.where}{hint}", seen.line)
+            yield Objection(f"no XCom backend in {seen.where}{hint}", seen.place)
         elif value is None:
-            yield Finding(f"no text in {seen.where}", seen.line)
+            yield Objection(f"no text in {seen.where}", seen.place)
         elif value != STOCK_BACKEND and not is_durable(value):
-            yield _class_finding(value, line=seen.line)
+            yield _class_objection(value, place=seen.place)
 
 
 def is_durable(class_path: str) -> bool:
@@ -243,44 +248,63 @@ def is_durable(class_path: str) -> bool:
     )
 
 
-def _class_finding(value: str, *, line: int) -> Finding:
+def _class_objection(value: str, *, place: Place) -> Objection:
     shown = show(BACKEND, value)
     if value.strip() == STOCK_BACKEND:
-        return Finding(f"{shown} has a space around the class", line)
+        return Objection(f"{shown} has white space around the class", place)
     if value in OLD_CLASSES:
-        return Finding(f"{shown} is an old name", line)
+        return Objection(f"{shown} is an old name", place)
+    if value.strip() in DATABASE_CLASSES:
+        return Objection(f"{shown} keeps every value in the metadata database", place)
     parts = value.split(".")
     if len(parts) > 1 and all(part.isidentifier() for part in parts):
-        return Finding(f"{shown} is a class this rule does not know", line, None)
-    return Finding(f"{shown} is no class path", line)
+        return Objection(f"{shown} is a class this rule does not know", place, None)
+    return Objection(f"{shown} is no class path", place)
 
 
-def find_bad_path(context: Context) -> Iterator[Finding]:
+def find_bad_path(context: Context) -> Iterator[Objection]:
     """Yield paths whose scheme does not lead to a bucket through the connection."""
-    for value, seen in _told(context, PATH):
+    for value, seen in context.told(PATH):
         if value.strip() and (problem := _path_problem(value)):
-            yield Finding(f"{show(PATH, value)}: {problem} ({seen.where})", seen.line)
+            yield Objection(f"{show(PATH, value)}: {problem} ({seen.where})", seen.place)
+
+
+_URL_OF_AZURE = "Airflow reads the part before @ as the connection id, not as the container"
 
 
 def _path_problem(value: str) -> str:
     path = parse_base_path(value)
     if path is None:
-        return "no scheme, so values go to a directory of the pod"
-    if path.scheme in BAD_SCHEMES:
-        return BAD_SCHEMES[path.scheme]
-    if path.scheme not in SCHEMES:
-        return f"Airflow has no filesystem for {path.scheme[:20]}"
-    if path.bucket.endswith((".dfs.core.windows.net", ".blob.core.windows.net")):
-        return "Airflow reads the part before @ as the connection id, not as the container"
-    return "" if path.bucket else "names no bucket"
+        is_shifted = parse_base_path(value.strip()) is not None
+        reason = "begins with white space" if is_shifted else "no scheme"
+        return f"{reason}, so values go to a directory of the pod"
+    lacks_account = path.scheme in AZURE_SCHEMES and not path.connection_id
+    reasons = {
+        BAD_SCHEMES.get(path.scheme, ""): path.scheme in BAD_SCHEMES,
+        f"Airflow has no filesystem for {path.scheme[:20]}": path.scheme not in SCHEMES,
+        _URL_OF_AZURE: path.bucket.endswith((".dfs.core.windows.net", ".blob.core.windows.net")),
+        "names no connection, so adlfs knows no storage account": lacks_account,
+        "ends in white space, which becomes part of the key": value != value.rstrip(),
+        "names no bucket": not path.bucket,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
+_PATH = ((PATH, "s3://aws_default@<bucket>/<prefix>"),)
+_ZERO = ((THRESHOLD, "0"),)
+_CONNECTIONS = {
+    "s3": '{"conn_type": "aws", "extra": {"region_name": "<region>"}}',
+    "gs": '{"conn_type": "google_cloud_platform", "extra": {"project": "<project>"}}',
+    "abfs": '{"conn_type": "azure_data_lake",'
+    ' "extra": {"account_name": "<account>", "anon": false}}',
+}
 STORAGE: tuple[LintRule, ...] = (
-    LintRule(XC001, PATH, "no component without a path", find_missing_path),
+    LintRule(XC001, PATH, "no component without a path", find_missing_path, fix=_PATH),
     LintRule(
-        XC002, f"{THRESHOLD} of 0 or more", "no component without one", find_missing_threshold
+        XC002, f"{THRESHOLD} of 0 or more", "no component without one", find_missing_threshold,
+        fix=_ZERO,
     ),
-    LintRule(XC003, "0, or none at all", "no threshold above 0", find_hybrid_threshold),
+    LintRule(XC003, "0, or none at all", "no threshold above 0", find_hybrid_threshold, fix=_ZERO),
     LintRule(
         XC004,
         "AIRFLOW_CONN_<ID> or a secretBackend",
@@ -292,14 +316,17 @@ STORAGE: tuple[LintRule, ...] = (
         "empty, zip, gzip, bz2, lzma or xz",
         "no name that Airflow refuses",
         find_bad_compression,
+        fix=((COMPRESSION, ""),),
     ),
     LintRule(
         XC009,
         f"{STOCK_BACKEND} or the durable one",
         "the class in every component",
         find_bad_backend,
+        fix=((BACKEND, STOCK_BACKEND),),
     ),
-    LintRule(XC010, "a whole number", "no threshold that is no number", find_bad_threshold),
+    LintRule(
+        XC010, "a whole number", "no threshold that is no number", find_bad_threshold, fix=_ZERO
+    ),
     LintRule(XC011, "s3, gs, abfs or adl", "no path with an unfit scheme", find_bad_path),
-    LintRule(XC015, "no compression with the stock backend", "none", find_hiding_compression),
-)
+)  # fmt: skip

@@ -1,0 +1,190 @@
+"""Whatever stands in a file of whatever kind, it is judged or refused, in every format."""
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xcomkit.chart.flags import read_flag
+from xcomkit.errors import InputError
+from xcomkit.lint.kinds import KINDS
+from xcomkit.lint.run import CloudFiles, judge, read
+from xcomkit.reports.junit import to_junit
+from xcomkit.reports.machine import to_json
+from xcomkit.reports.sarif import to_sarif
+from xcomkit.reports.text import to_text
+
+COMMON = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_"
+KEYS = [
+    "commonEnv",
+    "env",
+    "name",
+    "value",
+    "valueFrom",
+    "workers",
+    "dagProcessor",
+    "triggerer",
+    "serviceAccount",
+    "create",
+    "annotations",
+    "labels",
+    "image",
+    "xcomBackend",
+    "secretBackend",
+    "namespace",
+    "resourceNamePrefix",
+    "agentToken",
+    "astroDeploymentAPIURL",
+    "eks.amazonaws.com/role-arn",
+    "azure.workload.identity/client-id",
+    "azure.workload.identity/use",
+    "iam.gke.io/gcp-service-account",
+    "services",
+    "environment",
+    "env_file",
+    "items",
+    "kind",
+    "apiVersion",
+    "metadata",
+    "spec",
+    "template",
+    "containers",
+    "envFrom",
+    "configMapRef",
+    "data",
+    "AIRFLOW_CONN_C",
+    "AZURE_CLIENT_ID",
+    "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER",
+]
+KEYS += [COMMON + option for option in ("PATH", "THRESHOLD", "COMPRESSION")]
+TEXTS = [
+    "s3://c@b/x",
+    "gs://c@b/x",
+    "abfs://c@b/x",
+    "abfs://b",
+    "s3://",
+    "wasb://x",
+    "aws://?a=http://b://c",
+    '{"extra":',
+    '{"extra":[1]}',
+    '{"extra":{"anon":"x"}}',
+    '"[]"',
+    "http://[",
+    "0",
+    "-1",
+    "1e400",
+    "true",
+    "gzip",
+    "$(A)",
+    "${A}",
+    "{{x}}",
+    "<todo>",
+    "Pod",
+    "ConfigMap",
+    "Deployment",
+    "v1",
+]
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([*KEYS, *TEXTS]) | st.text(max_size=6)
+)  # fmt: skip
+DATA = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5)
+    ),
+    max_leaves=30,
+)
+
+
+@settings(max_examples=400, deadline=2000)
+@given(
+    st.dictionaries(st.sampled_from(KEYS), DATA, max_size=8),
+    st.sampled_from(["values", "compose", "pod", None]),
+    st.sampled_from(["", "commonEnv[0].value=x", "a.b=1", "commonEnv=null"]),
+)
+def test_any_document_is_judged_or_refused_in_every_format(tmp_path_factory, data, kind, flag):
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(json.dumps(data))
+    try:
+        flags = read_flag("set", flag) if flag and kind == "values" else ()
+        report = judge(read([str(path)], kind=kind, flags=flags), cloud=CloudFiles())
+    except InputError as refusal:
+        assert "\n" not in str(refusal)
+        return
+    to_text(report, width=80, colour=True)
+    json.loads(to_json(report))
+    json.loads(to_sarif(report))
+    to_junit(report)
+    assert all(f.observed.isprintable() for f in report.findings), report.findings
+
+
+LINES = st.lists(
+    st.tuples(st.sampled_from([k for k in KEYS if k.isupper() or "_" in k]), SCALARS), max_size=8
+)
+
+
+@settings(max_examples=200, deadline=2000)
+@given(LINES, st.sampled_from(["env", "cfg"]))
+def test_any_lines_are_judged_or_refused(tmp_path_factory, lines, kind):
+    path = tmp_path_factory.getbasetemp() / "any.txt"
+    text = "".join(f"{name}={value}\n" for name, value in lines)
+    path.write_bytes((f"[core]\n{text}" if kind == "cfg" else text).encode("utf-8", "replace"))
+    try:
+        report = judge(read([str(path)], kind=kind), cloud=CloudFiles())
+    except InputError as refusal:
+        assert "\n" not in str(refusal)
+        return
+    assert all(f.observed.isprintable() for f in report.findings), report.findings
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_large_file_of_any_kind_is_judged_in_a_moment(tmp_path, kind):
+    entries = {
+        "values": "commonEnv:\n" + "- {name: A, value: $X}\n" * 20_000,
+        "env": "A=$X\n" * 100_000,
+        "cfg": "[core]\n" + "a = $X\n" * 100_000,
+        "compose": "services: {airflow: {environment: [" + "AIRFLOW__A=$X, " * 20_000 + "]}}\n",
+        "pod": "kind: Pod\napiVersion: v1\nspec: {containers: [{name: w, env: ["
+        + "{name: A, value: $X}, " * 10_000 + "]}]}\n",
+    }  # fmt: skip
+    path = tmp_path / "large"
+    path.write_text(entries[kind])
+
+    report = judge(read([str(path)], kind=kind), cloud=CloudFiles())
+
+    assert report.findings
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("quote.env", 'A="\n' + "x\n" * 20_000),
+        ("dashes.yaml", "a: " + "ey-" * 20_000 + "\n"),
+        ("blanks.cfg", "[core]\na" + " " * 60_000 + "b\n"),
+        ("braces.yaml", "commonEnv: [{name: AIRFLOW_CONN_A, value: '" + "{{ " * 30_000 + "'}]\n"),
+        ("ignores.yaml", "a: 1  # xcomkit: ignore XC014 x\n" * 10_000),
+        ("groups.yaml", "commonEnv: [" + "{name: A, value: b}, " * 1500 + "]\nworkers: ["
+         + "{name: w}, " * 1500 + "]\n"),
+        ("keys.yaml", "".join(f"k{n}: 1\n" for n in range(20_000))),
+        ("twice.yaml", "k: 1\n" * 20_000),
+        ("services.yaml", "services:\n" + "".join(
+            f"  s{n}: {{environment: {{{COMMON}PATH: s3://c{n}@b/x}}}}\n" for n in range(2000))),
+        ("pods.yaml", "kind: List\napiVersion: v1\nitems:\n" + (
+            "- {kind: Pod, metadata: {name: p}, spec: {containers: [{name: w}]}}\n" * 8000)),
+    ],
+)  # fmt: skip
+@pytest.mark.timeout(60)  # these took minutes, or gigabytes
+def test_file_made_to_take_long_does_not(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    over = tmp_path / "over.yaml"
+    over.write_text("".join(f"k{n}: 2\n" for n in range(10_000)))
+    names = [str(path), str(over)] if name == "keys.yaml" else [str(path)]
+
+    with contextlib.suppress(InputError):
+        report = judge(read(names, kind=None), cloud=CloudFiles())
+        to_text(report, width=80, colour=False)
+        to_sarif(report)

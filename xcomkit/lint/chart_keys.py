@@ -1,0 +1,225 @@
+"""Rules about the chart's own keys: token, pull secret, names, images, accounts."""
+
+import re
+from collections.abc import Iterator
+
+from xcomkit.chart.accounts import read_accounts
+from xcomkit.chart.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
+from xcomkit.chart.names import BACKEND, find_placeholder
+from xcomkit.chart.values import Key, Values
+from xcomkit.lint.configuration import Place
+from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.storage import is_durable
+from xcomkit.model import Rule
+
+_TOKENS = ("agentToken", "agentTokenSecretName", "agentTokenFile")
+_PULL_SECRETS = ("imagePullSecretName", "imagePullSecretData")
+# a file with one of these is the whole one from the Astro UI, not a part laid over it
+_WHOLE = frozenset({"astroDeploymentAPIURL", *_TOKENS, *_PULL_SECRETS})
+_REGISTRY = "images.astronomer.cloud/"
+_BASE_IMAGE = f"{_REGISTRY}baseimages/"
+_AGENT = re.compile(r"astro-agent-(\d+)\.(\d+)\.(\d+)")
+_TRIGGERS_SINCE = (1, 5, 0)
+_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+
+XC058 = Rule(
+    id="XC058",
+    title="The agents are new enough for XCom in triggers",
+    severity="warn",
+    why="a trigger that pushes or pulls an XCom fails with agents before 1.5.0.",
+    remedy="use an image whose tag ends in astro-agent-1.5.0 or later, or keep XComs out of"
+    " triggers.",
+    source="configure XCom backend, limits; the agents' image tags",
+)
+XC041 = Rule(
+    id="XC041",
+    title="All components run the same image",
+    severity="warn",
+    why="the provider of the store must be in each of them; what is installed in the workers'"
+    " image only fails in the Dag processor or the triggerer.",
+    remedy="build one image with the providers and name it in image at the top.",
+    source="configure XCom backend, packages of the agent image",
+)
+XC042 = Rule(
+    id="XC042",
+    title="The agent token is given in exactly one way",
+    severity="fail",
+    why="without a token agents do not register; of two the chart takes one without a word.",
+    remedy="set one of agentTokenSecretName, agentTokenFile and agentToken.",
+    source="remote agents Helm reference, agentToken",
+)
+XC043 = Rule(
+    id="XC043",
+    title="The pull secret is given in exactly one way",
+    severity="fail",
+    why="without it no pod can pull the agents' image; of two the chart takes one without a word.",
+    remedy="set imagePullSecretName or imagePullSecretData.",
+    source="remote agents Helm reference, imagePullSecretName",
+)
+XC044 = Rule(
+    id="XC044",
+    title="Resources have a name to start from",
+    severity="fail",
+    why="every Deployment and service account begins with resourceNamePrefix; the subjects that"
+    " are trusted hold it.",
+    remedy="set resourceNamePrefix to lower case letters, digits and inner dashes.",
+    source="remote agents Helm reference, resourceNamePrefix; RFC 1123 labels",
+)
+XC051 = Rule(
+    id="XC051",
+    title="No service account is created twice",
+    severity="fail",
+    why="helm refuses to make the same object twice, and one annotation would be lost.",
+    remedy="with several worker groups leave serviceAccount.workers.name empty, or name one account"
+    " per group.",
+    source="comments of the downloaded values.yaml; helm",
+)
+XC057 = Rule(
+    id="XC057",
+    title="The image holds the backend class",
+    severity="warn",
+    why="the durable class is not in the base image; without it no task starts.",
+    remedy="copy xcomkit/durable.py into an image of your own, as xcomkit/durable.py on Python's"
+    " path, and name that image.",
+    source="own class, xcomkit.durable; the agents' base image",
+)
+
+
+def _is_whole(values: Values) -> bool:
+    return bool(_WHOLE & set(values.data))
+
+
+def _is_set(value: object) -> bool:
+    return value not in (None, "", {}, [])
+
+
+def find_wrong_tokens(context: Context) -> Iterator[Objection]:
+    """Yield tokens that are given twice or not at all."""
+    yield from _exactly_one(context, _TOKENS)
+
+
+def find_wrong_pull_secrets(context: Context) -> Iterator[Objection]:
+    """Yield pull secrets that are given twice, or not at all for an image that needs one."""
+    values = context.values
+    images = {image for _, image, _ in _images(values)} if values else set()
+    needs_one = not images or any(image.startswith(_REGISTRY) for image in images)
+    yield from _exactly_one(context, _PULL_SECRETS, may_lack=not needs_one)
+
+
+def _exactly_one(
+    context: Context, keys: tuple[str, ...], *, may_lack: bool = False
+) -> Iterator[Objection]:
+    values = context.values
+    if values is None:
+        return
+    found = [key for key in keys if _is_set(values.get(key))]
+    if len(found) > 1:
+        yield Objection(f"{' and '.join(found)} are set", values.place(found[-1]))
+    elif not found and not may_lack and _is_whole(values):
+        written = next((key for key in keys if key in values.data), keys[0])
+        yield Objection(f"none of {', '.join(keys)} is set", values.place(written))
+
+
+def find_bad_prefix(context: Context) -> Iterator[Objection]:
+    """Yield a name prefix that is missing or that Kubernetes refuses."""
+    values = context.values
+    if values is None:
+        return
+    found = values.get("resourceNamePrefix")
+    place = values.place("resourceNamePrefix")
+    if not _is_set(found):
+        if _is_whole(values):
+            yield Objection("resourceNamePrefix is not set", place)
+    elif not isinstance(found, str) or (
+        not _LABEL.fullmatch(found) and not find_placeholder(found)
+    ):
+        yield Objection(f"resourceNamePrefix: {str(found)[:63]!r}", place)
+
+
+def _images(values: Values) -> Iterator[tuple[str, str, Place]]:
+    """Yield the image of every component: its own, or the one at the top."""
+    paths: list[tuple[str, Key]] = [
+        (f"worker:{name}", ("workers", index, "image")) for index, name in worker_groups(values)
+    ]
+    paths += [(name, (name, "image")) for name in (DAG_PROCESSOR, TRIGGERER)]
+    for component, path in paths:
+        own = values.get(*path)
+        image = own or values.get("image")
+        if isinstance(image, str):
+            yield component, image, values.place(*(path if own else ("image",)))
+
+
+def _all_images(context: Context) -> list[tuple[str, str, Place]]:
+    if context.values is not None:
+        return list(_images(context.values))
+    return [(pod.component, pod.image, pod.place) for pod in context.configuration.pods]
+
+
+def find_old_agents(context: Context) -> Iterator[Objection]:
+    """Yield images of triggerers that are too old for XCom in triggers."""
+    for component, image, place in _all_images(context):
+        match = _AGENT.search(image)
+        if match and TRIGGERER in component.lower():
+            version = tuple(int(number) for number in match.groups())
+            if version < _TRIGGERS_SINCE:
+                yield Objection(f"{component[:80]}: {match[0]}", place)
+
+
+def find_different_images(context: Context) -> Iterator[Objection]:
+    """Yield images of which only some components run."""
+    values = context.values
+    if values is None:
+        return
+    images: dict[str, list[tuple[str, Place]]] = {}
+    for component, image, place in _images(values):
+        images.setdefault(image, []).append((component, place))
+    if len(images) > 1:
+        rare = min(images.values(), key=len)
+        spread = "; ".join(
+            f"{', '.join(c for c, _ in found)[:80]}: {image[:120]!r}"
+            for image, found in images.items()
+        )
+        yield Objection(spread[:600], rare[0][1])
+
+
+def find_accounts_twice(context: Context) -> Iterator[Objection]:
+    """Yield service accounts that two components would create."""
+    values = context.values
+    if values is None:
+        return
+    owners: dict[str, list[str]] = {}
+    for account in read_accounts(values, prefix="<resourceNamePrefix>"):
+        if account.created:
+            owners.setdefault(account.name, []).append(account.component)
+    for name, components in owners.items():
+        if len(components) > 1:
+            text = f"{name[:63]!r} for {', '.join(components)[:200]}"
+            yield Objection(text, values.place("serviceAccount"))
+
+
+def find_missing_class(context: Context) -> Iterator[Objection]:
+    """Yield components whose base image cannot hold the durable class."""
+    for component, image, place in _all_images(context):
+        backend = context.environment.get(component, {}).get(BACKEND, "")
+        if is_durable(backend) and image.startswith(_BASE_IMAGE):
+            yield Objection(f"{component[:80]}: {image[-80:]!r}", place)
+            return
+
+
+_NAME = "resourceNamePrefix: astro-agent\n"
+_TOKEN = "agentTokenSecretName: <secret with the key token>\n"  # noqa: S105 - the name of a secret
+CHART_KEYS: tuple[LintRule, ...] = (
+    LintRule(XC058, "1.5.0 or later", "no older triggerer", find_old_agents,
+             kinds=("values", "pod")),
+    LintRule(XC041, "one image", "one image", find_different_images, kinds=("values",)),
+    LintRule(XC042, "exactly one", "one, or a part of a file", find_wrong_tokens, fix=_TOKEN,
+             kinds=("values",)),
+    LintRule(XC043, "exactly one", "one, or a part of a file", find_wrong_pull_secrets,
+             fix="imagePullSecretName: <secret>\n", kinds=("values",)),
+    LintRule(XC044, "a lower case label", "one, or a part of a file", find_bad_prefix, fix=_NAME,
+             kinds=("values",)),
+    LintRule(XC051, "one component per account", "no account twice", find_accounts_twice,
+             kinds=("values",)),
+    LintRule(XC057, "an image of your own", "no base image with it", find_missing_class,
+             kinds=("values", "pod"), backend="durable"),
+)  # fmt: skip

@@ -1,0 +1,105 @@
+"""A configuration of agents, whatever the kind of file it came from, as the rules see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xcomkit.chart.environment import Variable, effective_environment, list_variables
+from xcomkit.chart.layers import Replacement
+from xcomkit.chart.values import Values
+from xcomkit.lint.kinds import Kind
+
+Place = tuple[str, int]
+"""File and line, from 1; line 0 stands for a whole command-line flag."""
+
+
+AGENT_KEYS = frozenset(
+    {"commonEnv", "xcomBackend", "secretBackend", "resourceNamePrefix", "dagProcessor",
+     "agentToken", "agentTokenSecretName", "astroDeploymentAPIURL", "sentinel", "loggingSidecar"}
+)  # fmt: skip
+"""Keys of the agent chart that the Airflow chart does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file that was read: its name as the user gave it, its text, its kind and its era."""
+
+    name: str
+    text: str = field(repr=False)
+    kind: Kind
+    era: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What ties the containers of a pod to an identity."""
+
+    component: str
+    place: Place
+    labels: Mapping[str, object]
+    image: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Files of one kind with what each component sees of them.
+
+    ``homes`` is where a setting that is missing would be added, ``more`` what else may bring a
+    component variables (an ``env_file``, ``envFrom``), so that nothing is surely missing.
+    """
+
+    kind: Kind
+    sources: tuple[Source, ...]
+    variables: Mapping[str, tuple[Variable, ...]]
+    environment: Mapping[str, Mapping[str, str]]
+    homes: Mapping[str, Place]
+    more: Mapping[str, str] = field(default_factory=dict)
+    documents: tuple[Values, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    values: Values | None = None
+    replacements: tuple[Replacement, ...] = ()
+
+    @property
+    def is_of_agents(self) -> bool:
+        """Tell whether anything is about agents: a key of the chart, a variable of Airflow."""
+        keys = set(self.values.data) if self.values else set()
+        return bool(keys & AGENT_KEYS) or any(
+            variable.name.startswith("AIRFLOW_")
+            for variables in self.variables.values()
+            for variable in variables
+        )
+
+    @property
+    def name(self) -> str:
+        """Return the names of the files."""
+        return ", ".join(source.name for source in self.sources)
+
+
+def from_values(values: Values, *, replacements: tuple[Replacement, ...] = ()) -> Configuration:
+    """Return a values file, or several that were laid over each other, as a configuration."""
+    variables = list_variables(values)
+    return Configuration(
+        kind="values",
+        sources=tuple(Source(v.name, v.text, "values", read_era(v)) for v in values.texts),
+        variables=variables,
+        environment=effective_environment(values),
+        homes=dict.fromkeys(variables, values.place("commonEnv")),
+        documents=values.texts,
+        values=values,
+        replacements=replacements,
+    )
+
+
+def read_era(values: Values) -> str:
+    """Return from which version of the chart a values file stems, or ``""`` where nothing tells.
+
+    Source: the files downloaded for 1.0.2, 2.0.0 and 2.3.0, compared key by key.
+    """
+    if "stateStoreBackend" in values.data:
+        return "chart 2.3 or later"
+    account = values.get("serviceAccount")
+    keys = {"image", "agentTokenFile", "sentinel"} & set(values.data)
+    if keys or (isinstance(account, dict) and "sentinel" in account):
+        return "chart 2.0 to 2.2"
+    if values.get("workers", 0, "image") is not None:
+        return "chart 1.x"
+    return ""

@@ -1,0 +1,1 @@
+"""Reads files of every kind into one configuration: which kind it is, then its variables."""

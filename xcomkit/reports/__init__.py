@@ -1,0 +1,1 @@
+"""What was found in files, as data and in every format: people, tools, code hosts, CI."""
