@@ -10,7 +10,7 @@ import requests
 from azure.identity import DefaultAzureCredential
 from rig import Rig
 
-from xcomkit.clouds.azure.access import AUDIENCE
+from xcomkit.access_terms.azure import AUDIENCE
 from xcomkit.local.azure import FOREIGN_ACCOUNT, AzureStandIn
 from xcomkit.local.azure_world import READER
 from xcomkit.model import CloudName

@@ -13,7 +13,8 @@ import requests
 from google.auth.transport.requests import AuthorizedSession
 from rig import Rig
 
-from xcomkit.clouds.gcp.access import BECOME, email
+from xcomkit.access_terms.gcp import BECOME
+from xcomkit.clouds.gcp.access import email
 from xcomkit.clouds.gcp.session import SCOPES
 from xcomkit.local.gcp import FOREIGN_BUCKET, GcpStandIn
 from xcomkit.model import CloudName

@@ -2,7 +2,7 @@ import pytest
 from azure_rig import MSI_API, AzureRig
 from rig import SUBJECTS, red
 
-from xcomkit.clouds.azure.access import AUDIENCE
+from xcomkit.access_terms.azure import AUDIENCE
 from xcomkit.clouds.azure.bucket_settings import keep_identities
 from xcomkit.errors import ConflictError
 

@@ -59,8 +59,11 @@ def to_texts(value: object) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _compile(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    wild = {"*": ".*", "?": "."}
-    source = "".join(wild.get(character) or re.escape(character) for character in pattern)
+    """Return a pattern whose pieces, once found, are never given back: no text takes long."""
+    pieces = ["".join("." if c == "?" else re.escape(c) for c in p) for p in pattern.split("*")]
+    first, *middle, last = pieces if len(pieces) > 1 else ("", pieces[0])
+    source = first + "".join(f"(?>.*?{piece})" for piece in middle if piece)
+    source += (".*" if len(pieces) > 1 else "") + last
     return re.compile(source, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 

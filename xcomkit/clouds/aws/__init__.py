@@ -17,6 +17,7 @@ from xcomkit.clouds.rules import POLICY, PROVIDER, TRUST
 from xcomkit.errors import MissingError, SettingsError
 from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
 from xcomkit.settings import Settings
+from xcomkit.terms import TERMS
 
 
 class AwsCloud:
@@ -27,16 +28,7 @@ class AwsCloud:
         "apache-airflow-providers-common-io",
         "s3fs",
     )
-    rival_variables: tuple[str, ...] = (
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_PROFILE",
-        "AWS_ROLE_ARN",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_SHARED_CREDENTIALS_FILE",
-        "AWS_CONFIG_FILE",
-    )
+    rival_variables: tuple[str, ...] = TERMS["aws"].rivals
     annotation_is_needed: bool = False  # an EKS Pod Identity association may take its place
 
     def __init__(self, settings: Settings, *, platform: Platform) -> None:
@@ -197,7 +189,7 @@ class AwsCloud:
         """Return the IRSA annotation (EKS user guide, service accounts)."""
         if self._clients.is_compatible_store:
             return {}
-        return {"eks.amazonaws.com/role-arn": self._access.role_arn}
+        return {TERMS["aws"].annotation: self._access.role_arn}
 
     def labels(self) -> Mapping[str, str]:
         """Return nothing: EKS finds the role by annotation or by a Pod Identity association."""

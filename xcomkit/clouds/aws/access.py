@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
+from xcomkit.access_terms.aws import AUDIENCE, trust
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.documents import Document
 from xcomkit.clouds.aws.session import Clients, aws_errors
@@ -41,9 +42,7 @@ class Access:
         self._provider_arn = f"{iam}:oidc-provider/{issuer.removeprefix('https://')}"
 
     def _trust(self, subjects: tuple[str, ...]) -> Document:
-        return documents.trust(
-            provider_arn=self._provider_arn, issuer=self._issuer, subjects=subjects
-        )
+        return trust(provider_arn=self._provider_arn, issuer=self._issuer, subjects=subjects)
 
     def _permissions(self) -> Document:
         return documents.permissions(self._settings, account=self._account)
@@ -123,7 +122,7 @@ class Access:
                 after="present",
                 action="unchanged" if provider is not None else "keep",
                 command=_aws("iam", "create-open-id-connect-provider", "--url", self._issuer,
-                             "--client-id-list", documents.AUDIENCE),
+                             "--client-id-list", AUDIENCE),
                 note="" if provider is not None else "belongs to the cluster: create it there",
             )
         ]  # fmt: skip
@@ -204,7 +203,7 @@ class Access:
         return tuple(checks)
 
     def _verify_provider(self) -> Check:
-        expected = f"{self._issuer or 'oidc_issuer'} with audience {documents.AUDIENCE}"
+        expected = f"{self._issuer or 'oidc_issuer'} with audience {AUDIENCE}"
         how = "iam GetOpenIDConnectProvider"
         try:
             provider = self.read_provider()
@@ -214,7 +213,7 @@ class Access:
             )
         audiences = (provider or {}).get("ClientIDList", [])
         observed = "absent" if provider is None else f"audiences {', '.join(audiences) or 'none'}"
-        holds = documents.AUDIENCE in audiences
+        holds = AUDIENCE in audiences
         return PROVIDER.judge(holds, expected=expected, observed=observed, how=how, basis="echo")
 
     def _verify_trust(self, subjects: tuple[str, ...]) -> Check:

@@ -13,7 +13,6 @@ from xcomkit.settings import Settings
 
 Document = dict[str, Any]
 
-AUDIENCE = "sts.amazonaws.com"
 TLS_ONLY_SID = "XcomkitTlsOnly"
 CONNECTIONS_PREFIX = "airflow/connections"
 MARKER = {"created-by": "xcomkit"}
@@ -209,21 +208,3 @@ def permissions(settings: Settings, *, account: str) -> Document:
             }
         )
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def trust(*, provider_arn: str, issuer: str, subjects: tuple[str, ...]) -> Document:
-    """Return the trust policy for exactly these service accounts, without any wildcard."""
-    host = issuer.removeprefix("https://")
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Federated": provider_arn},
-                "Action": "sts:AssumeRoleWithWebIdentity",
-                "Condition": {
-                    "StringEquals": {f"{host}:aud": AUDIENCE, f"{host}:sub": sorted(subjects)}
-                },
-            }
-        ],
-    }

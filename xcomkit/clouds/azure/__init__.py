@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from xcomkit.access_terms.azure import AUDIENCE
 from xcomkit.clouds import Caller, Platform
 from xcomkit.clouds.azure import objects
-from xcomkit.clouds.azure.access import AUDIENCE, MARKER, Access
+from xcomkit.clouds.azure.access import MARKER, Access
 from xcomkit.clouds.azure.behaviour import TRIED, Behaviour, exchange
 from xcomkit.clouds.azure.bucket import Bucket
 from xcomkit.clouds.azure.session import Clients
@@ -16,6 +17,7 @@ from xcomkit.clouds.trying import untried
 from xcomkit.errors import MissingError, SettingsError
 from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
 from xcomkit.settings import Settings
+from xcomkit.terms import TERMS
 
 _AUTHORITY = "https://login.microsoftonline.com/"
 _CALLERS = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET")
@@ -29,24 +31,7 @@ class AzureCloud:
         "apache-airflow-providers-common-io",
         "adlfs",
     )
-    # adlfs takes key, connection string and SAS before any identity, azure-identity the rest
-    rival_variables: tuple[str, ...] = (
-        "AZURE_STORAGE_ACCOUNT_KEY",
-        "AZURE_STORAGE_ANON",
-        "AZURE_STORAGE_CONNECTION_STRING",
-        "AZURE_STORAGE_SAS_TOKEN",
-        "AZURE_STORAGE_CLIENT_ID",
-        "AZURE_STORAGE_CLIENT_SECRET",
-        "AZURE_STORAGE_TENANT_ID",
-        "AZURE_AUTHORITY_HOST",
-        "AZURE_CLIENT_ID",
-        "AZURE_CLIENT_SECRET",
-        "AZURE_CLIENT_CERTIFICATE_PATH",
-        "AZURE_TENANT_ID",
-        "AZURE_FEDERATED_TOKEN_FILE",
-        "AZURE_USERNAME",
-        "AZURE_PASSWORD",
-    )
+    rival_variables: tuple[str, ...] = TERMS["azure"].rivals
     annotation_is_needed: bool = True
 
     def __init__(self, settings: Settings, *, platform: Platform) -> None:
@@ -185,7 +170,7 @@ class AzureCloud:
         identity = self._access.read_identity()
         if identity is None:
             return {}
-        return {"azure.workload.identity/client-id": str(identity["client_id"])}
+        return {TERMS["azure"].annotation: str(identity["client_id"])}
 
     def labels(self) -> Mapping[str, str]:
         """Return the label without which the webhook leaves a pod alone (AKS)."""

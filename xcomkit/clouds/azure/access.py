@@ -1,35 +1,28 @@
 """The agents' managed identity: who may become it, and what it may do to the container."""
 
 import json
-import re
 import shlex
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from xcomkit.access_terms.azure import (
+    AUDIENCE,
+    CONTRIBUTOR,
+    MOST_CREDENTIALS,
+    OURS,
+    ROLE,
+    credential_name,
+)
 from xcomkit.clouds.azure.session import Clients, azure_errors
 from xcomkit.clouds.rules import IDENTITY, POLICY, TRUST
 from xcomkit.errors import AccessDeniedError, ConflictError, MissingError
 from xcomkit.model import Change, Check, Plan, Rule
 from xcomkit.settings import Settings
 
-AUDIENCE = "api://AzureADTokenExchange"
-CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
-ROLE = "Storage Blob Data Contributor"
 MARKER = {"created-by": "xcomkit"}
-MOST_CREDENTIALS = 20
-OURS = "xcom-"
-"""Begins the name of every federated credential made here; others are somebody else's."""
 
 Document = dict[str, Any]
-
-
-def credential_name(subject: str) -> str:
-    """Return the name of a subject's federated credential: 3 to 120 letters, digits and dashes."""
-    *_, namespace, name = subject.split(":")
-    text = re.sub(r"[^A-Za-z0-9-]", "-", f"{OURS}{namespace}-{name}")
-    short = uuid.uuid5(uuid.NAMESPACE_URL, subject).hex[:8]
-    return f"{text[:110]}-{short}"
 
 
 class Access:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xcomkit.clouds.azure.access import AUDIENCE
+from xcomkit.access_terms.azure import AUDIENCE
 from xcomkit.clouds.azure.session import STORAGE_SCOPE, Clients, azure_errors
 from xcomkit.clouds.rules import (
     ASSUME,

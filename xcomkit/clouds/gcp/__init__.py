@@ -13,6 +13,7 @@ from xcomkit.clouds.gcp.bucket import Bucket
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
 from xcomkit.settings import Settings
+from xcomkit.terms import TERMS
 
 _CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 
@@ -25,16 +26,7 @@ class GcpCloud:
         "apache-airflow-providers-common-io",
         "gcsfs",
     )
-    # google-auth asks for these before the metadata server, or in its place
-    rival_variables: tuple[str, ...] = (
-        _CREDENTIALS,
-        "CLOUDSDK_CONFIG",
-        "GCE_METADATA_HOST",
-        "GCE_METADATA_ROOT",
-        "GCE_METADATA_IP",
-        "NO_GCE_CHECK",
-        "STORAGE_EMULATOR_HOST",
-    )
+    rival_variables: tuple[str, ...] = TERMS["gcp"].rivals
     annotation_is_needed: bool = True
 
     def __init__(self, settings: Settings, *, platform: Platform) -> None:
@@ -147,7 +139,7 @@ class GcpCloud:
 
     def annotations(self) -> Mapping[str, str]:
         """Return the annotation that ties a Kubernetes account to the service account (GKE)."""
-        return {"iam.gke.io/gcp-service-account": email(self._settings)}
+        return {TERMS["gcp"].annotation: email(self._settings)}
 
     def labels(self) -> Mapping[str, str]:
         """Return nothing: GKE looks at the service account only."""

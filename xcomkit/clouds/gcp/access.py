@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from xcomkit.access_terms.gcp import BECOME, OBJECTS, READER
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.clouds.rules import IDENTITY, POLICY, TRUST
 from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, ServiceError
 from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
 
-BECOME = "roles/iam.workloadIdentityUser"
-OBJECTS = "roles/storage.objectUser"
-READER = "roles/storage.legacyBucketReader"
 MARKER = "created by xcomkit"
 # Any other role on the account may lead to its tokens, a custom one too.
 _HARMLESS = frozenset({"roles/iam.serviceAccountViewer", "roles/iam.securityReviewer"})

@@ -1,0 +1,293 @@
+import json
+import re
+import shlex
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from xcomkit.access_terms.aws import trust as trust_document
+from xcomkit.chart.names import BasePath
+from xcomkit.clouds.aws import documents
+from xcomkit.clouds.azure import bucket_settings as azure_settings
+from xcomkit.clouds.gcp import bucket_settings as gcp_settings
+from xcomkit.errors import InputError
+from xcomkit.lint.cloud_files import RULES, judge_lifecycle, judge_policy, judge_trust
+from xcomkit.lint.cloud_files.reading import line_of, read_document
+from xcomkit.lint.cloud_files.statements import covers
+from xcomkit.local.conditions import matches
+from xcomkit.settings import Settings
+
+SUBJECTS = ("system:serviceaccount:airflow:astro-worker",)
+PATHS = (
+    BasePath("s3", "aws", "acme-xcom", "xcom"),
+    BasePath("abfs", "azure", "acme-xcom", "xcom"),
+    BasePath("gs", "gcp", "acme-xcom", "xcom"),
+)
+
+
+def judge_all(text, name="file.json", paths=PATHS):
+    """Return the findings of every function that takes the text, and how many refused it."""
+    calls = (
+        lambda: judge_trust(text, name=name, subjects=SUBJECTS, paths=paths),
+        lambda: judge_policy(text, name=name, subjects=SUBJECTS, paths=paths),
+        lambda: judge_lifecycle(text, name=name, paths=paths, rerun_days=30),
+        lambda: judge_lifecycle(text, name=name, paths=paths, rerun_days=None),
+    )
+    findings, refused = [], []
+    for call in calls:
+        try:
+            findings += call()
+        except InputError as error:
+            refused.append(error)
+    return findings, refused
+
+
+def check(findings, refused) -> None:
+    for finding in findings:
+        assert finding.rule in RULES
+        assert finding.line >= 1
+        for words in (finding.observed, finding.expected):
+            assert words.isprintable()
+            assert 0 < len(words) <= 400
+        assert finding.fix.replace("\n", "").isprintable()
+    for error in refused:
+        assert error.hint
+        assert "\n" not in str(error)
+
+
+WORDS = st.sampled_from(
+    [
+        "Allow", "Deny", "*", "s3:*", "s3:PutObject", "sts:AssumeRole", "sts:*", "Enabled",
+        "sts:AssumeRoleWithWebIdentity", "arn:aws:s3:::acme-xcom/*", "arn:aws:s3:::acme-xcom",
+        "arn:aws:iam::1:oidc-provider/h", "system:serviceaccount:airflow:astro-worker",
+        "system:serviceaccount:*:*", "pods.eks.amazonaws.com", "roles/storage.objectUser",
+        "roles/iam.workloadIdentityUser", "serviceAccount:a@b", "allUsers", "Delete", "xcom/",
+        "serviceAccount:p.svc.id.goog[airflow/astro-worker]", "acme-xcom/xcom/", "${aws:x}",
+        "a\nb\u202e\x00", "\ud800", '{"Statement": []}', "%7B%22Statement%22%3A5%7D",
+    ]
+)  # fmt: skip
+KEYS = st.sampled_from(
+    [
+        "Role", "AssumeRolePolicyDocument", "PolicyDocument", "PolicyVersion", "Document", "Policy",
+        "Statement", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal",
+        "NotPrincipal", "AWS", "Federated", "Service", "Condition", "StringEquals", "StringLike",
+        "ForAllValues:StringLike", "Null", "Bool", "h:sub", "h:aud", "s3:prefix", "bindings",
+        "role", "members", "condition", "expression", "etag", "issuer", "subject", "audiences",
+        "properties", "value", "scope", "roleDefinitionId", "roleDefinitionName", "principalId",
+        "Rules", "Filter", "And", "Prefix", "Tags", "Status", "Expiration", "Days", "Date", "rule",
+        "action", "type", "age", "matchesPrefix", "isLive", "createdBefore", "lifecycle", "policy",
+        "rules", "definition", "filters", "prefixMatch", "actions", "baseBlob", "delete", "enabled",
+        "daysAfterModificationGreaterThan", "associations", "namespace", "serviceAccount", "ID",
+        "AbortIncompleteMultipartUpload", "claimsMatchingExpression", "roleArn", "name",
+    ]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=40,
+)
+STATEMENT = st.fixed_dictionaries(
+    {"Effect": st.sampled_from(["Allow", "Deny"])},
+    optional={
+        name: WORDS | st.lists(WORDS, max_size=3) | JSON
+        for name in ("Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal")
+    }
+    | {
+        "Principal": st.dictionaries(KEYS, WORDS | st.lists(WORDS, max_size=3), max_size=3),
+        "Condition": st.dictionaries(KEYS, st.dictionaries(KEYS, WORDS | JSON, max_size=3)),
+    },
+)
+
+
+@given(st.text())
+def test_any_text_is_judged_or_refused(text) -> None:
+    check(*judge_all(text))
+
+
+@given(st.text(alphabet='{}[]",:\\ue019 \n-+.xn'))
+def test_any_jumble_of_json_is_judged_or_refused(text) -> None:
+    check(*judge_all("{" + text))
+    check(*judge_all("[" + text))
+
+
+@effort(max_examples=300)
+@given(JSON)
+def test_any_json_of_plausible_keys_is_judged_or_refused(data) -> None:
+    check(*judge_all(json.dumps(data)))
+
+
+@effort(max_examples=300)
+@given(st.lists(STATEMENT, min_size=1, max_size=4))
+def test_any_plausible_policy_is_judged_or_refused(statements) -> None:
+    check(*judge_all(json.dumps({"Statement": statements})))
+
+
+@given(JSON)
+def test_json_reads_as_the_standard_library_reads_it(data) -> None:
+    text = json.dumps([data], indent=1, allow_nan=False) if _is_finite(data) else "[1]"
+    assert json.dumps(read_document(text, name="f")) == json.dumps(json.loads(text))
+
+
+def _is_finite(data) -> bool:
+    try:
+        text = json.dumps(data, allow_nan=False)
+    except ValueError:
+        return False
+    return all(len(str(n)) < 16 for n in _numbers(json.loads(text)))
+
+
+def _numbers(data):
+    if isinstance(data, dict | list):
+        for item in data.values() if isinstance(data, dict) else data:
+            yield from _numbers(item)
+    elif isinstance(data, int):
+        yield data
+
+
+def test_every_value_knows_its_line() -> None:
+    data = read_document('\ufeff{"a": [1,\n "x\\n",\n {"b":\n "y"}]}', name="f")
+    assert [line_of(v) for v in (data, data["a"][1], data["a"][2], data["a"][2]["b"])] == [
+        1, 2, 3, 4,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("", "1:1: nothing in it"),
+        (" \n", "1:1: nothing in it"),
+        ('{"a": 1,\n}', "2:1: no JSON"),
+        ('{"a": 1} x', "1:10: no JSON"),
+        ('{"a": "\n"}', "1:8: no JSON"),
+        ("a: [", "2:1: "),
+        ("An error occurred (NoSuchEntity)", "1:1: not a mapping of keys"),
+        ("[" * 61 + "]" * 61, "1:1: nested deeper than 60 levels"),
+        ("[" * 200_000, "1:1: nested deeper than 60 levels"),
+        ("{" + " " * 2_000_000, "1:1: more than 2000000 characters"),
+    ],
+)
+def test_bad_file_is_refused_with_its_place(text, place) -> None:
+    findings, refused = judge_all(text)
+    assert findings == []
+    assert len(refused) == 4
+    for error in refused:
+        assert str(error).startswith(f"file.json:{place}")
+        assert error.hint
+
+
+ODD = "a\n\x1b[31m\u202e'$(id)\ud800"
+
+
+def test_odd_names_are_shown_escaped_and_never_pasted_raw() -> None:
+    provider = f"arn:aws:iam::1:oidc-provider/{ODD}"
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+             "Principal": {"Federated": provider}, "Condition": {ODD: {ODD: ODD}}}  # fmt: skip
+    files = (
+        {"Statement": [trust]},
+        {"bindings": [{"role": ODD, "members": [ODD]}]},
+        [{"issuer": ODD, "subject": ODD, "audiences": [ODD], "name": ODD}],
+        [{"scope": "/", "roleDefinitionName": ODD, "principalId": ODD}],
+        {"associations": [{"namespace": ODD, "serviceAccount": ODD}]},
+        {"Rules": [{"ID": ODD, "Status": "Enabled", "Expiration": {"Days": ODD}}]},
+    )
+    paths = tuple(BasePath(path.scheme, "c", ODD, ODD) for path in PATHS)
+    for file in files:
+        text = json.dumps(file)
+        findings, refused = judge_all(text)
+        findings += judge_all(text, paths=paths)[0]
+        check(findings, refused)
+        assert findings
+        for fix in (finding.fix for finding in findings):
+            assert json.loads(fix) if fix.startswith(("{", "[")) else "$(id)" not in _unquoted(fix)
+
+
+def _unquoted(command: str) -> str:
+    """Return what a shell would still expand in a command."""
+    return re.sub(r"'[^']*'", "", command)
+
+
+def test_commands_quote_the_names_of_service_accounts() -> None:
+    name = "a b;$(id)"
+    for text in ('{"associations": []}', "[]", '{"etag": "x"}'):
+        (finding,) = judge_trust(text, name="f", subjects=(f"system:serviceaccount:ns:{name}",))
+        assert any(name in word for word in shlex.split(finding.fix))
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 5000, "-" + "9" * 5000, "1e999", "NaN", "-Infinity", "0.1"]
+)
+def test_odd_number_of_days_is_no_crash(number) -> None:
+    rule = '{"Status": "Enabled", "Expiration": {"Days": %s}, "Filter": {}}'
+    text = '{"Rules": [' + rule % number + "]}"
+    findings = judge_lifecycle(text, name="f", paths=PATHS[:1], rerun_days=30)
+    check(findings, [])
+    assert findings
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource":
+                                   ["*a" * 300 + "b", "arn:*" + "?*" * 3000]}] * 500}),
+        json.dumps({"Statement": [{"Effect": "Allow", "Action": "sts:*", "Principal":
+                                   {"Federated": "arn:aws:iam::1:oidc-provider/h"}, "Condition":
+                                   {"StringLike": {"h:sub": ["*s" * 200] * 400}}}]}),
+        json.dumps({"Statement": [{"Effect": "Allow", "Action": ["s3:*"] * 6000}]}),
+        json.dumps({"Statement": [{"Effect": "Allow", "Action": "sts:*", "Principal": {"Federated":
+                    [f"arn:aws:iam::1:oidc-provider/{n}" for n in range(400)]}}]}),
+        json.dumps({"bindings": [{"role": "r", "members": ["allUsers"] * 20_000}]}),
+        json.dumps([{"issuer": "i", "subject": str(n)} for n in range(10_000)]),
+        json.dumps([{"scope": "/", "roleDefinitionName": str(n)} for n in range(8_000)]),
+        json.dumps({"Rules": [{"Status": "Enabled", "Expiration": {"Days": 1}}] * 8_000}),
+        json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": f"*{n}",
+                                   "Condition": {"Bool": {"aws:x": n}}} for n in range(1_200)]}),
+        json.dumps([{"issuer": str(n), "claimsMatchingExpression": {}} for n in range(10_000)]),
+        json.dumps([{"scope": "/", "roleDefinitionName": "Storage Blob Data Contributor",
+                     "condition": str(n)} for n in range(8_000)]),
+        "[" + "0," * 100_000 + "0]",
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_hostile_file_neither_hangs_nor_floods(text) -> None:
+    begun = time.monotonic()
+    findings, refused = judge_all(text)
+    assert time.monotonic() - begun < 60
+    check(findings, refused)
+    for rule in RULES:
+        assert sum(finding.rule is rule for finding in findings) <= 4 * 20
+
+
+@given(st.text("ab*?.["), st.text("ab.["))
+def test_patterns_match_as_the_stand_in_matches_them(pattern, text) -> None:
+    assert covers(pattern, text) == matches(pattern, text)
+
+
+def settings(**more) -> Settings:
+    return Settings.model_validate({"bucket": "acme-xcom", "prefix": "xcom", **more})
+
+
+def test_what_the_runbook_grants_on_aws_passes() -> None:
+    wanted = settings(cloud="aws")
+    rights = json.dumps(documents.permissions(wanted, account="111122223333"))
+    assert judge_policy(rights, name="f", paths=PATHS[:1], subjects=SUBJECTS) == ()
+    issuer = "https://oidc.eks.eu-west-1.amazonaws.com/id/CAFE"
+    provider = "arn:aws:iam::111122223333:oidc-provider/" + issuer.removeprefix("https://")
+    trust = trust_document(provider_arn=provider, issuer=issuer, subjects=SUBJECTS)
+    assert judge_trust(json.dumps(trust), name="f", subjects=SUBJECTS, paths=PATHS[:1]) == ()
+
+
+def test_lifecycles_that_the_runbook_writes_pass_on_every_cloud() -> None:
+    azure = settings(
+        cloud="azure", storage_account="acmedata", resource_group="g", managed_identity="agents",
+        subscription_id="7d0f6a3e-1111-2222-3333-444455556666",
+    )  # fmt: skip
+    files = (
+        documents.lifecycle(settings(cloud="aws"), {}),
+        {"policy": {"rules": azure_settings.lifecycle(azure, [])}},
+        {"rule": gcp_settings.lifecycle(settings(cloud="gcp", project="acme-data"), [])},
+    )
+    for path, file in zip(PATHS, files, strict=True):
+        assert judge_lifecycle(json.dumps(file), name="f", paths=(path,), rerun_days=30) == ()
