@@ -146,6 +146,9 @@ class Settings(BaseModel):
     payload_callable: str = Field(
         "", description="module:function that returns such a value; only the worker imports it"
     )
+    dags_folder: str = Field(
+        "", description="folder of your Dag files; step 06 reads, never runs them"
+    )
     step_timeout: WholeNumber = Field(
         600, ge=5, description="seconds after which a cell of a step counts as hung"
     )

@@ -1,15 +1,54 @@
 """Step 06: a real Dag under the effective environment, its rows and its objects."""
 
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 from xcomkit import evidence, show
 from xcomkit.airflow_plane.in_process import DAG_ID, DagRun, run_dag
 from xcomkit.airflow_plane.verdict import judge
+from xcomkit.dag_scan.callbacks import XC030
+from xcomkit.dag_scan.run import judge as judge_dags
 from xcomkit.errors import XcomkitError
-from xcomkit.model import StoredXCom
+from xcomkit.model import Check, StoredXCom
+from xcomkit.reports.report import where
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
 from xcomkit.steps.inspect_objects import list_xcoms
+
+MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
+
+
+def scan(step: Step) -> show.Table:
+    """Return what the user's own Dag files do with XCom that remote execution does not support."""
+    return step.judge(lambda: _scan(step), caption="Your Dag files")
+
+
+def _scan(step: Step) -> Iterator[Check]:
+    folder = step.settings.dags_folder
+    if not folder:
+        yield XC030.skip(
+            expected="no XCom use that remote execution does not support",
+            observed="your own Dag files were not looked at",
+            how="dags_folder is empty",
+            remedy="name the folder of your Dag files in dags_folder.",
+        )
+        return
+    found = judge_dags([Path(folder).expanduser()])
+    for rule in (rule for rule in found.rules if rule.severity != "info"):
+        hits = [finding for finding in found.findings if finding.rule == rule]
+        ignored = [entry for entry in found.ignored if entry.finding.rule == rule]
+        told = [f"{where(finding)}: {finding.observed}" for finding in hits[:MOST_SHOWN]]
+        told += [f"and {len(hits) - MOST_SHOWN} more"] if len(hits) > MOST_SHOWN else []
+        told += [f"{len(ignored)} ignored by comments"] if ignored else []
+        certain = [finding for finding in hits if not finding.is_unknown]
+        yield rule.judge(
+            False if certain else None if hits else True,
+            expected="no place in your Dag files",
+            observed="; ".join(told) or "none",
+            how=f"read from {folder}, without running it",
+            basis="rule",
+        )
 
 
 def run(step: Step) -> show.Text | show.Table:
