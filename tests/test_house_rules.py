@@ -54,7 +54,7 @@ def test_conda_environment_names_all_packages_and_installs_this_project():
     assert set(NAMED_BY_THE_USER) <= conda
     assert set(NAMED_BY_THE_USER) <= requirements(project)
     assert conda - {"python", "pip"} <= requirements(project)
-    assert pip == ["-e .[local,test]"]
+    assert pip == ["-e .[runbook,local,test]"]
 
 
 def test_table_of_checks_is_that_of_the_rules():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from xcomkit import step
+from xcomkit import dag_scan, step
 from xcomkit.airflow_plane import verdict
 from xcomkit.backend import (
     advice,
@@ -18,13 +18,20 @@ from xcomkit.backend import (
 )
 from xcomkit.chart import rules as chart
 from xcomkit.clouds import rules as clouds
+from xcomkit.lint import cloud_files
 from xcomkit.lint import rules as lint
+from xcomkit.lint.context import LintRule
+from xcomkit.lint.fixes import render
 from xcomkit.model import Rule
 from xcomkit.objects import checks as objects
+from xcomkit.reports import ignores
 from xcomkit.steps import prerequisites, tear_down
 
 _SOURCES = (
     lint,
+    cloud_files,
+    dag_scan,
+    ignores,
     prerequisites,
     clouds,
     chart,
@@ -67,10 +74,22 @@ def to_markdown() -> str:
         for r in RULES_BY_ID.values()
     ]
     intro = (
-        "# Checks\n\nEvery rule by which a run is judged, written by `make docs`. A risk that is"
-        ' taken knowingly is named in `accepted: ["XC123: reason"]`; the check stays visible.\n'
+        "# Checks\n\nEvery rule by which a run, a file or a Dag is judged, written by `make docs`."
+        ' Where a run takes a risk knowingly, it is named in `accepted: ["XC123: reason"]`; in a'
+        " file, `# xcomkit: ignore XC123 reason` on the line does the same. Either stays visible.\n"
     )
-    return "\n".join((intro, head, *rows)) + "\n"
+    pasted = "\n## What to paste\n\nFor the rules of `xcomkit lint`: the files each one reads, the"
+    pasted += " backend it holds for, and the fix where there is one text for all.\n"
+    fixes = (text for entry in lint.REGISTRY for text in _fix(entry))
+    return "\n".join((intro, head, *rows, pasted, *fixes)) + "\n"
+
+
+def _fix(entry: LintRule) -> tuple[str, ...]:
+    """Return a lint rule with what it reads and what to paste."""
+    backend = "both backends" if entry.backend == "both" else f"the {entry.backend} backend"
+    head = f"**{entry.rule.id}** {entry.rule.title}: {', '.join(entry.kinds)}; {backend}"
+    fix = render(entry.fix, kind=entry.kinds[0])
+    return (f"{head}\n", f"```\n{fix}```\n") if fix else (f"{head}\n",)
 
 
 if __name__ == "__main__":
