@@ -26,7 +26,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def act(options: argparse.Namespace) -> int:
     """Write each variable with value and place, component by component."""
-    from xcomkit.lint.seen import environments
+    from xcomkit.lint.shown import environments
     from xcomkit.reports.text import plain
 
     found = environments(read_files(options))

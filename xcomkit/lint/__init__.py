@@ -1,1 +1,1 @@
-"""Rules with stable ids over what a values file will make of the agents' environment."""
+"""Rules with stable ids over what a configuration of agents, of any kind, makes of them."""

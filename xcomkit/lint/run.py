@@ -14,7 +14,7 @@ from xcomkit.lint.inputs.reading import NothingHereError, read_configuration
 from xcomkit.lint.kinds import Kind
 from xcomkit.lint.prefixes import find_shared_between
 from xcomkit.lint.rules import REGISTRY, find
-from xcomkit.lint.seen import environments, list_inputs
+from xcomkit.lint.shown import environments, list_inputs
 from xcomkit.model import Finding, Rule
 from xcomkit.reports import ignores
 from xcomkit.reports.report import Report

@@ -44,6 +44,9 @@ BAD_SCHEMES = {
     "local": "a local path is not shared between pods",
 }
 
+_BACKENDS = (SECRETS_BACKEND, "AIRFLOW__WORKERS__SECRETS_BACKEND")
+_KWARGS = (SECRETS_KWARGS, "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS")
+
 XC001 = Rule(
     id="XC001",
     title="Every component has an XCom path",
@@ -199,18 +202,13 @@ def find_undefined_connection(context: Context) -> Iterator[Objection]:
 
 def _has_secrets_backend(context: Context, component: str) -> bool:
     """Tell whether a secrets backend may know the connection."""
-    names = {SECRETS_BACKEND, "AIRFLOW__WORKERS__SECRETS_BACKEND"}
-    found = [v for v in context.variables[component] if v.name in names and v.value != ""]
-    environment = context.environment[component]
-    kwargs = environment.get(
-        SECRETS_KWARGS, environment.get("AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS", "")
-    )
-    return any(
-        # these two know nothing that is not in the pod already
-        not (v.value or "").endswith((".LocalFilesystemBackend", ".EnvironmentVariablesBackend"))
-        or "connections_file_path" in kwargs
-        for v in found
-    )
+    written = context.variables[component]
+    found = [v.value for v in written if v.name in _BACKENDS and v.value != ""]
+    kwargs = [v.value for v in written if v.name in _KWARGS]
+    has_file = any(value is None or "connections_file_path" in value for value in kwargs)
+    # these two know nothing that is not in the pod already
+    empty = (".LocalFilesystemBackend", ".EnvironmentVariablesBackend")
+    return any(value is None or not value.endswith(empty) or has_file for value in found)
 
 
 def find_bad_compression(context: Context) -> Iterator[Objection]:
