@@ -176,7 +176,7 @@ def _called(call: ast.Call, scope: Scope, project: Project) -> Iterator[_Pusher]
     value = argument(call, "python_callable")
     if value is not None and not last.endswith("Sensor"):
         for unit in project.callables(value, scope):
-            yield _Pusher(unit, f"returned by the python_callable {unit.name}")
+            yield _Pusher(unit, f"returned by {unit.name} (python_callable)")
     elif (
         decorator_role(name) == "task"
         and is_airflow(name)
