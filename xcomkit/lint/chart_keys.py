@@ -14,7 +14,6 @@ from xcomkit.model import Rule
 
 _TOKENS = ("agentToken", "agentTokenSecretName", "agentTokenFile")
 _PULL_SECRETS = ("imagePullSecretName", "imagePullSecretData")
-# a file with one of these is the whole one from the Astro UI, not a part laid over it
 _WHOLE = frozenset({"astroDeploymentAPIURL", *_TOKENS, *_PULL_SECRETS})
 _REGISTRY = "images.astronomer.cloud/"
 _BASE_IMAGE = f"{_REGISTRY}baseimages/"
@@ -85,7 +84,8 @@ XC057 = Rule(
 )
 
 
-def _is_whole(values: Values) -> bool:
+def is_whole(values: Values) -> bool:
+    """Tell whether a file is the whole one from the Astro UI, not a part laid over it."""
     return bool(_WHOLE & set(values.data))
 
 
@@ -115,7 +115,7 @@ def _exactly_one(
     found = [key for key in keys if _is_set(values.get(key))]
     if len(found) > 1:
         yield Objection(f"{' and '.join(found)} are set", values.place(found[-1]))
-    elif not found and not may_lack and _is_whole(values):
+    elif not found and not may_lack and is_whole(values):
         written = next((key for key in keys if key in values.data), keys[0])
         yield Objection(f"none of {', '.join(keys)} is set", values.place(written))
 
@@ -128,7 +128,7 @@ def find_bad_prefix(context: Context) -> Iterator[Objection]:
     found = values.get("resourceNamePrefix")
     place = values.place("resourceNamePrefix")
     if not _is_set(found):
-        if _is_whole(values):
+        if is_whole(values):
             yield Objection("resourceNamePrefix is not set", place)
     elif not isinstance(found, str) or (
         not _LABEL.fullmatch(found) and not find_placeholder(found)
@@ -210,16 +210,17 @@ _NAME = "resourceNamePrefix: astro-agent\n"
 _TOKEN = "agentTokenSecretName: <secret with the key token>\n"  # noqa: S105 - the name of a secret
 CHART_KEYS: tuple[LintRule, ...] = (
     LintRule(XC058, "1.5.0 or later", "no older triggerer", find_old_agents,
-             kinds=("values", "pod")),
-    LintRule(XC041, "one image", "one image", find_different_images, kinds=("values",)),
-    LintRule(XC042, "exactly one", "one, or a part of a file", find_wrong_tokens, fix=_TOKEN,
-             kinds=("values",)),
-    LintRule(XC043, "exactly one", "one, or a part of a file", find_wrong_pull_secrets,
-             fix="imagePullSecretName: <secret>\n", kinds=("values",)),
-    LintRule(XC044, "a lower case label", "one, or a part of a file", find_bad_prefix, fix=_NAME,
-             kinds=("values",)),
+             kinds=("values", "pod"), needs_whole=True),
+    LintRule(XC041, "one image", "one image", find_different_images, kinds=("values",),
+             needs_whole=True),
+    LintRule(XC042, "exactly one", "exactly one", find_wrong_tokens, fix=_TOKEN,
+             kinds=("values",), needs_whole=True),
+    LintRule(XC043, "exactly one", "exactly one", find_wrong_pull_secrets,
+             fix="imagePullSecretName: <secret>\n", kinds=("values",), needs_whole=True),
+    LintRule(XC044, "a lower case label", "a label", find_bad_prefix, fix=_NAME,
+             kinds=("values",), needs_whole=True),
     LintRule(XC051, "one component per account", "no account twice", find_accounts_twice,
              kinds=("values",)),
     LintRule(XC057, "an image of your own", "no base image with it", find_missing_class,
-             kinds=("values", "pod"), backend="durable"),
+             kinds=("values", "pod"), backend="durable", needs_whole=True),
 )  # fmt: skip

@@ -145,7 +145,8 @@ class Context:
 class LintRule:
     """A rule with the function that looks for it, and the words for a file without findings.
 
-    ``kinds`` are the files it reads, ``backend`` which class it holds for, ``fix`` what to paste.
+    ``kinds`` are the files it reads, ``backend`` which class it holds for, ``fix`` what to paste;
+    ``needs_whole`` marks what a part of a values file cannot tell.
     """
 
     rule: Rule
@@ -155,3 +156,4 @@ class LintRule:
     fix: Fix = ""
     kinds: tuple[Kind, ...] = KINDS
     backend: Literal["both", "stock", "durable"] = "both"
+    needs_whole: bool = False
