@@ -32,6 +32,16 @@ HUSH = "hunt" + "er2"
         (CONN, f"aws://?__extra__=%7B%22token%22%3A%22{HUSH}%22%7D"),
         (CONN, f"http://user:{HUSH}@host"),
         (CONN, HUSH),
+        ("DB_PASSWORD_1", HUSH),
+        ("API_KEY_PROD", HUSH),
+        ("JAVA_OPTS", f"-Dtrust.password={HUSH}"),
+        ("SPARK_CONF", f'{{"fs.azure.account.key.acme": "{HUSH}"}}'),
+        ("EXTRA_ARGS", f'["--password", "{HUSH}"]'),
+        ("AIRFLOW_VAR_CONFIG", f'{{"smtp": [{{"password": "{HUSH}"}}]}}'),
+        ("ODBC", f"Server=x;Pwd={HUSH};"),
+        ("NOTE", f"Authorization: Bearer {HUSH}{HUSH}"),
+        ("VAULT", "hvs." + HUSH * 3),
+        ("REPO", "https://" + "ab12" * 10 + "@github.com/a/b"),
     ],
 )
 def test_what_might_be_a_secret_is_not_shown(name, value):
@@ -51,6 +61,9 @@ def test_what_might_be_a_secret_is_not_shown(name, value):
         (CONN, "aws://?region_name=eu-central-1"),
         ("ASTRO_DEPLOYMENT_ID", "clxyz0example"),
         ("EMPTY_PASSWORD", ""),
+        ("AIRFLOW__SECRETS__BACKEND", "a.b.VaultBackend"),
+        ("AGENT_TOKEN_SECRET_NAME", "agent-token"),
+        ("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH", "abfs://azure_data_lake_default@c/x"),
     ],
 )
 def test_what_says_where_and_what_is_shown(name, value):

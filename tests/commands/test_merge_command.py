@@ -314,3 +314,20 @@ def test_terminal_that_knows_no_unicode_gets_the_diff_all_the_same():
     assert done.returncode == 0
     assert " a: é".encode() in done.stdout
     assert b"Traceback" not in done.stderr
+
+
+def test_conflict_and_diff_show_nothing_that_might_be_a_secret(tmp_path, capsys):
+    values, fragment = tmp_path / "values.yaml", tmp_path / "fragment.yaml"
+    values.write_text(
+        "note: 'Authorization: Bearer hush1hush1'\ncommonEnv:\n"
+        "- name: DB_PASSWORD_1\n  value: hush2hush2\n- name: DB_PASSWORD\n  value: 481516234\n"
+        "- name: OPTS\n  value: -Dx.password=hush3hush3\n"
+    )
+    fragment.write_text(
+        "commonEnv:\n- name: DB_PASSWORD_1\n  value: hush4hush4\n- name: A\n  value: b\n"
+    )
+
+    main(["merge", str(values), str(fragment)])
+    told = capsys.readouterr()
+    assert "hush" not in told.out + told.err
+    assert "481516234" not in told.out + told.err

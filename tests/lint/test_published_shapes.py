@@ -185,6 +185,27 @@ def test_each_file_is_listed_as_what_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("arn:aws:iam::123456789012:role/xcom-agents", "00000000-0000-0000-0000-000000000000"),
+        ("eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/xcom-agents",
+         "iam.gke.io/gcp-service-account: astro-xcom@acme-prod-1.gserviceaccount.com"),
+        ("eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/xcom-agents",
+         "azure.workload.identity/client-id: 00000000-0000-0000-0000-000000000000"),
+    ],
+)  # fmt: skip
+def test_annotation_of_a_wrong_form_is_refused(judged, old, new):
+    assert "XC048" in red(judged(values__yaml=changed(old, new)))
+
+
+def test_worker_of_a_list_may_be_set_by_position_as_nothing_is_lost(judged):
+    flags = ("workers[0].env[0].name=LOG,workers[0].env[0].value=x",)
+    text = GOOD + "workers: [{name: w, env: []}]\n"
+
+    assert "XC025" not in judged(flags, values__yaml=text)
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("triggerer: [{env: []}]\n", "triggerer: must be a mapping"),
@@ -264,10 +285,39 @@ def test_key_inside_the_session_stands_over_the_identity(judged, extra):
 
 
 def test_user_and_password_in_the_path_reach_no_report(judged):
-    found = judged(values__yaml=changed("aws_default@", "AKID:hunter2@"))
+    for user in ("AKID:hunter2@", "AKID:hunt/er2hunter2@"):
+        found = judged(values__yaml=changed("aws_default@", user))
+        assert "XC011" in red(found)
+        assert "hunt" not in repr(found).lower()
 
-    assert "XC004" in red(found)
-    assert "hunter2" not in repr(found).lower()
+
+@pytest.mark.parametrize(
+    ("backend", "kwargs", "is_unknown"),
+    [
+        ("AIRFLOW__SECRETS__BACKEND", "", False),
+        ("airflow.secrets.metastore.MetastoreBackend", "", False),
+        ("airflow.secrets.local_filesystem.LocalFilesystemBackend", '{"connections_file_path": ""}',
+         False),
+        ("airflow.providers.hashicorp.secrets.vault.VaultBackend", '{"connections_path": null}',
+         False),
+        ("airflow.providers.amazon.aws.secrets.secrets_manager.SecretManagerBackend", "", True),
+        ("acme.secrets.Backend", "", True),
+    ],
+)  # fmt: skip
+def test_secrets_backend_is_asked_what_it_can_know(judged, backend, kwargs, is_unknown):
+    text = f"secretBackend: {backend}\n" + changed("AIRFLOW_CONN_AWS_DEFAULT", "AIRFLOW_CONN_X")
+    entry = f"  - name: AIRFLOW__SECRETS__BACKEND_KWARGS\n    value: '{kwargs}'\nserviceAccount:"
+
+    (finding,) = judged(values__yaml=text.replace("serviceAccount:", entry))["XC004"]
+    assert finding.is_unknown is is_unknown
+
+
+def test_path_to_paste_is_of_the_store_the_connection_is_of(judged):
+    azure = '{"conn_type": "azure_data_lake", "extra": {"account_name": "acmexcom"}}'
+    text = changed(CONNECTION, f"'{azure}'").replace(f"{COMMON}PATH", "OTHER")
+
+    (finding,) = judged(values__yaml=text)["XC001"]
+    assert "abfs://aws_default@<bucket>/<prefix>" in finding.fix
 
 
 def test_only_the_rules_that_were_asked_are_in_the_report(tmp_path):

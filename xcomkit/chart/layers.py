@@ -68,7 +68,8 @@ class _Stack:
 
     def set(self, assignment: Assignment) -> None:
         path = assignment.path
-        position = next((i for i, part in enumerate(path) if isinstance(part, int)), None)
+        indices = [place for place, part in enumerate(path) if isinstance(part, int)]
+        position = indices[-1] if indices else None
         if position is None:
             self._note(path, assignment.value, owner=assignment.flag)
         else:
@@ -124,6 +125,8 @@ class _Stack:
         new = value.get("name") if isinstance(value, dict) else value
         is_renamed = rest in ((), ("name",)) and name != new
         lost = (name,) if is_renamed and isinstance(name, str) else ()
+        if not lost and holder[-1:] not in (["commonEnv"], ["env"]):
+            return  # such as workers[0].replicas, which takes nothing away
         after = (assignment.flag, FLAG_LINE)
         self.replacements.append(Replacement(tuple(holder), self._place(path), after, lost, index))
 

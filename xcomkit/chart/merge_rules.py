@@ -52,7 +52,7 @@ def _is_secret(names: tuple[str, ...], value: Any) -> bool:
         case None | bool():
             return False
         case _:
-            return any(sensitive.find_secret(name, str(value)) for name in names)
+            return not all(sensitive.is_shown(name, str(value)) for name in names)
 
 
 def with_compression_off(

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,13 +18,15 @@ _NAME = re.compile(
     r"(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key|access_key_id"
     r"|private_?key|account_?key|secret_?key|signing_?key|fernet_?key|client_?secret|credentials?"
     r"|creds|keyfile_dict|connection_string|pullsecretdata|private_key_content|authorization"
-    r"|(?:^|_)(?:pass|pat)|webhook(?:_?url)?)$",
+    r"|(?:^|_)(?:pass|pat)|webhook(?:_?url)?)(?:_?\d+|_(?:prod|production|stage|staging|dev|test))?$",
     re.IGNORECASE,
 )
 # shown is less than is certain: a name with one of these words keeps its value to itself
 _SUSPECT = re.compile(
     r"pass|pwd|secret|token|key|auth|cred|dsn|webhook|(?:^|_)(?:pat|sas|sig)(?:_|$)", re.IGNORECASE
 )
+# what names a place, a class or another object, whatever word is in it
+_NAMES_PLACE = re.compile(r"(?:name|file|backend|_path|class)$", re.IGNORECASE)
 _LONG = re.compile(r"[A-Za-z0-9+=_-]{24,}")
 _PLACE = re.compile(r"/[\w./-]{2,200}")
 # the fields of a connection that say where and what, and never let anybody in
@@ -49,7 +51,16 @@ _VALUE = (
             r"|\bxox[abps]-[\w-]{10,}|hooks\.slack\.com/services/\S+"
         ),
     ),
-    ("a password in a URL", re.compile(r"://[^/@\s:]*:[^/@\s]+@")),
+    ("a password in a URL", re.compile(r"://[^/@\s:?#]*:[^@\s]+@")),
+    ("a token in a URL", re.compile(r"\b(?:https?|git|ssh)://[\w-]{20,}@")),
+    ("a bearer token", re.compile(r"\bBearer\s+[\w.~+/-]{8,}|\bhvs\.[\w-]{8,}")),
+    (
+        "a secret inside the text",
+        re.compile(
+            r"(?i)(?<![a-z])(?:password|passwd|pwd|secret|token|api[_.-]?key|account\.key[\w.]{0,80})"
+            r"[\"']?\s*(?:[=:]|,(?=\s*\"))\s*[\"']?[^\s\"';,&<>$(){}\[\]]{3,}"
+        ),
+    ),
 )
 
 
@@ -83,7 +94,7 @@ def is_shown(name: str, value: str) -> bool:
         return True
     if name.startswith(CONNECTION_PREFIX):
         return _is_harmless(value)
-    if _SUSPECT.search(name) and not _PLACE.fullmatch(value):
+    if _SUSPECT.search(name) and not (_NAMES_PLACE.search(name) or _PLACE.fullmatch(value)):
         return name in _NO_SECRETS
     return not re.search(r"://[^/\s]*@", value) and not any(
         re.search(r"\d", word) and re.search(r"[A-Za-z]", word) for word in _LONG.findall(value)
@@ -135,7 +146,8 @@ def list_secrets(values: Values) -> tuple[Secret, ...]:
 def masked(values: Values) -> str:
     """Return the text with every secret value replaced, line for line where it was."""
     text = values.text
-    spans = {(node.start, node.end) for _, node, _ in _secrets(values.root, path=(), name="")}
+    found = _secrets(values.root, path=(), name="", find=_might_be)
+    spans = {(node.start, node.end) for _, node, _ in found}
     for start, end in sorted(spans, reverse=True):
         hidden = text[start:end].rstrip()
         mask = "\n".join([MASK] * (hidden.count("\n") + 1))
@@ -145,27 +157,34 @@ def masked(values: Values) -> str:
 
 def texts(values: Values) -> tuple[str, ...]:
     """Return the secret values themselves, longest first, for taking them out of other text."""
-    found = {node.value for _, node, _ in _secrets(values.root, path=(), name="")}
+    found = {str(node.value) for _, node, _ in _secrets(values.root, path=(), name="")}
     return tuple(sorted(found, key=len, reverse=True))
 
 
-def _secrets(node: Node, *, path: Key, name: str) -> Iterator[tuple[Key, Node, str]]:
+def _might_be(name: str, value: str) -> str:
+    return "" if is_shown(name, value) else "perhaps a secret"
+
+
+def _secrets(
+    node: Node, *, path: Key, name: str, find: Callable[[str, str], str] = find_secret
+) -> Iterator[tuple[Key, Node, str]]:
     """Yield the scalars that are secrets; what an alias makes one is hidden at its anchor."""
     node = node.target or node
     match node.kind:
-        case "scalar" if isinstance(node.value, str):
-            if kind := find_secret(name, node.value):
+        case "scalar" if isinstance(node.value, str | int | float):
+            if not isinstance(node.value, bool) and (kind := find(name, str(node.value))):
                 yield path, node, kind
         case "list":
             for index, item in enumerate(node.items):
-                yield from _secrets(item, path=(*path, index), name=name)
+                yield from _secrets(item, path=(*path, index), name=name, find=find)
         case "mapping":
             entry = node.pair("name")
             own = str(entry[1].value) if entry and entry[1].kind == "scalar" else ""
             for key, value in node.pairs:
                 inner = own if key.value == "value" and own else str(key.value)
                 label = own or str(key.value)
-                yield from _secrets(value, path=(*path, label), name=inner)
+                if key.value != "valueFrom":  # it names where the value is, and holds none
+                    yield from _secrets(value, path=(*path, label), name=inner, find=find)
 
 
 def _label(path: Key) -> str:

@@ -25,7 +25,10 @@ FORMS = {
         "the identity's client id, a UUID",
     ),
     TERMS["gcp"].annotation: (
-        re.compile(r"[a-z0-9][a-z0-9-]*@[a-z0-9.:-]+\.gserviceaccount\.com"),
+        re.compile(
+            r"[a-z0-9][a-z0-9-]*@(?:[a-z0-9.:-]+\.iam|developer|appspot|cloudservices)"
+            r"\.gserviceaccount\.com"
+        ),
         "<name>@<project>.iam.gserviceaccount.com",
     ),
 }
@@ -107,7 +110,10 @@ def _annotation_problem(key: str, value: Any) -> str:
     if key not in FORMS or value in (None, ""):
         return ""
     pattern, words = FORMS[key]
-    if isinstance(value, str) and (pattern.fullmatch(value) or find_placeholder(value)):
+    is_nil = isinstance(value, str) and not value.strip("0-")
+    if isinstance(value, str) and not is_nil and (
+        pattern.fullmatch(value) or find_placeholder(value)
+    ):  # fmt: skip
         return ""
     return f"{key}: {str(value)[:80]!r}, which is not {words}"
 

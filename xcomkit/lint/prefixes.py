@@ -11,6 +11,7 @@ from xcomkit.chart.names import (
     find_placeholder,
     parse_base_path,
 )
+from xcomkit.chart.sensitive import find_secret
 from xcomkit.lint.configuration import Configuration, Place, from_values
 from xcomkit.lint.connections import read_extra
 from xcomkit.lint.context import Context, LintRule, Objection
@@ -70,7 +71,8 @@ def cloud_of(scheme: str) -> CloudName | None:
 
 def paths(context: Context) -> list[tuple[BasePath, Place, str]]:
     """Return the XCom paths the files tell, with place and components, each text once."""
-    found = [(parse_base_path(text), seen) for text, seen in context.told(PATH)]
+    told = [(text, seen) for text, seen in context.told(PATH) if not find_secret(PATH, text)]
+    found = [(parse_base_path(text), seen) for text, seen in told]
     return [(path, seen.place, seen.where) for path, seen in found if path and path.bucket]
 
 

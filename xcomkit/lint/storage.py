@@ -1,22 +1,23 @@
 """Rules about where XCom values go: backend class, path, threshold, compression, connection."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from xcomkit.chart.names import (
     BACKEND,
     COMPRESSION,
     PATH,
-    SECRETS_BACKEND,
-    SECRETS_KWARGS,
     THRESHOLD,
+    BasePath,
     connection_variable,
     find_placeholder,
     parse_base_path,
 )
-from xcomkit.chart.sensitive import show
+from xcomkit.chart.sensitive import find_secret, show
 from xcomkit.lint.configuration import Place
 from xcomkit.lint.connections import AZURE_SCHEMES
 from xcomkit.lint.context import Context, LintRule, Objection, Seen
+from xcomkit.lint.secrets_backends import knows_connections
 from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND, Rule
 
 DATABASE_CLASSES = frozenset(
@@ -43,9 +44,6 @@ BAD_SCHEMES = {
     "file": "a file path is not shared between pods",
     "local": "a local path is not shared between pods",
 }
-
-_BACKENDS = (SECRETS_BACKEND, "AIRFLOW__WORKERS__SECRETS_BACKEND")
-_KWARGS = (SECRETS_KWARGS, "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS")
 
 XC001 = Rule(
     id="XC001",
@@ -132,7 +130,20 @@ def _untold(name: str, seen: Seen) -> Objection:
 
 def find_missing_path(context: Context) -> Iterator[Objection]:
     """Yield components that have no path, or an empty one."""
-    yield from _missing(context, PATH, word="OBJECTSTORAGE_PATH")
+    for objection in _missing(context, PATH, word="OBJECTSTORAGE_PATH"):
+        yield replace(objection, fix=((PATH, _sample_path(context)),))
+
+
+def _sample_path(context: Context) -> str:
+    """Return a path of the store that a connection of the file leads to, or of S3."""
+    for environment in context.environment.values():
+        for name, value in environment.items():
+            if name.startswith("AIRFLOW_CONN_"):
+                for scheme, words in (("abfs", ("azure", "adls")), ("gs", ("google", "gcp"))):
+                    if value.lstrip('{ "').removeprefix('conn_type": "').startswith(words):
+                        connection_id = name.removeprefix("AIRFLOW_CONN_").lower()
+                        return f"{scheme}://{connection_id}@<bucket>/<prefix>"
+    return "s3://aws_default@<bucket>/<prefix>"
 
 
 def find_missing_threshold(context: Context) -> Iterator[Objection]:
@@ -178,37 +189,34 @@ def find_undefined_connection(context: Context) -> Iterator[Objection]:
         path = parse_base_path(value)
         if path is None or not path.connection_id or find_placeholder(path.connection_id):
             continue
-        if ":" in path.connection_id:
-            text = f"the path in {seen.where} holds user and password instead of a connection id"
-            yield Objection(text, seen.place)
-            continue
+        if find_secret(PATH, value):
+            continue  # XC011 speaks of it
         variable = connection_variable(path.connection_id)
         for other in context.seen(variable):
             components = tuple(c for c in other.components if c in seen.components)
-            if not components or other.value:
-                continue
-            if other.is_untold:
-                yield _untold(variable, other)
-            elif context.kind == "cfg":
-                text = f"{variable[:80]!r} is a variable, which airflow.cfg does not tell"
-                yield Objection(text, seen.place, None)
-            elif not all(_has_secrets_backend(context, c) for c in components):
-                where = ", ".join(components)
-                hint = context.near_miss("AIRFLOW_CONN", path.connection_id.upper(), name=variable)
-                text = f"{variable[:80]!r} is not set in {where}, and no secretBackend is{hint}"
-                sample = next((c for s, c in _CONNECTIONS.items() if path.scheme.startswith(s)), "")
-                yield Objection(text, seen.place, fix=((variable, sample),) if sample else "")
+            is_broken = other.variable is not None and other.variable.problem  # XC006 speaks of it
+            if components and not other.value and not is_broken:
+                yield from _undefined(context, path, other, place=seen.place, among=components)
 
 
-def _has_secrets_backend(context: Context, component: str) -> bool:
-    """Tell whether a secrets backend may know the connection."""
-    written = context.variables[component]
-    found = [v.value for v in written if v.name in _BACKENDS and v.value != ""]
-    kwargs = [v.value for v in written if v.name in _KWARGS]
-    has_file = any(value is None or "connections_file_path" in value for value in kwargs)
-    # these two know nothing that is not in the pod already
-    empty = (".LocalFilesystemBackend", ".EnvironmentVariablesBackend")
-    return any(value is None or not value.endswith(empty) or has_file for value in found)
+def _undefined(
+    context: Context, path: BasePath, other: Seen, *, place: Place, among: tuple[str, ...]
+) -> Iterator[Objection]:
+    variable = connection_variable(path.connection_id)
+    known = {knows_connections(context, component) for component in among}
+    if other.is_untold:
+        yield _untold(variable, other)
+    elif context.kind == "cfg":
+        text = f"{variable[:80]!r} is a variable, which airflow.cfg does not tell"
+        yield Objection(text, place, None)
+    elif known == {None}:
+        text = f"{variable[:80]!r} is not set; what the secrets backend knows is not told"
+        yield Objection(text, place, None)
+    elif known != {True}:
+        hint = context.near_miss("AIRFLOW_CONN", path.connection_id.upper(), name=variable)
+        text = f"{variable[:80]!r} is not set in {', '.join(among)}, nor in a secrets backend{hint}"
+        sample = next((c for s, c in _CONNECTIONS.items() if path.scheme.startswith(s)), "")
+        yield Objection(text, place, fix=((variable, sample),) if sample else "")
 
 
 def find_bad_compression(context: Context) -> Iterator[Objection]:
@@ -263,7 +271,10 @@ def _class_objection(value: str, *, place: Place) -> Objection:
 def find_bad_path(context: Context) -> Iterator[Objection]:
     """Yield paths whose scheme does not lead to a bucket through the connection."""
     for value, seen in context.told(PATH):
-        if value.strip() and (problem := _path_problem(value)):
+        if find_secret(PATH, value):
+            text = "the path holds user and password instead of a connection id (value hidden)"
+            yield Objection(f"{text} in {seen.where}", seen.place)
+        elif value.strip() and (problem := _path_problem(value)):
             yield Objection(f"{show(PATH, value)}: {problem} ({seen.where})", seen.place)
 
 
