@@ -99,7 +99,7 @@ DATA = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=2000)
+@settings(max_examples=200, deadline=2000)
 @given(
     st.dictionaries(st.sampled_from(KEYS), DATA, max_size=8),
     st.sampled_from(["values", "compose", "pod", None]),

@@ -113,13 +113,13 @@ def test_any_jumble_of_json_is_judged_or_refused(text) -> None:
     check(*judge_all("[" + text))
 
 
-@effort(max_examples=300)
+@effort(max_examples=150)
 @given(JSON)
 def test_any_json_of_plausible_keys_is_judged_or_refused(data) -> None:
     check(*judge_all(json.dumps(data)))
 
 
-@effort(max_examples=300)
+@effort(max_examples=150)
 @given(st.lists(STATEMENT, min_size=1, max_size=4))
 def test_any_plausible_policy_is_judged_or_refused(statements) -> None:
     check(*judge_all(json.dumps({"Statement": statements})))
