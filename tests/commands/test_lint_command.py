@@ -31,9 +31,17 @@ def test_bad_file_is_1_and_shows_line_remedy_and_what_to_paste(capsys):
     assert "paste:" in text
 
 
-@pytest.mark.parametrize("words", [["gone.yaml"], [BAD, "--baseline", "gone.json"],
-                                   [BAD, "--trust", "gone.json"], [BAD, "--set", "a"],
-                                   [BAD, "--set-json", "a={"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["gone.yaml"],
+        [BAD, "--baseline", "gone.json"],
+        [BAD, "--trust", "gone.json"],
+        [BAD, "--set", "a"],
+        [BAD, "--set-json", "a={"],
+        [BAD, "--each", "--set", "a=b"],
+    ],
+)
 def test_what_cannot_be_read_is_2_and_one_line(capsys, words):
     assert main(["lint", *words]) == 2
     text = capsys.readouterr().err

@@ -82,6 +82,8 @@ def act(options: argparse.Namespace) -> int:
         rerun_days=options.rerun_days,
     )
     refused: tuple[InputError, ...] = ()
+    if options.each and (options.set or options.set_json or options.set_string):
+        raise InputError("--each: helm's flags go with one set of values.", hint="leave one out.")
     if options.each:
         configurations, others, refused = read_each(options.files, kind=read_kind(options))
         for name in others:
