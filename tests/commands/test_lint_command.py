@@ -119,6 +119,30 @@ def test_trust_and_policy_of_the_cloud_are_joined_with_the_accounts_of_the_file(
     assert main(["lint", GOOD, "--trust", str(trust)]) == 1
     assert "astro-agent-triggerer" in capsys.readouterr().out
 
+    main(["lint", GOOD, "--trust", str(trust), "--format", "junit"])
+    cases = capsys.readouterr().out
+    assert "XC060" in cases
+    assert "XC070" not in cases  # no lifecycle was given, so nothing was asked of one
+
+
+def test_sentinel_is_of_the_chart_and_nobody_else_is(capsys, tmp_path):
+    names = ("worker-default-worker", "dag-processor", "triggerer", "sentinel")
+    subjects = [f"system:serviceaccount:astro:astro-agent-{name}" for name in names]
+    credentials = [
+        {"subject": subject, "issuer": "https://x/", "audiences": ["api://AzureADTokenExchange"]}
+        for subject in subjects
+    ]
+    trust = tmp_path / "trust.json"
+    path = tmp_path / "values.yaml"
+    path.write_text((EXAMPLES / "XC050-pass.yaml").read_text())
+    trust.write_text(json.dumps(credentials))
+    assert main(["lint", str(path), "--trust", str(trust)]) == 0
+
+    credentials[3]["subject"] = "system:serviceaccount:other:astro-agent-sentinel"
+    trust.write_text(json.dumps(credentials))
+    assert main(["lint", str(path), "--trust", str(trust)]) == 1
+    assert "XC061" in capsys.readouterr().out
+
 
 def test_trust_without_a_namespace_asks_for_one(capsys, tmp_path):
     path = tmp_path / "values.yaml"

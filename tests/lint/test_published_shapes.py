@@ -359,3 +359,13 @@ def test_secret_in_compose_is_named_once_for_all_services_that_share_it(judged):
     )
 
     assert len(judged(compose__yaml=text)["XC014"]) == 1
+
+
+def test_last_of_three_files_is_named_also_below_a_key_that_the_second_brought(judged):
+    start, account = GOOD.split("serviceAccount:")
+    wrong = "serviceAccount:\n  annotations:\n    eks.amazonaws.com/role-arn: nope\n"
+
+    found = judged(a__yaml=start, b__yaml="serviceAccount:" + account, c__yaml=wrong)
+    (finding,) = found["XC048"]
+    assert finding.file.endswith("c.yaml")
+    assert finding.line == 3
