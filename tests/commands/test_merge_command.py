@@ -331,3 +331,14 @@ def test_conflict_and_diff_show_nothing_that_might_be_a_secret(tmp_path, capsys)
     told = capsys.readouterr()
     assert "hush" not in told.out + told.err
     assert "481516234" not in told.out + told.err
+
+
+def test_conflict_of_identities_shows_both_as_an_id_is_no_secret(tmp_path, capsys):
+    ids = ("6f9b2c1e-0d57-4a55-9c0f-2b8a3f6f1c11", "11111111-2222-4333-8444-555555555555")
+    for name, client in zip(("values.yaml", "fragment.yaml"), ids, strict=True):
+        text = f"serviceAccount:\n  annotations:\n    azure.workload.identity/client-id: {client}\n"
+        (tmp_path / name).write_text(text)
+
+    assert main(["merge", str(tmp_path / "values.yaml"), str(tmp_path / "fragment.yaml")]) == 1
+    told = capsys.readouterr().err
+    assert all(client in told for client in ids)

@@ -27,7 +27,8 @@ _SUSPECT = re.compile(
 )
 # what names a place, a class or another object, whatever word is in it
 _NAMES_PLACE = re.compile(r"(?:name|file|backend|_path|class)$", re.IGNORECASE)
-_LONG = re.compile(r"[A-Za-z0-9+=_-]{24,}")
+_LONG = re.compile(r"[A-Za-z0-9+=]{24,}")  # a UUID and a name with dashes are shorter words
+_ID = re.compile(r"(?:^|[_./-])id$", re.IGNORECASE)
 _PLACE = re.compile(r"/[\w./-]{2,200}")
 # the fields of a connection that say where and what, and never let anybody in
 _HARMLESS_FIELDS = frozenset(
@@ -96,9 +97,9 @@ def is_shown(name: str, value: str) -> bool:
         return _is_harmless(value)
     if _SUSPECT.search(name) and not (_NAMES_PLACE.search(name) or _PLACE.fullmatch(value)):
         return name in _NO_SECRETS
-    return not re.search(r"://[^/\s]*@", value) and not any(
-        re.search(r"\d", word) and re.search(r"[A-Za-z]", word) for word in _LONG.findall(value)
-    )
+    words = [] if _ID.search(name) else _LONG.findall(value)
+    is_random = any(re.search(r"\d", word) and re.search(r"[A-Za-z]", word) for word in words)
+    return not is_random and not re.search(r"://[^/\s]*@", value)
 
 
 def show(name: str, value: str) -> str:
