@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from xcomkit.commands import env, lint, matrix, merge, run, scan_dags, verify_record
 from xcomkit.errors import XcomkitError
+from xcomkit.plain import plain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,8 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.act(options)
     except XcomkitError as error:
-        told = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error))
-        sys.stderr.write(f"xcomkit: {told}\n")
+        sys.stderr.write(f"xcomkit: {plain(str(error))}\n")
         return error.exit_code
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,6 +5,7 @@ import argparse
 from xcomkit.commands.configuration import add_files, read_files
 from xcomkit.commands.terminal import say
 from xcomkit.errors import InputError
+from xcomkit.plain import plain
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,7 +28,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def act(options: argparse.Namespace) -> int:
     """Write each variable with value and place, component by component."""
     from xcomkit.lint.shown import environments
-    from xcomkit.reports.text import plain
 
     found = environments(read_files(options))
     if options.component and options.component not in found:

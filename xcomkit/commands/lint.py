@@ -6,6 +6,7 @@ from xcomkit.commands.configuration import add_files, read_files, read_kind
 from xcomkit.commands.reporting import add_options, write_report
 from xcomkit.commands.terminal import note
 from xcomkit.errors import InputError
+from xcomkit.plain import plain
 
 _EXAMPLES = """examples:
   xcomkit lint values.yaml
@@ -72,7 +73,6 @@ def _days(text: str) -> int:
 def act(options: argparse.Namespace) -> int:
     """Judge the files, write the report, and return 1 when something failed."""
     from xcomkit.lint.run import CloudFiles, judge, read_each
-    from xcomkit.reports.text import plain
 
     cloud = CloudFiles(
         trust=options.trust,

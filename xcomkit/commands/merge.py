@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xcomkit.commands.terminal import note, relative
 from xcomkit.errors import InputError
+from xcomkit.plain import plain
 
 if TYPE_CHECKING:
     from xcomkit.chart.merge import Merged
@@ -87,7 +88,7 @@ def _tell_conflicts(merged: "Merged", *, path: Path) -> None:
             f"{path}:{conflict.line}: {conflict.path}: {state}: your file says {conflict.before},"
             f" the fragment {conflict.after}"
         )
-        note("".join(c if c.isprintable() else "?" for c in line))
+        note(plain(line))
     if merged.conflicts:
         told = "conflict" if len(merged.conflicts) == 1 else "conflicts"
         note(f"{len(merged.conflicts)} {told}: look at the lines above before you install it.")

@@ -19,6 +19,7 @@ from xcomkit.dag_scan.scopes import Module
 from xcomkit.dag_scan.triggers import XC031, find_triggers
 from xcomkit.errors import InputError
 from xcomkit.model import Finding, Rule
+from xcomkit.plain import plain
 
 MOST_FINDINGS = 100  # per rule and file; a file with more has one cause
 
@@ -110,8 +111,7 @@ def _unread(file: str, error: Unreadable) -> Finding:
 
 
 def _refusal(name: str, error: Unreadable) -> InputError:
-    shown = "".join(one if one.isprintable() else "?" for one in name)
-    place = f"{shown}:{error.line}:{error.column}"
+    place = f"{plain(name)}:{error.line}:{error.column}"
     return InputError(f"{place}: {error.problem}.", hint="name a Dag folder or a Python file.")
 
 

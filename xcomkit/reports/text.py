@@ -4,6 +4,7 @@ import textwrap
 from collections import Counter
 
 from xcomkit.model import Finding, Severity
+from xcomkit.plain import plain
 from xcomkit.reports.report import SEVERITIES, Report, where
 
 MOST_SHOWN = 20  # per rule; a file with more has one cause
@@ -31,11 +32,6 @@ def to_text(report: Report, *, width: int, colour: bool) -> str:
     ]
     parts += ["", *ignored] if ignored else []
     return "\n".join([*parts, _summary(report)]) + "\n"
-
-
-def plain(text: str) -> str:
-    """Return a text on one line, in which nothing reaches the terminal but letters."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _input_lines(report: Report) -> str:
