@@ -120,6 +120,11 @@ class Rule:
         )
 
 
+def where(file: str, line: int) -> str:
+    """Return a place as words; line 0 stands for a flag, which has none."""
+    return f"{file}:{line}" if line else file
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a rule objects to at one place of a file; lines count from 1.
@@ -140,6 +145,11 @@ class Finding:
     def severity(self) -> Severity:
         """Return how much this finding weighs."""
         return "warn" if self.is_unknown else self.rule.severity
+
+    @property
+    def where(self) -> str:
+        """Return the place as words."""
+        return where(self.file, self.line)
 
     @property
     def remedy(self) -> str:

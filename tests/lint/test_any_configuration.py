@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from xcomkit.chart.flags import read_flag
 from xcomkit.errors import InputError
+from xcomkit.lint.inputs.reading import read_configuration
 from xcomkit.lint.kinds import KINDS
-from xcomkit.lint.run import CloudFiles, judge, read
+from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.reports.junit import to_junit
 from xcomkit.reports.machine import to_json
 from xcomkit.reports.sarif import to_sarif
@@ -110,7 +111,9 @@ def test_any_document_is_judged_or_refused_in_every_format(tmp_path_factory, dat
     path.write_text(json.dumps(data))
     try:
         flags = read_flag("set", flag) if flag and kind == "values" else ()
-        report = judge(read([str(path)], kind=kind, flags=flags), cloud=CloudFiles())
+        report = judge(
+            [read_configuration([str(path)], kind=kind, flags=flags)], cloud=CloudFiles()
+        )
     except InputError as refusal:
         assert "\n" not in str(refusal)
         return
@@ -133,7 +136,7 @@ def test_any_lines_are_judged_or_refused(tmp_path_factory, lines, kind):
     text = "".join(f"{name}={value}\n" for name, value in lines)
     path.write_bytes((f"[core]\n{text}" if kind == "cfg" else text).encode("utf-8", "replace"))
     try:
-        report = judge(read([str(path)], kind=kind), cloud=CloudFiles())
+        report = judge([read_configuration([str(path)], kind=kind)], cloud=CloudFiles())
     except InputError as refusal:
         assert "\n" not in str(refusal)
         return
@@ -153,7 +156,7 @@ def test_large_file_of_any_kind_is_judged_in_a_moment(tmp_path, kind):
     path = tmp_path / "large"
     path.write_text(entries[kind])
 
-    report = judge(read([str(path)], kind=kind), cloud=CloudFiles())
+    report = judge([read_configuration([str(path)], kind=kind)], cloud=CloudFiles())
 
     assert report.findings
 
@@ -185,6 +188,6 @@ def test_file_made_to_take_long_does_not(tmp_path, name, text):
     names = [str(path), str(over)] if name == "keys.yaml" else [str(path)]
 
     with contextlib.suppress(InputError):
-        report = judge(read(names, kind=None), cloud=CloudFiles())
+        report = judge([read_configuration(names)], cloud=CloudFiles())
         to_text(report, width=80, colour=False)
         to_sarif(report)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcomkit.errors import InputError
+from xcomkit.lint.inputs.reading import read_configuration
 from xcomkit.lint.rules import MOST_FINDINGS, RULES, lint_values
-from xcomkit.lint.run import CloudFiles, judge, read
+from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.storage import read_threshold
 from xcomkit.model import Check, Finding
 from xcomkit.reports import ignores
@@ -36,7 +37,7 @@ def layers(rule_id: str, kind: str) -> list[str]:
 
 
 def judged(rule_id: str, kind: str) -> tuple[Finding, ...]:
-    return judge(read(layers(rule_id, kind), kind=None), cloud=CloudFiles()).findings
+    return judge([read_configuration(layers(rule_id, kind))], cloud=CloudFiles()).findings
 
 
 def test_ids_are_stable_unique_and_explained() -> None:

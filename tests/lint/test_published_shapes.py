@@ -4,7 +4,8 @@ import pytest
 
 from xcomkit.chart.flags import read_flag
 from xcomkit.errors import InputError
-from xcomkit.lint.run import CloudFiles, judge, read
+from xcomkit.lint.inputs.reading import read_configuration
+from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.model import Finding
 
 STOCK = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
@@ -36,7 +37,7 @@ def judged(tmp_path):
             names.append(str(path))
         assignments = [a for text in flags for a in read_flag("set-string", text)]
         found: dict[str, list[Finding]] = {}
-        report = judge(read(names, kind=None, flags=assignments), cloud=CloudFiles())
+        report = judge([read_configuration(names, flags=assignments)], cloud=CloudFiles())
         for finding in report.findings:
             found.setdefault(finding.rule.id, []).append(finding)
         return found
@@ -133,7 +134,7 @@ def test_values_of_another_chart_are_refused_unless_the_kind_is_said(judged, tmp
 
     with pytest.raises(InputError, match="values of the Airflow chart"):
         judged(values__yaml=text)
-    assert read([str(tmp_path / "values.yaml")], kind="values")
+    assert [read_configuration([str(tmp_path / "values.yaml")], kind="values")]
 
 
 @pytest.mark.parametrize("rest", ["null\n", "\n", GOOD])
@@ -180,7 +181,7 @@ def test_each_file_is_listed_as_what_it_is(tmp_path):
     (tmp_path / ".env").write_text("A=1\n")
     names = [str(tmp_path / name) for name in ("airflow.cfg", ".env")]
 
-    report = judge(read(names, kind=None), cloud=CloudFiles())
+    report = judge([read_configuration(names)], cloud=CloudFiles())
     assert [i.kind for i in report.inputs] == ["an airflow.cfg", "an env file"]
 
 
@@ -242,7 +243,7 @@ def test_whole_object_of_a_flag_is_merged_like_a_file(tmp_path):
     path.write_text(GOOD + "labels: []\n")
     flags = read_flag("set-json", '{"serviceAccount": {}, "labels": {"a": "b"}}')
 
-    report = judge(read([str(path)], kind=None, flags=flags), cloud=CloudFiles())
+    report = judge([read_configuration([str(path)], flags=flags)], cloud=CloudFiles())
     assert {finding.rule.id for finding in report.findings} == {"XC029"}
 
 
@@ -323,7 +324,7 @@ def test_path_to_paste_is_of_the_store_the_connection_is_of(judged):
 def test_only_the_rules_that_were_asked_are_in_the_report(tmp_path):
     (tmp_path / "x.env").write_text("AIRFLOW__A__B=1\n")
 
-    report = judge(read([str(tmp_path / "x.env")], kind=None), cloud=CloudFiles())
+    report = judge([read_configuration([str(tmp_path / "x.env")])], cloud=CloudFiles())
     ids = {rule.id for rule in report.rules}
     assert "XC042" not in ids
     assert "XC070" not in ids

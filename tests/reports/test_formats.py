@@ -7,7 +7,8 @@ import pytest
 from sarif_pydantic import Sarif
 
 from xcomkit.chart.flags import read_flag
-from xcomkit.lint.run import CloudFiles, judge, read
+from xcomkit.lint.inputs.reading import read_configuration
+from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.reports.junit import to_junit
 from xcomkit.reports.machine import to_json
 from xcomkit.reports.report import Report
@@ -31,7 +32,7 @@ commonEnv:
 def report(tmp_path, monkeypatch) -> Report:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my values.yaml").write_text(TEXT)
-    return judge(read(["my values.yaml"], kind=None), cloud=CloudFiles())
+    return judge([read_configuration(["my values.yaml"])], cloud=CloudFiles())
 
 
 def test_no_format_holds_a_secret_or_a_control_character(report):
@@ -80,7 +81,7 @@ def test_sarif_names_rule_level_place_and_what_is_suppressed(report):
 
 def test_fingerprint_stays_when_the_line_moves(report, tmp_path):
     (tmp_path / "my values.yaml").write_text(f"# moved\n{TEXT}")
-    moved = judge(read(["my values.yaml"], kind=None), cloud=CloudFiles())
+    moved = judge([read_configuration(["my values.yaml"])], cloud=CloudFiles())
 
     def prints(of: Report) -> set[str]:
         results = json.loads(to_sarif(of))["runs"][0]["results"]
@@ -113,9 +114,7 @@ def test_text_fits_the_width_and_is_coloured_only_when_asked(report):
     assert "ignored XC023 my values.yaml:4: shown as an example" in plain
 
 
-def test_file_without_findings_says_so(tmp_path):
-    path = tmp_path / "values.yaml"
-    path.write_text("a: 1\n")
+def test_report_without_findings_says_so():
     empty = Report(findings=(), ignored=(), inputs=(), rules=())
 
     assert "✔ nothing failed: 0 fail, 0 warn, 0 info" in to_text(empty, width=80, colour=False)
@@ -128,7 +127,7 @@ def test_sarif_tells_a_baseline_from_a_comment_and_shows_a_flag_at_the_first_fil
     (tmp_path / "baseline.json").write_text(to_json(report))
     flags = read_flag("set-string", "namespace=<ns>")
     known = judge(
-        read(["my values.yaml"], kind=None, flags=flags),
+        [read_configuration(["my values.yaml"], flags=flags)],
         cloud=CloudFiles(),
         baseline="baseline.json",
     )
@@ -146,5 +145,5 @@ def test_absolute_path_is_a_file_uri(tmp_path):
     path = tmp_path / "values.yaml"
     path.write_text("a: <todo>\n")
 
-    text = to_sarif(judge(read([str(path)], kind=None), cloud=CloudFiles()))
+    text = to_sarif(judge([read_configuration([str(path)])], cloud=CloudFiles()))
     assert f"file://{tmp_path}/values.yaml" in text

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcomkit.errors import InputError
-from xcomkit.lint.run import CloudFiles, judge, read
+from xcomkit.lint.inputs.reading import read_configuration
+from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.reports.ignores import read_baseline
 from xcomkit.reports.machine import to_json
 from xcomkit.reports.report import Report
@@ -23,7 +24,7 @@ def report(tmp_path):
         if baseline:
             (tmp_path / "baseline.json").write_text(baseline)
         return judge(
-            read([str(path)], kind=None),
+            [read_configuration([str(path)])],
             cloud=CloudFiles(),
             baseline=str(tmp_path / "baseline.json") if baseline else "",
         )
@@ -164,5 +165,5 @@ def test_comment_of_another_file_ignores_nothing(tmp_path):
     )
     names = [str(tmp_path / name) for name in ("a.yaml", "b.yaml")]
 
-    found = judge(read(names, kind=None), cloud=CloudFiles())
+    found = judge([read_configuration(names)], cloud=CloudFiles())
     assert "XC024" in {finding.rule.id for finding in found.findings}

@@ -10,7 +10,8 @@ from typing import Any
 
 from xcomkit.chart.merge_rules import is_by_name, is_merge_key, label
 from xcomkit.chart.tree import Node, refusal
-from xcomkit.chart.values import Key, Values, load_values, read_values
+from xcomkit.chart.values import Key, Values, read_values
+from xcomkit.text_file import read_text
 
 _ENTRIES = ("commonEnv", "workers")
 
@@ -21,7 +22,7 @@ def load_fragment(path: Path) -> dict[str, Any]:
     Raises:
         InputError: when it cannot be read, or holds what no values file could.
     """
-    return _checked(load_values(path))
+    return read_fragment(read_text(path, name=path.name), name=path.name)
 
 
 def read_fragment(text: str, *, name: str) -> dict[str, Any]:

@@ -66,11 +66,12 @@ class Values:
 
         A flag has no line, which is 0.
         """
-        turn, owner = -1, self.texts[0] if self.layers else self
+        turn = -1
+        owner: Values | str = self.texts[0]
         for end in range(1, len(path) + 1):
-            found = self.owners.get(path[:end], (-1, ""))
-            if found[0] > turn and found[1]:
-                turn, owner = found[0], found[1]  # type: ignore[assignment]
+            found = self.owners.get(path[:end])
+            if found is not None and found[0] > turn:
+                turn, owner = found
         if isinstance(owner, str):
             return owner, 0
         while path and path not in owner.lines:

@@ -1,7 +1,6 @@
 """The words by which ``lint`` and ``env`` are told what to read."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcomkit.lint.kinds import KINDS, Kind
@@ -33,15 +32,16 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_files(options: argparse.Namespace) -> "tuple[Configuration, ...]":
-    """Return what the files and flags say.
+def read_files(options: argparse.Namespace) -> "Configuration":
+    """Return what the files and flags say together.
 
     Raises:
         InputError: something cannot be read.
     """
-    from xcomkit.lint.run import read
+    from xcomkit.lint.inputs.reading import read_configuration
 
-    return read(_expanded(options.files), kind=read_kind(options), flags=_flags(options))
+    kind = read_kind(options)
+    return read_configuration(options.files, kind=kind, flags=_flags(options))
 
 
 def read_kind(options: argparse.Namespace) -> Kind | None:
@@ -58,7 +58,3 @@ def _flags(options: argparse.Namespace) -> "list[Assignment]":
         *(found for text in options.set for found in read_flag("set", text)),
         *(found for text in options.set_string for found in read_flag("set-string", text)),
     ]
-
-
-def _expanded(names: list[str]) -> list[str]:
-    return [str(Path(name)) if name != "-" else name for name in names]

@@ -29,7 +29,7 @@ def act(options: argparse.Namespace) -> int:
     """Write each variable with value and place, component by component."""
     from xcomkit.lint.shown import environments
 
-    found = environments(read_files(options))
+    found = environments((read_files(options),))
     if options.component and options.component not in found:
         names = ", ".join(found)
         raise InputError(f"no component {options.component!r}.", hint=f"there is {names}.")

@@ -91,7 +91,7 @@ def act(options: argparse.Namespace) -> int:
         for error in refused:
             note(f"xcomkit: {plain(str(error))}")
     else:
-        configurations = read_files(options)
+        configurations = (read_files(options),)
     report = judge(configurations, cloud=cloud, baseline=options.baseline)
     write_report(report, style=options.format)
     return 2 if refused else report.exit_code

@@ -15,7 +15,6 @@ from xcomkit.dag_scan.scopes import FUNCTIONS, Binding, Module, Scope
 UNKNOWN = "?"  # first part of the dotted name of what nothing in the file binds
 MOST_ANCESTORS = 50  # of a class
 CALLABLE_METHODS = ("__call__", "notify", "async_notify")
-PARTIALS = frozenset({"functools.partial", "functools.partialmethod"})
 MOST_TARGETS = 50  # per expression; a real list of callbacks has a handful
 _BUILTINS = frozenset(dir(builtins))
 

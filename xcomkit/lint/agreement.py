@@ -14,7 +14,7 @@ from xcomkit.chart.names import (
 from xcomkit.chart.sensitive import show
 from xcomkit.lint.configuration import Place
 from xcomkit.lint.context import Context, LintRule, Objection
-from xcomkit.model import Rule
+from xcomkit.model import Rule, where
 
 XC018 = Rule(
     id="XC018",
@@ -75,24 +75,16 @@ def find_replaced(context: Context) -> Iterator[Objection]:
         names = ", ".join(name[:60] for name in replaced.lost[:8])
         more = f" and {len(replaced.lost) - 8} more" if len(replaced.lost) > 8 else ""
         lost = f"; lost: {names}{more}" if names else ""
-        where = f"{written(replaced.after)}"
+        after = where(*replaced.after)
         if replaced.position is not None:
             text = (
-                f"{where} writes over entry {replaced.position} of {path[:80]}, by position{lost}"
+                f"{after} writes over entry {replaced.position} of {path[:80]}, by position{lost}"
             )
         elif lost:
-            text = (
-                f"{where} replaces the whole list {path[:80]} of {written(replaced.before)}{lost}"
-            )
+            text = f"{after} replaces the whole list {path[:80]} of {where(*replaced.before)}{lost}"
         else:
             continue
         yield Objection(text, _in_a_file(replaced.after, replaced.before))
-
-
-def written(place: Place) -> str:
-    """Return a place as words; a flag has no line."""
-    file, line = place
-    return f"{file}:{line}" if line else file
 
 
 def _in_a_file(*places: Place) -> Place:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xcomkit.chart.environment import Variable, effective_environment, list_variables
+from xcomkit.chart.environment import Variable, expanded, list_variables
 from xcomkit.chart.layers import Replacement
 from xcomkit.chart.values import Values
 from xcomkit.lint.kinds import Kind
@@ -81,7 +81,7 @@ def from_values(values: Values, *, replacements: tuple[Replacement, ...] = ()) -
         kind="values",
         sources=tuple(Source(v.name, v.text, "values", read_era(v)) for v in values.texts),
         variables=variables,
-        environment=effective_environment(values),
+        environment={component: expanded(found) for component, found in variables.items()},
         homes=dict.fromkeys(variables, values.place("commonEnv")),
         documents=values.texts,
         values=values,

@@ -9,7 +9,6 @@ from xcomkit.chart.sensitive import find_secret, is_shown, list_secrets
 from xcomkit.chart.values import Key
 from xcomkit.lint.configuration import Place
 from xcomkit.lint.context import Context, LintRule, Objection
-from xcomkit.lint.inputs.env_file import COMMENTED
 from xcomkit.lint.kinds import Kind
 from xcomkit.model import Rule
 
@@ -210,7 +209,7 @@ def find_comments(context: Context) -> Iterator[Objection]:
     """Yield values with a comment behind them."""
     for variable in context.written:
         if variable.is_commented:
-            yield Objection(f"{variable.name[:80]}: {COMMENTED}", _place(variable))
+            yield Objection(f"{variable.name[:80]}: a comment behind the value", _place(variable))
 
 
 ENTRIES: tuple[LintRule, ...] = (

@@ -154,11 +154,10 @@ def find_shared_prefixes(context: Context) -> Iterator[Objection]:
     """
     found: dict[tuple[str, str, str], dict[str, Place]] = {}
     for path, place, _ in paths(context):
-        for component, variables in context.variables.items():
-            environment = context.environment[component]
+        for environment in context.environment.values():
             mine = parse_base_path(environment.get(PATH, ""))
             deployment = next((environment[n] for n in _DEPLOYMENT if environment.get(n)), "")
-            if mine == path and deployment and variables:
+            if mine == path and deployment:
                 key = (path.scheme, path.bucket, path.prefix)
                 found.setdefault(key, {}).setdefault(deployment, place)
     for (_, bucket, prefix), deployments in found.items():

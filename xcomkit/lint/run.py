@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xcomkit.chart.accounts import read_accounts, read_namespace
-from xcomkit.chart.flags import Assignment
 from xcomkit.chart.names import PATH, BasePath, parse_base_path
 from xcomkit.chart.values import Values
 from xcomkit.errors import InputError
@@ -39,17 +38,6 @@ class CloudFiles:
     def is_given(self) -> bool:
         """Tell whether there is anything to compare with."""
         return bool(self.trust or self.policy or self.lifecycle)
-
-
-def read(
-    names: Sequence[str], *, kind: Kind | None, flags: Sequence[Assignment] = ()
-) -> tuple[Configuration, ...]:
-    """Return the files as one configuration, later ones over earlier ones.
-
-    Raises:
-        InputError: a file cannot be read, or the files do not go together.
-    """
-    return (read_configuration(names, kind=kind, flags=flags),)
 
 
 def read_each(

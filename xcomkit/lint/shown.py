@@ -6,6 +6,7 @@ from xcomkit.chart.environment import Variable
 from xcomkit.chart.sensitive import MASK, is_shown
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.kinds import KIND_WORDS
+from xcomkit.model import where
 from xcomkit.reports.report import Input, Known
 
 
@@ -36,9 +37,7 @@ def _known(variables: Iterable[Variable], environment: Mapping[str, str]) -> dic
     return {
         variable.name: Known(
             masked(variable.name, environment.get(variable.name), hidden=hidden),
-            f"{variable.file}:{variable.line} {variable.source}"
-            if variable.line
-            else f"{variable.file} {variable.source}",
+            f"{where(variable.file, variable.line)} {variable.source}",
         )
         for variable in variables
     }

@@ -4,7 +4,7 @@ import re
 from html import escape  # XML knows the same five; xml.sax would load all of urllib
 
 from xcomkit.model import Finding, Rule
-from xcomkit.reports.report import Report, where
+from xcomkit.reports.report import Report
 
 # what XML 1.0 cannot hold at all
 _UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -37,7 +37,7 @@ def _case(rule: Rule, report: Report) -> str:
 
 
 def _line(finding: Finding) -> str:
-    return f"{where(finding)}: {finding.observed}; expected {finding.expected}; {finding.remedy}"
+    return f"{finding.where}: {finding.observed}; expected {finding.expected}; {finding.remedy}"
 
 
 def _attribute(text: str) -> str:

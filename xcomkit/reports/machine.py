@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from xcomkit.model import Finding
-from xcomkit.reports.report import SEVERITIES, Report, where
+from xcomkit.reports.report import SEVERITIES, Report
 
 
 def to_json(report: Report) -> str:
@@ -34,7 +34,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity,
         "is_unknown": finding.is_unknown,
         "title": rule.title,
-        "where": where(finding),
+        "where": finding.where,
         "observed": finding.observed,
         "expected": finding.expected,
         "why": rule.why,

@@ -44,8 +44,3 @@ class Report:
     def exit_code(self) -> int:
         """Return 1 when something failed, 0 otherwise."""
         return 1 if self.count("fail") else 0
-
-
-def where(finding: Finding) -> str:
-    """Return the place of a finding as words; a flag has no line."""
-    return f"{finding.file}:{finding.line}" if finding.line else finding.file

@@ -5,7 +5,7 @@ from collections import Counter
 
 from xcomkit.model import Finding, Severity
 from xcomkit.plain import plain
-from xcomkit.reports.report import SEVERITIES, Report, where
+from xcomkit.reports.report import SEVERITIES, Report
 
 MOST_SHOWN = 20  # per rule; a file with more has one cause
 _MARKS: dict[Severity, str] = {"fail": "✖ fail", "warn": "! warn", "info": "i info"}
@@ -27,7 +27,7 @@ def to_text(report: Report, *, width: int, colour: bool) -> str:
         if number > MOST_SHOWN
     ]
     ignored = [
-        plain(f"ignored {i.finding.rule.id} {where(i.finding)}: {i.reason[:200]}")
+        plain(f"ignored {i.finding.rule.id} {i.finding.where}: {i.reason[:200]}")
         for i in report.ignored
     ]
     parts += ["", *ignored] if ignored else []
@@ -45,7 +45,7 @@ def _finding(finding: Finding, *, width: int, colour: bool) -> str:
     mark = "? warn" if finding.is_unknown else _MARKS[finding.severity]
     if colour:
         mark = f"\033[{_COLOURS[finding.severity]}m{mark}\033[0m"
-    lines = [f"{mark}  {rule.id} {plain(where(finding))}", _folded("", rule.title, width)]
+    lines = [f"{mark}  {rule.id} {plain(finding.where)}", _folded("", rule.title, width)]
     lines.append(_folded("observed", finding.observed, width))
     lines.append(_folded("expected", finding.expected, width))
     lines.append(_folded("why", rule.why, width))

@@ -11,7 +11,6 @@ from xcomkit.dag_scan.callbacks import XC030
 from xcomkit.dag_scan.run import judge as judge_dags
 from xcomkit.errors import XcomkitError
 from xcomkit.model import Check, StoredXCom
-from xcomkit.reports.report import where
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
 from xcomkit.steps.inspect_objects import list_xcoms
@@ -38,7 +37,7 @@ def _scan(step: Step) -> Iterator[Check]:
     for rule in (rule for rule in found.rules if rule.severity != "info"):
         hits = [finding for finding in found.findings if finding.rule == rule]
         ignored = [entry for entry in found.ignored if entry.finding.rule == rule]
-        told = [f"{where(finding)}: {finding.observed}" for finding in hits[:MOST_SHOWN]]
+        told = [f"{finding.where}: {finding.observed}" for finding in hits[:MOST_SHOWN]]
         told += [f"and {len(hits) - MOST_SHOWN} more"] if len(hits) > MOST_SHOWN else []
         told += [f"{len(ignored)} ignored by comments"] if ignored else []
         certain = [finding for finding in hits if not finding.is_unknown]

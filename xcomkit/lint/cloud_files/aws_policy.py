@@ -20,7 +20,7 @@ from xcomkit.lint.cloud_files.rules import (
     XC067,
     XC068,
     XC069,
-    Report,
+    Collector,
     listed,
     shown,
 )
@@ -54,7 +54,7 @@ class _Answer:
     because: tuple[Statement, ...] = ()
 
 
-def judge_rights(documents: list[object], *, path: BasePath, report: Report) -> None:
+def judge_rights(documents: list[object], *, path: BasePath, report: Collector) -> None:
     """Note what the documents withhold from an agent, and what they grant beyond its needs.
 
     Raises:
@@ -88,7 +88,7 @@ class _RoleRights:
     """The statements of a role's policies beside one path."""
 
     def __init__(
-        self, statements: tuple[Statement, ...], *, path: BasePath, report: Report
+        self, statements: tuple[Statement, ...], *, path: BasePath, report: Collector
     ) -> None:
         self._statements = statements
         self._report = report

@@ -15,7 +15,7 @@ from xcomkit.lint.cloud_files.rules import (
     XC060,
     XC061,
     XC062,
-    Report,
+    Collector,
     is_agents,
     listed,
     plain,
@@ -36,7 +36,7 @@ _POSITIVE = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
 _EXACT = ("StringEquals", "StringEqualsIgnoreCase")
 
 
-def judge_role_trust(document: object, *, subjects: tuple[str, ...], report: Report) -> None:
+def judge_role_trust(document: object, *, subjects: tuple[str, ...], report: Collector) -> None:
     """Note what is wrong with an AssumeRolePolicyDocument.
 
     Raises:
@@ -52,7 +52,7 @@ class _RoleTrust:
     """The statements of a role's trust beside the subjects that ought to be let in."""
 
     def __init__(
-        self, statements: tuple[Statement, ...], *, subjects: tuple[str, ...], report: Report
+        self, statements: tuple[Statement, ...], *, subjects: tuple[str, ...], report: Collector
     ) -> None:
         self._statements = statements
         self._subjects = subjects
@@ -293,7 +293,7 @@ def _fix(statements: tuple[Statement, ...], *, subjects: tuple[str, ...]) -> str
     return json.dumps(wanted, indent=2)
 
 
-def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: Report) -> None:
+def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
     """Note service accounts without an association, and strangers with the agents' role.
 
     ``list-pod-identity-associations`` names no roles: what others get stays unknown.

@@ -17,7 +17,7 @@ from xcomkit.lint.cloud_files.rules import (
     XC061,
     XC063,
     XC066,
-    Report,
+    Collector,
     is_agents,
     listed,
     plain,
@@ -55,7 +55,7 @@ def unwrapped(entry: object) -> Block:
     return flat
 
 
-def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Report) -> None:
+def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
     """Note subjects without a working federated credential, and credentials of strangers.
 
     A subject counts as let in whichever issuer vouches for it: the file does not tell which
@@ -134,7 +134,7 @@ def _delete(entry: Block) -> str:
     return shlex.join([*words, "--identity-name", "IDENTITY", "--resource-group", "GROUP", "--yes"])
 
 
-def judge_assignments(found: list[Any], *, path: BasePath, report: Report) -> None:
+def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) -> None:
     """Note whether the assignments let their holder work in the container of the path.
 
     The storage account is not in the path: a scope counts by its container where it names one.
@@ -169,7 +169,7 @@ def judge_assignments(found: list[Any], *, path: BasePath, report: Report) -> No
         _judge_width(entry, path=path, report=report)
 
 
-def _judge_width(entry: Block, *, path: BasePath, report: Report) -> None:
+def _judge_width(entry: Block, *, path: BasePath, report: Collector) -> None:
     role, reach = _role(entry), _reach(entry, container=path.bucket)
     problems = []
     if role in (*_FULL.values(), *_NOT_ENOUGH.values()) and reach != "container":

@@ -19,7 +19,7 @@ from xcomkit.lint.cloud_files.rules import (
     XC065,
     XC066,
     XC067,
-    Report,
+    Collector,
     is_agents,
     listed,
     plain,
@@ -88,7 +88,7 @@ def is_policy(data: object) -> bool:
     return isinstance(found.get("bindings"), list) or ("etag" in found and not keys)
 
 
-def judge_account_policy(policy: Block, *, subjects: tuple[str, ...], report: Report) -> None:
+def judge_account_policy(policy: Block, *, subjects: tuple[str, ...], report: Collector) -> None:
     """Note subjects that may not become the service account, and everybody else who may.
 
     A subject counts as let in whichever pool it is of: the file does not tell which is meant.
@@ -148,7 +148,7 @@ def _bind_account(verb: str, member: str, *, role: str) -> str:
 
 
 def judge_bucket_policy(
-    policy: Block, *, path: BasePath, subjects: tuple[str, ...], report: Report
+    policy: Block, *, path: BasePath, subjects: tuple[str, ...], report: Collector
 ) -> None:
     """Note what a bucket's IAM policy withholds from the agents, and what it grants beyond.
 
@@ -181,7 +181,7 @@ def judge_bucket_policy(
 
 
 def _judge_agent(
-    agent: str, *, grants: list[Grant], path: BasePath, at: Block, report: Report
+    agent: str, *, grants: list[Grant], path: BasePath, at: Block, report: Collector
 ) -> None:
     have, unsure = _permissions(grants, path=path)
     who = shown(agent) if agent else "no service account"

@@ -19,7 +19,7 @@ from xcomkit.lint.cloud_files.rules import (
     XC063,
     XC070,
     XC074,
-    Report,
+    Collector,
     shown,
 )
 from xcomkit.lint.prefixes import cloud_of
@@ -55,7 +55,7 @@ def judge_trust(
     Raises:
         InputError: the file is none of these.
     """
-    data, report = read_document(text, name=name), Report(name)
+    data, report = read_document(text, name=name), Collector(name)
     cloud = _trust_cloud(data, name=name)
     if _is_of_paths(cloud, paths, at=items(data), report=report):
         if not subjects:
@@ -83,7 +83,7 @@ def _trust_cloud(data: Any, *, name: str) -> CloudName:
     raise refusal(name, 1, 1, "no trust of a known shape", hint=_TRUST_HINT)
 
 
-def _judge_aws_trust(data: Any, *, subjects: tuple[str, ...], report: Report) -> None:
+def _judge_aws_trust(data: Any, *, subjects: tuple[str, ...], report: Collector) -> None:
     role = aws_trust.find_role_trust(data)
     if role is None:
         pods = items(block(data).get("associations"))
@@ -109,7 +109,7 @@ def judge_policy(
     Raises:
         InputError: the file is none of these.
     """
-    data, report = read_document(text, name=name), Report(name)
+    data, report = read_document(text, name=name), Collector(name)
     policies = aws_policy.find_policies(data, name=name)
     entries = _entries(data)
     if policies:
@@ -149,7 +149,7 @@ def judge_lifecycle(
     Raises:
         InputError: the file is none of these.
     """
-    data, report = read_document(text, name=name), Report(name)
+    data, report = read_document(text, name=name), Collector(name)
     found = lifecycle.find_lifecycle(data)
     if found is None:
         raise refusal(name, 1, 1, "no lifecycle of a known shape", hint=_LIFECYCLE_HINT)
@@ -186,7 +186,7 @@ def _clouds(paths: tuple[BasePath, ...]) -> tuple[CloudName, ...]:
 
 
 def _is_of_paths(
-    cloud: CloudName, paths: tuple[BasePath, ...], *, at: list[Any], report: Report
+    cloud: CloudName, paths: tuple[BasePath, ...], *, at: list[Any], report: Collector
 ) -> bool:
     """Note paths that lead to another cloud; ``False`` where every path does."""
     clouds = _clouds(paths)
@@ -204,7 +204,7 @@ def _is_of_paths(
 
 
 def _told(
-    paths: tuple[BasePath, ...], *, cloud: CloudName, rule: Rule, report: Report
+    paths: tuple[BasePath, ...], *, cloud: CloudName, rule: Rule, report: Collector
 ) -> Iterator[BasePath]:
     """Yield the paths into a bucket of the cloud; others are for the rules over the values."""
     told = [path for path in paths if cloud_of(path.scheme) == cloud and path.bucket]
@@ -213,5 +213,5 @@ def _told(
     yield from dict.fromkeys(told)
 
 
-def _untold(rule: Rule, observed: str, report: Report) -> None:
+def _untold(rule: Rule, observed: str, report: Collector) -> None:
     report.add(rule, observed, expected="a values file that tells it", is_unknown=True)

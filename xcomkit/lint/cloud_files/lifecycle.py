@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from xcomkit.chart.names import BasePath
 from xcomkit.lint.cloud_files.reading import Block, block, items, texts
-from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, Report, shown
+from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, Collector, shown
 from xcomkit.model import CloudName
 
 Reach = Literal["all", "some", "none"]
@@ -65,7 +65,7 @@ def judge_expiry(
     path: BasePath,
     rerun_days: int | None,
     at: object,
-    report: Report,
+    report: Collector,
 ) -> None:
     """Note expiry that comes too soon, is missing, or cannot be compared."""
     expiries = tuple(e for e in _list_expiries(cloud, rules, path=path) if e.reach != "none")

@@ -180,7 +180,7 @@ def plain(text: object, *, otherwise: str) -> str:
     return words if _PLAIN.fullmatch(words) else otherwise
 
 
-class Report:
+class Collector:
     """Collects the findings of one file."""
 
     def __init__(self, name: str) -> None:

@@ -16,7 +16,6 @@ _COMMENT = re.compile(r"\s#.*")
 _REFERENCE = re.compile(r"\$(?:\{(\w+)(:?-[^{}$]*)?\}|(\w+)|(\$))", re.ASCII)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _DOLLAR = "\0"  # stands for an escaped one while references are filled in
-COMMENTED = "a comment behind the value"
 
 
 def read_env(text: str, *, name: str) -> tuple[Variable, ...]:
