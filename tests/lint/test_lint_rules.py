@@ -307,15 +307,20 @@ def test_compression_on_cloud_storage_is_told_to_lose_values_without_a_fault() -
     assert "even without a fault" in check.observed
 
 
-def test_what_a_part_of_a_values_file_cannot_tell_is_skipped_in_a_run_not_passed() -> None:
-    part = {check.id: check.status for check in lint_values(GOOD, name="v")}
-    whole = {
-        check.id: check.status
-        for check in lint_values(
-            GOOD + "agentTokenSecretName: t\nimagePullSecretName: p\n", name="v"
-        )
-    }
+def test_what_a_file_says_nothing_of_is_skipped_in_a_run_not_passed() -> None:
+    def statuses(text: str) -> dict[str, str]:
+        return {check.id: check.status for check in lint_values(text, name="v")}
 
-    skipped = {rule for rule, status in part.items() if status == "skip"}
-    assert skipped == {"XC041", "XC042", "XC043", "XC044", "XC057", "XC058"}
-    assert set(whole.values()) == {"pass"}
+    def skipped(text: str) -> set[str]:
+        return {rule for rule, status in statuses(text).items() if status == "skip"}
+
+    image = "image: registry.example.com/agents:7\n"
+    tokens = "agentTokenSecretName: t\nimagePullSecretName: p\n"
+
+    assert statuses(GOOD)["XC044"] == "pass"  # the part sets the prefix
+    assert skipped(GOOD) == {"XC041", "XC042", "XC043", "XC057", "XC058"}
+    assert skipped(GOOD + tokens) == {"XC041", "XC057", "XC058"}
+    assert skipped(GOOD.replace("resourceNamePrefix: astro-agent\n", "") + image) == {
+        "XC042", "XC043", "XC044",
+    }  # fmt: skip
+    assert set(statuses(GOOD + tokens + image).values()) == {"pass"}

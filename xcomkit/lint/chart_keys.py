@@ -1,7 +1,7 @@
 """Rules about the chart's own keys: token, pull secret, names, images, accounts."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from xcomkit.chart.accounts import read_accounts
 from xcomkit.chart.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
@@ -84,7 +84,7 @@ XC057 = Rule(
 )
 
 
-def is_whole(values: Values) -> bool:
+def _is_whole(values: Values) -> bool:
     """Tell whether a file is the whole one from the Astro UI, not a part laid over it."""
     return bool(_WHOLE & set(values.data))
 
@@ -115,7 +115,7 @@ def _exactly_one(
     found = [key for key in keys if _is_set(values.get(key))]
     if len(found) > 1:
         yield Objection(f"{' and '.join(found)} are set", values.place(found[-1]))
-    elif not found and not may_lack and is_whole(values):
+    elif not found and not may_lack and _is_whole(values):
         written = next((key for key in keys if key in values.data), keys[0])
         yield Objection(f"none of {', '.join(keys)} is set", values.place(written))
 
@@ -128,7 +128,7 @@ def find_bad_prefix(context: Context) -> Iterator[Objection]:
     found = values.get("resourceNamePrefix")
     place = values.place("resourceNamePrefix")
     if not _is_set(found):
-        if is_whole(values):
+        if _is_whole(values):
             yield Objection("resourceNamePrefix is not set", place)
     elif not isinstance(found, str) or (
         not _LABEL.fullmatch(found) and not find_placeholder(found)
@@ -208,19 +208,33 @@ def find_missing_class(context: Context) -> Iterator[Objection]:
 
 _NAME = "resourceNamePrefix: astro-agent\n"
 _TOKEN = "agentTokenSecretName: <secret with the key token>\n"  # noqa: S105 - the name of a secret
+
+
+def _tells(*keys: str) -> Callable[[Context], bool]:
+    """Return whether a file has one of the keys."""
+    return lambda context: (
+        context.values is not None and any(k in context.values.data for k in keys)
+    )
+
+
+def _tells_images(context: Context) -> bool:
+    return bool(_all_images(context))
+
+
 CHART_KEYS: tuple[LintRule, ...] = (
     LintRule(XC058, "1.5.0 or later", "no older triggerer", find_old_agents,
-             kinds=("values", "pod"), needs_whole=True),
+             kinds=("values", "pod"), is_told=_tells_images),
     LintRule(XC041, "one image", "one image", find_different_images, kinds=("values",),
-             needs_whole=True),
+             is_told=_tells_images),
     LintRule(XC042, "exactly one", "exactly one", find_wrong_tokens, fix=_TOKEN,
-             kinds=("values",), needs_whole=True),
+             kinds=("values",), is_told=_tells(*_TOKENS)),
     LintRule(XC043, "exactly one", "exactly one", find_wrong_pull_secrets,
-             fix="imagePullSecretName: <secret>\n", kinds=("values",), needs_whole=True),
+             fix="imagePullSecretName: <secret>\n", kinds=("values",),
+             is_told=_tells(*_PULL_SECRETS)),
     LintRule(XC044, "a lower case label", "a label", find_bad_prefix, fix=_NAME,
-             kinds=("values",), needs_whole=True),
+             kinds=("values",), is_told=_tells("resourceNamePrefix")),
     LintRule(XC051, "one component per account", "no account twice", find_accounts_twice,
              kinds=("values",)),
     LintRule(XC057, "an image of your own", "no base image with it", find_missing_class,
-             kinds=("values", "pod"), backend="durable", needs_whole=True),
+             kinds=("values", "pod"), backend="durable", is_told=_tells_images),
 )  # fmt: skip

@@ -146,7 +146,7 @@ class LintRule:
     """A rule with the function that looks for it, and the words for a file without findings.
 
     ``kinds`` are the files it reads, ``backend`` which class it holds for, ``fix`` what to paste;
-    ``needs_whole`` marks what a part of a values file cannot tell.
+    ``is_told`` tells whether the file speaks of the matter at all, where a part of one may not.
     """
 
     rule: Rule
@@ -156,4 +156,4 @@ class LintRule:
     fix: Fix = ""
     kinds: tuple[Kind, ...] = KINDS
     backend: Literal["both", "stock", "durable"] = "both"
-    needs_whole: bool = False
+    is_told: Callable[[Context], bool] = lambda _context: True

@@ -10,7 +10,7 @@ from dataclasses import replace
 from xcomkit.chart.values import Values, read_values
 from xcomkit.lint.agreement import AGREEMENT
 from xcomkit.lint.annotations import ANNOTATIONS
-from xcomkit.lint.chart_keys import CHART_KEYS, is_whole
+from xcomkit.lint.chart_keys import CHART_KEYS
 from xcomkit.lint.configuration import Configuration, from_values
 from xcomkit.lint.connections import CONNECTIONS
 from xcomkit.lint.context import Context, LintRule
@@ -88,7 +88,6 @@ def lint(values: Values) -> tuple[Check, ...]:
     Notes are left out, and what the run judges itself because it knows the identity by name.
     """
     context = Context(from_values(values))
-    is_part = not is_whole(values)
     entries = [
         entry
         for entry in REGISTRY
@@ -96,12 +95,10 @@ def lint(values: Values) -> tuple[Check, ...]:
         and "values" in entry.kinds
         and entry.rule.id not in _LEFT_TO_THE_RUN
     ]
-    return tuple(
-        check for entry in entries for check in _judged(entry, context=context, is_part=is_part)
-    )
+    return tuple(check for entry in entries for check in _judged(entry, context=context))
 
 
-def _judged(entry: LintRule, *, context: Context, is_part: bool) -> Iterator[Check]:
+def _judged(entry: LintRule, *, context: Context) -> Iterator[Check]:
     objections = list(_found(entry, context=context))
     if len(objections) > MOST_FINDINGS + 1:
         rest = f"and {len(objections) - MOST_FINDINGS} more"
@@ -114,10 +111,10 @@ def _judged(entry: LintRule, *, context: Context, is_part: bool) -> Iterator[Che
             how=f"read from {found.file}:{found.line}",
             basis="rule",
         )
-    if not objections and is_part and entry.needs_whole:
+    if not objections and not entry.is_told(context):
         yield entry.rule.skip(
             expected=entry.expected,
-            observed="not looked at: this is a part of a values file",
+            observed="not looked at: this file says nothing of it",
             how=f"read from {context.configuration.name}",
             remedy="name the values.yaml downloaded from the Astro UI in values_file.",
         )
