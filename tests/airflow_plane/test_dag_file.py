@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from xcomkit.airflow_plane.in_process import DAG_ID, DAGS_FOLDER
+from xcomkit.airflow_plane.dag_run import DAG_ID, DAGS_FOLDER
 
 TREE = ast.parse((DAGS_FOLDER / f"{DAG_ID}.py").read_text(encoding="utf-8"))
 

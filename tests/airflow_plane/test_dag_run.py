@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from xcomkit.airflow_plane.in_process import DagRun, run_dag
+from xcomkit.airflow_plane.dag_run import DagRun
+from xcomkit.airflow_plane.in_process import run_dag
 from xcomkit.airflow_plane.verdict import RULES, judge
 from xcomkit.errors import ProcessError
 from xcomkit.model import Check

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from xcomkit.airflow_plane.in_process import DagRun, TaskResult, XComRow
+from xcomkit.airflow_plane.dag_run import DagRun, TaskResult, XComRow
 from xcomkit.airflow_plane.verdict import judge
 from xcomkit.model import Check, StoredXCom
 from xcomkit.settings import Settings

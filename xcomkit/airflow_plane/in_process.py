@@ -20,14 +20,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from xcomkit.airflow_plane.dag_run import (
+    DAG_ID,
+    DAGS_FOLDER,
+    MAX_STORED,
+    DagRun,
+    TaskResult,
+    XComRow,
+)
 from xcomkit.errors import ProcessError
 from xcomkit.redaction import redact, secret_texts
 
-DAG_ID = "xcom_runbook_check"
-DAGS_FOLDER = Path(__file__).parent / "dags"
 MAX_LINES = 4_000
 MAX_LINE = 2_000
-MAX_STORED = 4_096
 _TAIL = 15
 _POLL = 0.1  # seconds
 
@@ -63,44 +68,6 @@ _STEPS = (
         "task {task}[{index}] ended",
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TaskResult:
-    """A task instance as the metadata database has it; ``map_index`` is -1 when not mapped."""
-
-    task_id: str
-    map_index: int
-    state: str
-
-    @property
-    def name(self) -> str:
-        """Return the task with its index, as a person would name it."""
-        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
-
-
-@dataclass(frozen=True, slots=True)
-class XComRow:
-    """A row of the xcom table: ``stored`` is its text, cut at ``MAX_STORED`` characters."""
-
-    task_id: str
-    map_index: int
-    key: str
-    stored: str = field(repr=False)
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class DagRun:
-    """What is left of a run: states and rows of the metadata database, and the masked log."""
-
-    dag_id: str
-    run_id: str
-    state: str
-    tasks: tuple[TaskResult, ...]
-    xcoms: tuple[XComRow, ...]
-    log: tuple[str, ...] = field(repr=False)
-    seconds: float
 
 
 def run_dag(

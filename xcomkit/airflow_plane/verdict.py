@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from xcomkit.airflow_plane.in_process import DagRun, TaskResult
+from xcomkit.airflow_plane.dag_run import DagRun, TaskResult
 from xcomkit.model import Check, Rule, StoredXCom
 from xcomkit.settings import Settings
 

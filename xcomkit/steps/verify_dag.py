@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xcomkit import evidence, show
-from xcomkit.airflow_plane.in_process import DAG_ID, DagRun, run_dag
+from xcomkit.airflow_plane.dag_run import DAG_ID, DagRun
+from xcomkit.airflow_plane.in_process import run_dag
 from xcomkit.airflow_plane.verdict import judge
 from xcomkit.dag_scan.callbacks import XC030
 from xcomkit.dag_scan.run import judge as judge_dags

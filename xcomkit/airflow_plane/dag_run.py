@@ -1,0 +1,59 @@
+"""What a run of the shipped Dag left behind, whichever way it ran."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DAG_ID = "xcom_runbook_check"
+DAGS_FOLDER = Path(__file__).parent / "dags"
+MAX_STORED = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """A task instance after its last try; ``map_index`` is -1 when not mapped.
+
+    ``log`` holds the masked lines of all tries, ``rendered`` the JSON of the rendered fields that
+    the orchestration plane keeps, and ``hostname`` who ran it; empty where nobody could tell.
+    """
+
+    task_id: str
+    map_index: int
+    state: str
+    tries: int = 1
+    hostname: str = ""
+    rendered: str = field(default="", repr=False)
+    log: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def name(self) -> str:
+        """Return the task with its index, as a person would name it."""
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class XComRow:
+    """A row of the xcom table: ``stored`` is its text, cut at ``MAX_STORED`` characters."""
+
+    task_id: str
+    map_index: int
+    key: str
+    stored: str = field(repr=False)
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class DagRun:
+    """What is left of a run: states and rows as the metadata database has them, and its log.
+
+    ``log`` is the masked log beside that of the tasks, or all of it where one process did all;
+    ``how`` says in words where the run was seen.
+    """
+
+    dag_id: str
+    run_id: str
+    state: str
+    tasks: tuple[TaskResult, ...]
+    xcoms: tuple[XComRow, ...]
+    log: tuple[str, ...] = field(repr=False)
+    seconds: float
+    how: str = "airflow dags test in a fresh process"
