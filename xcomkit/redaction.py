@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 MASK = "***"
 _NAME = re.compile(
     r"(?i)secret|passw|token|credential|private|fernet|signature|_key(?:_id)?$|connection_string"
-    r"|^AIRFLOW_CONN_"
+    r"|sql_alchemy_conn|^AIRFLOW_CONN_"
 )
 # A path, an ARN or a class is no secret, and masking it would make a log unreadable.
 _HARMLESS = re.compile(

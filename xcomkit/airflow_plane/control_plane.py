@@ -1,0 +1,199 @@
+"""An orchestration plane on this machine: API server, scheduler and Dag processor.
+
+Like Astro's it holds no bucket credentials and no XCom settings; what agents write is a reference
+to it. Nothing of the user's ~/airflow is read or written.
+"""
+
+import json
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+from xcomkit.airflow_plane.dag_run import DAGS_FOLDER
+from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
+from xcomkit.airflow_plane.metadata import Database
+
+VARIABLE = "XCOMKIT_CONTROL_PLANE"
+"""Hands a running plane to the kernels below this process. It holds the secret, so no file does."""
+
+PLUGINS_FOLDER = Path(__file__).parent / "plugins"
+EXECUTOR = "airflow.providers.edge3.executors.EdgeExecutor"
+PROGRAMS = ("api-server", "scheduler", "dag-processor")
+_NAMES = {"api-server": "API server", "scheduler": "scheduler", "dag-processor": "Dag processor"}
+_ANSWER_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """A running plane: its address, its private folder and what its parts share.
+
+    ``started`` is a time of ``time.time()``, so that another process can tell how old the plane is.
+    """
+
+    url: str
+    kept: Kept = field(repr=False)
+    secret: str = field(repr=False)
+    database: Database = field(repr=False)
+    started: float
+
+    def wait_until_healthy(self, *, timeout: float, progress: Callable[[str], None]) -> None:
+        """Return when all three answer for themselves (``GET /api/v2/monitor/health``).
+
+        Raises:
+            ProcessError: one ended or took longer than ``timeout`` seconds.
+        """
+        missing = list(PROGRAMS)
+
+        def look() -> bool:
+            for name in _healthy(self.url):
+                if name in missing:
+                    missing.remove(name)
+                    progress(f"{_NAMES[name]} is ready")
+            return not missing
+
+        # Another process may have begun the wait; what it waited counts.
+        left = max(timeout - (time.time() - self.started), timeout / 4)
+        self.kept.wait_for(
+            look,
+            what="a healthy orchestration plane",
+            blamed=lambda: missing[0],
+            names=PROGRAMS,
+            timeout=left,
+        )
+
+    def make_token(self) -> str:
+        """Return a token of the plane's administrator, whom everybody on this machine may be.
+
+        Raises:
+            OSError: the API server does not answer.
+        """
+        return str(ask(f"{self.url}/auth/token")["access_token"])
+
+    def export(self) -> str:
+        """Return the text from which ``attach`` makes the plane again, secrets included."""
+        return json.dumps(
+            {
+                "url": self.url,
+                "home": str(self.kept.home),
+                "secret": self.secret,
+                "database": self.database.url,
+                "started": self.started,
+            }
+        )
+
+
+def attach() -> ControlPlane | None:
+    """Return the plane of the process that started this one, or ``None``."""
+    facts = json.loads(os.environ.get(VARIABLE, "{}"))
+    if not facts or not Path(facts["home"]).is_dir():
+        return None
+    hidden = (facts["secret"], *Database(facts["database"]).passwords)
+    return ControlPlane(
+        url=facts["url"],
+        kept=Kept(Path(facts["home"]), hidden),
+        secret=facts["secret"],
+        database=Database(facts["database"]),
+        started=facts["started"],
+    )
+
+
+@contextmanager
+def open_control_plane(*, postgresql: str = "", default_queue: str = "") -> Iterator[ControlPlane]:
+    """Start a plane and yield it at once, before it is healthy; it ends with the block.
+
+    Args:
+        postgresql: URL of a server on which a database of this plane's own is made; empty: SQLite.
+        default_queue: queue of the tasks that name none; empty: Airflow's own.
+
+    Raises:
+        InputError: the URL is none of PostgreSQL's.
+    """
+    home = choose_home("plane")
+    url = f"http://127.0.0.1:{_free_port()}"
+    secret = secrets.token_urlsafe(64)
+    database = Database.private(home, postgresql=postgresql)
+    environment = {
+        **shared_environment(url, secret=secret),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "AIRFLOW_HOME": str(home / "airflow"),
+        **database.environment,
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": url.rpartition(":")[2],
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS_FOLDER),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__EDGE__API_ENABLED": "True",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    }
+    if default_queue:
+        environment["AIRFLOW__OPERATORS__DEFAULT_QUEUE"] = default_queue
+    migrate = airflow("migration", "db", "migrate", environment=environment)
+    parts = [airflow(name, name, environment=environment) for name in PROGRAMS]
+    first = [[one] for one in (*database.made_by(environment), migrate)]
+    with keep(home, *first, parts, last=database.dropped_by(environment)) as kept:
+        hidden = Kept(home, (*kept.secrets, secret))
+        yield ControlPlane(url, hidden, secret, database, time.time())
+
+
+def shared_environment(url: str, *, secret: str) -> dict[str, str]:
+    """Return what every process of the plane and every agent is told alike."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": secret,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": EXECUTOR,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__EDGE__API_URL": f"{url}/edge_worker/v1/rpcapi",
+    }
+
+
+def airflow(
+    name: str, *arguments: str, environment: Mapping[str, str], python: str = sys.executable
+) -> Program:
+    """Return an ``airflow`` command as a program to be kept."""
+    return Program(name, (python, "-m", "airflow", *arguments), dict(environment))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _healthy(url: str) -> Iterator[str]:
+    """Yield the programs that are healthy now; none while the API server does not answer."""
+    try:
+        health = ask(f"{url}/api/v2/monitor/health")
+    except (OSError, ValueError):
+        return
+    yield "api-server"
+    for part, name in (("scheduler", "scheduler"), ("dag_processor", "dag-processor")):
+        if (health.get(part) or {}).get("status") == "healthy":
+            yield name
+
+
+def ask(url: str, *, token: str = "") -> Any:
+    """Return the JSON that a local address answers; no proxy of the user's is asked.
+
+    Raises:
+        OSError: nobody answers, or not well.
+        ValueError: what comes back is no JSON.
+    """
+    request = Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310
+    with build_opener(ProxyHandler({})).open(request, timeout=_ANSWER_SECONDS) as answer:
+        return json.load(answer)
