@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 SECRET = re.compile(
     r"(?:AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN|\bAccountKey=|\bey[\w-]{10,}\.[\w-]{10,}\."
@@ -71,6 +72,11 @@ def unknown_name(name: str, value: object, *, known: Iterable[str]) -> str:
     return f"{name}: no such parameter" + (f"; did you mean {near[0]}?" if near else ".")
 
 
+def hidden(reason: str) -> PydanticCustomError:
+    """Return the refusal of a value that may be a secret, which ``one_line`` then never repeats."""
+    return PydanticCustomError("hidden", "{reason}", {"reason": reason})
+
+
 def one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
     """Return the first refusal as ``field: value is refused: what is accepted``."""
     first = error.errors(include_url=False)[0]
@@ -79,7 +85,8 @@ def one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
         return f"{reason}."
     name = str(first["loc"][0])
     value = values.get(name)
-    shown = "(hidden)" if any(SECRET.search(text) for text in texts(value)) else repr(value)
+    is_hidden = first["type"] == "hidden" or any(SECRET.search(text) for text in texts(value))
+    shown = "(hidden)" if value and is_hidden else repr(value)
     reason = re.sub(r"^Input should be a valid boolean.*", "accepted is true or false", reason)
     reason = re.sub(r"^Input should be ", "accepted is ", reason)
     return f"{name}: {shown[:80]} is refused: {reason}."

@@ -1,0 +1,150 @@
+"""All parameters of a run in one flat, documented and validated model.
+
+The same model reads ``parameters/*.yaml``, ``-p name=value`` pairs and the namespace of a notebook.
+A refusal names the field, the value and what is accepted, in one line, and never repeats a secret.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from xcomkit.errors import SettingsError
+from xcomkit.parameter_file import read_parameters
+from xcomkit.refusals import one_line, split_accepted, split_tags, unknown_name
+from xcomkit.settings.proof import ProofSettings
+from xcomkit.terms import EMBEDDED, TERMS, contradictions
+
+PRACTICE_FILE = "parameters/local-{cloud}.yaml"
+
+_ACCEPTED = re.compile(r"(XC\d{3}): *(\S.*)")
+
+
+class Settings(ProofSettings):
+    """What a run is bound to; every field is a parameter of every notebook."""
+
+    tags: Annotated[dict[str, str], BeforeValidator(split_tags)] = Field(
+        default_factory=dict,
+        description="tags of what is created, name and value joined by an equals sign",
+    )
+    accepted: Annotated[tuple[str, ...], BeforeValidator(split_accepted)] = Field(
+        (), description="risks taken knowingly, as XC123: reason; XC124: reason"
+    )
+    apply: bool = Field(
+        default=False, description="False: show the plan only; True: make the changes"
+    )
+    confirm_delete: str = Field(
+        "", description="type the bucket's name to let step 07 delete bucket and identity"
+    )
+    run_dir: str = Field("", description="directory of this run; empty: a new one below runs/")
+
+    @field_validator("accepted")
+    @classmethod
+    def _accepted_risks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not _ACCEPTED.fullmatch(item) for item in value):
+            raise ValueError("accepted is the check's id and a reason, as XC123: reason")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        refusals = contradictions(self)
+        for name, reason in refusals.items():
+            if reason:
+                raise ValueError(f"{name}: {getattr(self, name)!r} is refused: {reason}")
+        return self
+
+    @property
+    def base_path(self) -> str:
+        """Return the XCom path, ``<protocol>://<connection-id>@<bucket>/<prefix>`` (guide)."""
+        return f"{TERMS[self.cloud].scheme}://{self.connection_id}@{self.bucket}/{self.prefix}"
+
+    @property
+    def place(self) -> str:
+        """Return where the objects are, as a person would write it down."""
+        return TERMS[self.cloud].place.format(
+            bucket=self.bucket, prefix=self.prefix, storage_account=self.storage_account
+        )
+
+    @property
+    def accepted_reasons(self) -> dict[str, str]:
+        """Return the reason per accepted check id."""
+        found = (_ACCEPTED.fullmatch(item) for item in self.accepted)
+        return {match[1]: match[2] for match in found if match}
+
+    @property
+    def is_embedded(self) -> bool:
+        """Tell whether the target is the stand-in shipped with this package."""
+        return self.endpoint_url == EMBEDDED
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], *, source: str = "parameters") -> Self:
+        """Return validated settings.
+
+        Raises:
+            SettingsError: on the first refused name or value, in one line.
+        """
+        for name, value in values.items():
+            if name not in cls.model_fields:
+                raise SettingsError(
+                    unknown_name(name, value, known=cls.model_fields), hint=f"correct {source}."
+                )
+        try:
+            settings = cls(
+                **{
+                    name: value
+                    for name, value in values.items()
+                    if value is not None or name == "compression"
+                }
+            )
+        except ValidationError as error:
+            raise SettingsError(one_line(error, values), hint=f"correct {source}.") from None
+        for name in ("bucket", *TERMS[settings.cloud].needed):
+            if not getattr(settings, name):
+                raise SettingsError(
+                    f"{name}: '' is refused: {settings.cloud} cannot do without it.",
+                    hint=f"set {name} in {source}.",
+                )
+        return settings
+
+    @classmethod
+    def from_yaml(cls, path: Path, *, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Return the settings of a parameter file, each override replacing its value.
+
+        Raises:
+            SettingsError: when the file cannot be read or a value is refused.
+        """
+        given = overrides or {}
+        source = f"{path.name} or what replaces it (-p)" if given else path.name
+        return cls.from_mapping({**read_parameters(path), **given}, source=source)
+
+    @classmethod
+    def from_notebook(cls, namespace: Mapping[str, Any], *, root: Path) -> Self:
+        """Return the settings found in a notebook's namespace.
+
+        A namespace without bucket and endpoint means that nobody named a target: the practice
+        target of the cloud, ``parameters/local-<cloud>.yaml``, is used, under whatever else
+        differs from the defaults. Nothing of that file is ever mixed into a named target.
+
+        Raises:
+            SettingsError: also for a name that only a typo could have put there.
+        """
+        plain = (bool, int, float, str, list, tuple, dict, type(None))
+        values = {
+            name: value
+            for name, value in namespace.items()
+            if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)
+        }
+        if not values.get("bucket") and not values.get("endpoint_url"):
+            defaults = cls().to_parameters()
+            passed = {name: value for name, value in values.items() if value != defaults.get(name)}
+            changed = {name: value for name, value in passed.items() if value != ""}
+            name = changed.get("cloud", defaults["cloud"])
+            practice = PRACTICE_FILE.format(cloud=name if name in TERMS else defaults["cloud"])
+            return cls.from_yaml(root / practice, overrides=changed)
+        return cls.from_mapping(values, source="the parameters of this notebook")
+
+    def to_parameters(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values, as a parameter file would hold them."""
+        return self.model_dump(mode="json")

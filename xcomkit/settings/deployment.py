@@ -1,0 +1,42 @@
+"""What ``deployment`` accepts: a word for this machine, or a Deployment's own address."""
+
+import re
+
+from xcomkit.refusals import hidden
+
+_WORDS = ("local", "in-process")
+_LOOPBACK = ("localhost", "127.0.0.1")  # a port-forward; the token stays on this machine
+_ASTRO_UI = "cloud.astronomer.io"
+_ADDRESS = re.compile(
+    r"(?P<plane>(?P<scheme>https?)://(?P<host>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)"
+    r"(?::(?P<port>[0-9]{1,5}))?(?:/[A-Za-z0-9._~%-]+)*?)(?:/home|/api/v2)?/*"
+)
+
+
+def deployment_address(value: str) -> str:
+    """Return the word, or the address without a last slash, ``/home`` and ``/api/v2``.
+
+    Raises:
+        ValueError: when no token should be sent to that address, or none can be.
+    """
+    if value in _WORDS:
+        return value
+    beside = re.search(r"[@?#]", value)  # a password or a token may stand there
+    match = _ADDRESS.fullmatch(value[: beside.start()] if beside else value)
+    if match and match["host"].lower() == _ASTRO_UI:
+        reason = (
+            "this is the Astro UI, and needed is the Deployment's own Airflow, the URL behind Open"
+            " Airflow, such as https://<org>.astronomer.run/<id>"
+        )
+    elif beside:
+        reason = "accepted is a URL without user, password, query and fragment"
+    elif match is None or int(match["port"] or 0) > 65_535:
+        reason = f"accepted are {', '.join(_WORDS)} and the https:// URL of a Deployment"
+    elif match["scheme"] == "http" and match["host"].lower() not in _LOOPBACK:
+        reason = (
+            "the token would travel in clear, so accepted is https://, and http:// only for"
+            f" {' and '.join(_LOOPBACK)}"
+        )
+    else:
+        return match["plane"]
+    raise hidden(reason) if beside else ValueError(reason)

@@ -1,0 +1,108 @@
+"""How the proof is run: what is timed and tried, and the plane on which the test Dag runs."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from xcomkit.refusals import hidden, split
+from xcomkit.settings.deployment import deployment_address
+from xcomkit.settings.target import TargetSettings, WholeNumber
+
+# What begins with ey is the first part of a signed token.
+_VARIABLE = re.compile(r"(?!ey)[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+class ProofSettings(TargetSettings):
+    """What steps 04 and 06 do on the target, and where."""
+
+    payload_sizes: Annotated[tuple[WholeNumber, ...], BeforeValidator(split)] = Field(
+        (100_000, 5_000_000), description="bytes of the two record payloads that are timed"
+    )
+    repetitions: WholeNumber = Field(
+        3, ge=1, le=50, description="repetitions behind each median of step 04"
+    )
+    run_in: Literal["local", "kubectl"] = Field(
+        "local", description="where step 04 runs: local, or kubectl for the agent's own pod"
+    )
+    pod: str = Field(
+        "", description="pod, or deployment/NAME, for run_in; empty: the first worker group's"
+    )
+    container: str = Field("", description="container of that pod; empty: its default one")
+    assumed_rtt_ms: WholeNumber = Field(
+        20, ge=0, le=2000, description="ms between agent and store, for the advice on codecs"
+    )
+    fault_depth: Literal["quick", "full"] = Field(
+        "quick", description="faults tried in step 04; full waits for retries, some minutes"
+    )
+    payload_file: str = Field("", description="JSON file with a value of your own to round-trip")
+    payload_callable: str = Field(
+        "", description="module:function that returns such a value; only the worker imports it"
+    )
+    dags_folder: str = Field(
+        "", description="folder of your Dag files; step 06 reads, never runs them"
+    )
+    deployment: str = Field(
+        "local",
+        description="local: a plane here; in-process: airflow dags test; a Deployment's URL",
+    )
+    token_variable: str = Field(
+        "AIRFLOW_API_TOKEN",
+        description="name of the variable with its API token; never a token",
+    )
+    database_variable: str = Field(
+        "",
+        description="name of the variable with the local PostgreSQL URL; empty: SQLite",
+    )
+    mapped_tasks: WholeNumber = Field(
+        3, ge=1, le=1000, description="mapped tasks of the test Dag's fan-out"
+    )
+    payload_bytes: WholeNumber = Field(
+        200_000,
+        ge=1000,
+        le=200_000_000,
+        description="bytes of JSON of the test Dag's large value",
+    )
+    show_leak: bool = Field(
+        default=False,
+        description="True: also run a Dag with a threshold above 0, to show what then leaks",
+    )
+    load_tasks: WholeNumber = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="mapped tasks of the load run of step 06; 0: no load run",
+    )
+    load_payload_bytes: WholeNumber = Field(
+        10_000,
+        ge=100,
+        le=200_000_000,
+        description="bytes of JSON that each task of the load run pushes",
+    )
+    step_timeout: WholeNumber = Field(
+        600, ge=5, description="seconds after which a cell of a step counts as hung"
+    )
+
+    @field_validator("payload_sizes")
+    @classmethod
+    def _sizes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or any(not 100 <= size <= 200_000_000 for size in value):
+            raise ValueError("accepted are sizes from 100 to 200000000 bytes")
+        return value
+
+    @field_validator("deployment")
+    @classmethod
+    def _deployment(cls, value: str) -> str:
+        return deployment_address(value)
+
+    @field_validator("token_variable", "database_variable", mode="before")
+    @classmethod
+    def _variable(cls, value: object, info: ValidationInfo) -> object:
+        if value == "" and info.field_name == "database_variable":
+            return value
+        if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+            raise hidden(
+                "accepted is the name of an environment variable, never what it holds: at most"
+                " 128 letters, digits and _"
+            )
+        return value
