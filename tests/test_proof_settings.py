@@ -38,9 +38,9 @@ def test_plane_is_on_this_machine_and_nothing_is_loaded_or_leaked_unless_asked()
 
 def test_what_the_command_line_says_of_the_plane_survives_the_way_through_parameters():
     settings = read(deployment=ADDRESS, token_variable="_T0", database_variable="PLANE_DB",
-                    mapped_tasks="1000", show_leak="True", load_tasks="100000")  # fmt: skip
+                    mapped_tasks="1000", show_leak="True", load_tasks="1024")  # fmt: skip
 
-    assert (settings.mapped_tasks, settings.show_leak, settings.load_tasks) == (1000, True, 100_000)
+    assert (settings.mapped_tasks, settings.show_leak, settings.load_tasks) == (1000, True, 1024)
     assert Settings.from_mapping(settings.to_parameters()) == settings
 
 
@@ -164,7 +164,7 @@ class TestVariables:
     [
         ("mapped_tasks", 1, 1000),
         ("payload_bytes", 1000, 200_000_000),
-        ("load_tasks", 0, 100_000),
+        ("load_tasks", 0, 1024),
         ("load_payload_bytes", 100, 200_000_000),
     ],
 )

@@ -88,8 +88,12 @@ def open_agents(plane: ControlPlane, agents: Sequence[Agent]) -> Iterator[Agents
     home = choose_home("agents")
     programs = [_program(one, plane=plane, home=str(home)) for one in agents]
     with keep(home, programs) as kept:
-        hidden = (*kept.secrets, plane.secret, *plane.database.passwords)
-        yield Agents(plane, Kept(home, hidden), tuple(one.name for one in agents), time.time())
+        yield Agents(
+            plane,
+            Kept(home, (*kept.secrets, *plane.secrets)),
+            tuple(one.name for one in agents),
+            time.time(),
+        )
 
 
 def _program(agent: Agent, *, plane: ControlPlane, home: str) -> Program:
@@ -111,7 +115,7 @@ def _program(agent: Agent, *, plane: ControlPlane, home: str) -> Program:
     }
     if agent.is_triggerer:
         # Airflow's own triggerer reads the metadata database; Astro's asks its API.
-        environment |= plane.database.environment
+        environment |= plane.inner_environment
         arguments = ["triggerer", "--skip-serve-logs"]
     else:
         queues = ",".join(agent.queues)

@@ -4,6 +4,7 @@ Like Astro's it holds no bucket credentials and no XCom settings; what agents wr
 to it. Nothing of the user's ~/airflow is read or written.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -41,8 +42,19 @@ class ControlPlane:
     url: str
     kept: Kept = field(repr=False)
     secret: str = field(repr=False)
+    fernet_key: str = field(repr=False)
     database: Database = field(repr=False)
     started: float
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what of the plane must never be kept."""
+        return (self.secret, self.fernet_key, *self.database.passwords)
+
+    @property
+    def inner_environment(self) -> dict[str, str]:
+        """Return what only those are told that work on the metadata database."""
+        return {**self.database.environment, "AIRFLOW__CORE__FERNET_KEY": self.fernet_key}
 
     def wait_until_healthy(self, *, timeout: float, progress: Callable[[str], None]) -> None:
         """Return when all three answer for themselves (``GET /api/v2/monitor/health``).
@@ -84,6 +96,7 @@ class ControlPlane:
                 "url": self.url,
                 "home": str(self.kept.home),
                 "secret": self.secret,
+                "fernet_key": self.fernet_key,
                 "database": self.database.url,
                 "started": self.started,
             }
@@ -95,13 +108,15 @@ def attach() -> ControlPlane | None:
     facts = json.loads(os.environ.get(VARIABLE, "{}"))
     if not facts or not Path(facts["home"]).is_dir():
         return None
-    hidden = (facts["secret"], *Database(facts["database"]).passwords)
+    home, database = Path(facts["home"]), Database(facts["database"])
+    hidden = (facts["secret"], facts["fernet_key"], *database.passwords)
     return ControlPlane(
-        url=facts["url"],
-        kept=Kept(Path(facts["home"]), hidden),
-        secret=facts["secret"],
-        database=Database(facts["database"]),
-        started=facts["started"],
+        facts["url"],
+        Kept(home, hidden),
+        facts["secret"],
+        facts["fernet_key"],
+        database,
+        facts["started"],
     )
 
 
@@ -119,6 +134,7 @@ def open_control_plane(*, postgresql: str = "", default_queue: str = "") -> Iter
     home = choose_home("plane")
     url = f"http://127.0.0.1:{_free_port()}"
     secret = secrets.token_urlsafe(64)
+    fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     database = Database.private(home, postgresql=postgresql)
     environment = {
         **shared_environment(url, secret=secret),
@@ -126,6 +142,7 @@ def open_control_plane(*, postgresql: str = "", default_queue: str = "") -> Iter
         "TMPDIR": str(home),
         "AIRFLOW_HOME": str(home / "airflow"),
         **database.environment,
+        "AIRFLOW__CORE__FERNET_KEY": fernet_key,
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": url.rpartition(":")[2],
         "AIRFLOW__API__WORKERS": "1",
@@ -142,8 +159,7 @@ def open_control_plane(*, postgresql: str = "", default_queue: str = "") -> Iter
     parts = [airflow(name, name, environment=environment) for name in PROGRAMS]
     first = [[one] for one in (*database.made_by(environment), migrate)]
     with keep(home, *first, parts, last=database.dropped_by(environment)) as kept:
-        hidden = Kept(home, (*kept.secrets, secret))
-        yield ControlPlane(url, hidden, secret, database, time.time())
+        yield ControlPlane(url, kept, secret, fernet_key, database, time.time())
 
 
 def shared_environment(url: str, *, secret: str) -> dict[str, str]:

@@ -70,8 +70,8 @@ class ProofSettings(TargetSettings):
     load_tasks: WholeNumber = Field(
         0,
         ge=0,
-        le=100_000,
-        description="mapped tasks of the load run of step 06; 0: no load run",
+        le=1024,
+        description="mapped tasks of the load run of step 06, at most 1024; 0: no load run",
     )
     load_payload_bytes: WholeNumber = Field(
         10_000,

@@ -3,25 +3,39 @@
 
 With Airflow's object storage backend a missing object does not raise: the reader gets the path
 string instead of the value. Each reader here compares the type and a digest of what it gets with
-what was written. The file needs Airflow alone and can be copied to any Deployment.
+what was written. It pulls inside the task: what a task takes as an argument is a rendered field,
+of which Airflow keeps up to 4,096 characters in the metadata database.
+
+The file needs Airflow and its standard provider alone, and can be copied to any Deployment. The
+variable XCOM_RUNBOOK_QUEUES names further queues, separated by commas that shall take part.
 """
 
 import hashlib
+import os
+import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
 from airflow.sdk import Param, dag, task
 
+QUEUES = [name for name in os.environ.get("XCOM_RUNBOOK_QUEUES", "").split(",") if name]
 SMALL = {"text": "Grüße, 東京", "count": 3, "ratio": 0.25, "missing": None, "flag": True}
-NUMBERS = [1, 2, 3]
 TOTALS = {"north": [1, 2], "south": []}
+LONG_AGO = "2024-02-29T23:59:59+00:00"
 
 
-def large_value(size: int) -> list[dict[str, Any]]:
+def mark(run_id: str, name: str) -> str:
+    """Return a text that is found nowhere but in a value of this run."""
+    return hashlib.sha256(f"xcom runbook {name} {run_id}".encode()).hexdigest()
+
+
+def large_value(size: int, marked: str) -> list[dict[str, Any]]:
     """Return records that make about ``size`` bytes of JSON, the same ones for the same size."""
-    digests = (hashlib.sha256(str(i).encode()).hexdigest() for i in range(size // 100 + 1))
-    return [{"id": i, "name": f"record {i}", "digest": text} for i, text in enumerate(digests)]
+    digests = (hashlib.sha256(str(i).encode()).hexdigest() for i in range(size // 180 + 1))
+    return [{"id": i, "mark": marked, "digest": text} for i, text in enumerate(digests)]
 
 
 def typed_value() -> tuple[Any, ...]:
@@ -41,6 +55,14 @@ def typed_value() -> tuple[Any, ...]:
     )
 
 
+def lossy_values() -> tuple[Any, Any]:
+    """Return a value, and what is known to become of it on its way through object storage."""
+    return (
+        {"pair": (1, 2), "frozen": frozenset({3})},
+        {"pair": [1, 2], "frozen": [3]},
+    )
+
+
 def shape(value: Any) -> Any:
     """Return the value with the type of every part beside it, in a stable order."""
     name = type(value).__name__
@@ -53,15 +75,17 @@ def shape(value: Any) -> Any:
     return name, value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
-def expect(value: Any, written: Any) -> None:
+def expect(value: Any, written: Any, *, known_loss: Any = None) -> None:
     """Compare what was read with what was written, without putting values into the log.
+
+    A loss that is known, and is no fault of a set-up, counts as the value.
 
     Raises:
         ValueError: when type or content differ; says so when the path came instead of the value.
     """
-    parts = (repr(shape(part)).encode() for part in (value, written))
-    got, wanted = (hashlib.sha256(part).hexdigest() for part in parts)
-    if got == wanted:
+    parts = (repr(shape(part)).encode() for part in (value, written, known_loss))
+    got, wanted, lossy = (hashlib.sha256(part).hexdigest() for part in parts)
+    if got == wanted or (known_loss is not None and got == lossy):
         return
     if isinstance(value, str) and "://" in value:
         raise ValueError(f"XCom returned the reference {value[:1100]} instead of the value")
@@ -78,39 +102,46 @@ def push_small() -> dict[str, Any]:
 
 
 @task
-def read_small(value: Any) -> None:
-    """Compare the small value."""
-    expect(value, SMALL)
+def read_small(ti: Any, writers: Sequence[str]) -> None:
+    """Pull the small values of several tasks and compare each."""
+    for value in ti.xcom_pull(task_ids=list(writers)):
+        expect(value, SMALL)
 
 
 @task(show_return_value_in_logs=False)  # type: ignore[untyped-decorator]
-def push_large(params: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return records of ``params["large_bytes"]`` bytes of JSON."""
-    return large_value(params["large_bytes"])
+def push_large(params: dict[str, Any], ti: Any) -> list[dict[str, Any]]:
+    """Return records of about ``params["payload_bytes"]`` bytes of JSON, each with a mark."""
+    return large_value(params["payload_bytes"], mark(ti.run_id, "stored"))
 
 
 @task
-def read_large(value: Any, params: dict[str, Any]) -> None:
+def read_large(params: dict[str, Any], ti: Any) -> None:
     """Compare the records."""
-    expect(value, large_value(params["large_bytes"]))
+    written = large_value(params["payload_bytes"], mark(ti.run_id, "stored"))
+    expect(ti.xcom_pull(task_ids="push_large"), written)
 
 
 @task
-def push_typed() -> tuple[Any, ...]:
-    """Return types beyond JSON."""
-    return typed_value()
+def push_by_key(ti: Any) -> None:
+    """Push under keys instead of returning: types beyond JSON, and known losses."""
+    ti.xcom_push(key="region totals", value=TOTALS)
+    ti.xcom_push(key="typed", value=typed_value())
+    ti.xcom_push(key="lossy", value=lossy_values()[0])
 
 
 @task
-def read_typed(value: Any) -> None:
-    """Compare types and contents."""
-    expect(value, typed_value())
+def read_by_key(ti: Any) -> None:
+    """Pull by task and key and compare."""
+    expect(ti.xcom_pull(task_ids="push_by_key", key="region totals"), TOTALS)
+    expect(ti.xcom_pull(task_ids="push_by_key", key="typed"), typed_value())
+    written, known_loss = lossy_values()
+    expect(ti.xcom_pull(task_ids="push_by_key", key="lossy"), written, known_loss=known_loss)
 
 
 @task
-def fan_out() -> list[int]:
+def fan_out(params: dict[str, Any]) -> list[int]:
     """Return the numbers of which each makes one mapped task."""
-    return NUMBERS
+    return list(range(params["mapped_tasks"]))
 
 
 @task
@@ -120,36 +151,109 @@ def square(number: int) -> int:
 
 
 @task
-def fan_in(squares: Any) -> None:
+def fan_in(params: dict[str, Any], ti: Any) -> None:
     """Compare what the mapped tasks returned, in their order."""
-    expect(list(squares), [number * number for number in NUMBERS])
+    squares = [number * number for number in range(params["mapped_tasks"])]
+    expect(list(ti.xcom_pull(task_ids="square")), squares)
+
+
+@task(show_return_value_in_logs=False, multiple_outputs=False)  # type: ignore[untyped-decorator]
+def push_argument(ti: Any) -> dict[str, str]:
+    """Return a marked value for a task that takes it as its argument."""
+    return {"note": mark(ti.run_id, "argument")}
 
 
 @task
-def push_by_key(ti: Any) -> None:
-    """Push under a key of its own instead of returning."""
-    ti.xcom_push(key="region totals", value=TOTALS)
+def take_argument(value: Any, ti: Any) -> None:
+    """Compare what came as an argument, which is how most Dags pass values on."""
+    expect(value, {"note": mark(ti.run_id, "argument")})
+
+
+@task(retries=1, retry_delay=timedelta(0), multiple_outputs=False)  # type: ignore[untyped-decorator]
+def push_after_retry(ti: Any) -> Any:
+    """Fail in the first push of a return value; what that try had pushed must not stay."""
+    if ti.try_number == 1:
+        ti.xcom_push(key="of the first try", value=SMALL)
+        return object()  # no encoder knows it
+    return SMALL
 
 
 @task
-def read_by_key(ti: Any) -> None:
-    """Pull by task and key and compare."""
-    expect(ti.xcom_pull(task_ids="push_by_key", key="region totals"), TOTALS)
+def read_after_retry(ti: Any) -> None:
+    """Compare the value of the second try, and find nothing of the first."""
+    expect(ti.xcom_pull(task_ids="push_after_retry"), SMALL)
+    expect(ti.xcom_pull(task_ids="push_after_retry", key="of the first try"), None)
+
+
+@task.branch
+def choose() -> str:
+    """Go one way of two."""
+    return "taken"
+
+
+@task(multiple_outputs=False)  # type: ignore[untyped-decorator]
+def taken() -> dict[str, Any]:
+    """Return the small value."""
+    return SMALL
+
+
+@task(multiple_outputs=False)  # type: ignore[untyped-decorator]
+def not_taken() -> dict[str, Any]:
+    """Return the same, were it not skipped."""
+    return SMALL
+
+
+@task(trigger_rule="none_failed_min_one_success")  # type: ignore[untyped-decorator]
+def after_branch(ti: Any) -> None:
+    """Find the value of the way that was taken, and none of the other."""
+    expect(ti.xcom_pull(task_ids="taken"), SMALL)
+    expect(ti.xcom_pull(task_ids="not_taken"), None)
+
+
+@task
+def push_moment() -> str:
+    """Return a moment for the triggerer, which is past."""
+    return LONG_AGO
+
+
+def small_values() -> None:
+    """Push a small value on every queue, and read all of them on every queue."""
+    places: list[tuple[str, dict[str, str]]] = [("", {})] + [
+        (f"_on_{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}", {"queue": name}) for name in QUEUES
+    ]
+    writers = [push_small.override(task_id=f"push_small{end}", **on)() for end, on in places]
+    names = [f"push_small{end}" for end, _ in places]
+    for end, on in places:
+        writers >> read_small.override(task_id=f"read_small{end}", **on)(writers=names)
 
 
 @dag(  # type: ignore[untyped-decorator]
     schedule=None,
     default_args={"retries": 0},
-    params={"large_bytes": Param(200_000, type="integer", minimum=1)},
+    params={
+        "payload_bytes": Param(200_000, type="integer", minimum=1),
+        "mapped_tasks": Param(3, type="integer", minimum=1),
+    },
     tags=["xcom-runbook"],
 )
 def xcom_runbook_check() -> None:
-    """Push and read back small, large and typed values, a fan-out, and a value under a key."""
-    read_small(push_small())
-    read_large(push_large())
-    read_typed(push_typed())
-    fan_in(square.expand(number=fan_out()))
+    """Push and read back values of all kinds, by every way in which tasks pass them on."""
+    small_values()
+    push_large() >> read_large()
     push_by_key() >> read_by_key()
+    square.expand(number=fan_out()) >> fan_in()
+    take_argument(push_argument())
+    push_after_retry() >> read_after_retry()
+    choose() >> [taken(), not_taken()] >> after_branch()
+    (
+        push_moment()
+        >> DateTimeSensorAsync(
+            task_id="wait_in_triggerer",
+            target_time="{{ ti.xcom_pull(task_ids='push_moment', map_indexes=-1) }}",
+            start_from_trigger=True,
+            end_from_trigger=True,
+        )
+    )
 
 
 xcom_runbook_check()

@@ -1,0 +1,63 @@
+# ruff: noqa: INP001 - Airflow loads Dag files by path, not from a package
+"""Load Dag of the XCom runbook: mapped tasks push and pull, and tell how long each took.
+
+Times are taken inside the tasks, around the two calls alone, so that a first use of the store in a
+fresh process counts, as it does in every task, and scheduling does not.
+"""
+
+import hashlib
+import time
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+KEY = "load"
+
+
+def payload(size: int, number: int) -> list[dict[str, Any]]:
+    """Return records that make about ``size`` bytes of JSON, others for another number."""
+    digests = (hashlib.sha256(f"{number} {i}".encode()).hexdigest() for i in range(size // 95 + 1))
+    return [{"id": i, "digest": text} for i, text in enumerate(digests)]
+
+
+@task(show_return_value_in_logs=False)  # type: ignore[untyped-decorator]
+def share_out(params: dict[str, Any]) -> list[int]:
+    """Return a number for each mapped task."""
+    return list(range(params["load_tasks"]))
+
+
+@task(multiple_outputs=False)  # type: ignore[untyped-decorator]
+def push_and_pull(number: int, params: dict[str, Any], ti: Any) -> dict[str, Any]:
+    """Push a value, pull it back, compare, and return begin and end (s since 1970) of each."""
+    value = payload(params["load_payload_bytes"], number)
+    before = time.time()
+    ti.xcom_push(key=KEY, value=value)
+    between = time.time()
+    found = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=KEY)
+    after = time.time()
+    if found != value:
+        raise ValueError(f"XCom returned {type(found).__name__}, not what was pushed")
+    return {"before": before, "between": between, "after": after, "host": ti.hostname}
+
+
+@task(show_return_value_in_logs=False)  # type: ignore[untyped-decorator]
+def collect(ti: Any) -> list[dict[str, Any]]:
+    """Return what all mapped tasks measured, as one XCom."""
+    return list(ti.xcom_pull(task_ids="push_and_pull"))
+
+
+@dag(  # type: ignore[untyped-decorator]
+    schedule=None,
+    default_args={"retries": 0},
+    params={
+        "load_tasks": Param(20, type="integer", minimum=1),
+        "load_payload_bytes": Param(10_000, type="integer", minimum=1),
+    },
+    tags=["xcom-runbook"],
+)
+def xcom_runbook_load() -> None:
+    """Push and pull on as many agents as there are, and collect the times."""
+    push_and_pull.expand(number=share_out()) >> collect()
+
+
+xcom_runbook_load()
