@@ -1,0 +1,143 @@
+"""What a server answered, judged: a document, or the error that says what to do next."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from xcomkit.errors import (
+    AccessDeniedError,
+    ConflictError,
+    CredentialsError,
+    MissingError,
+    ServiceError,
+    XcomkitError,
+)
+from xcomkit.redaction import redact
+
+_QUOTED = 300  # characters
+_WRONG_URL = "give the URL of the Airflow UI up to /home, and a token of that Deployment."
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked, for people: ``to`` completes "asked to", ``right`` is what it takes."""
+
+    to: str
+    right: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of ``url`` to ``call``; ``kind`` is its media type, ``secrets`` are masked."""
+
+    url: str
+    call: Call
+    status: int
+    kind: str = ""
+    body: bytes = field(default=b"", repr=False)
+    retry_after: str = ""
+    location: str = field(default="", repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def is_passing(self) -> bool:
+        """Say whether asking again later may bring another answer."""
+        return self.status == 429 or self.status >= 500
+
+    def text(self) -> str:
+        """Return the body of a success that is JSON, or lines of it.
+
+        Raises:
+            CredentialsError: 401 or a redirect, AccessDeniedError: 403, MissingError: 404,
+            ConflictError: 409, ServiceError: any other error, and anything but JSON.
+        """
+        if self.status >= 300:
+            raise self._error()
+        if "json" not in self.kind:
+            kind = quoted(self.kind or "no media type", secrets=self.secrets, most=60)
+            raise ServiceError(
+                f"{self.url} answered with {kind} instead of JSON, asked to {self.call.to}:"
+                " a login page, a proxy or another server.",
+                hint=_WRONG_URL,
+            )
+        return self.body.decode("utf-8", "replace")
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON object of a success; errors are those of text."""
+        document = _parsed(self.text())
+        if document is None:
+            raise ServiceError(
+                f"{self.url} answered with something that is no JSON object,"
+                f" asked to {self.call.to}.",
+                hint=_WRONG_URL,
+            )
+        return document
+
+    def _error(self) -> XcomkitError:
+        detail = self._detail()
+        told = f"asked to {self.call.to} (HTTP {self.status}{detail})."
+        match self.status:
+            case 401:
+                return CredentialsError(
+                    f"{self.url} does not accept the token, {told}",
+                    hint="make a new token: it is expired, deleted or of another Deployment.",
+                )
+            case 403:
+                return AccessDeniedError(
+                    f"{self.url} knows the token and refuses it, {told}",
+                    hint=f"give the token a role with {self.call.right or 'this right'}.",
+                )
+            case 404:
+                return MissingError(f"{self.url} has no such thing, {told}", hint=_WRONG_URL)
+            case 409:
+                return ConflictError(
+                    f"{self.url} has a conflict, {told}",
+                    hint="take another run id, or wait until the run has ended.",
+                )
+            case status if status < 400:
+                host = quoted(_host(self.location), secrets=self.secrets, most=100)
+                return CredentialsError(
+                    f"{self.url} sends to {host or 'another page'} instead of answering, {told}",
+                    hint=_WRONG_URL,
+                )
+            case _:
+                return ServiceError(
+                    f"{self.url} answered with an error, {told}",
+                    hint="look at the log of its API server, or try again later.",
+                )
+
+    def _detail(self) -> str:
+        detail = (_parsed(self.body.decode("utf-8", "replace")) or {}).get("detail")
+        if isinstance(detail, dict):
+            detail = detail.get("reason")
+        return f": {quoted(detail, secrets=self.secrets)}" if detail else ""
+
+
+def quoted(value: object, *, secrets: Iterable[str], most: int = _QUOTED) -> str:
+    """Return what somebody sent as one printable line of ``most`` characters, without secrets."""
+    line = " ".join(redact(str(value), secrets=secrets).split())[:most]
+    return line if line.isprintable() else ascii(line)[1:-1][:most]
+
+
+def number(value: object, *, otherwise: int) -> int:
+    """Return a whole number of 32 bits that somebody sent, or ``otherwise`` for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31:
+        return value
+    return otherwise
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _host(location: str) -> str:
+    try:
+        return urlsplit(location).hostname or ""
+    except ValueError:
+        return ""
