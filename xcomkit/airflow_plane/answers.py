@@ -90,7 +90,8 @@ class Answer:
                     hint=f"give the token a role with {self.call.right or 'this right'}.",
                 )
             case 404:
-                return MissingError(f"{self.url} has no such thing, {told}", hint=_WRONG_URL)
+                hint = "look for it in the Airflow UI: it may be deleted." if detail else _WRONG_URL
+                return MissingError(f"{self.url} has no such thing, {told}", hint=hint)
             case 409:
                 return ConflictError(
                     f"{self.url} has a conflict, {told}",
@@ -103,10 +104,10 @@ class Answer:
                     hint=_WRONG_URL,
                 )
             case _:
-                return ServiceError(
-                    f"{self.url} answered with an error, {told}",
-                    hint="look at the log of its API server, or try again later.",
-                )
+                hint = "act on what it says; the Airflow there may be older than 3.1."
+                if self.is_passing:
+                    hint = "look at the log of its API server, or try again later."
+                return ServiceError(f"{self.url} answered with an error, {told}", hint=hint)
 
     def _detail(self) -> str:
         detail = (_parsed(self.body.decode("utf-8", "replace")) or {}).get("detail")

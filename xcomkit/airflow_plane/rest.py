@@ -9,19 +9,20 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from xcomkit.airflow_plane.access import path_of
 from xcomkit.airflow_plane.answers import Call
 from xcomkit.airflow_plane.api import Api
 from xcomkit.airflow_plane.dag_run import DagRun
-from xcomkit.airflow_plane.run_reader import ENDED, RunReader
+from xcomkit.airflow_plane.run_reader import ENDED, Instance, RunReader
 from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 
 _POLL = 1.0  # seconds
 _SLOWEST_POLL = 15.0
 _NAMED = 5
+_MAPPED_FAR = 10  # instances of one task
 _RIGHT = "deployment.airflow."  # as Astro's reference of custom roles spells them
 
 
@@ -56,7 +57,7 @@ def token_of_local_plane(url: str) -> str:
 class Deployment:
     """An Airflow, and what this project asks of it; every method raises what ``Api.get`` raises."""
 
-    api: Api = field(repr=False)
+    api: Api
 
     @property
     def url(self) -> str:
@@ -145,9 +146,7 @@ class Deployment:
             # Asked in this order: tasks listed after the end of their run have all ended.
             state = str(reader.run().get("state"))
             instances = list(reader.instances())
-            now = {task.name for task in instances if task.state in ENDED}
-            _tell(sorted(now - ended), len(now), len(instances), progress=progress)
-            ended |= now
+            _tell(instances, known=ended, progress=progress)
             if state in {"success", "failed"}:
                 return state
             if time.monotonic() >= deadline:
@@ -187,7 +186,7 @@ class Deployment:
         """Delete the run, its task instances and its XCom rows; objects in a bucket stay.
 
         Raises:
-            MissingError: when it is not there, ConflictError: when it has not ended.
+            MissingError: when it is not there, ConflictError: while it is running.
         """
         call = Call(f"delete the run {run_id} of {dag_id}", f"{_RIGHT}dagRun.delete")
         self.api.send("DELETE", path_of("dags", dag_id, "dagRuns", run_id), call=call)
@@ -243,14 +242,19 @@ class Deployment:
         )
 
 
-def _tell(names: list[str], ended: int, total: int, *, progress: Callable[[str], None]) -> None:
-    """Say which tasks ended; once more than a few did at the same time, how many."""
-    per_task = Counter(name.partition("[")[0] for name in names)
-    if any(count > _NAMED for count in per_task.values()) or len(names) > 2 * _NAMED:
-        progress(f"{ended} of {total} tasks ended")
-        return
-    for name in names:
-        progress(f"task {name} ended")
+def _tell(
+    instances: Sequence[Instance], *, known: set[str], progress: Callable[[str], None]
+) -> None:
+    """Say which tasks ended that are not ``known`` yet, and how many where a task is mapped far."""
+    per_task = Counter(task.task_id for task in instances)
+    ended = [task for task in instances if task.state in ENDED]
+    new = [task for task in ended if task.name not in known]
+    known.update(task.name for task in new)
+    few = [task for task in new if per_task[task.task_id] <= _MAPPED_FAR]
+    for task in few:
+        progress(f"task {task.name} ended")
+    if len(few) < len(new):
+        progress(f"{len(ended)} of {len(instances)} tasks ended")
 
 
 def _listed(names: Sequence[str]) -> str:
