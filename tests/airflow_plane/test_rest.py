@@ -244,9 +244,10 @@ def test_nobody_listening_is_unreachable():
 
         with (
             open_deployment(url, token=TOKEN) as opened,
-            pytest.raises(UnreachableError, match=r"could not be reached.*check the URL"),
+            pytest.raises(UnreachableError, match=r"could not be reached.*check the URL") as caught,
         ):
             opened.is_paused("check")
+    assert type(caught.value) is UnreachableError
 
 
 def test_server_that_speaks_no_tls_is_unreachable_at_once(airflow, pauses):

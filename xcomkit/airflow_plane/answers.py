@@ -12,6 +12,7 @@ from xcomkit.errors import (
     CredentialsError,
     MissingError,
     ServiceError,
+    UnreachableError,
     XcomkitError,
 )
 from xcomkit.redaction import redact
@@ -30,7 +31,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of ``url`` to ``call``; ``kind`` is its media type, ``secrets`` are masked."""
+    """An answer of ``url`` to ``call``; ``kind`` is its media type, ``secrets`` are masked.
+
+    Status 0 says that none came because the connection was ``lost``, which tells the reason.
+    """
 
     url: str
     call: Call
@@ -39,21 +43,23 @@ class Answer:
     body: bytes = field(default=b"", repr=False)
     retry_after: str = ""
     location: str = field(default="", repr=False)
+    lost: str = field(default="", repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def is_passing(self) -> bool:
         """Say whether asking again later may bring another answer."""
-        return self.status == 429 or self.status >= 500
+        return self.status in {0, 429} or self.status >= 500
 
     def text(self) -> str:
         """Return the body of a success that is JSON, or lines of it.
 
         Raises:
-            CredentialsError: 401 or a redirect, AccessDeniedError: 403, MissingError: 404,
-            ConflictError: 409, ServiceError: any other error, and anything but JSON.
+            UnreachableError: when there is none. CredentialsError: 401 or a redirect,
+            AccessDeniedError: 403, MissingError: 404, ConflictError: 409, ServiceError: any other
+            error, and anything but JSON.
         """
-        if self.status >= 300:
+        if not 200 <= self.status < 300:
             raise self._error()
         if "json" not in self.kind:
             kind = quoted(self.kind or "no media type", secrets=self.secrets, most=60)
@@ -79,6 +85,12 @@ class Answer:
         detail = self._detail()
         told = f"asked to {self.call.to} (HTTP {self.status}{detail})."
         match self.status:
+            case 0:
+                reason = quoted(self.lost, secrets=self.secrets)
+                return UnreachableError(
+                    f"{self.url} could not be reached, asked to {self.call.to}: {reason}.",
+                    hint="check the URL, the network and DNS of this machine, and HTTPS_PROXY.",
+                )
             case 401:
                 return CredentialsError(
                     f"{self.url} does not accept the token, {told}",

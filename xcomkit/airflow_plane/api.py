@@ -148,16 +148,12 @@ class Api:
 
     def _patient(self, path: str, *, call: Call, params: Parameters | None) -> Answer:
         for attempt in range(1, _TRIES):
-            wait = BACKOFF * 2 ** (attempt - 1)
-            try:
-                answer = self._ask("GET", path, call=call, params=params)
-            except _LostError:
-                time.sleep(wait)
-                continue
+            answer = self._ask("GET", path, call=call, params=params)
             if not answer.is_passing:
                 return answer
             asked = re.fullmatch(r"\d{1,9}", answer.retry_after)
-            time.sleep(min(int(asked[0]), _LONGEST_WAIT) if asked else wait)
+            wait = min(int(asked[0]), _LONGEST_WAIT) if asked else BACKOFF * 2 ** (attempt - 1)
+            time.sleep(wait)
         return self._ask("GET", path, call=call, params=params)
 
     def _ask(
@@ -205,7 +201,7 @@ class Api:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        problem: ServiceError
+        problem: UnreachableError
         try:
             with self._client.stream(
                 method, f"{self.url}{path}", params=params, json=body, headers=headers
@@ -226,17 +222,15 @@ class Api:
                 hint="try again, or look at the health of its API server.",
             )
         except httpx.RequestError as error:
-            problem = self._unreachable(str(error), call=call)
+            reason = str(error)
+            if "SSL" not in reason and "CERTIFICATE" not in reason:
+                return Answer(self.url, call, 0, lost=reason, secrets=self.secrets)
+            problem = UnreachableError(
+                f"{self.url} is not trusted, asked to {call.to}: {self.quoted(reason)}.",
+                hint="set SSL_CERT_FILE to your company's CA, or use the name in its certificate.",
+            )
         # Raised out here: the client's error would bring its request, and so the token, along.
         raise problem
-
-    def _unreachable(self, reason: str, *, call: Call) -> UnreachableError:
-        said = f"{self.url} could not be reached, asked to {call.to}: {self.quoted(reason)}."
-        if "SSL" in reason or "CERTIFICATE" in reason:
-            hint = "set SSL_CERT_FILE to your company's CA, or use the name in its certificate."
-            return UnreachableError(said, hint=hint)
-        hint = "check the URL, the network and DNS of this machine, and HTTPS_PROXY."
-        return _LostError(said, hint=hint)
 
     def _read(self, chunks: Iterator[bytes], *, call: Call) -> bytes:
         """Return the body with every token masked: a server may repeat what it was sent."""
@@ -255,7 +249,3 @@ class Api:
         for token in self._tokens:
             body = body.replace(token.encode(), MASK.encode())
         return body
-
-
-class _LostError(UnreachableError):
-    """No answer came, and asking again may bring one."""
