@@ -189,7 +189,7 @@ def test_token_does_not_follow_a_redirect(airflow, deployment, status):
         place = {"Location": f"{other.url}/login?next={TOKEN}"}
         airflow.on("GET /api/v2/version", Reply(status=status, headers=place))
 
-        with pytest.raises(CredentialsError, match=r"sends to 127\.0\.0\.1 instead of") as caught:
+        with pytest.raises(CredentialsError, match=r"sends to 127\.0\.0\.1 for an") as caught:
             deployment.check_access("check")
 
         assert other.requests == []

@@ -83,49 +83,42 @@ class Answer:
 
     def _error(self) -> XcomkitError:
         detail = self._detail()
-        told = f"asked to {self.call.to} (HTTP {self.status}{detail})."
+        kind: type[XcomkitError] = ServiceError
         match self.status:
             case 0:
-                reason = quoted(self.lost, secrets=self.secrets)
-                return UnreachableError(
-                    f"{self.url} could not be reached, asked to {self.call.to}: {reason}.",
-                    hint="check the URL, the network and DNS of this machine, and HTTPS_PROXY.",
-                )
+                kind, what = UnreachableError, "could not be reached"
+                hint = "check the URL, the network and DNS of this machine, and HTTPS_PROXY."
             case 401:
-                return CredentialsError(
-                    f"{self.url} does not accept the token, {told}",
-                    hint="make a new token: it is expired, deleted or of another Deployment.",
-                )
+                kind, what = CredentialsError, "does not accept the token"
+                hint = "make a new token: it is expired, deleted or of another Deployment."
             case 403:
-                return AccessDeniedError(
-                    f"{self.url} knows the token and refuses it, {told}",
-                    hint=f"give the token a role with {self.call.right or 'this right'}.",
-                )
+                kind, what = AccessDeniedError, "knows the token and refuses it"
+                hint = f"give the token a role with {self.call.right or 'this right'}."
             case 404:
+                kind, what = MissingError, "has no such thing"
                 hint = "look for it in the Airflow UI: it may be deleted." if detail else _WRONG_URL
-                return MissingError(f"{self.url} has no such thing, {told}", hint=hint)
             case 409:
-                return ConflictError(
-                    f"{self.url} has a conflict, {told}",
-                    hint="take another run id, or wait until the run has ended.",
-                )
+                kind, what = ConflictError, "has a conflict"
+                hint = "take another run id, or wait until the run has ended."
             case status if status < 400:
                 host = quoted(_host(self.location), secrets=self.secrets, most=100)
-                return CredentialsError(
-                    f"{self.url} sends to {host or 'another page'} instead of answering, {told}",
-                    hint=_WRONG_URL,
-                )
+                kind, what = CredentialsError, f"sends to {host or 'another page'} for an answer"
+                hint = _WRONG_URL
             case _:
+                what = "answered with an error"
                 hint = "act on what it says; the Airflow there may be older than 3.1."
                 if self.is_passing:
                     hint = "look at the log of its API server, or try again later."
-                return ServiceError(f"{self.url} answered with an error, {told}", hint=hint)
+        status = f"HTTP {self.status}" if self.status else ""
+        said = ": ".join(part for part in (status, detail) if part)
+        return kind(f"{self.url} {what}, asked to {self.call.to} ({said}).", hint=hint)
 
     def _detail(self) -> str:
-        detail = (_parsed(self.body.decode("utf-8", "replace")) or {}).get("detail")
+        """Return what was said to the error: the server's words, or why no answer came."""
+        detail = (_parsed(self.body.decode("utf-8", "replace")) or {}).get("detail", self.lost)
         if isinstance(detail, dict):
             detail = detail.get("reason")
-        return f": {quoted(detail, secrets=self.secrets)}" if detail else ""
+        return quoted(detail, secrets=self.secrets) if detail else ""
 
 
 def quoted(value: object, *, secrets: Iterable[str], most: int = _QUOTED) -> str:
