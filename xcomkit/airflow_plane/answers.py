@@ -109,8 +109,8 @@ class Answer:
                 hint = "act on what it says; the Airflow there may be older than 3.1."
                 if self.is_passing:
                     hint = "look at the log of its API server, or try again later."
-        status = f"HTTP {self.status}" if self.status else ""
-        said = ": ".join(part for part in (status, detail) if part)
+        code = f"HTTP {self.status}" if self.status else ""
+        said = ": ".join(part for part in (code, detail) if part)
         return kind(f"{self.url} {what}, asked to {self.call.to} ({said}).", hint=hint)
 
     def _detail(self) -> str:
