@@ -360,7 +360,7 @@ def test_server_that_repeats_the_token_does_not_get_it_into_the_record(airflow, 
     run = deployment.read_run("check", "r1")
 
     kept = [(one, one.rendered, one.log) for one in run.tasks]
-    assert TOKEN not in f"{run} {kept} {[row.stored for row in run.xcoms]} {run.log} {told}"
+    assert TOKEN not in f"{run} {kept} {[row.stored for row in run.xcoms]} {run.unread} {told}"
     assert TOKEN not in f"{deployment!r} {deployment.api!r}"
 
 
@@ -394,7 +394,7 @@ def test_names_from_the_server_do_not_lead_elsewhere(airflow, deployment):
     assert all(one.task_id.isprintable() and len(one.task_id) <= 250 for one in run.tasks)
     assert all(one.path.startswith("/api/v2/dags/check/dagRuns/r1") for one in airflow.requests)
     assert not [one for one in airflow.requests if "/../" in one.path]
-    assert len(run.log) == 4  # none of these logs is there
+    assert len(run.unread) == 4  # none of these logs is there
 
 
 # The Dag file
@@ -506,7 +506,7 @@ def test_run_of_thousands_is_read_whole_and_failed_logs_come_first(airflow, depl
     assert [row.stored for row in run.xcoms] == [f"s3://xcom/{i}" for i in range(230)]
     assert all(one.log for one in run.tasks if one.state == "failed")
     assert sum(bool(one.log) for one in run.tasks) == run_reader.MOST_LOGS
-    assert run.log == ("the logs of 50 task instances were not read",)
+    assert run.unread == ("the logs of 50 task instances were not read",)
     assert run.seconds == 12.5
 
 
@@ -555,8 +555,8 @@ def test_log_that_the_server_cannot_find_is_noted(airflow, deployment):
     run = deployment.read_run("check", "r1")
 
     assert [one.log for one in run.tasks] == [(), ()]
-    assert "Could not read served logs" in run.log[0]
-    assert "deployment.airflow.taskLog.get" in run.log[1]
+    assert "Could not read served logs" in run.unread[0]
+    assert "deployment.airflow.taskLog.get" in run.unread[1]
 
 
 def test_logs_of_all_tries_are_one_after_the_other(airflow, deployment):

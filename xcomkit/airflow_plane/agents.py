@@ -77,6 +77,14 @@ class Agents:
             timeout=timeout,
         )
 
+    def refuse_ended(self) -> None:
+        """Do nothing while all agents run.
+
+        Raises:
+            ProcessError: one ended; its log is quoted.
+        """
+        self.kept.refuse_ended(*self.names)
+
     def read_log(self) -> list[str]:
         """Return what the agents themselves said, masked."""
         return [line for name in self.names for line in self.kept.read_log(name)]
@@ -104,7 +112,7 @@ def _program(agent: Agent, *, plane: ControlPlane, home: str) -> Program:
         "HOME": own,
         "TMPDIR": home,
         **kept,
-        **shared_environment(plane.url, secret=plane.secret),
+        **shared_environment(plane.url, secret=plane.secret, queues=plane.queues),
         "PATH": kept.get("PATH") or os.environ.get("PATH", os.defpath),
         "AIRFLOW_HOME": own,
         "AIRFLOW__EDGE__HEARTBEAT_INTERVAL": "5",

@@ -11,7 +11,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +36,8 @@ _ANSWER_SECONDS = 5
 class ControlPlane:
     """A running plane: its address, its private folder and what its parts share.
 
-    ``started`` is a time of ``time.time()``, so that another process can tell how old the plane is.
+    ``variables`` are the names of all environment variables its processes have. ``started`` is a
+    time of ``time.time()``, so that another process can tell how old the plane is.
     """
 
     url: str
@@ -44,6 +45,8 @@ class ControlPlane:
     secret: str = field(repr=False)
     fernet_key: str = field(repr=False)
     database: Database = field(repr=False)
+    variables: tuple[str, ...] = field(repr=False)
+    queues: tuple[str, ...]
     started: float
 
     @property
@@ -81,6 +84,14 @@ class ControlPlane:
             timeout=left,
         )
 
+    def refuse_ended(self) -> None:
+        """Do nothing while the plane runs.
+
+        Raises:
+            ProcessError: a part of it ended; its log is quoted.
+        """
+        self.kept.refuse_ended(*PROGRAMS)
+
     def make_token(self) -> str:
         """Return a token of the plane's administrator, whom everybody on this machine may be.
 
@@ -98,6 +109,8 @@ class ControlPlane:
                 "secret": self.secret,
                 "fernet_key": self.fernet_key,
                 "database": self.database.url,
+                "variables": self.variables,
+                "queues": self.queues,
                 "started": self.started,
             }
         )
@@ -116,17 +129,21 @@ def attach() -> ControlPlane | None:
         facts["secret"],
         facts["fernet_key"],
         database,
+        tuple(facts["variables"]),
+        tuple(facts["queues"]),
         facts["started"],
     )
 
 
 @contextmanager
-def open_control_plane(*, postgresql: str = "", default_queue: str = "") -> Iterator[ControlPlane]:
+def open_control_plane(
+    *, postgresql: str = "", queues: Sequence[str] = ()
+) -> Iterator[ControlPlane]:
     """Start a plane and yield it at once, before it is healthy; it ends with the block.
 
     Args:
         postgresql: URL of a server on which a database of this plane's own is made; empty: SQLite.
-        default_queue: queue of the tasks that name none; empty: Airflow's own.
+        queues: what the agents serve; the first one is that of tasks which name none.
 
     Raises:
         InputError: the URL is none of PostgreSQL's.
@@ -137,7 +154,7 @@ def open_control_plane(*, postgresql: str = "", default_queue: str = "") -> Iter
     fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     database = Database.private(home, postgresql=postgresql)
     environment = {
-        **shared_environment(url, secret=secret),
+        **shared_environment(url, secret=secret, queues=queues),
         "HOME": str(home),
         "TMPDIR": str(home),
         "AIRFLOW_HOME": str(home / "airflow"),
@@ -153,17 +170,22 @@ def open_control_plane(*, postgresql: str = "", default_queue: str = "") -> Iter
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
     }
-    if default_queue:
-        environment["AIRFLOW__OPERATORS__DEFAULT_QUEUE"] = default_queue
     migrate = airflow("migration", "db", "migrate", environment=environment)
     parts = [airflow(name, name, environment=environment) for name in PROGRAMS]
     first = [[one] for one in (*database.made_by(environment), migrate)]
     with keep(home, *first, parts, last=database.dropped_by(environment)) as kept:
-        yield ControlPlane(url, kept, secret, fernet_key, database, time.time())
+        names, served = tuple(environment), tuple(queues)
+        yield ControlPlane(
+            url, kept, secret, fernet_key, database, names, served, started=time.time()
+        )
 
 
-def shared_environment(url: str, *, secret: str) -> dict[str, str]:
-    """Return what every process of the plane and every agent is told alike."""
+def shared_environment(url: str, *, secret: str, queues: Sequence[str]) -> dict[str, str]:
+    """Return what every process of the plane and every agent is told alike.
+
+    All of them read the Dag file, and must make the same Dag of it.
+    """
+    default, *others = queues or ("default",)
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
@@ -174,6 +196,8 @@ def shared_environment(url: str, *, secret: str) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTOR": EXECUTOR,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__EDGE__API_URL": f"{url}/edge_worker/v1/rpcapi",
+        "AIRFLOW__OPERATORS__DEFAULT_QUEUE": default,
+        "XCOM_RUNBOOK_QUEUES": ",".join(others),
     }
 
 

@@ -45,8 +45,8 @@ class XComRow:
 class DagRun:
     """What is left of a run: states and rows as the metadata database has them, and its log.
 
-    ``log`` is the masked log beside that of the tasks, or all of it where one process did all;
-    ``how`` says in words where the run was seen.
+    ``log`` is the masked log of whoever ran the tasks, beside the tasks' own; ``unread`` says which
+    logs could not be read, and ``how`` in words where the run was seen.
     """
 
     dag_id: str
@@ -56,4 +56,5 @@ class DagRun:
     xcoms: tuple[XComRow, ...]
     log: tuple[str, ...] = field(repr=False)
     seconds: float
+    unread: tuple[str, ...] = ()
     how: str = "airflow dags test in a fresh process"

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -46,8 +46,8 @@ def end_with_parent(channel=os.dup(0)):
     os.killpg(0, signal.SIGKILL)
 threading.Thread(target=end_with_parent, daemon=True).start()
 from airflow.__main__ import main
-dag_id = sys.argv[1]
-for command in (["db", "migrate"], ["dags", "test", dag_id]):
+_, dag_id, conf = sys.argv
+for command in (["db", "migrate"], ["dags", "test", dag_id, "--conf", conf]):
     sys.argv = ["airflow", *command]
     main()
 gc.collect()
@@ -61,6 +61,8 @@ _DROPPED = (
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC",
 )
+_STARTS = re.compile(r"\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)")
+_ENDS = re.compile(r"\[DAG TEST\] end task task_id=")
 _STEPS = (
     (re.compile(r"Database migration done"), "metadata database is ready"),
     (
@@ -71,12 +73,17 @@ _STEPS = (
 
 
 def run_dag(
-    environment: Mapping[str, str], *, timeout: float, progress: Callable[[str], None]
+    environment: Mapping[str, str],
+    *,
+    conf: Mapping[str, int],
+    timeout: float,
+    progress: Callable[[str], None],
 ) -> DagRun:
     """Return how the shipped Dag ran under ``environment``, a failed run included.
 
     ``environment`` is the effective environment of a component plus the identity variables; of
-    this process only PATH is passed on. ``progress`` gets a short sentence per stage and task.
+    this process only PATH is passed on. ``conf`` holds parameters of the Dag. ``progress`` gets a
+    short sentence per stage and task.
 
     Raises:
         ProcessError: when no run came about within ``timeout`` seconds.
@@ -86,7 +93,7 @@ def run_dag(
         home = Path(name)
         log = _Log(path=home / "run.log", secrets=secrets, progress=progress)
         started = time.monotonic()
-        with _started(_environment(environment, home=home), home=home) as process:
+        with _started(_environment(environment, home=home), conf=conf, home=home) as process:
             _wait(process, log=log, deadline=started + timeout, timeout=timeout)
         seconds = time.monotonic() - started
         return _read_run(home / "airflow.db", log=log, seconds=seconds, status=process.returncode)
@@ -153,11 +160,13 @@ class _Log:
 
 
 @contextlib.contextmanager
-def _started(environment: dict[str, str], *, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    environment: dict[str, str], *, conf: Mapping[str, int], home: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """Yield the running process; nothing of its group is left when the block ends."""
     with (home / "run.log").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", _COMMANDS, DAG_ID],
+            [sys.executable, "-c", _COMMANDS, DAG_ID, json.dumps(dict(conf))],
             cwd=home,
             env=environment,
             stdin=subprocess.PIPE,
@@ -204,7 +213,7 @@ def _read_run(database: Path, *, log: _Log, seconds: float, status: int) -> DagR
                 "SELECT run_id, state FROM dag_run WHERE dag_id = ?", (DAG_ID,)
             ).fetchone()
             tasks = db.execute(
-                "SELECT task_id, map_index, state FROM task_instance ORDER BY 1, 2"
+                "SELECT task_id, map_index, state, try_number FROM task_instance ORDER BY 1, 2"
             ).fetchall()
             rows = db.execute(
                 "SELECT task_id, map_index, key, substr(value, 1, ?), length(value) FROM xcom"
@@ -219,18 +228,35 @@ def _read_run(database: Path, *, log: _Log, seconds: float, status: int) -> DagR
             f" {log.tail()}",
             hint="check that Airflow and the providers of this environment can be imported.",
         )
+    logs = _share_out(log.lines)
     return DagRun(
         dag_id=DAG_ID,
         run_id=run[0],
         state=run[1],
-        tasks=tuple(TaskResult(task, index, state or "none") for task, index, state in tasks),
+        tasks=tuple(
+            TaskResult(task, index, state or "none", tries, log=tuple(logs[task, str(index)]))
+            for task, index, state, tries in tasks
+        ),
         xcoms=tuple(
             XComRow(task, index, key, _text(stored), length or 0)
             for task, index, key, stored, length in rows
         ),
-        log=tuple(log.lines),
+        log=tuple(logs["", ""]),
         seconds=seconds,
     )
+
+
+def _share_out(lines: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+    """Return the lines of each task, all its tries, and under two empty names all other lines."""
+    shares: dict[tuple[str, str], list[str]] = defaultdict(list)
+    task = nobody = ("", "")
+    for line in lines:
+        if match := _STARTS.search(line):
+            task = (match[1], match[2])
+        elif _ENDS.search(line):
+            task = nobody
+        shares[task].append(line)
+    return shares
 
 
 def _text(stored: str | None) -> str:

@@ -129,11 +129,18 @@ class Deployment:
         self.api.send("POST", path, call=call, body=body)
 
     def wait_for_run(
-        self, dag_id: str, run_id: str, *, timeout: float, progress: Callable[[str], None]
+        self,
+        dag_id: str,
+        run_id: str,
+        *,
+        timeout: float,
+        progress: Callable[[str], None],
+        watch: Callable[[], None] = lambda: None,
     ) -> str:
         """Return the state the run ended in; ``timeout`` is in seconds.
 
-        ``progress`` gets a sentence per task, and a count instead where many ended at once.
+        ``progress`` gets a sentence per task, and a count instead where many ended at once;
+        ``watch`` is called every time and may raise, when there is nobody left to wait for.
 
         Raises:
             ProcessError: when it did not end; names tasks that never started and their queue.
@@ -142,6 +149,7 @@ class Deployment:
         deadline = time.monotonic() + timeout
         ended: set[str] = set()
         while True:
+            watch()
             asked = time.monotonic()
             # Asked in this order: tasks listed after the end of their run have all ended.
             state = str(reader.run().get("state"))

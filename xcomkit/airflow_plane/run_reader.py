@@ -75,7 +75,7 @@ class RunReader:
                 yield found
 
     def read(self) -> DagRun:
-        """Return the run with its rows and logs; ``log`` says which logs could not be read."""
+        """Return the run with its rows and logs; ``unread`` says which logs could not be read."""
         told = self.run()
         instances = sorted(self.instances(), key=lambda found: (found.task_id, found.map_index))
         ran = [found for found in instances if found.state in _RAN and found.tries]
@@ -101,8 +101,9 @@ class RunReader:
                 for found in instances
             ),
             xcoms=tuple(self._rows()),
-            log=tuple(notes),
+            log=(),
             seconds=_seconds(told),
+            unread=tuple(notes),
             how=f"Airflow's REST API at {self.api.url}",
         )
 

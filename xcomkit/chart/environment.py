@@ -15,6 +15,7 @@ MOST_GROUPS = 300
 MOST_VARIABLES = 100_000  # over all components
 # the one group of the downloaded file; helm falls back to it when the key is left out
 DEFAULT_WORKER = "default-worker"
+DEFAULT_QUEUE = "default"  # operators.default_queue of Airflow
 
 _REFERENCE = re.compile(r"\$(\$|\(([A-Za-z_][\w.-]*)\))", re.ASCII)
 
@@ -151,3 +152,17 @@ def _entry(entry: Any, *, line: int, source: str) -> Variable:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def worker_queues(values: Values) -> dict[str, tuple[str, ...]]:
+    """Return the queues each worker group serves; one that names none serves Airflow's default."""
+    return {
+        name: _texts(values.get("workers", index, "queues")) if index >= 0 else (DEFAULT_QUEUE,)
+        for index, name in worker_groups(values)
+    }
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    listed = found.split(",") if isinstance(found, str) else found
+    names = [_text(name).strip() for name in listed] if isinstance(listed, list) else []
+    return tuple(name for name in names if name) or (DEFAULT_QUEUE,)

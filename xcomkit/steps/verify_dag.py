@@ -1,4 +1,4 @@
-"""Step 06: a real Dag under the effective environment, its rows and its objects."""
+"""Step 06: a real Dag on remote agents, or in one process: its rows, its objects, its logs."""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,14 +7,16 @@ from pathlib import Path
 from xcomkit import evidence, show
 from xcomkit.airflow_plane.dag_run import DAG_ID, DagRun
 from xcomkit.airflow_plane.in_process import run_dag
-from xcomkit.airflow_plane.verdict import judge
+from xcomkit.airflow_plane.residency import judge_residency, judge_separation
+from xcomkit.airflow_plane.verdict import judge, judge_place
 from xcomkit.dag_scan.callbacks import XC030
 from xcomkit.dag_scan.run import judge as judge_dags
 from xcomkit.errors import XcomkitError
 from xcomkit.model import Check, StoredXCom
+from xcomkit.objects.keys import parse_key
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
-from xcomkit.steps.inspect_objects import list_xcoms
+from xcomkit.steps.orchestration import IN_PROCESS, Orchestration
 
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
 
@@ -51,23 +53,47 @@ def _scan(step: Step) -> Iterator[Check]:
         )
 
 
-def run(step: Step) -> show.Text | show.Table:
-    """Run the shipped Dag as the first worker would, and say how it ended."""
-    # The run's id is known only afterwards: until then nobody knows which objects are this run's.
-    place = f"{step.settings.prefix}/{DAG_ID}/ since {step.started:%Y-%m-%dT%H:%M:%S.%fZ}"
-    evidence.record_created(step.run, kind="begun", names=[place])
+def start(step: Step) -> show.Text | show.Table:
+    """Bring up the plane and its agents, or reach the Deployment; nothing for ``in-process``."""
+    if step.settings.deployment == IN_PROCESS:
+        return show.Text("airflow dags test needs no plane: scheduler and task are one process.")
+    found = Orchestration(step)
+    step.results["orchestration"] = found
     try:
-        worker = helm_values.first_worker(step)
-        with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
-            identity = step.cloud.worker_identity(worker.subject, directory=private)
-            environment, _ = helm_values.process_environment(step, worker, identity)
-            done = run_dag(
-                environment,
-                timeout=step.settings.step_timeout,
-                progress=step.say,
-            )
+        found.open()
+        version = found.deployment.check_access(DAG_ID)
+    except XcomkitError as error:
+        stop(step)
+        return step.check(step.could_not(error), caption="Nobody is there to run the Dag")
+    names = ", ".join(found.agents.names) if found.agents else "those of the Deployment"
+    step.facts["airflow"] = {"version": version, "agents": names}
+    return show.facts(
+        {
+            "orchestration plane": f"Airflow {version} at {found.deployment.url}",
+            "agents": names,
+            **{f"waited for {name}": f"{found.seconds[name]:.1f} s" for name in found.seconds},
+        },
+        caption="Who runs the Dag",
+    )
+
+
+def stop(step: Step) -> show.Text:
+    """End what was started for this step."""
+    found: Orchestration | None = step.results.pop("orchestration", None)
+    if found is None:
+        return show.Text("Nothing is left running.")
+    found.close()
+    return show.Text("Plane and agents have ended." if found.plane else "The connection is closed.")
+
+
+def run(step: Step) -> show.Text | show.Table:
+    """Run the shipped Dag, and say how it ended."""
+    found: Orchestration | None = step.results.get("orchestration")
+    if found is None and step.settings.deployment != IN_PROCESS:
+        return show.Text("The Dag did not run.")
+    try:
+        done = _run_in_process(step) if found is None else _run_on_agents(step, found)
         _record_objects(step, done)
-        evidence.record_created(step.run, kind="ended", names=[place])
     except XcomkitError as error:
         return step.check(step.could_not(error))
     step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}
@@ -75,29 +101,69 @@ def run(step: Step) -> show.Text | show.Table:
     return show.Text(f"{done.run_id} ended as {done.state} after {done.seconds:.1f} s.")
 
 
+def _run_in_process(step: Step) -> DagRun:
+    # The run's id is known only afterwards: until then nobody knows which objects are this run's.
+    place = f"{step.settings.prefix}/{DAG_ID}/ since {step.started:%Y-%m-%dT%H:%M:%S.%fZ}"
+    evidence.record_created(step.run, kind="begun", names=[place])
+    worker = helm_values.first_worker(step)
+    with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
+        identity = step.cloud.worker_identity(worker.subject, directory=private)
+        environment, _ = helm_values.process_environment(step, worker, identity)
+        done = run_dag(
+            environment, conf=_conf(step), timeout=step.settings.step_timeout, progress=step.say
+        )
+    _record_objects(step, done)
+    evidence.record_created(step.run, kind="ended", names=[place])
+    return done
+
+
+def _run_on_agents(step: Step, found: Orchestration) -> DagRun:
+    run_id = f"runbook__{step.started:%Y%m%dT%H%M%S.%f}"
+    evidence.record_created(step.run, kind="prefixes", names=[place_of(step, run_id=run_id)])
+    return found.run(DAG_ID, run_id=run_id, conf=_conf(step))
+
+
+def _conf(step: Step) -> dict[str, int]:
+    settings = step.settings
+    return {"mapped_tasks": settings.mapped_tasks, "payload_bytes": settings.payload_bytes}
+
+
 def tasks(step: Step) -> show.Table | show.Text:
-    """Return the state of every task, and which wrote an XCom."""
+    """Return the state of every task, who ran it, and which wrote an XCom."""
     done = _done(step)
     if done is None:
         return show.Text("The Dag did not run.")
     wrote = {(row.task_id, row.map_index) for row in done.xcoms}
     rows = [
-        (task.name, task.state, "yes" if (task.task_id, task.map_index) in wrote else "no")
+        (task.name, task.state, task.tries, task.hostname or "unknown",
+         "yes" if (task.task_id, task.map_index) in wrote else "no")
         for task in done.tasks
-    ]
-    return show.table(("task", "state", "pushed an XCom"), rows, caption="Tasks")
+    ]  # fmt: skip
+    return show.table(("task", "state", "tries", "on", "pushed an XCom"), rows, caption="Tasks")
 
 
 def verify(step: Step) -> show.Table:
-    """Return the checks of tasks, rows, objects and log."""
+    """Return the checks of tasks, rows, objects, logs, and of where values were found."""
     done = _done(step)
     if done is None:
         return show.checks(step.checks, caption="The Dag did not run")
     try:
-        objects: list[StoredXCom] | None = _objects_of(step, done)
+        objects: list[StoredXCom] | None = objects_of(step, done.run_id)
     except XcomkitError:
         objects = None  # judged as unknown: a refused listing is not an empty bucket
-    return step.check(*judge(done, objects=objects, settings=step.settings), caption="The Dag")
+    step.check(*judge(done, objects=objects, settings=step.settings))
+    worker = helm_values.deployment(step, helm_values.first_worker(step)).rpartition("-worker-")[0]
+    step.check(judge_place(done, deployment=step.settings.deployment, pods=f"{worker}-worker-"))
+    found: Orchestration | None = step.results.get("orchestration")
+    if found is not None:
+        step.judge(lambda: _residency(done, found))
+    return show.checks(step.checks, caption="The Dag")
+
+
+def _residency(done: DagRun, found: Orchestration) -> Iterator[Check]:
+    if found.plane is not None and found.agents is not None:
+        yield judge_separation(done, plane=found.plane, agents=found.agents.names)
+    yield from judge_residency(done, plane=found.plane)
 
 
 def _done(step: Step) -> DagRun | None:
@@ -105,14 +171,22 @@ def _done(step: Step) -> DagRun | None:
     return done
 
 
-def _objects_of(step: Step, done: DagRun) -> list[StoredXCom]:
-    return [
-        found for found in list_xcoms(step)
-        if (found.dag_id, found.run_id) == (DAG_ID, done.run_id)
-    ]  # fmt: skip
+def place_of(step: Step, *, run_id: str, dag_id: str = DAG_ID) -> str:
+    """Return the prefix of a run's objects."""
+    return f"{step.settings.prefix}/{dag_id}/{run_id}/"
+
+
+def objects_of(step: Step, run_id: str) -> list[StoredXCom]:
+    """Return every object of a run of the shipped Dag.
+
+    Raises:
+        XcomkitError: the prefix cannot be listed.
+    """
+    found = step.cloud.list_objects(place_of(step, run_id=run_id))
+    return [parse_key(one, prefix=step.settings.prefix) for one in found]
 
 
 def _record_objects(step: Step, done: DagRun) -> None:
     """Record what the Dag left in the bucket, so that tear down removes exactly that."""
-    below = f"{step.settings.prefix}/{DAG_ID}/{done.run_id}/"
-    evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(below))
+    keys = step.cloud.list_keys_ever(place_of(step, run_id=done.run_id))
+    evidence.record_created(step.run, kind="objects", names=keys)

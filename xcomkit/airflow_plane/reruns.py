@@ -1,0 +1,92 @@
+"""Rules of step 06 on what later actions do to a run's objects: clearing, deleting, a threshold."""
+
+from collections.abc import Collection
+
+from xcomkit.airflow_plane.dag_run import DagRun
+from xcomkit.model import Check, Rule
+
+XC709 = Rule(
+    id="XC709",
+    title="Tasks that are cleared and run again leave no object without a row",
+    severity="fail",
+    why="Each try writes a new object; one that is not purged stays until the lifecycle finds it.",
+    remedy="give the agents' identity the right to delete objects: step 02.",
+    source="apache-airflow-providers-common-io, xcom backend, purge",
+)
+XC710 = Rule(
+    id="XC710",
+    title="What deleting a Dag run leaves behind is known, and expires",
+    severity="info",
+    why="Airflow deletes the rows on the plane, which cannot reach the bucket.",
+    remedy="keep the lifecycle rule of step 01; its days are the answer.",
+    source="Airflow REST API, delete a Dag run; apache-airflow-providers-common-io, purge",
+)
+XC711 = Rule(
+    id="XC711",
+    title="A threshold above 0 sends small values to the plane, shown on purpose",
+    severity="warn",
+    why="Whoever raises the threshold should have seen what it does.",
+    remedy="keep XCOM_OBJECTSTORAGE_THRESHOLD at 0.",
+    source="guide, threshold; apache-airflow-providers-common-io, xcom backend",
+)
+RULES = (XC709, XC710, XC711)
+
+_QUOTED = 3
+
+
+def judge_rerun(
+    *, before: Collection[str], after: Collection[str], rows: Collection[str], how: str
+) -> Check:
+    """Return whether the objects ``after`` a task was cleared are those of its rows, and others.
+
+    ``before`` and ``after`` are the keys of the run's objects, ``rows`` those its rows refer to.
+    """
+    orphans, missing = sorted(set(after) - set(rows)), sorted(set(rows) - set(after))
+    replaced = set(before) - set(after)
+    told = f"{len(set(after) - set(before))} objects written anew, {len(replaced)} old ones purged"
+    return XC709.judge(
+        None if not before else not orphans and not missing and bool(replaced),
+        expected="new objects in place of the old ones, one per row",
+        observed="; ".join(
+            (told, *_named("no row for", orphans), *_named("no object for", missing))
+        ),
+        how=how,
+        basis="behaviour",
+    )
+
+
+def judge_deletion(*, left: Collection[str], expires_after: int) -> Check:
+    """Return what is left of a run's objects after the run was deleted; days until they expire."""
+    return XC710.judge(
+        bool(left),
+        expected="the rows are gone, the objects stay",
+        observed=(
+            f"{len(left)} objects stay without a row; the lifecycle removes them after"
+            f" {expires_after} days, step 07 those of this run at once"
+            if left
+            else "no object is left, so something else deletes them"
+        ),
+        how="deleted the run over the REST API, then listed the prefix",
+        basis="behaviour",
+    )
+
+
+def judge_leak(run: DagRun, *, threshold: int, found: Collection[str]) -> Check:
+    """Return whether a run above the threshold 0 leaked; ``found`` is where its values lay."""
+    kept = [row for row in run.xcoms if "://" not in row.stored]
+    return XC711.judge(
+        bool(kept) and bool(found),
+        expected="values in the rows of the plane",
+        observed=(
+            f"{len(kept)} of {len(run.xcoms)} rows hold the value itself, and the mark of one was"
+            f" found in {', '.join(sorted(found)) or 'no place'}"
+        ),
+        how=f"the same Dag under a threshold of {threshold} bytes",
+        basis="behaviour",
+    )
+
+
+def _named(what: str, keys: Collection[str]) -> tuple[str, ...]:
+    shown = [key if key.isprintable() else ascii(key) for key in [*keys][:_QUOTED]]
+    more = f" and {len(keys) - _QUOTED} more" if len(keys) > _QUOTED else ""
+    return (f"{what} {len(keys)}: {', '.join(shown)}{more}",) if keys else ()

@@ -1,0 +1,201 @@
+"""Step 06, before its Dag: the plane that runs it, on this machine or a customer's Deployment."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from xcomkit.airflow_plane.access import token_from_environment
+from xcomkit.airflow_plane.agents import TRIGGERER, Agent, Agents, open_agents
+from xcomkit.airflow_plane.control_plane import ControlPlane, attach, open_control_plane
+from xcomkit.airflow_plane.dag_run import DagRun
+from xcomkit.airflow_plane.rest import Deployment, open_deployment
+from xcomkit.chart.environment import worker_queues
+from xcomkit.chart.values import load_values
+from xcomkit.errors import InputError
+from xcomkit.settings import Settings
+from xcomkit.step import Step
+from xcomkit.steps import helm_values
+
+IN_PROCESS, LOCAL = "in-process", "local"
+
+_T = TypeVar("_T")
+
+
+class Orchestration:
+    """Where the Dag runs, ready for it; made by ``open_orchestration``.
+
+    ``plane`` and ``agents`` are ``None`` for a customer's Deployment. ``seconds`` says how long
+    each part was waited for.
+    """
+
+    def __init__(self, step: Step) -> None:
+        self.deployment: Deployment
+        self.plane: ControlPlane | None = None
+        self.agents: Agents | None = None
+        self.seconds: dict[str, float] = {}
+        self._step = step
+        self._resources = ExitStack()
+        self._of_agents = ExitStack()
+
+    def open(self) -> None:
+        """Start what has to be started, and wait until all of it is ready.
+
+        Raises:
+            XcomkitError: something does not come up, or the token is not accepted.
+        """
+        settings = self._step.settings
+        if settings.deployment != LOCAL:
+            token = token_from_environment(settings.token_variable)
+            self.deployment = self._hold(open_deployment(settings.deployment, token=token))
+            return
+        self.plane = attach() or self._hold(open_plane(settings))
+        with self._timed("control plane"):
+            self.plane.wait_until_healthy(timeout=settings.step_timeout, progress=self._step.say)
+        self._resources.callback(self._of_agents.close)
+        self.replace_agents()
+        self.deployment = self._hold(
+            open_deployment(self.plane.url, token=self.plane.make_token, secrets=self.plane.secrets)
+        )
+
+    def replace_agents(self, *, changed: Mapping[str, str] | None = None) -> None:
+        """End the agents that are there, and start new ones, with variables that differ.
+
+        Raises:
+            ProcessError: one of them does not come up.
+        """
+        if self.plane is None:
+            return
+        self._of_agents.close()
+        generation = "" if self.agents is None else "-again"  # the plane still knows the old names
+        private = self._of_agents.enter_context(
+            tempfile.TemporaryDirectory(prefix="xcomkit-identity-")
+        )
+        members = _members(
+            self._step, private=Path(private), changed=changed or {}, generation=generation
+        )
+        with self._timed("agents"):
+            self.agents = self._of_agents.enter_context(open_agents(self.plane, members))
+            self.agents.wait_until_registered(
+                timeout=self._step.settings.step_timeout, progress=self._step.say
+            )
+
+    def run(self, dag_id: str, *, run_id: str, conf: Mapping[str, object]) -> DagRun:
+        """Return how a run of the Dag went, with what the agents themselves said.
+
+        Raises:
+            XcomkitError: the Dag is not there, the run does not end, or cannot be read.
+        """
+        deployment, seconds = self.deployment, self._step.settings.step_timeout
+        deployment.wait_until_parsed(
+            dag_id, file_name=f"{dag_id}.py", timeout=seconds, progress=self._step.say
+        )
+        if deployment.is_paused(dag_id):
+            deployment.unpause(dag_id)
+        deployment.trigger(dag_id, run_id=run_id, conf=conf)
+        deployment.wait_for_run(
+            dag_id, run_id, timeout=seconds, progress=self._step.say, watch=self.watch
+        )
+        done = deployment.read_run(dag_id, run_id)
+        return replace(done, log=tuple(self.agents.read_log())) if self.agents else done
+
+    def rerun(self, done: DagRun, *, task_ids: Sequence[str]) -> DagRun:
+        """Return the run after some of its tasks were cleared and ran again.
+
+        Raises:
+            XcomkitError: it does not end, or cannot be read.
+        """
+        names = (done.dag_id, done.run_id)
+        self.deployment.clear(*names, task_ids=task_ids)
+        self.deployment.wait_for_run(
+            *names,
+            timeout=self._step.settings.step_timeout,
+            progress=self._step.say,
+            watch=self.watch,
+        )
+        return self.deployment.read_run(*names)
+
+    def search(self, text: str) -> tuple[str, ...]:
+        """Return the columns of the plane's database that hold the text.
+
+        Raises:
+            ServiceError: it cannot be read.
+        """
+        hits = self.plane.database.search(text)[text] if self.plane else ()
+        return tuple(f"{hit.table}.{hit.column}" for hit in hits)
+
+    def watch(self) -> None:
+        """Do nothing while everything that was started still runs.
+
+        Raises:
+            ProcessError: something ended; its log is quoted.
+        """
+        if self.plane is not None and self.agents is not None:
+            self.plane.refuse_ended()
+            self.agents.refuse_ended()
+
+    def close(self) -> None:
+        """End everything that was started for this step; a plane of the run ends with the run."""
+        self._resources.close()
+
+    def _hold(self, resource: AbstractContextManager[_T]) -> _T:
+        return self._resources.enter_context(resource)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        before = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - before
+
+
+@contextmanager
+def open_plane(settings: Settings) -> Iterator[ControlPlane]:
+    """Start the local plane of these settings; it is not healthy yet.
+
+    Raises:
+        InputError: the values file or the database's URL cannot be read.
+    """
+    with open_control_plane(postgresql=_postgresql(settings), queues=_queues(settings)) as plane:
+        yield plane
+
+
+def _members(
+    step: Step, *, private: Path, changed: Mapping[str, str], generation: str
+) -> tuple[Agent, ...]:
+    """Return an agent per worker group, and the triggerer, each as the values file makes it."""
+    queues = worker_queues(helm_values.in_force(step))
+    found = []
+    for component in helm_values.all_components(step):
+        kind, _, group = component.name.partition(":")
+        if kind not in ("worker", TRIGGERER):
+            continue  # the Dag processor is the plane's here, without any of this
+        folder = private / kind / group
+        folder.mkdir(parents=True)
+        identity = step.cloud.worker_identity(component.subject, directory=str(folder))
+        seen, _ = helm_values.process_environment(step, component, identity)
+        name = f"{group}{generation}" if group else TRIGGERER
+        found.append(Agent(name, {**seen, **changed}, queues.get(group, ())))
+    return tuple(found)
+
+
+def _queues(settings: Settings) -> tuple[str, ...]:
+    """Return what all worker groups serve, each queue once; merging changes none of it."""
+    if not settings.values_file:
+        return ()
+    listed = worker_queues(load_values(Path(settings.values_file).expanduser()))
+    return tuple(dict.fromkeys(queue for queues in listed.values() for queue in queues))
+
+
+def _postgresql(settings: Settings) -> str:
+    name = settings.database_variable
+    url = os.environ.get(name, "") if name else ""
+    if name and not url:
+        raise InputError(
+            "The variable named in database_variable is not set.",
+            hint="export it with the URL of a PostgreSQL server, or leave database_variable empty.",
+        )
+    return url

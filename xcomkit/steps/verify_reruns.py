@@ -1,0 +1,95 @@
+"""Step 06, after its run: what clearing, deleting and a threshold do to values and objects."""
+
+from xcomkit import evidence, show
+from xcomkit.airflow_plane.dag_run import DAG_ID, DagRun
+from xcomkit.airflow_plane.reruns import (
+    XC709,
+    XC710,
+    XC711,
+    judge_deletion,
+    judge_leak,
+    judge_rerun,
+)
+from xcomkit.airflow_plane.residency import STORED, mark
+from xcomkit.airflow_plane.verdict import row_keys
+from xcomkit.backend.configuration import THRESHOLD_VARIABLE
+from xcomkit.model import Check
+from xcomkit.step import Step
+from xcomkit.steps.orchestration import Orchestration
+from xcomkit.steps.verify_dag import objects_of, place_of
+
+_CLEARED = ("push_small", "read_small")
+_THRESHOLD = 1_000_000  # bytes; above every value of that run
+
+
+def clear(step: Step) -> show.Table:
+    """Clear a pushing and a reading task, let them run again, and look for what is left."""
+    found, done = _session(step)
+    if found is None or done is None or done.state != "success":
+        return step.check(XC709.skip(expected="no object without a row", **_nothing(step)))
+    return step.judge(lambda: (_clear(step, found, done),), caption="Cleared and run again")
+
+
+def _clear(step: Step, found: Orchestration, done: DagRun) -> Check:
+    before = {one.key for one in objects_of(step, done.run_id)}
+    again = found.rerun(done, task_ids=_CLEARED)
+    after = {one.key for one in objects_of(step, done.run_id)}
+    evidence.record_created(step.run, kind="objects", names=after)
+    return judge_rerun(
+        before=before,
+        after=after,
+        rows=row_keys(again, settings=step.settings),
+        how=f"cleared {' and '.join(_CLEARED)} over the REST API, then listed the prefix",
+    )
+
+
+def delete(step: Step) -> show.Table:
+    """Delete the run, unless something is red about it, and look at what stays in the bucket."""
+    found, done = _session(step)
+    expected = "the rows are gone, the objects stay"
+    if found is None or done is None:
+        return step.check(XC710.skip(expected=expected, **_nothing(step)))
+    if any(check.closes_gate for check in step.checks):
+        kept = f"not tried: {done.run_id} stays in Airflow, so that you can look at it"
+        return step.check(XC710.skip(expected=expected, observed=kept, how="a check is red"))
+    return step.judge(lambda: (_delete(step, found, done),), caption="Deleted")
+
+
+def _delete(step: Step, found: Orchestration, done: DagRun) -> Check:
+    found.deployment.delete_run(done.dag_id, done.run_id)
+    left = [one.key for one in objects_of(step, done.run_id)]
+    return judge_deletion(left=left, expires_after=step.settings.retention_days)
+
+
+def show_leak(step: Step) -> show.Table | show.Text:
+    """Run the Dag once more under a threshold above 0, if asked, and say where values then lie."""
+    found, done = _session(step)
+    if not step.settings.show_leak:
+        return show.Text("Not asked for: show_leak is False.")
+    if found is None or found.plane is None or done is None:
+        return step.check(
+            XC711.skip(
+                expected="values in the rows of the plane",
+                observed="not shown: it needs agents of our own, which only deployment: local has",
+                how=step.settings.deployment,
+            )
+        )
+    return step.judge(lambda: (_show_leak(step, found),), caption="On purpose")
+
+
+def _show_leak(step: Step, found: Orchestration) -> Check:
+    found.replace_agents(changed={THRESHOLD_VARIABLE: str(_THRESHOLD)})
+    run_id = f"leak__{step.started:%Y%m%dT%H%M%S.%f}"
+    evidence.record_created(step.run, kind="prefixes", names=[place_of(step, run_id=run_id)])
+    run = found.run(DAG_ID, run_id=run_id, conf={"mapped_tasks": 1, "payload_bytes": 1_000})
+    hits = found.search(mark(run_id, STORED))
+    return judge_leak(run, threshold=_THRESHOLD, found=hits)
+
+
+def _session(step: Step) -> tuple[Orchestration | None, DagRun | None]:
+    return step.results.get("orchestration"), step.results.get("dag_run")
+
+
+def _nothing(step: Step) -> dict[str, str]:
+    reason = "no run that could be cleared or deleted"
+    return {"observed": f"not tried: {reason}", "how": f"deployment: {step.settings.deployment}"}
