@@ -8,7 +8,7 @@ from xcomkit import evidence, show
 from xcomkit.airflow_plane.dag_run import DAG_ID, DagRun
 from xcomkit.airflow_plane.in_process import run_dag
 from xcomkit.airflow_plane.residency import judge_residency, judge_separation
-from xcomkit.airflow_plane.verdict import judge, judge_place
+from xcomkit.airflow_plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.dag_scan.callbacks import XC030
 from xcomkit.dag_scan.run import judge as judge_dags
 from xcomkit.errors import XcomkitError
@@ -156,6 +156,7 @@ def verify(step: Step) -> show.Table:
     step.check(judge_place(done, deployment=step.settings.deployment, pods=f"{worker}-worker-"))
     found: Orchestration | None = step.results.get("orchestration")
     if found is not None:
+        step.check(judge_triggerer(done))
         step.judge(lambda: _residency(done, found))
     return show.checks(step.checks, caption="The Dag")
 
