@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xcomkit import dag_scan, step
-from xcomkit.airflow_plane import verdict
+from xcomkit.airflow_plane import load, verdict
 from xcomkit.backend import (
     advice,
     components,
@@ -46,6 +46,7 @@ _SOURCES = (
     advice,
     objects,
     verdict,
+    load,
     tear_down,
     step,
 )
