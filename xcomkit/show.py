@@ -292,6 +292,8 @@ def load_chart(push: Times, pull: Times, *, alone: PlainLoop | None) -> Picture:
 
     Points mark p50, p95 and p99; upright lines the medians of the plain loop, where there is one.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure = _canvas(8, 3.4)
     axes = figure.subplots()
     words: list[str] = []
@@ -308,13 +310,16 @@ def load_chart(push: Times, pull: Times, *, alone: PlainLoop | None) -> Picture:
             words.append(f"plain SDK {name} median {without.p50:.1f} ms")
             axes.axvline(without.p50, color=colour, linestyle=":", label=words[-1])
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("ms (log)")
     axes.set_ylim(0, 1.03)
     axes.set_yticks((0, 0.25, 0.5, 0.75, 0.95), ("0", "25", "50", "75", "95"))
     axes.set_ylabel("% of tasks done")
     axes.grid(visible=True, axis="y", alpha=0.4)
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    return _picture(figure, f"Load run, {len(push.values)} tasks: {'; '.join(words)}")
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    return _picture(figure, f"Load run, tasks: {len(push.values)}; {'; '.join(words)}")
 
 
 def _printable(text: str) -> str:

@@ -109,10 +109,13 @@ def read_value(source: bytes, *, codec: Codec, limit_bytes: int) -> Any:
         ServiceError: more than ``limit_bytes`` stored or inside, or not JSON in that codec.
     """
     hint = "look at the object: another program may write below the prefix."
+    large = ServiceError(f"The object holds more than {limit_bytes} bytes.", hint=hint)
+    if len(source) > limit_bytes:
+        raise large
     try:
-        body = _decompress(source[: limit_bytes + 1], codec=codec, limit=limit_bytes)
-        if max(len(source), len(body)) > limit_bytes:
-            raise ServiceError(f"The object holds more than {limit_bytes} bytes.", hint=hint)
+        body = _decompress(source, codec=codec, limit=limit_bytes)
+        if len(body) > limit_bytes:
+            raise large
         return _parse(body)
     except _UnreadableError as error:
         raise ServiceError(f"The object cannot be read: {error}.", hint=hint) from None
