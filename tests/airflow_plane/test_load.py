@@ -162,7 +162,8 @@ def test_result_fits_into_the_evidence() -> None:
 
 
 class Memory:
-    """A store in memory; ``refused`` is what raises, ``pause`` the seconds of a push."""
+    """A store in memory; ``refused`` is what raises, ``pause`` the seconds of a push
+    and of all deletions."""
 
     def __init__(self, *, refused: str = "", pause: float = 0, returned: bytes = b"") -> None:
         self.objects: dict[str, bytes] = {}
@@ -182,6 +183,7 @@ class Memory:
         return self._returned or self.objects[key]
 
     def delete_keys(self, keys: Collection[str]) -> int:
+        time.sleep(self._pause)
         self._ask("delete")
         return sum(self.objects.pop(key, None) is not None for key in keys)
 
@@ -200,14 +202,17 @@ def test_keys_of_the_plain_loop_lie_below_the_run_and_are_bounded() -> None:
     assert all(key.startswith("astro/xcom/xcom_runbook_load/run/plain/") for key in keys)
 
 
-def test_slow_store_is_told_of_while_a_value_is_under_way(monkeypatch) -> None:
+def test_slow_store_is_told_of_while_a_value_is_under_way_and_while_it_is_deleted(
+    monkeypatch,
+) -> None:
     monkeypatch.setattr(load, "_BETWEEN_NEWS", 0.02)
     said: list[str] = []
 
     run_loop(Memory(pause=0.3), values=1, progress=said.append)
 
-    assert said[0] == "the same 2 bytes with the SDK alone, 1 times"
-    assert said.count("0 of 1 pushed and pulled with the SDK alone") > 3
+    assert said[0] == "the same 2 bytes with the SDK alone, values: 1"
+    assert said.count("0 of 1 pushed and pulled with it") > 3
+    assert said.count("deleting 1 objects") > 3
 
 
 def test_news_come_at_least_every_two_seconds() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 from threading import Event
 from time import monotonic, perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from xcomkit.errors import ServiceError
 from xcomkit.model import Check, Rule
@@ -34,6 +34,7 @@ MEASUREMENTS_LIMIT = 1_000_000
 MOST_VALUES = 200
 MOST_SECONDS = 60.0
 _BETWEEN_NEWS = 2.0  # seconds
+_T = TypeVar("_T")
 _MOST_TIME = 2**40  # seconds since 1970, far beyond any clock
 _MOST_HOST = 100  # characters
 _SHOWN_HOSTS = 3
@@ -217,20 +218,38 @@ def plain_loop(
             begun.append(key)
             timed.append(_push_and_pull(store, key=key, body=body))
 
-    progress(f"the same {len(body)} bytes with the SDK alone, {len(keys)} times")
+    progress(f"the same {len(body)} bytes with the SDK alone, values: {len(keys)}")
     try:
-        with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(work)
-            try:
-                while wait((running,), timeout=_BETWEEN_NEWS).not_done:
-                    progress(f"{len(timed)} of {len(keys)} pushed and pulled with the SDK alone")
-            finally:
-                is_over.set()
-        running.result()
+        _wait(
+            work,
+            tell=lambda: progress(f"{len(timed)} of {len(keys)} pushed and pulled with it"),
+            stop=is_over.set,
+        )
     finally:
-        left = _delete(store, begun)
+        left = _wait(
+            lambda: _delete(store, begun),
+            tell=lambda: progress(f"deleting {len(begun)} objects"),
+        )
     pushed, pulled = zip(*timed, strict=True)
     return PlainLoop(len(timed), push=Times.of(pushed), pull=Times.of(pulled), left=left)
+
+
+def _wait(
+    work: Callable[[], _T], *, tell: Callable[[], None], stop: Callable[[], None] | None = None
+) -> _T:
+    """Return what the work comes to, with news on the way; ``stop`` is called when it has to end.
+
+    What interrupts the waiting waits for the work's own end, so that nothing runs on unseen.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(work)
+        try:
+            while wait((running,), timeout=_BETWEEN_NEWS).not_done:
+                tell()
+        finally:
+            if stop:
+                stop()
+    return running.result()
 
 
 def _push_and_pull(store: Store, *, key: str, body: bytes) -> tuple[float, float]:
