@@ -38,7 +38,7 @@ _T = TypeVar("_T")
 _MOST_TIME = 2**40  # seconds since 1970, far beyond any clock
 _MOST_HOST = 100  # characters
 _SHOWN_HOSTS = 3
-_HINT = "trigger the shipped Dag of this version again; another one may write under its name."
+HINT = "trigger the shipped Dag of this version again; another one may write under its name."
 _CLOCK_HINT = "let the agents' nodes keep their clocks in step (NTP), then trigger the Dag again."
 
 
@@ -132,11 +132,11 @@ def parse(found: object, *, asked: int, failed: int, value_bytes: int) -> LoadRe
         ServiceError: it is not what that many tasks of the shipped Dag measure.
     """
     if not isinstance(found, list):
-        raise ServiceError("The load run's measurements are no list.", hint=_HINT)
+        raise ServiceError("The load run's measurements are no list.", hint=HINT)
     if len(found) > asked:
         raise ServiceError(
             f"The load run has measurements of {len(found)} tasks, and {asked} were asked for.",
-            hint=_HINT,
+            hint=HINT,
         )
     rows = [_row(entry, number) for number, entry in enumerate(found)]
     hosts = Counter(_host(entry, number) for number, entry in enumerate(found))
@@ -157,7 +157,7 @@ def parse(found: object, *, asked: int, failed: int, value_bytes: int) -> LoadRe
 def _row(entry: Any, number: int) -> tuple[float, float, float]:
     """Return the three times of a task in their order, in seconds since 1970."""
     if not isinstance(entry, dict):
-        raise ServiceError(f"Measurement {number} of the load run is no object.", hint=_HINT)
+        raise ServiceError(f"Measurement {number} of the load run is no object.", hint=HINT)
     before, between, after = (
         _time(entry.get(name), f"{name} of measurement {number}")
         for name in ("before", "between", "after")
@@ -172,14 +172,14 @@ def _row(entry: Any, number: int) -> tuple[float, float, float]:
 def _time(value: object, name: str) -> float:
     """Return seconds since 1970; NaN and what is too large for a float fall out as well."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MOST_TIME:
-        raise ServiceError(f"The load run's {name} is no time.", hint=_HINT)
+        raise ServiceError(f"The load run's {name} is no time.", hint=HINT)
     return float(value)
 
 
 def _host(entry: Any, number: int) -> str:
     name = entry.get("host")
     if not isinstance(name, str):
-        raise ServiceError(f"Measurement {number} of the load run names no host.", hint=_HINT)
+        raise ServiceError(f"Measurement {number} of the load run names no host.", hint=HINT)
     return plain(name[:_MOST_HOST])[:_MOST_HOST] or "(unnamed)"
 
 

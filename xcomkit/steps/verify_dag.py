@@ -177,13 +177,13 @@ def place_of(step: Step, *, run_id: str, dag_id: str = DAG_ID) -> str:
     return f"{step.settings.prefix}/{dag_id}/{run_id}/"
 
 
-def objects_of(step: Step, run_id: str) -> list[StoredXCom]:
-    """Return every object of a run of the shipped Dag.
+def objects_of(step: Step, run_id: str, *, dag_id: str = DAG_ID) -> list[StoredXCom]:
+    """Return every object of a run of a shipped Dag.
 
     Raises:
         XcomkitError: the prefix cannot be listed.
     """
-    found = step.cloud.list_objects(place_of(step, run_id=run_id))
+    found = step.cloud.list_objects(place_of(step, run_id=run_id, dag_id=dag_id))
     return [parse_key(one, prefix=step.settings.prefix) for one in found]
 
 
