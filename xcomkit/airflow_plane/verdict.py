@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import takewhile
 
 from xcomkit.airflow_plane.dag_run import DagRun, TaskResult
@@ -140,21 +139,20 @@ def judge_triggerer(run: DagRun) -> Check:
     task = next((task for task in run.tasks if task.task_id == _TRIGGERED), None)
     has_run = task is not None and task.state in ("success", "failed")
     cause = _cause(task) if task is not None and task.state == "failed" else ""
-    found = XC713.judge(
+    expected = "its template pulls the moment that a worker had pushed"
+    if _IN_LOOP in cause:
+        return XC713.skip(
+            expected=expected,
+            observed=f"not proved: on S3 no template of a trigger can pull an XCom: {cause}",
+            how=run.how,
+            remedy="on S3 pull XComs in tasks, and hand a trigger what it needs when you defer.",
+        )
+    return XC713.judge(
         task is not None and task.state == "success" if has_run else None,
-        expected="its template pulls the moment that a worker had pushed",
+        expected=expected,
         observed=cause or f"{_TRIGGERED}: {task.state if task else 'not there'}",
         how=run.how,
         basis="behaviour",
-    )
-    if _IN_LOOP not in cause:
-        return found
-    return replace(
-        found,
-        status="warn",
-        severity="warn",
-        observed=f"not proved: on S3 no template of a trigger can pull an XCom: {cause}",
-        remedy="on S3 pull XComs in tasks, and hand a trigger what it needs when you defer.",
     )
 
 
