@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
@@ -78,7 +79,7 @@ class ControlPlane:
         left = max(timeout - (time.time() - self.started), timeout / 4)
         self.kept.wait_for(
             look,
-            what="a healthy orchestration plane",
+            what=lambda: f"a healthy {' and '.join(_NAMES[name] for name in missing)}",
             blamed=lambda: missing[0],
             names=PROGRAMS,
             timeout=left,
@@ -217,14 +218,21 @@ def _free_port() -> int:
 
 def _healthy(url: str) -> Iterator[str]:
     """Yield the programs that are healthy now; none while the API server does not answer."""
-    try:
-        health = ask(f"{url}/api/v2/monitor/health")
-    except (OSError, ValueError):
-        return
-    yield "api-server"
+    health = read_health(url)
+    if health:
+        yield "api-server"
     for part, name in (("scheduler", "scheduler"), ("dag_processor", "dag-processor")):
-        if (health.get(part) or {}).get("status") == "healthy":
+        if health.get(part) == "healthy":
             yield name
+
+
+def read_health(url: str) -> dict[str, str]:
+    """Return each part's state as the API server tells it; nothing while it does not answer."""
+    try:
+        answer = ask(f"{url}/api/v2/monitor/health")
+        return {part: str((found or {}).get("status")) for part, found in answer.items()}
+    except (OSError, ValueError, AttributeError):  # somebody else's server may say anything
+        return {}
 
 
 def ask(url: str, *, token: str = "") -> Any:
@@ -235,5 +243,8 @@ def ask(url: str, *, token: str = "") -> Any:
         ValueError: what comes back is no JSON.
     """
     request = Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310
-    with build_opener(ProxyHandler({})).open(request, timeout=_ANSWER_SECONDS) as answer:
-        return json.load(answer)
+    try:
+        with build_opener(ProxyHandler({})).open(request, timeout=_ANSWER_SECONDS) as answer:
+            return json.load(answer)
+    except HTTPException as error:
+        raise OSError(f"no HTTP: {error!r}") from None
