@@ -186,7 +186,7 @@ def _main() -> None:
     statements = {
         "create": f'CREATE DATABASE "{own}"',
         "drop": f'DROP DATABASE IF EXISTS "{own}" (FORCE)',
-    }[what]
+    }
     engine = create_engine(
         os.environ[SERVER],
         isolation_level="AUTOCOMMIT",
