@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests/airflow_plane"))
 from leftovers import OWNER, is_answering, owner_of
 
 MOMENTS = 10
-LATEST = 25.0  # seconds; by then the agents have been up for some
+LATEST = 30.0  # seconds; by then the agents have been up for some
 PATIENCE = 10.0  # seconds
 
 

@@ -25,6 +25,16 @@ def processes_with(mark: str) -> list[str]:
     return found
 
 
+def processes_in(folder: Path) -> list[str]:
+    """Return the processes that work in a folder; a new title hides a process's environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if str(path.readlink()).startswith(str(folder)):
+                found.append(path.parent.name)
+    return found
+
+
 def environment_of(pid: str | int) -> dict[str, str]:
     text = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
     return dict(part.split("=", 1) for part in text.split("\0") if "=" in part)
@@ -76,7 +86,8 @@ class Owner:
         """Return the processes and folders that are left when so many seconds have passed."""
 
         def look() -> list[str]:
-            return processes_with(self.mark) + [path.name for path in self.temporary.iterdir()]
+            running = {*processes_with(self.mark), *processes_in(self.temporary)}
+            return [*running, *(path.name for path in self.temporary.iterdir())]
 
         wait_until(lambda: not look(), seconds=seconds)
         return look()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from leftovers import processes_with, wait_until
+from leftovers import processes_in, processes_with, wait_until
 
 from xcomkit.airflow_plane import keeper
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
@@ -167,16 +167,19 @@ def test_killed_keeper_is_told_and_another_one_leaves_nothing_behind(tmp_path, t
         "import os, signal, time; os.fork() or os.setsid();"
         " signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     )
+    titled = "import setproctitle, time; setproctitle.setproctitle('task'); time.sleep(60)"
+    programs = [program("server", stubborn), program("titled", titled)]
 
-    with keep(choose_home("t"), [program("server", stubborn)], last=[last]) as kept:
+    with keep(choose_home("t"), programs, last=[last]) as kept:
         assert wait_until(lambda: len(processes_with(str(kept.home))) == 2, seconds=20)
+        assert wait_until(lambda: len(processes_in(kept.home)) == 3, seconds=20)
         (held,) = psutil.Process().children()
         held.kill()
         assert wait_until(lambda: not keeper.is_kept(kept.home), seconds=5)
         with pytest.raises(ProcessError, match="ended from outside"):
             wait_for(kept, lambda: False, "server")
 
-    assert not processes_with(str(kept.home))
+    assert not processes_in(kept.home)
     assert not list(temporary.iterdir())
     assert done.exists()
 

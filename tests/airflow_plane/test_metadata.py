@@ -198,7 +198,7 @@ def test_database_is_made_and_dropped_again(postgresql, home):
 
 
 def test_database_is_dropped_while_somebody_is_connected_and_only_once(postgresql, made):
-    with postgresql.connect(name_of(made)):  # fmt: skip
+    with postgresql.connect(name_of(made)):
         assert run(*made.dropped_by(environment(made))) == (0, "")
 
     assert name_of(made) not in postgresql.databases()
@@ -206,7 +206,7 @@ def test_database_is_dropped_while_somebody_is_connected_and_only_once(postgresq
 
 
 def test_search_reads_json_bytes_and_odd_names_on_postgresql(postgresql, made):
-    with postgresql.connect(name_of(made)) as connection:  # fmt: skip
+    with postgresql.connect(name_of(made)) as connection:
         connection.execute("CREATE TABLE xcom (value JSON, other JSONB, pickled BYTEA, at DATE)")
         for text in (MARK, "Grüße"):
             as_json = json.dumps({"nested": [text]}, ensure_ascii=False)

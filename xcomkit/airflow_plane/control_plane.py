@@ -20,6 +20,7 @@ from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from xcomkit.airflow_plane.dag_run import DAGS_FOLDER
+from xcomkit.airflow_plane.keeper import MARK
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
 from xcomkit.airflow_plane.metadata import Database
 
@@ -175,7 +176,7 @@ def open_control_plane(
     parts = [airflow(name, name, environment=environment) for name in PROGRAMS]
     first = [[one] for one in (*database.made_by(environment), migrate)]
     with keep(home, *first, parts, last=database.dropped_by(environment)) as kept:
-        names, served = tuple(environment), tuple(queues)
+        names, served = (*environment, MARK), tuple(queues)
         yield ControlPlane(
             url, kept, secret, fernet_key, database, names, served, started=time.time()
         )

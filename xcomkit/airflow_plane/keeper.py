@@ -140,7 +140,7 @@ def _note_end(home: Path, name: str, *, status: int) -> None:
 
 def _undo(order: dict[str, Any], *, home: Path) -> Iterator[str]:
     """Leave nothing behind; yield a sentence for each thing that is left all the same."""
-    yield from (f"process {pid} cannot be ended" for pid in _end_all(home))
+    yield from (f"process {pid} cannot be ended" for pid in _end_all(order))
     for one in order["last"]:
         yield from _run_last(one)
     shutil.rmtree(home, ignore_errors=True)
@@ -148,13 +148,13 @@ def _undo(order: dict[str, Any], *, home: Path) -> Iterator[str]:
         yield f"{home} cannot be removed"
 
 
-def _end_all(home: Path) -> set[int]:
+def _end_all(order: dict[str, Any]) -> set[int]:
     """Kill what was started from this folder until nothing is left; return what will not die.
 
     A task's process makes a group, or a session, of its own: a group alone would miss it.
     """
     deadline = time.monotonic() + _KILL_SECONDS
-    while (left := _left(home)) and time.monotonic() < deadline:
+    while (left := _left(order)) and time.monotonic() < deadline:
         for pid in left:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -163,17 +163,17 @@ def _end_all(home: Path) -> set[int]:
     return left
 
 
-def _left(home: Path) -> set[int]:
-    """Return the processes below this one, in its session, or marked with the folder."""
+def _left(order: dict[str, Any]) -> set[int]:
+    """Return the processes below this one, in its session or a dead keeper's, or with the mark."""
     below = {child.pid for child in psutil.Process().children(recursive=True)}
-    own, session = os.getpid(), os.getsid(0)
+    own, sessions = os.getpid(), {os.getsid(0), *order["sessions"]}
     found = set()
     for pid in psutil.pids():
         with suppress(OSError, psutil.Error):
             if pid != own and (
                 pid in below
-                or os.getsid(pid) == session
-                or psutil.Process(pid).environ().get(MARK) == str(home)
+                or os.getsid(pid) in sessions
+                or psutil.Process(pid).environ().get(MARK) == order["home"]
             ):
                 found.add(pid)
     return found

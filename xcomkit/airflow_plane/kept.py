@@ -145,6 +145,7 @@ def keep(home: Path, *stages: Sequence[Program], last: Sequence[Program] = ()) -
         "home": str(home),
         "is_new": True,
         "owner": os.getpid(),
+        "sessions": [],
         "stages": [[asdict(program) for program in stage] for stage in stages],
         "last": [asdict(program) for program in last],
     }
@@ -199,6 +200,6 @@ def _end(process: subprocess.Popen[bytes], order: Mapping[str, object]) -> list[
         process.kill()
         said, _ = process.communicate()
     if process.returncode < 0:  # killed: another keeper does the rest
-        again = json.dumps({**order, "is_new": False, "stages": []}).encode() + b"\n"
-        said, _ = _start_keeper().communicate(again)
+        again = {**order, "is_new": False, "stages": [], "sessions": [process.pid]}
+        said, _ = _start_keeper().communicate(json.dumps(again).encode() + b"\n")
     return [line for line in said.decode(errors="replace").splitlines() if line != keeper.READY]
