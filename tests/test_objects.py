@@ -3,6 +3,7 @@ import gzip
 import io
 import json
 import lzma
+import random
 import subprocess
 import sys
 import textwrap
@@ -14,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xcomkit.errors import ServiceError
 from xcomkit.model import Check, Codec, StoredObject, StoredXCom
 from xcomkit.objects.checks import RULES, checks
-from xcomkit.objects.decode import Decoded, decode
+from xcomkit.objects.decode import Decoded, decode, read_value
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.summary import Summary, summarise
 
@@ -39,6 +41,10 @@ def zipped(body: bytes, *, method: int = zipfile.ZIP_STORED, members: int = 1) -
         for number in range(members):
             archive.writestr(f"file{number}", body)
     return packed.getvalue()
+
+
+def random_bytes(count: int) -> bytes:
+    return random.Random(1).randbytes(count)
 
 
 PACKED: dict[Codec, bytes] = {
@@ -396,3 +402,36 @@ def test_old_foreign_and_mixed_objects_are_named() -> None:
 
 def test_prefix_with_foreign_objects_only_warns_of_another_path() -> None:
     assert by_id(checks(summary(foreign("p/readme.txt"))))["XC601"].status == "warn"
+
+
+@pytest.mark.parametrize("codec", PACKED)
+def test_value_is_read_from_every_codec_with_its_type_tags_as_they_stand(codec: Codec) -> None:
+    assert read_value(PACKED[codec], codec=codec, limit_bytes=LIMIT) == VALUE
+
+
+@pytest.mark.parametrize(
+    ("body", "codec", "words"),
+    [
+        (b"not json", "none", "not JSON"),
+        (b"[" * 100_000, "none", "nested too deeply"),
+        (b"\xff", "none", "not JSON"),
+        (b"1" * 5_000, "none", "not JSON"),
+        (b"", "none", "not JSON"),
+        (TEXT, "gzip", "not gzip data"),
+        (gzip.compress(TEXT)[:-9], "gzip", "ends too early"),
+        (gzip.compress(b" " * 50_000_000), "gzip", "more than 1000000 bytes"),
+        (lzma.compress(b" " * 50_000_000), "xz", "more than 1000000 bytes"),
+        (b" " * (LIMIT + 1), "none", "more than 1000000 bytes"),
+        (gzip.compress(random_bytes(LIMIT + 100)), "gzip", "more than 1000000 bytes"),
+    ],
+    ids=["text", "deep", "no UTF-8", "long number", "empty", "no gzip", "cut", "gzip bomb",
+         "xz bomb", "large", "large gzip"],
+)  # fmt: skip
+def test_value_that_is_not_there_or_too_large_is_refused_with_the_next_step(
+    body: bytes, codec: Codec, words: str
+) -> None:
+    with pytest.raises(ServiceError, match=words) as caught:
+        read_value(body, codec=codec, limit_bytes=LIMIT)
+
+    assert caught.value.hint
+    assert len(str(caught.value)) < 400

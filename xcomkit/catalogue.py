@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xcomkit import dag_scan, step
-from xcomkit.airflow_plane import reruns, residency, verdict
+from xcomkit.airflow_plane import load, reruns, residency, verdict
 from xcomkit.backend import (
     advice,
     components,
@@ -48,6 +48,7 @@ _SOURCES = (
     verdict,
     residency,
     reruns,
+    load,
     tear_down,
     step,
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from xcomkit.airflow_plane.load import PlainLoop, Times
 from xcomkit.model import Check, Measurement, Plan, Status
 
 MARKS: Mapping[Status, str] = {"pass": "✔", "warn": "▲", "fail": "✖", "unknown": "?", "skip": "-"}
@@ -284,6 +285,41 @@ def heat_map(
     counts = Counter(words.values())
     alt = f"{title}: " + ", ".join(f"{word} {count} times" for word, count in counts.items())
     return _picture(figure, alt)
+
+
+def load_chart(push: Times, pull: Times, *, alone: PlainLoop | None) -> Picture:
+    """Return the share of the load run's tasks that were done in so many ms, per direction.
+
+    Points mark p50, p95 and p99; upright lines the medians of the plain loop, where there is one.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    figure = _canvas(8, 3.4)
+    axes = figure.subplots()
+    words: list[str] = []
+    plain = (alone.push, alone.pull) if alone else (None, None)
+    # Dark and light, whole and broken: also to be told apart in grey.
+    looks = (("push", push, "#274b9f", "-"), ("pull", pull, "#e08214", "--"))
+    for (name, times, colour, line), without in zip(looks, plain, strict=True):
+        marks = {0.5: times.p50, 0.95: times.p95, 0.99: times.p99}
+        told = ", ".join(f"p{100 * share:.0f} {ms:.1f}" for share, ms in marks.items())
+        words.append(f"{name} {told}, longest {times.max:.1f} ms")
+        axes.ecdf(times.values, color=colour, linestyle=line, label=f"{name}: {told} ms")
+        axes.plot(list(marks.values()), list(marks), "o", color=colour, markeredgecolor="white")
+        if without:
+            words.append(f"plain SDK {name} median {without.p50:.1f} ms")
+            axes.axvline(without.p50, color=colour, linestyle=":", label=words[-1])
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("ms (log)")
+    axes.set_ylim(0, 1.03)
+    axes.set_yticks((0, 0.25, 0.5, 0.75, 0.95), ("0", "25", "50", "75", "95"))
+    axes.set_ylabel("% of tasks done")
+    axes.grid(visible=True, axis="y", alpha=0.4)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    return _picture(figure, f"Load run, tasks: {len(push.values)}; {'; '.join(words)}")
 
 
 def _printable(text: str) -> str:

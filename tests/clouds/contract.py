@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from rig import SUBJECTS, Rig, red
 
+from xcomkit.airflow_plane import load
 from xcomkit.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -328,6 +329,30 @@ class ObjectContract:
 
         assert made.cloud.read_object("astro/xcom/a", limit=10) == b"x" * 10
 
+    def test_written_object_holds_exactly_the_bytes_and_replaces_the_one_before(
+        self, made: Rig
+    ) -> None:
+        key, bodies = "astro/xcom/d/a:b+00:00/plain/ü 1", (b"\x1f\x8b\0\r\n", b"", b"x" * 300_000)
+        for body in bodies:
+            made.cloud.write_object(key, body)
+
+            assert made.cloud.read_object(key) == body
+
+        assert [o.key for o in made.cloud.list_objects("astro/")] == [key]
+        assert made.cloud.describe_object(key).encryption
+
+    def test_plain_loop_times_every_value_and_leaves_no_version_behind(self, made: Rig) -> None:
+        keys = load.plain_keys("astro/xcom", run_id="manual__a:b+00:00", values=5)
+        said: list[str] = []
+
+        timed = load.plain_loop(made.cloud, body=b"[1]" * 4_000, keys=keys, progress=said.append)
+
+        assert (timed.timed, timed.left) == (5, ())
+        assert 0 < timed.push.p50 <= timed.push.p95 <= timed.push.max
+        assert 0 < timed.pull.p50 <= timed.pull.max
+        assert list(made.cloud.list_keys_ever("astro/")) == []
+        assert said
+
     def test_missing_object_is_missing_and_not_an_empty_value(self, made: Rig) -> None:
         with pytest.raises(MissingError):
             made.cloud.read_object("astro/xcom/none")
@@ -353,6 +378,7 @@ class ObjectContract:
             lambda: cloud.object_exists("astro/xcom/a"),
             lambda: cloud.read_object("astro/xcom/a"),
             lambda: list(cloud.list_objects("astro/xcom/")),
+            lambda: cloud.write_object("astro/xcom/a", b"[]"),
         ):
             with pytest.raises(ServiceError) as caught:
                 look()

@@ -166,6 +166,11 @@ class Deployment:
         """Return what is left of a run: states, rows, and the masked logs of all tries."""
         return RunReader(self.api, dag_id, run_id).read()
 
+    def read_states(self, dag_id: str, run_id: str, *, task_id: str) -> Counter[str]:
+        """Return how many instances of a mapped task are in which state."""
+        found = RunReader(self.api, dag_id, run_id).instances()
+        return Counter(one.state for one in found if one.task_id == task_id)
+
     def clear(
         self, dag_id: str, run_id: str, *, task_ids: Sequence[str], downstream: bool = False
     ) -> None:

@@ -132,6 +132,13 @@ class Cloud(Protocol):
         """Return the object's bytes, at most ``limit`` of them where it is above 0."""
         ...
 
+    def write_object(self, key: str, body: bytes) -> None:
+        """Put the bytes under the key, in one request where they are small; replace what is there.
+
+        Nothing but the bytes is sent: encryption is left to what the bucket does by default.
+        """
+        ...
+
     def describe_object(self, key: str) -> ObjectDetails:
         """Return what the store says of the object beside its bytes."""
         ...

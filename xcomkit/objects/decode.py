@@ -10,10 +10,12 @@ import io
 import json
 import lzma
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO, assert_never
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
+from xcomkit.errors import ServiceError
 from xcomkit.model import Codec
 
 PREVIEW_CHARACTERS = 2_000
@@ -100,6 +102,25 @@ def decode(source: bytes | BinaryIO, *, codec: Codec, limit_bytes: int) -> Decod
     )
 
 
+def read_value(source: bytes, *, codec: Codec, limit_bytes: int) -> Any:
+    """Return the JSON value in one object: lists, dicts and plain values, type tags unresolved.
+
+    Raises:
+        ServiceError: more than ``limit_bytes`` stored or inside, or not JSON in that codec.
+    """
+    hint = "look at the object: another program may write below the prefix."
+    large = ServiceError(f"The object holds more than {limit_bytes} bytes.", hint=hint)
+    if len(source) > limit_bytes:
+        raise large
+    try:
+        body = _decompress(source, codec=codec, limit=limit_bytes)
+        if len(body) > limit_bytes:
+            raise large
+        return _parse(body)
+    except _UnreadableError as error:
+        raise ServiceError(f"The object cannot be read: {error}.", hint=hint) from None
+
+
 def _sniff(stored: bytes) -> Codec:
     """Return the codec named by the first bytes; no JSON text begins like any of them."""
     return next((codec for magic, codec in _MAGIC if stored.startswith(magic)), "none")
@@ -174,12 +195,20 @@ def _read_json(body: bytes) -> tuple[str, tuple[str, ...]]:
             types[tag[:MAX_TAG_CHARACTERS]] = None
         return part
 
+    return _ROOTS[type(_parse(body, note=note_type))], tuple(types)
+
+
+def _parse(body: bytes, *, note: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Return the value; ``note`` sees every JSON object in it.
+
+    Raises:
+        _UnreadableError: when it is not JSON.
+    """
     try:
-        value = json.loads(body.decode("utf-8"), object_hook=note_type)
+        return json.loads(body.decode("utf-8"), object_hook=note)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise _UnreadableError(f"not JSON: {reason}"[:200]) from None
-    return _ROOTS[type(value)], tuple(types)
 
 
 def _preview(body: bytes) -> str:

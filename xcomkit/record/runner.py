@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from xcomkit import evidence
+from xcomkit.airflow_plane.control_plane import VARIABLE as CONTROL_PLANE
 from xcomkit.catalogue import RULES_BY_ID
 from xcomkit.chart.values import load_values
 from xcomkit.errors import InputError, SettingsError
@@ -26,11 +27,12 @@ from xcomkit.model import Check, Status, worst
 from xcomkit.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
 from xcomkit.settings import Settings
 from xcomkit.step import REACHED_END
+from xcomkit.steps.orchestration import LOCAL, open_plane
 from xcomkit.steps.prerequisites import CALLER
 
 Outcome = Literal["done", "red", "crashed", "died", "timed out", "not run"]
 
-_LAST = STEPS[-1]
+_VERIFY, _LAST = STEPS[-2:]
 _LONGEST_PARENT = 80
 """Characters of a folder's path that leave room for a socket's name: systems end at 104 or 108."""
 
@@ -115,7 +117,7 @@ def run_steps(
 
     Raises:
         SettingsError: the notebooks are not there.
-        InputError: the values file cannot be read.
+        InputError: the values file, or the URL of the plane's database, cannot be read.
         ProcessError: the stand-in did not start.
     """
     missing = [step for step in steps if not (notebooks / f"{step}.ipynb").is_file()]
@@ -135,7 +137,7 @@ def run_steps(
     run = Run(directory, name, settings, describe_place(settings))
     # A relative path keeps this machine's folders out of notebooks and record.
     parameters = {**settings.to_parameters(), "run_dir": os.path.relpath(directory)}
-    with hold_target(settings, steps=steps), _kernel_python():
+    with hold_target(settings, steps=steps), _plane(settings, steps=steps), _kernel_python():
         stopped_by = ""
         for step in steps:
             if stopped_by and step != _LAST:
@@ -197,6 +199,24 @@ def hold_target(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+@contextmanager
+def _plane(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
+    """Start the plane of the test Dag now, so that it comes up while the steps before it work.
+
+    Raises:
+        InputError: the database it shall use cannot be named.
+    """
+    if _VERIFY not in steps or settings.deployment != LOCAL:
+        yield
+        return
+    with open_plane(settings) as plane:
+        os.environ[CONTROL_PLANE] = plane.export()
+        try:
+            yield
+        finally:
+            os.environ.pop(CONTROL_PLANE, None)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from xcomkit.settings import Settings
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
 
+_LATE_LOGS = 5  # seconds
 IN_PROCESS, LOCAL = "in-process", "local"
 
 _T = TypeVar("_T")
@@ -30,7 +31,7 @@ class Orchestration:
     """Where the Dag runs, ready for it; made by ``open_orchestration``.
 
     ``plane`` and ``agents`` are ``None`` for a customer's Deployment. ``seconds`` says how long
-    each part was waited for.
+    each part was waited for, and ``begun`` is when (``time.monotonic``) the waiting began.
     """
 
     def __init__(self, step: Step) -> None:
@@ -38,6 +39,7 @@ class Orchestration:
         self.plane: ControlPlane | None = None
         self.agents: Agents | None = None
         self.seconds: dict[str, float] = {}
+        self.begun = time.monotonic()
         self._step = step
         self._resources = ExitStack()
         self._of_agents = ExitStack()
@@ -90,6 +92,21 @@ class Orchestration:
         Raises:
             XcomkitError: the Dag is not there, the run does not end, or cannot be read.
         """
+        self.carry_out(dag_id, run_id=run_id, conf=conf)
+        done = self.deployment.read_run(dag_id, run_id)
+        for _ in range(_LATE_LOGS):  # an agent sends the last lines after the state
+            if not done.unread:
+                break
+            time.sleep(1)
+            done = self.deployment.read_run(dag_id, run_id)
+        return replace(done, log=tuple(self.agents.read_log())) if self.agents else done
+
+    def carry_out(self, dag_id: str, *, run_id: str, conf: Mapping[str, object]) -> None:
+        """Trigger a run of the Dag and return when it has ended, well or not.
+
+        Raises:
+            XcomkitError: the Dag is not there, or the run does not end.
+        """
         deployment, seconds = self.deployment, self._step.settings.step_timeout
         deployment.wait_until_parsed(
             dag_id, file_name=f"{dag_id}.py", timeout=seconds, progress=self._step.say
@@ -100,8 +117,6 @@ class Orchestration:
         deployment.wait_for_run(
             dag_id, run_id, timeout=seconds, progress=self._step.say, watch=self.watch
         )
-        done = deployment.read_run(dag_id, run_id)
-        return replace(done, log=tuple(self.agents.read_log())) if self.agents else done
 
     def rerun(self, done: DagRun, *, task_ids: Sequence[str]) -> DagRun:
         """Return the run after some of its tasks were cleared and ran again.

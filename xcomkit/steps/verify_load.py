@@ -1,14 +1,102 @@
 """Step 06, if asked: a load of pushes and pulls on the agents that are there."""
 
-from xcomkit import show
+from dataclasses import asdict
+
+from xcomkit import evidence, show
+from xcomkit.airflow_plane import load
+from xcomkit.airflow_plane.load import DAG_ID, XC712, LoadResult, PlainLoop
+from xcomkit.errors import ServiceError, XcomkitError
+from xcomkit.model import Check, StoredXCom
+from xcomkit.objects.decode import decode, read_value
 from xcomkit.step import Step
+from xcomkit.steps.orchestration import Orchestration
+from xcomkit.steps.verify_dag import objects_of, place_of
+
+_PUSHER, _COLLECTOR = "push_and_pull", "collect"
 
 
-def run(step: Step) -> show.Text:
-    """Run the load Dag."""
-    return show.Text(f"Not asked for: load_tasks is {step.settings.load_tasks}.")
+def run(step: Step) -> show.Table | show.Text:
+    """Run the load Dag, then the same bytes without Airflow, and return the times of both."""
+    asked = step.settings.load_tasks
+    if not asked:
+        return show.Text("Not asked for: load_tasks is 0.")
+    found: Orchestration | None = step.results.get("orchestration")
+    if found is None:
+        return step.check(
+            XC712.skip(
+                expected=f"{asked} tasks measured, none failed",
+                observed="not tried: there are no agents to load",
+                how=f"deployment: {step.settings.deployment}",
+            )
+        )
+    return step.judge(lambda: (_load(step, found),), caption="Load")
 
 
-def chart(step: Step) -> show.Text:
+def _load(step: Step, found: Orchestration) -> Check:
+    settings, run_id = step.settings, f"load__{step.started:%Y%m%dT%H%M%S.%f}"
+    place = place_of(step, run_id=run_id, dag_id=DAG_ID)
+    evidence.record_created(step.run, kind="prefixes", names=[place])
+    conf = {"load_tasks": settings.load_tasks, "load_payload_bytes": settings.load_payload_bytes}
+    found.carry_out(DAG_ID, run_id=run_id, conf=conf)
+    states = found.deployment.read_states(DAG_ID, run_id, task_id=_PUSHER)
+    objects = objects_of(step, run_id, dag_id=DAG_ID)
+    pushed = max((one for one in objects if one.task_id == _PUSHER), key=_size, default=None)
+    value_bytes, body = _open(step, pushed)
+    result = load.parse(
+        _measurements(step, objects),
+        asked=settings.load_tasks,
+        failed=states.total() - states["success"],
+        value_bytes=value_bytes,
+    )
+    alone = _plain_loop(step, run_id=run_id, body=body) if body else None
+    step.results["load"] = (result, alone)
+    step.facts["load"] = {
+        **asdict(result),
+        "values_per_second": result.values_per_second,
+        "mb_per_second": result.mb_per_second,
+        "plain": alone,
+    }
+    return load.judge(result, alone=alone)
+
+
+def _size(found: StoredXCom) -> int:
+    return found.size
+
+
+def _open(step: Step, found: StoredXCom | None) -> tuple[int, bytes]:
+    """Return bytes of JSON and the stored bytes of a value; the largest is no measurement."""
+    if found is None:
+        return 0, b""
+    most = 2 * step.settings.load_payload_bytes + 100_000
+    body = step.cloud.read_object(found.key, limit=most)
+    return decode(body, codec=found.codec, limit_bytes=most).size, body
+
+
+def _measurements(step: Step, objects: list[StoredXCom]) -> object:
+    """Return what the collecting task returned, an empty list where it returned nothing."""
+    found = [one for one in objects if one.task_id == _COLLECTOR]
+    if not found:
+        return []
+    if len(found) > 1:
+        raise ServiceError("The load run has more than one list of measurements.", hint=load.HINT)
+    body = step.cloud.read_object(found[0].key, limit=load.MEASUREMENTS_LIMIT)
+    return read_value(body, codec=found[0].codec, limit_bytes=load.MEASUREMENTS_LIMIT)
+
+
+def _plain_loop(step: Step, *, run_id: str, body: bytes) -> PlainLoop | None:
+    """Return the times of the SDK alone, or say why there are none: they are no verdict."""
+    keys = load.plain_keys(step.settings.prefix, run_id=run_id, values=step.settings.load_tasks)
+    try:
+        return load.plain_loop(step.cloud, body=body, keys=keys, progress=step.say)
+    except XcomkitError as error:
+        step.say(f"no comparison with the SDK alone: {error}")
+        return None
+
+
+def chart(step: Step) -> show.Picture | show.Text:
     """Return the times as a picture."""
-    return show.Text(f"There is nothing to draw: load_tasks is {step.settings.load_tasks}.")
+    found: tuple[LoadResult, PlainLoop | None] | None = step.results.get("load")
+    result, alone = found or (None, None)
+    if result is None or result.push is None or result.pull is None:
+        return show.Text("There is nothing to draw.")
+    return show.load_chart(result.push, result.pull, alone=alone)

@@ -274,6 +274,11 @@ class AwsCloud:
             answer = self._clients.s3.get_object(Bucket=self._settings.bucket, Key=key)
             return answer["Body"].read(limit or None)
 
+    def write_object(self, key: str, body: bytes) -> None:
+        """Put the bytes under the key with one PutObject; replace what is there."""
+        with aws_errors(f"writing {key}"):
+            self._clients.s3.put_object(Bucket=self._settings.bucket, Key=key, Body=body)
+
     def describe_object(self, key: str) -> ObjectDetails:
         """Return size, time, version, encryption and tags of the object."""
         s3, bucket = self._clients.s3, self._settings.bucket

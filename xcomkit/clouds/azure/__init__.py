@@ -249,6 +249,10 @@ class AzureCloud:
         """Return the blob's bytes, at most ``limit`` of them where it is above 0."""
         return objects.read(self._clients, key, limit=limit)
 
+    def write_object(self, key: str, body: bytes) -> None:
+        """Put the bytes under the key, up to 64 MiB with one Put Blob; replace what is there."""
+        objects.write(self._clients, key, body)
+
     def describe_object(self, key: str) -> ObjectDetails:
         """Return size, time, version, encryption and metadata of the blob."""
         return objects.describe(self._clients, key)

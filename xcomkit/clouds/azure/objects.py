@@ -70,6 +70,12 @@ def read(clients: Clients, key: str, *, limit: int) -> bytes:
     return body
 
 
+def write(clients: Clients, key: str, body: bytes) -> None:
+    """Put the bytes under the key; replace what is there."""
+    with azure_errors(f"writing {key}"):
+        clients.container.get_blob_client(key).upload_blob(body, overwrite=True)
+
+
 def describe(clients: Clients, key: str) -> ObjectDetails:
     """Return size, time, version, encryption and metadata of the blob."""
     with azure_errors(f"describing {key}"):

@@ -194,6 +194,10 @@ class GcpCloud:
         """Return the object's bytes, at most ``limit`` of them where it is above 0."""
         return objects.read(self._clients, key, limit=limit)
 
+    def write_object(self, key: str, body: bytes) -> None:
+        """Put the bytes under the key, up to 8 MiB with one request; replace what is there."""
+        objects.write(self._clients, key, body)
+
     def describe_object(self, key: str) -> ObjectDetails:
         """Return size, time, generation, encryption and metadata of the object."""
         return objects.describe(self._clients, key)

@@ -68,6 +68,14 @@ def read(clients: Clients, key: str, *, limit: int) -> bytes:
     return body
 
 
+def write(clients: Clients, key: str, body: bytes) -> None:
+    """Put the bytes under the key; replace what is there."""
+    with gcp_errors(f"writing {key}"):
+        clients.bucket.blob(key).upload_from_string(
+            body, content_type="application/octet-stream", **patience()
+        )
+
+
 def describe(clients: Clients, key: str) -> ObjectDetails:
     """Return size, time, generation, encryption and metadata of the object."""
     blob = clients.bucket.blob(key)
