@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from xcomkit.airflow_plane.control_plane import ControlPlane, airflow, ask, shared_environment
+from xcomkit.airflow_plane.control_plane import (
+    ControlPlane,
+    airflow,
+    ask,
+    read_health,
+    shared_environment,
+)
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
 
 TRIGGERER = "triggerer"
@@ -58,11 +64,13 @@ class Agents:
         """Return when the plane has heard of every agent.
 
         Raises:
-            ProcessError: one ended, or was not heard of within ``timeout`` seconds.
+            ProcessError: one ended, or was not heard of within ``timeout`` seconds, or the plane
+                ended.
         """
         missing = list(self.names)
 
         def look() -> bool:
+            self.plane.refuse_ended()
             for name in _heard_of(self.plane):
                 if name in missing:
                     missing.remove(name)
@@ -71,7 +79,7 @@ class Agents:
 
         self.kept.wait_for(
             look,
-            what=f"the registration of agent {', '.join(missing)}",
+            what=lambda: f"the registration of agent {', '.join(missing)}",
             blamed=lambda: missing[0],
             names=self.names,
             timeout=timeout,
@@ -133,11 +141,10 @@ def _program(agent: Agent, *, plane: ControlPlane, home: str) -> Program:
 
 def _heard_of(plane: ControlPlane) -> Iterator[str]:
     """Yield the names of the agents that the plane knows as alive."""
+    if read_health(plane.url).get("triggerer") == "healthy":
+        yield TRIGGERER
     try:
-        health = ask(f"{plane.url}/api/v2/monitor/health")
         workers = ask(f"{plane.url}/edge_worker/ui/worker", token=plane.make_token())
     except (OSError, ValueError):
         return
-    if (health.get("triggerer") or {}).get("status") == "healthy":
-        yield TRIGGERER
     yield from (one["worker_name"] for one in workers["workers"] if one["state"] in _ALIVE)
