@@ -94,8 +94,10 @@ class Owner:
 
 
 @contextmanager
-def owner_of(script: Path, *arguments: str, temporary: Path, **environment: str) -> Iterator[Owner]:
-    """Start a script as the leader of a process group, as a shell does."""
+def owner_of(
+    script: Path | str, *arguments: str, temporary: Path, **environment: str
+) -> Iterator[Owner]:
+    """Start a script, or -m and a module, as the leader of a process group, as a shell does."""
     mark = f"/mark-{uuid4().hex}"
     seen = {
         "PATH": f"{os.environ['PATH']}:{mark}",
