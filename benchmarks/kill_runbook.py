@@ -1,4 +1,4 @@
-"""Ends a whole run on the stand-in at ten random moments, by SIGKILL or Ctrl-C; says what stayed."""
+"""Ends whole runs at ten random moments, by SIGKILL or Ctrl-C, and says what was left."""
 
 import random
 import signal
