@@ -401,6 +401,36 @@ class TestHostile:
         assert result.checks["XC605"]["status"] in ("fail", "unknown")
 
 
+class TestDag:
+    def test_one_process_needs_no_plane_and_proves_no_agent(self, made):
+        result = made.run("06", deployment="in-process")
+
+        assert result.code == 0, result.output
+        assert result.checks["XC701"]["status"] == "pass"
+        assert "shared one process" in result.checks["XC705"]["observed"]
+        assert "XC706" not in result.checks
+
+    def test_load_and_leak_are_shown_when_asked_for(self, made):
+        result = made.run("06", load_tasks=6, show_leak=True, mapped_tasks=1)
+
+        assert result.code == 0, result.output
+        load = result.checks["XC712"]
+        assert load["status"] == "pass"
+        assert re.search(r"6 of 6 tasks .*values/s.* that of the plain SDK", load["observed"])
+        assert result.checks["XC711"]["status"] == "pass"
+        assert "xcom.value" in result.checks["XC711"]["observed"]
+        left = made.run("07", run_dir=str(result.directory))
+        assert left.checks["XC801"]["status"] == "pass"
+        assert "Versions" not in made.client("s3").list_object_versions(Bucket=made.bucket)
+
+    def test_database_that_nobody_named_is_one_line_before_anything_is_made(self, runbook):
+        result = runbook.run("06", database_variable="NO_SUCH_URL")
+
+        assert result.code == 2
+        assert "database_variable is not set" in result.output
+        assert "Traceback" not in result.output
+
+
 class TestTearDown:
     def test_bucket_and_role_stay_until_the_name_is_typed_in(self, made):
         assert made.run("07").code == 0
