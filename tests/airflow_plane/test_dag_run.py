@@ -14,11 +14,12 @@ import pytest
 
 from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.airflow_plane.in_process import run_dag
-from xcomkit.airflow_plane.verdict import RULES, judge
+from xcomkit.airflow_plane.verdict import judge
 from xcomkit.errors import ProcessError
 from xcomkit.model import Check
 
 OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
+CONF = {"payload_bytes": 1_000, "mapped_tasks": 2}
 TIMEOUT = 120
 WRONG = uuid4().hex  # stands for a password
 
@@ -28,7 +29,7 @@ def by_id(found: tuple[Check, ...]) -> dict[str, Check]:
 
 
 def run(environment: dict[str, str]) -> DagRun:
-    return run_dag(environment, timeout=TIMEOUT, progress=lambda _: None)
+    return run_dag(environment, conf=CONF, timeout=TIMEOUT, progress=lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def heard_sentences() -> list[str]:
 @pytest.fixture(scope="module")
 def good_run(bucket: Any, agents_role: str, heard_sentences: list[str]) -> DagRun:
     environment = bucket.environment(agents_role)
-    return run_dag(environment, timeout=TIMEOUT, progress=heard_sentences.append)
+    return run_dag(environment, conf=CONF, timeout=TIMEOUT, progress=heard_sentences.append)
 
 
 @pytest.fixture
@@ -169,6 +170,7 @@ def test_run_past_its_deadline_leaves_no_process_and_no_file(
     with pytest.raises(ProcessError, match="did not finish within") as caught:
         run_dag(
             bucket.environment(agents_role, **{name: value}),
+            conf=CONF,
             timeout=seconds,
             progress=lambda _: None,
         )
@@ -206,7 +208,7 @@ def test_users_own_airflow_and_credentials_are_not_seen(
         raise InterruptedError(sentence)
 
     with pytest.raises(InterruptedError, match="metadata database is ready"):
-        run_dag(bucket.environment(agents_role), timeout=120, progress=stop)
+        run_dag(bucket.environment(agents_role), conf=CONF, timeout=120, progress=stop)
 
     assert sorted(path.name for path in (tmp_path / "airflow").iterdir()) == ["airflow.cfg"]
 
@@ -217,7 +219,7 @@ def test_dag_ends_with_whoever_started_it_even_after_a_sigkill(tmp_path):
         "from xcomkit.airflow_plane.in_process import _started\n"
         "home = Path(sys.argv[1])\n"
         "given = {'PATH': os.environ['PATH'], 'HOME': str(home), 'AIRFLOW_HOME': str(home)}\n"
-        "with _started(given, home=home) as dag: print(dag.pid, flush=True); time.sleep(60)"
+        "with _started(given, conf={}, home=home) as dag: print(dag.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE
