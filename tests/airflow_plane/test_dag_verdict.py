@@ -121,6 +121,13 @@ def test_tasks_that_failed_alike_share_one_cause() -> None:
     assert found.observed.endswith(": square[0], square[1], square[2]: KeyError: 'x'")
 
 
+def test_tasks_that_failed_come_before_those_that_waited_for_them() -> None:
+    tasks = (TaskResult("a", -1, "upstream_failed"), TaskResult("b", -1, "failed", log=("Bad: x",)))
+    found = check(replace(a_run(state="failed"), tasks=tasks), "XC701")
+
+    assert found.observed.endswith(": b: Bad: x; a: upstream_failed")
+
+
 def test_branch_not_taken_must_be_skipped_and_no_other_task() -> None:
     taken = replace(a_run(), tasks=(TaskResult("not_taken", -1, "success"),))
     skipped = replace(a_run(), tasks=(TaskResult("task", -1, "skipped"),))

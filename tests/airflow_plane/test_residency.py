@@ -22,7 +22,8 @@ from xcomkit.airflow_plane.residency import (
 )
 
 TASK = TaskResult("task", -1, "success", 1, "default-worker")
-RUN = DagRun("dag", "run", "success", (TASK,), (), ("a line",), 1.0, how="Airflow's REST API")
+TASKS = (replace(TASK, task_id="push_large"), replace(TASK, task_id="take_argument"))
+RUN = DagRun("dag", "run", "success", TASKS, (), ("a line",), 1.0, how="Airflow's REST API")
 
 
 class Metadata:
@@ -97,10 +98,19 @@ def test_value_in_a_log_is_named_wherever_it_stands(metadata: Metadata, before: 
 def test_search_that_does_not_even_find_the_run_is_unknown(metadata: Metadata) -> None:
     never_there = replace(RUN, run_id="another")
 
-    assert [check.status for check in judge_residency(never_there, plane=metadata.plane)] == [
-        "unknown",
-        "unknown",
-    ]
+    for found in judge_residency(never_there, plane=metadata.plane):
+        assert found.status == "unknown"
+        assert found.observed == "the search found not even the id of the run"
+
+
+def test_value_that_never_came_about_is_unknown_and_not_clean(metadata: Metadata) -> None:
+    tasks = (replace(TASKS[0], state="failed"), replace(TASKS[1], state="upstream_failed"))
+
+    stored, argument = judge_residency(replace(RUN, tasks=tasks), plane=metadata.plane)
+
+    assert (stored.status, argument.status) == ("unknown", "unknown")
+    assert stored.observed == "no such value: push_large did not succeed"
+    assert argument.observed == "no such value: take_argument did not succeed"
 
 
 def test_deployment_is_seen_through_rest_and_says_what_that_leaves_open() -> None:

@@ -160,6 +160,7 @@ def judge_triggerer(run: DagRun) -> Check:
 def _tasks(run: DagRun) -> Check:
     judged = [task for task in run.tasks if task.task_id != _TRIGGERED]
     broken = [task for task in judged if task.state != _expected_state(task)]
+    broken.sort(key=lambda task: task.state != "failed")  # causes first, then what they led to
     causes: dict[str, list[str]] = {}
     for task in broken:
         cause = _cause(task) if task.state == "failed" else task.state
