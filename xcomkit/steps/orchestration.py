@@ -31,7 +31,7 @@ class Orchestration:
     """Where the Dag runs, ready for it; made by ``open_orchestration``.
 
     ``plane`` and ``agents`` are ``None`` for a customer's Deployment. ``seconds`` says how long
-    each part was waited for.
+    each part was waited for, and ``begun`` is when (``time.monotonic``) the waiting began.
     """
 
     def __init__(self, step: Step) -> None:
@@ -39,6 +39,7 @@ class Orchestration:
         self.plane: ControlPlane | None = None
         self.agents: Agents | None = None
         self.seconds: dict[str, float] = {}
+        self.begun = time.monotonic()
         self._step = step
         self._resources = ExitStack()
         self._of_agents = ExitStack()

@@ -1,6 +1,7 @@
 """Step 06: a real Dag on remote agents, or in one process: its rows, its objects, its logs."""
 
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from xcomkit.step import Step
 from xcomkit.steps import helm_values
 from xcomkit.steps.orchestration import IN_PROCESS, Orchestration
 
+_OWN = "triggering, reading and judging"
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
 
 
@@ -77,13 +79,19 @@ def start(step: Step) -> show.Text | show.Table:
     )
 
 
-def stop(step: Step) -> show.Text:
-    """End what was started for this step."""
+def stop(step: Step) -> show.Text | show.Table:
+    """End what was started for this step, and say where its time went."""
     found: Orchestration | None = step.results.pop("orchestration", None)
     if found is None:
         return show.Text("Nothing is left running.")
     found.close()
-    return show.Text("Plane and agents have ended." if found.plane else "The connection is closed.")
+    split: dict[str, float] = step.facts.get("seconds", {})
+    if not split:
+        return show.Text("What was started has ended.")
+    rows = {name: f"{seconds:.1f} s" for name, seconds in split.items()}
+    airflow = sum(split.values()) - split[_OWN]
+    rows["all of it"] = f"{sum(split.values()) / airflow:.2f} times what Airflow itself took"
+    return show.facts(rows, caption="What was started has ended; where the time went")
 
 
 def run(step: Step) -> show.Text | show.Table:
@@ -159,7 +167,16 @@ def verify(step: Step) -> show.Table:
     if found is not None:
         step.check(judge_triggerer(done))
         step.judge(lambda: _residency(done, found))
+        step.facts["seconds"] = _split(found, done)
     return show.checks(step.checks, caption="The Dag")
+
+
+def _split(found: Orchestration, done: DagRun) -> dict[str, float]:
+    """Return the seconds from starting the plane to the verdict, by who took them."""
+    total = time.monotonic() - found.begun
+    waited = {f"waiting for {name}": seconds for name, seconds in found.seconds.items()}
+    airflow = {**waited, "the Dag run, by Airflow's clock": done.seconds}
+    return {**airflow, _OWN: max(total - sum(airflow.values()), 0.0)}
 
 
 def _residency(done: DagRun, found: Orchestration) -> Iterator[Check]:
