@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from xcomkit.airflow_plane.control_plane import ControlPlane, airflow, ask, shared_environment
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
@@ -63,7 +64,7 @@ class Agents:
         missing = list(self.names)
 
         def look() -> bool:
-            for name in _heard_of(self.plane):
+            for name in _heard_of(self.plane, since=self.started):
                 if name in missing:
                     missing.remove(name)
                     progress(f"agent {name} is registered")
@@ -131,13 +132,18 @@ def _program(agent: Agent, *, plane: ControlPlane, home: str) -> Program:
     return airflow(agent.name, *arguments, environment=environment, python=agent.python)
 
 
-def _heard_of(plane: ControlPlane) -> Iterator[str]:
-    """Yield the names of the agents that the plane knows as alive."""
+def _heard_of(plane: ControlPlane, *, since: float) -> Iterator[str]:
+    """Yield the names of the agents that the plane knows as alive.
+
+    A triggerer that was replaced counts as healthy for a while: only its successor, which has
+    shown itself ``since`` then, is meant.
+    """
     try:
         health = ask(f"{plane.url}/api/v2/monitor/health")
         workers = ask(f"{plane.url}/edge_worker/ui/worker", token=plane.make_token())
     except (OSError, ValueError):
         return
-    if (health.get("triggerer") or {}).get("status") == "healthy":
+    beat = (health.get("triggerer") or {}).get("latest_triggerer_heartbeat")
+    if beat and datetime.fromisoformat(beat).timestamp() >= since:
         yield TRIGGERER
     yield from (one["worker_name"] for one in workers["workers"] if one["state"] in _ALIVE)
