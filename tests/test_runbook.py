@@ -113,13 +113,25 @@ def whole(private_stand_in: AwsStandIn, tmp_path_factory: pytest.TempPathFactory
 class TestWholeRun:
     def test_empty_account_ends_with_a_proof(self, whole):
         assert whole.code == 0, whole.output
-        assert whole.record["verdict"] == "pass"
+        assert whole.record["verdict"] == "warn"
         assert [step["name"] for step in whole.record["steps"]] == list(STEPS)
-        assert "✔ pass: Proved" in whole.output
+        assert "▲ warn: Usable" in whole.output
+
+    def test_only_what_airflow_itself_sends_to_the_plane_is_warned_about(self, whole):
+        warned = {name for name, check in whole.checks.items() if check["status"] == "warn"}
+
+        assert warned == {"XC708"}
+        assert "rendered_task_instance_fields" in whole.checks["XC708"]["observed"]
+
+    def test_dag_ran_on_agents_apart_from_a_plane_that_saw_no_value(self, whole):
+        assert "default-worker, triggerer" in whole.checks["XC706"]["observed"]
+        for name in ("XC701", "XC702", "XC703", "XC704", "XC706", "XC707", "XC709", "XC710"):
+            assert whole.checks[name]["status"] == "pass", whole.checks[name]
 
     def test_one_line_of_progress_per_step_with_seconds_and_verdict(self, whole):
         for number, step in enumerate(STEPS, start=1):
-            assert re.search(rf"\[{number}/8\] {step} +✔ pass +done +[\d.]+ s", whole.output)
+            line = rf"\[{number}/8\] {step} +(?:✔ pass|▲ warn) +done +[\d.]+ s"
+            assert re.search(line, whole.output)
 
     def test_nothing_but_this_output_reaches_the_terminal(self, whole):
         assert "WARNING" not in whole.output

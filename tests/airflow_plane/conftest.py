@@ -1,4 +1,4 @@
-"""A bucket and agents' roles on the stand-in, and the environment of a worker that assumes one."""
+"""A bucket and agents' roles on the stand-in, the environment of a worker, a PostgreSQL server."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from postgresql_server import PostgresqlServer, folder_of_programs, running_server
 
 from xcomkit.local.aws import AwsStandIn
 from xcomkit.model import StoredObject, StoredXCom
@@ -130,3 +131,12 @@ def bucket(stand_in: AwsStandIn, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def agents_role(bucket: Bucket) -> str:
     return bucket.make_role("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    programs = folder_of_programs()
+    if programs is None:
+        pytest.skip("there is no initdb; install PostgreSQL")
+    with running_server(programs) as server:
+        yield server

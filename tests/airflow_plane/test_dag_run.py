@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from leftovers import processes_with
 
 from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.airflow_plane.in_process import run_dag
@@ -47,17 +48,6 @@ def good_run(bucket: Any, agents_role: str, heard_sentences: list[str]) -> DagRu
 def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
-
-
-def processes_with(mark: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark.encode() in path.read_bytes():
-                found.append(path.parent.name)
-        except OSError:
-            continue
-    return found
 
 
 def test_dag_passes_under_the_agents_role(good_run: DagRun, bucket: Any) -> None:

@@ -59,11 +59,13 @@ class Agents:
         """Return when the plane has heard of every agent.
 
         Raises:
-            ProcessError: one ended, or was not heard of within ``timeout`` seconds.
+            ProcessError: one ended, or was not heard of within ``timeout`` seconds, or the plane
+                ended.
         """
         missing = list(self.names)
 
         def look() -> bool:
+            self.plane.refuse_ended()
             for name in _heard_of(self.plane, since=self.started):
                 if name in missing:
                     missing.remove(name)
@@ -72,7 +74,7 @@ class Agents:
 
         self.kept.wait_for(
             look,
-            what=f"the registration of agent {', '.join(missing)}",
+            what=lambda: f"the registration of agent {', '.join(missing)}",
             blamed=lambda: missing[0],
             names=self.names,
             timeout=timeout,

@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from xcomkit.airflow_plane.dag_run import DAGS_FOLDER
+from xcomkit.airflow_plane.keeper import MARK
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
 from xcomkit.airflow_plane.metadata import Database
 
@@ -78,7 +80,7 @@ class ControlPlane:
         left = max(timeout - (time.time() - self.started), timeout / 4)
         self.kept.wait_for(
             look,
-            what="a healthy orchestration plane",
+            what=lambda: f"a healthy {' and '.join(_NAMES[name] for name in missing)}",
             blamed=lambda: missing[0],
             names=PROGRAMS,
             timeout=left,
@@ -174,7 +176,7 @@ def open_control_plane(
     parts = [airflow(name, name, environment=environment) for name in PROGRAMS]
     first = [[one] for one in (*database.made_by(environment), migrate)]
     with keep(home, *first, parts, last=database.dropped_by(environment)) as kept:
-        names, served = tuple(environment), tuple(queues)
+        names, served = (*environment, MARK), tuple(queues)
         yield ControlPlane(
             url, kept, secret, fernet_key, database, names, served, started=time.time()
         )
@@ -217,14 +219,21 @@ def _free_port() -> int:
 
 def _healthy(url: str) -> Iterator[str]:
     """Yield the programs that are healthy now; none while the API server does not answer."""
-    try:
-        health = ask(f"{url}/api/v2/monitor/health")
-    except (OSError, ValueError):
-        return
-    yield "api-server"
+    health = read_health(url)
+    if health:
+        yield "api-server"
     for part, name in (("scheduler", "scheduler"), ("dag_processor", "dag-processor")):
-        if (health.get(part) or {}).get("status") == "healthy":
+        if health.get(part) == "healthy":
             yield name
+
+
+def read_health(url: str) -> dict[str, str]:
+    """Return each part's state as the API server tells it; nothing while it does not answer."""
+    try:
+        answer = ask(f"{url}/api/v2/monitor/health")
+        return {part: str((found or {}).get("status")) for part, found in answer.items()}
+    except (OSError, ValueError, AttributeError):  # somebody else's server may say anything
+        return {}
 
 
 def ask(url: str, *, token: str = "") -> Any:
@@ -235,5 +244,8 @@ def ask(url: str, *, token: str = "") -> Any:
         ValueError: what comes back is no JSON.
     """
     request = Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310
-    with build_opener(ProxyHandler({})).open(request, timeout=_ANSWER_SECONDS) as answer:
-        return json.load(answer)
+    try:
+        with build_opener(ProxyHandler({})).open(request, timeout=_ANSWER_SECONDS) as answer:
+            return json.load(answer)
+    except HTTPException as error:
+        raise OSError(f"no HTTP: {error!r}") from None

@@ -1,11 +1,13 @@
 """Starts the processes of a plane, and ends them all when whoever asked for them is gone.
 
 Run as a script. The first line of stdin is the order; after it stdin is a lifeline: when it ends,
-also because the other side was killed, every process below this one is killed and the private
-folder goes. A process that ended by itself leaves ``NAME.exit`` with its status in that folder.
+also because the other side was killed, or when a byte comes, every process below this one is
+killed and the private folder goes. A process that ended by itself leaves ``NAME.exit`` with its
+status in that folder. Stdout says that the folder is there and, last, what could not be undone.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -13,13 +15,22 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+READY = "ready"
+MARK = "XCOMKIT_KEPT_IN"
+"""Variable with the private folder: by it a process is known that has left its parent."""
+
 _POLL = 0.1  # seconds
+_LAST_SECONDS = 30
+_KILL_SECONDS = 10.0
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
+_NOT_STARTED = 127
+_LOCK = "keeper.lock"
 _EXIT = "{name}.exit"
 _LOG = "{name}.log"
 
@@ -34,54 +45,73 @@ def log_file(home: Path, name: str) -> Path:
     return home / _LOG.format(name=name)
 
 
+def is_kept(home: Path) -> bool:
+    """Tell whether the keeper of a folder lives: the lock is its own until it dies."""
+    try:
+        with (home / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _main() -> None:
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    signal.signal(signal.SIGINT, lambda *_: None)  # unlike SIG_IGN, not inherited by programs
     if sys.platform == "linux":  # what a task leaves behind becomes a child of this process
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     order = json.loads(sys.stdin.buffer.readline() or "{}")
     if not order:
         return
     home = Path(order["home"])
-    home.mkdir(mode=0o700)
     try:
-        _keep(order, home=home)
+        home.mkdir(mode=0o700, exist_ok=not order["is_new"])
+    except OSError as error:
+        raise SystemExit(str(error)) from None
+    try:
+        with (home / _LOCK).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            print(READY, flush=True)  # noqa: T201 - the other side waits for it
+            _keep(order, home=home, told=told)
     finally:
-        _end_all()
-        for command in order["last"]:
-            _run_last(command, home=home)
-        shutil.rmtree(home, ignore_errors=True)
+        for sentence in _undo(order, home=home):
+            print(sentence)  # noqa: T201 - the other side tells its user
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit
-
-
-def _keep(order: dict[str, Any], *, home: Path) -> None:
+def _keep(order: dict[str, Any], *, home: Path, told: list[int]) -> None:
     """Start one stage after the other, each when the one before it has ended well."""
     running: dict[int, str] = {}
     stages = list(order["stages"])
-    while not _is_abandoned():
+    while not (_is_abandoned(owner=order["owner"]) or told):
         for pid, status in _ended():
             name = running.pop(pid, "")
             if name:
-                exit_file(home, name).write_text(str(status), encoding="utf-8")
+                _note_end(home, name, status=status)
                 stages = stages if status == 0 else []
         if stages and not running:
-            running = {_start(one, home=home): one["name"] for one in stages.pop(0)}
+            for one in stages.pop(0):
+                try:
+                    running[_start(one, home=home)] = one["name"]
+                except OSError as error:
+                    log_file(home, one["name"]).write_text(f"{error}\n", encoding="utf-8")
+                    _note_end(home, one["name"], status=_NOT_STARTED)
+                    stages = []
 
 
-def _is_abandoned() -> bool:
-    """Wait a moment; tell whether the lifeline has ended."""
+def _is_abandoned(*, owner: int) -> bool:
+    """Wait a moment; tell whether the lifeline has ended, or its holder while a fork holds on."""
     ready, _, _ = select.select([sys.stdin.buffer], [], [], _POLL)
-    return bool(ready) and not os.read(sys.stdin.fileno(), 1)
+    return bool(ready) or os.getppid() != owner
 
 
 def _start(one: dict[str, Any], *, home: Path) -> int:
     with log_file(home, one["name"]).open("wb") as output:
         process = subprocess.Popen(
             one["command"],
-            env=one["environment"],
+            env={**one["environment"], MARK: str(home)},
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -101,43 +131,70 @@ def _ended() -> list[tuple[int, int]]:
     return found
 
 
-def _end_all() -> None:
-    """Kill what is below this process or in its session until nothing is left.
+def _note_end(home: Path, name: str, *, status: int) -> None:
+    path = exit_file(home, name)
+    part = path.with_suffix(".part")
+    part.write_text(str(status), encoding="utf-8")
+    part.replace(path)  # whoever reads it reads all of it
+
+
+def _undo(order: dict[str, Any], *, home: Path) -> Iterator[str]:
+    """Leave nothing behind; yield a sentence for each thing that is left all the same."""
+    yield from (f"process {pid} cannot be ended" for pid in _end_all(order))
+    for one in order["last"]:
+        yield from _run_last(one)
+    shutil.rmtree(home, ignore_errors=True)
+    if home.exists():
+        yield f"{home} cannot be removed"
+
+
+def _end_all(order: dict[str, Any]) -> set[int]:
+    """Kill what was started from this folder until nothing is left; return what will not die.
 
     A task's process makes a group, or a session, of its own: a group alone would miss it.
     """
-    import psutil
-
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    own, session = os.getpid(), os.getsid(0)
-    while True:
-        below = {child.pid for child in psutil.Process().children(recursive=True)}
-        left = {
-            pid for pid in psutil.pids() if pid != own and (pid in below or _is_in(session, pid))
-        }
-        if not left:
-            return
+    deadline = time.monotonic() + _KILL_SECONDS
+    while (left := _left(order)) and time.monotonic() < deadline:
         for pid in left:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         _ended()
         select.select([], [], [], 0.02)
+    return left
 
 
-def _is_in(session: int, pid: int) -> bool:
-    with suppress(ProcessLookupError, PermissionError):
-        return os.getsid(pid) == session
-    return False
+def _left(order: dict[str, Any]) -> set[int]:
+    """Return the processes below this one, in its session or a dead keeper's, or with the mark."""
+    below = {child.pid for child in psutil.Process().children(recursive=True)}
+    own, sessions = os.getpid(), {os.getsid(0), *order["sessions"]}
+    found = set()
+    for pid in psutil.pids():
+        with suppress(OSError, psutil.Error):
+            if pid != own and (
+                pid in below
+                or os.getsid(pid) in sessions
+                or psutil.Process(pid).environ().get(MARK) == order["home"]
+            ):
+                found.add(pid)
+    return found
 
 
-def _run_last(one: dict[str, Any], *, home: Path) -> None:
+def _run_last(one: dict[str, Any]) -> Iterator[str]:
     """Run a command that leaves things as they were, such as dropping a private database."""
-    with suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run(
-            one["command"], env=one["environment"], cwd=home, stdin=subprocess.DEVNULL,
-            capture_output=True, timeout=30, check=False,
+    try:
+        done = subprocess.run(
+            one["command"], env=one["environment"], cwd="/", stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_LAST_SECONDS, check=False,
         )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield f"{one['name']}: {error}"
+        return
+    if done.returncode:
+        *_, said = [b"nothing", *done.stdout.splitlines()]
+        yield f"{one['name']} ended with status {done.returncode}: {said.decode(errors='replace')}"
 
 
 if __name__ == "__main__":
+    import psutil  # now: at the end it must be at hand, whatever has become of the disk
+
     _main()

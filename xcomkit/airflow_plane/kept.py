@@ -2,22 +2,22 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO, cast
 from uuid import uuid4
 
 from xcomkit.airflow_plane import keeper
 from xcomkit.errors import ProcessError
 from xcomkit.redaction import redact, secret_texts
 
-_END_SECONDS = 15.0
+_END_SECONDS = 60.0  # more than a keeper gives itself
 _POLL = 0.1  # seconds
 _TAIL = 12  # lines
 _MOST_TAIL = 2_000  # characters
@@ -50,34 +50,41 @@ class Kept:
 
     def read_log(self, name: str) -> list[str]:
         """Return the lines a program said, masked; only the last ``_MOST_READ`` bytes of them."""
-        path = keeper.log_file(self.home, name)
-        if not path.exists():
+        try:
+            with keeper.log_file(self.home, name).open("rb") as stream:
+                start = max(0, stream.seek(0, os.SEEK_END) - _MOST_READ)
+                stream.seek(start)
+                if start:
+                    stream.readline()  # half a line may be half a secret
+                text = stream.read().decode("utf-8", errors="replace")
+        except FileNotFoundError:
             return []
-        with path.open("rb") as stream:
-            stream.seek(max(0, path.stat().st_size - _MOST_READ))
-            text = stream.read().decode("utf-8", errors="replace")
-        return [redact(line, secrets=self.secrets) for line in text.splitlines()]
+        longest_first = sorted(self.secrets, key=len, reverse=True)
+        return redact(text, secrets=longest_first).splitlines()
 
     def refuse_ended(self, *names: str) -> None:
-        """Do nothing while the named programs run.
+        """Do nothing while the named programs run, or those that have to end well before them.
 
         Raises:
             ProcessError: one has ended; the sentence quotes the end of its log.
         """
-        for name in names:
-            path = keeper.exit_file(self.home, name)
-            if path.exists():
+        for name, status in self._ended():
+            if status != "0" or name in names:
                 raise ProcessError(
-                    f"{name} ended with status {path.read_text(encoding='utf-8') or '?'}; its log"
-                    f" ends: {self.tail(name)}",
+                    f"{name} ended with status {status}; its log ends: {self.tail(name)}",
                     hint="act on the last lines of that log, then run the step again.",
                 )
+        if not keeper.is_kept(self.home):
+            raise ProcessError(
+                f"{', '.join(names)} and the folder {self.home} were ended from outside.",
+                hint="look whether the disk is full or memory ran out, then run the step again.",
+            )
 
     def wait_for(
         self,
         is_so: Callable[[], bool],
         *,
-        what: str,
+        what: Callable[[], str],
         blamed: Callable[[], str],
         names: Sequence[str],
         timeout: float,
@@ -86,8 +93,8 @@ class Kept:
 
         Args:
             is_so: looks once.
-            what: what is waited for, to stand in a sentence.
-            blamed: the program whose log is quoted when time is up.
+            what: says what is waited for, to stand in a sentence.
+            blamed: the program whose log is quoted when time is up and it had begun.
             names: programs that must go on running meanwhile.
             timeout: seconds.
 
@@ -98,13 +105,27 @@ class Kept:
         while not is_so():
             self.refuse_ended(*names)
             if time.monotonic() >= deadline:
-                name = blamed()
+                name = self._begun(blamed())
                 raise ProcessError(
-                    f"{what} did not come about within {timeout:g} s; the log of {name} ends:"
+                    f"{what()} did not come about within {timeout:g} s; the log of {name} ends:"
                     f" {self.tail(name)}",
                     hint="raise step_timeout on a slow machine, or act on the quoted lines.",
                 )
             time.sleep(_POLL)
+
+    def _ended(self) -> list[tuple[str, str]]:
+        """Return name and status of what has ended, in that order."""
+        try:
+            files = sorted(self.home.glob("*.exit"), key=lambda path: path.stat().st_mtime_ns)
+            return [(path.stem, path.read_text(encoding="utf-8")) for path in files]
+        except FileNotFoundError:
+            return []  # the folder is going just now
+
+    def _begun(self, name: str) -> str:
+        """Return ``name``, or what runs before it and has not ended."""
+        begun = {path.stem for path in self.home.glob("*.log")}
+        earlier = sorted(begun - {one for one, _ in self._ended()})
+        return name if name in begun or not earlier else earlier[0]
 
 
 def choose_home(label: str) -> Path:
@@ -117,41 +138,71 @@ def keep(home: Path, *stages: Sequence[Program], last: Sequence[Program] = ()) -
     """Start programs, stage after stage, and end everything they started when the block ends.
 
     A stage begins when every program of the one before has ended with status 0. When this process
-    dies, also of SIGKILL, the programs end as well, and ``home`` goes. ``last`` runs after that.
+    dies, also of SIGKILL, the programs end as well, and ``home`` goes. ``last`` runs when they are
+    dead, with nobody to read its log.
+
+    Raises:
+        ProcessError: ``home`` cannot be made, or something was left behind.
     """
     order = {
         "home": str(home),
+        "is_new": True,
+        "owner": os.getpid(),
+        "sessions": [],
         "stages": [[asdict(program) for program in stage] for stage in stages],
         "last": [asdict(program) for program in last],
     }
-    process = subprocess.Popen(
+    programs = [program for stage in (*stages, last) for program in stage]
+    secrets = {text for program in programs for text in secret_texts(program.environment)}
+    process = _start_keeper()
+    try:
+        _begin(process, order)
+        yield Kept(home, tuple(secrets))
+    finally:
+        left = _end(process, order)
+    if left:
+        raise ProcessError(
+            f"something was left behind: {redact('; '.join(left), secrets=secrets)}.",
+            hint="remove it by hand.",
+        )
+
+
+def _start_keeper() -> subprocess.Popen[bytes]:
+    """Start a keeper, which is told nothing of this process's environment, such as credentials."""
+    told = ("PATH", "PYTHONPATH")
+    return subprocess.Popen(
         [sys.executable, "-P", keeper.__file__],
+        bufsize=0,
+        env={name: os.environ[name] for name in told if name in os.environ},
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C is for the parent, which still has evidence to write
     )
-    try:
-        if process.stdin:
-            process.stdin.write(json.dumps(order).encode() + b"\n")
-            process.stdin.flush()
-        while not home.exists() and process.poll() is None:
-            time.sleep(_POLL / 10)
-        environments = [program.environment for stage in stages for program in stage]
-        secrets = {text for environment in environments for text in secret_texts(environment)}
-        yield Kept(home, tuple(sorted(secrets, key=len, reverse=True)))
-    finally:
-        _end(process)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close the lifeline, and wait until nothing is left."""
-    if process.stdin:
-        with suppress(BrokenPipeError):
-            process.stdin.close()
+def _begin(process: subprocess.Popen[bytes], order: Mapping[str, object]) -> None:
+    """Hand over the order and wait until the folder is there."""
+    stdin, stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+    with suppress(BrokenPipeError), open(stdin.fileno(), "wb", closefd=False) as stream:
+        stream.write(json.dumps(order).encode() + b"\n")
+    said = stdout.readline()
+    if said.decode().strip() != keeper.READY:
+        *_, said = (said + stdout.read()).splitlines() or [b"it said nothing"]
+        raise ProcessError(
+            f"no program could be started: {said.decode(errors='replace')}.",
+            hint="look whether the folder for temporary files (TMPDIR) is there and has room.",
+        )
+
+
+def _end(process: subprocess.Popen[bytes], order: Mapping[str, object]) -> list[str]:
+    """Say that it is over, and wait until nothing is left; return sentences on what is."""
     try:
-        process.wait(timeout=_END_SECONDS)
+        said, _ = process.communicate(b"\n", timeout=_END_SECONDS)
     except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()
+        said, _ = process.communicate()
+    if process.returncode < 0:  # killed: another keeper does the rest
+        again = {**order, "is_new": False, "stages": [], "sessions": [process.pid]}
+        said, _ = _start_keeper().communicate(json.dumps(again).encode() + b"\n")
+    return [line for line in said.decode(errors="replace").splitlines() if line != keeper.READY]

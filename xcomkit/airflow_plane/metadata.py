@@ -1,5 +1,6 @@
 """The metadata database of the local plane: made for it alone, and searched without Airflow."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 from xcomkit.airflow_plane.kept import Program
 from xcomkit.errors import InputError, ServiceError
+from xcomkit.redaction import secret_texts
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -18,6 +20,7 @@ SERVER = "XCOMKIT_PLANE_SERVER"
 """Tells the programs that make and drop a private database where the server is."""
 
 _BUSY_SECONDS = 30
+_CONNECT_SECONDS = 10  # to make or to drop
 _ROWS = 500  # read at a time
 # psycopg serves Airflow's synchronous and its asynchronous sessions alike
 _DRIVERS = ("postgresql+psycopg", "postgresql+psycopg_async")
@@ -46,10 +49,12 @@ class Database:
         Raises:
             InputError: ``postgresql`` is no URL of that kind.
         """
+        from sqlalchemy.engine import URL, make_url
+
         if not postgresql:
-            path = home / "metadata.db"
-            return cls(f"sqlite:///{path}?timeout={_BUSY_SECONDS}")
-        from sqlalchemy.engine import make_url
+            query = {"timeout": str(_BUSY_SECONDS)}
+            made = URL.create("sqlite", database=str(home / "metadata.db"), query=query)
+            return cls(made.render_as_string())
         from sqlalchemy.exc import ArgumentError
 
         try:
@@ -72,11 +77,8 @@ class Database:
 
     @property
     def passwords(self) -> tuple[str, ...]:
-        """Return what of the URL must never be kept."""
-        from sqlalchemy.engine import make_url
-
-        password = make_url(self.url).password
-        return (self.url, password) if password else ()
+        """Return what of the URL must never be kept, in every way it may be spelled."""
+        return secret_texts(self.environment) if self.is_postgresql else ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -97,11 +99,13 @@ class Database:
     def _programs(self, what: str, environment: Mapping[str, str]) -> tuple[Program, ...]:
         if not self.is_postgresql:
             return ()
-        command = (sys.executable, "-m", __name__, what)
-        return (Program(f"database-{what}", command, {**environment, SERVER: self.server}),)
+        command = (sys.executable, "-P", "-m", __name__, what)
+        # the folder of this very package, in case it is not an installed one
+        own = {SERVER: self.server, "PYTHONPATH": str(Path(__file__).parents[2])}
+        return (Program(f"database-{what}", command, {**environment, **own}),)
 
     def search(self, *texts: str) -> dict[str, tuple[Found, ...]]:
-        """Return for each text every table and column that holds it, as text or as bytes.
+        """Return for each text every table and column that holds it: as text, in JSON or as bytes.
 
         Every row of every table is read. What is compressed or encrypted there stays unseen.
 
@@ -111,13 +115,16 @@ class Database:
         from sqlalchemy.exc import SQLAlchemyError
 
         counts: dict[str, dict[tuple[str, str], int]] = {text: {} for text in texts}
+        spelled = {text: {text, json.dumps(text)[1:-1]} for text in texts}
         try:
             with self._connection() as connection:
                 for table, columns, row in _rows(connection):
                     for column, value in zip(columns, row, strict=True):
                         shown = _shown(value)
-                        for text in (text for text in texts if text in shown):
-                            place = (table, column)
+                        place = (table, column)
+                        for text in (
+                            one for one in spelled if any(s in shown for s in spelled[one])
+                        ):
                             counts[text][place] = counts[text].get(place, 0) + 1
         except SQLAlchemyError as error:
             raise ServiceError(
@@ -132,21 +139,26 @@ class Database:
     @contextmanager
     def _connection(self) -> Iterator["Connection"]:
         from sqlalchemy import create_engine
+        from sqlalchemy.engine import make_url
         from sqlalchemy.pool import NullPool
 
+        if not (self.is_postgresql or Path(make_url(self.url).database or "").is_file()):
+            raise ServiceError(  # SQLite would make an empty one, in which nothing is found
+                "The plane's metadata database is not there.",
+                hint="run the step again, while the plane is up.",
+            )
         with create_engine(self.url, poolclass=NullPool).connect() as connection:
             yield connection
 
 
 def _rows(connection: "Connection") -> Iterator[tuple[str, Sequence[str], Sequence[Any]]]:
     """Yield table, columns and values of every row, as the driver gives them."""
-    from sqlalchemy import inspect, text
+    from sqlalchemy import Select, inspect, literal_column, select
+    from sqlalchemy import table as named
 
-    quote = connection.dialect.identifier_preparer.quote
     for table in inspect(connection).get_table_names():
-        result = connection.execution_options(yield_per=_ROWS).execute(
-            text(f"SELECT * FROM {quote(table)}")  # noqa: S608 - a name of the catalogue, quoted
-        )
+        every: Select[Any] = select(literal_column("*")).select_from(named(table))
+        result = connection.execution_options(yield_per=_ROWS).execute(every)
         columns = list(result.keys())
         for row in result:
             yield table, columns, row
@@ -156,7 +168,9 @@ def _shown(value: object) -> str:
     """Return a value as text to search in."""
     if isinstance(value, (bytes, memoryview)):
         return bytes(value).decode("utf-8", errors="replace")
-    return value if isinstance(value, str) else str(value)
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, default=str)
+    return str(value)
 
 
 def _main() -> None:
@@ -165,12 +179,25 @@ def _main() -> None:
 
     from sqlalchemy import create_engine, text
     from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import SQLAlchemyError
 
+    what = sys.argv[1]
     own = make_url(os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]).database
-    statements = {"create": f'CREATE DATABASE "{own}"', "drop": f'DROP DATABASE "{own}" (FORCE)'}
-    engine = create_engine(os.environ[SERVER], isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statements[sys.argv[1]]))
+    statements = {
+        "create": f'CREATE DATABASE "{own}"',
+        "drop": f'DROP DATABASE IF EXISTS "{own}" (FORCE)',
+    }
+    engine = create_engine(
+        os.environ[SERVER],
+        isolation_level="AUTOCOMMIT",
+        connect_args={"connect_timeout": _CONNECT_SECONDS},
+    )
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statements[what]))
+    except SQLAlchemyError as error:
+        cause = " ".join(str(getattr(error, "orig", error)).split())
+        raise SystemExit(f"cannot {what} the database {own}: {cause}") from None
 
 
 if __name__ == "__main__":
