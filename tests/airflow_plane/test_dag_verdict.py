@@ -86,6 +86,12 @@ def test_run_without_a_log_is_unknown() -> None:
     assert check(replace(a_run(), log=()), "XC704").status == "unknown"
 
 
+def test_log_that_only_the_triggerer_has_is_not_missed() -> None:
+    note = "the log of wait_in_triggerer, try 1, was not read: nobody has it"
+
+    assert check(replace(a_run(), unread=(note,)), "XC704").status == "pass"
+
+
 def test_quoted_lines_and_causes_are_bounded() -> None:
     lines = [f"{STAMP} [error    ] number {n} " + "x" * 5_000 for n in range(900)]
     found = check(a_run(*lines), "XC704")
@@ -158,6 +164,14 @@ def test_log_that_could_not_be_read_is_unknown_and_named() -> None:
 
     assert found.status == "unknown"
     assert "not read: the log of task, try 1" in found.observed
+
+
+def test_exception_that_was_meant_is_not_told_as_the_cause() -> None:
+    log = ("TypeError: Cannot serialize object of type <class 'object'>.", "KeyError: 'x'")
+    tasks = (TaskResult("push_after_retry", -1, "failed", 2, log=log),)
+    found = check(replace(a_run(state="failed"), tasks=tasks), "XC701")
+
+    assert found.observed.endswith(": push_after_retry: KeyError: 'x'")
 
 
 def test_task_that_never_ran_is_no_success() -> None:
@@ -238,7 +252,7 @@ def test_deployment_is_proved_by_the_host_names_of_its_pods(
         ("success", (), "pass"),
         ("failed", ("KeyError: 'x'",), "fail"),
         ("failed", ("RuntimeError: asyncio.run() cannot be called from a running event loop",),
-         "warn"),
+         "skip"),
         ("upstream_failed", (), "unknown"),
         ("", (), "unknown"),
     ],
