@@ -39,6 +39,13 @@ def test_old_object_that_stayed_is_named() -> None:
     assert found.observed.endswith("; no row for 1: old")
 
 
+def test_one_old_object_that_stayed_among_those_purged_is_enough() -> None:
+    found = rerun({"a", "b"}, {"a", "new a", "new b"}, {"new a", "new b"})
+
+    assert found.status == "fail"
+    assert found.observed == "2 objects written anew, 1 old ones purged; no row for 1: a"
+
+
 def test_row_whose_object_is_gone_is_named() -> None:
     found = rerun({"a", "b"}, {"a"}, {"a", "b"})
 
