@@ -88,12 +88,10 @@ def test_causes_are_quoted_and_not_the_frames_below_which_they_stand():
         "except ImportError: deep(40)"
     )
 
-    with (
-        keep(choose_home("t"), [program("agent", code)]) as kept,
-        pytest.raises(ProcessError, match="No module named 'not_there_at_all'") as caught,
-    ):
+    with keep(choose_home("t"), [program("agent", code)]) as kept:
         assert wait_until(keeper.exit_file(kept.home, "agent").exists, seconds=20)
-        kept.refuse_ended("agent")
+        with pytest.raises(ProcessError, match="No module named 'not_there_at_all'") as caught:
+            kept.refuse_ended("agent")
 
     assert str(caught.value).count("File ") == 0
     assert "SystemError: at the end" in str(caught.value)
