@@ -24,7 +24,13 @@ from xcomkit.airflow_plane.answers import Call
 from xcomkit.airflow_plane.control_plane import ControlPlane, open_control_plane
 from xcomkit.airflow_plane.dag_run import DAG_ID, DagRun, TaskResult
 from xcomkit.airflow_plane.reruns import judge_leak, judge_rerun
-from xcomkit.airflow_plane.residency import STORED, judge_residency, judge_separation, mark
+from xcomkit.airflow_plane.residency import (
+    ARGUMENT,
+    STORED,
+    judge_residency,
+    judge_separation,
+    mark,
+)
 from xcomkit.airflow_plane.rest import Deployment, open_deployment
 from xcomkit.airflow_plane.verdict import judge, judge_triggerer, row_keys
 from xcomkit.clouds import Platform, open_cloud
@@ -412,6 +418,8 @@ class TestDeployment:
             verify_dag.tasks(step)
             verify_dag.verify(step)
             run_id = step.facts["dag_run"]["run_id"]
+            argument = mark(run_id, ARGUMENT)
+            kept = ground.plane.database.search(argument)[argument]
             verify_reruns.clear(step)
             verify_reruns.delete(step)
             verify_reruns.show_leak(step)
@@ -430,6 +438,7 @@ class TestDeployment:
             "XC710": "pass",
             "XC713": "skip",
         }
+        assert kept == ()
         files = [path for path in step.run.rglob("*") if path.is_file()]
         assert "evidence/06_verify_dag.json" in {str(p.relative_to(step.run)) for p in files}
         assert not [path for path in files if token in path.read_text()]
