@@ -1,7 +1,7 @@
 """A bucket and agents' roles on the stand-in, the environment of a worker, a PostgreSQL server."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -74,6 +74,16 @@ class Bucket:
         role = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
         self.iam.put_role_policy(RoleName=name, PolicyName="xcom", PolicyDocument=_policy(*allowed))
         return str(role["Role"]["Arn"])
+
+    def deny(self, role: str, action: str, *, keys: Iterable[str]) -> None:
+        """Refuse a role one action on keys of the bucket, whatever else it may do."""
+        denied = {
+            "Effect": "Deny",
+            "Action": action,
+            "Resource": [f"arn:aws:s3:::{self.settings.bucket}/{key}" for key in keys],
+        }
+        name = role.rpartition("/")[2]
+        self.iam.put_role_policy(RoleName=name, PolicyName="denied", PolicyDocument=_policy(denied))
 
     def environment(self, role: str, **changes: str) -> dict[str, str]:
         """Return the effective environment of a worker and its workload identity."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from xcomkit.airflow_plane.dag_run import DagRun, TaskResult, XComRow
-from xcomkit.airflow_plane.verdict import judge
+from xcomkit.airflow_plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.model import Check, StoredXCom
 from xcomkit.settings import Settings
 
@@ -86,6 +86,12 @@ def test_run_without_a_log_is_unknown() -> None:
     assert check(replace(a_run(), log=()), "XC704").status == "unknown"
 
 
+def test_log_that_only_the_triggerer_has_is_not_missed() -> None:
+    note = "the log of wait_in_triggerer, try 1, was not read: nobody has it"
+
+    assert check(replace(a_run(), unread=(note,)), "XC704").status == "pass"
+
+
 def test_quoted_lines_and_causes_are_bounded() -> None:
     lines = [f"{STAMP} [error    ] number {n} " + "x" * 5_000 for n in range(900)]
     found = check(a_run(*lines), "XC704")
@@ -95,25 +101,77 @@ def test_quoted_lines_and_causes_are_bounded() -> None:
     assert len(found.observed) < 1_200
 
 
-def test_cause_is_the_failing_tasks_own_exception() -> None:
+def test_cause_is_the_first_and_the_last_exception_of_the_failing_task() -> None:
     log = (
-        f"{STAMP} [info     ] [DAG TEST] starting task_id=other map_index=-1 [dag]",
-        "KeyError: 'of another task'",
-        f"{STAMP} [info     ] [DAG TEST] end task task_id=other map_index=-1 [dag]",
-        f"{STAMP} [info     ] [DAG TEST] starting task_id=task map_index=-1 [dag]",
         "Traceback (most recent call last):",
         '  File "x.py", line 1, in <module>',
         "botocore.errorfactory.AccessDenied: the first",
         "PermissionError: the last",
-        f"{STAMP} [info     ] [DAG TEST] end task task_id=task map_index=-1 [dag]",
-        "DagRun failed",
     )
-    found = check(a_run(*log, state="failed"), "XC701")
+    tasks = (
+        TaskResult("other", -1, "success", log=("KeyError: 'of another task'",)),
+        TaskResult("task", -1, "failed", log=log),
+    )
+    found = check(replace(a_run("DagRun failed", state="failed"), tasks=tasks), "XC701")
 
     assert found.observed == (
-        "run failed, 0 of 1 succeeded in 1.0 s:"
+        "run failed, 1 of 2 as expected in 1.0 s:"
         " task: botocore.errorfactory.AccessDenied: the first -> PermissionError: the last"
     )
+
+
+def test_tasks_that_failed_alike_share_one_cause() -> None:
+    tasks = tuple(TaskResult("square", n, "failed", log=("KeyError: 'x'",)) for n in range(3))
+    found = check(replace(a_run(state="failed"), tasks=tasks), "XC701")
+
+    assert found.observed.endswith(": square[0], square[1], square[2]: KeyError: 'x'")
+
+
+def test_tasks_that_failed_come_before_those_that_waited_for_them() -> None:
+    tasks = (TaskResult("a", -1, "upstream_failed"), TaskResult("b", -1, "failed", log=("Bad: x",)))
+    found = check(replace(a_run(state="failed"), tasks=tasks), "XC701")
+
+    assert found.observed.endswith(": b: Bad: x; a: upstream_failed")
+
+
+def test_branch_not_taken_must_be_skipped_and_no_other_task() -> None:
+    taken = replace(a_run(), tasks=(TaskResult("not_taken", -1, "success"),))
+    skipped = replace(a_run(), tasks=(TaskResult("task", -1, "skipped"),))
+
+    assert check(taken, "XC701").observed.endswith(": not_taken: success")
+    assert check(skipped, "XC701").observed.endswith(": task: skipped")
+
+
+def test_first_try_that_fails_on_purpose_is_no_trouble_but_any_other_is() -> None:
+    purpose = (
+        f"{STAMP} [error    ] Task failed with exception [task]",
+        "TypeError: cannot serialize object of type <class 'object'>",
+    )
+    other = (purpose[0], "KeyError: 'x'")
+    on_purpose, also = (
+        replace(a_run(), tasks=(TaskResult("push_after_retry", -1, "success", 2, log=log),))
+        for log in (purpose, (*purpose, *other))
+    )
+
+    assert check(on_purpose, "XC704").status == "pass"
+    assert "1 x [error    ] Task failed with exception [task] -> KeyError" in (
+        check(also, "XC704").observed
+    )
+
+
+def test_log_that_could_not_be_read_is_unknown_and_named() -> None:
+    found = check(replace(a_run(), unread=("the log of task, try 1",)), "XC704")
+
+    assert found.status == "unknown"
+    assert "not read: the log of task, try 1" in found.observed
+
+
+def test_exception_that_was_meant_is_not_told_as_the_cause() -> None:
+    log = ("TypeError: Cannot serialize object of type <class 'object'>.", "KeyError: 'x'")
+    tasks = (TaskResult("push_after_retry", -1, "failed", 2, log=log),)
+    found = check(replace(a_run(state="failed"), tasks=tasks), "XC701")
+
+    assert found.observed.endswith(": push_after_retry: KeyError: 'x'")
 
 
 def test_task_that_never_ran_is_no_success() -> None:
@@ -157,8 +215,51 @@ def test_refused_listing_is_unknown() -> None:
     assert next(check for check in found if check.id == "XC703").status == "unknown"
 
 
-def test_limit_of_an_in_process_run_is_stated() -> None:
-    found = check(a_run(), "XC705")
+@pytest.mark.parametrize(
+    ("deployment", "shared"),
+    [("in-process", "shared one process"), ("local", "were processes of this machine")],
+)
+def test_limit_of_a_run_on_this_machine_is_stated(deployment: str, shared: str) -> None:
+    found = judge_place(a_run(), deployment=deployment, pods="agent-worker-")
 
     assert (found.status, found.basis) == ("skip", "not-supported-here")
+    assert shared in found.observed
     assert "not proved" in found.observed
+
+
+@pytest.mark.parametrize(
+    ("hostnames", "status", "observed"),
+    [
+        (("agent-worker-a-1", "agent-worker-b-1"), "pass", "agent-worker-a-1, agent-worker-b-1"),
+        (("agent-worker-a-1", "celery-7"), "warn", "host names: celery-7"),
+        (("", ""), "warn", "host names: none"),
+    ],
+)
+def test_deployment_is_proved_by_the_host_names_of_its_pods(
+    hostnames: tuple[str, ...], status: str, observed: str
+) -> None:
+    tasks = tuple(TaskResult("task", n, "success", 1, one) for n, one in enumerate(hostnames))
+    run = replace(a_run(), tasks=tasks)
+    found = judge_place(run, deployment="https://somewhere", pods="agent-worker-")
+
+    assert found.status == status
+    assert observed in found.observed
+
+
+@pytest.mark.parametrize(
+    ("state", "log", "status"),
+    [
+        ("success", (), "pass"),
+        ("failed", ("KeyError: 'x'",), "fail"),
+        ("failed", ("RuntimeError: asyncio.run() cannot be called from a running event loop",),
+         "skip"),
+        ("upstream_failed", (), "unknown"),
+        ("", (), "unknown"),
+    ],
+)  # fmt: skip
+def test_trigger_is_judged_by_itself(state: str, log: tuple[str, ...], status: str) -> None:
+    trigger = (TaskResult("wait_in_triggerer", -1, state, log=log),) if state else ()
+    run = replace(a_run(), tasks=(*a_run().tasks, *trigger))
+
+    assert judge_triggerer(run).status == status
+    assert check(run, "XC701").status == "pass"

@@ -79,6 +79,24 @@ def test_failed_stage_stops_the_rest_and_its_last_lines_are_quoted_without_secre
     assert caught.value.hint
 
 
+def test_causes_are_quoted_and_not_the_frames_below_which_they_stand():
+    code = (
+        "def deep(n):\n"
+        "    if n: deep(n - 1)\n"
+        "    else: raise SystemError('at the end')\n"
+        "try: import not_there_at_all\n"
+        "except ImportError: deep(40)"
+    )
+
+    with keep(choose_home("t"), [program("agent", code)]) as kept:
+        assert wait_until(keeper.exit_file(kept.home, "agent").exists, seconds=20)
+        with pytest.raises(ProcessError, match="No module named 'not_there_at_all'") as caught:
+            kept.refuse_ended("agent")
+
+    assert str(caught.value).count("File ") == 0
+    assert "SystemError: at the end" in str(caught.value)
+
+
 def test_the_first_of_several_that_ended_is_blamed():
     late = program("a-late", "import time; time.sleep(1); raise SystemExit('late')")
     early = program("z-early", "raise SystemExit('early')")

@@ -10,14 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from xcomkit.airflow_plane.control_plane import (
-    ControlPlane,
-    airflow,
-    ask,
-    read_health,
-    shared_environment,
-)
+from xcomkit.airflow_plane.control_plane import ControlPlane, airflow, ask, shared_environment
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
 
 TRIGGERER = "triggerer"
@@ -71,7 +66,7 @@ class Agents:
 
         def look() -> bool:
             self.plane.refuse_ended()
-            for name in _heard_of(self.plane):
+            for name in _heard_of(self.plane, since=self.started):
                 if name in missing:
                     missing.remove(name)
                     progress(f"agent {name} is registered")
@@ -139,12 +134,18 @@ def _program(agent: Agent, *, plane: ControlPlane, home: str) -> Program:
     return airflow(agent.name, *arguments, environment=environment, python=agent.python)
 
 
-def _heard_of(plane: ControlPlane) -> Iterator[str]:
-    """Yield the names of the agents that the plane knows as alive."""
-    if read_health(plane.url).get("triggerer") == "healthy":
-        yield TRIGGERER
+def _heard_of(plane: ControlPlane, *, since: float) -> Iterator[str]:
+    """Yield the names of the agents that the plane knows as alive.
+
+    A triggerer that was replaced counts as healthy for a while: only its successor, which has
+    shown itself ``since`` then, is meant.
+    """
     try:
+        health = ask(f"{plane.url}/api/v2/monitor/health")
         workers = ask(f"{plane.url}/edge_worker/ui/worker", token=plane.make_token())
     except (OSError, ValueError):
         return
+    beat = (health.get("triggerer") or {}).get("latest_triggerer_heartbeat")
+    if beat and datetime.fromisoformat(beat).timestamp() >= since:
+        yield TRIGGERER
     yield from (one["worker_name"] for one in workers["workers"] if one["state"] in _ALIVE)

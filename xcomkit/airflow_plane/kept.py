@@ -41,8 +41,11 @@ class Kept:
     secrets: tuple[str, ...] = field(repr=False)
 
     def tail(self, name: str) -> str:
-        """Return the last lines a program said, masked, as one part of a sentence."""
-        lines = [line.strip() for line in self.read_log(name) if line.strip()]
+        """Return the last lines a program said, masked, as one part of a sentence.
+
+        Indented lines are left out: frames of a traceback, of which there are more than causes.
+        """
+        lines = [line.strip() for line in self.read_log(name) if line.strip() and line[0] != " "]
         return " | ".join(lines[-_TAIL:])[-_MOST_TAIL:] or "nothing"
 
     def read_log(self, name: str) -> list[str]:

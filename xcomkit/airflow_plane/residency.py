@@ -38,6 +38,8 @@ XC708 = Rule(
 RULES = (XC706, XC707, XC708)
 
 STORED, ARGUMENT = "stored", "argument"
+_SHOWN_BY = {STORED: "push_large", ARGUMENT: "take_argument"}
+"""The tasks of the shipped Dag without which there was no such value to be kept."""
 _QUOTED = 5
 _BLOCK = 1 << 20  # bytes
 _SEEN_THROUGH_REST = "; not proved here: what the database and the servers' logs hold beside that"
@@ -80,10 +82,15 @@ def judge_residency(run: DagRun, *, plane: ControlPlane | None) -> tuple[Check, 
     marks = {name: mark(run.run_id, name) for name in names}
     found = {name: [*_in_answers(run, marks[name])] for name in names}
     how = "searched XCom rows and rendered fields, as the REST API shows them"
-    control = bool(run.tasks)
+    done = {task.task_id for task in run.tasks if task.state == "success"}
+    unknown = {
+        name: "" if _SHOWN_BY[name] in done else f"no such value: {_SHOWN_BY[name]} did not succeed"
+        for name in names
+    }
     if plane is not None:
         hits = plane.database.search(*marks.values(), run.run_id)
-        control = bool(hits[run.run_id])  # a search that finds nothing at all proves nothing
+        if not hits[run.run_id]:
+            unknown = dict.fromkeys(names, "the search found not even the id of the run")
         for name in names:
             found[name] = [
                 f"{hit.table}.{hit.column} ({hit.rows} rows)" for hit in hits[marks[name]]
@@ -93,9 +100,9 @@ def judge_residency(run: DagRun, *, plane: ControlPlane | None) -> tuple[Check, 
     partly = "" if plane else _SEEN_THROUGH_REST
     stored, argument = (
         rule.judge(
-            False if found[name] else control or None,
+            False if found[name] else None if unknown[name] else True,
             expected="the mark hidden in the value is found nowhere",
-            observed=_named(found[name]) or f"found nowhere{partly}",
+            observed=_named(found[name]) or unknown[name] or f"found nowhere{partly}",
             how=how,
             basis="behaviour",
         )

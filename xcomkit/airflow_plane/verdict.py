@@ -85,7 +85,7 @@ _TROUBLE = re.compile(
 )
 # What the shipped Dag pushes in its first try, and no encoder knows.
 _ON_PURPOSE = re.compile(
-    r"cannot serialize object of type <class 'object'>|Object of type object is not JSON"
+    r"(?i:cannot serialize) object of type <class 'object'>|Object of type object is not JSON"
 )
 # A loop over mapped XComs ends by asking for one too many, and a template of a trigger blocks the
 # triggerer while it opens the store; Airflow logs both as errors.
@@ -159,6 +159,7 @@ def judge_triggerer(run: DagRun) -> Check:
 def _tasks(run: DagRun) -> Check:
     judged = [task for task in run.tasks if task.task_id != _TRIGGERED]
     broken = [task for task in judged if task.state != _expected_state(task)]
+    broken.sort(key=lambda task: task.state != "failed")  # causes first, then what they led to
     causes: dict[str, list[str]] = {}
     for task in broken:
         cause = _cause(task) if task.state == "failed" else task.state
@@ -180,9 +181,14 @@ def _expected_state(task: TaskResult) -> str:
 
 def _cause(task: TaskResult) -> str:
     """Return the first and the last exception in a task's log, bounded."""
-    found = [line for line in task.log if _EXCEPTION.fullmatch(line)]
+    found = [line for line in task.log if _EXCEPTION.fullmatch(line) and not _is_meant(task, line)]
     ends = dict.fromkeys((*found[:1], *found[-1:]))
     return " -> ".join(line[:_LINE] for line in ends) or "failed, without an exception in the log"
+
+
+def _is_meant(task: TaskResult, line: str) -> bool:
+    """Tell whether this is the exception with which a first try fails on purpose."""
+    return task.task_id == _RETRIED and bool(_ON_PURPOSE.search(line))
 
 
 def _rows(run: DagRun, *, base: str) -> Check:
@@ -255,8 +261,7 @@ def _log(run: DagRun) -> Check:
     for task in run.tasks:
         if task.task_id == _TRIGGERED:  # judged by itself
             found -= Counter(_troubles(task.log))
-        if task.task_id == _RETRIED:  # its first try fails on purpose
-            found -= Counter(text for text in _troubles(task.log) if _ON_PURPOSE.search(text))
+        found -= Counter(text for text in _troubles(task.log) if _is_meant(task, text))
     quoted = [f"{count} x {text}" for text, count in found.most_common()]
     # a triggerer keeps the log of a task that no worker ever saw
     unread = [note for note in run.unread if f" {_TRIGGERED}, " not in note]

@@ -160,8 +160,9 @@ def verify(step: Step) -> show.Table:
     except XcomkitError:
         objects = None  # judged as unknown: a refused listing is not an empty bucket
     step.check(*judge(done, objects=objects, settings=step.settings))
-    worker = helm_values.deployment(step, helm_values.first_worker(step)).rpartition("-worker-")[0]
-    step.check(judge_place(done, deployment=step.settings.deployment, pods=f"{worker}-worker-"))
+    worker = helm_values.first_worker(step)
+    pods = helm_values.deployment(step, worker).removesuffix(worker.name.removeprefix("worker:"))
+    step.check(judge_place(done, deployment=step.settings.deployment, pods=pods))
     found: Orchestration | None = step.results.get("orchestration")
     if found is not None:
         step.check(judge_triggerer(done))

@@ -154,7 +154,8 @@ def square(number: int) -> int:
 def fan_in(params: dict[str, Any], ti: Any) -> None:
     """Compare what the mapped tasks returned, in their order."""
     squares = [number * number for number in range(params["mapped_tasks"])]
-    expect(list(ti.xcom_pull(task_ids="square")), squares)
+    # asked for by its name alone, a single instance would give its value instead of a list
+    expect(list(ti.xcom_pull(task_ids=["square"])), squares)
 
 
 @task(show_return_value_in_logs=False, multiple_outputs=False)  # type: ignore[untyped-decorator]

@@ -43,7 +43,8 @@ def push_and_pull(number: int, params: dict[str, Any], ti: Any) -> dict[str, Any
 @task(trigger_rule="all_done", show_return_value_in_logs=False)  # type: ignore[untyped-decorator]
 def collect(ti: Any) -> list[dict[str, Any]]:
     """Return what the mapped tasks measured, those that failed left out, as one XCom."""
-    return list(ti.xcom_pull(task_ids="push_and_pull"))
+    # asked for by its name alone, a single instance would give its value instead of a list
+    return list(ti.xcom_pull(task_ids=["push_and_pull"]))
 
 
 @dag(  # type: ignore[untyped-decorator]

@@ -1,0 +1,102 @@
+"""What clearing, deleting and a threshold leave behind, over listings made by hand."""
+
+from collections.abc import Collection
+
+import pytest
+
+from xcomkit.airflow_plane.dag_run import DagRun, XComRow
+from xcomkit.airflow_plane.reruns import judge_deletion, judge_leak, judge_rerun
+from xcomkit.model import Check
+
+REFERENCE = "s3://aws_default@some-bucket/astro/xcom/x"
+
+
+def rerun(before: Collection[str], after: Collection[str], rows: Collection[str]) -> Check:
+    return judge_rerun(before=before, after=after, rows=rows, how="cleared push_small")
+
+
+def leak(*stored: str, found: Collection[str] = ()) -> Check:
+    rows = tuple(
+        XComRow("task", n, "return_value", text, len(text)) for n, text in enumerate(stored)
+    )
+    run = DagRun("dag", "run", "success", (), rows, (), 1.0)
+    return judge_leak(run, threshold=1_000_000, found=found)
+
+
+def test_new_object_in_place_of_the_old_one_passes() -> None:
+    found = rerun({"a", "old"}, {"a", "new"}, {"a", "new"})
+
+    assert (found.status, found.observed) == (
+        "pass",
+        "1 objects written anew, 1 old ones purged",
+    )
+
+
+def test_old_object_that_stayed_is_named() -> None:
+    found = rerun({"old"}, {"old", "new"}, {"new"})
+
+    assert found.status == "fail"
+    assert found.observed.endswith("; no row for 1: old")
+
+
+def test_one_old_object_that_stayed_among_those_purged_is_enough() -> None:
+    found = rerun({"a", "b"}, {"a", "new a", "new b"}, {"new a", "new b"})
+
+    assert found.status == "fail"
+    assert found.observed == "2 objects written anew, 1 old ones purged; no row for 1: a"
+
+
+def test_row_whose_object_is_gone_is_named() -> None:
+    found = rerun({"a", "b"}, {"a"}, {"a", "b"})
+
+    assert found.status == "fail"
+    assert found.observed.endswith("; no object for 1: b")
+
+
+def test_task_that_did_not_run_again_is_no_pass() -> None:
+    assert rerun({"a"}, {"a"}, {"a"}).status == "fail"
+
+
+def test_run_without_objects_before_is_unknown() -> None:
+    assert rerun((), {"new"}, {"new"}).status == "unknown"
+
+
+def test_hostile_keys_are_named_in_one_harmless_line_and_only_a_few_of_them() -> None:
+    stayed = {f"<script>\x1b[2J\n{n}" for n in range(9)}
+    found = rerun(stayed, stayed, ())
+
+    assert "no row for 9: '<script>\\x1b[2J\\n0'" in found.observed
+    assert found.observed.endswith(" and 6 more")
+    assert found.observed.isprintable()
+
+
+def test_deletion_tells_what_stays_and_for_how_long() -> None:
+    found = judge_deletion(left=["a", "b"], expires_after=30)
+
+    assert found.status == "pass"
+    assert found.observed.startswith("2 objects stay without a row")
+    assert "after 30 days" in found.observed
+
+
+def test_deletion_that_left_nothing_says_so() -> None:
+    found = judge_deletion(left=(), expires_after=30)
+
+    assert found.status != "pass"
+    assert "something else deletes them" in found.observed
+
+
+def test_leak_names_the_columns_that_hold_the_value() -> None:
+    found = leak('{"a": 1}', REFERENCE, found=("xcom.value",))
+
+    assert found.status == "pass"
+    assert "1 of 2 rows hold the value itself" in found.observed
+    assert found.observed.endswith("found in xcom.value")
+
+
+@pytest.mark.parametrize(
+    ("stored", "found"), [((REFERENCE,), ("log.extra",)), (('{"a": 1}',), ()), ((), ())]
+)
+def test_leak_that_could_not_be_shown_is_no_pass(
+    stored: tuple[str, ...], found: tuple[str, ...]
+) -> None:
+    assert leak(*stored, found=found).status == "warn"
