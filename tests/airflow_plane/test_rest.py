@@ -467,7 +467,7 @@ def test_each_task_is_told_when_it_ends(airflow, deployment):
     state = deployment.wait_for_run("check", "r1", timeout=60, progress=told.append)
 
     assert state == "success"
-    assert told == ["task push ended", "task read ended", "task square[2] ended"]
+    assert told == ["ended: push", "ended: read, square[2]"]
 
 
 def test_many_mapped_tasks_are_told_as_a_count(airflow, deployment):
@@ -475,7 +475,7 @@ def test_many_mapped_tasks_are_told_as_a_count(airflow, deployment):
     with_run(airflow, task("push"), *(task("square", i) for i in range(120)), state="failed")
 
     assert deployment.wait_for_run("check", "r1", timeout=60, progress=told.append) == "failed"
-    assert told == ["task push ended", "121 of 121 tasks ended"]
+    assert told == ["ended: push", "121 of 121 tasks ended"]
 
 
 def test_tasks_that_no_agent_takes_are_named_with_their_queue(airflow, deployment):

@@ -139,7 +139,7 @@ class Deployment:
     ) -> str:
         """Return the state the run ended in; ``timeout`` is in seconds.
 
-        ``progress`` gets a sentence per task, and a count instead where many ended at once;
+        ``progress`` is told at every look what ended, and a count where a task is mapped far;
         ``watch`` is called every time and may raise, when there is nobody left to wait for.
 
         Raises:
@@ -263,9 +263,9 @@ def _tell(
     ended = [task for task in instances if task.state in ENDED]
     new = [task for task in ended if task.name not in known]
     known.update(task.name for task in new)
-    few = [task for task in new if per_task[task.task_id] <= _MAPPED_FAR]
-    for task in few:
-        progress(f"task {task.name} ended")
+    few = [task.name for task in new if per_task[task.task_id] <= _MAPPED_FAR]
+    if few:
+        progress(f"ended: {', '.join(few)}")
     if len(few) < len(new):
         progress(f"{len(ended)} of {len(instances)} tasks ended")
 
