@@ -8,6 +8,11 @@ DAGS_FOLDER = Path(__file__).parent / "dags"
 MAX_STORED = 4_096
 
 
+def instance_name(task_id: str, map_index: int) -> str:
+    """Return a task with its index, as a person would name it."""
+    return task_id if map_index < 0 else f"{task_id}[{map_index}]"
+
+
 @dataclass(frozen=True, slots=True)
 class TaskResult:
     """A task instance after its last try; ``map_index`` is -1 when not mapped.
@@ -27,7 +32,7 @@ class TaskResult:
     @property
     def name(self) -> str:
         """Return the task with its index, as a person would name it."""
-        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+        return instance_name(self.task_id, self.map_index)
 
 
 @dataclass(frozen=True, slots=True)

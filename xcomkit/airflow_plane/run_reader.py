@@ -9,7 +9,13 @@ from typing import Any
 from xcomkit.airflow_plane.access import path_of
 from xcomkit.airflow_plane.answers import Call, number
 from xcomkit.airflow_plane.api import Api
-from xcomkit.airflow_plane.dag_run import MAX_STORED, DagRun, TaskResult, XComRow
+from xcomkit.airflow_plane.dag_run import (
+    MAX_STORED,
+    DagRun,
+    TaskResult,
+    XComRow,
+    instance_name,
+)
 from xcomkit.airflow_plane.task_log import to_log
 from xcomkit.errors import CredentialsError, ServiceError, UnreachableError
 from xcomkit.redaction import redact
@@ -39,7 +45,7 @@ class Instance:
     @property
     def name(self) -> str:
         """Return the task with its index, as a person would name it."""
-        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+        return instance_name(self.task_id, self.map_index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from xcomkit.settings import Settings
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
 
+_PATIENCE = 0.9  # of step_timeout
 _LATE_LOGS = 5  # seconds
 IN_PROCESS, LOCAL = "in-process", "local"
 
@@ -41,6 +42,7 @@ class Orchestration:
         self.seconds: dict[str, float] = {}
         self.begun = time.monotonic()
         self._step = step
+        self._deadline = 0.0
         self._resources = ExitStack()
         self._of_agents = ExitStack()
 
@@ -50,6 +52,7 @@ class Orchestration:
         Raises:
             XcomkitError: something does not come up, or the token is not accepted.
         """
+        self._begin()
         settings = self._step.settings
         if settings.deployment != LOCAL:
             token = token_from_environment(settings.token_variable)
@@ -57,7 +60,7 @@ class Orchestration:
             return
         self.plane = attach() or self._hold(open_plane(settings))
         with self._timed("control plane"):
-            self.plane.wait_until_healthy(timeout=settings.step_timeout, progress=self._step.say)
+            self.plane.wait_until_healthy(timeout=self._left(), progress=self._step.say)
         self._resources.callback(self._of_agents.close)
         self.replace_agents()
         self.deployment = self._hold(
@@ -82,9 +85,7 @@ class Orchestration:
         )
         with self._timed("agents"):
             self.agents = self._of_agents.enter_context(open_agents(self.plane, members))
-            self.agents.wait_until_registered(
-                timeout=self._step.settings.step_timeout, progress=self._step.say
-            )
+            self.agents.wait_until_registered(timeout=self._left(), progress=self._step.say)
 
     def run(self, dag_id: str, *, run_id: str, conf: Mapping[str, object]) -> DagRun:
         """Return how a run of the Dag went, with what the agents themselves said.
@@ -107,15 +108,16 @@ class Orchestration:
         Raises:
             XcomkitError: the Dag is not there, or the run does not end.
         """
-        deployment, seconds = self.deployment, self._step.settings.step_timeout
+        self._begin()
+        deployment = self.deployment
         deployment.wait_until_parsed(
-            dag_id, file_name=f"{dag_id}.py", timeout=seconds, progress=self._step.say
+            dag_id, file_name=f"{dag_id}.py", timeout=self._left(), progress=self._step.say
         )
         if deployment.is_paused(dag_id):
             deployment.unpause(dag_id)
         deployment.trigger(dag_id, run_id=run_id, conf=conf)
         deployment.wait_for_run(
-            dag_id, run_id, timeout=seconds, progress=self._step.say, watch=self.watch
+            dag_id, run_id, timeout=self._left(), progress=self._step.say, watch=self.watch
         )
 
     def rerun(self, done: DagRun, *, task_ids: Sequence[str]) -> DagRun:
@@ -124,11 +126,12 @@ class Orchestration:
         Raises:
             XcomkitError: it does not end, or cannot be read.
         """
+        self._begin()
         names = (done.dag_id, done.run_id)
         self.deployment.clear(*names, task_ids=task_ids)
         self.deployment.wait_for_run(
             *names,
-            timeout=self._step.settings.step_timeout,
+            timeout=self._left(),
             progress=self._step.say,
             watch=self.watch,
         )
@@ -156,6 +159,13 @@ class Orchestration:
     def close(self) -> None:
         """End everything that was started for this step; a plane of the run ends with the run."""
         self._resources.close()
+
+    def _begin(self) -> None:
+        """Set when a cell stops waiting: before it counts as hung, so that it can tell why."""
+        self._deadline = time.monotonic() + _PATIENCE * self._step.settings.step_timeout
+
+    def _left(self) -> float:
+        return max(self._deadline - time.monotonic(), 1.0)
 
     def _hold(self, resource: AbstractContextManager[_T]) -> _T:
         return self._resources.enter_context(resource)

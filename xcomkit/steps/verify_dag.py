@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xcomkit import evidence, show
-from xcomkit.airflow_plane.dag_run import DAG_ID, DagRun
+from xcomkit.airflow_plane.dag_run import DAG_ID, DAGS_FOLDER, DagRun
 from xcomkit.airflow_plane.in_process import run_dag
 from xcomkit.airflow_plane.residency import judge_residency, judge_separation
 from xcomkit.airflow_plane.verdict import judge, judge_place, judge_triggerer
@@ -17,7 +17,7 @@ from xcomkit.model import Check, StoredXCom
 from xcomkit.objects.keys import parse_key
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
-from xcomkit.steps.orchestration import IN_PROCESS, Orchestration
+from xcomkit.steps.orchestration import IN_PROCESS, LOCAL, Orchestration
 
 _OWN = "triggering, reading and judging"
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
@@ -59,8 +59,12 @@ def start(step: Step) -> show.Text | show.Table:
     """Bring up the plane and its agents, or reach the Deployment; nothing for ``in-process``."""
     if step.settings.deployment == IN_PROCESS:
         return show.Text("airflow dags test needs no plane: scheduler and task are one process.")
+    stop(step)  # the cell may be run again
     found = Orchestration(step)
     step.results["orchestration"] = found
+    if step.settings.deployment != LOCAL:
+        for path in DAGS_FOLDER.glob("*.py"):  # to be put into the Dag bundle
+            evidence.write_text(step.run / "dags" / path.name, path.read_text(encoding="utf-8"))
     try:
         found.open()
         version = found.deployment.check_access(DAG_ID)
