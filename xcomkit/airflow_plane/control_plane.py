@@ -77,7 +77,7 @@ class ControlPlane:
             return not missing
 
         # Another process may have begun the wait; what it waited counts.
-        left = max(timeout - (time.time() - self.started), timeout / 4)
+        left = round(max(timeout - (time.time() - self.started), timeout / 4), 1)
         self.kept.wait_for(
             look,
             what=lambda: f"a healthy {' and '.join(_NAMES[name] for name in missing)}",

@@ -107,7 +107,7 @@ class Kept:
             if time.monotonic() >= deadline:
                 name = self._begun(blamed())
                 raise ProcessError(
-                    f"{what()} did not come about within {timeout:.3g} s; the log of {name} ends:"
+                    f"{what()} did not come about within {timeout:g} s; the log of {name} ends:"
                     f" {self.tail(name)}",
                     hint="raise step_timeout on a slow machine, or act on the quoted lines.",
                 )

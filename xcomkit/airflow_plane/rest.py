@@ -96,7 +96,7 @@ class Deployment:
             self._refuse_broken(file_name)
             if time.monotonic() >= deadline:
                 raise MissingError(
-                    f"the Dag {dag_id} did not appear at {self.url} within {timeout:.3g} s.",
+                    f"the Dag {dag_id} did not appear at {self.url} within {timeout:g} s.",
                     hint=f"put {file_name} into the Dag bundle that the agents' Dag processor"
                     " reads (docs/deployment.md), and wait until it has read it.",
                 )
@@ -231,7 +231,7 @@ class Deployment:
         self, dag_id: str, run_id: str, state: str, *, reader: RunReader, timeout: float
     ) -> ProcessError:
         said = f"the run {run_id} of {dag_id} was {self.api.quoted(state, most=40)}"
-        said = f"{said} and had not ended after {timeout:.3g} s"
+        said = f"{said} and had not ended after {timeout:g} s"
         open_ones = [task for task in reader.instances() if task.state not in ENDED]
         waiting = [task for task in open_ones if not task.has_started]
         queued = [task for task in waiting if task.state == "queued"]

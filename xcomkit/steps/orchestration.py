@@ -165,7 +165,7 @@ class Orchestration:
         self._deadline = time.monotonic() + _PATIENCE * self._step.settings.step_timeout
 
     def _left(self) -> float:
-        return max(self._deadline - time.monotonic(), 1.0)
+        return max(round(self._deadline - time.monotonic(), 1), 1.0)
 
     def _hold(self, resource: AbstractContextManager[_T]) -> _T:
         return self._resources.enter_context(resource)
