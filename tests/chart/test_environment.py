@@ -1,6 +1,6 @@
 import pytest
 
-from xcomkit.chart.environment import effective_environment, list_variables
+from xcomkit.chart.environment import effective_environment, list_variables, worker_queues
 from xcomkit.chart.merge import merge
 from xcomkit.chart.names import parse_base_path
 from xcomkit.chart.values import read_values
@@ -148,3 +148,29 @@ def test_base_path_is_taken_apart(text: str, parts: tuple[str, ...] | None) -> N
     path = parse_base_path(text)
     found = path and (path.scheme, path.connection_id, path.bucket, path.prefix)
     assert found == parts
+
+
+@pytest.mark.parametrize(
+    ("queues", "served"),
+    [
+        ("default", ("default",)),
+        ("gpu, big", ("gpu", "big")),
+        ("[gpu, big]", ("gpu", "big")),
+        ("[]", ("default",)),
+        ("''", ("default",)),
+        ("7", ("default",)),
+        ("[7, gpu]", ("gpu",)),
+    ],
+)
+def test_worker_group_serves_the_queues_it_names_or_the_default_one(
+    queues: str, served: tuple[str, ...]
+) -> None:
+    values = read_values(f"workers:\n- name: one\n  queues: {queues}\n- name: two\n", name="v")
+
+    assert worker_queues(values) == {"one": served, "two": ("default",)}
+
+
+def test_file_without_groups_serves_the_default_queue() -> None:
+    assert worker_queues(read_values("commonEnv: []\n", name="v")) == {
+        "default-worker": ("default",)
+    }
