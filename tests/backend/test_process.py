@@ -229,6 +229,32 @@ def test_a_fork_that_hangs_ends_with_the_worker_and_no_file_is_left(monkeypatch,
     assert list(tmp_path.iterdir()) == []
 
 
+OWNER = """
+import json, sys
+from xcomkit.backend.process import open_worker
+from xcomkit.backend.protocol import Payload, Where, push
+
+where = Where(dag_id="dag", run_id="run", task_id="task")
+with open_worker(json.loads(sys.argv[1]), timeout=60) as worker:
+    worker.run([push(Payload("small_dict"), where=where)])
+"""
+
+
+def test_a_fork_that_hangs_ends_when_whoever_asked_is_killed():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        command = [sys.executable, "-c", OWNER, json.dumps(unanswered(silent))]
+        with subprocess.Popen(command) as owner:
+            caller, _ = silent.accept()
+            owner.kill()
+        started = time.monotonic()
+        with caller:
+            caller.settimeout(10)
+            while caller.recv(65536):  # ends when the fork that opened the connection is gone
+                continue
+    assert time.monotonic() - started < 5
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -303,14 +329,19 @@ def test_airflow_and_libraries_cannot_write_into_the_channel(tmp_path):
     program = WORKER.read_text().replace(
         "    send(channel, greet())\n", f"    {loud}\n    os.system('echo noise')\n"
     )
-    answer = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-P", "-c", program],
-        input=request + "\n",
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=True,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": "", "HOME": str(tmp_path)},
-    )
-    assert json.loads(answer.stdout) == {"replies": [{"steps": []}]}
-    assert answer.stderr.count("noise") == 2
+    ) as worker:
+        assert worker.stdin
+        assert worker.stdout
+        worker.stdin.write(f"{request}\n")
+        worker.stdin.flush()
+        assert json.loads(worker.stdout.readline()) == {"replies": [{"steps": []}]}
+        rest, noise = worker.communicate()
+    assert (rest, worker.returncode) == ("", 0)
+    assert noise.count("noise") == 2

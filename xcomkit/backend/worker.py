@@ -23,6 +23,7 @@ import pathlib
 import platform
 import random
 import re
+import select
 import signal
 import sys
 import time
@@ -489,7 +490,14 @@ def run(requests: list[dict[str, Any]], channel: IO[str]) -> None:
                 build(json.dumps(payload))
     gc.freeze()  # the forks then collect only what is theirs
     children = [(request, *start(request)) for request in requests]
-    send(channel, {"replies": [*map(collect, *zip(*children, strict=True))]})
+    try:
+        replies = [*map(collect, *zip(*children, strict=True))]
+    except EOFError:
+        for _, child, _ in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        os._exit(1)
+    send(channel, {"replies": replies})
 
 
 def start(request: dict[str, Any]) -> tuple[int, IO[str]]:
@@ -508,13 +516,33 @@ def start(request: dict[str, Any]) -> tuple[int, IO[str]]:
 def collect(request: dict[str, Any], child: int, answer: IO[str]) -> Any:
     """Return a child's reply, or how it ended: by itself or by its deadline."""
     with answer:
-        text = answer.read()
+        text = read_answer(answer)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status == -signal.SIGALRM:
         return {"died": f"no answer within {request['timeout']} s"}
     if status:
         return {"died": f"the process ended with status {status} before it answered"}
     return json.loads(text)
+
+
+def read_answer(answer: IO[str]) -> str:
+    """Return all that a fork writes.
+
+    Raises:
+        EOFError: whoever asked is gone: nobody would read the reply, and no fork may live on.
+    """
+    waiting = select.poll()
+    waiting.register(answer, select.POLLIN)
+    waiting.register(0, 0)  # a hang-up is told without being asked for
+    blocks: list[bytes] = []
+    while True:
+        for channel, _ in waiting.poll():
+            if channel == 0:
+                raise EOFError
+            block = os.read(channel, 1 << 16)
+            if not block:
+                return b"".join(blocks).decode()
+            blocks.append(block)
 
 
 def send(channel: IO[str], reply: dict[str, Any]) -> None:
