@@ -327,7 +327,8 @@ def test_airflow_and_libraries_cannot_write_into_the_channel(tmp_path):
     request = json.dumps({"requests": [{"steps": [], "environment": {}, "timeout": 5}]})
     loud = "import sys; sys.stdout.write('noise'); sys.stdout.flush()"
     program = WORKER.read_text().replace(
-        "    send(channel, greet())\n", f"    {loud}\n    os.system('echo noise')\n"
+        "        greeting = greet()\n    send(channel, greeting)\n",
+        f"        {loud}\n    os.system('echo noise')\n",
     )
     with subprocess.Popen(
         [sys.executable, "-P", "-c", program],

@@ -26,10 +26,11 @@ import re
 import select
 import signal
 import sys
+import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from types import TracebackType
 from typing import IO, Any, ClassVar, NamedTuple, Self
@@ -490,13 +491,8 @@ def run(requests: list[dict[str, Any]], channel: IO[str]) -> None:
                 build(json.dumps(payload))
     gc.freeze()  # the forks then collect only what is theirs
     children = [(request, *start(request)) for request in requests]
-    try:
+    with leave_nobody([child for _, child, _ in children]):
         replies = [*map(collect, *zip(*children, strict=True))]
-    except EOFError:
-        for _, child, _ in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        os._exit(1)
     send(channel, {"replies": replies})
 
 
@@ -516,7 +512,7 @@ def start(request: dict[str, Any]) -> tuple[int, IO[str]]:
 def collect(request: dict[str, Any], child: int, answer: IO[str]) -> Any:
     """Return a child's reply, or how it ended: by itself or by its deadline."""
     with answer:
-        text = read_answer(answer)
+        text = answer.read()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status == -signal.SIGALRM:
         return {"died": f"no answer within {request['timeout']} s"}
@@ -525,24 +521,34 @@ def collect(request: dict[str, Any], child: int, answer: IO[str]) -> Any:
     return json.loads(text)
 
 
-def read_answer(answer: IO[str]) -> str:
-    """Return all that a fork writes.
+@contextlib.contextmanager
+def leave_nobody(children: Sequence[int] = ()) -> Iterator[None]:
+    """End this process and its forks as soon as stdin hangs up: nobody would hear the answer.
 
-    Raises:
-        EOFError: whoever asked is gone: nobody would read the reply, and no fork may live on.
+    The thread that watches is gone after the block, before the next fork.
     """
-    waiting = select.poll()
-    waiting.register(answer, select.POLLIN)
-    waiting.register(0, 0)  # a hang-up is told without being asked for
-    blocks: list[bytes] = []
-    while True:
-        for channel, _ in waiting.poll():
-            if channel == 0:
-                raise EOFError
-            block = os.read(channel, 1 << 16)
-            if not block:
-                return b"".join(blocks).decode()
-            blocks.append(block)
+    woken, wake = os.pipe()
+
+    def watch() -> None:
+        waiting = select.poll()
+        waiting.register(0, 0)  # a hang-up is told without being asked for
+        waiting.register(woken, select.POLLIN)
+        if all(channel == woken for channel, _ in waiting.poll()):
+            return
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        os._exit(1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        os.write(wake, b".")
+        watcher.join()
+        os.close(woken)
+        os.close(wake)
 
 
 def send(channel: IO[str], reply: dict[str, Any]) -> None:
@@ -576,7 +582,9 @@ def main() -> None:
     """Greet, then answer one request per line until stdin ends."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    send(channel, greet())
+    with leave_nobody():
+        greeting = greet()
+    send(channel, greeting)
     for line in sys.stdin:
         run(json.loads(line)["requests"], channel)
 

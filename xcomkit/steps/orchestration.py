@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 
 class Orchestration:
-    """Where the Dag runs, ready for it; made by ``open_orchestration``.
+    """Where the Dag runs; ``open`` makes it ready.
 
     ``plane`` and ``agents`` are ``None`` for a customer's Deployment. ``seconds`` says how long
     each part was waited for, and ``begun`` is when (``time.monotonic``) the waiting began.
@@ -62,29 +62,32 @@ class Orchestration:
         with self._timed("control plane"):
             self.plane.wait_until_healthy(timeout=self._left(), progress=self._step.say)
         self._resources.callback(self._of_agents.close)
-        self.replace_agents()
+        self._start_agents(self.plane, changed={})
         self.deployment = self._hold(
             open_deployment(self.plane.url, token=self.plane.make_token, secrets=self.plane.secrets)
         )
 
-    def replace_agents(self, *, changed: Mapping[str, str] | None = None) -> None:
-        """End the agents that are there, and start new ones, with variables that differ.
+    def replace_agents(self, *, changed: Mapping[str, str]) -> None:
+        """End the agents of a local plane, and start new ones, with variables that differ.
 
         Raises:
             ProcessError: one of them does not come up.
         """
-        if self.plane is None:
-            return
-        self._of_agents.close()
+        if self.plane is not None:
+            self._begin()
+            self._of_agents.close()
+            self._start_agents(self.plane, changed=changed)
+
+    def _start_agents(self, plane: ControlPlane, *, changed: Mapping[str, str]) -> None:
         generation = "" if self.agents is None else "-again"  # the plane still knows the old names
         private = self._of_agents.enter_context(
             tempfile.TemporaryDirectory(prefix="xcomkit-identity-")
         )
         members = _members(
-            self._step, private=Path(private), changed=changed or {}, generation=generation
+            self._step, private=Path(private), changed=changed, generation=generation
         )
         with self._timed("agents"):
-            self.agents = self._of_agents.enter_context(open_agents(self.plane, members))
+            self.agents = self._of_agents.enter_context(open_agents(plane, members))
             self.agents.wait_until_registered(timeout=self._left(), progress=self._step.say)
 
     def run(self, dag_id: str, *, run_id: str, conf: Mapping[str, object]) -> DagRun:

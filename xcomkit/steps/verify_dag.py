@@ -88,7 +88,10 @@ def stop(step: Step) -> show.Text | show.Table:
     found: Orchestration | None = step.results.pop("orchestration", None)
     if found is None:
         return show.Text("Nothing is left running.")
-    found.close()
+    try:
+        found.close()
+    except XcomkitError as error:
+        return step.check(step.could_not(error), caption="Something stayed")
     split: dict[str, float] = step.facts.get("seconds", {})
     if not split:
         return show.Text("What was started has ended.")
@@ -105,7 +108,6 @@ def run(step: Step) -> show.Text | show.Table:
         return show.Text("The Dag did not run.")
     try:
         done = _run_in_process(step) if found is None else _run_on_agents(step, found)
-        _record_objects(step, done)
     except XcomkitError as error:
         return step.check(step.could_not(error))
     step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}
@@ -132,7 +134,9 @@ def _run_in_process(step: Step) -> DagRun:
 def _run_on_agents(step: Step, found: Orchestration) -> DagRun:
     run_id = f"runbook__{step.started:%Y%m%dT%H%M%S.%f}"
     evidence.record_created(step.run, kind="prefixes", names=[place_of(step, run_id=run_id)])
-    return found.run(DAG_ID, run_id=run_id, conf=_conf(step))
+    done = found.run(DAG_ID, run_id=run_id, conf=_conf(step))
+    _record_objects(step, done)
+    return done
 
 
 def _conf(step: Step) -> dict[str, int]:
