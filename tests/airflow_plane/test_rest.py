@@ -462,7 +462,8 @@ def test_each_task_is_told_when_it_ends(airflow, deployment):
     airflow.on(RUN, Reply({"state": "running"}), Reply({"state": "success"}))
     first = [task("push"), task("read", state="queued")]
     then = [task("push"), task("read"), task("square", 2)]
-    airflow.on(TASKS, listing("task_instances", first), listing("task_instances", then))
+    lists = (listing("task_instances", found) for found in ([], first, then))
+    airflow.on(TASKS, *lists)
 
     state = deployment.wait_for_run("check", "r1", timeout=60, progress=told.append)
 
@@ -470,9 +471,23 @@ def test_each_task_is_told_when_it_ends(airflow, deployment):
     assert told == ["ended: push", "ended: read, square[2]"]
 
 
+def test_of_a_run_that_is_cleared_only_what_runs_again_is_told(airflow, deployment):
+    told = []
+    airflow.on(RUN, Reply({"state": "success"}))
+    before = [task("push", state="queued"), task("read")]
+    lists = (listing("task_instances", found) for found in (before, [task("push"), task("read")]))
+    airflow.on(TASKS, *lists)
+
+    deployment.wait_for_run("check", "r1", timeout=60, progress=told.append)
+
+    assert told == ["ended: push"]
+
+
 def test_many_mapped_tasks_are_told_as_a_count(airflow, deployment):
     told = []
-    with_run(airflow, task("push"), *(task("square", i) for i in range(120)), state="failed")
+    tasks = [task("push"), *(task("square", i) for i in range(120))]
+    airflow.on(RUN, Reply({"state": "failed"}))
+    airflow.on(TASKS, listing("task_instances", []), listing("task_instances", tasks))
 
     assert deployment.wait_for_run("check", "r1", timeout=60, progress=told.append) == "failed"
     assert told == ["ended: push", "121 of 121 tasks ended"]

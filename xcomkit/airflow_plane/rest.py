@@ -147,7 +147,8 @@ class Deployment:
         """
         reader = RunReader(self.api, dag_id, run_id)
         deadline = time.monotonic() + timeout
-        ended: set[str] = set()
+        # of a run whose tasks were cleared the others have ended before
+        ended = {task.name for task in reader.instances() if task.state in ENDED}
         while True:
             watch()
             asked = time.monotonic()
