@@ -11,6 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
+
+from xcomkit.airflow_plane import keeper
+
 ROOT = Path(__file__).parents[2]
 OWNER = Path(__file__).parent / "plane_owner.py"
 
@@ -33,6 +37,12 @@ def processes_in(folder: Path) -> list[str]:
             if str(path.readlink()).startswith(str(folder)):
                 found.append(path.parent.name)
     return found
+
+
+def keeper_of_this_process() -> psutil.Process:
+    """Return the one keeper; a stand-in that other tests share is a child as well."""
+    (held,) = (child for child in psutil.Process().children() if keeper.__file__ in child.cmdline())
+    return held
 
 
 def environment_of(pid: str | int) -> dict[str, str]:

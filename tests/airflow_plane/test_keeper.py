@@ -13,6 +13,7 @@ import pytest
 from leftovers import (
     command_lines,
     environment_of,
+    keeper_of_this_process,
     owner_of,
     processes_with,
     wait_until,
@@ -165,7 +166,7 @@ def test_keeper_and_programs_see_nothing_of_the_owners_environment(tmp_path, mon
 
     with keep(tmp_path / "home", [program]) as kept:
         assert wait_until(lambda: processes_with(str(kept.home)), seconds=20)
-        (held,) = psutil.Process().children()
+        held = keeper_of_this_process()
         (server,) = held.children()
         assert set(environment_of(held.pid)) <= {"PATH", "PYTHONPATH", "LC_CTYPE"}
         assert environment_of(server.pid) == {"A": "b", keeper.MARK: str(kept.home)}
@@ -181,7 +182,7 @@ def test_what_a_program_leaves_behind_becomes_no_zombie(tmp_path):
 
     with keep(tmp_path / "home", [program]) as kept:
         assert wait_until(lambda: len(processes_with(str(kept.home))) > 1, seconds=20)
-        (held,) = psutil.Process().children()
+        held = keeper_of_this_process()
         (server,) = held.children()[:1]
 
         def adopted() -> list[int]:

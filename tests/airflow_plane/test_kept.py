@@ -8,9 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 import pytest
-from leftovers import processes_in, processes_with, wait_until
+from leftovers import keeper_of_this_process, processes_in, processes_with, wait_until
 
 from xcomkit.airflow_plane import keeper
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
@@ -191,7 +190,7 @@ def test_killed_keeper_is_told_and_another_one_leaves_nothing_behind(tmp_path, t
     with keep(choose_home("t"), programs, last=[last]) as kept:
         assert wait_until(lambda: len(processes_with(str(kept.home))) == 2, seconds=20)
         assert wait_until(lambda: len(processes_in(kept.home)) == 3, seconds=20)
-        (held,) = psutil.Process().children()
+        held = keeper_of_this_process()
         held.kill()
         assert wait_until(lambda: not keeper.is_kept(kept.home), seconds=5)
         with pytest.raises(ProcessError, match="ended from outside"):
@@ -205,7 +204,7 @@ def test_killed_keeper_is_told_and_another_one_leaves_nothing_behind(tmp_path, t
 def test_keeper_that_is_asked_to_end_leaves_nothing_behind(temporary):
     with keep(choose_home("t"), [program("server", SLEEP)]) as kept:
         assert wait_until(lambda: processes_with(str(kept.home)), seconds=20)
-        (held,) = psutil.Process().children()
+        held = keeper_of_this_process()
         for _ in range(20):
             held.send_signal(signal.SIGTERM)
             time.sleep(0.01)
