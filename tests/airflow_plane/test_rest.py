@@ -10,7 +10,7 @@ from scripted_airflow import Reply, scripted_airflow
 
 from xcomkit.airflow_plane import api, run_reader
 from xcomkit.airflow_plane.access import token_from_environment
-from xcomkit.airflow_plane.rest import open_deployment, token_of_local_plane
+from xcomkit.airflow_plane.rest import open_deployment
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
@@ -97,11 +97,10 @@ def test_token_that_is_not_accepted_asks_for_a_new_one(airflow, deployment):
 
 
 def test_token_that_expired_in_a_long_run_is_fetched_once_more(airflow):
-    airflow.on("GET /auth/token", Reply({"access_token": "first-token"}, status=201),
-               Reply({"access_token": "second-token"}, status=201))  # fmt: skip
+    tokens = iter(("first-token", "second-token"))
     airflow.on(DAG, Reply({"is_paused": True}), Reply(status=401), Reply({"is_paused": False}))
 
-    with open_deployment(airflow.url, token=lambda: token_of_local_plane(airflow.url)) as opened:
+    with open_deployment(airflow.url, token=lambda: next(tokens)) as opened:
         assert opened.is_paused("check")
         assert not opened.is_paused("check")
 

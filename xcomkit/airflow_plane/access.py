@@ -1,14 +1,13 @@
 """Where an Airflow is and who may ask: URLs, tokens and paths, refused before anything is sent."""
 
-import ipaddress
 import os
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from xcomkit.errors import CredentialsError, ServiceError, SettingsError
+from xcomkit.settings.deployment import deployment_address
 
 _TOKEN = re.compile(r"[\x21-\x7e]{8,}")
-_WEB_PAGES = ("/home", "/api/v2")
 
 
 def checked_url(url: str) -> str:
@@ -17,27 +16,16 @@ def checked_url(url: str) -> str:
     Raises:
         SettingsError: when it is no URL that may receive a token: https, or http to this machine.
     """
-    hint = "accepted is https://HOST/PATH, or http://127.0.0.1:PORT for a plane on this machine."
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
+        address = deployment_address(url)
     except ValueError:
-        raise SettingsError("the URL of the Deployment cannot be read.", hint=hint) from None
-    is_bare = not (parts.username or parts.password or parts.query or parts.fragment)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-    if not (is_bare and is_safe and host and re.fullmatch(r"[\x21-\x7e]+", url)):
-        raise SettingsError("the URL of the Deployment is refused.", hint=hint)
-    url = url.rstrip("/")
-    for ending in _WEB_PAGES:
-        url = url.removesuffix(ending).rstrip("/")
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        address = ""
+    if "://" not in address:
+        raise SettingsError(
+            "the URL of the Deployment is refused.",
+            hint="accepted is https://HOST/PATH, or http://127.0.0.1:PORT for this machine.",
+        )
+    return address
 
 
 def token_from_environment(name: str) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from xcomkit.airflow_plane.control_plane import ControlPlane, airflow, ask, shared_environment
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
+from xcomkit.errors import UnreachableError
 
 TRIGGERER = "triggerer"
 # The metadata database, the Dag and the plane are the runbook's own, whatever the values file says.
@@ -143,7 +144,7 @@ def _heard_of(plane: ControlPlane, *, since: float) -> Iterator[str]:
     try:
         health = ask(f"{plane.url}/api/v2/monitor/health")
         workers = ask(f"{plane.url}/edge_worker/ui/worker", token=plane.make_token())
-    except (OSError, ValueError):
+    except (OSError, ValueError, UnreachableError):
         return
     beat = (health.get("triggerer") or {}).get("latest_triggerer_heartbeat")
     if beat and datetime.fromisoformat(beat).timestamp() >= since:

@@ -36,8 +36,7 @@ class Api:
 
     Args:
         url: of the Airflow, with or without ``/home`` at its end.
-        token: the token, or what returns one; asked again when the server answers 401. ``None``
-            for calls that need none.
+        token: the token, or what returns one; asked again when the server answers 401.
         secrets: further texts that must not be kept.
 
     Raises:
@@ -48,13 +47,13 @@ class Api:
         self,
         url: str,
         *,
-        token: Callable[[], str] | str | None,
+        token: Callable[[], str] | str,
         secrets: Iterable[str] = (),
     ) -> None:
         import httpx
 
         self.url = checked_url(url)
-        self._source = (lambda: token) if isinstance(token, str) else token
+        self._source: Callable[[], str] = (lambda: token) if isinstance(token, str) else token
         self._tokens: tuple[str, ...] = ()  # the newest first
         self._secrets = tuple(secrets)
         self._lock = threading.Lock()
@@ -178,8 +177,6 @@ class Api:
 
     def _token_after(self, used: str) -> str:
         """Return a token other than ``used`` where there is one."""
-        if self._source is None:
-            return ""
         with self._lock:
             current = self._tokens[0] if self._tokens else ""
             if current == used and (newer := checked_token(self._source())) != used:
@@ -198,9 +195,11 @@ class Api:
     ) -> Answer:
         import httpx
 
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "Authorization": f"Bearer {token}",
+        }
         problem: UnreachableError
         try:
             with self._client.stream(

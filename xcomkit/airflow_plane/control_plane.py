@@ -23,6 +23,7 @@ from xcomkit.airflow_plane.dag_run import DAGS_FOLDER
 from xcomkit.airflow_plane.keeper import MARK
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
 from xcomkit.airflow_plane.metadata import Database
+from xcomkit.errors import UnreachableError
 
 VARIABLE = "XCOMKIT_CONTROL_PLANE"
 """Hands a running plane to the kernels below this process. It holds the secret, so no file does."""
@@ -98,9 +99,15 @@ class ControlPlane:
         """Return a token of the plane's administrator, whom everybody on this machine may be.
 
         Raises:
-            OSError: the API server does not answer.
+            UnreachableError: the API server does not answer, or not with a token.
         """
-        return str(ask(f"{self.url}/auth/token")["access_token"])
+        try:
+            return str(ask(f"{self.url}/auth/token")["access_token"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UnreachableError(
+                f"the plane's API server gives out no token: {error!r}.",
+                hint="run the step again.",
+            ) from None
 
     def export(self) -> str:
         """Return the text from which ``attach`` makes the plane again, secrets included."""

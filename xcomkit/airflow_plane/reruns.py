@@ -1,9 +1,10 @@
 """Rules of step 06 on what later actions do to a run's objects: clearing, deleting, a threshold."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.model import Check, Rule
+from xcomkit.plain import listed
 
 XC709 = Rule(
     id="XC709",
@@ -86,7 +87,5 @@ def judge_leak(run: DagRun, *, threshold: int, found: Collection[str]) -> Check:
     )
 
 
-def _named(what: str, keys: Collection[str]) -> tuple[str, ...]:
-    shown = [key if key.isprintable() else ascii(key) for key in [*keys][:_QUOTED]]
-    more = f" and {len(keys) - _QUOTED} more" if len(keys) > _QUOTED else ""
-    return (f"{what} {len(keys)}: {', '.join(shown)}{more}",) if keys else ()
+def _named(what: str, keys: Sequence[str]) -> tuple[str, ...]:
+    return (f"{what} {len(keys)}: {listed(keys, most=_QUOTED)}",) if keys else ()

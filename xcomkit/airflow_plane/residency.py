@@ -1,12 +1,13 @@
 """Rules of step 06 on where values stay: on the agents' side, or in the orchestration plane too."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from xcomkit.airflow_plane.control_plane import ControlPlane
 from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.model import Check, Rule
+from xcomkit.plain import listed
 
 XC706 = Rule(
     id="XC706",
@@ -22,7 +23,7 @@ XC707 = Rule(
     severity="fail",
     why="Data in the metadata database or its logs has left your network.",
     remedy="set XCOM_OBJECTSTORAGE_THRESHOLD to 0, and keep values out of task logs.",
-    source="guide, architecture; Airflow, core.hide_sensitive_var_conn_fields and task logs",
+    source="guide, architecture; the database and the log files of Airflow",
 )
 XC708 = Rule(
     id="XC708",
@@ -54,17 +55,14 @@ def mark(run_id: str, name: str) -> str:
 
 def judge_separation(run: DagRun, *, plane: ControlPlane, agents: Collection[str]) -> Check:
     """Return whether every task ran on one of ``agents``, and the plane knew nothing of XCom."""
-    strangers = sorted(
-        {f"{task.name} on {task.hostname}" for task in run.tasks if task.hostname} -
-        {f"{task.name} on {name}" for task in run.tasks for name in agents}
-    )  # fmt: skip
+    ran = [task for task in run.tasks if task.hostname]
+    strangers = [f"{task.name} on {task.hostname}" for task in ran if task.hostname not in agents]
     known = sorted(name for name in plane.variables if name.startswith(_FOREIGN))
-    ran = sum(1 for task in run.tasks if task.hostname)
-    told = f"{ran} tasks on {', '.join(sorted(agents))}; the plane has no such variable"
+    told = f"{len(ran)} tasks on {', '.join(sorted(agents))}; the plane has no such variable"
     return XC706.judge(
         None if not ran else not strangers and not known,
         expected="host names of agents only, and no variable for bucket or XCom in the plane",
-        observed=_named([*strangers, *(f"the plane has {name}" for name in known)]) or told,
+        observed=listed([*strangers, *(f"the plane has {n}" for n in known)], most=_QUOTED) or told,
         how="host names of the task instances; names of all variables the plane was given",
         basis="behaviour",
     )
@@ -92,17 +90,17 @@ def judge_residency(run: DagRun, *, plane: ControlPlane | None) -> tuple[Check, 
         if not hits[run.run_id]:
             unknown = dict.fromkeys(names, "the search found not even the id of the run")
         for name in names:
-            found[name] = [
+            found[name] += [
                 f"{hit.table}.{hit.column} ({hit.rows} rows)" for hit in hits[marks[name]]
             ]
             found[name] += _in_files(plane.kept.home, marks[name])
-        how = "searched every table of the metadata database, and every log of the plane"
+        how += ", every table of the metadata database, and every log of the plane"
     partly = "" if plane else _SEEN_THROUGH_REST
     stored, argument = (
         rule.judge(
             False if found[name] else None if unknown[name] else True,
             expected="the mark hidden in the value is found nowhere",
-            observed=_named(found[name]) or unknown[name] or f"found nowhere{partly}",
+            observed=listed(found[name], most=_QUOTED) or unknown[name] or f"found nowhere{partly}",
             how=how,
             basis="behaviour",
         )
@@ -136,8 +134,3 @@ def _holds(path: Path, wanted: bytes) -> bool:
                 return True
             rest = block[-len(wanted) :]
     return False
-
-
-def _named(places: Sequence[str]) -> str:
-    more = f" and {len(places) - _QUOTED} more" if len(places) > _QUOTED else ""
-    return ", ".join(places[:_QUOTED]) + more if places else ""

@@ -18,6 +18,7 @@ from xcomkit.airflow_plane.api import Api
 from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.airflow_plane.run_reader import ENDED, Instance, RunReader
 from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
+from xcomkit.plain import listed
 
 _POLL = 1.0  # seconds
 _SLOWEST_POLL = 15.0
@@ -40,17 +41,6 @@ def open_deployment(
     """
     with Api(url, token=token, secrets=secrets) as api:
         yield Deployment(api)
-
-
-def token_of_local_plane(url: str) -> str:
-    """Return a token of a plane whose SimpleAuthManager takes everybody for an administrator.
-
-    Raises:
-        ServiceError: when it does not give one to everybody; UnreachableError when it is not up.
-    """
-    with Api(url, token=None) as api:
-        answer = api.get("/auth/token", call=Call("give out a token"))
-    return str(answer.get("access_token") or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +229,7 @@ class Deployment:
         if queued:
             queues = ", ".join(sorted({self.api.quoted(task.queue, most=60) for task in queued}))
             return ProcessError(
-                f"{said}: never started {_listed([task.name for task in queued])},"
+                f"{said}: never started {listed([task.name for task in queued], most=_NAMED)},"
                 f" queued for {queues}.",
                 hint=f"look whether an agent that serves the queue {queues} is up and connected.",
             )
@@ -251,7 +241,7 @@ class Deployment:
             )
         names = [f"{task.name} ({task.state or 'not queued'})" for task in open_ones]
         return ProcessError(
-            f"{said}: {_listed(names)}.",
+            f"{said}: {listed(names, most=_NAMED)}.",
             hint="raise step_timeout, or look at the logs of these tasks and of their agent.",
         )
 
@@ -269,8 +259,3 @@ def _tell(
         progress(f"ended: {', '.join(few)}")
     if len(few) < len(new):
         progress(f"{len(ended)} of {len(instances)} tasks ended")
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

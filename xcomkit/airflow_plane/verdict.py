@@ -7,6 +7,7 @@ from itertools import takewhile
 
 from xcomkit.airflow_plane.dag_run import DagRun, TaskResult
 from xcomkit.model import Check, Rule, StoredXCom
+from xcomkit.plain import listed
 from xcomkit.settings import Settings
 
 XC701 = Rule(
@@ -15,7 +16,7 @@ XC701 = Rule(
     severity="fail",
     why="Each reading task compares type and content, so a lost XCom fails it.",
     remedy="act on the quoted cause; step 04 narrows it down to push, pull or identity.",
-    source="airflow dags test (Airflow CLI reference)",
+    source="Airflow REST API, task instances; airflow dags test (CLI reference)",
 )
 XC702 = Rule(
     id="XC702",
@@ -128,7 +129,7 @@ def judge_place(run: DagRun, *, deployment: str, pods: str) -> Check:
     return XC705.judge(
         bool(names) and not others,
         expected=expected,
-        observed=f"host names{_listed(others or names, separator=', ') or ': none'}",
+        observed=f"host names: {listed(others or names, most=_QUOTED) or 'none'}",
         how=run.how,
         basis="behaviour",
     )
@@ -169,7 +170,7 @@ def _tasks(run: DagRun) -> Check:
     return XC701.judge(
         run.state == "success" and bool(judged) and not broken,
         expected="state success for every task, skipped for the way not taken",
-        observed=f"run {run.state}, {count} in {run.seconds:.1f} s{_listed(grouped)}",
+        observed=f"run {run.state}, {count} in {run.seconds:.1f} s{_quoted(grouped)}",
         how=run.how,
         basis="behaviour",
     )
@@ -240,18 +241,15 @@ def _is_of(found: StoredXCom, *, run: DagRun) -> bool:
     return (found.dag_id, found.run_id) == (run.dag_id, run.run_id)
 
 
-def _named(what: str, keys: list[str]) -> str:
+def _named(what: str, keys: Sequence[str]) -> str:
     """Return ``; what 5: key, key, key and 2 more``, or nothing."""
-    shown = [key if key.isprintable() else ascii(key) for key in keys]
-    return f"; {what} {len(keys)}{_listed(shown, separator=', ')}" if keys else ""
+    return f"; {what} {len(keys)}: {listed(keys, most=_QUOTED)}" if keys else ""
 
 
-def _listed(texts: Sequence[str], *, separator: str = "; ") -> str:
+def _quoted(texts: Sequence[str]) -> str:
     """Return ``: text; text; text and 2 more``, each bounded, or nothing."""
-    if not texts:
-        return ""
-    more = f" and {len(texts) - _QUOTED} more" if len(texts) > _QUOTED else ""
-    return ": " + separator.join(text[: 2 * _LINE] for text in texts[:_QUOTED]) + more
+    bounded = [text[: 2 * _LINE] for text in texts]
+    return f": {listed(bounded, most=_QUOTED, separator='; ')}" if texts else ""
 
 
 def _log(run: DagRun) -> Check:
@@ -265,11 +263,11 @@ def _log(run: DagRun) -> Check:
     quoted = [f"{count} x {text}" for text, count in found.most_common()]
     # a triggerer keeps the log of a task that no worker ever saw
     unread = [note for note in run.unread if f" {_TRIGGERED}, " not in note]
-    missing = f"; not read{_listed(unread)}" if unread else ""
+    missing = f"; not read{_quoted(unread)}" if unread else ""
     return XC704.judge(
         False if found else None if unread or not read else True,
         expected="no such line",
-        observed=f"{found.total()} in {read} lines{_listed(quoted)}{missing}",
+        observed=f"{found.total()} in {read} lines{_quoted(quoted)}{missing}",
         how="searched the logs of the run and of who ran it",
         basis="behaviour",
     )

@@ -180,15 +180,13 @@ class Orchestration:
         self.seconds[name] = time.monotonic() - before
 
 
-@contextmanager
-def open_plane(settings: Settings) -> Iterator[ControlPlane]:
-    """Start the local plane of these settings; it is not healthy yet.
+def open_plane(settings: Settings) -> AbstractContextManager[ControlPlane]:
+    """Return the local plane of these settings, to be entered; it is not healthy yet.
 
     Raises:
         InputError: the values file or the database's URL cannot be read.
     """
-    with open_control_plane(postgresql=_postgresql(settings), queues=_queues(settings)) as plane:
-        yield plane
+    return open_control_plane(postgresql=_postgresql(settings), queues=_queues(settings))
 
 
 def _members(
