@@ -409,6 +409,7 @@ class TestDag:
         assert result.checks["XC701"]["status"] == "pass"
         assert "shared one process" in result.checks["XC705"]["observed"]
         assert "XC706" not in result.checks
+        assert result.checks["XC713"]["status"] == "skip"
 
     def test_load_and_leak_are_shown_when_asked_for(self, made):
         result = made.run("06", load_tasks=6, show_leak=True, mapped_tasks=1)

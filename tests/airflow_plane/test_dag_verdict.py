@@ -261,5 +261,14 @@ def test_trigger_is_judged_by_itself(state: str, log: tuple[str, ...], status: s
     trigger = (TaskResult("wait_in_triggerer", -1, state, log=log),) if state else ()
     run = replace(a_run(), tasks=(*a_run().tasks, *trigger))
 
-    assert judge_triggerer(run).status == status
+    assert judge_triggerer(run, deployment="local").status == status
+
+
+@pytest.mark.parametrize(("state", "status"), [("success", "skip"), ("failed", "fail")])
+def test_trigger_of_one_process_proves_no_triggerer_and_a_failed_one_is_red(
+    state: str, status: str
+) -> None:
+    run = replace(a_run(), tasks=(TaskResult("wait_in_triggerer", -1, state),))
+
+    assert judge_triggerer(run, deployment="in-process").status == status
     assert check(run, "XC701").status == "pass"

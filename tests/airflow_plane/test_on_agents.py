@@ -121,7 +121,7 @@ class Ground:
         objects = self.objects(run_id)
         found = (
             *judge(run, objects=objects, settings=self.bucket.settings),
-            judge_triggerer(run),
+            judge_triggerer(run, deployment="local"),
             judge_separation(run, plane=self.plane, agents=agents.names),
             *judge_residency(run, plane=self.plane),
         )

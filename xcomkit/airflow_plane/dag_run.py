@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+IN_PROCESS, LOCAL = "in-process", "local"
+"""What the parameter ``deployment`` says beside the URL of a Deployment."""
 DAG_ID = "xcom_runbook_check"
 DAGS_FOLDER = Path(__file__).parent / "dags"
 MAX_STORED = 4_096

@@ -12,7 +12,7 @@ from typing import TypeVar
 from xcomkit.airflow_plane.access import token_from_environment
 from xcomkit.airflow_plane.agents import TRIGGERER, Agent, Agents, open_agents
 from xcomkit.airflow_plane.control_plane import ControlPlane, attach, open_control_plane
-from xcomkit.airflow_plane.dag_run import DagRun
+from xcomkit.airflow_plane.dag_run import LOCAL, DagRun
 from xcomkit.airflow_plane.rest import Deployment, open_deployment
 from xcomkit.chart.environment import worker_queues
 from xcomkit.chart.values import load_values
@@ -23,7 +23,6 @@ from xcomkit.steps import helm_values
 
 _PATIENCE = 0.9  # of step_timeout
 _LATE_LOGS = 5  # seconds
-IN_PROCESS, LOCAL = "in-process", "local"
 
 _T = TypeVar("_T")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xcomkit import evidence, show
-from xcomkit.airflow_plane.dag_run import DAG_ID, DAGS_FOLDER, DagRun
+from xcomkit.airflow_plane.dag_run import DAG_ID, DAGS_FOLDER, IN_PROCESS, LOCAL, DagRun
 from xcomkit.airflow_plane.in_process import run_dag
 from xcomkit.airflow_plane.residency import judge_residency, judge_separation
 from xcomkit.airflow_plane.verdict import judge, judge_place, judge_triggerer
@@ -17,7 +17,7 @@ from xcomkit.model import Check, StoredXCom
 from xcomkit.objects.keys import parse_key
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
-from xcomkit.steps.orchestration import IN_PROCESS, LOCAL, Orchestration
+from xcomkit.steps.orchestration import Orchestration
 
 _OWN = "triggering, reading and judging"
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
@@ -170,10 +170,13 @@ def verify(step: Step) -> show.Table:
     step.check(*judge(done, objects=objects, settings=step.settings))
     worker = helm_values.first_worker(step)
     pods = helm_values.deployment(step, worker).removesuffix(worker.name.removeprefix("worker:"))
-    step.check(judge_place(done, deployment=step.settings.deployment, pods=pods))
+    deployment = step.settings.deployment
+    step.check(
+        judge_place(done, deployment=deployment, pods=pods),
+        judge_triggerer(done, deployment=deployment),
+    )
     found: Orchestration | None = step.results.get("orchestration")
     if found is not None:
-        step.check(judge_triggerer(done))
         step.judge(lambda: _residency(done, found))
         step.facts["seconds"] = _split(found, done)
     return show.checks(step.checks, caption="The Dag")
