@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from xcomkit import evidence, show
@@ -132,7 +133,7 @@ def _run_in_process(step: Step) -> DagRun:
 
 
 def _run_on_agents(step: Step, found: Orchestration) -> DagRun:
-    run_id = f"runbook__{step.started:%Y%m%dT%H%M%S.%f}"
+    run_id = new_run_id("runbook")
     evidence.record_created(step.run, kind="prefixes", names=[place_of(step, run_id=run_id)])
     done = found.run(DAG_ID, run_id=run_id, conf=_conf(step))
     _record_objects(step, done)
@@ -199,6 +200,11 @@ def _residency(done: DagRun, found: Orchestration) -> Iterator[Check]:
 def _done(step: Step) -> DagRun | None:
     done: DagRun | None = step.results.get("dag_run")
     return done
+
+
+def new_run_id(kind: str) -> str:
+    """Return the id of a run that nobody has triggered yet, also where a cell is run again."""
+    return f"{kind}__{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
 
 
 def place_of(step: Step, *, run_id: str, dag_id: str = DAG_ID) -> str:

@@ -10,7 +10,7 @@ from xcomkit.model import Check, StoredXCom
 from xcomkit.objects.decode import decode, read_value
 from xcomkit.step import Step
 from xcomkit.steps.orchestration import Orchestration
-from xcomkit.steps.verify_dag import objects_of, place_of
+from xcomkit.steps.verify_dag import new_run_id, objects_of, place_of
 
 _PUSHER, _COLLECTOR = "push_and_pull", "collect"
 
@@ -33,7 +33,7 @@ def run(step: Step) -> show.Table | show.Text:
 
 
 def _load(step: Step, found: Orchestration) -> Check:
-    settings, run_id = step.settings, f"load__{step.started:%Y%m%dT%H%M%S.%f}"
+    settings, run_id = step.settings, new_run_id("load")
     place = place_of(step, run_id=run_id, dag_id=DAG_ID)
     evidence.record_created(step.run, kind="prefixes", names=[place])
     conf = {"load_tasks": settings.load_tasks, "load_payload_bytes": settings.load_payload_bytes}

@@ -16,7 +16,7 @@ from xcomkit.backend.configuration import THRESHOLD_VARIABLE
 from xcomkit.model import Check
 from xcomkit.step import Step
 from xcomkit.steps.orchestration import Orchestration
-from xcomkit.steps.verify_dag import objects_of, place_of
+from xcomkit.steps.verify_dag import new_run_id, objects_of, place_of
 
 _CLEARED = ("push_small", "read_small")
 _THRESHOLD = 1_000_000  # bytes; above every value of that run
@@ -79,7 +79,7 @@ def show_leak(step: Step) -> show.Table | show.Text:
 
 def _show_leak(step: Step, found: Orchestration) -> Check:
     found.replace_agents(changed={THRESHOLD_VARIABLE: str(_THRESHOLD)})
-    run_id = f"leak__{step.started:%Y%m%dT%H%M%S.%f}"
+    run_id = new_run_id("leak")
     evidence.record_created(step.run, kind="prefixes", names=[place_of(step, run_id=run_id)])
     run = found.run(DAG_ID, run_id=run_id, conf={"mapped_tasks": 1, "payload_bytes": 1_000})
     hits = found.search(mark(run_id, STORED))
