@@ -42,7 +42,7 @@ def remove_objects(step: Step) -> show.Text | show.Table:
     try:
         count = step.cloud.delete_keys(_recorded(step))
         for _ in range(_LOOKS):  # what a step that was cut off had under way lands late
-            if not (late := step.cloud.find_left(_recorded(step))):
+            if not (late := _below_prefixes(step)):
                 break
             time.sleep(1)
             count += step.cloud.delete_keys(late)
@@ -73,11 +73,13 @@ def verify_target(step: Step) -> show.Table:
 
 def _recorded(step: Step) -> list[str]:
     """Return the recorded keys, and what lies below the prefixes that were recorded before."""
-    created = evidence.read_created(step.run)
-    found = [
-        key for place in created.get("prefixes", []) for key in step.cloud.list_keys_ever(place)
-    ]
-    return sorted({*created.get("objects", []), *found})
+    return sorted({*evidence.read_created(step.run).get("objects", []), *_below_prefixes(step)})
+
+
+def _below_prefixes(step: Step) -> list[str]:
+    """Return every key of any version below the prefixes that only this run writes to."""
+    places = evidence.read_created(step.run).get("prefixes", [])
+    return [key for place in places for key in step.cloud.list_keys_ever(place)]
 
 
 def _unrecorded(step: Step) -> list[str]:
