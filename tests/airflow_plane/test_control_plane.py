@@ -38,9 +38,10 @@ from xcomkit.airflow_plane.control_plane import (
     open_control_plane,
 )
 from xcomkit.airflow_plane.dag_run import DAG_ID, DagRun
+from xcomkit.airflow_plane.kept import Kept
 from xcomkit.airflow_plane.metadata import Database
 from xcomkit.airflow_plane.rest import open_deployment
-from xcomkit.errors import ProcessError
+from xcomkit.errors import ProcessError, UnreachableError
 
 OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
 LOAD_DAG = "xcom_runbook_load"
@@ -413,3 +414,13 @@ def test_killed_owner_leaves_no_process_no_folder_no_port_and_no_database(
 
     assert postgresql.databases() == before
     assert not is_answering(port)
+
+
+def test_token_of_a_plane_that_is_gone_is_an_error_with_the_next_step(tmp_path: Path) -> None:
+    gone = ControlPlane(
+        "http://127.0.0.1:1", Kept(tmp_path, ()), "", "", Database(""), (), (), started=0.0
+    )
+
+    with pytest.raises(UnreachableError, match="gives out no token") as caught:
+        gone.make_token()
+    assert caught.value.hint

@@ -1,6 +1,7 @@
 """Step 06 reads the user's own Dag files and never runs them."""
 
 import os
+import re
 from typing import cast
 
 import pytest
@@ -81,3 +82,10 @@ def test_folder_that_is_not_there_is_no_pass(scanned, tmp_path):
     (check,) = scanned(str(tmp_path / "gone")).values()
 
     assert check.status == "unknown"
+
+
+def test_cell_that_is_run_again_starts_a_run_of_its_own():
+    first, again = (verify_dag.new_run_id("runbook") for _ in range(2))
+
+    assert first != again
+    assert re.fullmatch(r"[A-Za-z0-9_.~:+-]+", first)  # Airflow, allowed_run_id_pattern

@@ -1,0 +1,52 @@
+"""Step 07 on the stand-in: what lands late goes as well."""
+
+import pytest
+from aws_rig import AwsRig
+
+from xcomkit import evidence
+from xcomkit.clouds import Platform
+from xcomkit.step import Step
+from xcomkit.steps import tear_down
+
+PLACE = "astro/xcom/dag/run/"
+
+
+@pytest.fixture
+def rig(stand_in, monkeypatch) -> AwsRig:
+    for name in stand_in.replaced:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in stand_in.environment.items():
+        monkeypatch.setenv(name, value)
+    made = AwsRig(stand_in)
+    made.make_bucket()
+    return made
+
+
+class WithALateWriter:
+    """The cloud, and somebody whose upload ends just after the first deletion."""
+
+    def __init__(self, rig: AwsRig) -> None:
+        self.rig = rig
+        self.late = ["late"]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.rig.cloud, name)
+
+    def delete_keys(self, keys) -> int:
+        deleted = self.rig.cloud.delete_keys(keys)
+        if self.late:
+            self.rig.put_object(f"{PLACE}{self.late.pop()}", b"1")
+        return deleted
+
+
+def test_upload_of_a_cut_off_step_that_ends_after_the_deletion_is_removed_too(rig, tmp_path):
+    evidence.record_created(tmp_path, kind="prefixes", names=[PLACE])
+    rig.put_object(f"{PLACE}early", b"1")
+    platform = Platform(label="", issuer="")
+    step = Step("07_tear_down", rig.settings, tmp_path, platform, WithALateWriter(rig))
+
+    tear_down.remove_objects(step)
+    tear_down.verify_objects(step)
+
+    assert [(check.id, check.status) for check in step.checks] == [("XC801", "pass")]
+    assert list(rig.cloud.list_keys_ever(PLACE)) == []
