@@ -315,7 +315,7 @@ class TestThreshold:
 
         assert {"XC702", "XC707"} <= seen.red
         assert f"{len(seen.run.xcoms)} of {len(seen.run.xcoms)} rows hold" in seen.said("XC702")
-        assert seen.said("XC707") == "xcom.value (1 rows)"
+        assert seen.said("XC707") == "XCom 'return_value' of push_large, xcom.value (1 rows)"
         assert text not in "".join(check.observed for check in seen.checks.values())
         assert leak.status == "pass"
         assert leak.observed.endswith("found in xcom.value")
