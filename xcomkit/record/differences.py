@@ -1,0 +1,306 @@
+"""What is different between two records: verdict, checks, settings and versions."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from xcomkit import evidence, show
+from xcomkit.model import Status
+from xcomkit.plain import plain
+from xcomkit.record.reading import Record, RecordedCheck
+
+Kind = Literal["changed", "new", "gone", "observed"]
+
+MOST_SHOWN = 40  # per kind; the machine's format has them all
+_LONGEST = 200  # characters of somebody else's text in one line
+_IN_A_ROW = 3  # names in the summary of one line
+_WORDS: Mapping[Kind, str] = {
+    "changed": "changed",
+    "new": "new",
+    "gone": "gone",
+    "observed": "same status, other words",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDifference:
+    """A check that is not the same in both records; what is not there is ``None``."""
+
+    kind: Kind
+    before: RecordedCheck | None
+    after: RecordedCheck | None
+
+    @property
+    def check(self) -> RecordedCheck:
+        """Return the check as it is now, or as it was when it is gone."""
+        found = self.after or self.before
+        if found is None:
+            raise TypeError("a difference has at least one side")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ValueDifference:
+    """A setting or version that is not the same; values as JSON, absent is ``None``."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Everything in which the second record differs from the first."""
+
+    before: Record
+    after: Record
+    checks: tuple[CheckDifference, ...]
+    settings: tuple[ValueDifference, ...]
+    versions: tuple[ValueDifference, ...]
+
+    def of(self, kind: Kind) -> tuple[CheckDifference, ...]:
+        """Return the differences of one kind."""
+        return tuple(found for found in self.checks if found.kind == kind)
+
+    @property
+    def has_same_checks(self) -> bool:
+        """Tell whether both records have the same checks with the same statuses."""
+        return all(found.kind == "observed" for found in self.checks)
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 for the same checks with the same statuses, else 1."""
+        return 0 if self.has_same_checks else 1
+
+
+def compare(before: Record, after: Record) -> Differences:
+    """Return how the second record differs from the first."""
+    return Differences(
+        before,
+        after,
+        checks=tuple(_check_differences(before, after)),
+        settings=_value_differences(before.settings, after.settings),
+        versions=_value_differences(before.versions, after.versions),
+    )
+
+
+def _check_differences(before: Record, after: Record) -> Iterator[CheckDifference]:
+    """Pair checks by step, id and title; then by step and id, for a title may be reworded."""
+    partners = _pairs(before.checks, after.checks)
+    partnered = {id(old) for old in partners.values()}
+    for check in after.checks:
+        old = partners.get(id(check))
+        if old is None:
+            yield CheckDifference("new", None, check)
+        elif old.standing != check.standing:
+            yield CheckDifference("changed", old, check)
+        elif (old.observed, old.title) != (check.observed, check.title):
+            yield CheckDifference("observed", old, check)
+    for old in before.checks:
+        if id(old) not in partnered:
+            yield CheckDifference("gone", old, None)
+
+
+def _pairs(
+    before: Iterable[RecordedCheck], after: Iterable[RecordedCheck]
+) -> dict[int, RecordedCheck]:
+    """Return the older check per identity of the newer one; each is used once."""
+    old, new = list(before), list(after)
+    found: dict[int, RecordedCheck] = {}
+    for has_title in (True, False):
+        waiting: defaultdict[tuple[str, ...], list[RecordedCheck]] = defaultdict(list)
+        used = {id(check) for check in found.values()}
+        for check in reversed(old):
+            if id(check) not in used:
+                waiting[_key(check, has_title=has_title)].append(check)
+        for check in new:
+            if id(check) not in found and (those := waiting.get(_key(check, has_title=has_title))):
+                found[id(check)] = those.pop()
+    return found
+
+
+def _key(check: RecordedCheck, *, has_title: bool) -> tuple[str, ...]:
+    return (check.step, check.id, check.title) if has_title else (check.step, check.id)
+
+
+def _value_differences(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> tuple[ValueDifference, ...]:
+    return tuple(
+        ValueDifference(name, before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )
+
+
+def summarise(found: Differences) -> str:
+    """Return what is different in one short line."""
+    parts = []
+    if found.before.verdict != found.after.verdict:
+        parts.append(f"verdict {found.before.verdict} → {found.after.verdict}")
+    if changed := found.of("changed"):
+        told = [
+            f"{_cut(d.check.id, 12)} {_standing(d.before)} → {_standing(d.after)}"
+            for d in changed[:_IN_A_ROW]
+        ]
+        parts.append(_listed("checks", told, len(changed)))
+    counts = Counter(difference.kind for difference in found.checks)
+    parts += [f"{counts[kind]} checks {kind}" for kind in ("new", "gone") if counts[kind]]
+    if found.settings:
+        names = [_cut(d.name, 30) for d in found.settings[:_IN_A_ROW]]
+        parts.append(_listed("settings", names, len(found.settings)))
+    if found.versions:
+        told = [
+            f"{_cut(d.name, 40)} {_value(d.before, 15)} → {_value(d.after, 15)}"
+            for d in found.versions[:_IN_A_ROW]
+        ]
+        parts.append(_listed("versions", told, len(found.versions)))
+    return "; ".join(parts) or "nothing but words and times"
+
+
+def _listed(what: str, told: list[str], count: int) -> str:
+    more = f" and {count - len(told)} more" if count > len(told) else ""
+    return f"{what} {', '.join(told)}{more}"
+
+
+def to_text(found: Differences) -> str:
+    """Return the differences for people; long lists and texts are cut, and it is said."""
+    counts = Counter(difference.kind for difference in found.checks)
+    lines = [
+        f"before  {_named(found.before)}",
+        f"after   {_named(found.after)}",
+        *(["! these are records of different targets"] if not is_same_target(found) else []),
+        *_lines_of_steps(found),
+        "",
+        "checks: " + ", ".join(f"{counts[kind]} {word}" for kind, word in _WORDS.items()),
+    ]
+    for kind in _WORDS:
+        those = found.of(kind)
+        for difference in those[:MOST_SHOWN]:
+            lines += _lines_of_check(difference)
+        lines += _more(len(those), what=f"checks, {_WORDS[kind]}")
+    for what, values in (("settings", found.settings), ("versions", found.versions)):
+        lines.append(f"{what}: {len(values) or 'no'} different")
+        lines += [
+            f"  {_cut(v.name, 60)}: {_value(v.before, _LONGEST)} → {_value(v.after, _LONGEST)}"
+            for v in values[:MOST_SHOWN]
+        ]
+        lines += _more(len(values), what=what)
+    return "\n".join([*lines, "", _verdict(found)]) + "\n"
+
+
+def is_same_target(found: Differences) -> bool:
+    """Tell whether both records are of the same place, at the same endpoint."""
+    return target_of(found.before) == target_of(found.after)
+
+
+def target_of(record: Record) -> tuple[str, str]:
+    """Return what makes two records those of the same target: a stand-in is not the cloud."""
+    return record.target, record.endpoint
+
+
+def _named(record: Record) -> str:
+    mark = f"{show.MARKS[record.verdict]} {record.verdict}"
+    return f"{mark:<9} {_cut(record.run, 80)}  {_cut(record.target, 120)}"
+
+
+def _lines_of_steps(found: Differences) -> Iterator[str]:
+    for word, one, other in (
+        ("before", found.before, found.after),
+        ("after", found.after, found.before),
+    ):
+        if only := [step for step in one.steps if step not in other.steps]:
+            yield _cut(f"steps only {word}: {', '.join(only)}", _LONGEST)
+
+
+def _lines_of_check(difference: CheckDifference) -> Iterator[str]:
+    check = difference.check
+    sides = (_standing(side) for side in (difference.before, difference.after) if side)
+    head = f"{_cut(check.step, 40)} {_cut(check.id, 12)}"
+    yield f"  {head}  {' → '.join(dict.fromkeys(sides))}  {_cut(check.title, _LONGEST)}"
+    before, after = difference.before, difference.after
+    if before and after and before.observed == after.observed:
+        yield f"      still: {_cut(after.observed, _LONGEST)}"
+        return
+    if before:
+        yield f"      was: {_cut(before.observed, _LONGEST)}"
+    if after:
+        yield f"      is:  {_cut(after.observed, _LONGEST)}"
+
+
+def _more(count: int, *, what: str) -> list[str]:
+    hidden = count - MOST_SHOWN
+    return [f"  and {hidden} more {what}; --format json has them all"] if hidden > 0 else []
+
+
+def _verdict(found: Differences) -> str:
+    before, after = (_marked(record.verdict) for record in (found.before, found.after))
+    verdict = f"verdict {after}, as before" if before == after else f"verdict {before} → {after}"
+    same = "the same checks with the same statuses" if found.has_same_checks else "checks differ"
+    return f"{same}; {verdict}"
+
+
+def _standing(check: RecordedCheck | None) -> str:
+    if check is None:
+        return "absent"
+    return _marked(check.status) + (" (accepted)" if check.accepted else "")
+
+
+def _marked(status: Status) -> str:
+    return f"{show.MARKS[status]} {status}"
+
+
+def _value(value: str | None, longest: int) -> str:
+    if value is None:
+        return "absent"
+    loaded = json.loads(value)
+    return _cut(loaded if isinstance(loaded, str) and loaded else value, longest)
+
+
+def _cut(text: str, longest: int) -> str:
+    """Return a text on one line, with nothing but letters, of at most so many characters."""
+    shown = plain(text[: longest + 1])
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def to_json(found: Differences) -> str:
+    """Return all differences as JSON, schema 1."""
+    document = {
+        "schema": evidence.SCHEMA,
+        "same_checks": found.has_same_checks,
+        "same_target": is_same_target(found),
+        "before": _side(found.before),
+        "after": _side(found.after),
+        "checks": [
+            {
+                "kind": d.kind,
+                "step": d.check.step,
+                "id": d.check.id,
+                "title": d.check.title,
+                "before": _recorded(d.before),
+                "after": _recorded(d.after),
+            }
+            for d in found.checks
+        ],
+        "settings": [_both(value) for value in found.settings],
+        "versions": [_both(value) for value in found.versions],
+    }
+    return json.dumps(document, sort_keys=True, indent=1) + "\n"
+
+
+def _side(record: Record) -> dict[str, Any]:
+    names = ("run", "target", "where", "written", "commit", "verdict")
+    return {name: getattr(record, name) for name in names} | {"steps": list(record.steps)}
+
+
+def _recorded(check: RecordedCheck | None) -> dict[str, str] | None:
+    names = ("status", "accepted", "observed")
+    return {name: getattr(check, name) for name in names} if check else None
+
+
+def _both(value: ValueDifference) -> dict[str, Any]:
+    sides = {"before": value.before, "after": value.after}
+    given = {name: json.loads(side) for name, side in sides.items() if side is not None}
+    return {"name": value.name, **given}
