@@ -10,6 +10,7 @@ from xcomkit import evidence
 from xcomkit.errors import InputError
 
 NAME = "manifest.sha256"
+SIGNATURE = "manifest.sha256.sig"
 
 
 def write_manifest(directory: Path) -> Path:
@@ -52,7 +53,9 @@ def find_differences(directory: Path) -> tuple[str, ...]:
 
 
 def _files(directory: Path) -> list[Path]:
-    return sorted(p for p in directory.rglob("*") if p.is_file() and p.name != NAME)
+    """Return all files but the manifest and its signature, which no manifest can hold."""
+    own = (directory / NAME, directory / SIGNATURE)
+    return sorted(p for p in directory.rglob("*") if p.is_file() and p not in own)
 
 
 def _name(path: Path, directory: Path) -> str:
