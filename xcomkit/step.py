@@ -117,6 +117,7 @@ class Step:
             values["caller"] = f"{caller.principal} (account {caller.account or 'none'})"
         except XcomkitError as error:
             values["caller"] = f"unknown: {error}"
+        self.facts["caller"] = values["caller"]
         if self.note:
             values["note"] = self.note
         return show.facts(values, caption="What this step is bound to")

@@ -78,7 +78,7 @@ def act(options: argparse.Namespace) -> int:
         # The table cuts; what is wrong and what to do about it must be there to its end.
         told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
         say(f"\n{show.MARKS[check.status]} {check.id} {check.title}: {check.observed}{told}")
-    from xcomkit.record.page import verdict_sentence
+    from xcomkit.record.cover import verdict_sentence
 
     say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run.verdict)}")
     say(f"record: {relative(path)}")

@@ -1,110 +1,75 @@
 """The HTML record: one self-contained page without script or request, hostile input inert."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from xcomkit import show
-from xcomkit.model import Status
+from xcomkit.record import cover
 from xcomkit.record.runner import Run
-from xcomkit.step import read_commit, read_versions
-from xcomkit.terms import TERMS
 
-_CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _ATTRIBUTES = ("alt", "class", "colspan", "href", "id", "rowspan", "scope", "src", "style")
 _TAGS = (
     "a", "blockquote", "br", "caption", "code", "dd", "details", "div", "dl", "dt", "em", "h1",
     "h2", "h3", "h4", "hr", "img", "li", "ol", "p", "pre", "span", "strong", "summary", "sub",
     "sup", "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr",
 )  # fmt: skip
-_VERDICTS: dict[Status, str] = {
-    "pass": "Proved: every check that could be made passed.",
-    "warn": "Usable, with warnings or accepted risks: read them below.",
-    "fail": "Not usable as it is: at least one check failed.",
-    "unknown": "Not proved: at least one thing could not be looked at.",
-    "skip": "Nothing was checked.",
-}
+_MOST = 4_800_000  # bytes of the page: it is mailed, and opened on a telephone
+_MOST_OF_OUTPUT = 300_000  # characters of one output, so that one cannot push out all others
 
 
-def verdict_sentence(status: Status) -> str:
-    """Return the run's verdict in a sentence."""
-    return _VERDICTS[status]
-
-
-def render(run: Run) -> str:
+def render(run: Run, about: cover.About) -> str:
     """Return the record of a run as one HTML page."""
-    sections = [(result.name, _notebook(run.directory, result.name)) for result in run.results]
-    contents = "".join(
-        f'<li><a href="#{escape(name)}">{escape(name)}</a></li>' for name, _ in sections
-    )
-    body = "".join(
-        f'<section id="{escape(name)}"><p class="step">{escape(name)}</p>{html}</section>'
-        for name, html in sections
-    )
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    parts = cover.make_parts(run, about)
     title = f"XCom runbook record: {run.name}"
-    return (
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    head = (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{CSP}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{style}</style></head><body>"
-        f"<header>{_cover(run, title)}</header>"
-        f'<nav aria-label="Steps"><h2>Contents</h2><ol start="0">{contents}</ol></nav>'
-        f"<main>{body}</main></body></html>\n"
+        f"<header><h1>{escape(title)}</h1>{_verdict(run)}</header>"
+        f"{_contents(run, parts)}<main>{cover.render(parts)}"
     )
+    return encodable("".join((head, *_sections(run, room=_MOST - len(encodable(head).encode())),
+                              "</main></body></html>\n")))  # fmt: skip
 
 
-def _cover(run: Run, title: str) -> str:
-    status = run.verdict
-    word = f"{show.MARKS[status]} {status}"
-    counted = Counter(check.status for _, check in run.checks)
-    summary = ", ".join(f"{counted[s]} {s}" for s in show.MARKS if counted[s])
-    facts = show.facts(
-        {
-            "target": f"{run.settings.place} ({run.settings.region})",
-            "where": run.where,
-            "when (UTC)": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
-            "run": run.directory.name,
-            "commit of the runbook": read_commit() or "not in a git checkout",
-            "checks": f"{len(run.checks)}: {summary}",
-        },
-        caption="Run",
+def encodable(html: str) -> str:
+    """Return a text that UTF-8 can hold: half a character of somebody's is shown as its number."""
+    return html.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _verdict(run: Run) -> str:
+    word = f"{show.MARKS[run.verdict]} {run.verdict}"
+    sentence = escape(cover.verdict_sentence(run.verdict))
+    return f'<p class="verdict {run.verdict}"><strong>{escape(word)}</strong> {sentence}</p>'
+
+
+def _contents(run: Run, parts: Iterable[tuple[str, str, show.Table]]) -> str:
+    """Return the table of contents: the parts of the cover, then each step with its verdict."""
+    lines = [(id_, heading, "") for id_, heading, _ in parts]
+    lines += [(r.name, r.name, f" {show.MARKS[r.status]} {r.status}") for r in run.results]
+    items = "".join(
+        f'<li><a href="#{escape(id_)}">{escape(text)}</a>{escape(verdict)}</li>'
+        for id_, text, verdict in lines
     )
-    steps = show.Table(
-        "Steps",
-        ("step", "outcome", "verdict", "seconds"),
-        tuple(
-            (
-                show.Cell(r.name), show.Cell(r.outcome), show.status_cell(r.status),
-                show.Cell(f"{r.seconds:.1f}"),
-            )
-            for r in run.results
-        ),
-    )  # fmt: skip
-    checks = show.checks((c for _, c in run.checks), caption="All checks")
-    store = TERMS[run.settings.cloud].store
-    unproved = [("", f"What {store} itself answers", run.where)] if run.settings.is_embedded else []
-    unproved += [
-        (c.id, c.title, c.observed)
-        for _, c in run.checks
-        if c.status in ("skip", "unknown") or c.basis == "not-supported-here"
-    ]
-    missing = show.table(
-        ("id", "check", "why it is not proved"), unproved, caption="What this run did not prove"
-    )
-    settings = run.settings.model_dump(mode="json", exclude={"run_dir"})
-    parameters = show.facts(settings, caption="Parameters")
-    versions = show.facts(read_versions(), caption="Versions")
-    parts: Iterable[Any] = (facts, steps, missing, checks, parameters, versions)
-    html = "".join(part._repr_html_() for part in parts)
-    return (
-        f'<h1>{escape(title)}</h1><p class="verdict {status}">'
-        f"<strong>{escape(word)}</strong> {escape(verdict_sentence(status))}</p>{html}"
-    )
+    return f'<nav aria-labelledby="contents"><h2 id="contents">Contents</h2><ul>{items}</ul></nav>'
+
+
+def _sections(run: Run, *, room: int) -> Iterator[str]:
+    """Yield a section per step, a notebook only where it fits into the bytes that are left."""
+    for result in run.results:
+        name = escape(result.name)
+        html = _notebook(run.directory, result.name)
+        if (size := len(encodable(html).encode())) > room:
+            html = f"<p>Left out, or this page would become too large: notebooks/{name}.ipynb</p>"
+        else:
+            room -= size
+        yield f'<section id="{name}"><p class="step">{name}</p>{html}</section>'
 
 
 def _may_stay(tag: str, name: str, value: str) -> bool:
@@ -136,6 +101,21 @@ def _sanitizer() -> Any:
     return Sanitizer()
 
 
+def _bound(output: dict[str, Any]) -> None:
+    """Cut an output that is too large for the page; the notebook beside it keeps it whole."""
+    told = f"… cut: the output is longer than {_MOST_OF_OUTPUT:,} characters"
+    if len(output.get("text", "")) > _MOST_OF_OUTPUT:
+        output["text"] = f"{output['text'][:_MOST_OF_OUTPUT]}\n{told}"
+    if data := output.get("data"):
+        large = [kind for kind, value in data.items() if len(str(value)) > _MOST_OF_OUTPUT]
+        for kind in large:
+            del data[kind]
+        if large and not data:
+            data["text/plain"] = told
+    if sum(map(len, output.get("traceback", ()))) > _MOST_OF_OUTPUT:
+        output["traceback"] = [told]
+
+
 def _notebook(directory: Path, name: str) -> str:
     """Return an executed notebook as sanitised HTML; a step that was not run has none."""
     path = directory / "notebooks" / f"{name}.ipynb"
@@ -154,6 +134,9 @@ def _notebook(directory: Path, name: str) -> str:
     hidden = {"parameters", "injected-parameters"}
     exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=hidden), enabled=True)
     notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            _bound(output)
     html, _ = exporter.from_notebook_node(notebook)
     # Ids of headings repeat from notebook to notebook; the contents link to the sections only.
     return re.sub(r'(<h[1-6]) id="[^"]*"', r"\1", html)

@@ -34,6 +34,9 @@ from xcomkit.steps.prerequisites import CALLER
 Outcome = Literal["done", "red", "crashed", "died", "timed out", "not run"]
 
 _VERIFY, _LAST = STEPS[-2:]
+_HANDED_OVER = (
+    "record.html", "record.json", "record.junit.xml", "manifest.sha256", "manifest.sha256.sig",
+)  # fmt: skip
 _LONGEST_PARENT = 80
 """Characters of a folder's path that leave room for a socket's name: systems end at 104 or 108."""
 
@@ -166,7 +169,7 @@ def _clear(directory: Path, *, steps: Sequence[str]) -> None:
     try:
         for folder in ("evidence", "notebooks"):
             (directory / folder).mkdir(parents=True, exist_ok=True)
-        for name in (*stale, "record.html", "record.json", "manifest.sha256"):
+        for name in (*stale, *_HANDED_OVER):
             (directory / name).unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(

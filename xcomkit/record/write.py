@@ -1,32 +1,51 @@
-"""Writes what is handed over: record.html, record.json and the manifest over everything."""
+"""Writes what is handed over: record.html, record.json, JUnit, and the manifest over everything."""
 
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from xcomkit import evidence
-from xcomkit.record import manifest, page
+from xcomkit.errors import InputError
+from xcomkit.record import cover, junit, manifest, page, reading
 from xcomkit.record.runner import Run
 from xcomkit.step import read_commit, read_versions
+from xcomkit.steps.prerequisites import CALLER
 
 
 def write_record(run: Run) -> Path:
     """Write the record of a run into its directory and return the path of record.html."""
+    about = cover.About(
+        written=datetime.now(UTC).isoformat(),
+        who=_caller(run),
+        commit=read_commit(),
+        versions=read_versions(),
+    )
     path = run.directory / "record.html"
-    evidence.write_text(path, page.render(run))
-    content = {
+    evidence.write_text(path, page.render(run, about))
+    text = json.dumps(to_document(run, about), sort_keys=True, indent=1) + "\n"
+    evidence.write_text(run.directory / reading.NAME, text)
+    evidence.write_text(run.directory / junit.NAME, junit.to_junit(run, written=about.written))
+    manifest.write_manifest(run.directory)
+    return path
+
+
+def to_document(run: Run, about: cover.About) -> dict[str, Any]:
+    """Return the record as record.schema.json describes it."""
+    return {
         "schema": evidence.SCHEMA,
         "run": run.directory.name,
         "target": run.settings.place,
         "where": run.where,
-        "written": datetime.now(UTC).isoformat(),
-        "commit": read_commit(),
+        "who": about.who,
+        "written": about.written,
+        "commit": about.commit,
         "verdict": run.verdict,
-        "sentence": page.verdict_sentence(run.verdict),
+        "sentence": cover.verdict_sentence(run.verdict),
         "good": run.is_good,
         "settings": run.settings.model_dump(mode="json", exclude={"run_dir"}),
-        "versions": read_versions(),
+        "versions": dict(about.versions),
         "steps": [
             {
                 "name": r.name,
@@ -39,7 +58,17 @@ def write_record(run: Run) -> Path:
             for r in run.results
         ],
     }
-    text = json.dumps(content, sort_keys=True, indent=1) + "\n"
-    evidence.write_text(run.directory / "record.json", text)
-    manifest.write_manifest(run.directory)
-    return path
+
+
+def _caller(run: Run) -> str:
+    """Return who acted, as the cloud said to any of the steps; empty when none asked."""
+    for result in run.results:
+        try:
+            found = evidence.read_evidence(run.directory, step=result.name) or {}
+        except InputError:  # the step is red already
+            continue
+        facts = found.get("facts")
+        caller = facts.get("caller") if isinstance(facts, dict) else None
+        if caller and isinstance(caller, str):
+            return caller
+    return next((check.observed for _, check in run.checks if check.id == CALLER.id), "")
