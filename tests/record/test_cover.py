@@ -94,8 +94,12 @@ def test_output_that_is_too_large_is_cut_and_said(tmp_path, kind):
 
 def test_page_stays_under_5_mb_whatever_a_service_answered(tmp_path):
     checks = [check("XC501", "unknown", observed='"' * 50_000, remedy="&" * 9_000)] * 700
-    streams = [OUTPUT("stream", name=f"s{n}", text="<&" * 5_000_000) for n in range(4)]
-    more = [OUTPUT("stream", name=f"s{n}", text="<" * 299_000) for n in range(16)]
+    streams = [
+        OUTPUT("stream", name=("stdout", "stderr")[n % 2], text="<&" * 5_000_000) for n in range(4)
+    ]
+    more = [
+        OUTPUT("stream", name=("stdout", "stderr")[n % 2], text="<" * 299_000) for n in range(16)
+    ]
     broken = OUTPUT("error", ename="E", evalue="e", traceback=["x" * 9_000_000])
 
     html = render(tmp_path / "r", *checks, outputs=[*streams, *more, broken])
