@@ -89,7 +89,7 @@ def test_output_that_is_too_large_is_cut_and_said(tmp_path, kind):
     html = render(tmp_path / "r", outputs=[large])
 
     assert len(html) < 200_000
-    assert "the output is longer than 300,000 characters" in html
+    assert "left out: too much for this page" in html
 
 
 def test_page_stays_under_5_mb_whatever_a_service_answered(tmp_path):

@@ -19,6 +19,7 @@ _TAGS = (
 )  # fmt: skip
 _MOST = 4_800_000  # bytes of the page: it is mailed, and opened on a telephone
 _MOST_OF_OUTPUT = 300_000  # characters of one output, so that one cannot push out all others
+_MOST_OF_OUTPUTS = 1_500_000  # characters of all outputs of a notebook
 
 
 def render(run: Run, about: cover.About) -> str:
@@ -101,19 +102,30 @@ def _sanitizer() -> Any:
     return Sanitizer()
 
 
-def _bound(output: dict[str, Any]) -> None:
-    """Cut an output that is too large for the page; the notebook beside it keeps it whole."""
-    told = f"… cut: the output is longer than {_MOST_OF_OUTPUT:,} characters"
-    if len(output.get("text", "")) > _MOST_OF_OUTPUT:
-        output["text"] = f"{output['text'][:_MOST_OF_OUTPUT]}\n{told}"
-    if data := output.get("data"):
-        large = [kind for kind, value in data.items() if len(str(value)) > _MOST_OF_OUTPUT]
-        for kind in large:
-            del data[kind]
-        if large and not data:
-            data["text/plain"] = told
-    if sum(map(len, output.get("traceback", ()))) > _MOST_OF_OUTPUT:
+def _bound(outputs: Iterable[dict[str, Any]]) -> None:
+    """Cut outputs that are too large for the page; the notebook beside it keeps them whole."""
+    left = _MOST_OF_OUTPUTS
+    for output in outputs:
+        most = min(left, _MOST_OF_OUTPUT)
+        left -= _bound_one(output, most=most)
+
+
+def _bound_one(output: dict[str, Any], *, most: int) -> int:
+    """Cut one output to so many characters, and return how many it has now."""
+    told = "… left out: too much for this page; the notebook beside it has it whole"
+    if len(output.get("text", "")) > most:
+        output["text"] = f"{output['text'][:most]}\n{told}"
+    data = output.get("data", {})
+    large = [kind for kind, value in data.items() if len(str(value)) > most]
+    for kind in large:
+        del data[kind]
+    if large and not data:
+        data["text/plain"] = told
+    if sum(map(len, output.get("traceback", ()))) > most:
         output["traceback"] = [told]
+    sizes = (len(output.get("text", "")), *(len(str(value)) for value in data.values()),
+             sum(map(len, output.get("traceback", ()))))  # fmt: skip
+    return min(sum(sizes), most)
 
 
 def _notebook(directory: Path, name: str) -> str:
@@ -134,9 +146,7 @@ def _notebook(directory: Path, name: str) -> str:
     hidden = {"parameters", "injected-parameters"}
     exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=hidden), enabled=True)
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            _bound(output)
+    _bound(output for cell in notebook.cells for output in cell.get("outputs", ()))
     html, _ = exporter.from_notebook_node(notebook)
     # Ids of headings repeat from notebook to notebook; the contents link to the sections only.
     return re.sub(r'(<h[1-6]) id="[^"]*"', r"\1", html)
