@@ -4,7 +4,8 @@ import argparse
 import time
 from pathlib import Path
 
-from xcomkit.commands.terminal import read_pair, relative, say
+from xcomkit.commands.terminal import note, read_pair, relative, say
+from xcomkit.errors import InputError
 
 EXIT_CODES = "exit codes: 0 good, 1 the gate is closed, 2 bad parameters, 3 environment or service"
 
@@ -30,6 +31,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         choices=("verify",),
         help="verify: bucket, identity and values stay as they are; test objects come and go",
     )
+    run.add_argument(
+        "--sign-key", type=Path, metavar="FILE",
+        help="sign the record's manifest with this SSH key; verify-record --allowed-signers checks",
+    )  # fmt: skip
     run.add_argument("--notebooks", type=Path, default=None, help=argparse.SUPPRESS)
     run.set_defaults(act=act)
 
@@ -42,12 +47,17 @@ def act(options: argparse.Namespace) -> int:
     if options.only == "verify":
         overrides["apply"] = False
     settings = Settings.from_yaml(options.file, overrides=overrides)
+    if options.sign_key:
+        from xcomkit.record.signature import try_key
+
+        try_key(options.sign_key)  # before an hour of work, not after it
     say(f"xcomkit run {options.file.stem}: {settings.base_path}")
     begun = time.monotonic()
 
     from xcomkit import show
     from xcomkit.opening import find_root
     from xcomkit.record.runner import StepResult, run_steps, select_steps
+    from xcomkit.record.signature import sign_record
     from xcomkit.record.write import write_record
 
     steps = select_steps(options.steps)
@@ -70,6 +80,8 @@ def act(options: argparse.Namespace) -> int:
         progress=progress,
     )
     path = write_record(run)
+    if options.sign_key:
+        sign_record(run.directory, options.sign_key)
     rows = [
         (c.id, f"{show.MARKS[c.status]} {c.status}", c.title, c.observed) for _, c in run.checks
     ]
@@ -81,5 +93,17 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit.record.cover import verdict_sentence
 
     say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run.verdict)}")
-    say(f"record: {relative(path)}")
+    say(f"record: {relative(path)}{' (signed)' if options.sign_key else ''}")
+    if run.directory.parent == options.out.resolve():  # run_dir may lie in a folder of anything
+        _list_records(run.directory.parent)
     return run.exit_code
+
+
+def _list_records(runs: Path) -> None:
+    """Write the page of all records; without it the record is as good."""
+    from xcomkit.record.index import write_index
+
+    try:
+        say(f"all records: {relative(write_index(runs))}")
+    except InputError as error:
+        note(str(error))

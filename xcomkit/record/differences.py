@@ -142,18 +142,18 @@ def summarise(found: Differences) -> str:
         parts.append(f"verdict {found.before.verdict} → {found.after.verdict}")
     if changed := found.of("changed"):
         told = [
-            f"{_cut(d.check.id, 12)} {_standing(d.before)} → {_standing(d.after)}"
+            f"{cut(d.check.id, 12)} {_standing(d.before)} → {_standing(d.after)}"
             for d in changed[:_IN_A_ROW]
         ]
         parts.append(_listed("checks", told, len(changed)))
     counts = Counter(difference.kind for difference in found.checks)
     parts += [f"{counts[kind]} checks {kind}" for kind in ("new", "gone") if counts[kind]]
     if found.settings:
-        names = [_cut(d.name, 30) for d in found.settings[:_IN_A_ROW]]
+        names = [cut(d.name, 30) for d in found.settings[:_IN_A_ROW]]
         parts.append(_listed("settings", names, len(found.settings)))
     if found.versions:
         told = [
-            f"{_cut(d.name, 40)} {_value(d.before, 15)} → {_value(d.after, 15)}"
+            f"{cut(d.name, 40)} {_value(d.before, 15)} → {_value(d.after, 15)}"
             for d in found.versions[:_IN_A_ROW]
         ]
         parts.append(_listed("versions", told, len(found.versions)))
@@ -184,7 +184,7 @@ def to_text(found: Differences) -> str:
     for what, values in (("settings", found.settings), ("versions", found.versions)):
         lines.append(f"{what}: {len(values) or 'no'} different")
         lines += [
-            f"  {_cut(v.name, 60)}: {_value(v.before, _LONGEST)} → {_value(v.after, _LONGEST)}"
+            f"  {cut(v.name, 60)}: {_value(v.before, _LONGEST)} → {_value(v.after, _LONGEST)}"
             for v in values[:MOST_SHOWN]
         ]
         lines += _more(len(values), what=what)
@@ -203,7 +203,7 @@ def target_of(record: Record) -> tuple[str, str]:
 
 def _named(record: Record) -> str:
     mark = f"{show.MARKS[record.verdict]} {record.verdict}"
-    return f"{mark:<9} {_cut(record.run, 80)}  {_cut(record.target, 120)}"
+    return f"{mark:<9} {cut(record.run, 80)}  {cut(record.target, 120)}"
 
 
 def _lines_of_steps(found: Differences) -> Iterator[str]:
@@ -212,22 +212,22 @@ def _lines_of_steps(found: Differences) -> Iterator[str]:
         ("after", found.after, found.before),
     ):
         if only := [step for step in one.steps if step not in other.steps]:
-            yield _cut(f"steps only {word}: {', '.join(only)}", _LONGEST)
+            yield cut(f"steps only {word}: {', '.join(only)}", _LONGEST)
 
 
 def _lines_of_check(difference: CheckDifference) -> Iterator[str]:
     check = difference.check
     sides = (_standing(side) for side in (difference.before, difference.after) if side)
-    head = f"{_cut(check.step, 40)} {_cut(check.id, 12)}"
-    yield f"  {head}  {' → '.join(dict.fromkeys(sides))}  {_cut(check.title, _LONGEST)}"
+    head = f"{cut(check.step, 40)} {cut(check.id, 12)}"
+    yield f"  {head}  {' → '.join(dict.fromkeys(sides))}  {cut(check.title, _LONGEST)}"
     before, after = difference.before, difference.after
     if before and after and before.observed == after.observed:
-        yield f"      still: {_cut(after.observed, _LONGEST)}"
+        yield f"      still: {cut(after.observed, _LONGEST)}"
         return
     if before:
-        yield f"      was: {_cut(before.observed, _LONGEST)}"
+        yield f"      was: {cut(before.observed, _LONGEST)}"
     if after:
-        yield f"      is:  {_cut(after.observed, _LONGEST)}"
+        yield f"      is:  {cut(after.observed, _LONGEST)}"
 
 
 def _more(count: int, *, what: str) -> list[str]:
@@ -256,10 +256,10 @@ def _value(value: str | None, longest: int) -> str:
     if value is None:
         return "absent"
     loaded = json.loads(value)
-    return _cut(loaded if isinstance(loaded, str) and loaded else value, longest)
+    return cut(loaded if isinstance(loaded, str) and loaded else value, longest)
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
     """Return a text on one line, with nothing but letters, of at most so many characters."""
     shown = plain(text[: longest + 1])
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
