@@ -56,7 +56,7 @@ findings: $(READY) ## run every backend on every stand-in and write docs/finding
 		$(BIN)/xcomkit run 00 01 02 03 04 -f parameters/local-$$cloud.yaml --out runs/findings \
 			-p backend=$$backend -p fault_depth=full || true; \
 	done; done
-	$(BIN)/python -m xcomkit.findings runs/findings/* > runs/findings.md && mv runs/findings.md docs/
+	$(BIN)/python -m xcomkit.findings runs/findings/*/ > runs/findings.md && mv runs/findings.md docs/
 
 notebooks: $(READY) ## write the settings into every notebook's parameters cell
 	$(BIN)/python tests/notebooks/sync_parameters.py

@@ -2,7 +2,8 @@
 
 Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``values.yaml``,
 ``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end ``record.html``,
-``record.json`` and ``manifest.sha256``.
+``record.json``, ``record.junit.xml``, ``manifest.sha256`` and, where a key was named,
+``manifest.sha256.sig``. Beside the run directories lies ``index.html``, which lists them.
 """
 
 import json

@@ -105,6 +105,19 @@ def test_other_target_and_steps_of_one_side_are_said(tmp_path):
     assert "steps only before: 00_prerequisites" in text
 
 
+def test_summary_tells_steps_apart_from_checks(tmp_path):
+    found = differ(
+        tmp_path,
+        {"checks": {"00_prerequisites": [check()] * 9, "04_round_trip": [check("XC501")]}},
+        {"checks": {"04_round_trip": [check("XC501", "fail", accepted="r"), check("XC502")]},
+         "verdict": "warn"},
+    )  # fmt: skip
+
+    assert summarise(found) == (
+        "verdict pass → warn; checks XC501 pass → fail (accepted); new checks: 1; steps fewer: 1"
+    )
+
+
 def test_json_is_whole_and_of_schema_1(tmp_path, capsys):
     many = [check(f"XC{n}") for n in range(100, 300)]
     before = write(tmp_path / "a", **steps(*many))

@@ -63,7 +63,7 @@ def test_each_is_compared_with_the_one_before_of_the_same_target(tmp_path):
     first = "the first of this target"
     assert [found[name] for name in "abd"] == [first] * 3
     assert found["c"] == (
-        "verdict pass → fail; checks XC201 ✔ pass → ✖ fail; settings threshold;"
+        "verdict pass → fail; checks XC201 pass → fail; settings threshold;"
         " versions s3fs 2026.9.0 → 2026.10.0"
     )
     assert found["e"] == "nothing but words and times"

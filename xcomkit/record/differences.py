@@ -142,12 +142,19 @@ def summarise(found: Differences) -> str:
         parts.append(f"verdict {found.before.verdict} → {found.after.verdict}")
     if changed := found.of("changed"):
         told = [
-            f"{cut(d.check.id, 12)} {_standing(d.before)} → {_standing(d.after)}"
+            f"{cut(d.check.id, 12)} {_word(d.before)} → {_word(d.after)}"
             for d in changed[:_IN_A_ROW]
         ]
         parts.append(_listed("checks", told, len(changed)))
-    counts = Counter(difference.kind for difference in found.checks)
-    parts += [f"{counts[kind]} checks {kind}" for kind in ("new", "gone") if counts[kind]]
+    for kind, more, one, other in (
+        ("new", "more", found.after, found.before),
+        ("gone", "fewer", found.before, found.after),
+    ):
+        steps = set(one.steps) - set(other.steps)
+        if steps:
+            parts.append(f"steps {more}: {len(steps)}")
+        if count := sum(d.kind == kind and d.check.step not in steps for d in found.checks):
+            parts.append(f"{kind} checks: {count}")
     if found.settings:
         names = [cut(d.name, 30) for d in found.settings[:_IN_A_ROW]]
         parts.append(_listed("settings", names, len(found.settings)))
@@ -245,7 +252,13 @@ def _verdict(found: Differences) -> str:
 def _standing(check: RecordedCheck | None) -> str:
     if check is None:
         return "absent"
-    return _marked(check.status) + (" (accepted)" if check.accepted else "")
+    return f"{show.MARKS[check.status]} {_word(check)}"
+
+
+def _word(check: RecordedCheck | None) -> str:
+    if check is None:
+        return "absent"
+    return check.status + (" (accepted)" if check.accepted else "")
 
 
 def _marked(status: Status) -> str:
