@@ -166,6 +166,8 @@ def test_hostile_texts_are_inert_and_cut(tmp_path, capsys):
         json.dumps(body({"s": [{"id": "XC201"}]})),
         json.dumps(body({"s": [check(status="green")]})),
         "\ufeff{}",
+        json.dumps(body(settings={"threshold": float("nan")})),
+        json.dumps(body()).replace('"threshold": 0', '"threshold": 1e999'),
     ],
 )  # fmt: skip
 def test_what_is_no_record_is_one_line_and_exit_2(tmp_path, capsys, text):

@@ -109,7 +109,9 @@ def _check(check: Mapping[str, Any], *, step: str, name: str) -> RecordedCheck:
 
 
 def _values(values: Mapping[str, Any]) -> dict[str, str]:
-    return {key: json.dumps(value, sort_keys=True) for key, value in values.items()}
+    return {
+        key: json.dumps(value, sort_keys=True, allow_nan=False) for key, value in values.items()
+    }
 
 
 def _text(values: Mapping[str, Any], key: str, *, name: str) -> str:
