@@ -159,12 +159,13 @@ def _row(entry: Entry, before: Entry | None, *, runs: Path) -> str:
     place = (page if page.is_file() else entry.directory / NAME).relative_to(runs)
     name = entry.directory.relative_to(runs).as_posix()
     changed = summarise(compare(before.record, record)) if before else "the first of this target"
-    shown = entry.written.strftime("%Y-%m-%d %H:%M:%S") if entry.written.year > 1 else "unknown"
+    when = entry.written.isoformat(sep=" ", timespec="seconds")[:19]
+    told = when.replace(" ", "<br>") if entry.written.year > 1 else "unknown"
     return (
         f'<tr><th scope="row"><a href="{quote(os.fsencode(place))}">{escape(cut(name, 120))}</a>'
         f"</th>{show.status_cell(record.verdict).to_html()}"
         f"<td>{escape(cut(record.target, 120))}<br>{escape(cut(record.where, 60))}</td>"
-        f"<td>{shown}</td><td>{escape(changed)}</td></tr>"
+        f'<td style="white-space: nowrap">{told}</td><td>{escape(changed)}</td></tr>'
     )
 
 
