@@ -2,6 +2,7 @@ import os
 import re
 import time
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from records import check, write
@@ -90,7 +91,7 @@ def test_broken_and_foreign_folders_are_named_and_do_no_harm(tmp_path):
     (tmp_path / "foreign/deep/deeper").mkdir(parents=True)
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to(tmp_path)
-    (tmp_path / "pipe").mkdir()
+    (tmp_path / "pipe/evidence").mkdir(parents=True)
     os.mkfifo(tmp_path / "pipe/record.json")
     os.mkdir(os.fsencode(tmp_path) + b"/odd\xff")  # noqa: PTH102
     write(tmp_path / os.fsdecode(b"odd\xff"), written="soon")
@@ -101,9 +102,24 @@ def test_broken_and_foreign_folders_are_named_and_do_no_harm(tmp_path):
     assert "Records: 3" in html
     assert "Records that cannot be read: 1" in html
     assert "broken/record.json: nested too deeply" in html
-    assert "these runs did not end, or still run: 1" in html
+    assert "these runs did not end, or still run: 2" in html
     assert "foreign" not in html
     assert 'href="odd%FF/record.html"' in html
+
+
+def test_folder_that_is_closed_to_us_is_passed_over(tmp_path, monkeypatch):
+    write(tmp_path / "good")
+    (tmp_path / "closed").mkdir()
+    really = Path.is_file
+
+    def is_file(path):
+        if path.parent.name == "closed":
+            raise PermissionError
+        return really(path)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+
+    assert "Records: 1" in render(tmp_path)
 
 
 def test_hostile_records_are_inert(tmp_path):

@@ -97,7 +97,7 @@ def _find(runs: Path) -> tuple[list[Path], list[str]]:
     for directory in _folders(runs):
         inner = [directory] if _is_run(directory) else _folders(directory)
         for one in inner:
-            if (one / NAME).is_file():
+            if _has_record(one):
                 found.append(one)
             elif _is_run(one):
                 unfinished.append(one.relative_to(runs).as_posix())
@@ -106,7 +106,18 @@ def _find(runs: Path) -> tuple[list[Path], list[str]]:
 
 
 def _is_run(directory: Path) -> bool:
-    return (directory / NAME).is_file() or (directory / "evidence").is_dir()
+    try:
+        return _has_record(directory) or (directory / "evidence").is_dir()
+    except OSError:  # a folder of somebody else, closed to us
+        return False
+
+
+def _has_record(directory: Path) -> bool:
+    """Tell whether there is a file to read; a pipe would never end."""
+    try:
+        return (directory / NAME).is_file()
+    except OSError:
+        return False
 
 
 def _folders(directory: Path) -> list[Path]:
