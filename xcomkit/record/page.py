@@ -35,8 +35,9 @@ def render(run: Run, about: cover.About) -> str:
         f"<header><h1>{escape(title)}</h1>{_verdict(run)}</header>"
         f"{_contents(run, parts)}<main>{cover.render(parts)}"
     )
-    return encodable("".join((head, *_sections(run, room=_MOST - len(encodable(head).encode())),
-                              "</main></body></html>\n")))  # fmt: skip
+    room = _MOST - len(encodable(head).encode())
+    sections = "".join(_sections(run, room=room))
+    return encodable(f"{head}{sections}</main></body></html>\n")
 
 
 def encodable(html: str) -> str:
