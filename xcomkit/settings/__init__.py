@@ -121,30 +121,48 @@ class Settings(ProofSettings):
 
     @classmethod
     def from_notebook(cls, namespace: Mapping[str, Any], *, root: Path) -> Self:
-        """Return the settings found in a notebook's namespace.
+        """Return the settings found in a notebook's namespace; ``notebook_values`` says how.
+
+        Raises:
+            SettingsError: also for a name that only a typo could have put there.
+        """
+        values, source = cls.notebook_values(namespace, root=root)
+        return cls.from_mapping(values, source=source)
+
+    @classmethod
+    def notebook_values(
+        cls, namespace: Mapping[str, Any], *, root: Path
+    ) -> tuple[dict[str, Any], str]:
+        """Return what a notebook's namespace asks for, not yet judged, and where it stands.
 
         A namespace without bucket and endpoint means that nobody named a target: the practice
         target of the cloud, ``parameters/local-<cloud>.yaml``, is used, under whatever else
         differs from the defaults. Nothing of that file is ever mixed into a named target.
 
         Raises:
-            SettingsError: also for a name that only a typo could have put there.
+            SettingsError: the practice file cannot be read.
         """
-        plain = (bool, int, float, str, list, tuple, dict, type(None))
-        values = {
-            name: value
-            for name, value in namespace.items()
-            if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)
-        }
-        if not values.get("bucket") and not values.get("endpoint_url"):
-            defaults = cls().to_parameters()
-            passed = {name: value for name, value in values.items() if value != defaults.get(name)}
-            changed = {name: value for name, value in passed.items() if value != ""}
-            name = changed.get("cloud", defaults["cloud"])
-            practice = PRACTICE_FILE.format(cloud=name if name in TERMS else defaults["cloud"])
-            return cls.from_yaml(root / practice, overrides=changed)
-        return cls.from_mapping(values, source="the parameters of this notebook")
+        values = plain_values(namespace)
+        if values.get("bucket") or values.get("endpoint_url"):
+            return values, "the parameters of this notebook"
+        defaults = cls().to_parameters()
+        passed = {name: value for name, value in values.items() if value != defaults.get(name)}
+        changed = {name: value for name, value in passed.items() if value != ""}
+        name = changed.get("cloud", defaults["cloud"])
+        practice = Path(PRACTICE_FILE.format(cloud=name if name in TERMS else defaults["cloud"]))
+        source = f"{practice.name} or what replaces it (-p)" if changed else practice.name
+        return {**read_parameters(root / practice), **changed}, source
 
     def to_parameters(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, as a parameter file would hold them."""
         return self.model_dump(mode="json")
+
+
+def plain_values(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a notebook's namespace can be a parameter; modules and results are none."""
+    plain = (bool, int, float, str, list, tuple, dict, type(None))
+    return {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)
+    }
