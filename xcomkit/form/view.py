@@ -1,0 +1,209 @@
+"""The form as widgets: what a person sees, with a word for every state.
+
+Sections open with plain buttons: the accordion of ipywidgets cannot be reached by keyboard.
+"""
+
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from xcomkit.errors import SettingsError
+from xcomkit.form.fields import (
+    ONE_RUN_ONLY,
+    SECTIONS,
+    Section,
+    SettingField,
+    as_text,
+    setting_fields,
+)
+
+if TYPE_CHECKING:
+    from xcomkit.form import Form
+
+_MIME = "application/vnd.jupyter.widget-view+json"
+_OPEN_AT_FIRST: tuple[Section, ...] = ("target", "run")
+_LABELS = {"description_width": "16em"}
+_INDENT = "margin: 0 0 4px 16.5em; line-height: 1.3"
+
+
+class FormView:
+    """A row per setting in sections, the status above and *Save* below."""
+
+    def __init__(self, form: "Form") -> None:
+        self._form = form
+        self._is_filling = True
+        self._wide = widgets.Layout(width="100%", max_width="60em")
+        self._auto = widgets.Layout(width="auto")
+        self.inputs: dict[str, Any] = {}
+        self.notes: dict[str, Any] = {}
+        self.rows: dict[str, Any] = {}
+        self.heads: dict[Section, Any] = {}
+        self.bodies: dict[Section, Any] = {}
+        for name, field in setting_fields().items():
+            self._add(name, field)
+        self.status = self._words()
+        self.file_name = widgets.Text(
+            description="save as", placeholder="a name; it goes to parameters/NAME.yaml",
+            continuous_update=False, layout=self._wide, style=_LABELS,
+        )  # fmt: skip
+        self.agree = widgets.Checkbox(
+            description="if there is such a file: change its values, keep its comments",
+            layout=self._auto, indent=False,
+        )  # fmt: skip
+        self.save = widgets.Button(description="Save to a file", layout=self._auto)
+        self.save.on_click(self._saved)
+        self.saved = self._words()
+        sections = [part for name in SECTIONS for part in self._section(name)]
+        saving = [self.file_name, self.agree, self.save, self.saved]
+        self.box = widgets.VBox([self.status, *sections, *saving], layout=self._auto)
+        self.refresh()
+
+    def bundle(self) -> dict[str, Any]:
+        """Return what Jupyter needs to draw the form."""
+        shown = self.box._repr_mimebundle_()
+        return {_MIME: shown[_MIME]} if _MIME in shown else {}
+
+    def refresh(self) -> None:
+        """Bring every widget to what the form holds."""
+        self._is_filling = True
+        try:
+            refusals = self._form.refusals
+            values = self._form.values
+            for name, field in setting_fields().items():
+                self._fill(self.inputs[name], field, values)
+                self.notes[name].value = _note(field, values, refusals.get(name, ""))
+                is_shown = field.is_for(values["cloud"]) or name in refusals
+                self.rows[name].layout.display = None if is_shown else "none"
+            for section in SECTIONS:
+                self._head(section, refusals)
+            self.status.value = f'<p role="status">{escape(self._form.status)}</p>'
+        finally:
+            self._is_filling = False
+
+    def _words(self) -> Any:
+        return widgets.HTML(layout=self._auto)
+
+    def _add(self, name: str, field: SettingField) -> None:
+        made = self._input(field, self._form.values)
+        made.observe(lambda change: self._changed(name, change["new"]), names="value")
+        self.inputs[name] = made
+        self.notes[name] = self._words()
+        border = "2px solid #9a6700" if name in ("apply", "confirm_delete") else None
+        layout = widgets.Layout(width="auto", border=border, flex="0 0 auto")
+        self.rows[name] = widgets.VBox([made, self.notes[name]], layout=layout)
+
+    def _input(self, field: SettingField, values: Mapping[str, Any]) -> Any:
+        """Return the widget of a setting; what does not fit its kind stays readable as text."""
+        value = values[field.name]
+        common = {
+            "description": field.label, "tooltip": field.help, "layout": self._wide,
+            "style": _LABELS,
+        }  # fmt: skip
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        match field.kind:
+            case "choice":
+                return widgets.Dropdown(options=_options(field, values), value=value, **common)
+            case "number" if is_whole:
+                return widgets.IntText(value=value, continuous_update=False, **common)
+            case "switch" if isinstance(value, bool):
+                return widgets.Checkbox(value=value, **common)
+            case _:
+                can_be_typed = self._form.can_be_typed(field.name)
+                return widgets.Text(
+                    value=as_text(value), continuous_update=False, disabled=not can_be_typed,
+                    placeholder="" if can_be_typed else "only a file can hold this", **common,
+                )  # fmt: skip
+
+    def _fill(self, shown: Any, field: SettingField, values: Mapping[str, Any]) -> None:
+        value = values[field.name]
+        match shown:
+            case widgets.Dropdown():
+                options = _options(field, values)
+                if tuple(shown.options) != options:
+                    shown.options = options
+                shown.value = value
+            case widgets.Text():
+                shown.value = as_text(value)
+            case _ if type(value) is type(shown.value):
+                shown.value = value
+
+    def _section(self, section: Section) -> tuple[Any, Any]:
+        is_open = section in _OPEN_AT_FIRST
+        head = widgets.ToggleButton(value=is_open, layout=self._wide)
+        rows = [self.rows[n] for n, f in setting_fields().items() if f.section == section]
+        body = widgets.VBox(rows, layout=widgets.Layout(width="auto"))
+        head.observe(lambda _: self._head(section, self._form.refusals), names="value")
+        self.heads[section], self.bodies[section] = head, body
+        return head, body
+
+    def _head(self, section: Section, refusals: Mapping[str, str]) -> None:
+        """Tell in words whether a section is open, and open the one that holds a refusal."""
+        head = self.heads[section]
+        names = [name for name, field in setting_fields().items() if field.section == section]
+        count = len([name for name in names if name in refusals])
+        if count and self._is_filling:
+            head.value = True
+        state = "open" if head.value else "closed"
+        mark = "▾" if head.value else "▸"
+        refused = f", {count} refused" if count else ""
+        head.description = f"{mark} {SECTIONS[section]} ({state}{refused})"
+        self.bodies[section].layout.display = None if head.value else "none"
+
+    def _changed(self, name: str, value: object) -> None:
+        if self._is_filling:
+            return
+        self._form.change(name, value)
+        self.saved.value = ""
+        self.refresh()
+
+    def _saved(self, _: object) -> None:
+        try:
+            path = self._form.save(self.file_name.value, replace=self.agree.value)
+        except SettingsError as error:
+            text = f"✖ not saved: {error}"
+        else:
+            self.agree.value = False
+            left = " and ".join(ONE_RUN_ONLY)
+            text = f"✔ saved: parameters/{path.name}, without {left}, which belong to one run."
+        self.saved.value = f'<p role="status">{escape(text)}</p>'
+
+
+def _options(field: SettingField, values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return the accepted values, and the present one where it is not among them."""
+    choices = field.choices_on(values["cloud"])
+    value = values[field.name]
+    others = [] if value in choices else [(f"{as_text(value) or '(empty)'} (not accepted)", value)]
+    return (*((choice, choice) for choice in choices), *others)
+
+
+def _note(field: SettingField, values: Mapping[str, Any], refusal: str) -> str:
+    """Return below a widget: the refusal, or what the setting is and what it does now."""
+    bounds = field.bounds_on(values["cloud"])
+    text = escape(f"{field.help} ({bounds})" if bounds else field.help)
+    if refusal:
+        text = f'<strong role="alert">✖ refused: {escape(refusal)}</strong>'
+    elif state := _state(field.name, values):
+        text += f"<br><strong>{escape(state)}</strong>"
+    return f'<div style="{_INDENT}">{text}</div>'
+
+
+def _state(name: str, values: Mapping[str, Any]) -> str:
+    where = f"{values['bucket'] or 'no bucket'} on {values['cloud']}"
+    where += f" ({values['endpoint_url']})" if values["endpoint_url"] else ""
+    if name == "apply":
+        return (
+            f"ON: the cells below make the changes that their plan shows, in {where}."
+            if values[name]
+            else "OFF: the cells below show their plan and change nothing."
+        )
+    if name != "confirm_delete":
+        return ""
+    if not values[name]:
+        return f"Nothing is deleted. Step 07 asks for the name: {values['bucket']}"
+    if values[name] != values["bucket"]:
+        return f"Nothing is deleted: this is not the name {values['bucket']}"
+    if not values["apply"]:
+        return "Nothing is deleted while apply is off."
+    return f"Step 07 will DELETE {where}, and the identity."
