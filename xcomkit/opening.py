@@ -13,6 +13,7 @@ from typing import Any
 from xcomkit import evidence
 from xcomkit.catalogue import RULES_BY_ID
 from xcomkit.clouds import Platform, open_cloud
+from xcomkit.form import Form
 from xcomkit.local.stand_in import stand_in_of
 from xcomkit.settings import Settings
 from xcomkit.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
@@ -34,15 +35,22 @@ SELECTED = "XCOMKIT_STEPS"
 """Names the steps of the run that started the stand-in; the others are practised on it."""
 
 
-def open_step(name: str, namespace: Mapping[str, Any]) -> Step:
-    """Return the step bound to the parameters in a notebook's namespace.
+def open_form(namespace: Mapping[str, Any]) -> Form:
+    """Return the form of the parameters in a notebook's namespace; it refuses nothing itself."""
+    return Form(namespace, root=find_root(Path.cwd()))
+
+
+def open_step(name: str, bound_to: Settings | Mapping[str, Any]) -> Step:
+    """Return the step bound to settings, or to the parameters in a notebook's namespace.
 
     Raises:
         SettingsError: a parameter is refused.
         ProcessError: the stand-in did not start.
     """
     root = find_root(Path.cwd())
-    settings = Settings.from_notebook(namespace, root=root)
+    settings = (
+        bound_to if isinstance(bound_to, Settings) else Settings.from_notebook(bound_to, root=root)
+    )
     run = (
         Path(settings.run_dir).expanduser().resolve()
         if settings.run_dir

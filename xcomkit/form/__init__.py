@@ -121,10 +121,13 @@ class Form:
         if not isinstance(value, list | tuple | dict):
             return True
         try:
-            typed = Settings.from_mapping({**self._values, name: as_text(value)})
-            return typed == Settings.from_mapping(self._values)
-        except SettingsError:
+            kept = Settings.model_validate({name: value})
+        except ValueError:  # refused as it is, so it has to be typed anew
             return True
+        try:
+            return Settings.model_validate({name: as_text(value)}) == kept
+        except ValueError:
+            return False
 
     def save(self, name: str, *, replace: bool = False) -> Path:
         """Write ``parameters/<name>.yaml``; with ``replace``, also into a file that is there.

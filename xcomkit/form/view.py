@@ -196,7 +196,7 @@ def _state(name: str, values: Mapping[str, Any]) -> str:
         return (
             f"ON: the cells below make the changes that their plan shows, in {where}."
             if values[name]
-            else "OFF: the cells below show their plan and change nothing."
+            else "OFF: plans are shown only; the proof still writes test objects, and removes them."
         )
     if name != "confirm_delete":
         return ""
