@@ -444,7 +444,8 @@ class TestSave:
         form.save("mine", replace=True)
 
         assert path.read_bytes() == (
-            b"bucket: some-bucket # why\r\npod: deployment/x\r\nprefix: xcom\r\ncloud: aws\r\nrepetitions: 4\r\n"
+            b"bucket: some-bucket # why\r\npod: deployment/x\r\nprefix: xcom\r\n"
+            b"cloud: aws\r\nrepetitions: 4\r\n"
         )
 
     @pytest.mark.parametrize(
