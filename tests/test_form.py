@@ -26,7 +26,7 @@ OF_ONE_CLOUD = {
     "gcp": {"project", "service_account", "workload_pool"},
 }
 KINDS = {
-    "choice": widgets.Dropdown, "number": widgets.IntText, "switch": widgets.Checkbox,
+    "choice": widgets.Dropdown, "number": widgets.Text, "switch": widgets.Checkbox,
     "text": widgets.Text,
 }  # fmt: skip
 
@@ -113,9 +113,17 @@ class TestWidgets:
         assert body.layout.display is None
 
     def test_refusal_opens_its_section(self, form):
-        form.view.inputs["repetitions"].value = 0
+        form.view.inputs["repetitions"].value = "0"
 
         assert form.view.heads["proof"].description.endswith("(open, 1 refused)")
+
+    def test_number_with_a_unit_is_refused_and_not_cut_to_its_digits(self, form):
+        form.view.inputs["threshold"].value = "1MB"
+        assert form.refusals == {"threshold": headless(**NAMED, threshold="1MB")}
+
+        form.view.inputs["threshold"].value = "1000000"
+
+        assert form.values["threshold"] == 1_000_000
 
 
 class TestClouds:

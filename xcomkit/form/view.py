@@ -3,6 +3,7 @@
 Sections open with plain buttons: the accordion of ipywidgets cannot be reached by keyboard.
 """
 
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 _MIME = "application/vnd.jupyter.widget-view+json"
 _OPEN_AT_FIRST: tuple[Section, ...] = ("target", "run")
-_LABELS = {"description_width": "16em"}
-_INDENT = "margin: 0 0 4px 16.5em; line-height: 1.3"
+_LABELS = {"description_width": "13em"}
+_INDENT = "margin: 0 0 4px 13.5em; line-height: 1.3"
 
 
 class FormView:
@@ -34,7 +35,7 @@ class FormView:
     def __init__(self, form: "Form") -> None:
         self._form = form
         self._is_filling = True
-        self._wide = widgets.Layout(width="100%", max_width="60em")
+        self._wide = widgets.Layout(width="auto", max_width="60em")
         self._auto = widgets.Layout(width="auto")
         self.inputs: dict[str, Any] = {}
         self.notes: dict[str, Any] = {}
@@ -78,7 +79,7 @@ class FormView:
                 self.rows[name].layout.display = None if is_shown else "none"
             for section in SECTIONS:
                 self._head(section, refusals)
-            self.status.value = f'<p role="status">{escape(self._form.status)}</p>'
+            self.status.value = _spoken(self._form.status)
         finally:
             self._is_filling = False
 
@@ -91,22 +92,23 @@ class FormView:
         self.inputs[name] = made
         self.notes[name] = self._words()
         border = "2px solid #9a6700" if name in ("apply", "confirm_delete") else None
-        layout = widgets.Layout(width="auto", border=border, flex="0 0 auto")
+        layout = widgets.Layout(width="auto", max_width="61em", border=border, flex="0 0 auto")
         self.rows[name] = widgets.VBox([made, self.notes[name]], layout=layout)
 
     def _input(self, field: SettingField, values: Mapping[str, Any]) -> Any:
-        """Return the widget of a setting; what does not fit its kind stays readable as text."""
+        """Return the widget of a setting; what does not fit its kind stays readable as text.
+
+        Numbers are typed as text too: the number field of ipywidgets reads ``1MB`` as 1, and its
+        bounded one clamps, both without a word.
+        """
         value = values[field.name]
         common = {
             "description": field.label, "tooltip": field.help, "layout": self._wide,
             "style": _LABELS,
         }  # fmt: skip
-        is_whole = isinstance(value, int) and not isinstance(value, bool)
         match field.kind:
             case "choice":
                 return widgets.Dropdown(options=_options(field, values), value=value, **common)
-            case "number" if is_whole:
-                return widgets.IntText(value=value, continuous_update=False, **common)
             case "switch" if isinstance(value, bool):
                 return widgets.Checkbox(value=value, **common)
             case _:
@@ -154,7 +156,7 @@ class FormView:
     def _changed(self, name: str, value: object) -> None:
         if self._is_filling:
             return
-        self._form.change(name, value)
+        self._form.change(name, _number(name, value))
         self.saved.value = ""
         self.refresh()
 
@@ -167,7 +169,7 @@ class FormView:
             self.agree.value = False
             left = " and ".join(ONE_RUN_ONLY)
             text = f"✔ saved: parameters/{path.name}, without {left}, which belong to one run."
-        self.saved.value = f'<p role="status">{escape(text)}</p>'
+        self.saved.value = _spoken(text)
 
 
 def _options(field: SettingField, values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -176,6 +178,17 @@ def _options(field: SettingField, values: Mapping[str, Any]) -> tuple[tuple[str,
     value = values[field.name]
     others = [] if value in choices else [(f"{as_text(value) or '(empty)'} (not accepted)", value)]
     return (*((choice, choice) for choice in choices), *others)
+
+
+def _number(name: str, typed: Any) -> Any:
+    """Return a typed whole number as one, and all else as it is, for ``Settings`` to judge."""
+    is_one = setting_fields()[name].kind == "number" and re.fullmatch(r"-?[0-9]{1,18}", typed)
+    return int(typed) if is_one else typed
+
+
+def _spoken(text: str) -> str:
+    """Return what changed as a screen reader is told it."""
+    return f'<p role="status" style="line-height: 1.3">{escape(text)}</p>'
 
 
 def _note(field: SettingField, values: Mapping[str, Any], refusal: str) -> str:
