@@ -280,6 +280,15 @@ class TestSettings:
 
         assert open_form({}).settings.is_embedded
 
+    @pytest.mark.parametrize(
+        "odd", [None, 0, 1.5, True, "\0", [], {}, ["a", ["b"]], {"a": {"b": 1}}]
+    )
+    def test_odd_parameter_of_any_name_is_judged_without_a_traceback(self, root, odd):
+        for name in Settings.model_fields:
+            form = Form({name: odd}, root=root)
+            assert form.status.startswith(("✔", "✖"))
+            assert f"{form!r}{form._repr_html_()}"
+
     def test_missing_practice_file_is_told_by_the_settings(self, tmp_path):
         form = Form({}, root=tmp_path)
 

@@ -73,7 +73,9 @@ def _new(settings: Settings, name: str) -> str:
 
 def _dump(value: object) -> str:
     """Return a value as YAML on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=100_000)
+    text = yaml.safe_dump(
+        value, default_flow_style=True, allow_unicode=True, width=100_000, sort_keys=False
+    )
     text = text.removesuffix("\n").removesuffix("\n...")
     return json.dumps(value) if "\n" in text else text
 

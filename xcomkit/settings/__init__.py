@@ -149,7 +149,8 @@ class Settings(ProofSettings):
         passed = {name: value for name, value in values.items() if value != defaults.get(name)}
         changed = {name: value for name, value in passed.items() if value != ""}
         name = changed.get("cloud", defaults["cloud"])
-        practice = Path(PRACTICE_FILE.format(cloud=name if name in TERMS else defaults["cloud"]))
+        practised = name if name in tuple(TERMS) else defaults["cloud"]
+        practice = Path(PRACTICE_FILE.format(cloud=practised))
         source = f"{practice.name} or what replaces it (-p)" if changed else practice.name
         return {**read_parameters(root / practice), **changed}, source
 
