@@ -1,12 +1,13 @@
 # The commands of this project; `make` alone lists them.
 PYTHON ?= python3
 CLOUD ?= aws
+FILE ?= parameters/local-$(CLOUD).yaml
 BIN := .venv/bin
 READY := .venv/.ready
 UV := $(shell sed -n 's,^\(uv==[^ ]*\).*,\1,p' requirements.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runbook test live lint bench docs findings notebooks lock clean
+.PHONY: help setup runbook lab test live lint bench docs findings notebooks lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +31,9 @@ $(READY): requirements.lock pyproject.toml
 
 runbook: $(READY) ## run all steps on the embedded stand-in and write the record
 	$(BIN)/xcomkit run -f parameters/local-$(CLOUD).yaml
+
+lab: $(READY) ## walk through the notebooks in JupyterLab: make lab [CLOUD=azure] [FILE=parameters/aws.yaml]
+	$(BIN)/xcomkit lab -f $(FILE)
 
 test: $(READY) ## run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -7,7 +7,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from xcomkit.commands import diff_records, env, lint, matrix, merge, run, scan_dags, verify_record
+from xcomkit.commands import (
+    diff_records,
+    env,
+    lab,
+    lint,
+    matrix,
+    merge,
+    run,
+    scan_dags,
+    verify_record,
+)
 from xcomkit.errors import XcomkitError
 from xcomkit.plain import plain
 
@@ -48,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=run.EXIT_CODES,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, lint, env, merge, scan_dags, matrix, verify_record, diff_records):
+    for command in (run, lab, lint, env, merge, scan_dags, matrix, verify_record, diff_records):
         command.add(commands)
     return parser
 

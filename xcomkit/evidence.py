@@ -6,6 +6,7 @@ Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``
 ``manifest.sha256.sig``. Beside the run directories lies ``index.html``, which lists them.
 """
 
+import glob
 import json
 import os
 import tempfile
@@ -21,17 +22,12 @@ from xcomkit.model import STATUSES, Check
 SCHEMA = 1
 
 
-def open_run_directory(runs: Path, *, name: str, fresh: bool) -> Path:
-    """Return a run directory below ``runs``: the newest of this name, or a new one.
+def make_run_directory(runs: Path, *, name: str) -> Path:
+    """Return a new run directory below ``runs``; the target's name is the last part of its own.
 
-    Args:
-        runs: the folder that holds run directories.
-        name: the target's name, the last part of the directory's name.
-        fresh: start a new run even when there is one to go on with.
+    Raises:
+        InputError: it cannot be made there.
     """
-    existing = sorted(runs.glob(f"*-{name}")) if runs.is_dir() else []
-    if existing and not fresh:
-        return existing[-1]
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     path = runs / f"{stamp}-{name}"
     try:
@@ -42,6 +38,11 @@ def open_run_directory(runs: Path, *, name: str, fresh: bool) -> Path:
             hint="name another folder with --out or run_dir.",
         ) from None
     return path
+
+
+def find_run_directory(runs: Path, *, name: str) -> Path | None:
+    """Return the newest run directory of this name below ``runs``, if there is one."""
+    return max(runs.glob(f"*Z-{glob.escape(name)}"), default=None)
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:

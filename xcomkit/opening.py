@@ -13,8 +13,11 @@ from typing import Any
 from xcomkit import evidence
 from xcomkit.catalogue import RULES_BY_ID
 from xcomkit.clouds import Platform, open_cloud
+from xcomkit.errors import SettingsError
 from xcomkit.form import Form
-from xcomkit.local.stand_in import stand_in_of
+from xcomkit.guide import Guide, Seen, read_guide
+from xcomkit.local.stand_in import VARIABLE as STAND_IN
+from xcomkit.local.stand_in import StandIn, stand_in_of
 from xcomkit.settings import Settings
 from xcomkit.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.steps import helm_values
@@ -33,6 +36,8 @@ STEPS = (
 KERNEL_PYTHON = "XCOMKIT_PYTHON"
 SELECTED = "XCOMKIT_STEPS"
 """Names the steps of the run that started the stand-in; the others are practised on it."""
+_BEFORE: dict[str, str | None] = {}
+"""What this process's environment held before it became the administrator of a stand-in."""
 
 
 def open_form(namespace: Mapping[str, Any]) -> Form:
@@ -40,24 +45,25 @@ def open_form(namespace: Mapping[str, Any]) -> Form:
     return Form(namespace, root=find_root(Path.cwd()))
 
 
-def open_step(name: str, bound_to: Settings | Mapping[str, Any]) -> Step:
-    """Return the step bound to settings, or to the parameters in a notebook's namespace.
+def open_guide(here: str, form: Form) -> Guide:
+    """Return how far the run of the form's target is, for the notebook ``here``."""
+    try:
+        settings = form.settings
+    except SettingsError as error:  # the form says so as well, and the step refuses to open
+        return Guide("", tuple(map(Seen, STEPS)), here, refused=str(error))
+    run = None if here == STEPS[0] else _find_run(settings)
+    return read_guide(run, steps=STEPS, settings=settings, here=here)
+
+
+def open_step(name: str, settings: Settings) -> Step:
+    """Return the step bound to the settings, in the newest run directory of its target.
 
     Raises:
-        SettingsError: a parameter is refused.
+        InputError: a run directory cannot be made.
         ProcessError: the stand-in did not start.
     """
-    root = find_root(Path.cwd())
-    settings = (
-        bound_to if isinstance(bound_to, Settings) else Settings.from_notebook(bound_to, root=root)
-    )
-    run = (
-        Path(settings.run_dir).expanduser().resolve()
-        if settings.run_dir
-        else evidence.open_run_directory(
-            root / "runs", name=settings.bucket, fresh=name == STEPS[0]
-        )
-    )
+    run = None if name == STEPS[0] and not settings.run_dir else _find_run(settings)
+    run = run or evidence.make_run_directory(_runs(), name=settings.bucket)
     platform, is_new = open_platform(settings)
     cloud = open_cloud(settings, platform=platform)
     step = Step(name, settings, run, platform, cloud)
@@ -66,6 +72,17 @@ def open_step(name: str, bound_to: Settings | Mapping[str, Any]) -> Step:
     if is_new or selected:
         _practise_earlier_steps(step, done=() if is_new else selected.split(","))
     return step
+
+
+def _runs() -> Path:
+    return find_root(Path.cwd()) / "runs"
+
+
+def _find_run(settings: Settings) -> Path | None:
+    """Return the run directory that the settings name, else the newest of the target."""
+    if settings.run_dir:
+        return Path(settings.run_dir).expanduser().resolve()
+    return evidence.find_run_directory(_runs(), name=settings.bucket)
 
 
 def find_root(start: Path) -> Path:
@@ -85,13 +102,15 @@ def open_platform(settings: Settings) -> tuple[Platform, bool]:
     """Return the platform of the target, and whether a new, empty stand-in was started for it."""
     label = describe_place(settings)
     if not settings.is_embedded:
+        _leave_stand_in()
         return Platform(label=label, issuer=settings.oidc_issuer), False
     kind = stand_in_of(settings.cloud)
     stand_in = kind.attach()
     is_new = stand_in is None
     if stand_in is None:
         stand_in = kind.start()
-        export(stand_in.environment, replaced=kind.replaced)
+    _leave_stand_in()
+    _enter(stand_in)
     return (
         Platform(
             label=label,
@@ -110,6 +129,26 @@ def export(environment: Mapping[str, str], *, replaced: Iterable[str]) -> None:
     for name in replaced:
         os.environ.pop(name, None)
     os.environ.update(environment)
+
+
+def _enter(stand_in: StandIn) -> None:
+    """Become the administrator of a stand-in, until another target is opened."""
+    before = {name: os.environ.get(name) for name in (*stand_in.environment, *stand_in.replaced)}
+    export(stand_in.environment, replaced=stand_in.replaced)
+    _BEFORE.update(before)
+
+
+def _leave_stand_in() -> None:
+    """Be who this process was before: a real account must never be asked for at the stand-in.
+
+    Which stand-in runs stays known, so that coming back finds it as it was left.
+    """
+    for name, value in _BEFORE.items():
+        if value is not None:
+            os.environ[name] = value
+        elif name != STAND_IN:
+            os.environ.pop(name, None)
+    _BEFORE.clear()
 
 
 def _practise_earlier_steps(step: Step, *, done: Collection[str]) -> None:

@@ -37,11 +37,12 @@ def _breakable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its text, and a status where the cell is one."""
+    """One cell: its text, a status where the cell is one, or where a link leads."""
 
     text: str
     status: Status | None = None
     is_code: bool = False
+    link: str = ""
 
     def to_html(self) -> str:
         """Return the cell as HTML; only long words may be broken, long texts are folded."""
@@ -53,6 +54,8 @@ class Cell:
         if self.status:
             style = f"color: {COLOURS[self.status]}; white-space: nowrap"
             return f'<strong style="{style}">{text}</strong>'
+        if self.link:
+            return f'<a href="{escape(self.link)}">{text}</a>'
         body = f'<code style="white-space: pre-wrap">{text}</code>' if self.is_code else text
         if len(self.text) <= _FOLD:
             return body

@@ -10,10 +10,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xcomkit import show
+from xcomkit import shared_target, show
 from xcomkit.errors import SettingsError
 from xcomkit.form.fields import as_text, defaults_on, setting_fields
 from xcomkit.form.saving import save_parameters
+from xcomkit.parameter_file import read_parameters
 from xcomkit.settings import PRACTICE_FILE, Settings, plain_values
 from xcomkit.terms import EMBEDDED
 
@@ -31,11 +32,17 @@ class Form:
     def __init__(self, namespace: Mapping[str, Any], *, root: Path) -> None:
         self._root = root
         self._given = plain_values(namespace)
-        self._secrets: dict[str, str] = {}
+        self._taken: Path | None = None
         try:
-            asked, _ = Settings.notebook_values(self._given, root=root)
-        except SettingsError:  # no practice file; ``settings`` says so
-            asked = self._given
+            self._asked, source = Settings.notebook_values(self._given, root=root)
+        except SettingsError:  # no such file; ``settings`` says so
+            self._asked, source = self._given, ""
+        self._file = source.partition(" ")[0]
+        self._begin(self._asked)
+
+    def _begin(self, asked: Mapping[str, Any]) -> None:
+        """Show these parameters, judged or not, as those that nobody changed."""
+        self._secrets: dict[str, str] = {}
         self._unknown = {n: v for n, v in asked.items() if n not in Settings.model_fields}
         start = {n: v for n, v in asked.items() if n not in self._unknown}
         defaults = defaults_on(start.get("cloud"))
@@ -68,6 +75,8 @@ class Form:
             SettingsError: a value is refused, as it would be without a form.
         """
         if not self.changed:
+            if self._taken:
+                return Settings.from_yaml(self._taken)
             return Settings.from_notebook(self._given, root=self._root)
         return Settings.from_mapping({**self._unknown, **self._values}, source="the form")
 
@@ -85,9 +94,10 @@ class Form:
                 return f"✖ refused: {first}{more}"
         if count := len(self.changed):
             return f"✔ accepted, {count} changed: run the cells below again to use it."
+        if self._taken:
+            return f"✔ accepted: taken from {self._taken.name}; run the cells below to use it."
         if not self._given.get("bucket") and not self._given.get("endpoint_url"):
-            practice = PRACTICE_FILE.format(cloud=self._values["cloud"])
-            return f"✔ accepted: no bucket is named, so this practises on {practice}."
+            return f"✔ accepted: this notebook names no bucket, so it uses {self._file}."
         return "✔ accepted: these are the parameters of this notebook."
 
     def change(self, name: str, value: object) -> None:
@@ -129,13 +139,45 @@ class Form:
         except ValueError:
             return False
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the names of the parameter files that are there."""
+        return tuple(sorted(path.name for path in self._folder.glob("*.yaml")))
+
+    def take(self, name: str) -> None:
+        """Go on from a file of ``parameters/``, judged or not; ``""`` is the notebook's own again.
+
+        In a JupyterLab of ``xcomkit lab`` the file is every notebook's target from now on.
+
+        Raises:
+            SettingsError: the file cannot be read.
+        """
+        self._taken = self._folder / name if name else None
+        if self._taken:
+            self._begin(read_parameters(self._taken))
+            self._share(self._taken)
+        else:
+            self._begin(self._asked)
+
     def save(self, name: str, *, replace: bool = False) -> Path:
         """Write ``parameters/<name>.yaml``; with ``replace``, also into a file that is there.
+
+        In a JupyterLab of ``xcomkit lab`` it is the target of every notebook from now on.
 
         Raises:
             SettingsError: a refused value or name, or a file nobody agreed to change.
         """
-        return save_parameters(self.settings, self._root / "parameters", name, replace=replace)
+        path = save_parameters(self.settings, self._folder, name, replace=replace)
+        self._share(path)
+        return path
+
+    @property
+    def _folder(self) -> Path:
+        return self._root / "parameters"
+
+    def _share(self, path: Path) -> None:
+        if shared_target.is_shared():
+            shared_target.choose(path)
 
     @cached_property
     def view(self) -> "FormView":

@@ -19,6 +19,7 @@ from xcomkit.form.fields import (
     as_text,
     setting_fields,
 )
+from xcomkit.shared_target import is_shared
 
 if TYPE_CHECKING:
     from xcomkit.form import Form
@@ -45,6 +46,12 @@ class FormView:
         for name, field in setting_fields().items():
             self._add(name, field)
         self.status = self._words()
+        self.taken = widgets.Dropdown(
+            options=(("(as this notebook opened)", ""), *((name, name) for name in form.files)),
+            description="parameters of", layout=self._wide, style=_LABELS,
+            tooltip="a file of parameters/ to go on from",
+        )  # fmt: skip
+        self.taken.observe(lambda change: self._take(change["new"]), names="value")
         self.file_name = widgets.Text(
             description="save as", placeholder="a name; it goes to parameters/NAME.yaml",
             continuous_update=False, layout=self._wide, style=_LABELS,
@@ -58,7 +65,7 @@ class FormView:
         self.saved = self._words()
         sections = [part for name in SECTIONS for part in self._section(name)]
         saving = [self.file_name, self.agree, self.save, self.saved]
-        self.box = widgets.VBox([self.status, *sections, *saving], layout=self._auto)
+        self.box = widgets.VBox([self.taken, self.status, *sections, *saving], layout=self._auto)
         self.refresh()
 
     def bundle(self) -> dict[str, Any]:
@@ -160,6 +167,15 @@ class FormView:
         self.saved.value = ""
         self.refresh()
 
+    def _take(self, name: str) -> None:
+        try:
+            self._form.take(name)
+        except SettingsError as error:
+            self.status.value = _spoken(f"✖ not taken: {error}")
+            return
+        self.saved.value = ""
+        self.refresh()
+
     def _saved(self, _: object) -> None:
         try:
             path = self._form.save(self.file_name.value, replace=self.agree.value)
@@ -169,6 +185,7 @@ class FormView:
             self.agree.value = False
             left = " and ".join(ONE_RUN_ONLY)
             text = f"✔ saved: parameters/{path.name}, without {left}, which belong to one run."
+            text += " Every notebook uses it from now on." if is_shared() else ""
         self.saved.value = _spoken(text)
 
 

@@ -117,11 +117,11 @@ class StandIn:
     def environment(self) -> dict[str, str]:
         """Return what a process needs to be the administrator; remove ``replaced`` first."""
         excluded = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-        hosts = ",".join(filter(None, (excluded, urlsplit(self.url).hostname)))
+        hosts = [*(excluded or "").split(","), urlsplit(self.url).hostname or ""]
         return {
             **self.platform_environment,
             **self.administrator,
-            "no_proxy": hosts,
+            "no_proxy": ",".join(filter(None, dict.fromkeys(hosts))),
             VARIABLE: json.dumps({**self.facts, "cloud": self.cloud}),
         }
 

@@ -66,12 +66,22 @@ def _sections(run: Run, *, room: int) -> Iterator[str]:
     """Yield a section per step, a notebook only where it fits into the bytes that are left."""
     for result in run.results:
         name = escape(result.name)
-        html = _notebook(run.directory, result.name)
+        html = _link_sections(_notebook(run.directory, result.name), run=run)
         if (size := len(encodable(html).encode())) > room:
             html = f"<p>Left out, or this page would become too large: notebooks/{name}.ipynb</p>"
         else:
             room -= size
         yield f'<section id="{name}"><p class="step">{name}</p>{html}</section>'
+
+
+def _link_sections(html: str, *, run: Run) -> str:
+    """Return the HTML with links between notebooks leading to the sections of this page."""
+
+    def link(found: re.Match[str]) -> str:
+        is_here = any(result.name == found[1] for result in run.results)
+        return f'<a href="#{found[1]}"' if is_here else "<a"
+
+    return re.sub(r'<a href="(0\d_[a-z_]+)\.ipynb"', link, html)
 
 
 def _may_stay(tag: str, name: str, value: str) -> bool:
@@ -143,8 +153,8 @@ def _notebook(directory: Path, name: str) -> str:
     exporter.exclude_output_prompt = True
     exporter.exclude_anchor_links = True
     exporter.register_preprocessor(_sanitizer(), enabled=True)
-    # The settings stand on the cover, once instead of twice in every step.
-    hidden = {"parameters", "injected-parameters"}
+    # The form shows the parameters, and the cover how far the run came.
+    hidden = {"parameters", "injected-parameters", "guide"}
     exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=hidden), enabled=True)
     notebook = nbformat.read(path, as_version=4)
     _bound(output for cell in notebook.cells for output in cell.get("outputs", ()))

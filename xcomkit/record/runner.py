@@ -135,7 +135,7 @@ def run_steps(
     directory = (
         Path(settings.run_dir).expanduser()
         if settings.run_dir
-        else evidence.open_run_directory(out, name=name, fresh=True)
+        else evidence.make_run_directory(out, name=name)
     )
     _clear(directory, steps=steps)
     run = Run(directory, name, settings, describe_place(settings))

@@ -15,6 +15,7 @@ from xcomkit.errors import SettingsError
 from xcomkit.parameter_file import read_parameters
 from xcomkit.refusals import one_line, split_accepted, split_tags, unknown_name
 from xcomkit.settings.proof import ProofSettings
+from xcomkit.shared_target import read_choice
 from xcomkit.terms import EMBEDDED, TERMS, contradictions
 
 PRACTICE_FILE = "parameters/local-{cloud}.yaml"
@@ -135,12 +136,13 @@ class Settings(ProofSettings):
     ) -> tuple[dict[str, Any], str]:
         """Return what a notebook's namespace asks for, not yet judged, and where it stands.
 
-        A namespace without bucket and endpoint means that nobody named a target: the practice
-        target of the cloud, ``parameters/local-<cloud>.yaml``, is used, under whatever else
-        differs from the defaults. Nothing of that file is ever mixed into a named target.
+        A namespace without bucket and endpoint means that nobody named a target: that of this
+        JupyterLab is used, else the practice target ``parameters/local-<cloud>.yaml``, under
+        whatever else differs from the defaults. Nothing of that file is ever mixed into a target
+        that is named, or into another cloud's.
 
         Raises:
-            SettingsError: the practice file cannot be read.
+            SettingsError: the file cannot be read.
         """
         values = plain_values(namespace)
         if values.get("bucket") or values.get("endpoint_url"):
@@ -148,15 +150,22 @@ class Settings(ProofSettings):
         defaults = cls().to_parameters()
         passed = {name: value for name, value in values.items() if value != defaults.get(name)}
         changed = {name: value for name, value in passed.items() if value != ""}
-        name = changed.get("cloud", defaults["cloud"])
-        practised = name if name in tuple(TERMS) else defaults["cloud"]
-        practice = Path(PRACTICE_FILE.format(cloud=practised))
-        source = f"{practice.name} or what replaces it (-p)" if changed else practice.name
-        return {**read_parameters(root / practice), **changed}, source
+        file = _target_file(changed.get("cloud"), root=root)
+        source = f"{file.name} or what replaces it (-p)" if changed else file.name
+        return {**read_parameters(file), **changed}, source
 
     def to_parameters(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, as a parameter file would hold them."""
         return self.model_dump(mode="json")
+
+
+def _target_file(cloud: object, *, root: Path) -> Path:
+    """Return the file of the target that nobody named; ``cloud`` is the one asked for, if any."""
+    chosen = read_choice()
+    usual = Settings.model_fields["cloud"].default
+    if chosen and (not cloud or read_parameters(chosen).get("cloud", usual) == cloud):
+        return chosen
+    return root / PRACTICE_FILE.format(cloud=cloud if cloud in tuple(TERMS) else usual)
 
 
 def plain_values(namespace: Mapping[str, Any]) -> dict[str, Any]:

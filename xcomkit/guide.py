@@ -1,0 +1,181 @@
+"""The guide at the top of each notebook: how far this run is, what is next, where red is mended.
+
+It is read from the evidence of the run directory, of which every line is a person's or a
+program's text like any other: escaped, and never a reason to stop the notebook.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from xcomkit import evidence, show
+from xcomkit.errors import InputError
+from xcomkit.model import Check, Status, worst
+from xcomkit.plain import listed
+from xcomkit.settings import Settings
+
+_OF_NO_STEP = ("apply", "confirm_delete", "run_dir", "accepted", "step_timeout")
+"""Settings that say what a run may do: another value leaves what was proved as it was."""
+_NAMED_STEP = re.compile(r"\bstep (0\d)\b")
+_IN_THE_VALUES = re.compile(
+    r"XCOM_OBJECTSTORAGE|AIRFLOW_|commonEnv|xcomBackend|backend to|compression to|prefix|threshold"
+)
+_A_RIGHT = re.compile(r"the right to|trust")
+_VALUES_RULES = ("XC0", "XC4")  # rules on the values file
+_VALUES, _ACCESS = "03", "02"
+_NAMED = 4  # settings named in one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the run directory holds of a step: its checks, none while it was not run to its end."""
+
+    step: str
+    checks: tuple[Check, ...] = ()
+    when: str = ""
+    changed: tuple[str, ...] = ()
+    trouble: str = ""
+
+    @property
+    def was_run(self) -> bool:
+        """Tell whether there is evidence of the step."""
+        return bool(self.when)
+
+    @property
+    def status(self) -> Status:
+        """Return the status that sums up the step's checks."""
+        return worst(self.checks)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the step has to be run: for the first time, or again."""
+        return not self.was_run or bool(self.changed) or any(c.closes_gate for c in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """The steps of a run as a person walks through them; ``here`` is the notebook it stands in."""
+
+    run: str
+    steps: tuple[Seen, ...]
+    here: str = ""
+    refused: str = ""
+
+    @property
+    def next(self) -> str:
+        """Return in a sentence what to do next."""
+        if self.refused:
+            return f"The parameters are refused: {self.refused}"
+        first = next((seen for seen in self.steps if seen.is_open), None)
+        if first is None:
+            return "Every step is done and nothing is red."
+        if first.changed:
+            return f"Run {first.step} again: {listed(first.changed, most=_NAMED)} changed since."
+        if not first.was_run:
+            return f"Run {first.step}: " + (
+                "you are here." if first.step == self.here else "open it."
+            )
+        red = next(check for check in first.checks if check.closes_gate)
+        place = mended_in(red, own=first.step, steps=[seen.step for seen in self.steps])
+        return f"Mend {red.id} in {place}, then run {first.step} again."
+
+    def parts(self) -> Iterator[show.Table]:
+        """Yield the checklist and, where something is red, what to do about it."""
+        headers = ("step", "verdict", "when (UTC)", "checks")
+        yield show.Table(
+            f"Steps of {self.run}" if self.run else "Steps of a run that begins here",
+            headers,
+            tuple(self._row(seen) for seen in self.steps),
+        )
+        names = [seen.step for seen in self.steps]
+        red = tuple(
+            (
+                show.Cell(check.id),
+                show.status_cell(check.status),
+                show.Cell(check.observed),
+                show.Cell(check.remedy),
+                _to(mended_in(check, own=seen.step, steps=names)),
+            )
+            for seen in self.steps
+            for check in seen.checks
+            if check.closes_gate
+        )
+        if red:
+            yield show.Table(
+                f"To be mended: {len(red)}",
+                ("id", "status", "observed", "what to do", "mend it in"),
+                red,
+            )
+
+    def _row(self, seen: Seen) -> tuple[show.Cell, ...]:
+        mark = " (you are here)" if seen.step == self.here else ""
+        step = show.Cell(f"{seen.step}{mark}", link=f"{seen.step}.ipynb")
+        if not seen.was_run:
+            return step, show.Cell(seen.trouble or "not run"), show.Cell(""), show.Cell("")
+        counts = {s: sum(1 for c in seen.checks if c.status == s) for s in show.MARKS}
+        told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        if seen.changed:
+            told += f"; with other settings: {listed(seen.changed, most=_NAMED)}"
+        return step, show.status_cell(seen.status), show.Cell(seen.when), show.Cell(told)
+
+    def _repr_html_(self) -> str:
+        tables = "".join(part._repr_html_() for part in self.parts())
+        return f"<p><strong>Next:</strong> {escape(self.next)}</p>{tables}"
+
+    def __repr__(self) -> str:
+        """Return the guide as text."""
+        return "\n".join([f"Next: {self.next}", *(repr(part) for part in self.parts())])
+
+
+def read_guide(
+    run: Path | None, *, steps: Iterable[str], settings: Settings, here: str = ""
+) -> Guide:
+    """Return how far a run is; ``None`` is a run that is yet to begin."""
+    asked = settings.model_dump(mode="json")
+    seen = tuple(_read_step(run, step, asked=asked) if run else Seen(step) for step in steps)
+    return Guide(run.name if run else "", seen, here)
+
+
+def mended_in(check: Check, *, own: str, steps: Iterable[str]) -> str:
+    """Return the step in which a check's remedy is carried out: its own, if no other is meant.
+
+    A remedy names the step, or a right, or something that stands in the values file.
+    """
+    if named := _NAMED_STEP.search(check.remedy):
+        number = named[1]
+    elif check.id.startswith(_VALUES_RULES) or _IN_THE_VALUES.search(check.remedy):
+        number = _VALUES
+    elif _A_RIGHT.search(check.remedy):
+        number = _ACCESS
+    else:
+        number = own[:2]
+    return next((step for step in steps if step.startswith(number)), own)
+
+
+def _read_step(run: Path, step: str, *, asked: Mapping[str, Any]) -> Seen:
+    try:
+        found = evidence.read_evidence(run, step=step)
+        checks = evidence.read_checks(run, step=step)
+    except InputError as error:
+        return Seen(step, trouble=str(error))
+    if found is None:
+        return Seen(step)
+    given = found.get("settings")
+    given = given if isinstance(given, dict) else {}
+    changed = tuple(n for n, v in asked.items() if n not in _OF_NO_STEP and given.get(n) != v)
+    return Seen(step, checks, _when(found.get("finished")), changed)
+
+
+def _when(finished: object) -> str:
+    try:
+        return f"{datetime.fromisoformat(str(finished)):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return "at a time unknown"
+
+
+def _to(step: str) -> show.Cell:
+    return show.Cell(step, link=f"{step}.ipynb")
