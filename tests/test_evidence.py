@@ -82,12 +82,21 @@ def test_refusal_in_a_notebook_is_one_line_and_no_traceback():
 
 
 def test_later_steps_go_on_in_the_newest_run_of_the_target(tmp_path):
-    first = evidence.open_run_directory(tmp_path, name="a", fresh=True)
-    other = evidence.open_run_directory(tmp_path, name="b", fresh=True)
+    first = evidence.make_run_directory(tmp_path, name="a")
+    other = evidence.make_run_directory(tmp_path, name="b")
+    evidence.make_run_directory(tmp_path, name="b-a")
 
-    assert evidence.open_run_directory(tmp_path, name="a", fresh=False) == first
+    assert evidence.find_run_directory(tmp_path, name="a") == first
     assert other != first
     assert Path(first).name.endswith("Z-a")
+
+
+@pytest.mark.parametrize("name", ["c", "*", "[ab]"])
+def test_target_that_was_never_run_has_no_run_directory(tmp_path, name):
+    evidence.make_run_directory(tmp_path, name="a")
+
+    assert evidence.find_run_directory(tmp_path, name=name) is None
+    assert evidence.find_run_directory(tmp_path / "none", name="a") is None
 
 
 def test_half_written_file_is_never_seen(tmp_path):

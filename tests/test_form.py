@@ -13,6 +13,7 @@ from xcomkit.form.fields import SECTIONS, setting_fields
 from xcomkit.opening import open_form
 from xcomkit.parameter_file import read_parameters
 from xcomkit.settings import Settings
+from xcomkit.shared_target import VARIABLE
 from xcomkit.terms import TERMS
 
 ROOT = Path(__file__).parents[1]
@@ -389,6 +390,81 @@ class TestTable:
 
             assert ("application/vnd.jupyter.widget-view+json" in data) is is_there
             assert "text/html" in data
+
+
+class TestTake:
+    @pytest.mark.parametrize("name", [path.name for path in PRACTICE])
+    def test_file_that_is_taken_gives_what_a_run_of_it_would(self, root, form, name):
+        form.view.taken.value = name
+
+        assert form.settings == Settings.from_yaml(root / "parameters" / name)
+        assert form.changed == ()
+        assert f"taken from {name}" in form.view.status.value
+        assert shown(form) >= OF_ONE_CLOUD[form.values["cloud"]] - {"connection_store"}
+
+    def test_every_file_is_offered_and_the_notebooks_own_comes_first(self, root, form):
+        offered = [value for _, value in form.view.taken.options]
+
+        assert offered == ["", *sorted(p.name for p in (root / "parameters").iterdir())]
+
+    def test_placeholders_of_a_file_are_refused_at_their_fields_and_can_be_filled_in(self, form):
+        form.view.taken.value = "gcp.yaml"
+        assert "is still a placeholder" in form.view.notes["bucket"].value
+
+        for field in ("bucket", "project", "region", "workload_pool", "namespace",
+                      "resource_name_prefix"):  # fmt: skip
+            form.view.inputs[field].value = {"region": "europe-west1"}.get(field, "filled-in")
+        form.view.inputs["workload_pool"].value = "filled-in.svc.id.goog"
+
+        assert form.refusals == {}
+        assert form.settings.project == "filled-in"
+
+    def test_going_back_shows_what_the_notebook_opened_with(self, form):
+        form.view.taken.value = "local-azure.yaml"
+        form.view.taken.value = ""
+
+        assert form.settings == Settings.from_mapping(NAMED)
+
+    def test_file_that_is_no_parameter_file_is_told_and_changes_nothing(self, root):
+        (root / "parameters/odd.yaml").write_text("[1, 2")
+        form = Form(NAMED, root=root)
+
+        form.view.taken.value = "odd.yaml"
+
+        assert "✖ not taken: " in form.view.status.value
+        assert form.settings == Settings.from_mapping(NAMED)
+
+    def test_secret_in_a_file_is_refused_and_shown_nowhere(self, root):
+        (root / "parameters/odd.yaml").write_text(f"bucket: {KEY_ID}\n")
+        form = Form(NAMED, root=root)
+
+        form.view.taken.value = "odd.yaml"
+
+        assert "✖ refused: bucket: (hidden)" in form.view.status.value
+        assert KEY_ID not in everything(form)
+
+    def test_outside_a_shared_jupyterlab_nothing_is_shared(self, root, form):
+        form.view.taken.value = "local-azure.yaml"
+
+        assert Form({}, root=root).settings.cloud == "aws"
+
+    @pytest.mark.parametrize("act", ["take", "save"])
+    def test_in_a_shared_jupyterlab_every_notebook_uses_it_from_now_on(
+        self, root, tmp_path, monkeypatch, act
+    ):
+        monkeypatch.setenv(VARIABLE, str(tmp_path))
+        form = Form(NAMED | {"cloud": "gcp", "project": "some-project"}, root=root)
+        if act == "take":
+            form.view.taken.value = "local-azure.yaml"
+        else:
+            form.view.file_name.value = "mine"
+            form.view.save.click()
+            assert "Every notebook uses it from now on." in form.view.saved.value
+
+        other = Form({}, root=root)
+
+        assert other.settings == form.settings
+        assert "uses " + ("local-azure.yaml" if act == "take" else "mine.yaml") in other.status
 
 
 class TestSave:

@@ -24,7 +24,7 @@ _NAMED_STEP = re.compile(r"\bstep (0\d)\b")
 _IN_THE_VALUES = re.compile(
     r"XCOM_OBJECTSTORAGE|AIRFLOW_|commonEnv|xcomBackend|backend to|compression to|prefix|threshold"
 )
-_A_RIGHT = re.compile(r"the right to|trust")
+_A_RIGHT = "the right to"
 _VALUES_RULES = ("XC0", "XC4")  # rules on the values file
 _VALUES, _ACCESS = "03", "02"
 _NAMED = 4  # settings named in one sentence
@@ -147,10 +147,10 @@ def mended_in(check: Check, *, own: str, steps: Iterable[str]) -> str:
     """
     if named := _NAMED_STEP.search(check.remedy):
         number = named[1]
+    elif _A_RIGHT in check.remedy:
+        number = _ACCESS
     elif check.id.startswith(_VALUES_RULES) or _IN_THE_VALUES.search(check.remedy):
         number = _VALUES
-    elif _A_RIGHT.search(check.remedy):
-        number = _ACCESS
     else:
         number = own[:2]
     return next((step for step in steps if step.startswith(number)), own)

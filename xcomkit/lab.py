@@ -26,6 +26,7 @@ from xcomkit.terms import EMBEDDED, TERMS
 
 START = "notebooks/start.ipynb"
 _NAME = "jupyterlab"
+_SETTINGS = Path(__file__).with_name("lab_settings")  # nothing is asked of the makers of JupyterLab
 _START_SECONDS, _CLOSE_SECONDS = 60.0, 15.0
 
 
@@ -51,9 +52,8 @@ def open_lab(root: Path, *, parameters: Path, port: int) -> Iterator["Lab"]:
         command = (
             sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}",
-            "--ServerApp.allow_root=True",
-            f"--ServerApp.default_url=/lab/tree/{START}", "--LabApp.news_url=",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--ServerApp.allow_root=True", f"--ServerApp.default_url=/lab/tree/{START}",
+            f"--LabApp.app_settings_dir={_SETTINGS}",
         )  # fmt: skip
         with keep(home, (Program(_NAME, command, environment),)) as kept:
             shared_target.choose(parameters, folder=home)

@@ -10,7 +10,8 @@ from sync_parameters import NOTEBOOKS, parameters_source
 from xcomkit.opening import STEPS
 from xcomkit.settings import Settings
 
-PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+PATHS = sorted(NOTEBOOKS.glob("0*.ipynb"))
+START = NOTEBOOKS / "start.ipynb"
 FORBIDDEN = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.With, ast.Lambda)
 
 
@@ -29,6 +30,7 @@ def tagged(notebook, tag):
 
 def test_there_is_one_notebook_per_step_and_none_per_cloud():
     assert tuple(path.stem for path in PATHS) == STEPS
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {*STEPS, START.stem}
 
 
 def test_sources_carry_no_outputs_and_no_trace_of_a_run(notebook):
@@ -84,10 +86,40 @@ def test_last_words_say_what_was_not_proved(notebook):
     assert notebook.cells[-1].source.startswith("## What this did not prove, and where next")
 
 
-def test_step_opens_under_its_own_name(notebook, request):
-    (opening,) = (c.source for c in code_cells(notebook) if "open_step(" in c.source)
+def test_guide_form_and_step_open_under_the_notebooks_own_name(notebook, request):
+    name = request.node.callspec.id
+    sources = [cell.source for cell in code_cells(notebook)]
+    (guide,) = (cell.source for cell in tagged(notebook, "guide"))
 
-    assert f'open_step("{request.node.callspec.id}", globals())' in opening
+    assert guide.endswith(f'form = open_form(globals())\nopen_guide("{name}", form)')
+    assert sources[1:4] == [
+        guide, "form", f'step = open_step("{name}", form.settings)\nstep.target',
+    ]  # fmt: skip
+
+
+def test_parameters_are_folded_where_the_form_shows_them(notebook):
+    (cell,) = tagged(notebook, "parameters")
+
+    assert cell.metadata.jupyter.source_hidden
+
+
+def test_every_link_leads_to_a_notebook_that_is_there(notebook):
+    links = re.findall(r"\]\(([^)]+)\)", "".join(cell.source for cell in notebook.cells))
+
+    assert all((NOTEBOOKS / link).is_file() for link in links)
+
+
+def test_start_page_leads_to_every_step_before_anything_is_run():
+    start = nbformat.read(START, as_version=4)
+    page = start.cells[0].source
+
+    nbformat.validate(start)
+    assert re.findall(r"\]\((\w+)\.ipynb\)", page) == list(STEPS)
+    assert not any(cell.outputs or cell.execution_count for cell in code_cells(start))
+    guide, form = (cell.source for cell in code_cells(start)[1:])
+    assert guide.endswith('form = open_form(globals())\nopen_guide("start", form)')
+    assert form == "form"
+    assert tagged(start, "parameters")[0].source == parameters_source(), "run: make notebooks"
 
 
 def test_papermill_sees_every_parameter_with_its_help():

@@ -83,7 +83,7 @@ class Form:
     @property
     def refusals(self) -> dict[str, str]:
         """Return each refusal under its parameter, as it would be told without a form."""
-        return {**self._secrets, **self._refusals(self._values)}
+        return {**self._refusals(self._values), **self._secrets}
 
     @property
     def status(self) -> str:
@@ -152,12 +152,11 @@ class Form:
         Raises:
             SettingsError: the file cannot be read.
         """
-        self._taken = self._folder / name if name else None
-        if self._taken:
-            self._begin(read_parameters(self._taken))
-            self._share(self._taken)
-        else:
-            self._begin(self._asked)
+        path = self._folder / name if name else None
+        self._begin(read_parameters(path) if path else self._asked)
+        self._taken = path
+        if path:
+            self._share(path)
 
     def save(self, name: str, *, replace: bool = False) -> Path:
         """Write ``parameters/<name>.yaml``; with ``replace``, also into a file that is there.

@@ -1,0 +1,186 @@
+"""JupyterLab as ``xcomkit lab`` starts it: who can reach it, what its kernels know, how it ends."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+from xcomkit.__main__ import main
+from xcomkit.airflow_plane.keeper import MARK
+from xcomkit.local.stand_in import VARIABLE as STAND_IN
+from xcomkit.shared_target import VARIABLE as LAB
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 60
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("notebooks", "parameters"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+class Started:
+    """``xcomkit lab`` in a process of its own."""
+
+    def __init__(self, folder, *words):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "xcomkit", "lab", "--no-browser", "--port", "18888", *words],
+            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+        )  # fmt: skip
+        self.url = urlsplit(re.search(r"http://\S+", self.process.stdout.readline())[0])
+        self.token = parse_qs(self.url.query)["token"][0]
+
+    def ask(self, path, *, body=None, token=None):
+        request = Request(
+            f"http://{self.url.netloc}{path}", method="GET" if body is None else "POST"
+        )
+        request.data = None if body is None else json.dumps(body).encode()
+        request.add_header("Authorization", f"token {self.token if token is None else token}")
+        with urlopen(request, timeout=SECONDS) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def start_kernel(self):
+        """Start a kernel as a notebook does, and return its process."""
+        self.ask("/api/kernels", body={"name": "python3"})
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        return next(one for one in below if "ipykernel_launcher" in one.cmdline())
+
+    def end(self, number=signal.SIGINT):
+        """Send a signal; return what was said last and all that is left after a while."""
+        everything = self.everything()
+        self.process.send_signal(number)
+        self.process.wait(SECONDS)
+        return self.process.stderr.read(), left(everything)
+
+    def everything(self):
+        """Return the processes below this one, and the private folder of JupyterLab."""
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        (home,) = {home for one in below if (home := one.environ().get(MARK))}
+        return [*below, Path(home)]
+
+
+def left(everything):
+    deadline = time.monotonic() + SECONDS
+    while (found := [one for one in everything if is_there(one)]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def is_there(one):
+    if isinstance(one, Path):
+        return one.exists()
+    with suppress(psutil.Error):
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@pytest.fixture
+def lab(folder):
+    started = Started(folder)
+    yield started
+    if started.process.poll() is None:
+        started.process.kill()
+        started.process.wait()
+    started.process.stdout.close()
+    started.process.stderr.close()
+
+
+def test_it_opens_at_the_start_page_for_whoever_has_the_token(lab):
+    assert lab.url.hostname == "127.0.0.1"
+    assert lab.url.path == "/lab/tree/notebooks/start.ipynb"
+    assert lab.ask("/api/contents/notebooks/start.ipynb?content=0")["type"] == "notebook"
+    for wrong in ("", "guess"):
+        with pytest.raises(HTTPError) as refused:
+            lab.ask("/api/contents", token=wrong)
+        assert refused.value.code == 403
+
+
+def test_kernel_knows_target_and_stand_in_and_is_nobodys_administrator(lab):
+    environment = lab.start_kernel().environ()
+
+    chosen = Path(environment[LAB], "target").read_text()
+    assert chosen.endswith("parameters/local-aws.yaml")
+    assert json.loads(environment[STAND_IN])["cloud"] == "aws"
+    assert environment.get("AWS_ENDPOINT_URL") == os.environ.get("AWS_ENDPOINT_URL")
+    assert lab.token not in environment[STAND_IN]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_closing_ends_kernels_server_and_stand_in(lab, number):
+    lab.start_kernel()
+
+    said, rest = lab.end(number)
+
+    assert lab.process.returncode == 0
+    assert said.endswith("closed\n")
+    assert rest == []
+
+
+def test_shutting_down_from_within_ends_it_as_well(lab):
+    lab.start_kernel()
+    everything = lab.everything()
+
+    lab.ask("/api/shutdown", body={})
+
+    assert lab.process.wait(SECONDS) == 0
+    assert left(everything) == []
+
+
+def test_nothing_is_left_when_it_is_killed(lab):
+    lab.start_kernel()
+
+    _, rest = lab.end(signal.SIGKILL)
+
+    assert rest == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-f", "parameters/none.yaml"], "parameters/none.yaml: No such file or directory."),
+        (["-f", "README.md"], "pass a file of parameters/."),
+    ],
+)
+def test_file_that_is_none_is_one_line(folder, monkeypatch, capsys, words, told):
+    monkeypatch.chdir(folder)
+    (folder / "README.md").write_bytes(b"\xff")
+
+    assert main(["lab", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_folder_without_notebooks_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["lab"]) == 2
+    assert "notebooks/start.ipynb: no such notebook. Next: run xcomkit in the folder" in (
+        capsys.readouterr().err
+    )
+
+
+def test_real_target_that_is_yet_to_be_filled_in_opens_without_a_stand_in(folder):
+    lab = Started(folder, "-f", "parameters/aws.yaml")
+    try:
+        environment = lab.start_kernel().environ()
+        assert STAND_IN not in environment
+        assert Path(environment[LAB], "target").read_text().endswith("parameters/aws.yaml")
+    finally:
+        lab.end()
+        lab.process.stdout.close()
+        lab.process.stderr.close()
