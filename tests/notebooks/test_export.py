@@ -38,6 +38,11 @@ def export(notebook: Path) -> dict[str, str]:
     return {name: notebook.with_suffix(FORMATS[name]).read_text() for name in FORMATS}
 
 
+def words(page: str) -> str:
+    """Return the page's text without what lets it break or escapes it."""
+    return unescape(re.sub(r"</?wbr ?/?>|\\", "", page))
+
+
 def active(html: str) -> list[str]:
     """Return all that a browser would run."""
     return re.findall(r"(?is)<script.*?</script>|<[^<>]*\son\w+\s*=[^<>]*>|javascript:", html)
@@ -76,27 +81,27 @@ def refused(tmp_path_factory):
 @pytest.mark.parametrize("name", FORMATS)
 class TestPage:
     def test_settings_plan_statuses_and_verdict_stand_in_words(self, green, name):
-        page = re.sub(r"</?wbr ?/?>", "", green[name])
+        page = words(green[name])
 
-        for words in (
+        for expected in (
             "s3://xcom-runbook-local/astro/xcom", "8 to change", "aws s3api create-bucket",
             "✔ pass", "Requests without TLS are refused", "The gate is open",
         ):  # fmt: skip
-            assert words in page
+            assert expected in page
 
     def test_red_check_stands_with_its_remedy_and_the_closed_gate(self, red, name):
-        page = unescape(red[name])
+        page = words(red[name])
 
         assert "✖ fail" in page
         assert page.count("Run step 01 with apply: true, or choose another bucket name.") >= 2
         assert "GateError: 1 of 1 checks close the gate: XC201" in page
 
     def test_refusal_is_one_sentence(self, refused, name):
-        assert "SettingsError: accepted: " in unescape(refused[name])
+        assert "SettingsError: accepted: " in words(refused[name])
 
     def test_no_widget_and_no_traceback_stands_in_its_place(self, green, red, refused, name):
         for pages in (green, red, refused):
-            assert [words for words in NEVER_SHOWN if words in pages[name]] == []
+            assert [found for found in NEVER_SHOWN if found in pages[name]] == []
 
 
 def test_page_runs_nothing_but_the_scripts_of_nbconvert(empty, green, red, refused):
