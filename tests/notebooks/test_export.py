@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 FORMATS = {"html": ".html", "markdown": ".md"}
 SCRIPT = "<script>alert(1)</script>"
-REASON = 'XC205: `ours` & "theirs" \' onload=alert(1) ``` \\n```'
+REASON = "XC201: ours ' \" onload=alert(1) ``` <img src=x onerror=alert(1) "
 NEVER_SHOWN = ("widget-view+json", "Loading widget", "VBox(", "Traceback (most recent call last)")
 
 
@@ -65,9 +65,17 @@ def green(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def red(tmp_path_factory):
-    """The bucket is absent and nothing may be made; a reason tries to break out of its cell."""
+    """The bucket is absent, and nothing may be made."""
     folder = tmp_path_factory.mktemp("red")
-    assert papermill(folder, apply="false", accepted=REASON) == 1
+    assert papermill(folder, apply="false") == 1
+    return export(folder / "out.ipynb")
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory):
+    """The same, taken knowingly, for a reason that tries to break out of where it is shown."""
+    folder = tmp_path_factory.mktemp("accepted")
+    assert papermill(folder, apply="false", accepted=REASON) == 0
     return export(folder / "out.ipynb")
 
 
@@ -99,18 +107,26 @@ class TestPage:
     def test_refusal_is_one_sentence(self, refused, name):
         assert "SettingsError: accepted: " in words(refused[name])
 
-    def test_no_widget_and_no_traceback_stands_in_its_place(self, green, red, refused, name):
-        for pages in (green, red, refused):
+    def test_accepted_risk_stands_with_its_reason(self, accepted, name):
+        page = words(accepted[name])
+
+        assert "✖ fail (accepted)" in page
+        assert "accepted: ours" in page
+
+    def test_no_widget_and_no_traceback_stands_in_its_place(
+        self, green, red, accepted, refused, name
+    ):
+        for pages in (green, red, accepted, refused):
             assert [found for found in NEVER_SHOWN if found in pages[name]] == []
 
 
-def test_page_runs_nothing_but_the_scripts_of_nbconvert(empty, green, red, refused):
-    for pages in (green, red, refused):
+def test_page_runs_nothing_but_the_scripts_of_nbconvert(empty, green, red, accepted, refused):
+    for pages in (green, red, accepted, refused):
         assert active(pages["html"]) == active(empty["html"])
 
 
-def test_hostile_parameter_stays_inside_its_cell_in_markdown(red, refused):
-    fence = re.compile(r"^```python\n.*?^```$|^    \S.*$", re.MULTILINE | re.DOTALL)
-    for pages in (red, refused):
+def test_hostile_text_stays_inert_in_markdown(accepted, refused):
+    quoted = re.compile(r"^```python\n.*?^```$|^    \S.*$", re.MULTILINE | re.DOTALL)
+    for pages in (accepted, refused):
         assert "alert(1)" in pages["markdown"]
-        assert "alert(1)" not in fence.sub("", pages["markdown"])
+        assert active(quoted.sub("", pages["markdown"])) == []
