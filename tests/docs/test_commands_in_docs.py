@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-LONGEST = {"docs/notebooks-elsewhere.md": 60}
+LONGEST = {"docs/tour.md": 90, "docs/notebooks-elsewhere.md": 60}
 
 
 @pytest.fixture(params=DOCS, ids=lambda path: path.stem)
