@@ -1,0 +1,92 @@
+"""What the documents tell a reader to type and to open exists."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from xcomkit import __main__ as command_line
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCED = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LONGEST = {"docs/tour.md": 90, "docs/notebooks-elsewhere.md": 60}
+
+
+@pytest.fixture(params=DOCS, ids=lambda path: path.stem)
+def document(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def typed(path: Path) -> list[str]:
+    """What stands there as code: the lines of blocks, and what is quoted in a sentence."""
+    text = path.read_text()
+    lines = [line for block in FENCED.findall(text) for line in block.splitlines()]
+    return lines + re.findall(r"`([^`]+)`", FENCED.sub("", text))
+
+
+def commands(path: Path) -> list[list[str]]:
+    """The arguments of every xcomkit, without what is optional, a comment or the next command."""
+    found = [
+        match[1] for code in typed(path) if (match := re.search(r"(?:^|[ /])xcomkit (.+)", code))
+    ]
+    return [shlex.split(re.sub(r"\[[^]]*\]| [#|>].*", "", text)) for text in found]
+
+
+def is_understood(arguments: list[str]) -> bool:
+    """Ask the real parser; the name of a command alone is a mention of it."""
+    if len(arguments) == 1:
+        arguments = [*arguments, "--help"]
+    try:
+        command_line._parser().parse_args(arguments)
+    except SystemExit as stop:
+        return stop.code == 0
+    return True
+
+
+def test_every_xcomkit_command_is_understood(document, capsys):
+    wrong = [words for words in commands(document) if not is_understood(words)]
+
+    assert not wrong, capsys.readouterr().err
+
+
+def test_every_make_target_exists(document):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for code in typed(document) for name in re.findall(r"\bmake ([a-z]+)", code)}
+
+    assert named <= targets
+
+
+def test_every_program_of_the_environment_is_there(document):
+    named = {name for code in typed(document) for name in re.findall(r"\.venv/bin/([\w-]+)", code)}
+
+    assert {name for name in named if not (BIN / name).exists()} == set()
+
+
+def test_every_notebook_and_parameter_file_that_is_named_exists(document):
+    pattern = r"\b((?:notebooks|parameters)/[a-z0-9_-]+\.(?:ipynb|yaml))\b"
+    named = {name for code in typed(document) for name in re.findall(pattern, code)}
+
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+
+
+def test_every_linked_file_exists(document):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
+
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_commands_are_found_where_they_stand():
+    assert ["verify-record", "DIR"] in commands(ROOT / "README.md")
+    assert ["run", "-f", "FILE"] in commands(ROOT / "README.md")
+    assert ["lint", "-"] in commands(ROOT / "docs/lint.md")
+    assert not is_understood(["run", "--no-such-option"])
+    assert not is_understood(["no-such-command"])
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_page_for_newcomers_stays_short(name):
+    assert len((ROOT / name).read_text().splitlines()) <= LONGEST[name]
