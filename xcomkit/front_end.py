@@ -67,9 +67,8 @@ def follow_cells(follower: Follower) -> Follower | None:
     if shell is None:
         return None
     before, _CELLS.follower = _CELLS.follower, follower
-    if before is None:
-        shell.events.register("post_run_cell", _CELLS.ended)
-        shell.set_custom_exc((KeyboardInterrupt,), _show_interrupt)
+    shell.events.register("post_run_cell", _CELLS.ended)  # IPython keeps one of each
+    shell.set_custom_exc((KeyboardInterrupt,), _show_interrupt)
     return before
 
 
