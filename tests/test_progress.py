@@ -150,5 +150,5 @@ class TestPerson:
         ran = kernel.run("progress.say('a'); time.sleep(60)", interrupt_at="0 s: a")
         threads = kernel.run("import threading\n[t.name for t in threading.enumerate()]")
 
-        assert ran.texts("update_display_data")[-1].startswith("took ")
+        assert ran.texts("update_display_data")[-1].startswith("broken off after ")
         assert "_tick" not in threads.texts("execute_result")[0]

@@ -115,14 +115,13 @@ class _Live:
 
         update_display(shown, display_id=self._name)  # type: ignore[no-untyped-call]
 
-    def end(self, lines: str, *, seconds: float) -> None:
-        """Leave what happened, folded."""
+    def end(self, lines: str, *, told: str) -> None:
+        """Leave what happened, folded under what is told of it."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
-        took = f"took {seconds:.1f} s"
-        html = f"<details><summary>{took}</summary><pre>{escape(lines)}</pre></details>"
-        self._show(_Shown(html, f"{took}\n{lines}"))
+        html = f"<details><summary>{told}</summary><pre>{escape(lines)}</pre></details>"
+        self._show(_Shown(html, f"{told}\n{lines}"))
 
 
 class Progress:
@@ -172,7 +171,8 @@ class Progress:
                     self.left.setdefault(text, round(now - then, 1))
         if self._live is not None:
             lines = "\n".join(self._line(then, text) for then, text in self._moments)
-            self._live.end(lines, seconds=now - self._moments[0][0])
+            told = f"{'took' if well else 'broken off after'} {now - self._moments[0][0]:.1f} s"
+            self._live.end(lines, told=told)
         self._moments, self._estimate, self._live = [], None, None
 
     def _line(self, now: float, text: str) -> str:

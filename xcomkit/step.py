@@ -37,7 +37,8 @@ REACHED_END = Rule(
     severity="fail",
     why="A notebook that stopped half-way proves nothing about the rest.",
     remedy="Open the step's notebook in the run directory; its last cell shows the error.",
-    source="papermill and nbclient: exception, error outputs and execution counts",
+    source="papermill and nbclient: exception, error outputs and execution counts; IPython:"
+    " how each cell ended",
     blocks=True,
 )
 INTERPRETER = Rule(

@@ -43,7 +43,7 @@ def test_wide_table_scrolls_by_itself_within_reach_of_the_keyboard_and_says_what
 
     assert html.startswith(
         '<div role="region" aria-label="A &quot;wide&quot; one" tabindex="0"'
-        ' style="overflow-x: auto"><table><caption>'
+        ' style="overflow-x: auto"><table><caption style="text-align: left">'
     )
 
 

@@ -88,7 +88,7 @@ class Table:
             for name in self.headers
         )
         body = "".join(f"<tr>{self._row(row)}</tr>" for row in self.rows)
-        caption = f"<caption>{to_html(self.caption)}</caption>"
+        caption = f'<caption style="text-align: left">{to_html(self.caption)}</caption>'
         table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         if len(self.headers) < _WIDE:
             return table
