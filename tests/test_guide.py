@@ -166,6 +166,15 @@ def test_every_remedy_leads_somewhere():
     assert places <= set(STEPS)
 
 
+def test_links_are_links_in_markdown_too(tmp_path):
+    done(tmp_path, *STEPS[:1])
+
+    text = guide(tmp_path)._repr_markdown_()
+
+    assert text.startswith("Next: Run 01")
+    assert "| [02\\_grant\\_access](02_grant_access.ipynb) | not run |" in text
+
+
 def test_guide_without_a_run_reads_as_text():
     text = repr(Guide("", tuple(map(Seen, STEPS)), STEPS[0]))
 

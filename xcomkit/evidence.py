@@ -20,6 +20,7 @@ from xcomkit.errors import GateError, InputError
 from xcomkit.model import STATUSES, Check
 
 SCHEMA = 1
+_MOST_EARLIER = 10
 
 
 def make_run_directory(runs: Path, *, name: str) -> Path:
@@ -79,6 +80,29 @@ def read_evidence(run: Path, *, step: str) -> dict[str, Any] | None:
     if not isinstance(loaded, dict) or loaded.get("schema") != SCHEMA:
         raise InputError(f"{path.name} is not evidence of schema {SCHEMA}.", hint="run it again.")
     return loaded
+
+
+def remove_evidence(run: Path, *, step: str) -> None:
+    """Remove the step's evidence: what is begun again has none until it is saved."""
+    (run / "evidence" / f"{step}.json").unlink(missing_ok=True)
+
+
+def read_moments(run: Path, *, step: str, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return the seconds from each moment of the step to the end of its cell, as last time.
+
+    Only evidence with the same settings counts: that of this run directory, then of the newest
+    beside it.
+    """
+    beside = sorted(run.parent.glob(f"*/evidence/{step}.json"), reverse=True)
+    for directory in (run, *(path.parents[1] for path in beside[:_MOST_EARLIER])):
+        try:
+            found = read_evidence(directory, step=step) or {}
+        except InputError:
+            continue
+        moments = found.get("moments")
+        if found.get("settings") == settings and isinstance(moments, dict):
+            return {text: s for text, s in moments.items() if isinstance(s, int | float)}
+    return {}
 
 
 def read_checks(run: Path, *, step: str) -> tuple[Check, ...]:

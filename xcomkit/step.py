@@ -4,9 +4,9 @@ A notebook opens a step, lets the modules of ``xcomkit.steps`` work on it, write
 passes the gate. A refusal on the way is a result (a check), not an exception.
 """
 
+import os
 import platform as machine
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,10 +15,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from xcomkit import evidence, show
+from xcomkit import evidence, front_end, show
 from xcomkit.clouds import Cloud, Platform
-from xcomkit.errors import XcomkitError
+from xcomkit.errors import GateError, XcomkitError
 from xcomkit.model import Check, Plan, Rule, worst
+from xcomkit.progress import Progress
+from xcomkit.redaction import redact, secret_texts
 from xcomkit.settings import Settings
 
 WORK = Rule(
@@ -35,7 +37,8 @@ REACHED_END = Rule(
     severity="fail",
     why="A notebook that stopped half-way proves nothing about the rest.",
     remedy="Open the step's notebook in the run directory; its last cell shows the error.",
-    source="papermill and nbclient: exception, error outputs and execution counts",
+    source="papermill and nbclient: exception, error outputs and execution counts; IPython:"
+    " how each cell ended",
     blocks=True,
 )
 INTERPRETER = Rule(
@@ -58,6 +61,7 @@ RULES: tuple[Rule, ...] = (WORK, REACHED_END, INTERPRETER, ACCEPTED)
 # Not risks but the absence of any answer: accepting one would accept everything behind it.
 NEVER_ACCEPTED = frozenset({WORK.id, REACHED_END.id, INTERPRETER.id})
 
+_LONGEST_LINE = 80
 _SHOWN_PACKAGES = (
     "apache-airflow",
     "apache-airflow-task-sdk",
@@ -98,6 +102,20 @@ class Step:
     facts: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin: an earlier pass leaves no evidence, and no step that looks like this one."""
+        moments = evidence.read_moments(self.run, step=self.name, settings=self._parameters)
+        self.progress = Progress(last_time=moments)
+        evidence.remove_evidence(self.run, step=self.name)
+        before = front_end.follow_cells(self)
+        if isinstance(before, Step) and (before.run, before.name) == (self.run, self.name):
+            before.break_off("the step was opened again")
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        return self.settings.model_dump(mode="json", exclude={"run_dir"})
 
     @cached_property
     def target(self) -> show.Table:
@@ -187,10 +205,31 @@ class Step:
         return show.Text(f"{len(plan.pending)} changes were made.")
 
     def say(self, text: str) -> None:
-        """Write one line of progress with the seconds since the step began."""
-        seconds = (datetime.now(UTC) - self.started).total_seconds()
-        sys.stdout.write(f"{seconds:6.1f} s  {text}\n")
-        sys.stdout.flush()
+        """Tell what comes next, or a count such as ``3 of 40 tasks ended``."""
+        self.progress.say(text)
+
+    def cell_ended(self, source: str, error: BaseException | None) -> None:
+        """Take the end of a cell; what it raised, but for a closed gate, breaks the step off."""
+        self.progress.cell_ended(well=error is None)
+        if error is None or isinstance(error, GateError):
+            return
+        line = redact(source.strip().partition("\n")[0], secrets=secret_texts(os.environ))
+        told = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
+        self.break_off(f"{told}: the cell that starts with {line[:_LONGEST_LINE]!r}")
+
+    def break_off(self, why: str) -> None:
+        """Record that a cell did not end well: the checks it owes are missing in what is saved."""
+        if not any(check.id == REACHED_END.id for check in self.checks):
+            self.checks.append(
+                REACHED_END.judge(
+                    False,
+                    expected="every cell ran and the gate was reached",
+                    observed=why,
+                    how="IPython's word on how each cell ended",
+                    basis="behaviour",
+                    remedy="Run the step again, from the cell that opens it.",
+                )
+            )
 
     def save(self) -> show.Text:
         """Write the evidence, and say where and what the verdict is."""
@@ -201,9 +240,10 @@ class Step:
             "commit": read_commit(),
             "facts": self.facts,
             "finished": finished,
+            "moments": self.progress.left,
             "plans": self.plans,
             "seconds": round((finished - self.started).total_seconds(), 3),
-            "settings": self.settings.model_dump(mode="json", exclude={"run_dir"}),
+            "settings": self._parameters,
             "started": self.started,
             "verdict": worst(self.checks),
             "versions": read_versions(),

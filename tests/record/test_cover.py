@@ -19,7 +19,7 @@ def render(directory, *checks, **more):
 def rows(html, part):
     """Return the texts of the cells of the table below a heading of the cover."""
     table = html.split(f'<h2 id="{part}">')[1].split("</table>")[0]
-    found = (re.findall(r"<td.*?>(.*?)</td>", row) for row in table.split("<tr>")[2:])
+    found = (re.findall(r"<t[dh].*?>(.*?)</t[dh]>", row) for row in table.split("<tr>")[2:])
     return [[re.sub(r"<.*?>", "", cell) for cell in row] for row in found]
 
 

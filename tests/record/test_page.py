@@ -94,3 +94,33 @@ def test_picture_stays_in_the_record_and_no_other_data_does(run_notebooks):
     assert re.search(r'<img alt="chart" src="data:image/png;base64,iVBORw0KGgo="', html)
     tags = re.findall(r"<(?:img|a)\b[^>]*", html)  # those in shown code are escaped
     assert not [tag for tag in tags if re.search(r"example\.com|data:text|data:image/svg", tag)]
+
+
+def test_what_the_keyboard_and_the_dark_need_survives_the_cleaning(run_notebooks):
+    code = (
+        "from xcomkit import show\n"
+        "row = [show.status_cell('pass'), *map(show.Cell, 'abcd')]\n"
+        "show.Table('Wide', tuple('vwxyz'), (tuple(row),))"
+    )
+
+    html, _ = record(run_notebooks, code)
+
+    (table,) = re.findall(r'<div [^>]*aria-label="Wide".*?</table>', html, re.DOTALL)
+    for kept in (
+        'role="region"', 'tabindex="0"', "overflow-x: auto", ">Wide</caption>",
+        'scope="row"', 'scope="col"', "background-color: #1a7f37", "color: #ffffff", "padding:",
+    ):  # fmt: skip
+        assert kept in table
+
+
+def test_markdown_is_never_shown_in_place_of_html_that_is_too_large(run_notebooks):
+    code = (
+        "from IPython.display import display\n"
+        "display({'text/html': 'h' * 400_000, 'text/markdown': '[x](https://example.com)',"
+        " 'text/plain': 'plain'}, raw=True)"
+    )
+
+    html, _ = record(run_notebooks, code)
+
+    assert 'href="https://example.com"' not in html
+    assert "<pre>plain</pre>" in html

@@ -55,30 +55,43 @@ def act(options: argparse.Namespace) -> int:
     begun = time.monotonic()
 
     from xcomkit import show
+    from xcomkit.commands.live_line import LiveLine
     from xcomkit.opening import find_root
+    from xcomkit.record.reading import read_last_seconds
     from xcomkit.record.runner import StepResult, run_steps, select_steps
     from xcomkit.record.signature import sign_record
     from xcomkit.record.write import write_record
 
     steps = select_steps(options.steps)
+    out = options.out.resolve()
+    same = settings.model_dump(mode="json", exclude={"run_dir"})
+    live = LiveLine(expected=read_last_seconds(out, name=options.file.stem, settings=same))
+
+    def place(number: int) -> str:
+        return f"[{number + 1}/{len(steps)}]"
 
     def progress(result: StepResult) -> None:
-        place = f"[{steps.index(result.name) + 1}/{len(steps)}]"
+        number = steps.index(result.name)
+        live.clear()
         mark = f"{show.MARKS[result.status]} {result.status}"
         elapsed = time.monotonic() - begun
-        line = f"{place} {result.name:<20} {mark:<10} {result.outcome:<10}"
+        line = f"{place(number)} {result.name:<20} {mark:<10} {result.outcome:<10}"
         say(f"{line} {result.seconds:6.1f} s   {elapsed:6.1f} s in all")
         if result.error:
             say(f"      {result.error[:300]}")
+        if number + 1 < len(steps):
+            live.show(place(number + 1), steps[number + 1])
 
-    run = run_steps(
-        settings,
-        name=options.file.stem,
-        steps=steps,
-        notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
-        out=options.out.resolve(),
-        progress=progress,
-    )
+    with live:
+        live.show(place(0), steps[0])
+        run = run_steps(
+            settings,
+            name=options.file.stem,
+            steps=steps,
+            notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
+            out=out,
+            progress=progress,
+        )
     path = write_record(run)
     if options.sign_key:
         sign_record(run.directory, options.sign_key)
@@ -94,7 +107,7 @@ def act(options: argparse.Namespace) -> int:
 
     say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run.verdict)}")
     say(f"record: {relative(path)}{' (signed)' if options.sign_key else ''}")
-    if run.directory.parent == options.out.resolve():  # run_dir may lie in a folder of anything
+    if run.directory.parent == out:  # run_dir may lie in a folder of anything
         _list_records(run.directory.parent)
     return run.exit_code
 

@@ -14,6 +14,7 @@ from xcomkit import shared_target, show
 from xcomkit.errors import SettingsError
 from xcomkit.form.fields import as_text, defaults_on, setting_fields
 from xcomkit.form.saving import save_parameters
+from xcomkit.front_end import is_somebody_there
 from xcomkit.parameter_file import read_parameters
 from xcomkit.settings import PRACTICE_FILE, Settings, plain_values
 from xcomkit.terms import EMBEDDED
@@ -200,7 +201,7 @@ class Form:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         """Return the widgets where a person can use them; the table goes along in any case."""
         del include, exclude
-        return self.view.bundle() if _is_somebody_there() else {}
+        return self.view.bundle() if is_somebody_there() else {}
 
     def _repr_html_(self) -> str:
         shown, folded = (self.table(usual=u)._repr_html_() for u in (False, True))
@@ -209,6 +210,10 @@ class Form:
             f"<p>{escape(self.status)}</p>{shown}"
             f"<details><summary>{summary}</summary>{folded}</details>"
         )
+
+    def _repr_markdown_(self) -> str:
+        tables = "\n".join(self.table(usual=u)._repr_markdown_() for u in (False, True))
+        return f"{show.Text(self.status)._repr_markdown_()}\n\n{tables}"
 
     def __repr__(self) -> str:
         """Return the settings as text."""
@@ -247,17 +252,3 @@ class Form:
 def _is_hidden(name: str, message: str) -> bool:
     """Tell whether a refusal keeps the value to itself, since it may be a secret."""
     return message.startswith(f"{name}: (hidden) ")
-
-
-def _is_somebody_there() -> bool:
-    """Tell whether the front end can ask a person; papermill and nbconvert say they cannot.
-
-    Jupyter's messages carry it with every cell as ``allow_stdin``.
-    """
-    from IPython.core.getipython import get_ipython
-
-    shell = get_ipython()
-    if shell is None or not hasattr(shell, "get_parent"):
-        return False
-    content = (shell.get_parent() or {}).get("content", {})
-    return bool(content.get("allow_stdin"))

@@ -11,7 +11,11 @@ from xcomkit.record import cover
 from xcomkit.record.runner import Run
 
 CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_ATTRIBUTES = ("alt", "class", "colspan", "href", "id", "rowspan", "scope", "src", "style")
+_ATTRIBUTES = (
+    "alt", "aria-label", "class", "colspan", "href", "id", "role", "rowspan", "scope", "src",
+    "style", "tabindex",
+)  # fmt: skip
+_STYLES = ("border-radius", "overflow-wrap", "overflow-x", "padding")  # beside nbconvert's own
 _TAGS = (
     "a", "blockquote", "br", "caption", "code", "dd", "details", "div", "dl", "dt", "em", "h1",
     "h2", "h3", "h4", "hr", "img", "li", "ol", "p", "pre", "span", "strong", "summary", "sub",
@@ -105,7 +109,7 @@ def _sanitizer() -> Any:
                     tags=_TAGS,
                     attributes=_may_stay,
                     protocols=("http", "https", "data"),
-                    css_sanitizer=CSSSanitizer(allowed_css_properties=self.styles),
+                    css_sanitizer=CSSSanitizer(allowed_css_properties=[*self.styles, *_STYLES]),
                     strip_comments=True,
                 )
             )
@@ -114,9 +118,14 @@ def _sanitizer() -> Any:
 
 
 def _bound(outputs: Iterable[dict[str, Any]]) -> None:
-    """Cut outputs that are too large for the page; the notebook beside it keeps them whole."""
+    """Cut outputs that are too large for the page; the notebook beside it keeps them whole.
+
+    Markdown that says the same as HTML goes first: it shall never be shown in its place.
+    """
     left = _MOST_OF_OUTPUTS
     for output in outputs:
+        if "text/html" in output.get("data", {}):
+            output["data"].pop("text/markdown", None)
         most = min(left, _MOST_OF_OUTPUT)
         left -= _bound_one(output, most=most)
 

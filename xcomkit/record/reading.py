@@ -5,7 +5,8 @@ What it says is somebody else's text; who shows it makes it plain first.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from xcomkit.model import STATUSES, Status
 from xcomkit.text_file import read_text
 
 NAME = "record.json"
+_MOST_EARLIER = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Record:
     settings: Mapping[str, str]
     versions: Mapping[str, str]
     checks: tuple[RecordedCheck, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Per step that ran to its gate."""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -94,7 +98,26 @@ def _record(body: Any, *, name: str) -> Record:
             for step in _mappings(body.get("steps"), name=name, what="steps")
             for check in _mappings(step.get("checks"), name=name, what="checks")
         ),
+        seconds={
+            str(step["name"]): float(step["seconds"])
+            for step in body["steps"]
+            if step.get("outcome") in ("done", "red")
+            and isinstance(step.get("seconds"), int | float)
+        },
     )
+
+
+def read_last_seconds(runs: Path, *, name: str, settings: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return how long each step took in the newest run of this name with the same settings."""
+    found = sorted(runs.glob(f"*-{escape(name)}/{NAME}"), reverse=True)
+    for path in found[:_MOST_EARLIER]:
+        try:
+            record = read_record(path)
+        except InputError:
+            continue
+        if record.settings == _values(settings):
+            return record.seconds
+    return {}
 
 
 def _check(check: Mapping[str, Any], *, step: str, name: str) -> RecordedCheck:

@@ -1,6 +1,5 @@
+import re
 from dataclasses import replace
-
-import pytest
 
 from xcomkit import show
 from xcomkit.model import Change, Measurement, Plan, Rule, Spread
@@ -76,25 +75,6 @@ def test_measurement_without_a_count_of_requests_says_unknown():
     assert "unknown" in repr(show.measurements([measured("none")]))
 
 
-def test_codec_chart_is_a_picture_with_the_numbers_in_words():
-    picture = show.codec_chart([measured("none"), measured("zip")])
-
-    assert picture.png.startswith(b"\x89PNG")
-    assert "none 50.0 %, zip 50.0 %" in picture.alt
-
-
-def test_same_numbers_give_the_same_picture():
-    assert show.codec_chart([measured("none")]).png == show.codec_chart([measured("none")]).png
-
-
-@pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
-def test_chart_survives_hostile_names():
-    picture = show.bar_chart({"$x_{": 1, HOSTILE: 2, "\x00\x1b": 3, "東京": 4}, label="bytes")
-
-    assert picture.png.startswith(b"\x89PNG")
-    assert "<script" not in picture._repr_html_()
-
-
 def test_empty_table_is_a_header_and_no_error():
     assert "id" in repr(show.checks([]))
 
@@ -103,6 +83,14 @@ def test_long_word_may_be_broken_where_no_style_sheet_is():
     html = show.facts({"arn": "x" * 50}, caption="c")._repr_html_()
 
     assert f"{'x' * 24}<wbr>{'x' * 24}<wbr>{'x' * 2}" in html
+
+
+def test_plan_names_its_rows_by_the_setting():
+    change = Change("bucket", "versioning", "off", "on", "update", "command")
+
+    html = show.plan(Plan("Bucket", (change,)))._repr_html_()
+
+    assert re.findall(r'<th scope="row"[^>]*>(.*?)</th>', html) == ["versioning"]
 
 
 def test_headers_stand_above_their_columns_and_a_status_stays_on_one_line():

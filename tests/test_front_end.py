@@ -1,0 +1,75 @@
+"""What a kernel tells of the front end and of its cells."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from live_kernel import open_kernel
+
+from xcomkit import front_end
+
+FOLLOW = """
+from xcomkit import front_end
+class Follower:
+    def __init__(self):
+        self.told = []
+        self.before = front_end.follow_cells(self)
+    def cell_ended(self, source, error):
+        self.told.append((source.strip(), type(error).__name__))
+follower = Follower()
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    with tempfile.TemporaryDirectory() as folder, open_kernel(Path(folder)) as running:
+        running.run(FOLLOW)
+        yield running
+
+
+def value(kernel, expression, **more):
+    (text,) = kernel.run(expression, **more).texts("execute_result")
+    return text
+
+
+@pytest.mark.parametrize("person", [True, False])
+def test_message_of_the_front_end_tells_whether_somebody_is_there(kernel, person):
+    assert value(kernel, "front_end.is_somebody_there()", person=person) == str(person)
+
+
+def test_outside_of_a_kernel_nobody_is_there_and_nothing_is_followed():
+    assert not front_end.is_somebody_there()
+    assert front_end.follow_cells(None) is None
+
+
+def test_each_cell_is_told_with_what_it_raised(kernel):
+    kernel.run("1")
+    kernel.run("1 / 0")
+    kernel.run("1 +")
+
+    told = value(kernel, "follower.told[-3:]")
+
+    assert told == "[('1', 'NoneType'), ('1 / 0', 'ZeroDivisionError'), ('1 +', 'SyntaxError')]"
+
+
+def test_what_a_front_end_asks_for_itself_is_no_cell(kernel):
+    kernel.run("1 / 0", history=False)
+
+    assert "1 / 0" not in value(kernel, "follower.told[-1:]")
+
+
+def test_newest_follower_alone_is_told_and_once(kernel):
+    kernel.run("first = follower\n" + FOLLOW)
+    kernel.run("'a cell'")
+
+    assert value(kernel, "follower.before is first") == "True"
+    assert value(kernel, "sum('a cell' in s for s, _ in first.told)") == "0"
+    assert value(kernel, "sum(s == repr('a cell') for s, _ in follower.told)") == "1"
+
+
+def test_interrupt_is_one_line_and_says_what_to_do(kernel):
+    ran = kernel.run("import time\nprint('now', flush=True)\ntime.sleep(60)", interrupt_at="now")
+
+    assert ran.error["traceback"] == [front_end.INTERRUPTED]
+    assert ran.error["ename"] == "KeyboardInterrupt"
+    assert "KeyboardInterrupt" in value(kernel, "follower.told[-1]")

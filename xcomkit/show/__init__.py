@@ -1,0 +1,28 @@
+"""Results as objects that look right in a notebook, in the record, as Markdown and as plain text.
+
+Every text is escaped for where it goes: object keys and values are hostile input.
+"""
+
+from xcomkit.show.charts import bar_chart, codec_chart, heat_map, load_chart
+from xcomkit.show.parts import COLOURS, MARKS, Cell, Picture, Table, Text, aligned, status_cell
+from xcomkit.show.results import checks, facts, measurements, plan, table
+
+__all__ = (
+    "COLOURS",
+    "MARKS",
+    "Cell",
+    "Picture",
+    "Table",
+    "Text",
+    "aligned",
+    "bar_chart",
+    "checks",
+    "codec_chart",
+    "facts",
+    "heat_map",
+    "load_chart",
+    "measurements",
+    "plan",
+    "status_cell",
+    "table",
+)
