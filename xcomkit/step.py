@@ -18,6 +18,7 @@ from typing import Any
 from xcomkit import evidence, front_end, show
 from xcomkit.clouds import Cloud, Platform
 from xcomkit.errors import GateError, XcomkitError
+from xcomkit.form.switch import ApplySwitch
 from xcomkit.model import Check, Plan, Rule, worst
 from xcomkit.progress import Progress
 from xcomkit.redaction import redact, secret_texts
@@ -87,7 +88,8 @@ _SHOWN_PACKAGES = (
 class Step:
     """A step in progress.
 
-    Checks, plans and facts become the evidence; results only pass from cell to cell.
+    Checks, plans and facts become the evidence; results only pass from cell to cell. ``applies``
+    says whether plans are carried out: as ``apply`` does, until a person turns the switch.
     """
 
     name: str
@@ -103,9 +105,11 @@ class Step:
     results: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     progress: Progress = field(init=False)
+    applies: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin: an earlier pass leaves no evidence, and no step that looks like this one."""
+        self.applies = self.settings.apply
         moments = evidence.read_moments(self.run, step=self.name, settings=self._parameters)
         self.progress = Progress(last_time=moments)
         evidence.remove_evidence(self.run, step=self.name)
@@ -181,6 +185,15 @@ class Step:
         self.proposed = plan
         return show.plan(plan)
 
+    @property
+    def switch(self) -> ApplySwitch:
+        """Return the switch of the latest plan: whether ``carry_out`` makes its changes."""
+        count = len(self.proposed.pending) if self.proposed else 0
+        return ApplySwitch(is_on=self.applies, count=count, turn=self._turn)
+
+    def _turn(self, is_on: bool) -> None:  # noqa: FBT001 - where a person puts the switch
+        self.applies = is_on
+
     def carry_out(self, act: Callable[[Plan], None]) -> show.Text | show.Table:
         """Make the changes of the latest plan, if ``apply`` is set; say what was done.
 
@@ -191,7 +204,7 @@ class Step:
             return show.Text("There is no plan, so nothing was changed.")
         if not plan.pending:
             return show.Text("Nothing to change: everything is as planned already.")
-        if not self.settings.apply:
+        if not self.applies:
             return show.Text(f"apply is False: {len(plan.pending)} changes were not made.")
         try:
             act(plan)
@@ -236,6 +249,7 @@ class Step:
         finished = datetime.now(UTC)
         content = {
             "accepted": self.settings.accepted_reasons,
+            "applies": self.applies,
             "checks": self.checks,
             "commit": read_commit(),
             "facts": self.facts,

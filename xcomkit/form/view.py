@@ -70,8 +70,7 @@ class FormView:
 
     def bundle(self) -> dict[str, Any]:
         """Return what Jupyter needs to draw the form."""
-        shown = self.box._repr_mimebundle_()
-        return {_MIME: shown[_MIME]} if _MIME in shown else {}
+        return as_bundle(self.box)
 
     def refresh(self) -> None:
         """Bring every widget to what the form holds."""
@@ -86,7 +85,7 @@ class FormView:
                 self.rows[name].layout.display = None if is_shown else "none"
             for section in SECTIONS:
                 self._head(section, refusals)
-            self.status.value = _spoken(self._form.status)
+            self.status.value = spoken(self._form.status)
         finally:
             self._is_filling = False
 
@@ -171,7 +170,7 @@ class FormView:
         try:
             self._form.take(name)
         except SettingsError as error:
-            self.status.value = _spoken(f"✖ not taken: {error}")
+            self.status.value = spoken(f"✖ not taken: {error}")
             return
         self.saved.value = ""
         self.refresh()
@@ -186,7 +185,7 @@ class FormView:
             left = " and ".join(ONE_RUN_ONLY)
             text = f"✔ saved: parameters/{path.name}, without {left}, which belong to one run."
             text += " Every notebook uses it from now on." if is_shared() else ""
-        self.saved.value = _spoken(text)
+        self.saved.value = spoken(text)
 
 
 def _options(field: SettingField, values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -203,7 +202,13 @@ def _number(name: str, typed: Any) -> Any:
     return int(typed) if is_one else typed
 
 
-def _spoken(text: str) -> str:
+def as_bundle(box: Any) -> dict[str, Any]:
+    """Return what Jupyter needs to draw widgets, and no text of theirs."""
+    shown = box._repr_mimebundle_()
+    return {_MIME: shown[_MIME]} if _MIME in shown else {}
+
+
+def spoken(text: str) -> str:
     """Return what changed as a screen reader is told it."""
     return f'<p role="status" style="line-height: 1.3">{escape(text)}</p>'
 
