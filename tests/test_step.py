@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from live_kernel import open_kernel
 
 from xcomkit import evidence
 from xcomkit.clouds import Cloud, Platform
@@ -126,3 +127,28 @@ def test_last_time_is_expected_of_the_same_settings_alone(step, capsys):
     )
     assert (same, other) == (moments, {})
     assert capsys.readouterr().out.endswith(" s  pushing\n")
+
+
+OPEN = f"""
+from pathlib import Path
+from xcomkit.clouds import Platform
+from xcomkit.settings import Settings
+from xcomkit.step import Step
+settings = Settings.from_mapping({{"bucket": "some-bucket"}})
+step = Step("{NAME}", settings, Path("run"), Platform(label="", issuer=""), None)
+"""
+
+
+def test_kernel_tells_the_newest_step_how_each_cell_ended(tmp_path):
+    with open_kernel(tmp_path) as kernel:
+        kernel.run(OPEN)
+        kernel.run("earlier = step")
+        kernel.run(OPEN)
+        kernel.run("1 / 0")
+        kernel.run("step.save()")
+        (new,) = evidence.read_checks(tmp_path / "run", step=NAME)
+        kernel.run("earlier.save()")
+        (old,) = evidence.read_checks(tmp_path / "run", step=NAME)
+
+    assert new.observed == "ZeroDivisionError: the cell that starts with '1 / 0'"
+    assert (old.status, old.observed) == ("fail", "the step was opened again")
