@@ -1,0 +1,191 @@
+"""A JupyterLab of its own on loopback, and its notebooks as a person in a browser uses them."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 240  # seconds for one thing to happen, on a machine that others use too
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    # All cells are in the page, not only those in view.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    # Nothing is written while a test looks, and no question about it is asked.
+    "docmanager-extension/plugin": {"autosave": False},
+}
+_HAS_RUN = """() => {
+    const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
+        .map((prompt) => prompt.innerText.trim());
+    const isBusy = prompts.some((prompt) => prompt === '[*]:');
+    const isFailed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
+    return !isBusy && (/^\\[\\d+\\]:$/.test(prompts.at(-1)) || isFailed !== null);
+}"""
+
+
+def find_browser() -> str | None:
+    """Return the system's browser; none is downloaded."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextmanager
+def running_browser(program: str) -> Iterator[Browser]:
+    """Run the system's browser without a window."""
+    needs = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=needs)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """A notebook that is open in JupyterLab."""
+
+    page: Page
+
+    @property
+    def panel(self) -> Locator:
+        """Return the panel that holds all cells."""
+        return self.page.locator(".jp-NotebookPanel:visible")
+
+    @property
+    def outputs(self) -> Locator:
+        """Return what the cells have put out."""
+        return self.panel.locator(".jp-OutputArea-output")
+
+    @property
+    def errors(self) -> list[str]:
+        """Return the tracebacks that are shown."""
+        kind = '[data-mime-type="application/vnd.jupyter.error"]'
+        return self.panel.locator(f".jp-OutputArea-output{kind}").all_inner_texts()
+
+    def run_all(self) -> None:
+        """Run all cells from the menu, and wait for the last one, or for an error."""
+        self.panel.locator(".jp-Cell").first.click()
+        self.choose("Run", "Run All Cells")
+        self.page.wait_for_function(_HAS_RUN, timeout=1000 * PATIENCE)
+
+    def choose(self, menu: str, entry: str) -> None:
+        """Choose an entry of the menu bar."""
+        self.page.get_by_role("menuitem", name=menu, exact=True).click()
+        self.page.get_by_role("menuitem", name=entry, exact=True).click()
+
+
+@dataclass(frozen=True, slots=True)
+class JupyterLab:
+    """A running JupyterLab."""
+
+    url: str
+    token: str
+    root: Path
+
+    def get(self, path: str) -> Any:
+        """Return an answer of the server's API."""
+        return self._ask("GET", path).json()
+
+    @contextmanager
+    def opened(self, browser: Browser, name: str, *, width: int = 1280) -> Iterator[Notebook]:
+        """Open a notebook with its kernel; both are gone afterwards."""
+        path = f"notebooks/{name}.ipynb"
+        page = browser.new_page(viewport={"width": width, "height": 900}, base_url=self.url)
+        page.set_default_timeout(1000 * PATIENCE)
+        # A workspace of its own: in a shared one the notebooks of earlier tests would open too.
+        address = f"/lab/workspaces/{secrets.token_hex(4)}/tree/{path}"
+        try:
+            page.goto(f"{address}?token={self.token}")
+            wait_until(lambda: self._is_ready(path), f"the kernel of {name}")
+            notebook = Notebook(page)
+            notebook.panel.locator(".jp-CodeCell").first.wait_for()
+            yield notebook
+        finally:
+            page.close()
+            for session in self.get("/api/sessions"):
+                self._ask("DELETE", f"/api/sessions/{session['id']}")
+
+    def _is_ready(self, path: str) -> bool:
+        """Tell whether page and kernel know each other: the page itself says idle too early."""
+        kernels = [one["kernel"] for one in self.get("/api/sessions") if one["path"] == path]
+        return any(k["execution_state"] == "idle" and k["connections"] for k in kernels)
+
+    def _ask(self, method: str, path: str) -> httpx.Response:
+        headers = {"Authorization": f"token {self.token}"}
+        answer = httpx.request(method, f"{self.url}{path}", headers=headers, timeout=60)
+        return answer.raise_for_status()
+
+
+@contextmanager
+def running_lab(folder: Path) -> Iterator[JupyterLab]:
+    """Run JupyterLab on copies of notebooks and parameters; all it writes is in the folder."""
+    root, home = folder / "runbook", folder / "jupyter"
+    for name in ("notebooks", "parameters"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(".*"))
+    for name, setting in _SETTINGS.items():
+        path = home / f"settings/@jupyterlab/{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(setting))
+    token = secrets.token_hex(16)
+    places = {
+        "JUPYTER_CONFIG_DIR": home / "config", "JUPYTER_DATA_DIR": home / "data",
+        "JUPYTER_RUNTIME_DIR": home / "runtime", "IPYTHONDIR": home / "ipython",
+        "JUPYTERLAB_SETTINGS_DIR": home / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
+    }  # fmt: skip
+    environment = {**os.environ, "JUPYTER_TOKEN": token, **{n: str(p) for n, p in places.items()}}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+               "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0",
+               f"--ServerApp.root_dir={root}"]  # fmt: skip
+    with (
+        (folder / "jupyter.log").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, cwd=root, env=environment) as process,
+    ):
+        try:
+            facts = home / f"runtime/jpserver-{process.pid}.json"
+            wait_until(lambda: is_written(facts) or process.poll() is not None, "JupyterLab")
+            port = json.loads(facts.read_text())["port"]
+            lab = JupyterLab(f"http://127.0.0.1:{port}", token, root)
+            lab.get("/api/status")
+            yield lab
+        finally:
+            _end(process.pid)
+
+
+def is_written(path: Path) -> bool:
+    """Tell whether a file is there and holds JSON to its end."""
+    try:
+        json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
+def wait_until(is_so: Callable[[], bool], what: str) -> None:
+    """Wait for a condition, but not for ever."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {PATIENCE} s")
+        time.sleep(0.1)
+
+
+def _end(number: int) -> None:
+    """End the server, which ends its kernels, and then whatever is left of its family."""
+    family = psutil.Process(number).children(recursive=True)
+    server = psutil.Process(number)
+    server.terminate()
+    _, left = psutil.wait_procs([server, *family], timeout=20)
+    for one in left:
+        one.kill()
