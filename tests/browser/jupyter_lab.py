@@ -34,6 +34,10 @@ _HAS_RUN = """() => {
     const isFailed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
     return !isBusy && (/^\\[\\d+\\]:$/.test(prompts.at(-1)) || isFailed !== null);
 }"""
+_FITS = """() => new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => {
+    const box = document.querySelector('.jp-NotebookPanel').getBoundingClientRect();
+    tell(box.right <= innerWidth && box.right > innerWidth - 100);
+})))"""
 
 
 def find_browser() -> str | None:
@@ -78,6 +82,11 @@ class Notebook:
         self.panel.locator(".jp-Cell").first.click()
         self.choose("Run", "Run All Cells")
         self.page.wait_for_function(_HAS_RUN, timeout=1000 * PATIENCE)
+
+    def resize(self, width: int) -> None:
+        """Make the window so wide, and wait until the panel has followed."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.wait_for_function(_FITS)
 
     def choose(self, menu: str, entry: str) -> None:
         """Choose an entry of the menu bar."""
