@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -27,12 +28,13 @@ _SETTINGS = {
     # Nothing is written while a test looks, and no question about it is asked.
     "docmanager-extension/plugin": {"autosave": False},
 }
-_HAS_RUN = """() => {
-    const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
+_HAS_RUN = """(before) => {
+    const texts = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
         .map((prompt) => prompt.innerText.trim());
-    const isBusy = prompts.some((prompt) => prompt === '[*]:');
+    if (texts.some((text) => text === '[*]:')) return false;
+    const numbers = texts.map((text) => Number(text.slice(1, -2)));
     const isFailed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
-    return !isBusy && (/^\\[\\d+\\]:$/.test(prompts.at(-1)) || isFailed !== null);
+    return numbers.at(-1) > before || (isFailed !== null && Math.max(...numbers) > before);
 }"""
 _FITS = """() => new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => {
     const box = document.querySelector('.jp-NotebookPanel').getBoundingClientRect();
@@ -80,8 +82,20 @@ class Notebook:
     def run_all(self) -> None:
         """Run all cells from the menu, and wait for the last one, or for an error."""
         self.panel.locator(".jp-Cell").first.click()
-        self.choose("Run", "Run All Cells")
-        self.page.wait_for_function(_HAS_RUN, timeout=1000 * PATIENCE)
+        self._run("Run All Cells")
+
+    def run_below(self, text: str) -> None:
+        """Run the cells from the first one that holds the text, and wait for the last one."""
+        self.panel.locator(".jp-CodeCell").filter(has_text=text).first.locator(
+            ".jp-InputArea-prompt"
+        ).click()
+        self._run("Run Selected Cell and All Below")
+
+    def _run(self, entry: str) -> None:
+        prompts = self.panel.locator(".jp-CodeCell .jp-InputArea-prompt").all_inner_texts()
+        before = max((int(n) for text in prompts for n in re.findall(r"\d+", text)), default=0)
+        self.choose("Run", entry)
+        self.page.wait_for_function(_HAS_RUN, arg=before, timeout=1000 * PATIENCE)
 
     def resize(self, width: int) -> None:
         """Make the window so wide, and wait until the panel has followed."""
@@ -111,7 +125,7 @@ class JupyterLab:
         """Open a notebook with its kernel; both are gone afterwards."""
         path = f"notebooks/{name}.ipynb"
         page = browser.new_page(viewport={"width": width, "height": 900}, base_url=self.url)
-        page.set_default_timeout(1000 * PATIENCE)
+        page.set_default_timeout(60_000)
         # A workspace of its own: in a shared one the notebooks of earlier tests would open too.
         address = f"/lab/workspaces/{secrets.token_hex(4)}/tree/{path}"
         try:

@@ -1,4 +1,4 @@
-"""The notebooks in JupyterLab, one after the other on one target, as a person walks through them."""
+"""The notebooks in JupyterLab, one after the other on one target, as a person walks through."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
