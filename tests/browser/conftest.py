@@ -1,6 +1,5 @@
 """One browser for all tests, a JupyterLab and a run without it for those that need them."""
 
-import json
 import re
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -10,12 +9,13 @@ from hostile_object import store_hostile_object
 from jupyter_lab import JupyterLab, find_browser, running_browser, running_lab
 from playwright.sync_api import Browser
 
+from xcomkit.local.aws import AwsStandIn
 from xcomkit.opening import STEPS
-from xcomkit.record.runner import Run, hold_target, run_steps
+from xcomkit.record.runner import Run, run_steps
 from xcomkit.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-QUICK = {"repetitions": 1, "payload_sizes": (1000,)}
+QUICK = {"repetitions": 1, "payload_sizes": [1000]}
 """Few measurements: the tests look at what is proved and shown, not at how fast it is."""
 SHOTS = ROOT / ".pytest_cache/browser"
 
@@ -53,16 +53,9 @@ def practice() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def lab(practice: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
-    """Run JupyterLab with a stand-in for all of its notebooks, whose practice target is ours."""
-    with (
-        hold_target(practice, steps=STEPS),
-        running_lab(tmp_path_factory.mktemp("lab")) as running,
-    ):
-        path = running.root / "parameters/local-aws.yaml"
-        quick = {**QUICK, "payload_sizes": list(QUICK["payload_sizes"])}
-        added = "".join(f"{name}: {json.dumps(value)}\n" for name, value in quick.items())
-        path.write_text(path.read_text() + added)
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    del browser  # without one there is nothing to run for
+    with running_lab(tmp_path_factory.mktemp("lab"), **QUICK) as running:
         yield running
 
 
@@ -75,7 +68,7 @@ def run_here(
     def run(steps: tuple[str, ...]) -> Run:
         def after(result: object) -> None:
             if result.name == STEPS[4]:
-                store_hostile_object(practice)
+                store_hostile_object(AwsStandIn.attach(), practice)
 
         out = tmp_path_factory.mktemp("runs")
         return run_steps(practice, name="here", steps=steps, notebooks=ROOT / "notebooks", out=out,

@@ -1,22 +1,26 @@
-"""A JupyterLab of its own on loopback, and its notebooks as a person in a browser uses them."""
+"""The JupyterLab of ``xcomkit lab``, and its notebooks as a person in a browser uses them."""
 
 import json
 import os
 import re
 import secrets
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import psutil
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from xcomkit.lab import open_lab
+from xcomkit.local.aws import AwsStandIn
+from xcomkit.local.stand_in import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 240  # seconds for one thing to happen, on a machine that others use too
@@ -116,16 +120,12 @@ class JupyterLab:
     token: str
     root: Path
 
-    def get(self, path: str) -> Any:
-        """Return an answer of the server's API."""
-        return self._ask("GET", path).json()
-
     @contextmanager
     def opened(self, browser: Browser, name: str, *, width: int = 1280) -> Iterator[Notebook]:
         """Open a notebook with its kernel; both are gone afterwards."""
         path = f"notebooks/{name}.ipynb"
         page = browser.new_page(viewport={"width": width, "height": 900}, base_url=self.url)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(20_000)
         # A workspace of its own: in a shared one the notebooks of earlier tests would open too.
         address = f"/lab/workspaces/{secrets.token_hex(4)}/tree/{path}"
         try:
@@ -136,13 +136,16 @@ class JupyterLab:
             yield notebook
         finally:
             page.close()
-            for session in self.get("/api/sessions"):
+            for session in self._sessions(path):
                 self._ask("DELETE", f"/api/sessions/{session['id']}")
 
     def _is_ready(self, path: str) -> bool:
         """Tell whether page and kernel know each other: the page itself says idle too early."""
-        kernels = [one["kernel"] for one in self.get("/api/sessions") if one["path"] == path]
+        kernels = [session["kernel"] for session in self._sessions(path)]
         return any(k["execution_state"] == "idle" and k["connections"] for k in kernels)
+
+    def _sessions(self, path: str) -> list[dict[str, Any]]:
+        return [one for one in self._ask("GET", "/api/sessions").json() if one["path"] == path]
 
     def _ask(self, method: str, path: str) -> httpx.Response:
         headers = {"Authorization": f"token {self.token}"}
@@ -151,48 +154,45 @@ class JupyterLab:
 
 
 @contextmanager
-def running_lab(folder: Path) -> Iterator[JupyterLab]:
-    """Run JupyterLab on copies of notebooks and parameters; all it writes is in the folder."""
+def running_lab(folder: Path, **parameters: object) -> Iterator[JupyterLab]:
+    """Run ``xcomkit lab`` on copies of notebooks and parameters; all it writes is in the folder.
+
+    Args:
+        folder: an empty one.
+        parameters: what the practice target on AWS is to have beside its own.
+    """
     root, home = folder / "runbook", folder / "jupyter"
     for name in ("notebooks", "parameters"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(".*"))
+    target = root / "parameters/local-aws.yaml"
+    added = "".join(f"{name}: {json.dumps(value)}\n" for name, value in parameters.items())
+    target.write_text(target.read_text(encoding="utf-8") + added, encoding="utf-8")
     for name, setting in _SETTINGS.items():
         path = home / f"settings/@jupyterlab/{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(setting))
-    token = secrets.token_hex(16)
+        path.write_text(json.dumps(setting), encoding="utf-8")
     places = {
         "JUPYTER_CONFIG_DIR": home / "config", "JUPYTER_DATA_DIR": home / "data",
-        "JUPYTER_RUNTIME_DIR": home / "runtime", "IPYTHONDIR": home / "ipython",
         "JUPYTERLAB_SETTINGS_DIR": home / "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
+        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces", "IPYTHONDIR": home / "ipython",
     }  # fmt: skip
-    environment = {**os.environ, "JUPYTER_TOKEN": token, **{n: str(p) for n, p in places.items()}}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
-               "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0",
-               f"--ServerApp.root_dir={root}"]  # fmt: skip
     with (
-        (folder / "jupyter.log").open("w") as log,
-        subprocess.Popen(command, stdout=log, stderr=log, cwd=root, env=environment) as process,
+        patch.dict(os.environ, {name: str(place) for name, place in places.items()}),
+        open_lab(root, parameters=target, port=0) as lab,
     ):
-        try:
-            facts = home / f"runtime/jpserver-{process.pid}.json"
-            wait_until(lambda: is_written(facts) or process.poll() is not None, "JupyterLab")
-            port = json.loads(facts.read_text())["port"]
-            lab = JupyterLab(f"http://127.0.0.1:{port}", token, root)
-            lab.get("/api/status")
-            yield lab
-        finally:
-            _end(process.pid)
+        address = urlsplit(lab.url)
+        (token,) = parse_qs(address.query)["token"]
+        yield JupyterLab(f"http://{address.netloc}", token, root)
 
 
-def is_written(path: Path) -> bool:
-    """Tell whether a file is there and holds JSON to its end."""
-    try:
-        json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return False
-    return True
+def stand_in_beside() -> AwsStandIn:
+    """Return the stand-in of the running JupyterLab; nobody else's environment names it."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if facts := process.environ().get(VARIABLE):
+                with patch.dict(os.environ, {VARIABLE: facts}):
+                    return AwsStandIn.attach()
+    raise LookupError("there is no JupyterLab with a stand-in")
 
 
 def wait_until(is_so: Callable[[], bool], what: str) -> None:
@@ -202,13 +202,3 @@ def wait_until(is_so: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {PATIENCE} s")
         time.sleep(0.1)
-
-
-def _end(number: int) -> None:
-    """End the server, which ends its kernels, and then whatever is left of its family."""
-    family = psutil.Process(number).children(recursive=True)
-    server = psutil.Process(number)
-    server.terminate()
-    _, left = psutil.wait_procs([server, *family], timeout=20)
-    for one in left:
-        one.kill()

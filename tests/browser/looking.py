@@ -52,7 +52,7 @@ def find_cut_off(page: Page, roots: str) -> list[str]:
 
 def find_violations(page: Page, roots: str = "") -> list[str]:
     """Return what axe-core calls serious or critical, in the page or in elements of a selector."""
-    folder = npm.install(MANIFEST, say=lambda text: print(text, file=sys.stderr))
+    folder = npm.install(MANIFEST, say=sys.stderr.write)
     source = (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
     page.evaluate(source)
     found: list[Any] = page.evaluate(_AXE, [roots])

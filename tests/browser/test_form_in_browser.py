@@ -26,8 +26,11 @@ def form(notebook):
     notebook.resize(1280)
     notebook.run_all()
     found = notebook.panel.locator(FORM)
-    expect(status(found)).to_contain_text("accepted")
-    return found
+    expect(status(found)).to_contain_text("uses local-aws.yaml")
+    yield found
+    # A file that was saved is the target of every notebook until another one is taken.
+    found.get_by_label("parameters of").select_option("local-aws.yaml")
+    expect(status(found)).to_contain_text("taken from local-aws.yaml")
 
 
 def status(form):
@@ -63,7 +66,7 @@ def settings_on(cloud):
 
 def test_form_shows_what_this_notebook_practises_on(form, practice):
     assert field(form, "bucket").input_value() == practice.bucket
-    assert "practises on parameters/local-aws.yaml" in status(form).inner_text()
+    assert "names no bucket, so it uses local-aws.yaml" in status(form).inner_text()
     assert shown(form) == settings_on("aws")
 
 
@@ -113,18 +116,24 @@ def test_changed_form_binds_the_cells_below(form, notebook):
     assert "The gate is open" in notebook.outputs.last.inner_text()
 
 
-def test_saved_file_holds_what_the_form_shows(form, lab, practice):
+def test_saved_file_holds_what_the_form_shows_and_is_used_by_the_others(
+    form, lab, practice, browser
+):
     type_into(form, "bucket", "saved-bucket")
     type_into(form, "tags", "team=x, env=y")
     form.get_by_label("save as").fill("mine")
     form.get_by_label("save as").press("Tab")
     form.get_by_role("button", name="Save to a file").click()
     expect(form).to_contain_text("saved: parameters/mine.yaml")
+    expect(form).to_contain_text("Every notebook uses it from now on")
 
     saved = Settings.from_yaml(lab.root / "parameters/mine.yaml")
 
     expected = {**practice.to_parameters(), "bucket": "saved-bucket"}
     assert saved == Settings.from_mapping({**expected, "tags": {"team": "x", "env": "y"}})
+    with lab.opened(browser, "start") as start:
+        start.run_all()
+        assert field(start.panel.locator(FORM), "bucket").input_value() == "saved-bucket"
 
 
 def test_apply_is_marked_and_says_what_it_does(form):
@@ -167,6 +176,11 @@ def go_to(page, place, *, most=100):
     pytest.fail(f"{place} is not reached within {most} times Tab")
 
 
+@pytest.mark.usefixtures("form")
+def test_axe_finds_nothing_serious_in_the_form(notebook):
+    assert find_violations(notebook.page, FORM) == []
+
+
 @pytest.mark.parametrize("width", [1280, 800])
 def test_form_fits_into_the_window_with_all_sections_open(form, notebook, width):
     for button in form.get_by_role("button", name="(closed)").all():
@@ -175,7 +189,3 @@ def test_form_fits_into_the_window_with_all_sections_open(form, notebook, width)
     notebook.resize(width)
 
     assert find_cut_off(notebook.page, FORM) == []
-
-
-def test_axe_finds_nothing_serious_in_the_form(form, notebook):
-    assert find_violations(notebook.page, FORM) == []

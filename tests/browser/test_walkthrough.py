@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from hostile_object import HOSTILE, store_hostile_object
+from jupyter_lab import stand_in_beside
 from looking import find_cut_off, find_violations
 
 from xcomkit import evidence
@@ -22,7 +23,7 @@ def walked(request, browser, lab, practice) -> Iterator[SimpleNamespace]:
     """Open each notebook in turn and run it; the tests of one look at it before the next opens."""
     step = request.param
     if step == INSPECT:
-        store_hostile_object(practice)
+        store_hostile_object(stand_in_beside(), practice)
     with lab.opened(browser, step) as notebook:
         notebook.run_all()
         yield SimpleNamespace(step=step, notebook=notebook, page=notebook.page)
