@@ -90,9 +90,10 @@ class Notebook:
 
     def run_below(self, text: str) -> None:
         """Run the cells from the first one that holds the text, and wait for the last one."""
-        self.panel.locator(".jp-CodeCell").filter(has_text=text).first.locator(
-            ".jp-InputArea-prompt"
-        ).click()
+        cell = self.panel.locator(".jp-CodeCell").filter(has_text=text).first
+        is_chosen = re.compile("jp-mod-active")
+        while not is_chosen.search(cell.get_attribute("class") or ""):  # outputs above may grow
+            cell.locator(".jp-InputArea-prompt").click()
         self._run("Run Selected Cell and All Below")
 
     def _run(self, entry: str) -> None:
