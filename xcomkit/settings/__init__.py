@@ -148,7 +148,7 @@ class Settings(ProofSettings):
         if values.get("bucket") or values.get("endpoint_url"):
             return values, "the parameters of this notebook"
         defaults = cls().to_parameters()
-        passed = {name: value for name, value in values.items() if value != defaults.get(name)}
+        passed = {n: v for n, v in values.items() if not _is_usual(v, default=defaults.get(n))}
         changed = {name: value for name, value in passed.items() if value != ""}
         file = _target_file(changed.get("cloud"), root=root)
         source = f"{file.name} or what replaces it (-p)" if changed else file.name
@@ -166,6 +166,13 @@ def _target_file(cloud: object, *, root: Path) -> Path:
     if chosen and (not cloud or read_parameters(chosen).get("cloud", usual) == cloud):
         return chosen
     return root / PRACTICE_FILE.format(cloud=cloud if cloud in tuple(TERMS) else usual)
+
+
+def _is_usual(value: object, *, default: object) -> bool:
+    """Tell whether a value is the default, which a parameters cell spells as text if it is a list."""
+    if isinstance(default, list) and value == ",".join(map(str, default)):
+        return True
+    return value == default
 
 
 def plain_values(namespace: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""One browser for all tests, a JupyterLab and a run without it for those that need them."""
+
+import re
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from hostile_object import store_hostile_object
+from jupyter_lab import JupyterLab, find_browser, running_browser, running_lab
+from playwright.sync_api import Browser
+
+from xcomkit.local.aws import AwsStandIn
+from xcomkit.opening import STEPS
+from xcomkit.record.runner import Run, run_steps
+from xcomkit.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+QUICK = {"repetitions": 1, "payload_sizes": [1000]}
+"""Few measurements: the tests look at what is proved and shown, not at how fast it is."""
+SHOTS = ROOT / ".pytest_cache/browser"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep a picture of every page that is open when a test fails."""
+    report = yield
+    if report.failed and (browser := item.funcargs.get("browser")):
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        pages = [page for context in browser.contexts for page in context.pages]
+        for number, page in enumerate(pages):
+            path = SHOTS / f"{re.sub(r'[^A-Za-z0-9]+', '-', item.name)}-{number}.png"
+            page.screenshot(path=path)
+            report.sections.append(("picture", str(path.relative_to(ROOT))))
+    return report
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = find_browser()
+    if program is None:
+        pytest.skip("there is no browser; install chromium")
+    with running_browser(program) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def practice() -> Settings:
+    """Return the target that a notebook without parameters practises on."""
+    asked = Settings.from_yaml(ROOT / "parameters/local-aws.yaml").to_parameters()
+    return Settings.from_mapping({**asked, **QUICK})
+
+
+@pytest.fixture(scope="module")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    del browser  # without one there is nothing to run for
+    with running_lab(tmp_path_factory.mktemp("lab"), **QUICK) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def run_here(
+    practice: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[tuple[str, ...]], Run]:
+    """Return what runs steps as ``xcomkit run`` does, with a hostile object to be inspected."""
+
+    def run(steps: tuple[str, ...]) -> Run:
+        def after(result: object) -> None:
+            if result.name == STEPS[4]:
+                store_hostile_object(AwsStandIn.attach(), practice)
+
+        out = tmp_path_factory.mktemp("runs")
+        return run_steps(practice, name="here", steps=steps, notebooks=ROOT / "notebooks", out=out,
+                         progress=after)  # fmt: skip
+
+    return run

@@ -1,0 +1,193 @@
+"""The form in JupyterLab: what a person sees, changes, saves, and then runs."""
+
+import pytest
+from looking import find_cut_off, find_violations
+from playwright.sync_api import expect
+
+from xcomkit.errors import SettingsError
+from xcomkit.form.fields import setting_fields
+from xcomkit.settings import Settings
+
+STEP = "01_create_bucket"
+FORM = ".jp-OutputArea-output:has(.widget-text)"
+
+pytestmark = pytest.mark.timeout(600)  # a kernel starts, on a machine that is shared
+
+
+@pytest.fixture(scope="module")
+def notebook(browser, lab):
+    with lab.opened(browser, STEP) as opened:
+        yield opened
+
+
+@pytest.fixture
+def form(notebook):
+    """Return a form that nobody has touched: the notebook has just been run."""
+    notebook.resize(1280)
+    notebook.run_all()
+    found = notebook.panel.locator(FORM)
+    expect(status(found)).to_contain_text("uses local-aws.yaml")
+    yield found
+    # A file that was saved is the target of every notebook until another one is taken.
+    found.get_by_label("parameters of").select_option("local-aws.yaml")
+    expect(status(found)).to_contain_text("taken from local-aws.yaml")
+
+
+def status(form):
+    return form.get_by_role("status").first
+
+
+def row(form, name):
+    """Return the widget of a setting with the words below it."""
+    return field(form, name).locator("xpath=ancestor::*[contains(@class, 'widget-vbox')][1]")
+
+
+def field(form, name):
+    return form.get_by_label(setting_fields()[name].label, exact=True)
+
+
+def type_into(form, name, text):
+    field(form, name).fill(text)
+    field(form, name).press("Tab")
+
+
+def shown(form):
+    """Return the settings whose widgets are, or with their section open would be, in sight."""
+    return {
+        name
+        for name in setting_fields()
+        if row(form, name).evaluate("(e) => e.style.display") != "none"
+    }
+
+
+def settings_on(cloud):
+    return {name for name, field in setting_fields().items() if field.is_for(cloud)}
+
+
+def test_form_shows_what_this_notebook_practises_on(form, practice):
+    assert field(form, "bucket").input_value() == practice.bucket
+    assert "names no bucket, so it uses local-aws.yaml" in status(form).inner_text()
+    assert shown(form) == settings_on("aws")
+
+
+def test_another_cloud_brings_its_own_fields_only(form):
+    field(form, "cloud").select_option("gcp")
+    expect(field(form, "project")).to_be_visible()
+    assert shown(form) == settings_on("gcp")
+
+    field(form, "cloud").select_option("aws")
+    expect(field(form, "project")).to_be_hidden()
+    assert shown(form) == settings_on("aws")
+
+
+def test_refusal_is_that_of_a_run_without_form_and_goes_with_its_cause(form, practice):
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping({**practice.to_parameters(), "prefix": "/xcom/"})
+
+    type_into(form, "prefix", "/xcom/")
+    expect(row(form, "prefix").get_by_role("alert")).to_contain_text(str(caught.value.args[0]))
+    expect(status(form)).to_contain_text("refused")
+
+    type_into(form, "prefix", "team/xcom")
+    expect(row(form, "prefix").get_by_role("alert")).to_have_count(0)
+    expect(status(form)).to_contain_text("accepted, 1 changed")
+
+
+def test_refused_form_stops_the_cells_below_in_its_own_words(form, notebook):
+    type_into(form, "prefix", "/xcom/")
+    expect(status(form)).to_contain_text("refused")
+
+    notebook.run_below("open_step(")
+
+    (error,) = notebook.errors
+    assert "SettingsError" in error
+    assert "prefix: '/xcom/' is refused" in error
+
+
+def test_changed_form_binds_the_cells_below(form, notebook):
+    type_into(form, "bucket", "bucket-of-the-form")
+    expect(status(form)).to_contain_text("1 changed: run the cells below again")
+
+    notebook.run_below("open_step(")
+
+    assert notebook.errors == []
+    target = notebook.outputs.filter(has_text="What this step is bound to").first
+    assert "s3://bucket-of-the-form/" in target.inner_text()
+    assert "The gate is open" in notebook.outputs.last.inner_text()
+
+
+def test_saved_file_holds_what_the_form_shows_and_is_used_by_the_others(
+    form, lab, practice, browser
+):
+    type_into(form, "bucket", "saved-bucket")
+    type_into(form, "tags", "team=x, env=y")
+    form.get_by_label("save as").fill("mine")
+    form.get_by_label("save as").press("Tab")
+    form.get_by_role("button", name="Save to a file").click()
+    expect(form).to_contain_text("saved: parameters/mine.yaml")
+    expect(form).to_contain_text("Every notebook uses it from now on")
+
+    saved = Settings.from_yaml(lab.root / "parameters/mine.yaml")
+
+    expected = {**practice.to_parameters(), "bucket": "saved-bucket"}
+    assert saved == Settings.from_mapping({**expected, "tags": {"team": "x", "env": "y"}})
+    with lab.opened(browser, "start") as start:
+        start.run_all()
+        assert field(start.panel.locator(FORM), "bucket").input_value() == "saved-bucket"
+
+
+def test_apply_is_marked_and_says_what_it_does(form):
+    expect(row(form, "apply")).to_contain_text("ON: the cells below make the changes")
+    assert row(form, "apply").evaluate("(e) => getComputedStyle(e).borderTopStyle") == "solid"
+
+    field(form, "apply").uncheck()
+
+    expect(row(form, "apply")).to_contain_text("OFF: plans are shown only")
+
+
+def test_keyboard_alone_changes_opens_saves(form, notebook, lab):
+    keyboard = notebook.page.keyboard
+    notebook.panel.locator(".jp-CodeCell").filter(has_text="open_form").first.focus()
+
+    go_to(notebook.page, field(form, "bucket"))
+    keyboard.press("ControlOrMeta+A")
+    keyboard.type("typed-bucket")
+    go_to(notebook.page, form.get_by_role("button", name="Chart:"))
+    keyboard.press("Enter")
+    go_to(notebook.page, field(form, "threshold"))
+    keyboard.press("ControlOrMeta+A")
+    keyboard.type("7")
+    go_to(notebook.page, form.get_by_label("save as"))
+    keyboard.type("typed")
+    go_to(notebook.page, form.get_by_role("button", name="Save to a file"))
+    keyboard.press("Enter")
+    expect(form).to_contain_text("saved: parameters/typed.yaml")
+
+    saved = Settings.from_yaml(lab.root / "parameters/typed.yaml")
+    assert (saved.bucket, saved.threshold) == ("typed-bucket", 7)
+
+
+def go_to(page, place, *, most=100):
+    """Press Tab until a widget has the focus; there is a limit to a person's patience."""
+    for _ in range(most):
+        if place.evaluate("(e) => e === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"{place} is not reached within {most} times Tab")
+
+
+@pytest.mark.usefixtures("form")
+def test_axe_finds_nothing_serious_in_the_form(notebook):
+    assert find_violations(notebook.page, FORM) == []
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_form_fits_into_the_window_with_all_sections_open(form, notebook, width):
+    closed = form.get_by_role("button", name="(closed)")
+    for left in range(closed.count(), 0, -1):
+        expect(closed).to_have_count(left)
+        closed.first.click()
+    expect(closed).to_have_count(0)
+    notebook.resize(width)
+
+    assert find_cut_off(notebook.page, FORM) == []
