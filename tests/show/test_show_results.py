@@ -51,6 +51,14 @@ def test_remedy_is_shown_for_red_and_not_for_green():
     assert "do this" not in repr(show.checks([judged(True)]))
 
 
+def test_column_of_remedies_is_there_only_where_there_is_one_to_read():
+    green, red = judged(True), judged(False)
+
+    assert "what to do" not in show.checks([green]).headers
+    assert show.checks([green, red]).headers[-1] == "what to do"
+    assert "what to do" in show.checks([replace(red, remedy="", accepted="known")]).headers
+
+
 def test_plain_text_fits_the_screen():
     text = repr(show.checks([judged(False, "y" * 500)]))
 

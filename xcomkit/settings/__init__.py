@@ -169,7 +169,7 @@ def _target_file(cloud: object, *, root: Path) -> Path:
 
 
 def _is_usual(value: object, *, default: object) -> bool:
-    """Tell whether a value is the default, which a parameters cell spells as text if it is a list."""
+    """Tell whether a value is the default; a parameters cell spells a list as one text."""
     if isinstance(default, list) and value == ",".join(map(str, default)):
         return True
     return value == default

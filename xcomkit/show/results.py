@@ -8,7 +8,11 @@ from xcomkit.show.parts import Cell, Table, status_cell
 
 
 def checks(found: Iterable[Check], *, caption: str = "Checks") -> Table:
-    """Return checks as a table, remedy and reason of acceptance beside what was observed."""
+    """Return checks as a table, with what to do, or why a risk is taken, where there is any."""
+    found = tuple(found)
+    headers = ("id", "status", "check", "expected", "observed", "how [basis]", "what to do")
+    # An empty column would only push the others together.
+    count = len(headers) - (not any(check.remedy or check.accepted for check in found))
     rows = tuple(
         (
             Cell(check.id),
@@ -18,11 +22,10 @@ def checks(found: Iterable[Check], *, caption: str = "Checks") -> Table:
             Cell(check.observed),
             Cell(f"{check.how} [{check.basis}]"),
             Cell(f"accepted: {check.accepted}" if check.accepted else check.remedy),
-        )
+        )[:count]
         for check in found
     )
-    headers = ("id", "status", "check", "expected", "observed", "how [basis]", "what to do")
-    return Table(caption, headers, rows)
+    return Table(caption, headers[:count], rows)
 
 
 def plan(proposed: Plan) -> Table:
