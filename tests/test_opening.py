@@ -7,6 +7,7 @@ import pytest
 from xcomkit.local.stand_in import VARIABLE
 from xcomkit.opening import open_form, open_guide, open_platform, open_step
 from xcomkit.settings import Settings
+from xcomkit.shared_target import SINCE
 
 REAL = Settings(bucket="some-bucket", cloud="aws", region="eu-central-1")
 PRACTICE = Settings(bucket="some-bucket", cloud="aws", endpoint_url="embedded")
@@ -73,6 +74,18 @@ def test_first_step_begins_a_run_and_the_next_ones_go_on_in_it(tmp_path, monkeyp
 
     assert first.run == second.run
     assert first.run.parent == tmp_path / "runs"
+
+
+@pytest.mark.usefixtures("account")
+def test_practice_on_an_earlier_stand_in_of_jupyterlab_is_not_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "parameters").mkdir()
+    monkeypatch.setenv(SINCE, "20260102T000000Z")
+    for stamp in ("20260101T000000Z", "20250101T000000Z"):
+        (tmp_path / f"runs/{stamp}-some-bucket/evidence").mkdir(parents=True)
+
+    assert open_step("01_create_bucket", REAL).run.name == "20260101T000000Z-some-bucket"
+    assert open_step("01_create_bucket", PRACTICE).run.name > "20260102"
 
 
 def test_guide_of_refused_parameters_says_so_and_does_not_stop_the_notebook(tmp_path, monkeypatch):

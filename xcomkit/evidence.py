@@ -29,8 +29,7 @@ def make_run_directory(runs: Path, *, name: str) -> Path:
     Raises:
         InputError: it cannot be made there.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = runs / f"{stamp}-{name}"
+    path = runs / f"{stamp_now()}-{name}"
     try:
         (path / "evidence").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -41,9 +40,15 @@ def make_run_directory(runs: Path, *, name: str) -> Path:
     return path
 
 
-def find_run_directory(runs: Path, *, name: str) -> Path | None:
-    """Return the newest run directory of this name below ``runs``, if there is one."""
-    return max(runs.glob(f"*Z-{glob.escape(name)}"), default=None)
+def stamp_now() -> str:
+    """Return the time with which the name of a run directory begins."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def find_run_directory(runs: Path, *, name: str, since: str = "") -> Path | None:
+    """Return the newest run directory of this name below ``runs``, none older than a stamp."""
+    found = max(runs.glob(f"*Z-{glob.escape(name)}"), default=None)
+    return found if found and found.name >= since else None
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:

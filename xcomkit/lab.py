@@ -17,6 +17,7 @@ from urllib.parse import quote
 from xcomkit import shared_target
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
 from xcomkit.errors import ProcessError
+from xcomkit.evidence import stamp_now
 from xcomkit.local.stand_in import VARIABLE as STAND_IN
 from xcomkit.local.stand_in import stand_in_of
 from xcomkit.opening import KERNEL_PYTHON
@@ -130,6 +131,7 @@ def _private(home: Path) -> dict[str, str]:
     """Return the variables that keep connection files and temporary files in the private folder."""
     return {
         shared_target.VARIABLE: str(home),
+        shared_target.SINCE: stamp_now(),
         "JUPYTER_RUNTIME_DIR": str(_runtime(home)),
         "TMPDIR": str(home),
     }

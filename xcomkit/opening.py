@@ -19,6 +19,7 @@ from xcomkit.guide import Guide, Seen, read_guide
 from xcomkit.local.stand_in import VARIABLE as STAND_IN
 from xcomkit.local.stand_in import StandIn, stand_in_of
 from xcomkit.settings import Settings
+from xcomkit.shared_target import SINCE
 from xcomkit.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.steps import helm_values
 from xcomkit.terms import TERMS
@@ -82,7 +83,9 @@ def _find_run(settings: Settings) -> Path | None:
     """Return the run directory that the settings name, else the newest of the target."""
     if settings.run_dir:
         return Path(settings.run_dir).expanduser().resolve()
-    return evidence.find_run_directory(_runs(), name=settings.bucket)
+    # What was proved on an earlier stand-in is gone with it.
+    since = os.environ.get(SINCE, "") if settings.is_embedded else ""
+    return evidence.find_run_directory(_runs(), name=settings.bucket, since=since)
 
 
 def find_root(start: Path) -> Path:
