@@ -206,6 +206,7 @@ class Step:
             return show.Text("Nothing to change: everything is as planned already.")
         if not self.applies:
             return show.Text(f"apply is False: {len(plan.pending)} changes were not made.")
+        self.say(f"changes to make: {len(plan.pending)}")
         try:
             act(plan)
         except XcomkitError as error:

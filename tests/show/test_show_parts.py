@@ -70,3 +70,7 @@ def test_number_is_marked_so_that_no_narrow_page_breaks_its_digits():
 
 def test_command_that_is_not_there_leaves_no_empty_frame():
     assert "<code" not in show.Cell("", is_code=True).to_html()
+
+
+def test_row_without_a_name_has_no_empty_header():
+    assert '<th scope="row"' not in show.table(["a", "b"], [["", "2"]], caption="c")._repr_html_()

@@ -44,7 +44,7 @@ class Cell:
         given = (
             f' class="{kind}"' if kind else ""
         ) + ' style="text-align: left; vertical-align: top'
-        if names_row:
+        if names_row and self.text:
             return f'<th scope="row"{given}; font-weight: normal">{self._inner()}</th>'
         return f'<td{given}">{self._inner()}</td>'
 

@@ -17,6 +17,7 @@ def apply(step: Step) -> show.Text | show.Table:
 
 def verify(step: Step) -> show.Table:
     """Return the checks of the access, by behaviour wherever a token can be had."""
+    step.say("trying who may do what")
     return step.judge(
         lambda: step.cloud.verify_access(helm_values.read_subjects(step)), caption="The access"
     )

@@ -39,6 +39,7 @@ def remove_objects(step: Step) -> show.Text | show.Table:
 
     Steps 04 and 06 write them whatever it says, because a proof without a push is none.
     """
+    step.say("deleting the objects of this run")
     try:
         count = step.cloud.delete_keys(_recorded(step))
         for _ in range(_LOOKS):  # what a step that was cut off had under way lands late

@@ -1,0 +1,111 @@
+"""The record in the browser of the system: narrow and wide, light and dark, by keyboard alone."""
+
+import shutil
+
+import nbformat
+import pytest
+from made_runs import ABOUT, make_run
+from playwright.sync_api import sync_playwright
+
+from xcomkit import show
+from xcomkit.model import CODECS, Change, Measurement, Plan, Rule, Spread
+from xcomkit.record import page
+
+LONG = "arn:aws:iam::123456789012:role/" + "very-long-role-name/" * 40
+HOSTILE = ("<script>document.title='hit'</script>", "<img src=x onerror=\"document.title='hit'\">",
+           "</td></details></table><b>", "[x](javascript:alert(1))", "$x$")  # fmt: skip
+RULE = Rule("XC999", "A title", "fail", "because", f"Give {LONG} the right", "a page")
+SPREAD = Spread(1234.5, 0.5, 2222.0)
+SCROLLING = """[...document.querySelectorAll('main *')]
+    .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible')
+    .map(e => [e.tabIndex, e.getAttribute('role'), e.getAttribute('aria-label')])"""
+
+
+def results():
+    checks = [
+        RULE.judge(holds, expected=LONG, observed=text, how="looked", basis="echo")
+        for holds, text in zip((True, False, None, False, True), HOSTILE, strict=True)
+    ]
+    yield show.checks(checks)
+    yield show.plan(Plan("Plan", (Change(LONG, "versioning", "off", "on", "create", LONG),)))
+    yield show.measurements(
+        Measurement("records 5 MB", c, 3, 5_000_000, 2_500_000, SPREAD, SPREAD, SPREAD, 4, None)
+        for c in CODECS
+    )
+    yield show.facts({**dict.fromkeys(HOSTILE, LONG), LONG: "x"}, caption=LONG)
+    yield show.table([f"column {n}" for n in range(14)], [[LONG] * 14], caption="Fourteen")
+    yield show.Text(LONG)
+    yield show.Text(f"a: {LONG}\n  b: {HOSTILE[0]}", is_code=True)
+    yield show.bar_chart(dict.fromkeys(HOSTILE, 1), label="bytes")
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("record")
+    outputs = [
+        nbformat.v4.new_output(
+            "display_data",
+            data={
+                "text/plain": repr(shown),
+                "text/html": shown._repr_html_(),
+                "text/markdown": shown._repr_markdown_(),
+            },
+        )
+        for shown in results()
+    ]
+    path = folder / "record.html"
+    path.write_text(page.render(make_run(folder / "run", outputs=outputs), ABOUT))
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if (path := shutil.which("chromium")) is None:
+        pytest.skip("there is no chromium on this system")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (800, "light"), (800, "dark")])
+def opened(request, browser, record):
+    width, scheme = request.param
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    shown = context.new_page()
+    shown.goto(record.as_uri())
+    yield shown
+    context.close()
+
+
+def test_page_never_scrolls_sideways_and_what_does_can_be_reached_and_is_named(opened):
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    scrolling = opened.evaluate(SCROLLING)
+    assert all(one[:2] == [0, "region"] and one[2] for one in scrolling)
+    if opened.viewport_size["width"] == 800:
+        assert [one[2] for one in scrolling] == ["Fourteen"]
+
+
+def test_nothing_of_a_hostile_text_runs_or_becomes_an_element(opened):
+    assert "hit" not in opened.title()
+    assert opened.locator("main script, main b, main img:not([alt])").count() == 0
+    assert opened.locator("main a[href^=javascript]").count() == 0
+
+
+def test_keyboard_alone_opens_a_folded_value(opened):
+    folded = opened.locator("section details").first
+
+    folded.locator("summary").focus()
+    opened.keyboard.press("Enter")
+
+    assert folded.evaluate("e => e.open")
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_reader_hears_status_captions_and_names_of_rows(opened):
+    table = opened.get_by_role("table", name="Checks", exact=True)
+
+    assert table.get_by_role("rowheader", name="XC999").count() == len(HOSTILE)
+    assert table.get_by_role("columnheader", name="status").count() == 1
+    assert table.get_by_role("cell", name="✖ fail").count() == 2
+    assert opened.get_by_role("img", name="bytes").count() == 1
