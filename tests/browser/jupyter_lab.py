@@ -37,7 +37,7 @@ _HAS_RUN = """(before) => {
         .map((prompt) => prompt.innerText.trim());
     if (texts.some((text) => text === '[*]:')) return false;
     const numbers = texts.map((text) => Number(text.slice(1, -2)));
-    const isFailed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
+    const isFailed = document.querySelector('[data-mime-type="application/vnd.jupyter.stderr"]');
     return numbers.at(-1) > before || (isFailed !== null && Math.max(...numbers) > before);
 }"""
 _FITS = """() => new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => {
@@ -79,8 +79,8 @@ class Notebook:
 
     @property
     def errors(self) -> list[str]:
-        """Return the tracebacks that are shown."""
-        kind = '[data-mime-type="application/vnd.jupyter.error"]'
+        """Return what is shown in red: tracebacks, and what was written to stderr."""
+        kind = '[data-mime-type="application/vnd.jupyter.stderr"]'
         return self.panel.locator(f".jp-OutputArea-output{kind}").all_inner_texts()
 
     def run_all(self) -> None:
