@@ -6,6 +6,7 @@ import pytest
 
 from xcomkit.local.stand_in import VARIABLE
 from xcomkit.opening import open_form, open_guide, open_platform, open_step
+from xcomkit.record.runner import hold_target
 from xcomkit.settings import Settings
 from xcomkit.shared_target import SINCE
 
@@ -40,6 +41,16 @@ def test_real_account_is_asked_as_oneself_after_practising_in_the_same_kernel(ac
 
     assert seen(os.environ) == seen(account)
     assert "stand-in" not in platform.label
+
+
+@pytest.mark.usefixtures("account")
+def test_stand_in_of_a_run_that_is_over_does_not_come_back():
+    with hold_target(PRACTICE, steps=()):
+        open_platform(PRACTICE)
+
+    open_platform(REAL)
+
+    assert "AWS_ENDPOINT_URL" not in os.environ
 
 
 @pytest.mark.usefixtures("account")

@@ -37,8 +37,9 @@ STEPS = (
 KERNEL_PYTHON = "XCOMKIT_PYTHON"
 SELECTED = "XCOMKIT_STEPS"
 """Names the steps of the run that started the stand-in; the others are practised on it."""
-_BEFORE: dict[str, str | None] = {}
-"""What this process's environment held before it became the administrator of a stand-in."""
+_CHANGED: dict[str, tuple[str | None, str | None]] = {}
+"""What this process's environment held before it became the administrator of a stand-in, and since.
+"""
 
 
 def open_form(namespace: Mapping[str, Any]) -> Form:
@@ -136,22 +137,26 @@ def export(environment: Mapping[str, str], *, replaced: Iterable[str]) -> None:
 
 def _enter(stand_in: StandIn) -> None:
     """Become the administrator of a stand-in, until another target is opened."""
-    before = {name: os.environ.get(name) for name in (*stand_in.environment, *stand_in.replaced)}
+    names = (*stand_in.environment, *stand_in.replaced)
+    before = {name: os.environ.get(name) for name in names}
     export(stand_in.environment, replaced=stand_in.replaced)
-    _BEFORE.update(before)
+    _CHANGED.update({name: (before[name], os.environ.get(name)) for name in names})
 
 
 def _leave_stand_in() -> None:
     """Be who this process was before: a real account must never be asked for at the stand-in.
 
-    Which stand-in runs stays known, so that coming back finds it as it was left.
+    What somebody else has set meanwhile stays. Which stand-in runs stays known, so that coming
+    back finds it as it was left.
     """
-    for name, value in _BEFORE.items():
-        if value is not None:
-            os.environ[name] = value
+    for name, (before, since) in _CHANGED.items():
+        if os.environ.get(name) != since:
+            continue
+        if before is not None:
+            os.environ[name] = before
         elif name != STAND_IN:
             os.environ.pop(name, None)
-    _BEFORE.clear()
+    _CHANGED.clear()
 
 
 def _practise_earlier_steps(step: Step, *, done: Collection[str]) -> None:
