@@ -85,15 +85,13 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run all cells from the menu, and wait for the last one, or for an error."""
-        self.panel.locator(".jp-Cell").first.click()
         self._run("Run All Cells")
 
     def run_below(self, text: str) -> None:
-        """Run the cells from the first one that holds the text, and wait for the last one."""
-        cell = self.panel.locator(".jp-CodeCell").filter(has_text=text).first
-        is_chosen = re.compile("jp-mod-active")
-        while not is_chosen.search(cell.get_attribute("class") or ""):  # outputs above may grow
-            cell.locator(".jp-InputArea-prompt").click()
+        """Run the cells from the first one whose source holds the text, and wait for the last one."""
+        # Not by a click: outputs above may still grow, and it would meet another cell.
+        source = self.page.locator(".jp-InputArea-editor", has_text=text)
+        self.panel.locator(".jp-CodeCell").filter(has=source).first.focus()
         self._run("Run Selected Cell and All Below")
 
     def _run(self, entry: str) -> None:
