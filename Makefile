@@ -7,7 +7,7 @@ READY := .venv/.ready
 UV := $(shell sed -n 's,^\(uv==[^ ]*\).*,\1,p' requirements.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runbook lab test live lint bench docs findings notebooks lock clean
+.PHONY: help setup runbook lab test live lint bench docs findings screenshots notebooks lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ findings: $(READY) ## run every backend on every stand-in and write docs/finding
 			-p backend=$$backend -p fault_depth=full || true; \
 	done; done
 	$(BIN)/python -m xcomkit.findings runs/findings/*/ > runs/findings.md && mv runs/findings.md docs/
+
+screenshots: $(READY) ## take the pictures of the docs anew, from a run on the stand-in (3 minutes)
+	PYTHONPATH=tests/browser $(BIN)/python docs/screenshots.py
 
 notebooks: $(READY) ## write the settings into every notebook's parameters cell
 	$(BIN)/python tests/notebooks/sync_parameters.py

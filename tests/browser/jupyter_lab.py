@@ -85,15 +85,13 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run all cells from the menu, and wait for the last one, or for an error."""
-        self.panel.locator(".jp-Cell").first.click()
         self._run("Run All Cells")
 
     def run_below(self, text: str) -> None:
-        """Run the cells from the first one that holds the text, and wait for the last one."""
-        cell = self.panel.locator(".jp-CodeCell").filter(has_text=text).first
-        is_chosen = re.compile("jp-mod-active")
-        while not is_chosen.search(cell.get_attribute("class") or ""):  # outputs above may grow
-            cell.locator(".jp-InputArea-prompt").click()
+        """Run the cells from the first one with the text on, and wait for the last one."""
+        # Not by a click: outputs above may still grow, and it would meet another cell.
+        source = self.page.locator(".jp-InputArea-editor", has_text=text)
+        self.panel.locator(".jp-CodeCell").filter(has=source).first.focus()
         self._run("Run Selected Cell and All Below")
 
     def _run(self, entry: str) -> None:
@@ -103,8 +101,13 @@ class Notebook:
         self.page.wait_for_function(_HAS_RUN, arg=before, timeout=1000 * PATIENCE)
 
     def resize(self, width: int) -> None:
-        """Make the window so wide, and wait until the panel has followed."""
+        """Make the window so wide, with the list of files only where there is room for it."""
         self.page.set_viewport_size({"width": width, "height": 900})
+        files = self.page.locator("#jp-left-stack")
+        is_wanted = width > 1000
+        if files.is_visible() != is_wanted:
+            self.page.keyboard.press("ControlOrMeta+B")
+            files.wait_for(state="visible" if is_wanted else "hidden")
         self.page.wait_for_function(_FITS)
 
     def choose(self, menu: str, entry: str) -> None:

@@ -22,6 +22,8 @@ _CUT_OFF = """(roots) => {
         const right = root.getBoundingClientRect().right;
         for (const e of [root, ...root.querySelectorAll('*')]) {
             const box = e.getBoundingClientRect();
+            const way = e.closest('[tabindex="0"]');
+            if (way && root.contains(way) && getComputedStyle(way).overflowX === 'auto') continue;
             if (!box.width || e.closest('.jp-mod-hidden')) continue;
             if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth
                 && getComputedStyle(e).overflowX !== 'visible') {
@@ -45,7 +47,10 @@ _AXE = """async ([roots]) => {
 
 
 def find_cut_off(page: Page, roots: str) -> list[str]:
-    """Return what does not fit, in the page as a whole and in the elements of a selector."""
+    """Return what does not fit, in the page as a whole and in the elements of a selector.
+
+    What scrolls is fine where the keyboard reaches it, but for the page itself.
+    """
     found: list[str] = page.evaluate(_CUT_OFF, roots)
     return found
 
