@@ -15,6 +15,7 @@ help: ## list these targets
 setup: $(READY) ## make .venv with the pinned versions
 
 $(READY): requirements.lock pyproject.toml
+	@test ! -L .venv || { echo "make: .venv is a link, and would be emptied where it leads. Next: rm .venv"; exit 3; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11. Next: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 3; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) has no venv module. Next: apt-get install python3-venv"; exit 3; }
 	$(PYTHON) -m venv --clear .venv

@@ -59,6 +59,28 @@ def test_plan_is_carried_out_when_apply_is_set(step):
     assert done == [OBJECTS]
 
 
+def test_plan_is_carried_out_once_and_has_to_be_made_again(step):
+    done: list[Plan] = []
+    step.propose(lambda: OBJECTS)
+    step.carry_out(made(done))
+
+    again = step.carry_out(made(done))
+
+    assert done == [OBJECTS]
+    assert again.text == "There is no plan, so nothing was changed."
+
+
+def test_step_that_was_broken_off_changes_nothing_any_more(step):
+    done: list[Plan] = []
+    step.propose(lambda: OBJECTS)
+    step.cell_ended("form.settings", ValueError())
+
+    told = step.carry_out(made(done))
+
+    assert done == []
+    assert "from the cell that opens it" in told.text
+
+
 def test_missing_answer_cannot_be_accepted_as_a_risk(step):
     settings = Settings.from_mapping({"bucket": "some-bucket", "accepted": "XC901: never mind"})
     step.settings = settings

@@ -197,9 +197,14 @@ class Step:
     def carry_out(self, act: Callable[[Plan], None]) -> show.Text | show.Table:
         """Make the changes of the latest plan, if ``apply`` is set; say what was done.
 
-        A proposal that was refused leaves no plan: an earlier one of the step is never made twice.
+        A proposal that was refused leaves no plan, and one that is carried out is used up: no plan
+        is ever made twice. A step that was broken off changes nothing any more.
         """
         plan = self.proposed
+        if self.is_broken_off:
+            return show.Text(
+                "Nothing was changed: run the step again, from the cell that opens it."
+            )
         if plan is None:
             return show.Text("There is no plan, so nothing was changed.")
         if not plan.pending:
@@ -207,6 +212,7 @@ class Step:
         if not self.applies:
             return show.Text(f"apply is False: {len(plan.pending)} changes were not made.")
         self.say(f"changes to make: {len(plan.pending)}")
+        self.proposed = None
         try:
             act(plan)
         except XcomkitError as error:
@@ -231,9 +237,14 @@ class Step:
         told = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
         self.break_off(f"{told}: the cell that starts with {line[:_LONGEST_LINE]!r}")
 
+    @property
+    def is_broken_off(self) -> bool:
+        """Tell whether a cell of the step did not end well."""
+        return any(check.id == REACHED_END.id for check in self.checks)
+
     def break_off(self, why: str) -> None:
         """Record that a cell did not end well: the checks it owes are missing in what is saved."""
-        if not any(check.id == REACHED_END.id for check in self.checks):
+        if not self.is_broken_off:
             self.checks.append(
                 REACHED_END.judge(
                     False,

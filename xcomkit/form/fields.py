@@ -19,11 +19,11 @@ Kind = Literal["text", "number", "switch", "choice"]
 Section = Literal["target", "access", "chart", "proof", "run"]
 
 SECTIONS: Mapping[Section, str] = {
-    "target": "Target: which bucket, and how objects are kept in it",
+    "target": "Target: bucket and what it keeps",
     "access": "Access: who may reach it",
-    "chart": "Chart: how the agents are told",
-    "proof": "Proof: what is tried and timed, and where",
-    "run": "Run: what this run may change",
+    "chart": "Chart: how agents are told",
+    "proof": "Proof: what is tried, and where",
+    "run": "Run: what it may change",
 }
 _CHART = (
     "connection_id", "connection_store", "threshold", "backend", "compression", "namespace",

@@ -21,7 +21,7 @@ COLOURS: Mapping[Status, str] = {
 
 _FOLD = 160
 _NUMBER = re.compile(r"[\d.,%()/ -]{1,24}")  # never broken within its digits
-_WIDE = 5
+_WIDE = 4
 """Columns from which a table may be wider than a small window, and then scrolls by itself."""
 
 
