@@ -72,8 +72,24 @@ def test_before_a_person_it_is_a_box_to_tick(step, monkeypatch):
     assert WIDGET in data_of(step.switch, monkeypatch, is_there=True)
 
 
+def test_switch_of_a_step_that_was_opened_again_says_that_it_moves_nothing(step):
+    tick, told = step.switch.box.children
+    step.break_off("the step was opened again")
+
+    tick.value = True
+
+    assert "✖ The step was opened again" in told.value
+    assert tick.disabled
+
+
+def test_refused_plan_is_not_passed_off_as_nothing_to_change(step):
+    step.proposed = None
+
+    assert repr(step.switch) == "There is no plan to carry out."
+
+
 def test_where_nothing_is_to_change_there_is_nothing_to_tick(monkeypatch):
-    switch = ApplySwitch(is_on=True, count=0, turn=lambda _: None)
+    switch = ApplySwitch(is_on=True, count=0, turn=lambda _: True)
 
     data = data_of(switch, monkeypatch, is_there=True)
 

@@ -82,21 +82,34 @@ def test_refusal_in_a_notebook_is_one_line_and_no_traceback():
 
 
 def test_later_steps_go_on_in_the_newest_run_of_the_target(tmp_path):
-    first = evidence.make_run_directory(tmp_path, name="a")
-    other = evidence.make_run_directory(tmp_path, name="b")
-    evidence.make_run_directory(tmp_path, name="b-a")
+    first = evidence.make_run_directory(tmp_path, name="a", target="here")
+    for name, target in (("b", "here"), ("b-a", "here"), ("a", "")):
+        path = tmp_path / f"20990101T000000Z-{name}"
+        evidence.make_run_directory(tmp_path, name=f"{name}-late", target=target).rename(path)
 
-    assert evidence.find_run_directory(tmp_path, name="a") == first
-    assert other != first
+    assert evidence.find_run_directory(tmp_path, name="a", target="here") == first
+    assert evidence.find_run_directory(tmp_path, name="a", target="there") is None
     assert Path(first).name.endswith("Z-a")
 
 
 @pytest.mark.parametrize("name", ["c", "*", "[ab]"])
 def test_target_that_was_never_run_has_no_run_directory(tmp_path, name):
-    evidence.make_run_directory(tmp_path, name="a")
+    evidence.make_run_directory(tmp_path, name="a", target="here")
 
-    assert evidence.find_run_directory(tmp_path, name=name) is None
-    assert evidence.find_run_directory(tmp_path / "none", name="a") is None
+    assert evidence.find_run_directory(tmp_path, name=name, target="here") is None
+    assert evidence.find_run_directory(tmp_path / "none", name="a", target="here") is None
+
+
+def test_record_that_was_handed_over_is_never_gone_on_with(tmp_path):
+    run = evidence.make_run_directory(tmp_path, name="a", target="here")
+    (run / "manifest.sha256").write_text("")
+
+    assert evidence.find_run_directory(tmp_path, name="a", target="here") is None
+
+
+def test_gate_behind_which_nothing_was_checked_stays_closed():
+    with pytest.raises(GateError, match="Nothing was checked"):
+        evidence.gate([])
 
 
 def test_half_written_file_is_never_seen(tmp_path):

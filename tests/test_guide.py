@@ -1,6 +1,7 @@
 """How far a run is, as its evidence says: what is done, what is next, where red is mended."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -79,10 +80,11 @@ def test_red_check_comes_with_its_remedy_and_the_notebook_that_mends_it(tmp_path
 
 
 def test_unknown_is_red_and_an_accepted_risk_is_not(tmp_path):
-    accepted = replace(check("XC507", holds=False), accepted="we know")
-    saved(tmp_path, STEPS[0], check("XC104", holds=None), accepted)
+    saved(tmp_path, STEPS[0], check("XC104", holds=None), check("XC507", holds=False))
+    accepting = Settings(bucket="some-bucket", accepted=("XC507: we know",))
 
-    (red,) = [row[0].text for row in list(guide(tmp_path).parts())[1].rows]
+    found = guide(tmp_path, settings=accepting)
+    (red,) = [row[0].text for row in list(found.parts())[1].rows]
 
     assert red == "XC104"
 
@@ -103,6 +105,28 @@ def test_what_a_run_may_do_leaves_what_was_proved_as_it_was(tmp_path, name):
     allowed = Settings(bucket="some-bucket", **{name: True if name == "apply" else "some-bucket"})
 
     assert guide(tmp_path, settings=allowed).next == "Every step is done and nothing is red."
+
+
+def test_apply_decides_which_text_of_a_values_file_was_proved(tmp_path):
+    named = {"bucket": "some-bucket", "values_file": "values.yaml"}
+    done(tmp_path, *STEPS, settings=Settings(**named, apply=True))
+
+    assert "apply changed since" in guide(tmp_path, settings=Settings(**named)).next
+
+
+def test_risk_that_is_no_longer_accepted_is_red_again(tmp_path):
+    done(tmp_path, *STEPS)
+    accepted = replace(check("XC507", holds=False), accepted="we know")
+    saved(tmp_path, STEPS[4], accepted)
+
+    assert guide(tmp_path).next == "Mend XC507 in 02_grant_access, then run 04_round_trip again."
+
+
+def test_step_in_which_nothing_was_checked_is_not_done(tmp_path):
+    done(tmp_path, *STEPS)
+    saved(tmp_path, STEPS[3])
+
+    assert guide(tmp_path).next == "Run 03_helm_values: open it."
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema": 2}', '{"schema": 1, "checks": [{}]}'])
@@ -160,10 +184,11 @@ def test_remedy_leads_to_the_notebook_in_which_it_is_carried_out(rule_id, step):
     assert mended_in(red, own=STEPS[own], steps=STEPS) == step
 
 
-def test_every_remedy_leads_somewhere():
-    places = {mended_in(check(i, holds=False), own=STEPS[0], steps=STEPS) for i in RULES_BY_ID}
+def test_every_step_that_a_remedy_names_is_there():
+    named = {n for rule in RULES_BY_ID.values() for n in re.findall(r"step (\d+)", rule.remedy)}
 
-    assert places <= set(STEPS)
+    assert named
+    assert named <= {step[:2] for step in STEPS}
 
 
 def test_links_are_links_in_markdown_too(tmp_path):

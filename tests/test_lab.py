@@ -19,6 +19,7 @@ import pytest
 
 from xcomkit.__main__ import main
 from xcomkit.airflow_plane.keeper import MARK
+from xcomkit.lab import open_lab
 from xcomkit.local.stand_in import VARIABLE as STAND_IN
 from xcomkit.shared_target import VARIABLE as LAB
 
@@ -140,6 +141,41 @@ def test_shutting_down_from_within_ends_it_as_well(lab):
 
     assert lab.process.wait(SECONDS) == 0
     assert left(everything) == []
+
+
+def test_server_that_dies_is_an_error_that_quotes_its_log(lab):
+    everything = lab.everything()
+    server = next(one for one in everything[:-1] if "jupyterlab" in one.cmdline())
+
+    server.kill()
+
+    assert lab.process.wait(SECONDS) == 3
+    assert "xcomkit: jupyterlab ended with status -9; its log ends: " in lab.process.stderr.read()
+    assert left(everything) == []
+
+
+def test_configuration_that_lets_anybody_in_is_refused(folder, monkeypatch):
+    (folder / "jupyter_server_config.py").write_text("c.IdentityProvider.token = ''\n")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "xcomkit", "lab", "--no-browser", "--port", "18889"], cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        timeout=SECONDS,
+    )  # fmt: skip
+
+    assert done.returncode == 3
+    assert "xcomkit: JupyterLab let somebody in without a token, so it was ended." in done.stderr
+    assert "http" not in done.stdout
+
+
+def test_browser_is_sent_to_a_file_that_only_we_can_read(folder):
+    with open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18890) as running:
+        page = Path(urlsplit(running.page).path)
+
+        assert running.url.partition("token=")[2] in page.read_text()
+        assert page.parents[1].stat().st_mode & 0o077 == 0  # nobody else gets to the file
+        assert "token" not in running.page
 
 
 def test_nothing_is_left_when_it_is_killed(lab):

@@ -1,16 +1,22 @@
 """Opening steps one after the other in one kernel, as somebody at a notebook does."""
 
 import os
+from pathlib import Path
 
+import psutil
 import pytest
 
+from xcomkit.local.aws import AwsStandIn
 from xcomkit.local.stand_in import VARIABLE
-from xcomkit.opening import open_form, open_guide, open_platform, open_step
+from xcomkit.opening import _STARTED, open_guide, open_platform, open_step
 from xcomkit.record.runner import hold_target
 from xcomkit.settings import Settings
-from xcomkit.shared_target import SINCE
 
 REAL = Settings(bucket="some-bucket", cloud="aws", region="eu-central-1")
+ROOT = Path(__file__).parents[1]
+ON_GCP = Settings(
+    bucket="some-bucket", cloud="gcp", project="some-project", endpoint_url="embedded"
+)
 PRACTICE = Settings(bucket="some-bucket", cloud="aws", endpoint_url="embedded")
 
 
@@ -25,7 +31,16 @@ def account(monkeypatch):
     before = dict(os.environ)
     yield before
     open_platform(REAL)
-    os.environ.pop(VARIABLE, None)
+    while _STARTED:
+        _STARTED.popitem()[1].stop()
+
+
+@pytest.fixture
+def runbook(tmp_path, monkeypatch):
+    """A folder that is taken for the runbook's, without runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "parameters").mkdir()
+    return tmp_path
 
 
 def seen(environment):
@@ -76,43 +91,98 @@ def test_opening_again_adds_nothing_to_the_environment():
 
 
 @pytest.mark.usefixtures("account")
-def test_first_step_begins_a_run_and_the_next_ones_go_on_in_it(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "parameters").mkdir()
-
+def test_first_step_begins_a_run_and_the_next_ones_go_on_in_it(runbook):
     first = open_step("00_prerequisites", PRACTICE)
     second = open_step("01_create_bucket", PRACTICE)
 
     assert first.run == second.run
-    assert first.run.parent == tmp_path / "runs"
+    assert first.run.parent == runbook / "runs"
 
 
 @pytest.mark.usefixtures("account")
-def test_practice_on_an_earlier_stand_in_of_jupyterlab_is_not_gone_on_with(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "parameters").mkdir()
-    monkeypatch.setenv(SINCE, "20260102T000000Z")
-    for stamp in ("20260101T000000Z", "20250101T000000Z"):
-        (tmp_path / f"runs/{stamp}-some-bucket/evidence").mkdir(parents=True)
+def test_coming_back_after_another_cloud_finds_the_same_stand_in():
+    open_platform(PRACTICE)
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    for settings in (ON_GCP, REAL, ON_GCP, PRACTICE):
+        _, is_new = open_platform(settings)
 
-    assert open_step("01_create_bucket", REAL).run.name == "20260101T000000Z-some-bucket"
-    assert open_step("01_create_bucket", PRACTICE).run.name > "20260102"
+    assert not is_new
+    assert os.environ["AWS_ENDPOINT_URL"] == endpoint
+    assert len(psutil.Process().children()) == len(_STARTED)
 
 
-def test_guide_of_refused_parameters_says_so_and_does_not_stop_the_notebook(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    form = open_form({"bucket": "some-bucket", "threshold": -5})
+@pytest.mark.usefixtures("account")
+def test_stand_in_of_jupyterlab_is_come_back_to_from_another_cloud(monkeypatch):
+    with AwsStandIn.start() as shared:
+        monkeypatch.setenv(VARIABLE, shared.environment[VARIABLE])
+        open_platform(ON_GCP)
 
-    guide = open_guide("01_create_bucket", form)
+        platform, is_new = open_platform(PRACTICE)
+
+        assert (platform.instance, is_new) == (shared.url, False)
+        open_platform(REAL)
+
+
+@pytest.mark.usefixtures("account", "runbook")
+def test_evidence_of_one_stand_in_counts_for_no_other():
+    with AwsStandIn.start() as first, AwsStandIn.start() as second:
+        runs = []
+        for stand_in in (first, first, second):
+            os.environ[VARIABLE] = stand_in.environment[VARIABLE]
+            runs.append(open_step("01_create_bucket", PRACTICE).run)
+            open_platform(REAL)
+
+    assert runs[0] == runs[1]
+    assert runs[2] != runs[0]
+
+
+@pytest.mark.usefixtures("account", "runbook")
+def test_evidence_of_a_real_bucket_is_gone_on_with_and_apart_from_practice():
+    real = open_step("01_create_bucket", REAL).run
+
+    assert open_step("02_grant_access", REAL).run == real
+    assert open_step("02_grant_access", PRACTICE).run != real
+
+
+@pytest.mark.usefixtures("runbook")
+def test_guide_of_refused_parameters_says_so_and_does_not_stop_the_notebook():
+    guide = open_guide("01_create_bucket", {"bucket": "some-bucket", "threshold": -5})
 
     assert "The parameters are refused: threshold: " in repr(guide)
 
 
-def test_guide_makes_no_run_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "parameters").mkdir()
+def test_guide_makes_no_run_directory_and_starts_no_stand_in(runbook):
+    practice = PRACTICE.to_parameters()
 
-    guide = open_guide("01_create_bucket", open_form({"bucket": "some-bucket"}))
+    for parameters in ({"bucket": "some-bucket"}, practice):
+        guide = open_guide("01_create_bucket", parameters)
+        assert "Next: Run 00_prerequisites: open it." in repr(guide)
 
-    assert "Next: Run 00_prerequisites: open it." in repr(guide)
-    assert not (tmp_path / "runs").exists()
+    assert not (runbook / "runs").exists()
+
+
+def test_guide_names_the_run_that_the_step_goes_on_in(runbook):
+    run = open_step("00_prerequisites", REAL).run
+
+    text = repr(open_guide("01_create_bucket", REAL.to_parameters()))
+
+    assert f"Steps of {run.name}" in text
+    assert run.parent == runbook / "runs"
+
+
+@pytest.mark.usefixtures("runbook")
+def test_cells_of_the_notebook_are_known_to_its_step(runbook):
+    (runbook / "notebooks").symlink_to(ROOT / "notebooks")
+
+    sentences = open_step("01_create_bucket", REAL).sentences
+
+    assert "create_bucket.verify(step)" in sentences
+    assert open_step("02_grant_access", REAL).sentences != sentences
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"cells": 5}', '{"cells": [{}]}'])
+def test_notebook_that_cannot_be_read_is_no_obstacle(runbook, text):
+    (runbook / "notebooks").mkdir()
+    (runbook / "notebooks/01_create_bucket.ipynb").write_text(text)
+
+    assert open_step("01_create_bucket", REAL).sentences == ()

@@ -1,6 +1,7 @@
 """The run directory: evidence of each step, what was created, and the gate.
 
 Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``values.yaml``,
+``target`` where notebooks are run one by one,
 ``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end ``record.html``,
 ``record.json``, ``record.junit.xml``, ``manifest.sha256`` and, where a key was named,
 ``manifest.sha256.sig``. Beside the run directories lies ``index.html``, which lists them.
@@ -10,6 +11,7 @@ import glob
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -20,18 +22,23 @@ from xcomkit.errors import GateError, InputError
 from xcomkit.model import STATUSES, Check
 
 SCHEMA = 1
+_TARGET = "target"
 _MOST_EARLIER = 10
 
 
-def make_run_directory(runs: Path, *, name: str) -> Path:
+def make_run_directory(runs: Path, *, name: str, target: str = "") -> Path:
     """Return a new run directory below ``runs``; the target's name is the last part of its own.
+
+    Notebooks that are run one by one go on in a directory that says which ``target`` it is of.
 
     Raises:
         InputError: it cannot be made there.
     """
-    path = runs / f"{stamp_now()}-{name}"
     try:
-        (path / "evidence").mkdir(parents=True, exist_ok=True)
+        path = _make_new(runs, name=name)
+        (path / "evidence").mkdir()
+        if target:
+            write_text(path / _TARGET, target)
     except OSError as error:
         raise InputError(
             f"{runs}: a run directory cannot be written there ({error.strerror}).",
@@ -40,15 +47,35 @@ def make_run_directory(runs: Path, *, name: str) -> Path:
     return path
 
 
-def stamp_now() -> str:
-    """Return the time with which the name of a run directory begins."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+def _make_new(runs: Path, *, name: str) -> Path:
+    """Make a directory that is nobody else's; another one of this second is waited out."""
+    while True:
+        path = runs / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+            time.sleep(0.1)
+        else:
+            return path
 
 
-def find_run_directory(runs: Path, *, name: str, since: str = "") -> Path | None:
-    """Return the newest run directory of this name below ``runs``, none older than a stamp."""
-    found = max(runs.glob(f"*Z-{glob.escape(name)}"), default=None)
-    return found if found and found.name >= since else None
+def find_run_directory(runs: Path, *, name: str, target: str) -> Path | None:
+    """Return the newest run directory below ``runs`` of this name that says it is of the target.
+
+    One that was handed over is never gone on with: its manifest holds it as it is.
+    """
+    found = sorted(runs.glob(f"*Z-{glob.escape(name)}"), reverse=True)
+    return next((path for path in found if _is_of(path, target=target)), None)
+
+
+def _is_of(run: Path, *, target: str) -> bool:
+    try:
+        said = (run / _TARGET).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return said == target and not (run / "manifest.sha256").exists()
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -149,9 +176,11 @@ def gate(checks: Iterable[Check]) -> str:
     """Return the sentence of an open gate.
 
     Raises:
-        GateError: any check is red or unknown and not accepted by name.
+        GateError: any check is red or unknown and not accepted by name, or there is none.
     """
     checks = tuple(checks)
+    if not checks:
+        raise GateError("Nothing was checked.", hint="run all cells, from the first one.")
     red = [check for check in checks if check.closes_gate]
     if red:
         named = "; ".join(f"{c.id} {c.status}: {c.title}" for c in red)

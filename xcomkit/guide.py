@@ -5,20 +5,20 @@ program's text like any other: escaped, and never a reason to stop the notebook.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from xcomkit import evidence, show
 from xcomkit.errors import InputError
 from xcomkit.model import Check, Status, worst
 from xcomkit.plain import listed
 from xcomkit.settings import Settings
+from xcomkit.step import accept
 
-_OF_NO_STEP = ("apply", "confirm_delete", "run_dir", "accepted", "step_timeout")
+_OF_NO_STEP = frozenset(("confirm_delete", "run_dir", "accepted", "step_timeout"))
 """Settings that say what a run may do: another value leaves what was proved as it was."""
 _NAMED_STEP = re.compile(r"\bstep (0\d)\b")
 _IN_THE_VALUES = re.compile(
@@ -53,7 +53,8 @@ class Seen:
     @property
     def is_open(self) -> bool:
         """Tell whether the step has to be run: for the first time, or again."""
-        return not self.was_run or bool(self.changed) or any(c.closes_gate for c in self.checks)
+        is_red = any(check.closes_gate for check in self.checks)
+        return not self.was_run or not self.checks or bool(self.changed) or is_red
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Guide:
             return "Every step is done and nothing is red."
         if first.changed:
             return f"Run {first.step} again: {listed(first.changed, most=_NAMED)} changed since."
-        if not first.was_run:
+        if not first.was_run or not first.checks:
             return f"Run {first.step}: " + (
                 "you are here." if first.step == self.here else "open it."
             )
@@ -86,8 +87,11 @@ class Guide:
     def parts(self) -> Iterator[show.Table]:
         """Yield the checklist and, where something is red, what to do about it."""
         headers = ("step", "verdict", "when (UTC)", "checks")
+        caption = f"Steps of {self.run}" if self.run else "Steps of a run that begins here"
+        if self.run and self.here == self.steps[0].step:
+            caption += "; running this notebook begins another"
         yield show.Table(
-            f"Steps of {self.run}" if self.run else "Steps of a run that begins here",
+            caption,
             headers,
             tuple(self._row(seen) for seen in self.steps),
         )
@@ -139,8 +143,7 @@ def read_guide(
     run: Path | None, *, steps: Iterable[str], settings: Settings, here: str = ""
 ) -> Guide:
     """Return how far a run is; ``None`` is a run that is yet to begin."""
-    asked = settings.model_dump(mode="json")
-    seen = tuple(_read_step(run, step, asked=asked) if run else Seen(step) for step in steps)
+    seen = tuple(_read_step(run, step, asked=settings) if run else Seen(step) for step in steps)
     return Guide(run.name if run else "", seen, here)
 
 
@@ -160,7 +163,7 @@ def mended_in(check: Check, *, own: str, steps: Iterable[str]) -> str:
     return next((step for step in steps if step.startswith(number)), own)
 
 
-def _read_step(run: Path, step: str, *, asked: Mapping[str, Any]) -> Seen:
+def _read_step(run: Path, step: str, *, asked: Settings) -> Seen:
     try:
         found = evidence.read_evidence(run, step=step)
         checks = evidence.read_checks(run, step=step)
@@ -168,10 +171,20 @@ def _read_step(run: Path, step: str, *, asked: Mapping[str, Any]) -> Seen:
         return Seen(step, trouble=str(error))
     if found is None:
         return Seen(step)
-    given = found.get("settings")
-    given = given if isinstance(given, dict) else {}
-    changed = tuple(n for n, v in asked.items() if n not in _OF_NO_STEP and given.get(n) != v)
+    # A risk is accepted by whoever looks now.
+    checks = tuple(accept(check, reasons=asked.accepted_reasons) for check in checks)
+    changed = tuple(_changed(found.get("settings"), asked=asked))
     return Seen(step, checks, _when(found.get("finished")), changed)
+
+
+def _changed(given: object, *, asked: Settings) -> Iterator[str]:
+    """Yield the settings that have another value now, of those that decide what is proved."""
+    before = given if isinstance(given, dict) else {}
+    for name, value in asked.model_dump(mode="json").items():
+        # Whether a values file of the user's is merged or judged as it is, hangs on apply.
+        is_free = name in _OF_NO_STEP or (name == "apply" and not asked.values_file)
+        if not is_free and before.get(name) != value:
+            yield name
 
 
 def _when(finished: object) -> str:

@@ -1,7 +1,8 @@
 """JupyterLab for a walkthrough: on loopback, with a token, beside the stand-in, ended with us.
 
-The notebooks share one target (``xcomkit.shared_target``) and one stand-in, which each kernel
-attaches to when it opens a step; JupyterLab itself never becomes the stand-in's administrator.
+The notebooks share one target (``xcomkit.shared_target``) and the stand-in of the cloud they began
+with, which each kernel attaches to when it opens a step; JupyterLab itself never becomes its
+administrator. Of another cloud each notebook practises on a stand-in of its own.
 """
 
 import json
@@ -12,12 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_urlsafe
+from urllib.error import HTTPError
 from urllib.parse import quote
+from urllib.request import urlopen
 
 from xcomkit import shared_target
+from xcomkit.airflow_plane.keeper import exit_file
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
 from xcomkit.errors import ProcessError
-from xcomkit.evidence import stamp_now
 from xcomkit.local.stand_in import VARIABLE as STAND_IN
 from xcomkit.local.stand_in import stand_in_of
 from xcomkit.opening import KERNEL_PYTHON
@@ -79,27 +82,50 @@ class Lab:
         port = self._server["port"]
         return f"http://127.0.0.1:{port}/lab/tree/{START}?token={quote(self._token)}"
 
+    @property
+    def page(self) -> str:
+        """Return the address of a file of ours that leads there: no list of processes shows it."""
+        (path,) = _runtime(self._kept.home).glob("jpserver-*-open.html")
+        return path.as_uri()
+
     def wait_until_ready(self) -> None:
-        """Return when it answers.
+        """Return when it answers, and asks for the token.
 
         Raises:
-            ProcessError: it ended, or is not ready in time; the sentence quotes its log.
+            ProcessError: it ended, is not ready in time, or lets anybody in.
         """
         self._kept.wait_for(
             lambda: bool(self._server), what=lambda: "JupyterLab", blamed=lambda: _NAME,
             names=(_NAME,), timeout=_START_SECONDS,
         )  # fmt: skip
+        if self._lets_anybody_in():
+            raise ProcessError(
+                "JupyterLab let somebody in without a token, so it was ended.",
+                hint="take token and password out of your Jupyter configuration"
+                " (jupyter --paths), or set JUPYTER_NO_CONFIG=1.",
+            )
+
+    def _lets_anybody_in(self) -> bool:
+        try:
+            with urlopen(f"http://127.0.0.1:{self._server['port']}/api/contents", timeout=30):
+                return True
+        except HTTPError as error:
+            return error.code not in {401, 403}
+        except OSError as error:
+            raise ProcessError(f"JupyterLab does not answer: {error}.", hint="try again.") from None
 
     def wait_until_closed(self) -> None:
         """Return when it was shut down from within, with *File > Shut Down*.
 
         Raises:
-            ProcessError: it ended with an error.
+            ProcessError: it ended in another way; the sentence quotes its log.
         """
         self._kept.wait_for(
             self._is_closed, what=lambda: "the end", blamed=lambda: _NAME, names=(),
             timeout=float("inf"),
         )  # fmt: skip
+        if self._exit.read_text(encoding="utf-8") != "0":
+            self._kept.refuse_ended(_NAME)
 
     def close(self) -> None:
         """Have it shut its kernels down; what does not end in time is killed afterwards."""
@@ -112,7 +138,11 @@ class Lab:
                 )  # fmt: skip
 
     def _is_closed(self) -> bool:
-        return (self._kept.home / f"{_NAME}.exit").exists()
+        return self._exit.exists()
+
+    @property
+    def _exit(self) -> Path:
+        return exit_file(self._kept.home, _NAME)
 
     @property
     def _server(self) -> dict[str, int]:
@@ -131,7 +161,6 @@ def _private(home: Path) -> dict[str, str]:
     """Return the variables that keep connection files and temporary files in the private folder."""
     return {
         shared_target.VARIABLE: str(home),
-        shared_target.SINCE: stamp_now(),
         "JUPYTER_RUNTIME_DIR": str(_runtime(home)),
         "TMPDIR": str(home),
     }

@@ -4,6 +4,7 @@ On the embedded stand-in a notebook may run alone: what the earlier steps would 
 made first, and the step says so.
 """
 
+import json
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping
@@ -16,10 +17,9 @@ from xcomkit.clouds import Platform, open_cloud
 from xcomkit.errors import SettingsError
 from xcomkit.form import Form
 from xcomkit.guide import Guide, Seen, read_guide
-from xcomkit.local.stand_in import VARIABLE as STAND_IN
 from xcomkit.local.stand_in import StandIn, stand_in_of
+from xcomkit.model import CloudName
 from xcomkit.settings import Settings
-from xcomkit.shared_target import SINCE
 from xcomkit.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.steps import helm_values
 from xcomkit.terms import TERMS
@@ -40,6 +40,8 @@ SELECTED = "XCOMKIT_STEPS"
 _CHANGED: dict[str, tuple[str | None, str | None]] = {}
 """What this process's environment held before it became the administrator of a stand-in, and since.
 """
+_STARTED: dict[CloudName, StandIn] = {}
+"""The stand-ins of this process, so that coming back to one finds it as it was left."""
 
 
 def open_form(namespace: Mapping[str, Any]) -> Form:
@@ -47,13 +49,16 @@ def open_form(namespace: Mapping[str, Any]) -> Form:
     return Form(namespace, root=find_root(Path.cwd()))
 
 
-def open_guide(here: str, form: Form) -> Guide:
-    """Return how far the run of the form's target is, for the notebook ``here``."""
+def open_guide(here: str, namespace: Mapping[str, Any]) -> Guide:
+    """Return how far the run of the target is that a notebook's namespace names."""
     try:
-        settings = form.settings
+        settings = Settings.from_notebook(namespace, root=find_root(Path.cwd()))
     except SettingsError as error:  # the form says so as well, and the step refuses to open
         return Guide("", tuple(map(Seen, STEPS)), here, refused=str(error))
-    run = None if here == STEPS[0] else _find_run(settings)
+    stand_in = _find_stand_in(settings.cloud) if settings.is_embedded else None
+    run = _named_run(settings)
+    if run is None and (stand_in or not settings.is_embedded):  # else all is yet to begin
+        run = _find_run(settings, instance=stand_in.url if stand_in else "")
     return read_guide(run, steps=STEPS, settings=settings, here=here)
 
 
@@ -64,11 +69,15 @@ def open_step(name: str, settings: Settings) -> Step:
         InputError: a run directory cannot be made.
         ProcessError: the stand-in did not start.
     """
-    run = None if name == STEPS[0] and not settings.run_dir else _find_run(settings)
-    run = run or evidence.make_run_directory(_runs(), name=settings.bucket)
     platform, is_new = open_platform(settings)
+    run = _named_run(settings)
+    if run is None and name != STEPS[0]:
+        run = _find_run(settings, instance=platform.instance)
+    run = run or evidence.make_run_directory(
+        _runs(), name=settings.bucket, target=_target(settings, instance=platform.instance)
+    )
     cloud = open_cloud(settings, platform=platform)
-    step = Step(name, settings, run, platform, cloud)
+    step = Step(name, settings, run, platform, cloud, sentences=_read_sentences(name))
     _check_surroundings(step)
     selected = os.environ.get(SELECTED, "")
     if is_new or selected:
@@ -80,13 +89,29 @@ def _runs() -> Path:
     return find_root(Path.cwd()) / "runs"
 
 
-def _find_run(settings: Settings) -> Path | None:
-    """Return the run directory that the settings name, else the newest of the target."""
-    if settings.run_dir:
-        return Path(settings.run_dir).expanduser().resolve()
-    # What was proved on an earlier stand-in is gone with it.
-    since = os.environ.get(SINCE, "") if settings.is_embedded else ""
-    return evidence.find_run_directory(_runs(), name=settings.bucket, since=since)
+def _named_run(settings: Settings) -> Path | None:
+    return Path(settings.run_dir).expanduser().resolve() if settings.run_dir else None
+
+
+def _find_run(settings: Settings, *, instance: str) -> Path | None:
+    """Return the newest run directory of the target, in which its steps go on."""
+    target = _target(settings, instance=instance)
+    return evidence.find_run_directory(_runs(), name=settings.bucket, target=target)
+
+
+def _target(settings: Settings, *, instance: str) -> str:
+    """Return what makes two runs those of one target: what one stand-in held, no other has."""
+    return f"{settings.cloud} {settings.place} {settings.endpoint_url} {instance}".strip()
+
+
+def _read_sentences(name: str) -> tuple[str, ...]:
+    """Return the text of each code cell of a notebook; nothing where it is not to be found."""
+    path = find_root(Path.cwd()) / f"notebooks/{name}.ipynb"
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return tuple("".join(c["source"]).strip() for c in cells if c["cell_type"] == "code")
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def find_root(start: Path) -> Path:
@@ -105,15 +130,13 @@ def describe_place(settings: Settings) -> str:
 def open_platform(settings: Settings) -> tuple[Platform, bool]:
     """Return the platform of the target, and whether a new, empty stand-in was started for it."""
     label = describe_place(settings)
+    _leave_stand_in()
     if not settings.is_embedded:
-        _leave_stand_in()
         return Platform(label=label, issuer=settings.oidc_issuer), False
-    kind = stand_in_of(settings.cloud)
-    stand_in = kind.attach()
+    stand_in = _find_stand_in(settings.cloud)
     is_new = stand_in is None
     if stand_in is None:
-        stand_in = kind.start()
-    _leave_stand_in()
+        stand_in = _STARTED[settings.cloud] = stand_in_of(settings.cloud).start()
     _enter(stand_in)
     return (
         Platform(
@@ -123,9 +146,16 @@ def open_platform(settings: Settings) -> tuple[Platform, bool]:
             mint_token=stand_in.mint_token,
             plain_http_url=stand_in.http_url,
             open_metadata=stand_in.open_metadata,
+            instance=stand_in.url,
         ),
         is_new,
     )
+
+
+def _find_stand_in(cloud: CloudName) -> StandIn | None:
+    """Return the cloud's stand-in that this process started, or was started under."""
+    started = _STARTED.get(cloud)
+    return started if started and started.is_running else stand_in_of(cloud).attach()
 
 
 def export(environment: Mapping[str, str], *, replaced: Iterable[str]) -> None:
@@ -146,15 +176,14 @@ def _enter(stand_in: StandIn) -> None:
 def _leave_stand_in() -> None:
     """Be who this process was before: a real account must never be asked for at the stand-in.
 
-    What somebody else has set meanwhile stays. Which stand-in runs stays known, so that coming
-    back finds it as it was left.
+    What somebody else has set meanwhile stays.
     """
     for name, (before, since) in _CHANGED.items():
         if os.environ.get(name) != since:
             continue
         if before is not None:
             os.environ[name] = before
-        elif name != STAND_IN:
+        else:
             os.environ.pop(name, None)
     _CHANGED.clear()
 

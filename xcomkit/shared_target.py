@@ -8,8 +8,6 @@ import os
 from pathlib import Path
 
 VARIABLE = "XCOMKIT_LAB"
-SINCE = "XCOMKIT_LAB_SINCE"
-"""When that JupyterLab began, as the names of run directories tell time: its stand-in is as new."""
 _FILE = "target"
 
 

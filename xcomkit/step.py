@@ -4,10 +4,9 @@ A notebook opens a step, lets the modules of ``xcomkit.steps`` work on it, write
 passes the gate. A refusal on the way is a result (a check), not an exception.
 """
 
-import os
 import platform as machine
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,13 +14,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from xcomkit import evidence, front_end, show
+from xcomkit import evidence, show
 from xcomkit.clouds import Cloud, Platform
 from xcomkit.errors import GateError, XcomkitError
 from xcomkit.form.switch import ApplySwitch
+from xcomkit.front_end import follow_cells, is_somebody_there
 from xcomkit.model import Check, Plan, Rule, worst
 from xcomkit.progress import Progress
-from xcomkit.redaction import redact, secret_texts
 from xcomkit.settings import Settings
 
 WORK = Rule(
@@ -62,7 +61,6 @@ RULES: tuple[Rule, ...] = (WORK, REACHED_END, INTERPRETER, ACCEPTED)
 # Not risks but the absence of any answer: accepting one would accept everything behind it.
 NEVER_ACCEPTED = frozenset({WORK.id, REACHED_END.id, INTERPRETER.id})
 
-_LONGEST_LINE = 80
 _SHOWN_PACKAGES = (
     "apache-airflow",
     "apache-airflow-task-sdk",
@@ -90,6 +88,7 @@ class Step:
 
     Checks, plans and facts become the evidence; results only pass from cell to cell. ``applies``
     says whether plans are carried out: as ``apply`` does, until a person turns the switch.
+    ``sentences`` are the texts of the notebook's cells: before a person each of them is owed.
     """
 
     name: str
@@ -104,16 +103,20 @@ class Step:
     facts: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    sentences: tuple[str, ...] = ()
     progress: Progress = field(init=False)
     applies: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin: an earlier pass leaves no evidence, and no step that looks like this one."""
         self.applies = self.settings.apply
+        self._owed = [s for s in self.sentences if "(step)" in s and is_somebody_there()]
+        self._found: dict[str, list[Check]] = {}
+        self._broken_off = ""
         moments = evidence.read_moments(self.run, step=self.name, settings=self._parameters)
         self.progress = Progress(last_time=moments)
         evidence.remove_evidence(self.run, step=self.name)
-        before = front_end.follow_cells(self)
+        before = follow_cells(self)
         if isinstance(before, Step) and (before.run, before.name) == (self.run, self.name):
             before.break_off("the step was opened again")
 
@@ -131,7 +134,11 @@ class Step:
             "agents": f"release {self.settings.release} in namespace {self.settings.namespace},"
             f" workers {', '.join(self.settings.workers)}",
             "apply": f"{self.settings.apply}: "
-            + ("changes are made" if self.settings.apply else "plans are shown, nothing changes"),
+            + (
+                "changes are made"
+                if self.settings.apply
+                else "plans are shown only; the proof writes test objects, and removes them"
+            ),
             "run directory": self.run.name,
         }
         try:
@@ -146,12 +153,8 @@ class Step:
 
     def check(self, *found: Check, caption: str = "Checks") -> show.Table:
         """Record checks, accepted ones marked with their reason, and return them to be shown."""
-        known = self.settings.accepted_reasons
-        reasons = {id_: text for id_, text in known.items() if id_ not in NEVER_ACCEPTED}
-        marked = [
-            replace(c, accepted=reasons[c.id]) if c.id in reasons and c.status != "pass" else c
-            for c in found
-        ]
+        reasons = self.settings.accepted_reasons
+        marked = [accept(check, reasons=reasons) for check in found]
         self.checks += marked
         return show.checks(marked, caption=caption)
 
@@ -188,11 +191,13 @@ class Step:
     @property
     def switch(self) -> ApplySwitch:
         """Return the switch of the latest plan: whether ``carry_out`` makes its changes."""
-        count = len(self.proposed.pending) if self.proposed else 0
+        count = len(self.proposed.pending) if self.proposed else None
         return ApplySwitch(is_on=self.applies, count=count, turn=self._turn)
 
-    def _turn(self, is_on: bool) -> None:  # noqa: FBT001 - where a person puts the switch
+    def _turn(self, is_on: bool) -> bool:  # noqa: FBT001 - where a person puts the switch
+        """Put the switch there, and tell whether it still moves anything."""
         self.applies = is_on
+        return not self.is_broken_off
 
     def carry_out(self, act: Callable[[Plan], None]) -> show.Text | show.Table:
         """Make the changes of the latest plan, if ``apply`` is set; say what was done.
@@ -231,38 +236,59 @@ class Step:
     def cell_ended(self, source: str, error: BaseException | None) -> None:
         """Take the end of a cell; what it raised, but for a closed gate, breaks the step off."""
         self.progress.cell_ended(well=error is None)
-        if error is None or isinstance(error, GateError):
-            return
-        line = redact(source.strip().partition("\n")[0], secrets=secret_texts(os.environ))
-        told = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
-        self.break_off(f"{told}: the cell that starts with {line[:_LONGEST_LINE]!r}")
+        source = source.strip()
+        if error is None:
+            self._take_cell(source)
+        elif not isinstance(error, GateError):
+            told = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
+            # What else somebody typed may be a secret.
+            line = source.partition("\n")[0]
+            place = f"the cell {line}" if source in self.sentences else "a cell of your own"
+            self.break_off(f"{told}: {place}")
+
+    def _take_cell(self, source: str) -> None:
+        """Let what a cell found replace what the same cell found before."""
+        earlier = [check for found in self._found.values() for check in found]
+        new = [check for check in self.checks if not any(check is one for one in earlier)]
+        replaced = self._found.get(source, [])
+        self.checks = [check for check in self.checks if not any(check is r for r in replaced)]
+        self._found[source] = new
+        self._owed = [sentence for sentence in self._owed if sentence != source]
 
     @property
     def is_broken_off(self) -> bool:
         """Tell whether a cell of the step did not end well."""
-        return any(check.id == REACHED_END.id for check in self.checks)
+        return bool(self._broken_off)
 
     def break_off(self, why: str) -> None:
-        """Record that a cell did not end well: the checks it owes are missing in what is saved."""
-        if not self.is_broken_off:
-            self.checks.append(
-                REACHED_END.judge(
-                    False,
-                    expected="every cell ran and the gate was reached",
-                    observed=why,
-                    how="IPython's word on how each cell ended",
-                    basis="behaviour",
-                    remedy="Run the step again, from the cell that opens it.",
-                )
-            )
+        """Note that a cell did not end well: the checks it owes are missing in what is saved."""
+        self._broken_off = self._broken_off or why
+
+    @property
+    def verdicts(self) -> tuple[Check, ...]:
+        """Return the checks, and a red one where cells did not end well or were passed over."""
+        more = f" and {len(self._owed) - 1} more" if len(self._owed) > 1 else ""
+        missing = f"not run: the cell {self._owed[0]}{more}" if self._owed else ""
+        if not (why := self._broken_off or missing):
+            return tuple(self.checks)
+        check = REACHED_END.judge(
+            False,
+            expected="every cell ran and the gate was reached",
+            observed=why,
+            how="IPython's word on how each cell ended",
+            basis="behaviour",
+            remedy="Run the step again, from the cell that opens it.",
+        )
+        return (*self.checks, check)
 
     def save(self) -> show.Text:
         """Write the evidence, and say where and what the verdict is."""
         finished = datetime.now(UTC)
+        checks = self.verdicts
         content = {
             "accepted": self.settings.accepted_reasons,
             "applies": self.applies,
-            "checks": self.checks,
+            "checks": checks,
             "commit": read_commit(),
             "facts": self.facts,
             "finished": finished,
@@ -271,14 +297,14 @@ class Step:
             "seconds": round((finished - self.started).total_seconds(), 3),
             "settings": self._parameters,
             "started": self.started,
-            "verdict": worst(self.checks),
+            "verdict": worst(checks),
             "versions": read_versions(),
             "where": self.platform.label,
         }
         evidence.write_evidence(self.run, step=self.name, content=content)
-        counts = {s: sum(1 for c in self.checks if c.status == s) for s in show.MARKS}
+        counts = {s: sum(1 for c in checks if c.status == s) for s in show.MARKS}
         counted = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
-        return show.Text(f"evidence/{self.name}.json: {worst(self.checks)} ({counted})")
+        return show.Text(f"evidence/{self.name}.json: {worst(checks)} ({counted})")
 
     def gate(self) -> show.Text:
         """Say that the gate is open.
@@ -286,7 +312,13 @@ class Step:
         Raises:
             GateError: a check is red or unknown and not accepted by name.
         """
-        return show.Text(evidence.gate(self.checks))
+        return show.Text(evidence.gate(self.verdicts))
+
+
+def accept(check: Check, *, reasons: Mapping[str, str]) -> Check:
+    """Return the check with the reason for which its risk is taken, if it is one and if it is."""
+    is_risk = check.status != "pass" and check.id not in NEVER_ACCEPTED
+    return replace(check, accepted=reasons.get(check.id, "") if is_risk else "")
 
 
 def read_versions() -> dict[str, str]:

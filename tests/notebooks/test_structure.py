@@ -12,6 +12,7 @@ from xcomkit.settings import Settings
 
 PATHS = sorted(NOTEBOOKS.glob("0*.ipynb"))
 START = NOTEBOOKS / "start.ipynb"
+FORM = "form = open_form(globals())\nform"
 FORBIDDEN = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.With, ast.Lambda)
 
 
@@ -91,9 +92,9 @@ def test_guide_form_and_step_open_under_the_notebooks_own_name(notebook, request
     sources = [cell.source for cell in code_cells(notebook)]
     (guide,) = (c.source for c in tagged(notebook, "guide") if c.cell_type == "code")
 
-    assert guide.endswith(f'form = open_form(globals())\nopen_guide("{name}", form)')
+    assert guide.endswith(f'\nopen_guide("{name}", globals())')
     assert sources[1:4] == [
-        guide, "form", f'step = open_step("{name}", form.settings)\nstep.target',
+        guide, FORM, f'step = open_step("{name}", form.settings)\nstep.target',
     ]  # fmt: skip
 
 
@@ -117,8 +118,8 @@ def test_start_page_leads_to_every_step_before_anything_is_run():
     assert re.findall(r"\]\((\w+)\.ipynb\)", page) == list(STEPS)
     assert not any(cell.outputs or cell.execution_count for cell in code_cells(start))
     guide, form = (cell.source for cell in code_cells(start)[1:])
-    assert guide.endswith('form = open_form(globals())\nopen_guide("start", form)')
-    assert form == "form"
+    assert guide.endswith('\nopen_guide("start", globals())')
+    assert form == FORM
     assert tagged(start, "parameters")[0].source == parameters_source(), "run: make notebooks"
 
 

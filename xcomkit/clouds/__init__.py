@@ -42,6 +42,8 @@ class Platform:
     mint_token: Callable[..., str] | None = None
     plain_http_url: str = ""
     open_metadata: Callable[[str, str, str], str] | None = None
+    instance: str = ""
+    """Tells one stand-in from another; of a real cloud there is but one."""
 
 
 class Cloud(Protocol):

@@ -47,7 +47,7 @@ def act(options: argparse.Namespace) -> int:
             say(f"JupyterLab: {lab.url}")
             note("Ctrl-C here, or File > Shut Down there, ends it with all it started.")
             if not options.no_browser:
-                webbrowser.open(lab.url)
+                webbrowser.open(lab.page)
             lab.wait_until_closed()
     except KeyboardInterrupt:
         note("closed")

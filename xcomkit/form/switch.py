@@ -13,18 +13,23 @@ class ApplySwitch:
 
     Args:
         is_on: where it stands.
-        count: changes that the plan would make.
-        turn: takes where a person puts it.
+        count: changes that the plan would make, nothing where there is no plan.
+        turn: takes where a person puts it, and tells whether that still moves anything.
     """
 
-    def __init__(self, *, is_on: bool, count: int, turn: Callable[[bool], None]) -> None:
+    def __init__(self, *, is_on: bool, count: int | None, turn: Callable[[bool], bool]) -> None:
         self.is_on = is_on
         self._count = count
         self._turn = turn
+        self._is_over = False
 
     @property
     def sentence(self) -> str:
         """Return what the cell below will do."""
+        if self._is_over:
+            return "✖ The step was opened again: run the cells from there, and use the new switch."
+        if self._count is None:
+            return "There is no plan to carry out."
         if not self._count:
             return "There is nothing to change."
         changes = f"{self._count} changes" if self._count > 1 else "1 change"
@@ -48,7 +53,8 @@ class ApplySwitch:
 
         def turned(change: dict[str, Any]) -> None:
             self.is_on = bool(change["new"])
-            self._turn(self.is_on)
+            self._is_over = not self._turn(self.is_on)
+            tick.disabled = self._is_over
             told.value = spoken(self.sentence)
 
         tick.observe(turned, names="value")

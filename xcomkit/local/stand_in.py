@@ -104,6 +104,11 @@ class StandIn:
         return cls(facts, process=None) if facts.get("cloud") == cls.cloud else None
 
     @property
+    def is_running(self) -> bool:
+        """Tell whether this process started it and it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def platform_environment(self) -> dict[str, str]:
         """Return what the platform would inject into every pod: where the cloud is, and its CA."""
         raise NotImplementedError

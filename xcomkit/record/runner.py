@@ -27,6 +27,7 @@ from xcomkit.local.stand_in import stand_in_of
 from xcomkit.model import Check, Status, worst
 from xcomkit.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
 from xcomkit.settings import Settings
+from xcomkit.shared_target import is_shared
 from xcomkit.step import REACHED_END
 from xcomkit.steps.orchestration import open_plane
 from xcomkit.steps.prerequisites import CALLER
@@ -189,7 +190,8 @@ def hold_target(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
         yield
         return
     kind = stand_in_of(settings.cloud)
-    if kind.attach() is not None:
+    # A terminal of JupyterLab knows the stand-in of its notebooks, and a run has one of its own.
+    if not is_shared() and kind.attach() is not None:
         yield
         return
     before = dict(os.environ)
