@@ -313,7 +313,7 @@ class TestSwitches:
         form.view.inputs["confirm_delete"].value = "other"
         assert "this is not the name" in note.value
         form.view.inputs["confirm_delete"].value = "some-bucket"
-        assert "while apply is off" in note.value
+        assert "while apply is off, unless the switch in step 07 is turned on" in note.value
 
         form.view.inputs["apply"].value = True
 

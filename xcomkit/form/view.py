@@ -231,7 +231,8 @@ def _state(name: str, values: Mapping[str, Any]) -> str:
         return (
             f"ON: the cells below make the changes that their plan shows, in {where}."
             if values[name]
-            else "OFF: plans are shown only; the proof still writes test objects, and removes them."
+            else "OFF: plans are shown only, unless the switch below a plan is turned on; the proof"
+            " still writes test objects, and removes them."
         )
     if name != "confirm_delete":
         return ""
@@ -240,5 +241,5 @@ def _state(name: str, values: Mapping[str, Any]) -> str:
     if values[name] != values["bucket"]:
         return f"Nothing is deleted: this is not the name {values['bucket']}"
     if not values["apply"]:
-        return "Nothing is deleted while apply is off."
+        return "Nothing is deleted while apply is off, unless the switch in step 07 is turned on."
     return f"Step 07 will DELETE {where}, and the identity."
