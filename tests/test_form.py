@@ -1,5 +1,6 @@
 import re
 import stat
+from base64 import b64encode
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -13,7 +14,7 @@ from xcomkit.form.fields import SECTIONS, setting_fields
 from xcomkit.opening import open_form
 from xcomkit.parameter_file import read_parameters
 from xcomkit.settings import Settings
-from xcomkit.shared_target import VARIABLE
+from xcomkit.shared_target import VARIABLE, choose
 from xcomkit.terms import TERMS
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,7 @@ PRACTICE = sorted((ROOT / "parameters").glob("local-*.yaml"))
 KEY_ID = "AK" + "IA" + "ABCDEFGHIJKLMNOP"
 HOSTILE = "<script>alert(1)</script>\"'&"
 NAMED = {"bucket": "some-bucket"}
+NAMED_LINE = "bucket: some-bucket\n"
 OF_ONE_CLOUD = {
     "aws": {"role_name", "connection_store"},
     "azure": {"subscription_id", "resource_group", "storage_account", "managed_identity"},
@@ -350,6 +352,31 @@ class TestSecrets:
 
         assert form.refusals == {}
 
+    @pytest.mark.parametrize("beside", ["x:y: 1", "x: 1", "x: 1\nx:y: 1", '"x: y": 1', '"": 1'])
+    def test_secret_beside_an_unknown_name_of_any_spelling_is_shown_nowhere(self, root, beside):
+        (root / "parameters/odd.yaml").write_text(f"{beside}\n{NAMED_LINE}kms_key: {KEY_ID}\n")
+        form = Form(NAMED, root=root)
+
+        form.view.taken.value = "odd.yaml"
+
+        assert "no such parameter" in form.status
+        assert "(hidden)" in form.refusals["kms_key"]
+        assert KEY_ID not in everything(form)
+
+    @pytest.mark.parametrize(
+        "line",
+        [f"kms_key: !!binary {b64encode(KEY_ID.encode()).decode()}", f"workers: !!set {{{KEY_ID}}}",
+         f"workers: [!!set {{{KEY_ID}}}]"],
+    )  # fmt: skip
+    def test_secret_in_a_kind_that_only_yaml_can_spell_is_shown_nowhere(self, root, line):
+        (root / "parameters/odd.yaml").write_text(f"{NAMED_LINE}{line}\n")
+        form = Form(NAMED, root=root)
+
+        form.view.taken.value = "odd.yaml"
+
+        assert "(hidden) is refused: accepted are texts" in form.status
+        assert KEY_ID not in everything(form)
+
 
 class TestTable:
     def test_table_holds_every_setting_of_the_cloud_and_what_differs_stands_first(self, form):
@@ -465,6 +492,41 @@ class TestTake:
 
         assert other.settings == form.settings
         assert "uses " + ("local-azure.yaml" if act == "take" else "mine.yaml") in other.status
+
+    @pytest.fixture
+    def shared(self, root, tmp_path, monkeypatch):
+        """Two parameter files in a shared JupyterLab; the practice target is chosen."""
+        monkeypatch.setenv(VARIABLE, str(tmp_path))
+        (root / "parameters/my own.yaml").write_text("bucket: my-own\napply: true\n")
+        choose(root / "parameters/local-aws.yaml")
+        return root
+
+    def test_going_back_makes_the_file_this_notebook_opened_with_that_of_all_again(self, shared):
+        form = Form({}, root=shared)
+        before = form.settings
+
+        form.take("my own.yaml")
+        form.take("")
+
+        assert form.settings == before
+        assert form.values == before.to_parameters()
+        assert Form({}, root=shared).settings == before
+
+    def test_what_another_notebook_takes_is_not_used_by_a_form_that_shows_something_else(
+        self, shared
+    ):
+        form = Form({}, root=shared)
+        Form({}, root=shared).take("my own.yaml")
+
+        assert "uses local-aws.yaml" in form.status
+        assert form.settings.to_parameters() == form.values
+
+        assert Form({}, root=shared).settings.bucket == "my-own"
+
+    def test_file_is_told_by_its_whole_name(self, shared):
+        Form({}, root=shared).take("my own.yaml")
+
+        assert "so it uses my own.yaml." in Form({"threshold": 7}, root=shared).status
 
 
 class TestSave:
