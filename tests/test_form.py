@@ -296,13 +296,68 @@ class TestSettings:
     def test_missing_practice_file_is_told_by_the_settings(self, tmp_path):
         form = Form({}, root=tmp_path)
 
-        with pytest.raises(SettingsError, match="No such file"):
+        with pytest.raises(SettingsError, match="No such file") as caught:
             _ = form.settings
+
+        assert str(caught.value.args[0]) in form.status
+
+    def test_file_that_could_not_be_read_is_told_as_without_form_until_something_is_changed(
+        self, root
+    ):
+        path = root / "parameters/local-aws.yaml"
+        path.write_text("[1, 2")
+        with pytest.raises(SettingsError) as without:
+            Settings.from_notebook({}, root=root)
+        form = Form({}, root=root)
+        path.write_text("bucket: mended-later")
+
+        for _ in range(2):
+            with pytest.raises(SettingsError) as caught:
+                _ = form.settings
+            assert str(caught.value) == str(without.value)
+        form.change("bucket", "some-bucket")
+
+        assert form.settings.bucket == "some-bucket"
+
+    def test_file_is_used_as_it_was_when_it_was_read(self, root):
+        path = root / "parameters/mine.yaml"
+        path.write_text("bucket: read-then\n")
+        taken = Form({}, root=root)
+        taken.take("mine.yaml")
+        opened = Form({}, root=root)
+
+        for changed in (path, root / "parameters/local-aws.yaml"):
+            changed.write_text("bucket: changed-since\napply: true\n")
+
+        for form in (taken, opened):
+            assert form.settings.to_parameters() == form.values
+        assert taken.settings.bucket == "read-then"
+
+    def test_number_that_is_none_is_refused_and_changes_nothing(self, root):
+        form = Form({**NAMED, "cloud": float("nan")}, root=root)
+
+        assert "cloud: nan is refused" in form.view.notes["cloud"].value
+        assert form.view.inputs["cloud"].value == "nan"
+        assert form.changed == ()
+
+    @pytest.mark.parametrize("name", ["bucket", "workers", "tags", "cloud", "typo"])
+    def test_value_that_no_line_could_show_is_refused_and_not_shown(self, root, name):
+        endless, deep, aliased = [], [], {}
+        endless.append(endless)
+        aliased["a"] = aliased
+        for _ in range(5000):
+            deep = [deep]
+        for odd in (endless, deep, aliased, 2**50_000):
+            form = Form({**NAMED, name: odd}, root=root)
+
+            assert form.refusals[name].startswith(f"{name}: (hidden) is refused: accepted are")
+            assert form.status in everything(form)
 
 
 class TestSwitches:
     def test_apply_says_in_words_what_it_does_and_where(self, form):
-        assert "OFF: plans are shown only" in form.view.notes["apply"].value
+        off = "OFF: plans are shown only, unless the switch below a plan is turned on"
+        assert off in form.view.notes["apply"].value
 
         form.view.inputs["apply"].value = True
 
@@ -459,6 +514,7 @@ class TestTake:
         form.view.taken.value = "odd.yaml"
 
         assert "✖ not taken: " in form.view.status.value
+        assert form.view.taken.value == ""
         assert form.settings == Settings.from_mapping(NAMED)
 
     def test_secret_in_a_file_is_refused_and_shown_nowhere(self, root):
@@ -647,3 +703,17 @@ class TestSave:
 
         assert "✔ saved: parameters/mine.yaml" in view.saved.value
         assert (root / "parameters/mine.yaml").is_file()
+
+    def test_saved_file_is_offered_at_once_and_the_one_that_was_taken_stays(self, form, root):
+        view = form.view
+        view.taken.value = "local-azure.yaml"
+        view.inputs["threshold"].value = "7"
+        view.file_name.value = "another"
+        (root / "parameters/local-azure.yaml").unlink()
+
+        view.save.click()
+
+        assert "another.yaml" in [value for _, value in view.taken.options]
+        assert view.taken.value == "local-azure.yaml"
+        assert form.changed == ("threshold",)
+        assert "✔ saved" in view.saved.value
