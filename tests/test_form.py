@@ -1,5 +1,6 @@
 import re
 import stat
+from base64 import b64encode
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -13,7 +14,7 @@ from xcomkit.form.fields import SECTIONS, setting_fields
 from xcomkit.opening import open_form
 from xcomkit.parameter_file import read_parameters
 from xcomkit.settings import Settings
-from xcomkit.shared_target import VARIABLE
+from xcomkit.shared_target import VARIABLE, choose
 from xcomkit.terms import TERMS
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,7 @@ PRACTICE = sorted((ROOT / "parameters").glob("local-*.yaml"))
 KEY_ID = "AK" + "IA" + "ABCDEFGHIJKLMNOP"
 HOSTILE = "<script>alert(1)</script>\"'&"
 NAMED = {"bucket": "some-bucket"}
+NAMED_LINE = "bucket: some-bucket\n"
 OF_ONE_CLOUD = {
     "aws": {"role_name", "connection_store"},
     "azure": {"subscription_id", "resource_group", "storage_account", "managed_identity"},
@@ -294,13 +296,68 @@ class TestSettings:
     def test_missing_practice_file_is_told_by_the_settings(self, tmp_path):
         form = Form({}, root=tmp_path)
 
-        with pytest.raises(SettingsError, match="No such file"):
+        with pytest.raises(SettingsError, match="No such file") as caught:
             _ = form.settings
+
+        assert str(caught.value.args[0]) in form.status
+
+    def test_file_that_could_not_be_read_is_told_as_without_form_until_something_is_changed(
+        self, root
+    ):
+        path = root / "parameters/local-aws.yaml"
+        path.write_text("[1, 2")
+        with pytest.raises(SettingsError) as without:
+            Settings.from_notebook({}, root=root)
+        form = Form({}, root=root)
+        path.write_text("bucket: mended-later")
+
+        for _ in range(2):
+            with pytest.raises(SettingsError) as caught:
+                _ = form.settings
+            assert str(caught.value) == str(without.value)
+        form.change("bucket", "some-bucket")
+
+        assert form.settings.bucket == "some-bucket"
+
+    def test_file_is_used_as_it_was_when_it_was_read(self, root):
+        path = root / "parameters/mine.yaml"
+        path.write_text("bucket: read-then\n")
+        taken = Form({}, root=root)
+        taken.take("mine.yaml")
+        opened = Form({}, root=root)
+
+        for changed in (path, root / "parameters/local-aws.yaml"):
+            changed.write_text("bucket: changed-since\napply: true\n")
+
+        for form in (taken, opened):
+            assert form.settings.to_parameters() == form.values
+        assert taken.settings.bucket == "read-then"
+
+    def test_number_that_is_none_is_refused_and_changes_nothing(self, root):
+        form = Form({**NAMED, "cloud": float("nan")}, root=root)
+
+        assert "cloud: nan is refused" in form.view.notes["cloud"].value
+        assert form.view.inputs["cloud"].value == "nan"
+        assert form.changed == ()
+
+    @pytest.mark.parametrize("name", ["bucket", "workers", "tags", "cloud", "typo"])
+    def test_value_that_no_line_could_show_is_refused_and_not_shown(self, root, name):
+        endless, deep, aliased = [], [], {}
+        endless.append(endless)
+        aliased["a"] = aliased
+        for _ in range(5000):
+            deep = [deep]
+        for odd in (endless, deep, aliased, 2**50_000):
+            form = Form({**NAMED, name: odd}, root=root)
+
+            assert form.refusals[name].startswith(f"{name}: (hidden) is refused: accepted are")
+            assert form.status in everything(form)
 
 
 class TestSwitches:
     def test_apply_says_in_words_what_it_does_and_where(self, form):
-        assert "OFF: plans are shown only" in form.view.notes["apply"].value
+        off = "OFF: plans are shown only, unless the switch below a plan is turned on"
+        assert off in form.view.notes["apply"].value
 
         form.view.inputs["apply"].value = True
 
@@ -313,7 +370,7 @@ class TestSwitches:
         form.view.inputs["confirm_delete"].value = "other"
         assert "this is not the name" in note.value
         form.view.inputs["confirm_delete"].value = "some-bucket"
-        assert "while apply is off" in note.value
+        assert "while apply is off, unless the switch in step 07 is turned on" in note.value
 
         form.view.inputs["apply"].value = True
 
@@ -349,6 +406,31 @@ class TestSecrets:
         form.view.inputs["kms_key"].value = ""
 
         assert form.refusals == {}
+
+    @pytest.mark.parametrize("beside", ["x:y: 1", "x: 1", "x: 1\nx:y: 1", '"x: y": 1', '"": 1'])
+    def test_secret_beside_an_unknown_name_of_any_spelling_is_shown_nowhere(self, root, beside):
+        (root / "parameters/odd.yaml").write_text(f"{beside}\n{NAMED_LINE}kms_key: {KEY_ID}\n")
+        form = Form(NAMED, root=root)
+
+        form.view.taken.value = "odd.yaml"
+
+        assert "no such parameter" in form.status
+        assert "(hidden)" in form.refusals["kms_key"]
+        assert KEY_ID not in everything(form)
+
+    @pytest.mark.parametrize(
+        "line",
+        [f"kms_key: !!binary {b64encode(KEY_ID.encode()).decode()}", f"workers: !!set {{{KEY_ID}}}",
+         f"workers: [!!set {{{KEY_ID}}}]"],
+    )  # fmt: skip
+    def test_secret_in_a_kind_that_only_yaml_can_spell_is_shown_nowhere(self, root, line):
+        (root / "parameters/odd.yaml").write_text(f"{NAMED_LINE}{line}\n")
+        form = Form(NAMED, root=root)
+
+        form.view.taken.value = "odd.yaml"
+
+        assert "(hidden) is refused: accepted are texts" in form.status
+        assert KEY_ID not in everything(form)
 
 
 class TestTable:
@@ -432,6 +514,7 @@ class TestTake:
         form.view.taken.value = "odd.yaml"
 
         assert "✖ not taken: " in form.view.status.value
+        assert form.view.taken.value == ""
         assert form.settings == Settings.from_mapping(NAMED)
 
     def test_secret_in_a_file_is_refused_and_shown_nowhere(self, root):
@@ -465,6 +548,41 @@ class TestTake:
 
         assert other.settings == form.settings
         assert "uses " + ("local-azure.yaml" if act == "take" else "mine.yaml") in other.status
+
+    @pytest.fixture
+    def shared(self, root, tmp_path, monkeypatch):
+        """Two parameter files in a shared JupyterLab; the practice target is chosen."""
+        monkeypatch.setenv(VARIABLE, str(tmp_path))
+        (root / "parameters/my own.yaml").write_text("bucket: my-own\napply: true\n")
+        choose(root / "parameters/local-aws.yaml")
+        return root
+
+    def test_going_back_makes_the_file_this_notebook_opened_with_that_of_all_again(self, shared):
+        form = Form({}, root=shared)
+        before = form.settings
+
+        form.take("my own.yaml")
+        form.take("")
+
+        assert form.settings == before
+        assert form.values == before.to_parameters()
+        assert Form({}, root=shared).settings == before
+
+    def test_what_another_notebook_takes_is_not_used_by_a_form_that_shows_something_else(
+        self, shared
+    ):
+        form = Form({}, root=shared)
+        Form({}, root=shared).take("my own.yaml")
+
+        assert "uses local-aws.yaml" in form.status
+        assert form.settings.to_parameters() == form.values
+
+        assert Form({}, root=shared).settings.bucket == "my-own"
+
+    def test_file_is_told_by_its_whole_name(self, shared):
+        Form({}, root=shared).take("my own.yaml")
+
+        assert "so it uses my own.yaml." in Form({"threshold": 7}, root=shared).status
 
 
 class TestSave:
@@ -585,3 +703,17 @@ class TestSave:
 
         assert "✔ saved: parameters/mine.yaml" in view.saved.value
         assert (root / "parameters/mine.yaml").is_file()
+
+    def test_saved_file_is_offered_at_once_and_the_one_that_was_taken_stays(self, form, root):
+        view = form.view
+        view.taken.value = "local-azure.yaml"
+        view.inputs["threshold"].value = "7"
+        view.file_name.value = "another"
+        (root / "parameters/local-azure.yaml").unlink()
+
+        view.save.click()
+
+        assert "another.yaml" in [value for _, value in view.taken.options]
+        assert view.taken.value == "local-azure.yaml"
+        assert form.changed == ("threshold",)
+        assert "✔ saved" in view.saved.value

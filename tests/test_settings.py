@@ -170,6 +170,21 @@ class TestFiles:
 
 
 class TestNotebooks:
+    def test_file_of_the_target_is_told_as_it_is_and_there_is_none_for_a_named_bucket(self):
+        practice = ROOT / "parameters/local-aws.yaml"
+        for namespace in ({}, {"threshold": 5}):
+            assert Settings.notebook_values(namespace, root=ROOT).file == practice
+
+        assert Settings.notebook_values({"bucket": "my-bucket"}, root=ROOT).file is None
+
+    def test_value_that_no_line_could_hold_is_one_line_that_does_not_repeat_it(self):
+        endless = []
+        endless.append(endless)
+        for value in (endless, b"bytes", {"a-set"}, 2**50_000):
+            for name in ("tags", "typo"):
+                with pytest.raises(SettingsError, match=f"^{name}: .hidden. is refused: accepted"):
+                    Settings.from_mapping({"bucket": "my-bucket", name: value})
+
     def test_untouched_parameters_mean_the_practice_target(self):
         settings = Settings.from_notebook(Settings().to_parameters(), root=ROOT)
 

@@ -19,9 +19,20 @@ def lab(monkeypatch, tmp_path):
     return folder
 
 
-def test_without_a_lab_nothing_is_shared():
+def test_without_a_lab_nothing_is_shared(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "target").write_text("a file of somebody's")
+
     assert not shared_target.is_shared()
     assert shared_target.read_choice() is None
+
+
+def test_choice_that_is_no_text_is_none(monkeypatch, tmp_path):
+    lab(monkeypatch, tmp_path)
+    (tmp_path / "home/target").write_bytes(b"\xff\xfe")
+
+    assert shared_target.read_choice() is None
+    assert Settings.from_notebook({}, root=tmp_path).bucket == "practice-aws"
 
 
 def test_notebook_that_names_no_bucket_uses_the_chosen_file(monkeypatch, tmp_path):

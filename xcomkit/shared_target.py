@@ -18,9 +18,11 @@ def is_shared() -> bool:
 
 def read_choice() -> Path | None:
     """Return the parameter file that was chosen for all notebooks, if one was."""
+    if not is_shared():
+        return None
     try:
-        text = Path(os.environ.get(VARIABLE, ""), _FILE).read_text(encoding="utf-8")
-    except OSError:
+        text = Path(os.environ[VARIABLE], _FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
         return None
     return Path(text)
 

@@ -16,7 +16,7 @@ from xcomkit.form.fields import as_text, defaults_on, setting_fields
 from xcomkit.form.saving import save_parameters
 from xcomkit.front_end import is_somebody_there
 from xcomkit.parameter_file import read_parameters
-from xcomkit.settings import PRACTICE_FILE, Settings, plain_values
+from xcomkit.settings import PRACTICE_FILE, Asked, Settings, plain_values
 from xcomkit.terms import EMBEDDED
 
 if TYPE_CHECKING:
@@ -26,33 +26,33 @@ if TYPE_CHECKING:
 class Form:
     """The parameters in a notebook's namespace, and what a person makes of them.
 
-    As long as nothing is changed, ``settings`` are those that the parameters alone give. Once
-    something is changed, what the form shows is what counts. A secret is never kept or shown.
+    As long as nothing is changed, ``settings`` are those that the parameters alone give, as they
+    and their file were when the form was made. Once something is changed, what the form shows is
+    what counts. A secret is never kept or shown.
     """
 
     def __init__(self, namespace: Mapping[str, Any], *, root: Path) -> None:
         self._root = root
-        self._given = plain_values(namespace)
-        self._taken: Path | None = None
+        self._unread: SettingsError | None = None
         try:
-            self._asked, source = Settings.notebook_values(self._given, root=root)
-        except SettingsError:  # no such file; ``settings`` says so
-            self._asked, source = self._given, ""
-        self._file = source.partition(" ")[0]
-        self._begin(self._asked)
+            self._opened = Settings.notebook_values(namespace, root=root)
+        except SettingsError as error:  # no such file; ``settings`` says so
+            self._opened, self._unread = Asked(plain_values(namespace), ""), error
+        self._begin(self._opened)
 
-    def _begin(self, asked: Mapping[str, Any]) -> None:
+    def _begin(self, asked: Asked) -> None:
         """Show these parameters, judged or not, as those that nobody changed."""
+        self._asked = asked
         self._secrets: dict[str, str] = {}
-        self._unknown = {n: v for n, v in asked.items() if n not in Settings.model_fields}
-        start = {n: v for n, v in asked.items() if n not in self._unknown}
+        self._unknown = {n: v for n, v in asked.values.items() if n not in Settings.model_fields}
+        start = {n: v for n, v in asked.values.items() if n not in self._unknown}
         defaults = defaults_on(start.get("cloud"))
         try:
             start = Settings.from_mapping(start).to_parameters()
         except SettingsError:
             start = {**defaults, **start}
         for name, message in self._refusals(start).items():
-            if _is_hidden(name, message):
+            if name in defaults and _is_hidden(name, message):
                 self._secrets[name] = message
                 start[name] = defaults[name]
         self._start = start
@@ -66,19 +66,26 @@ class Form:
     @property
     def changed(self) -> tuple[str, ...]:
         """Return the names of what a person changed."""
-        return tuple(n for n, value in self._values.items() if value != self._start[n])
+        start = self._start
+        return tuple(n for n, v in self._values.items() if v is not start[n] and v != start[n])
+
+    @property
+    def taken(self) -> str:
+        """Return the name of the file that was taken, empty for what this notebook opened with."""
+        file = self._asked.file if self._asked is not self._opened else None
+        return file.name if file else ""
 
     @property
     def settings(self) -> Settings:
-        """Return the settings to run with.
+        """Return the settings to run with: what is shown, whatever became of its file since.
 
         Raises:
-            SettingsError: a value is refused, as it would be without a form.
+            SettingsError: a value or the file is refused, as it would be without a form.
         """
+        if self._failure:
+            raise self._failure.with_traceback(None)
         if not self.changed:
-            if self._taken:
-                return Settings.from_yaml(self._taken)
-            return Settings.from_notebook(self._given, root=self._root)
+            return Settings.from_mapping(self._asked.values, source=self._asked.source)
         return Settings.from_mapping({**self._unknown, **self._values}, source="the form")
 
     @property
@@ -89,16 +96,18 @@ class Form:
     @property
     def status(self) -> str:
         """Return in a sentence what the cells below will do with this."""
+        if self._failure:
+            return f"✖ refused: {self._failure.args[0]}"
         match list(self.refusals.values()):
             case [first, *others]:
                 more = f" {len(others)} more below." if others else ""
                 return f"✖ refused: {first}{more}"
         if count := len(self.changed):
             return f"✔ accepted, {count} changed: run the cells below again to use it."
-        if self._taken:
-            return f"✔ accepted: taken from {self._taken.name}; run the cells below to use it."
-        if not self._given.get("bucket") and not self._given.get("endpoint_url"):
-            return f"✔ accepted: this notebook names no bucket, so it uses {self._file}."
+        if self.taken:
+            return f"✔ accepted: taken from {self.taken}; run the cells below to use it."
+        if file := self._opened.file:
+            return f"✔ accepted: this notebook names no bucket, so it uses {file.name}."
         return "✔ accepted: these are the parameters of this notebook."
 
     def change(self, name: str, value: object) -> None:
@@ -142,22 +151,23 @@ class Form:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Return the names of the parameter files that are there."""
-        return tuple(sorted(path.name for path in self._folder.glob("*.yaml")))
+        """Return the names of the parameter files that are there, and of the one taken."""
+        names = {path.name for path in self._folder.glob("*.yaml")} | {self.taken}
+        return tuple(sorted(names - {""}))
 
     def take(self, name: str) -> None:
         """Go on from a file of ``parameters/``, judged or not; ``""`` is the notebook's own again.
 
-        In a JupyterLab of ``xcomkit lab`` the file is every notebook's target from now on.
+        In a JupyterLab of ``xcomkit lab`` the file, also the one that this notebook opened with,
+        is every notebook's target from now on.
 
         Raises:
             SettingsError: the file cannot be read.
         """
-        path = self._folder / name if name else None
-        self._begin(read_parameters(path) if path else self._asked)
-        self._taken = path
-        if path:
-            self._share(path)
+        path = self._folder / name
+        self._begin(Asked(read_parameters(path), path.name, path) if name else self._opened)
+        if self._asked.file:
+            self._share(self._asked.file)
 
     def save(self, name: str, *, replace: bool = False) -> Path:
         """Write ``parameters/<name>.yaml``; with ``replace``, also into a file that is there.
@@ -170,6 +180,11 @@ class Form:
         path = save_parameters(self.settings, self._folder, name, replace=replace)
         self._share(path)
         return path
+
+    @property
+    def _failure(self) -> SettingsError | None:
+        """Return why the target's file could not be read, while nothing else was asked for."""
+        return None if self.taken or self.changed else self._unread
 
     @property
     def _folder(self) -> Path:
@@ -239,7 +254,8 @@ class Form:
                 Settings.from_mapping(judged)
             except SettingsError as error:
                 message = str(error.args[0])
-                name = message.partition(":")[0]
+                fitting = (n for n in judged if message.startswith(f"{n}: "))  # n may hold a colon
+                name = max(fitting, key=len, default="")
                 if name in found:  # cannot be mended alone: nothing after it is known yet
                     return found
                 found[name] = message

@@ -47,7 +47,6 @@ class FormView:
             self._add(name, field)
         self.status = self._words()
         self.taken = widgets.Dropdown(
-            options=(("(as this notebook opened)", ""), *((name, name) for name in form.files)),
             description="parameters of", layout=self._wide, style=_LABELS,
             tooltip="a file of parameters/ to go on from",
         )  # fmt: skip
@@ -85,9 +84,18 @@ class FormView:
                 self.rows[name].layout.display = None if is_shown else "none"
             for section in SECTIONS:
                 self._head(section, refusals)
+            self._offer()
             self.status.value = spoken(self._form.status)
         finally:
             self._is_filling = False
+
+    def _offer(self) -> None:
+        """Offer the files that are there now, and say which one was taken."""
+        names = ((name, name) for name in self._form.files)
+        options = (("(as this notebook opened)", ""), *names)
+        if self.taken.options != options:
+            self.taken.options = options
+        self.taken.value = self._form.taken
 
     def _words(self) -> Any:
         return widgets.HTML(layout=self._auto)
@@ -114,7 +122,8 @@ class FormView:
         }  # fmt: skip
         match field.kind:
             case "choice":
-                return widgets.Dropdown(options=_options(field, values), value=value, **common)
+                options = _options(field, values)
+                return widgets.Dropdown(options=options, value=_selected(value), **common)
             case "switch" if isinstance(value, bool):
                 return widgets.Checkbox(value=value, **common)
             case _:
@@ -131,7 +140,7 @@ class FormView:
                 options = _options(field, values)
                 if tuple(shown.options) != options:
                     shown.options = options
-                shown.value = value
+                shown.value = _selected(value)
             case widgets.Text():
                 shown.value = as_text(value)
             case _ if type(value) is type(shown.value):
@@ -167,13 +176,16 @@ class FormView:
         self.refresh()
 
     def _take(self, name: str) -> None:
+        if self._is_filling:
+            return
+        self.saved.value = problem = ""
         try:
             self._form.take(name)
         except SettingsError as error:
-            self.status.value = spoken(f"✖ not taken: {error}")
-            return
-        self.saved.value = ""
+            problem = f"✖ not taken: {error}"
         self.refresh()
+        if problem:
+            self.status.value = spoken(problem)
 
     def _saved(self, _: object) -> None:
         try:
@@ -185,15 +197,21 @@ class FormView:
             left = " and ".join(ONE_RUN_ONLY)
             text = f"✔ saved: parameters/{path.name}, without {left}, which belong to one run."
             text += " Every notebook uses it from now on." if is_shared() else ""
+            self.refresh()
         self.saved.value = spoken(text)
 
 
 def _options(field: SettingField, values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     """Return the accepted values, and the present one where it is not among them."""
     choices = field.choices_on(values["cloud"])
-    value = values[field.name]
+    value = _selected(values[field.name])
     others = [] if value in choices else [(f"{as_text(value) or '(empty)'} (not accepted)", value)]
     return (*((choice, choice) for choice in choices), *others)
+
+
+def _selected(value: Any) -> Any:
+    """Return a value as a list of choices can hold it: ``nan``, which equals nothing, as text."""
+    return str(value) if isinstance(value, float) else value
 
 
 def _number(name: str, typed: Any) -> Any:
@@ -231,7 +249,8 @@ def _state(name: str, values: Mapping[str, Any]) -> str:
         return (
             f"ON: the cells below make the changes that their plan shows, in {where}."
             if values[name]
-            else "OFF: plans are shown only; the proof still writes test objects, and removes them."
+            else "OFF: plans are shown only, unless the switch below a plan is turned on; the proof"
+            " still writes test objects, and removes them."
         )
     if name != "confirm_delete":
         return ""
@@ -240,5 +259,5 @@ def _state(name: str, values: Mapping[str, Any]) -> str:
     if values[name] != values["bucket"]:
         return f"Nothing is deleted: this is not the name {values['bucket']}"
     if not values["apply"]:
-        return "Nothing is deleted while apply is off."
+        return "Nothing is deleted while apply is off, unless the switch in step 07 is turned on."
     return f"Step 07 will DELETE {where}, and the identity."

@@ -6,8 +6,9 @@ A refusal names the field, the value and what is accepted, in one line, and neve
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -21,6 +22,14 @@ from xcomkit.terms import EMBEDDED, TERMS, contradictions
 PRACTICE_FILE = "parameters/local-{cloud}.yaml"
 
 _ACCEPTED = re.compile(r"(XC\d{3}): *(\S.*)")
+
+
+class Asked(NamedTuple):
+    """What was asked for, not yet judged: where it stands, and the file it was read from."""
+
+    values: dict[str, Any]
+    source: str
+    file: Path | None = None
 
 
 class Settings(ProofSettings):
@@ -87,6 +96,11 @@ class Settings(ProofSettings):
             SettingsError: on the first refused name or value, in one line.
         """
         for name, value in values.items():
+            if not _is_plain(value):
+                raise SettingsError(
+                    f"{name}: (hidden) is refused: accepted are texts, numbers and lists of them.",
+                    hint=f"correct {source}.",
+                )
             if name not in cls.model_fields:
                 raise SettingsError(
                     unknown_name(name, value, known=cls.model_fields), hint=f"correct {source}."
@@ -127,14 +141,12 @@ class Settings(ProofSettings):
         Raises:
             SettingsError: also for a name that only a typo could have put there.
         """
-        values, source = cls.notebook_values(namespace, root=root)
-        return cls.from_mapping(values, source=source)
+        asked = cls.notebook_values(namespace, root=root)
+        return cls.from_mapping(asked.values, source=asked.source)
 
     @classmethod
-    def notebook_values(
-        cls, namespace: Mapping[str, Any], *, root: Path
-    ) -> tuple[dict[str, Any], str]:
-        """Return what a notebook's namespace asks for, not yet judged, and where it stands.
+    def notebook_values(cls, namespace: Mapping[str, Any], *, root: Path) -> Asked:
+        """Return what a notebook's namespace asks for, as it and its file are now.
 
         A namespace without bucket and endpoint means that nobody named a target: that of this
         JupyterLab is used, else the practice target ``parameters/local-<cloud>.yaml``, under
@@ -146,13 +158,13 @@ class Settings(ProofSettings):
         """
         values = plain_values(namespace)
         if values.get("bucket") or values.get("endpoint_url"):
-            return values, "the parameters of this notebook"
+            return Asked(values, "the parameters of this notebook")
         defaults = cls().to_parameters()
         passed = {n: v for n, v in values.items() if not _is_usual(v, default=defaults.get(n))}
         changed = {name: value for name, value in passed.items() if value != ""}
         file = _target_file(changed.get("cloud"), root=root)
         source = f"{file.name} or what replaces it (-p)" if changed else file.name
-        return {**read_parameters(file), **changed}, source
+        return Asked({**read_parameters(file), **changed}, source, file)
 
     def to_parameters(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, as a parameter file would hold them."""
@@ -173,6 +185,20 @@ def _is_usual(value: object, *, default: object) -> bool:
     if isinstance(default, list) and value == ",".join(map(str, default)):
         return True
     return value == default
+
+
+def _is_plain(value: object, *, depth: int = 4) -> bool:
+    """Tell whether a value can be searched for secrets and shown: nothing endless, no raw bytes."""
+    match value:
+        case dict():
+            parts = (*value, *value.values())
+        case list() | tuple():
+            parts = tuple(value)
+        case int():
+            return value.bit_length() < 1000
+        case _:
+            return value is None or isinstance(value, str | float | date)
+    return depth > 0 and all(_is_plain(part, depth=depth - 1) for part in parts)
 
 
 def plain_values(namespace: Mapping[str, Any]) -> dict[str, Any]:
