@@ -30,10 +30,10 @@ def processes(kernel):
 def test_interrupted_round_trip_is_red_until_the_step_is_run_again_and_leaves_no_process(tmp_path):
     run = tmp_path / "run"
     evidence = run / f"evidence/{NAME}.json"
-    parameters, opening, prove, *more, save, gate = read_cells(run)
+    parameters, guide, form, opening, prove, *more, save, gate = read_cells(run)
     with open_kernel(tmp_path) as kernel:
-        kernel.run(parameters)
-        kernel.run(opening)
+        for cell in (parameters, guide, form, opening):
+            assert not kernel.run(cell).error
         before = processes(kernel)
 
         # Both workers run then, one of them behind the wire.
