@@ -77,6 +77,20 @@ def test_anything_like_a_secret_is_refused_and_never_repeated(secret):
         assert "secret" in text
 
 
+@pytest.mark.parametrize("wrap", [str.encode, lambda s: bytearray(s, "utf-8"), lambda s: {s}])
+def test_secret_in_bytes_or_in_a_set_is_refused_and_never_repeated(wrap):
+    secret = "AK" + "IA" + "ABCDEFGHIJKLMNOP"
+    for values in (
+        {"kms_key": wrap(secret)},
+        {"bucket": [wrap(secret)]},
+        {"tags": {"a": wrap(secret)}},
+        {"kms_key": wrap(f"a\n{secret}")},
+    ):
+        text = refusal(**values)
+        assert secret not in text
+        assert "secret" in text
+
+
 def test_name_of_a_secret_is_refused_and_its_value_never_repeated():
     text = refusal(aws_secret_access_key="abc" * 5)
 

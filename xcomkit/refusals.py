@@ -52,13 +52,15 @@ def whole_number(value: object) -> object:
 
 
 def texts(value: object) -> list[str]:
-    """Return every text inside a parameter's value."""
+    """Return every text inside a parameter's value, bytes as the text they would be taken for."""
     match value:
         case str():
             return [value]
         case dict():
             return [text for item in value.items() for part in item for text in texts(part)]
-        case list() | tuple():
+        case bytes() | bytearray():
+            return [value.decode("utf-8", "replace")]
+        case list() | tuple() | set() | frozenset():
             return [text for item in value for text in texts(item)]
         case _:
             return []
