@@ -544,8 +544,8 @@ class TestSave:
 
     @pytest.mark.parametrize(
         "text",
-        ["bucket: >\n  old-one\n", "workers:\n- a\n# why\n- b\n", "bucket: &x old\nprefix: *x\n",
-         "{bucket: old-one}\n", "bucket: old-one\n...\n"],
+        ["bucket: >\n  old-one\n", "workers:\n- a\n# why\n- b\n", "{bucket: old-one}\n",
+         "bucket: old-one\n...\n"],
     )  # fmt: skip
     def test_file_whose_shape_would_be_a_guess_is_refused_and_untouched(self, form, root, text):
         path = root / "parameters/mine.yaml"
