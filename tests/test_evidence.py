@@ -1,5 +1,6 @@
 import json
-from dataclasses import replace
+import multiprocessing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,86 @@ def test_file_of_evidence_that_is_none_is_refused_in_one_line(tmp_path):
     (tmp_path / "evidence/s.json").write_text('{"schema": 99}')
     with pytest.raises(InputError, match="schema 1"):
         evidence.read_evidence(tmp_path, step="s")
+
+
+def refusal(read, *args, **kwargs):
+    with pytest.raises(InputError) as caught:
+        read(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff", b" " * 8_000_001, b"1" * 5_000])
+@pytest.mark.parametrize("name", ["evidence/s.json", "created.json"])
+def test_file_nobody_can_read_is_refused_in_one_line(tmp_path, name, content):
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / name).write_bytes(content)
+
+    if name == "created.json":
+        assert "created.json" in refusal(evidence.read_created, tmp_path)
+    else:
+        assert "s.json" in refusal(evidence.read_checks, tmp_path, step="s")
+
+
+def test_directory_in_the_place_of_a_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "evidence/s.json").mkdir(parents=True)
+    (tmp_path / "created.json").mkdir()
+
+    assert "s.json" in refusal(evidence.read_checks, tmp_path, step="s")
+    assert "created.json" in refusal(evidence.read_created, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"status": []}, {"status": "good"}, {"severity": "high"}, {"severity": None},
+        {"basis": "hearsay"}, {"basis": {}}, {"id": 5}, {"observed": None}, {"remedy": None},
+        {"title": ["a"]}, {"accepted": True}, {"more": "a"}, {"1": "a"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_check_that_no_rule_could_have_made_is_refused_in_one_line(tmp_path, odd):
+    checks = [{**asdict(judged(True)), **odd}]
+    evidence.write_evidence(tmp_path, step="s", content={"checks": checks})
+
+    assert "s.json holds no checks" in refusal(evidence.read_checks, tmp_path, step="s")
+
+
+@pytest.mark.parametrize("checks", [None, 5, {}, "", [5], ["a"], [{}], [None]], ids=str)
+def test_checks_that_are_none_are_refused_in_one_line(tmp_path, checks):
+    evidence.write_evidence(tmp_path, step="s", content={"checks": checks})
+
+    assert "s.json holds no checks" in refusal(evidence.read_checks, tmp_path, step="s")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "5", '{"objects": []}', '{"schema": 1, "objects": "a"}',
+     '{"schema": 1, "objects": [5]}', '{"schema": 1, "objects": null}'],
+)  # fmt: skip
+def test_list_of_what_was_created_is_never_guessed(tmp_path, text):
+    (tmp_path / "created.json").write_text(text)
+
+    assert "created.json" in refusal(evidence.read_created, tmp_path)
+    assert "created.json" in refusal(evidence.record_created, tmp_path, kind="k", names=["n"])
+    assert (tmp_path / "created.json").read_text() == text
+
+
+def record_each(run, writer, count):
+    for number in range(count):
+        evidence.record_created(run, kind="objects", names=[f"{writer}-{number}"])
+
+
+def test_writers_at_the_same_time_lose_no_name_and_leave_no_lock_behind(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=record_each, args=(tmp_path, n, 50)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert len(evidence.read_created(tmp_path)["objects"]) == 200
+    assert [path.name for path in tmp_path.iterdir()] == ["created.json"]
 
 
 def test_what_was_created_is_kept_once_and_in_order(tmp_path):

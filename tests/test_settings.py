@@ -77,6 +77,20 @@ def test_anything_like_a_secret_is_refused_and_never_repeated(secret):
         assert "secret" in text
 
 
+@pytest.mark.parametrize("wrap", [str.encode, lambda s: bytearray(s, "utf-8"), lambda s: {s}])
+def test_secret_in_bytes_or_in_a_set_is_refused_and_never_repeated(wrap):
+    secret = "AK" + "IA" + "ABCDEFGHIJKLMNOP"
+    for values in (
+        {"kms_key": wrap(secret)},
+        {"bucket": [wrap(secret)]},
+        {"tags": {"a": wrap(secret)}},
+        {"kms_key": wrap(f"a\n{secret}")},
+    ):
+        text = refusal(**values)
+        assert secret not in text
+        assert "(hidden) is refused: accepted are texts" in text
+
+
 def test_name_of_a_secret_is_refused_and_its_value_never_repeated():
     text = refusal(aws_secret_access_key="abc" * 5)
 
@@ -157,6 +171,47 @@ class TestFiles:
 
         assert problem in str(caught.value)
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("bucket: &a [*a]\n", ":1:9: no anchors and aliases"),
+            ("cloud: aws\ntags: &a {x: *a}\n", ":2:7: no anchors"),
+            ("bucket: *a\n", ":1:9: no anchors"),
+            ("&a bucket: x\n", "no anchors"),
+            ("bucket: &a x\nprefix: *a\n", "no anchors"),
+            ("[" * 9_000, "nested too deeply"),
+            ("a: " + "{a: " * 3_000, "nested too deeply"),
+            ("".join(" " * n + "a:\n" for n in range(3_000)), "nested too deeply"),
+            ("kms_key: !!binary QUtJQQ==\n", ":1:10: no tags"),
+            ("kms_key: ! .nan\n", "a number that is none"),
+            ("bucket: !!set {a}\n", ":1:9: no tags"),
+            (f"bucket: !{'AK'}IAABCDEFGHIJKLMNOP x\n", ":1:9: no tags, write the value itself."),
+            ("threshold: !!float nan\n", ":1:12: no tags"),
+            ("cloud: .nan\n", ":1:8: a number that is none"),
+            ("cloud: aws\ntags: {a: [.NaN]}\n", ":2:12: a number that is none"),
+            ("bucket: a\n---\nbucket: b\n", "another document"),
+            (f"threshold: 0x{'f' * 5_000}\n", "Exceeds the limit"),
+        ],
+    )  # fmt: skip
+    def test_what_no_parameter_can_be_is_refused_where_it_stands(self, tmp_path, text, problem):
+        path = tmp_path / "p.yaml"
+        path.write_text(text)
+
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_yaml(path)
+
+        assert problem in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_text_that_only_looks_like_any_of_that_is_a_text(self, tmp_path):
+        text = "bucket: !!str 123456\ntags: {a: '.nan', b: '&a', c: '*a', d: .nan.}\n"
+        (tmp_path / "p.yaml").write_text(text)
+
+        settings = Settings.from_yaml(tmp_path / "p.yaml")
+
+        assert settings.bucket == "123456"
+        assert settings.tags == {"a": ".nan", "b": "&a", "c": "*a", "d": ".nan."}
 
     def test_missing_file_is_refused_in_one_line(self, tmp_path):
         with pytest.raises(SettingsError, match="No such file"):

@@ -7,22 +7,29 @@ Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``
 ``manifest.sha256.sig``. Beside the run directories lies ``index.html``, which lists them.
 """
 
+import fcntl
 import glob
 import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, get_args
 
 from xcomkit.errors import GateError, InputError
-from xcomkit.model import STATUSES, Check
+from xcomkit.model import STATUSES, Basis, Check, Severity
+from xcomkit.text_file import read_text
 
 SCHEMA = 1
 _TARGET = "target"
+_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"status": STATUSES, "severity": get_args(Severity), "basis": get_args(Basis)}
+)
 _MOST_EARLIER = 10
 
 
@@ -102,15 +109,24 @@ def read_evidence(run: Path, *, step: str) -> dict[str, Any] | None:
     Raises:
         InputError: the file is there and is not evidence.
     """
-    path = run / "evidence" / f"{step}.json"
+    return _read(run / "evidence" / f"{step}.json", hint="run the step again.")
+
+
+def _read(path: Path, *, hint: str) -> dict[str, Any] | None:
+    """Return a file of a run directory, which anybody may have damaged; ``None``: there is none."""
     if not path.exists():
         return None
+    if not path.is_file():  # a pipe would never end
+        raise InputError(f"{path.name} is no file.", hint=hint)
+    text = read_text(path, name=path.name)
     try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
+        loaded = json.loads(text)
+    except RecursionError:
+        raise InputError(f"{path.name} is nested too deeply.", hint=hint) from None
     except ValueError as error:
-        raise InputError(f"{path.name} is not JSON: {error}.", hint="run the step again.") from None
+        raise InputError(f"{path.name} is not JSON: {error}.", hint=hint) from None
     if not isinstance(loaded, dict) or loaded.get("schema") != SCHEMA:
-        raise InputError(f"{path.name} is not evidence of schema {SCHEMA}.", hint="run it again.")
+        raise InputError(f"{path.name} is not evidence of schema {SCHEMA}.", hint=hint)
     return loaded
 
 
@@ -141,35 +157,66 @@ def read_checks(run: Path, *, step: str) -> tuple[Check, ...]:
     """Return the checks of a step's evidence; none when the step left none.
 
     Raises:
-        InputError: the file is there and is not evidence.
+        InputError: the file is there and is not evidence, or a check is none that can be.
     """
     loaded = read_evidence(run, step=step) or {}
+    found = loaded.get("checks", [])
     try:
-        checks = tuple(Check(**check) for check in loaded.get("checks", []))
+        checks = tuple(Check(**check) for check in found) if isinstance(found, list) else None
     except TypeError:
-        raise InputError(f"{step}.json holds no checks.", hint="run the step again.") from None
-    if odd := {check.status for check in checks} - set(STATUSES):
-        raise InputError(f"{step}.json: no such status: {odd}.", hint="run the step again.")
+        checks = None
+    if checks is None or not all(map(_can_be, checks)):
+        raise InputError(f"{step}.json holds no checks.", hint="run the step again.")
     return checks
 
 
+def _can_be(check: Check) -> bool:
+    """Tell whether every field of a check is a text, and a word where there are only words."""
+    values = {field.name: getattr(check, field.name) for field in fields(check)}
+    return all(isinstance(v, str) and v in _WORDS.get(n, (v,)) for n, v in values.items())
+
+
 def record_created(run: Path, *, kind: str, names: Iterable[str]) -> None:
-    """Add what this run made to ``created.json``, so that tear down removes exactly that."""
-    created = read_created(run)
-    known = dict.fromkeys([*created.get(kind, []), *names])
-    write_text(
-        run / "created.json",
-        json.dumps({"schema": SCHEMA, **created, kind: list(known)}, sort_keys=True, indent=1),
-    )
+    """Add what this run made to ``created.json``, so that tear down removes exactly that.
+
+    Raises:
+        InputError: what was recorded before cannot be read.
+    """
+    with _alone_in(run):
+        created = read_created(run)
+        known = dict.fromkeys([*created.get(kind, []), *names])
+        write_text(
+            run / "created.json",
+            json.dumps({"schema": SCHEMA, **created, kind: list(known)}, sort_keys=True, indent=1),
+        )
+
+
+@contextmanager
+def _alone_in(run: Path) -> Iterator[None]:
+    """Let other writers wait, by a lock on the directory itself: no file of it lies about."""
+    run.mkdir(parents=True, exist_ok=True)
+    directory = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # NFS locks no directories
+            fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def read_created(run: Path) -> dict[str, list[str]]:
-    """Return the names of what this run made, per kind."""
-    path = run / "created.json"
-    if not path.exists():
-        return {}
-    loaded = json.loads(path.read_text(encoding="utf-8"))
-    return {kind: names for kind, names in loaded.items() if kind != "schema"}
+    """Return the names of what this run made, per kind.
+
+    Raises:
+        InputError: the file is there and is no such list, so nobody knows what was made.
+    """
+    hint = "restore created.json of this run, or remove by hand what the run made."
+    loaded = _read(run / "created.json", hint=hint) or {}
+    created = {kind: names for kind, names in loaded.items() if kind != "schema"}
+    for names in created.values():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InputError("created.json is not a list of names per kind.", hint=hint)
+    return created
 
 
 def gate(checks: Iterable[Check]) -> str:

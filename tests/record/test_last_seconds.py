@@ -1,8 +1,11 @@
 """How long the steps of an earlier run took, as far as its record can be believed."""
 
+import os
+
 import pytest
 from records import body, write
 
+from xcomkit.record.index import render
 from xcomkit.record.reading import read_last_seconds
 
 SETTINGS = {"threshold": 0}
@@ -38,6 +41,22 @@ def test_step_that_did_not_reach_its_gate_promises_nothing(tmp_path, steps):
     write(tmp_path / OLD, steps=steps)
 
     assert last(tmp_path) == {}
+
+
+@pytest.mark.parametrize("seconds", [10**400, -1, float("nan"), float("inf"), 1e300], ids=range(5))
+def test_time_that_no_step_takes_promises_nothing_and_leaves_the_record_readable(tmp_path, seconds):
+    write(tmp_path / OLD, steps=told(seconds))
+
+    assert last(tmp_path) == {}
+    assert "Records: 1" in render(tmp_path)
+
+
+def test_pipe_in_the_place_of_a_record_is_passed_over(tmp_path):
+    (tmp_path / NEW).mkdir()
+    os.mkfifo(tmp_path / NEW / "record.json")
+    write(tmp_path / OLD, steps=told(40))
+
+    assert last(tmp_path) == {"04_round_trip": 40.0}
 
 
 def test_broken_records_and_absent_folders_promise_nothing(tmp_path):

@@ -1,5 +1,6 @@
 import json
 import re
+from html import unescape
 
 from small_books import judged
 
@@ -94,6 +95,21 @@ def test_picture_stays_in_the_record_and_no_other_data_does(run_notebooks):
     assert re.search(r'<img alt="chart" src="data:image/png;base64,iVBORw0KGgo="', html)
     tags = re.findall(r"<(?:img|a)\b[^>]*", html)  # those in shown code are escaped
     assert not [tag for tag in tags if re.search(r"example\.com|data:text|data:image/svg", tag)]
+
+
+def test_link_to_data_is_taken_away_however_it_is_spelled(run_notebooks):
+    links = (
+        "data:text/html,evil", " data:text/html,evil", "DATA:text/html,evil",
+        "&#9;da&#10;ta:text/html,evil", "&#1;data:text/html,evil", "d&#97ta:text/html,evil",
+        "da&Tab;ta&colon;text/html,evil", "https://example.com/data:", "http://example.com",
+        "#data:", "notes.ipynb",
+    )  # fmt: skip
+    code = "".join(f'<a href="{link}">link</a>' for link in links)
+
+    html, _ = record(run_notebooks, f"from IPython.display import HTML; HTML({code!r})")
+
+    left = [unescape(found) for found in re.findall(r'<a href="([^"]*)">link<', html)]
+    assert left == list(links[-4:])
 
 
 def test_what_the_keyboard_and_the_dark_need_survives_the_cleaning(run_notebooks):

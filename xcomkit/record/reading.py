@@ -17,6 +17,7 @@ from xcomkit.text_file import read_text
 
 NAME = "record.json"
 _MOST_EARLIER = 10
+_MOST_SECONDS = 1e9  # 30 years: what is longer, or negative, is no time that a step took
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def _record(body: Any, *, name: str) -> Record:
             for step in body["steps"]
             if step.get("outcome") in ("done", "red")
             and isinstance(step.get("seconds"), int | float)
+            and 0 <= step["seconds"] <= _MOST_SECONDS
         },
     )
 
@@ -112,10 +114,10 @@ def read_last_seconds(runs: Path, *, name: str, settings: Mapping[str, Any]) -> 
     found = sorted(runs.glob(f"*-{escape(name)}/{NAME}"), reverse=True)
     for path in found[:_MOST_EARLIER]:
         try:
-            record = read_record(path)
-        except InputError:
+            record = read_record(path) if path.is_file() else None  # a pipe would never end
+        except (InputError, OSError):
             continue
-        if record.settings == _values(settings):
+        if record and record.settings == _values(settings):
             return record.seconds
     return {}
 
