@@ -77,6 +77,15 @@ def test_anything_like_a_secret_is_refused_and_never_repeated(secret):
         assert "secret" in text
 
 
+def test_secret_in_place_of_a_name_is_not_repeated():
+    secret = "AK" + "IA" + "ABCDEFGHIJKLMNOP"
+
+    text = refusal(**{secret: 1})
+
+    assert secret not in text
+    assert "secret" in text
+
+
 @pytest.mark.parametrize("wrap", [str.encode, lambda s: bytearray(s, "utf-8"), lambda s: {s}])
 def test_secret_in_bytes_or_in_a_set_is_refused_and_never_repeated(wrap):
     secret = "AK" + "IA" + "ABCDEFGHIJKLMNOP"

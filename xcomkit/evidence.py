@@ -31,6 +31,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"status": STATUSES, "severity": get_args(Severity), "basis": get_args(Basis)}
 )
 _MOST_EARLIER = 10
+_LONGEST = 1e6  # seconds
 
 
 def make_run_directory(runs: Path, *, name: str, target: str = "") -> Path:
@@ -149,8 +150,12 @@ def read_moments(run: Path, *, step: str, settings: Mapping[str, Any]) -> dict[s
             continue
         moments = found.get("moments")
         if found.get("settings") == settings and isinstance(moments, dict):
-            return {text: s for text, s in moments.items() if isinstance(s, int | float)}
+            return {text: s for text, s in moments.items() if _is_time(s)}
     return {}
+
+
+def _is_time(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and 0 <= seconds <= _LONGEST
 
 
 def read_checks(run: Path, *, step: str) -> tuple[Check, ...]:

@@ -66,6 +66,8 @@ def texts(value: object) -> list[str]:
 
 def unknown_name(name: str, value: object, *, known: Iterable[str]) -> str:
     """Return the refusal of an unknown name, with the nearest known one; never its value."""
+    if SECRET.search(name):
+        return "(hidden): parameters never hold secrets; sign in with your cloud's own chain."
     if SECRET_NAME.search(name) or any(SECRET.search(text) for text in texts(value)):
         return f"{name}: parameters never hold secrets; sign in with your cloud's own chain."
     near = difflib.get_close_matches(name, known, n=1)
