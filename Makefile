@@ -64,7 +64,7 @@ findings: $(READY) ## run every backend on every stand-in and write docs/finding
 	$(BIN)/python -m xcomkit.findings runs/findings/*/ > runs/findings.md && mv runs/findings.md docs/
 
 screenshots: $(READY) ## take the pictures of the docs anew, from a run on the stand-in (3 minutes)
-	PYTHONPATH=tests/browser $(BIN)/python docs/screenshots.py
+	PYTHONPATH=tests/browser:tests $(BIN)/python docs/screenshots.py
 
 notebooks: $(READY) ## write the settings into every notebook's parameters cell
 	$(BIN)/python tests/notebooks/sync_parameters.py

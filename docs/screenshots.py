@@ -6,9 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from jupyter_lab import JupyterLab, find_browser, running_browser, running_lab
+from jupyter_lab import JupyterLab, running_lab
 from PIL import Image
 from playwright.sync_api import Browser
+from system_browser import find_browser, running_browser
 
 from xcomkit.opening import STEPS
 from xcomkit.record.runner import run_steps

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from xcomkit.local.aws import AwsStandIn
 from xcomkit.local.stand_in import StandIn, stand_in_of
 from xcomkit.model import CloudName
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 FOREIGN = (
     "AWS_", "AIRFLOW", "AZURE_", "AZURITE_", "CLOUDSDK_", "GCE_", "GOOGLE_", "STORAGE_", "XCOMKIT_",
@@ -57,3 +61,15 @@ def stand_in(stand_ins: Callable[[CloudName], StandIn]) -> AwsStandIn:
     running = stand_ins("aws")
     assert isinstance(running, AwsStandIn)
     return running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Run the system's browser; its event loop, of which a thread has one, ends with the module."""
+    from system_browser import find_browser, running_browser
+
+    program = find_browser()
+    if program is None:
+        pytest.skip("there is no browser; install chromium")
+    with running_browser(program) as running:
+        yield running

@@ -1,4 +1,4 @@
-"""One browser for all tests, a JupyterLab and a run without it for those that need them."""
+"""A JupyterLab and a run without it for those that need them."""
 
 import re
 from collections.abc import Callable, Generator, Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hostile_object import store_hostile_object
-from jupyter_lab import JupyterLab, find_browser, running_browser, running_lab
+from jupyter_lab import JupyterLab, running_lab
 from playwright.sync_api import Browser
 
 from xcomkit.local.aws import AwsStandIn
@@ -34,15 +34,6 @@ def pytest_runtest_makereport(
             page.screenshot(path=path)
             report.sections.append(("picture", str(path.relative_to(ROOT))))
     return report
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    program = find_browser()
-    if program is None:
-        pytest.skip("there is no browser; install chromium")
-    with running_browser(program) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import psutil
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
 from xcomkit.lab import open_lab
 from xcomkit.local.aws import AwsStandIn
@@ -24,7 +24,6 @@ from xcomkit.local.stand_in import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 240  # seconds for one thing to happen, on a machine that others use too
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     # All cells are in the page, not only those in view.
@@ -44,21 +43,6 @@ _FITS = """() => new Promise((tell) => requestAnimationFrame(() => requestAnimat
     const box = document.querySelector('.jp-NotebookPanel').getBoundingClientRect();
     tell(box.right <= innerWidth && box.right > innerWidth - 100);
 })))"""
-
-
-def find_browser() -> str | None:
-    """Return the system's browser; none is downloaded."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
-
-
-@contextmanager
-def running_browser(program: str) -> Iterator[Browser]:
-    """Run the system's browser without a window."""
-    needs = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=needs)
-        yield browser
-        browser.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,8 @@
 """The record in the browser of the system: narrow and wide, light and dark, by keyboard alone."""
 
-import shutil
-
 import nbformat
 import pytest
 from made_runs import ABOUT, make_run
-from playwright.sync_api import sync_playwright
 
 from xcomkit import show
 from xcomkit.model import CODECS, Change, Measurement, Plan, Rule, Spread
@@ -56,16 +53,6 @@ def record(tmp_path_factory):
     path = folder / "record.html"
     path.write_text(page.render(make_run(folder / "run", outputs=outputs), ABOUT))
     return path
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if (path := shutil.which("chromium")) is None:
-        pytest.skip("there is no chromium on this system")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (800, "light"), (800, "dark")])

@@ -1,0 +1,25 @@
+"""The browser of the system; none is downloaded."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find_browser() -> str | None:
+    """Return the system's browser; none is downloaded."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextmanager
+def running_browser(program: str) -> Iterator[Browser]:
+    """Run the system's browser without a window."""
+    needs = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=needs)
+        yield browser
+        browser.close()
