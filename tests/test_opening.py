@@ -129,11 +129,11 @@ def test_stand_in_of_jupyterlab_is_come_back_to_from_another_cloud(monkeypatch):
 
 
 @pytest.mark.usefixtures("account", "runbook")
-def test_evidence_of_one_stand_in_counts_for_no_other():
+def test_evidence_of_one_stand_in_counts_for_no_other(monkeypatch):
     with AwsStandIn.start() as first, AwsStandIn.start() as second:
         runs = []
         for stand_in in (first, first, second):
-            os.environ[VARIABLE] = stand_in.environment[VARIABLE]
+            monkeypatch.setenv(VARIABLE, stand_in.environment[VARIABLE])
             runs.append(open_step("01_create_bucket", PRACTICE).run)
             open_platform(REAL)
 
