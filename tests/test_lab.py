@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from socket import socket
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
@@ -19,7 +20,8 @@ import pytest
 
 from xcomkit.__main__ import main
 from xcomkit.airflow_plane.keeper import MARK
-from xcomkit.lab import open_lab
+from xcomkit.airflow_plane.kept import Program, keep
+from xcomkit.lab import Lab, open_lab
 from xcomkit.local.stand_in import VARIABLE as STAND_IN
 from xcomkit.shared_target import VARIABLE as LAB
 
@@ -167,6 +169,32 @@ def test_configuration_that_lets_anybody_in_is_refused(folder, monkeypatch):
     assert done.returncode == 3
     assert "xcomkit: JupyterLab let somebody in without a token, so it was ended." in done.stderr
     assert "http" not in done.stdout
+
+
+def test_ready_means_that_it_answers_and_not_that_it_has_written_its_port(tmp_path):
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = f"""
+import json, os, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Closed(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(403)
+os.mkdir("runtime")
+with open("runtime/jpserver-1.json", "w") as file:
+    json.dump({{"port": {port}, "pid": os.getpid()}}, file)
+time.sleep(2)
+open("listens", "w").close()
+HTTPServer(("127.0.0.1", {port}), Closed).serve_forever()
+"""
+    home = tmp_path / "home"
+    program = Program("jupyterlab", (sys.executable, "-c", code), dict(os.environ))
+
+    with keep(home, (program,)) as kept:
+        Lab(kept, "a-token").wait_until_ready()
+
+        assert (home / "listens").exists()
 
 
 def test_browser_is_sent_to_a_file_that_only_we_can_read(folder):

@@ -11,11 +11,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from secrets import token_urlsafe
-from urllib.error import HTTPError
 from urllib.parse import quote
-from urllib.request import urlopen
 
 from xcomkit import shared_target
 from xcomkit.airflow_plane.keeper import exit_file
@@ -31,7 +30,7 @@ from xcomkit.terms import EMBEDDED, TERMS
 START = "notebooks/start.ipynb"
 _NAME = "jupyterlab"
 _SETTINGS = Path(__file__).with_name("lab_settings")  # nothing is asked of the makers of JupyterLab
-_START_SECONDS, _CLOSE_SECONDS = 60.0, 15.0
+_START_SECONDS, _CLOSE_SECONDS, _ANSWER_SECONDS = 60.0, 15.0, 10.0
 
 
 @contextmanager
@@ -95,24 +94,31 @@ class Lab:
             ProcessError: it ended, is not ready in time, or lets anybody in.
         """
         self._kept.wait_for(
-            lambda: bool(self._server), what=lambda: "JupyterLab", blamed=lambda: _NAME,
+            lambda: self._status() != 0, what=lambda: "JupyterLab", blamed=lambda: _NAME,
             names=(_NAME,), timeout=_START_SECONDS,
         )  # fmt: skip
-        if self._lets_anybody_in():
+        if self._status() not in {401, 403}:
             raise ProcessError(
                 "JupyterLab let somebody in without a token, so it was ended.",
                 hint="take token and password out of your Jupyter configuration"
                 " (jupyter --paths), or set JUPYTER_NO_CONFIG=1.",
             )
 
-    def _lets_anybody_in(self) -> bool:
+    def _status(self) -> int:
+        """Return the status for somebody without a token; 0 while nobody answers.
+
+        The file with its port is there before it listens.
+        """
+        if not (server := self._server):
+            return 0
+        connection = HTTPConnection("127.0.0.1", server["port"], timeout=_ANSWER_SECONDS)
         try:
-            with urlopen(f"http://127.0.0.1:{self._server['port']}/api/contents", timeout=30):
-                return True
-        except HTTPError as error:
-            return error.code not in {401, 403}
-        except OSError as error:
-            raise ProcessError(f"JupyterLab does not answer: {error}.", hint="try again.") from None
+            connection.request("GET", "/api/contents")
+            return connection.getresponse().status
+        except (OSError, HTTPException):
+            return 0
+        finally:
+            connection.close()
 
     def wait_until_closed(self) -> None:
         """Return when it was shut down from within, with *File > Shut Down*.
