@@ -169,21 +169,6 @@ class TestFiles:
             ("- a\n", "not a mapping"), ("a: [1\n", ":2:1: "), ("a: b: c\n", "mapping values"),
             ("bucket: a\nbucket: b\n", "bucket stands there twice"),
             ("", "not a mapping"), ("1: x\n", "not a mapping"), ("\x00", "not YAML"),
-        ],
-    )  # fmt: skip
-    def test_unreadable_file_is_refused_in_one_line(self, tmp_path, text, problem):
-        path = tmp_path / "p.yaml"
-        path.write_text(text)
-
-        with pytest.raises(SettingsError) as caught:
-            Settings.from_yaml(path)
-
-        assert problem in str(caught.value)
-        assert "\n" not in str(caught.value)
-
-    @pytest.mark.parametrize(
-        ("text", "problem"),
-        [
             ("bucket: &a [*a]\n", ":1:9: no anchors and aliases"),
             ("cloud: aws\ntags: &a {x: *a}\n", ":2:7: no anchors"),
             ("bucket: *a\n", ":1:9: no anchors"),
@@ -203,7 +188,7 @@ class TestFiles:
             (f"threshold: 0x{'f' * 5_000}\n", "Exceeds the limit"),
         ],
     )  # fmt: skip
-    def test_what_no_parameter_can_be_is_refused_where_it_stands(self, tmp_path, text, problem):
+    def test_file_that_no_parameters_can_be_is_refused_in_one_line(self, tmp_path, text, problem):
         path = tmp_path / "p.yaml"
         path.write_text(text)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from xcomkit import evidence, show
 from xcomkit.model import Status
-from xcomkit.plain import plain
+from xcomkit.plain import listed, plain
 from xcomkit.record.reading import Record, RecordedCheck
 
 Kind = Literal["changed", "new", "gone", "observed"]
@@ -141,11 +141,8 @@ def summarise(found: Differences) -> str:
     if found.before.verdict != found.after.verdict:
         parts.append(f"verdict {found.before.verdict} → {found.after.verdict}")
     if changed := found.of("changed"):
-        told = [
-            f"{cut(d.check.id, 12)} {_word(d.before)} → {_word(d.after)}"
-            for d in changed[:_IN_A_ROW]
-        ]
-        parts.append(_listed("checks", told, len(changed)))
+        told = [f"{cut(d.check.id, 12)} {_word(d.before)} → {_word(d.after)}" for d in changed]
+        parts.append(f"checks {listed(told, most=_IN_A_ROW)}")
     for kind, more, one, other in (
         ("new", "more", found.after, found.before),
         ("gone", "fewer", found.before, found.after),
@@ -156,20 +153,15 @@ def summarise(found: Differences) -> str:
         if count := sum(d.kind == kind and d.check.step not in steps for d in found.checks):
             parts.append(f"{kind} checks: {count}")
     if found.settings:
-        names = [cut(d.name, 30) for d in found.settings[:_IN_A_ROW]]
-        parts.append(_listed("settings", names, len(found.settings)))
+        names = [cut(d.name, 30) for d in found.settings]
+        parts.append(f"settings {listed(names, most=_IN_A_ROW)}")
     if found.versions:
         told = [
             f"{cut(d.name, 40)} {_value(d.before, 15)} → {_value(d.after, 15)}"
-            for d in found.versions[:_IN_A_ROW]
+            for d in found.versions
         ]
-        parts.append(_listed("versions", told, len(found.versions)))
+        parts.append(f"versions {listed(told, most=_IN_A_ROW)}")
     return "; ".join(parts) or "nothing but words and times"
-
-
-def _listed(what: str, told: list[str], count: int) -> str:
-    more = f" and {count - len(told)} more" if count > len(told) else ""
-    return f"{what} {', '.join(told)}{more}"
 
 
 def to_text(found: Differences) -> str:
