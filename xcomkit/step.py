@@ -113,16 +113,12 @@ class Step:
         self._owed = [s for s in self.sentences if "(step)" in s and is_somebody_there()]
         self._found: dict[str, list[Check]] = {}
         self._broken_off = ""
-        moments = evidence.read_moments(self.run, step=self.name, settings=self._parameters)
+        moments = evidence.read_moments(self.run, step=self.name, settings=self.settings.recorded)
         self.progress = Progress(last_time=moments)
         evidence.remove_evidence(self.run, step=self.name)
         before = follow_cells(self)
         if isinstance(before, Step) and (before.run, before.name) == (self.run, self.name):
             before.break_off("the step was opened again")
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        return self.settings.model_dump(mode="json", exclude={"run_dir"})
 
     @cached_property
     def target(self) -> show.Table:
@@ -295,7 +291,7 @@ class Step:
             "moments": self.progress.left,
             "plans": self.plans,
             "seconds": round((finished - self.started).total_seconds(), 3),
-            "settings": self._parameters,
+            "settings": self.settings.recorded,
             "started": self.started,
             "verdict": worst(checks),
             "versions": read_versions(),

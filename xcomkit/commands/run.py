@@ -64,8 +64,8 @@ def act(options: argparse.Namespace) -> int:
 
     steps = select_steps(options.steps)
     out = options.out.resolve()
-    same = settings.model_dump(mode="json", exclude={"run_dir"})
-    live = LiveLine(expected=read_last_seconds(out, name=options.file.stem, settings=same))
+    expected = read_last_seconds(out, name=options.file.stem, settings=settings.recorded)
+    live = LiveLine(expected=expected)
 
     def place(number: int) -> str:
         return f"[{number + 1}/{len(steps)}]"

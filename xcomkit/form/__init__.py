@@ -216,7 +216,11 @@ class Form:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         """Return the widgets where a person can use them; the table goes along in any case."""
         del include, exclude
-        return self.view.bundle() if is_somebody_there() else {}
+        if not is_somebody_there():
+            return {}
+        from xcomkit.form.view import as_bundle
+
+        return as_bundle(self.view.box)
 
     def _repr_html_(self) -> str:
         shown, folded = (self.table(usual=u)._repr_html_() for u in (False, True))

@@ -67,10 +67,6 @@ class FormView:
         self.box = widgets.VBox([self.taken, self.status, *sections, *saving], layout=self._auto)
         self.refresh()
 
-    def bundle(self) -> dict[str, Any]:
-        """Return what Jupyter needs to draw the form."""
-        return as_bundle(self.box)
-
     def refresh(self) -> None:
         """Bring every widget to what the form holds."""
         self._is_filling = True

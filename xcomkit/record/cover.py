@@ -47,7 +47,7 @@ def verdict_sentence(status: Status) -> str:
 
 def make_parts(run: Run, about: About) -> tuple[tuple[str, str, show.Table], ...]:
     """Return id, heading and table of each part of the cover, in order."""
-    settings = run.settings.model_dump(mode="json", exclude={"run_dir"})
+    settings = run.settings.recorded
     parameters = {name: _cut(str(value)) for name, value in settings.items()}
     return (
         ("run", "This run", _facts(run, about)),

@@ -44,7 +44,7 @@ def to_document(run: Run, about: cover.About) -> dict[str, Any]:
         "verdict": run.verdict,
         "sentence": cover.verdict_sentence(run.verdict),
         "good": run.is_good,
-        "settings": run.settings.model_dump(mode="json", exclude={"run_dir"}),
+        "settings": run.settings.recorded,
         "versions": dict(about.versions),
         "steps": [
             {

@@ -166,6 +166,11 @@ class Settings(ProofSettings):
         source = f"{file.name} or what replaces it (-p)" if changed else file.name
         return Asked({**read_parameters(file), **changed}, source, file)
 
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """Return the settings as evidence and records keep them: all but where they lie."""
+        return self.model_dump(mode="json", exclude={"run_dir"})
+
     def to_parameters(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, as a parameter file would hold them."""
         return self.model_dump(mode="json")
