@@ -7,6 +7,7 @@ Cases that need a stand-in (tokens minted at will, a bucket of somebody else's) 
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -175,6 +176,18 @@ class AccessContract:
             made.weaken(name)
 
             assert red(made.access_checks()) == expected, name
+
+    @pytest.mark.stand_in
+    def test_rights_tried_before_the_bucket_is_made_send_the_reader_to_the_bucket(
+        self, rig: Rig
+    ) -> None:
+        with suppress(MissingError):  # GCP grants the rights on the bucket itself, and says so
+            rig.make_access()
+
+        checks = rig.access_checks()
+
+        untold = [checks[i] for i in ("XC305", "XC306", "XC307", "XC308", "XC310")]
+        assert {(c.status, c.remedy[:12]) for c in untold} == {("unknown", "Run step 01 ")}
 
     @pytest.mark.stand_in
     def test_wrong_subject_is_red_for_the_right_ones_and_put_right(self, made: Rig) -> None:

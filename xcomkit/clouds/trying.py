@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
+from xcomkit.clouds.rules import DELETE, EXISTS, GET, LIST, PUT
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
@@ -16,6 +17,7 @@ Call = Callable[[], object]
 Errors = Callable[[str], AbstractContextManager[None]]
 """Turns an SDK's errors into this project's; takes what is being done."""
 HOW = "tried with the credentials of the agents' identity"
+_IN_THE_BUCKET = (LIST, PUT, GET, DELETE)
 
 
 def allowed(rule: Rule, call: Call, *, errors: Errors, how: str = HOW) -> Check:
@@ -32,6 +34,7 @@ def allowed(rule: Rule, call: Call, *, errors: Errors, how: str = HOW) -> Check:
             observed=str(error),
             how=how,
             basis="behaviour",
+            remedy=_remedy(error) if rule in _IN_THE_BUCKET else "",
         )
     return rule.judge(True, expected="allowed", observed="allowed", how=how, basis="behaviour")
 
@@ -54,8 +57,8 @@ def refused(
     return rule.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
 
 
-def untried(rules: Iterable[Rule], reason: str) -> tuple[Check, ...]:
-    """Return each right as unknown, because it could not be tried."""
+def untried(rules: Iterable[Rule], reason: str | ServiceError) -> tuple[Check, ...]:
+    """Return each right as unknown, because it could not be tried; an error says what is next."""
     return tuple(
         rule.judge(
             None,
@@ -63,6 +66,12 @@ def untried(rules: Iterable[Rule], reason: str) -> tuple[Check, ...]:
             observed=f"not tried: {reason}",
             how=HOW,
             basis="behaviour",
+            remedy=_remedy(reason),
         )
         for rule in rules
     )
+
+
+def _remedy(reason: str | ServiceError) -> str:
+    """Return what to do where the bucket itself is missing; other reasons leave the rule's own."""
+    return EXISTS.remedy if isinstance(reason, MissingError) else ""

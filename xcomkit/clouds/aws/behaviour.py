@@ -140,7 +140,7 @@ class Behaviour:
                 self._clients.s3.put_object(**here, Body=b"{}")
         except ServiceError as error:
             rest = (GET, DROP, DELETE, OUTSIDE, OTHER, *self._secret_rules())
-            return [*checks, *untried(rest, str(error))]
+            return [*checks, *untried(rest, error)]
         try:
             checks += [
                 _allowed(GET, lambda: s3.get_object(**here)),

@@ -148,7 +148,7 @@ class Behaviour:
             with azure_errors("putting the probe object as the caller of the runbook"):
                 mine.upload_blob(b"{}", overwrite=True)
         except ServiceError as error:
-            return (*checks, *untried((GET, DELETE, OTHER), str(error)))
+            return (*checks, *untried((GET, DELETE, OTHER), error))
         try:
             checks += [
                 _allowed(GET, lambda: probe.download_blob().readall()),

@@ -128,7 +128,7 @@ class Behaviour:
             with gcp_errors("putting the probe object as the caller of the runbook"):
                 mine.upload_from_string(b"{}", **patience())
         except ServiceError as error:
-            return [*checks, *untried((GET, DROP, DELETE, OUTSIDE, OTHER), str(error))]
+            return [*checks, *untried((GET, DROP, DELETE, OUTSIDE, OTHER), error)]
         try:
             checks += [
                 _allowed(GET, lambda: inside.download_as_bytes(**patience())),
