@@ -175,6 +175,20 @@ def test_guide_names_the_run_that_the_step_goes_on_in(runbook):
     assert run.parent == runbook / "runs"
 
 
+@pytest.mark.usefixtures("account", "runbook")
+def test_guide_finds_the_run_on_jupyterlabs_stand_in_after_another_cloud_was_practised(monkeypatch):
+    with AwsStandIn.start() as shared:
+        monkeypatch.setenv(VARIABLE, shared.environment[VARIABLE])
+        run = open_step("00_prerequisites", PRACTICE).run
+        open_platform(ON_GCP)
+
+        text = repr(open_guide("01_create_bucket", PRACTICE.to_parameters()))
+
+        assert f"Steps of {run.name}" in text
+        assert "AWS_ENDPOINT_URL" not in os.environ
+        open_platform(REAL)
+
+
 @pytest.mark.usefixtures("runbook")
 def test_cells_of_the_notebook_are_known_to_its_step(runbook):
     (runbook / "notebooks").symlink_to(ROOT / "notebooks")

@@ -7,7 +7,7 @@ made first, and the step says so.
 import json
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,11 @@ def open_platform(settings: Settings) -> tuple[Platform, bool]:
 def _find_stand_in(cloud: CloudName) -> StandIn | None:
     """Return the cloud's stand-in that this process started, or was started under."""
     started = _STARTED.get(cloud)
-    return started if started and started.is_running else stand_in_of(cloud).attach()
+    if started and started.is_running:
+        return started
+    environment = dict(os.environ)
+    _restore(environment)  # another cloud's stand-in may be entered, which is none of this one
+    return stand_in_of(cloud).attach(environment)
 
 
 def export(environment: Mapping[str, str], *, replaced: Iterable[str]) -> None:
@@ -174,18 +178,20 @@ def _enter(stand_in: StandIn) -> None:
 
 
 def _leave_stand_in() -> None:
-    """Be who this process was before: a real account must never be asked for at the stand-in.
+    """Be who this process was before: a real account must never be asked for at the stand-in."""
+    _restore(os.environ)
+    _CHANGED.clear()
 
-    What somebody else has set meanwhile stays.
-    """
+
+def _restore(environment: MutableMapping[str, str]) -> None:
+    """Take out what entering a stand-in changed; what somebody else has set meanwhile stays."""
     for name, (before, since) in _CHANGED.items():
-        if os.environ.get(name) != since:
+        if environment.get(name) != since:
             continue
         if before is not None:
-            os.environ[name] = before
+            environment[name] = before
         else:
-            os.environ.pop(name, None)
-    _CHANGED.clear()
+            environment.pop(name, None)
 
 
 def _practise_earlier_steps(step: Step, *, done: Collection[str]) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, ClassVar, Self, assert_never
@@ -98,9 +98,9 @@ class StandIn:
         return cls(facts, process=process)
 
     @classmethod
-    def attach(cls) -> Self | None:
-        """Return the stand-in of this cloud this process was started under, or ``None``."""
-        facts = json.loads(os.environ.get(VARIABLE, "{}"))
+    def attach(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
+        """Return the stand-in of this cloud that an environment names, or ``None``."""
+        facts = json.loads(environment.get(VARIABLE, "{}"))
         return cls(facts, process=None) if facts.get("cloud") == cls.cloud else None
 
     @property
