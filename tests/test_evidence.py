@@ -1,12 +1,13 @@
 import json
 import multiprocessing
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from xcomkit import evidence
-from xcomkit.errors import GateError, InputError
+from xcomkit.errors import GateError, InputError, SettingsError
 from xcomkit.model import Change, Plan, Rule
 
 RULE = Rule("XC999", "The thing holds", "fail", "why", "mend it", "source")
@@ -112,6 +113,63 @@ def test_list_of_what_was_created_is_never_guessed(tmp_path, text):
     assert "created.json" in refusal(evidence.read_created, tmp_path)
     assert "created.json" in refusal(evidence.record_created, tmp_path, kind="k", names=["n"])
     assert (tmp_path / "created.json").read_text() == text
+
+
+def test_folder_that_is_none_is_refused_in_one_line_where_a_step_begins_again(tmp_path):
+    (tmp_path / "evidence/s.json").mkdir(parents=True)
+
+    assert "cannot be removed" in refusal(evidence.remove_evidence, tmp_path, step="s")
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """A run directory that this user, root as well, may not look into."""
+    tmp_path.chmod(0)
+    if is_root := os.geteuid() == 0:
+        os.seteuid(65534)
+    yield tmp_path
+    if is_root:
+        os.seteuid(0)
+    tmp_path.chmod(0o700)
+
+
+def test_folder_that_is_closed_to_this_user_is_refused_in_one_line(closed):
+    assert "cannot be read" in refusal(evidence.read_evidence, closed, step="s")
+    assert "cannot be read" in refusal(evidence.read_created, closed)
+    assert "cannot be removed" in refusal(evidence.remove_evidence, closed, step="s")
+
+
+class TestTarget:
+    """A run directory holds what belongs to one target only."""
+
+    HERE, THERE = "aws s3://some-bucket/xcom", "aws s3://other-bucket/xcom"
+
+    def test_directory_of_the_same_target_or_a_new_one_is_gone_on_with(self, tmp_path):
+        evidence.refuse_other_target(tmp_path / "new", target=self.HERE)
+        evidence.record_created(tmp_path, kind=evidence.TARGETS, names=[self.HERE])
+        evidence.write_evidence(tmp_path, step="s", content={"target": self.HERE})
+        evidence.write_evidence(tmp_path, step="t", content={"checks": []})
+
+        evidence.refuse_other_target(tmp_path, target=self.HERE)
+
+    def test_evidence_of_another_target_is_refused(self, tmp_path):
+        evidence.write_evidence(tmp_path, step="s", content={"target": self.THERE})
+
+        with pytest.raises(SettingsError, match="of another target, 'aws s3://other-bucket/xcom'"):
+            evidence.refuse_other_target(tmp_path, target=self.HERE)
+
+    def test_what_was_created_on_another_target_is_refused(self, tmp_path):
+        evidence.record_created(tmp_path, kind=evidence.TARGETS, names=[self.THERE])
+
+        with pytest.raises(SettingsError, match="other-bucket"):
+            evidence.refuse_other_target(tmp_path, target=self.HERE)
+
+    def test_damaged_files_are_left_to_those_who_need_them(self, tmp_path):
+        (tmp_path / "evidence").mkdir()
+        (tmp_path / "evidence/s.json").write_text("{")
+        (tmp_path / "created.json").write_text("{")
+
+        evidence.refuse_other_target(tmp_path, target=self.HERE)
 
 
 def record_each(run, writer, count):

@@ -677,13 +677,21 @@ class TestSave:
         assert path.read_text() == text
         assert not list(path.parent.glob(".*"))
 
-    def test_what_belongs_to_one_run_is_neither_written_nor_touched(self, form, root):
-        (root / "parameters/old.yaml").write_text("bucket: some-bucket\nrun_dir: runs/x # mine\n")
+    def test_what_belongs_to_one_run_is_never_written(self, form):
         form.change("confirm_delete", "some-bucket")
         form.change("run_dir", "runs/now")
 
         assert set(read_parameters(form.save("new"))) == {"cloud", "bucket"}
-        assert "run_dir: runs/x # mine\n" in form.save("old", replace=True).read_text()
+
+    def test_what_belongs_to_one_run_is_emptied_in_a_file_that_had_it(self, form, root):
+        """The next notebook that takes the file would delete, though the form said otherwise."""
+        (root / "parameters/old.yaml").write_text(
+            "bucket: some-bucket\nconfirm_delete: some-bucket # gone soon\nrun_dir: 'runs/x'\n"
+        )
+
+        text = form.save("old", replace=True).read_text()
+
+        assert "confirm_delete: '' # gone soon\nrun_dir: ''\n" in text
 
     def test_refused_settings_are_not_saved(self, form, root):
         form.change("prefix", "/")

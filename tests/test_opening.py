@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from xcomkit.errors import SettingsError
 from xcomkit.local.aws import AwsStandIn
 from xcomkit.local.stand_in import VARIABLE
 from xcomkit.opening import _STARTED, open_guide, open_platform, open_step
@@ -172,6 +173,20 @@ def test_guide_names_the_run_that_the_step_goes_on_in(runbook):
     text = repr(open_guide("01_create_bucket", REAL.to_parameters()))
 
     assert f"Steps of {run.name}" in text
+    assert run.parent == runbook / "runs"
+
+
+@pytest.mark.usefixtures("account")
+def test_run_directory_of_another_target_is_refused_before_anything_is_started(runbook):
+    count = len(servers())
+    run = open_step("01_create_bucket", REAL).run
+    open_step("01_create_bucket", REAL).save()
+    practice = PRACTICE.model_copy(update={"run_dir": str(run)})
+
+    with pytest.raises(SettingsError, match="of another target, 'aws s3://some-bucket"):
+        open_step("02_grant_access", practice)
+
+    assert len(servers()) == count
     assert run.parent == runbook / "runs"
 
 

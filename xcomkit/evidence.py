@@ -21,11 +21,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
-from xcomkit.errors import GateError, InputError
+from xcomkit.errors import GateError, InputError, SettingsError
 from xcomkit.model import STATUSES, Basis, Check, Severity
 from xcomkit.text_file import read_text
 
 SCHEMA = 1
+TARGETS = "targets"
+"""Kind of what was created that says where: one target, see ``refuse_other_target``."""
 _TARGET = "target"
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"status": STATUSES, "severity": get_args(Severity), "basis": get_args(Basis)}
@@ -115,7 +117,11 @@ def read_evidence(run: Path, *, step: str) -> dict[str, Any] | None:
 
 def _read(path: Path, *, hint: str) -> dict[str, Any] | None:
     """Return a file of a run directory, which anybody may have damaged; ``None``: there is none."""
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:  # a folder that is closed to this user
+        raise InputError(f"{path.name} cannot be read: {error.strerror}.", hint=hint) from None
+    if not is_there:
         return None
     if not path.is_file():  # a pipe would never end
         raise InputError(f"{path.name} is no file.", hint=hint)
@@ -131,9 +137,43 @@ def _read(path: Path, *, hint: str) -> dict[str, Any] | None:
     return loaded
 
 
+def refuse_other_target(run: Path, *, target: str) -> None:
+    """Let one run directory hold what belongs to one target only.
+
+    Raises:
+        SettingsError: a step, or what was created, is of another one.
+    """
+    with suppress(InputError):  # what is damaged is told where it is read for its own sake
+        for name in read_created(run).get(TARGETS, []):
+            _refuse_unless_same(run, name, target)
+    for path in sorted(run.glob("evidence/*.json")):
+        with suppress(InputError):
+            found = read_evidence(run, step=path.stem) or {}
+            _refuse_unless_same(run, found.get("target", target), target)
+
+
+def _refuse_unless_same(run: Path, found: object, target: str) -> None:
+    if found != target:
+        raise SettingsError(
+            f"{run.name}: this run directory is of another target, {str(found)[:200]!r}.",
+            hint="name another directory in run_dir, or none; or use the parameters of that run.",
+        )
+
+
 def remove_evidence(run: Path, *, step: str) -> None:
-    """Remove the step's evidence: what is begun again has none until it is saved."""
-    (run / "evidence" / f"{step}.json").unlink(missing_ok=True)
+    """Remove the step's evidence: what is begun again has none until it is saved.
+
+    Raises:
+        InputError: it stays, because the folder is closed to this user.
+    """
+    path = run / "evidence" / f"{step}.json"
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path.name} of {run.name} cannot be removed: {error.strerror}.",
+            hint="name another directory in run_dir.",
+        ) from None
 
 
 def read_moments(run: Path, *, step: str, settings: Mapping[str, Any]) -> dict[str, float]:

@@ -67,10 +67,13 @@ def open_step(name: str, settings: Settings) -> Step:
 
     Raises:
         InputError: a run directory cannot be made.
+        SettingsError: the run directory that the settings name is of another target.
         ProcessError: the stand-in did not start.
     """
-    platform, is_new = open_platform(settings)
     run = _named_run(settings)
+    if run:
+        evidence.refuse_other_target(run, target=settings.target)
+    platform, is_new = open_platform(settings)
     if run is None and name != STEPS[0]:
         run = _find_run(settings, instance=platform.instance)
     run = run or evidence.make_run_directory(
@@ -101,7 +104,7 @@ def _find_run(settings: Settings, *, instance: str) -> Path | None:
 
 def _target(settings: Settings, *, instance: str) -> str:
     """Return what makes two runs those of one target: what one stand-in held, no other has."""
-    return f"{settings.cloud} {settings.place} {settings.endpoint_url} {instance}".strip()
+    return f"{settings.target} {instance}".strip()
 
 
 def _read_sentences(name: str) -> tuple[str, ...]:

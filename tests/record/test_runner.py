@@ -1,6 +1,7 @@
 import pytest
 from small_books import judged
 
+from xcomkit import evidence
 from xcomkit.errors import SettingsError
 from xcomkit.opening import STEPS
 from xcomkit.record.runner import select_steps
@@ -105,6 +106,17 @@ def test_earlier_run_leaves_no_evidence_of_a_step_that_is_not_reached(run_notebo
     assert [path.name for path in (tmp_path / "again/evidence").iterdir()] == [f"{SECOND}.json"]
     assert not (tmp_path / "again/record.html").exists()
     assert (tmp_path / "again/created.json").exists()
+
+
+def test_run_directory_of_another_target_is_refused_and_stays_as_it_is(run_notebooks, tmp_path):
+    run = tmp_path / "again"
+    evidence.write_evidence(run, step="01_create_bucket", content={"target": "aws s3://other/xcom"})
+    (run / "record.html").write_text("green")
+
+    with pytest.raises(SettingsError, match=r"of another target, 'aws s3://other/xcom'.* run_dir"):
+        run_notebooks({SECOND: [judged(SECOND)]}, run_dir=str(run))
+
+    assert (run / "record.html").read_text() == "green"
 
 
 def test_run_directory_that_cannot_be_written_is_refused_in_one_line(run_notebooks, tmp_path):

@@ -39,11 +39,27 @@ class WithALateWriter:
         return deleted
 
 
+def open_step(rig: AwsRig, run, cloud) -> Step:
+    platform = Platform(label="", issuer="")
+    return Step("07_tear_down", rig.settings, run, platform, cloud)
+
+
+def test_run_directory_in_which_nothing_was_recorded_proves_nothing(rig, tmp_path):
+    rig.put_object(f"{PLACE}of-another-run", b"1")
+    step = open_step(rig, tmp_path, rig.cloud)
+
+    tear_down.remove_objects(step)
+    tear_down.verify_objects(step)
+
+    [check] = step.checks
+    assert (check.id, check.status) == ("XC801", "skip")
+    assert "run_dir" in check.remedy
+
+
 def test_upload_of_a_cut_off_step_that_ends_after_the_deletion_is_removed_too(rig, tmp_path):
     evidence.record_created(tmp_path, kind="prefixes", names=[PLACE])
     rig.put_object(f"{PLACE}early", b"1")
-    platform = Platform(label="", issuer="")
-    step = Step("07_tear_down", rig.settings, tmp_path, platform, WithALateWriter(rig))
+    step = open_step(rig, tmp_path, WithALateWriter(rig))
 
     tear_down.remove_objects(step)
     tear_down.verify_objects(step)

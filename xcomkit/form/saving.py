@@ -29,11 +29,13 @@ _HEAD = """\
 def save_parameters(settings: Settings, folder: Path, name: str, *, replace: bool = False) -> Path:
     """Write ``<folder>/<name>.yaml``: cloud, bucket and what differs from the defaults.
 
-    In a file that is there already only values change and missing names are added below.
+    In a file that is there already only values change and missing names are added below. What
+    belongs to one run is not written, and emptied where the file had it: the next one is another.
 
     Raises:
         SettingsError: a refused name, a file that nobody agreed to change or that cannot be.
     """
+    settings = settings.model_copy(update=dict.fromkeys(ONE_RUN_ONLY, ""))
     stem = name.strip().removesuffix(".yaml")
     if not _NAME.fullmatch(stem):
         raise SettingsError(
@@ -60,9 +62,7 @@ def _written(settings: Settings) -> dict[str, Any]:
     """Return what a new file holds."""
     values, defaults = settings.to_parameters(), defaults_on(settings.cloud)
     return {
-        name: value
-        for name, value in values.items()
-        if name not in ONE_RUN_ONLY and (name in _ALWAYS or value != defaults[name])
+        name: value for name, value in values.items() if name in _ALWAYS or value != defaults[name]
     }
 
 
@@ -90,7 +90,7 @@ def _edited(settings: Settings, path: Path) -> str:
     pieces: list[tuple[int, int, str]] = []
     for key, node in root.value if root else ():
         name = key.value
-        if name not in new or name in ONE_RUN_ONLY or _means_the_same(settings, name, found[name]):
+        if name not in new or _means_the_same(settings, name, found[name]):
             continue
         start, end = node.start_mark.index, node.end_mark.index
         if "\n" in text[start:end]:
@@ -123,7 +123,7 @@ def _put(settings: Settings, path: Path, text: str) -> None:
             read = read_parameters(Path(beside))
         except SettingsError:
             raise _cannot(path, "a line") from None
-        if _judged_alike(read, path) != _judged_alike(settings.to_parameters(), path):
+        if Settings.from_mapping(read, source=path.name) != settings:
             raise _cannot(path, "a value")
         if path.exists():
             shutil.copymode(path, beside)
@@ -132,11 +132,6 @@ def _put(settings: Settings, path: Path, text: str) -> None:
         Path(beside).replace(path)
     finally:
         Path(beside).unlink(missing_ok=True)
-
-
-def _judged_alike(values: dict[str, Any], path: Path) -> Settings:
-    kept = {name: value for name, value in values.items() if name not in ONE_RUN_ONLY}
-    return Settings.from_mapping(kept, source=path.name)
 
 
 def _cannot(path: Path, what: str) -> SettingsError:

@@ -121,7 +121,7 @@ def run_steps(
         progress: called with each step's result as soon as it is there.
 
     Raises:
-        SettingsError: the notebooks are not there.
+        SettingsError: the notebooks are not there, or the run directory is of another target.
         InputError: the values file, or the URL of the plane's database, cannot be read.
         ProcessError: the stand-in did not start.
     """
@@ -138,6 +138,7 @@ def run_steps(
         if settings.run_dir
         else evidence.make_run_directory(out, name=name)
     )
+    evidence.refuse_other_target(directory, target=settings.target)
     _clear(directory, steps=steps)
     run = Run(directory, name, settings, describe_place(settings))
     # A relative path keeps this machine's folders out of notebooks and record.

@@ -78,6 +78,14 @@ class Settings(ProofSettings):
         )
 
     @property
+    def target(self) -> str:
+        """Return what makes two runs those of one target: where the objects are, and by which way.
+
+        A stand-in is not the cloud.
+        """
+        return f"{self.cloud} {self.place} {self.endpoint_url}".strip()
+
+    @property
     def accepted_reasons(self) -> dict[str, str]:
         """Return the reason per accepted check id."""
         found = (_ACCEPTED.fullmatch(item) for item in self.accepted)

@@ -26,6 +26,8 @@ TARGET = Rule(
 RULES: tuple[Rule, ...] = (OBJECTS, TARGET)
 
 _LOOKS = 3
+_OBJECT_KINDS = ("objects", "prefixes", "begun")
+_NAME_THE_RUN = "To remove what another run wrote, name its directory in run_dir."
 _GONE = "both gone; a connection in a secrets backend stays, it holds no secret"
 
 
@@ -105,6 +107,9 @@ def _objects_plan(step: Step) -> Plan:
 def _verify_objects(step: Step) -> Check:
     keys = _recorded(step)
     expected, how = f"0 of {len(keys)} recorded keys", "versions listed for every recorded key"
+    if not any(evidence.read_created(step.run).get(kind) for kind in _OBJECT_KINDS):
+        nothing = "not proved: no step recorded in this run directory that it wrote objects"
+        return OBJECTS.skip(expected=expected, observed=nothing, how=how, remedy=_NAME_THE_RUN)
     left = step.cloud.find_left(keys)
     if not left and (unknown := _unrecorded(step)):
         observed = f"a step was cut off, so what it wrote is not recorded: {', '.join(unknown)}"
