@@ -26,7 +26,7 @@ def test_record_does_not_differ_from_itself(tmp_path, capsys):
     path = write(tmp_path / "a")
 
     assert main(["diff-records", str(path), str(path / "record.json")]) == 0
-    assert "the same checks with the same statuses; verdict ✔ pass, as before" in (
+    assert "the same checks with the same statuses and bases; verdict ✔ pass, as before" in (
         capsys.readouterr().out
     )
 
@@ -63,6 +63,22 @@ def test_acceptance_is_a_change_although_the_status_stays(tmp_path):
 
     assert [d.kind for d in found.checks] == ["changed"]
     assert "✖ fail → ✖ fail (accepted)" in to_text(found)
+
+
+def test_weaker_evidence_for_the_same_status_is_a_change(tmp_path):
+    found = differ(tmp_path, steps(check()), steps(check(basis="rule")))
+
+    assert (found.exit_code, [d.kind for d in found.checks]) == (1, ["changed"])
+    assert "✔ pass by behaviour → ✔ pass by rule" in to_text(found)
+    assert summarise(found) == "checks XC201 pass by behaviour → pass by rule"
+
+
+def test_of_several_alike_the_one_that_observed_the_same_is_its_partner(tmp_path):
+    first, second = check(observed="one"), check(status="fail", observed="two")
+
+    [found] = differ(tmp_path, steps(first, second), steps(second)).checks
+
+    assert (found.kind, found.check.observed) == ("gone", "one")
 
 
 def test_same_id_twice_in_a_step_is_paired_by_title_and_a_new_title_is_no_new_check(tmp_path):
@@ -130,7 +146,8 @@ def test_json_is_whole_and_of_schema_1(tmp_path, capsys):
     assert len(found["checks"]) == 200
     assert found["checks"][0] == {
         "kind": "gone", "step": "04_round_trip", "id": "XC100", "title": "XC100 holds",
-        "before": {"status": "pass", "accepted": "", "observed": "o"}, "after": None,
+        "before": {"status": "pass", "accepted": "", "basis": "behaviour", "observed": "o"},
+        "after": None,
     }  # fmt: skip
     assert found["settings"] == [{"name": "threshold", "before": 0, "after": 1}]
 
@@ -164,6 +181,7 @@ def test_hostile_texts_are_inert_and_cut(tmp_path, capsys):
         json.dumps(body(settings=[])),
         json.dumps(body(target=None)),
         json.dumps(body({"s": [{"id": "XC201"}]})),
+        json.dumps(body(steps=[{"checks": [], "outcome": "done", "seconds": 1}])),
         json.dumps(body({"s": [check(status="green")]})),
         "\ufeff{}",
         json.dumps(body(settings={"threshold": float("nan")})),

@@ -25,8 +25,9 @@ def key(tmp_path):
 def run(tmp_path, monkeypatch):
     """Return the command with steps that went through, in a directory of any place."""
 
-    def start(*words, directory=tmp_path / "runs" / NAME, checks=()):
-        monkeypatch.setattr(runner, "run_steps", lambda *_, **__: make_run(directory, *checks))
+    def start(*words, directory=tmp_path / "runs" / NAME, checks=(), steps=None):
+        made = steps or (lambda *_, **__: make_run(directory, *checks))
+        monkeypatch.setattr(runner, "run_steps", made)
         return main(["run", "-f", LOCAL, "--out", str(tmp_path / "runs"), *words])
 
     return start
@@ -48,7 +49,7 @@ def test_named_key_signs_the_record(run, tmp_path, key, capsys):
     signers.write_text(f"ann@example.com {key.with_suffix('.pub').read_text()}")
 
     assert run("--sign-key", str(key)) == 0
-    assert "record.html (signed)" in capsys.readouterr().out
+    assert f"signed: {tmp_path}/runs/{NAME}/manifest.sha256.sig" in capsys.readouterr().out
     words = ("verify-record", str(tmp_path / "runs" / NAME), "--allowed-signers", str(signers))
     assert main(words) == 0
     assert "signed by ann@example.com" in capsys.readouterr().out
@@ -60,6 +61,36 @@ def test_key_that_cannot_sign_is_refused_before_anything_is_done(run, tmp_path, 
     assert run("--sign-key", str(tmp_path / "none")) == 2
     assert "none: no such key" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("status", "code"), [("pass", 2), ("fail", 1)])
+def test_key_that_is_gone_at_the_end_takes_no_result_away(run, tmp_path, key, capsys, status, code):
+    def lose_key(*_, **__):
+        key.unlink()
+        return make_run(tmp_path / "runs" / NAME, check("XC501", status))
+
+    assert run("--sign-key", str(key), steps=lose_key) == code
+
+    told = capsys.readouterr()
+    assert "the record is not signed: key: no such key" in told.err
+    assert "XC501" in told.out
+    assert "all records: " in told.out
+
+
+def test_texts_of_the_store_reach_no_terminal_as_they_are(run, capsys):
+    odd = "a\x1b]0;pwned\x07\x1b[2J"
+
+    assert run(checks=[check("XC501", "fail", observed=odd, remedy=odd)]) == 1
+
+    assert capsys.readouterr().out.replace("\n", "").isprintable()
+
+
+def test_named_directory_beside_the_records_is_listed_with_them(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert run("--out", "runs", directory=Path("runs") / NAME) == 0
+
+    assert f'href="{NAME}/record.html"' in (tmp_path / "runs/index.html").read_text()
 
 
 def test_folder_of_anything_gets_no_index(run, tmp_path):

@@ -1,5 +1,8 @@
+import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ def directory(tmp_path):
     (tmp_path / "evidence").mkdir()
     (tmp_path / "evidence/a.json").write_text("{}")
     (tmp_path / "record.html").write_text("<p>")
+    (tmp_path / "record.json").write_text("{}")
     write_manifest(tmp_path)
     return tmp_path
 
@@ -30,6 +34,42 @@ def test_changed_removed_and_added_files_are_named(directory):
         "evidence/b.json was added",
         "record.html was changed",
     )
+
+
+def test_what_is_no_file_of_its_own_is_named_and_never_followed(directory, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    shutil.move(directory / "record.html", elsewhere / "record.html")
+    (directory / "record.html").symlink_to(elsewhere / "record.html")
+    (directory / "attachments").symlink_to(elsewhere)
+    (directory / "nowhere").symlink_to("gone")
+    os.mkfifo(directory / "pipe")
+
+    names = ("attachments", "nowhere", "pipe", "record.html")
+    assert find_differences(directory) == tuple(f"{name} is a link, or no file" for name in names)
+
+
+def test_file_that_is_closed_to_this_user_is_named(directory):
+    with tempfile.TemporaryDirectory() as folder:  # tmp_path lies where root alone comes
+        record = Path(folder)
+        shutil.copytree(directory, record, dirs_exist_ok=True)
+        record.chmod(0o755)
+        (record / "record.html").chmod(0)
+        if is_root := os.geteuid() == 0:
+            os.seteuid(65534)
+        try:
+            found = find_differences(record)
+        finally:
+            if is_root:
+                os.seteuid(0)
+
+    assert found == ("record.html cannot be read: Permission denied",)
+
+
+def test_manifest_that_names_no_record_is_refused(directory):
+    (directory / "manifest.sha256").write_text("")
+
+    with pytest.raises(InputError, match=r"names no record\.html"):
+        find_differences(directory)
 
 
 def test_manifest_is_that_of_sha256sum(directory):

@@ -53,9 +53,11 @@ def test_vocabularies_of_the_schema_are_those_of_the_model():
 def test_written_record_is_read_back(written):
     record = read_record(written)
 
-    assert [(c.id, c.standing) for c in record.checks] == [
-        ("XC501", ("fail", True)), ("XC502", ("skip", False)), ("XC503", ("pass", False)),
-    ]  # fmt: skip
+    assert [(c.id, *c.standing) for c in record.checks] == [
+        ("XC501", "fail", True, "behaviour"),
+        ("XC502", "skip", False, "behaviour"),
+        ("XC503", "pass", False, "behaviour"),
+    ]
     assert record.settings["bucket"] == '"some-bucket"'
 
 

@@ -3,9 +3,14 @@
 import argparse
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xcomkit.commands.terminal import note, read_pair, relative, say
-from xcomkit.errors import InputError
+from xcomkit.errors import InputError, XcomkitError
+from xcomkit.plain import plain
+
+if TYPE_CHECKING:
+    from xcomkit.record.runner import Run
 
 EXIT_CODES = "exit codes: 0 good, 1 the gate is closed, 2 bad parameters, 3 environment or service"
 
@@ -59,7 +64,6 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit.opening import find_root
     from xcomkit.record.reading import read_last_seconds
     from xcomkit.record.runner import StepResult, run_steps, select_steps
-    from xcomkit.record.signature import sign_record
     from xcomkit.record.write import write_record
 
     steps = select_steps(options.steps)
@@ -78,7 +82,7 @@ def act(options: argparse.Namespace) -> int:
         line = f"{place(number)} {result.name:<20} {mark:<10} {result.outcome:<10}"
         say(f"{line} {result.seconds:6.1f} s   {elapsed:6.1f} s in all")
         if result.error:
-            say(f"      {result.error[:300]}")
+            say(f"      {plain(result.error[:300])}")
         if number + 1 < len(steps):
             live.show(place(number + 1), steps[number + 1])
 
@@ -93,8 +97,21 @@ def act(options: argparse.Namespace) -> int:
             progress=progress,
         )
     path = write_record(run)
+    _tell(run)
+    say(f"record: {relative(path)}")
+    if run.directory.resolve().parent == out:  # run_dir may lie in a folder of anything
+        _list_records(out)
     if options.sign_key:
-        sign_record(run.directory, options.sign_key)
+        signed = _sign(run.directory, options.sign_key)
+        return run.exit_code or signed
+    return run.exit_code
+
+
+def _tell(run: "Run") -> None:
+    """Say every check in a table, the red ones to their end, and the verdict."""
+    from xcomkit import show
+    from xcomkit.record.cover import verdict_sentence
+
     rows = [
         (c.id, f"{show.MARKS[c.status]} {c.status}", c.title, c.observed) for _, c in run.checks
     ]
@@ -102,14 +119,21 @@ def act(options: argparse.Namespace) -> int:
     for check in (c for _, c in run.checks if c.closes_gate):
         # The table cuts; what is wrong and what to do about it must be there to its end.
         told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
-        say(f"\n{show.MARKS[check.status]} {check.id} {check.title}: {check.observed}{told}")
-    from xcomkit.record.cover import verdict_sentence
-
+        text = plain(f"{check.id} {check.title}: {check.observed}{told}")
+        say(f"\n{show.MARKS[check.status]} {text}")
     say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run.verdict)}")
-    say(f"record: {relative(path)}{' (signed)' if options.sign_key else ''}")
-    if run.directory.parent == out:  # run_dir may lie in a folder of anything
-        _list_records(run.directory.parent)
-    return run.exit_code
+
+
+def _sign(directory: Path, key: Path) -> int:
+    """Sign the record, and return the exit code: an agent may have been locked meanwhile."""
+    from xcomkit.record.signature import sign_record
+
+    try:
+        say(f"signed: {relative(sign_record(directory, key))}")
+    except XcomkitError as error:
+        note(f"the record is not signed: {plain(str(error))}")
+        return error.exit_code
+    return 0
 
 
 def _list_records(runs: Path) -> None:

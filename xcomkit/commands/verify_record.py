@@ -41,7 +41,7 @@ def act(options: argparse.Namespace) -> int:
     for sentence in found:
         say(f"✖ {sentence}")
     if not found:
-        say(f"✔ {options.directory.name}: every file is as it was written")
+        say(f"✔ {plain(options.directory.resolve().name)}: every file is as it was written")
     if signer:
         say(f"✔ the manifest was signed by {signer}")
     elif not options.allowed_signers and (options.directory / SIGNATURE).is_file():

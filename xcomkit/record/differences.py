@@ -66,12 +66,12 @@ class Differences:
 
     @property
     def has_same_checks(self) -> bool:
-        """Tell whether both records have the same checks with the same statuses."""
+        """Tell whether both records have the same checks with the same statuses and bases."""
         return all(found.kind == "observed" for found in self.checks)
 
     @property
     def exit_code(self) -> int:
-        """Return 0 for the same checks with the same statuses, else 1."""
+        """Return 0 for the same checks with the same statuses and bases, else 1."""
         return 0 if self.has_same_checks else 1
 
 
@@ -87,7 +87,7 @@ def compare(before: Record, after: Record) -> Differences:
 
 
 def _check_differences(before: Record, after: Record) -> Iterator[CheckDifference]:
-    """Pair checks by step, id and title; then by step and id, for a title may be reworded."""
+    """Yield each check that differs, with its partner in the other record."""
     partners = _pairs(before.checks, after.checks)
     partnered = {id(old) for old in partners.values()}
     for check in after.checks:
@@ -106,23 +106,35 @@ def _check_differences(before: Record, after: Record) -> Iterator[CheckDifferenc
 def _pairs(
     before: Iterable[RecordedCheck], after: Iterable[RecordedCheck]
 ) -> dict[int, RecordedCheck]:
-    """Return the older check per identity of the newer one; each is used once."""
+    """Return the older check per identity of the newer one; each is used once.
+
+    Pairs agree in step and id, and of several the closest: in title and what was observed, then in
+    the title; for either may be reworded.
+    """
     old, new = list(before), list(after)
     found: dict[int, RecordedCheck] = {}
-    for has_title in (True, False):
+    for likeness in (_same, _same_title, _same_id):
         waiting: defaultdict[tuple[str, ...], list[RecordedCheck]] = defaultdict(list)
         used = {id(check) for check in found.values()}
         for check in reversed(old):
             if id(check) not in used:
-                waiting[_key(check, has_title=has_title)].append(check)
+                waiting[likeness(check)].append(check)
         for check in new:
-            if id(check) not in found and (those := waiting.get(_key(check, has_title=has_title))):
+            if id(check) not in found and (those := waiting.get(likeness(check))):
                 found[id(check)] = those.pop()
     return found
 
 
-def _key(check: RecordedCheck, *, has_title: bool) -> tuple[str, ...]:
-    return (check.step, check.id, check.title) if has_title else (check.step, check.id)
+def _same(check: RecordedCheck) -> tuple[str, ...]:
+    return (*_same_title(check), check.observed)
+
+
+def _same_title(check: RecordedCheck) -> tuple[str, ...]:
+    return (*_same_id(check), check.title)
+
+
+def _same_id(check: RecordedCheck) -> tuple[str, ...]:
+    return (check.step, check.id)
 
 
 def _value_differences(
@@ -141,7 +153,7 @@ def summarise(found: Differences) -> str:
     if found.before.verdict != found.after.verdict:
         parts.append(f"verdict {found.before.verdict} → {found.after.verdict}")
     if changed := found.of("changed"):
-        told = [f"{cut(d.check.id, 12)} {_word(d.before)} → {_word(d.after)}" for d in changed]
+        told = [f"{cut(d.check.id, 12)} {' → '.join(_words(d))}" for d in changed]
         parts.append(f"checks {listed(told, most=_IN_A_ROW)}")
     for kind, more, one, other in (
         ("new", "more", found.after, found.before),
@@ -216,9 +228,9 @@ def _lines_of_steps(found: Differences) -> Iterator[str]:
 
 def _lines_of_check(difference: CheckDifference) -> Iterator[str]:
     check = difference.check
-    sides = (_standing(side) for side in (difference.before, difference.after) if side)
     head = f"{cut(check.step, 40)} {cut(check.id, 12)}"
-    yield f"  {head}  {' → '.join(dict.fromkeys(sides))}  {cut(check.title, _LONGEST)}"
+    sides = " → ".join(dict.fromkeys(_words(difference, has_marks=True)))
+    yield f"  {head}  {sides}  {cut(check.title, _LONGEST)}"
     before, after = difference.before, difference.after
     if before and after and before.observed == after.observed:
         yield f"      still: {cut(after.observed, _LONGEST)}"
@@ -237,20 +249,23 @@ def _more(count: int, *, what: str) -> list[str]:
 def _verdict(found: Differences) -> str:
     before, after = (_marked(record.verdict) for record in (found.before, found.after))
     verdict = f"verdict {after}, as before" if before == after else f"verdict {before} → {after}"
-    same = "the same checks with the same statuses" if found.has_same_checks else "checks differ"
+    same = (
+        "the same checks with the same statuses and bases"
+        if found.has_same_checks
+        else "checks differ"
+    )
     return f"{same}; {verdict}"
 
 
-def _standing(check: RecordedCheck | None) -> str:
-    if check is None:
-        return "absent"
-    return f"{show.MARKS[check.status]} {_word(check)}"
-
-
-def _word(check: RecordedCheck | None) -> str:
-    if check is None:
-        return "absent"
-    return check.status + (" (accepted)" if check.accepted else "")
+def _words(found: CheckDifference, *, has_marks: bool = False) -> Iterator[str]:
+    """Yield how the check stands on each side that has it; the basis where only that changed."""
+    sides = [side for side in (found.before, found.after) if side]
+    is_basis = found.kind == "changed" and len({side.standing[:2] for side in sides}) == 1
+    for check in sides:
+        mark = f"{show.MARKS[check.status]} " if has_marks else ""
+        accepted = " (accepted)" if check.accepted else ""
+        basis = f" by {cut(check.basis, 20)}" if is_basis else ""
+        yield f"{mark}{check.status}{accepted}{basis}"
 
 
 def _marked(status: Status) -> str:
@@ -301,7 +316,7 @@ def _side(record: Record) -> dict[str, Any]:
 
 
 def _recorded(check: RecordedCheck | None) -> dict[str, str] | None:
-    names = ("status", "accepted", "observed")
+    names = ("status", "accepted", "basis", "observed")
     return {name: getattr(check, name) for name in names} if check else None
 
 

@@ -4,6 +4,8 @@ The format is that of ``sha256sum``, so ``sha256sum -c manifest.sha256`` works a
 """
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 from xcomkit import evidence
@@ -11,11 +13,13 @@ from xcomkit.errors import InputError
 
 NAME = "manifest.sha256"
 SIGNATURE = "manifest.sha256.sig"
+_ALWAYS = ("record.html", "record.json")
 
 
 def write_manifest(directory: Path) -> Path:
     """Write the manifest of every file below the directory, and return its path."""
-    lines = [f"{_digest(path)}  {_name(path, directory)}" for path in _files(directory)]
+    files, _ = _entries(directory)
+    lines = [f"{_digest(directory / name)}  {name}" for name in files]
     path = directory / NAME
     evidence.write_text(path, "\n".join(lines) + "\n")
     return path
@@ -24,12 +28,31 @@ def write_manifest(directory: Path) -> Path:
 def find_differences(directory: Path) -> tuple[str, ...]:
     """Return a sentence per file that was changed, removed or added since the manifest.
 
+    What is no file of its own, such as a link to a folder elsewhere, was added in any case.
+
     Raises:
-        InputError: there is no manifest, or it is not one.
+        InputError: there is no manifest, or it is not one of a record.
     """
-    path = directory / NAME
+    recorded = _read(directory)
+    files, others = _entries(directory)
+    found = [f"{name} is a link, or no file" for name in others]
+    found += [f"{name} was removed" for name in recorded if name not in (*files, *others)]
+    for name in files:
+        if name not in recorded:
+            found.append(f"{name} was added")
+            continue
+        try:
+            if _digest(directory / name) != recorded[name]:
+                found.append(f"{name} was changed")
+        except OSError as error:
+            found.append(f"{name} cannot be read: {error.strerror}")
+    return tuple(sorted(found))
+
+
+def _read(directory: Path) -> dict[str, str]:
+    """Return the digest per file that the manifest names."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = (directory / NAME).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise InputError(
             f"{directory.name} has no readable {NAME}.",
@@ -41,25 +64,26 @@ def find_differences(directory: Path) -> tuple[str, ...]:
         if not separator or len(digest) != 64:
             raise InputError(f"{NAME}:{number}: not a line of sha256sum.", hint="use the original.")
         recorded[name] = digest
-    found = {_name(file, directory): file for file in _files(directory)}
-    removed = [f"{name} was removed" for name in recorded if name not in found]
-    added = [f"{name} was added" for name in found if name not in recorded]
-    changed = [
-        f"{name} was changed"
-        for name, file in found.items()
-        if name in recorded and _digest(file) != recorded[name]
-    ]
-    return tuple(sorted((*removed, *added, *changed)))
+    if missing := [name for name in _ALWAYS if name not in recorded]:
+        raise InputError(f"{NAME} names no {missing[0]}.", hint="use the original.")
+    return recorded
 
 
-def _files(directory: Path) -> list[Path]:
-    """Return all files but the manifest and its signature, which no manifest can hold."""
-    own = (directory / NAME, directory / SIGNATURE)
-    return sorted(p for p in directory.rglob("*") if p.is_file() and p not in own)
+def _entries(directory: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the files below the directory, and of what is neither file nor folder.
 
-
-def _name(path: Path, directory: Path) -> str:
-    return path.relative_to(directory).as_posix()
+    Left out are the manifest and its signature, which no manifest can hold.
+    """
+    files: list[str] = []
+    others: list[str] = []
+    for folder, folders, names in os.walk(directory):
+        for path in (Path(folder, name) for name in (*folders, *names)):
+            mode = path.lstat().st_mode
+            name = path.relative_to(directory).as_posix()
+            if name in (NAME, SIGNATURE) or stat.S_ISDIR(mode):
+                continue
+            (files if stat.S_ISREG(mode) else others).append(name)
+    return sorted(files), sorted(others)
 
 
 def _digest(path: Path) -> str:

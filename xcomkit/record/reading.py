@@ -30,11 +30,12 @@ class RecordedCheck:
     status: Status
     observed: str
     accepted: str
+    basis: str
 
     @property
-    def standing(self) -> tuple[Status, bool]:
-        """Return what counts when two records are compared: the status, and whether accepted."""
-        return self.status, bool(self.accepted)
+    def standing(self) -> tuple[Status, bool, str]:
+        """Return what counts when two records are compared: status, whether accepted, basis."""
+        return self.status, bool(self.accepted), self.basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,10 @@ def _record(body: Any, *, name: str) -> Record:
     if not isinstance(body, dict) or body.get("schema") != evidence.SCHEMA:
         _refuse(name, f"not a record of schema {evidence.SCHEMA}")
     settings = _mapping(body.get("settings"), name=name, what="settings")
+    steps = [
+        (_text(step, "name", name=name), step)
+        for step in _mappings(body.get("steps"), name=name, what="steps")
+    ]
     return Record(
         run=_text(body, "run", name=name),
         target=_text(body, "target", name=name),
@@ -95,13 +100,13 @@ def _record(body: Any, *, name: str) -> Record:
         settings=_values(settings),
         versions=_values(_mapping(body.get("versions"), name=name, what="versions")),
         checks=tuple(
-            _check(check, step=_text(step, "name", name=name), name=name)
-            for step in _mappings(body.get("steps"), name=name, what="steps")
+            _check(check, step=step_name, name=name)
+            for step_name, step in steps
             for check in _mappings(step.get("checks"), name=name, what="checks")
         ),
         seconds={
-            str(step["name"]): float(step["seconds"])
-            for step in body["steps"]
+            step_name: float(step["seconds"])
+            for step_name, step in steps
             if step.get("outcome") in ("done", "red")
             and isinstance(step.get("seconds"), int | float)
             and 0 <= step["seconds"] <= _MOST_SECONDS
@@ -130,6 +135,7 @@ def _check(check: Mapping[str, Any], *, step: str, name: str) -> RecordedCheck:
         status=_status(check.get("status"), name=name),
         observed=_text(check, "observed", name=name),
         accepted=_text(check, "accepted", name=name),
+        basis=_text(check, "basis", name=name),
     )
 
 
