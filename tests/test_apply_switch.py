@@ -36,7 +36,7 @@ def test_turned_on_it_has_the_cell_below_make_the_changes(step):
     tick, told = step.switch.box.children
     tick.value = True
 
-    assert "apply is ON: the cell below makes the 1 change planned above." in told.value
+    assert "apply is ON: the cell below makes the changes planned above." in told.value
     assert "1 changes were made." in step.carry_out(made.append).text
     assert made == [PLAN]
 
@@ -64,7 +64,7 @@ def test_without_a_person_it_is_a_sentence(step, monkeypatch):
 
     assert set(data) == {"text/plain", "text/html", "text/markdown"}
     assert data["text/plain"] == (
-        "apply is OFF: the cell below leaves the 1 change planned above undone."
+        "apply is OFF: the cell below leaves the changes planned above undone."
     )
 
 

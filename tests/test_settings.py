@@ -107,6 +107,22 @@ def test_name_of_a_secret_is_refused_and_its_value_never_repeated():
     assert "abcabc" not in text
 
 
+def test_tag_with_the_name_of_a_secret_is_refused_and_its_value_never_repeated():
+    for name in ("password", "api_token"):
+        text = refusal(tags={name: "abc" * 5})
+        assert "which no parameter may hold" in text
+        assert "abcabc" not in text
+
+
+@pytest.mark.parametrize("rest", ["/?X-Amz-Signature=abcabc", "/#abcabc", "/@abcabc"])
+@pytest.mark.parametrize("name", ["endpoint_url", "oidc_issuer"])
+def test_address_with_what_may_be_a_secret_is_refused_and_not_repeated(name, rest):
+    text = refusal(**{name: f"https://store.example.com{rest}"})
+
+    assert "accepted is a URL without user, password, query and fragment" in text
+    assert "abcabc" not in text
+
+
 def test_encryption_with_kms_needs_its_key():
     assert "kms_key" in refusal(encryption="sse-kms")
 

@@ -192,6 +192,16 @@ def test_kernel_tells_the_newest_step_how_each_cell_ended(tmp_path):
     assert (old.status, old.observed) == ("fail", "the step was opened again")
 
 
+def test_cell_with_a_comment_of_ones_own_is_still_the_cell_of_the_notebook(tmp_path):
+    with open_kernel(tmp_path) as kernel:
+        kernel.run(OPEN)
+        kernel.run("# mine\none = [step]")
+        kernel.run("two = [  step]  # looked at twice")
+        kernel.run("step.save()")
+
+    assert evidence.read_checks(tmp_path / "run", step=NAME) == ()
+
+
 @pytest.mark.parametrize("has_person", [True, False])
 def test_cells_that_a_person_passes_over_are_missing_in_the_evidence(tmp_path, has_person):
     with open_kernel(tmp_path) as kernel:

@@ -1,5 +1,6 @@
 """What the front end of a notebook tells: whether a person is there, and how each cell ends."""
 
+import ast
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -75,3 +76,11 @@ def follow_cells(follower: Follower) -> Follower | None:
 def _show_interrupt(shell: Any, *_: object, **__: object) -> None:
     """Show one line: where a process was waited for says nothing to whoever interrupted it."""
     shell.showtraceback((KeyboardInterrupt, _Interrupted(), None))
+
+
+def as_code(source: str) -> str:
+    """Return a cell's code without comments and layout; what is not Python alone, as it stands."""
+    try:
+        return ast.unparse(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return source.strip()

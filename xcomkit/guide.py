@@ -21,8 +21,9 @@ from xcomkit.step import accept
 _OF_NO_STEP = frozenset(("confirm_delete", "run_dir", "accepted", "step_timeout"))
 """Settings that say what a run may do: another value leaves what was proved as it was."""
 _NAMED_STEP = re.compile(r"\bstep (0\d)\b")
+_CHOSEN_IN_THE_VALUES = re.compile(r"backend to|compression to")
 _IN_THE_VALUES = re.compile(
-    r"XCOM_OBJECTSTORAGE|AIRFLOW_|commonEnv|xcomBackend|backend to|compression to|prefix|threshold"
+    r"XCOM_OBJECTSTORAGE|AIRFLOW_|commonEnv|xcomBackend|prefix of their own|threshold|the path to"
 )
 _A_RIGHT = "the right to"
 _VALUES_RULES = ("XC0", "XC4")  # rules on the values file
@@ -150,10 +151,12 @@ def read_guide(
 def mended_in(check: Check, *, own: str, steps: Iterable[str]) -> str:
     """Return the step in which a check's remedy is carried out: its own, if no other is meant.
 
-    A remedy names the step, or a right, or something that stands in the values file.
+    A remedy names the step, what is chosen in the values file, a right, or what else stands there.
     """
     if named := _NAMED_STEP.search(check.remedy):
         number = named[1]
+    elif _CHOSEN_IN_THE_VALUES.search(check.remedy):
+        number = _VALUES
     elif _A_RIGHT in check.remedy:
         number = _ACCESS
     elif check.id.startswith(_VALUES_RULES) or _IN_THE_VALUES.search(check.remedy):

@@ -18,7 +18,7 @@ from xcomkit import evidence, show
 from xcomkit.clouds import Cloud, Platform
 from xcomkit.errors import GateError, XcomkitError
 from xcomkit.form.switch import ApplySwitch
-from xcomkit.front_end import follow_cells, is_somebody_there
+from xcomkit.front_end import as_code, follow_cells, is_somebody_there
 from xcomkit.model import Check, Plan, Rule, worst
 from xcomkit.progress import Progress
 from xcomkit.settings import Settings
@@ -234,14 +234,14 @@ class Step:
     def cell_ended(self, source: str, error: BaseException | None) -> None:
         """Take the end of a cell; what it raised, but for a closed gate, breaks the step off."""
         self.progress.cell_ended(well=error is None)
-        source = source.strip()
+        source = as_code(source)
         if error is None:
             self._take_cell(source)
         elif not isinstance(error, GateError):
             told = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
             # What else somebody typed may be a secret.
-            line = source.partition("\n")[0]
-            place = f"the cell {line}" if source in self.sentences else "a cell of your own"
+            own = [sentence for sentence in self.sentences if as_code(sentence) == source]
+            place = f"the cell {own[0].partition(chr(10))[0]}" if own else "a cell of your own"
             self.break_off(f"{told}: {place}")
 
     def _take_cell(self, source: str) -> None:
@@ -251,7 +251,7 @@ class Step:
         replaced = self._found.get(source, [])
         self.checks = [check for check in self.checks if not any(check is r for r in replaced)]
         self._found[source] = new
-        self._owed = [sentence for sentence in self._owed if sentence != source]
+        self._owed = [sentence for sentence in self._owed if as_code(sentence) != source]
 
     @property
     def is_broken_off(self) -> bool:
@@ -275,7 +275,7 @@ class Step:
             observed=why,
             how="IPython's word on how each cell ended",
             basis="behaviour",
-            remedy="Run the step again, from the cell that opens it.",
+            remedy="Run the step again, from the cell that opens it, each cell as it was given.",
         )
         return (*self.checks, check)
 

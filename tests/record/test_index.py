@@ -102,7 +102,7 @@ def test_broken_and_foreign_folders_are_named_and_do_no_harm(tmp_path):
     assert "Records: 3" in html
     assert "Records that cannot be read: 1" in html
     assert "broken/record.json: nested too deeply" in html
-    assert "these runs did not end, or still run: 2" in html
+    assert "No record: walked through in notebooks, broken off, or still running: 2" in html
     assert "foreign" not in html
     assert 'href="odd%FF/record.html"' in html
 

@@ -129,6 +129,20 @@ def test_what_the_keyboard_and_the_dark_need_survives_the_cleaning(run_notebooks
         assert kept in table
 
 
+def test_output_that_is_markdown_alone_is_shown_as_its_text(run_notebooks):
+    """It would become HTML after the sanitizer had its turn."""
+    code = (
+        "from IPython.display import Markdown\n"
+        "Markdown('[x](javascript:alert%281%29) ![y](http://example.com/x.png)')"
+    )
+
+    html, _ = record(run_notebooks, code)
+
+    assert "[x](javascript:alert%281%29) ![y](http://example.com/x.png)" in html
+    assert 'href="javascript' not in html
+    assert 'src="http' not in html
+
+
 def test_markdown_is_never_shown_in_place_of_html_that_is_too_large(run_notebooks):
     code = (
         "from IPython.display import display\n"

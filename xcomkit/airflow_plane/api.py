@@ -24,6 +24,7 @@ Body = Mapping[str, Any]
 MAX_ANSWER = 50_000_000  # bytes
 MAX_SECONDS = 120.0  # of one answer, however slowly it drips
 MAX_ENTRIES = 50_000  # of one listing
+_SLOWEST = 90  # seconds until an answer begins: a busy server is not a dead one
 BACKOFF = 0.5  # seconds before the second try, doubled before each further one
 _TRIES = 4
 _LONGEST_WAIT = 30  # seconds, whatever Retry-After says
@@ -58,7 +59,7 @@ class Api:
         self._secrets = tuple(secrets)
         self._lock = threading.Lock()
         self._client = httpx.Client(
-            timeout=httpx.Timeout(30, connect=10),
+            timeout=httpx.Timeout(_SLOWEST, connect=10),
             follow_redirects=False,
             # A proxy would see the token of a call to this machine in clear.
             trust_env=self.url.startswith("https:"),

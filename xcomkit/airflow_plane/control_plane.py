@@ -33,6 +33,11 @@ EXECUTOR = "airflow.providers.edge3.executors.EdgeExecutor"
 PROGRAMS = ("api-server", "scheduler", "dag-processor")
 _NAMES = {"api-server": "API server", "scheduler": "scheduler", "dag-processor": "Dag processor"}
 _ANSWER_SECONDS = 5
+_TOKEN_SECONDS = 120
+"""How long an Edge worker's token of one request lives, and as much again is forgiven.
+
+With Airflow's 10 a request that waits longer on a busy machine is refused, and its worker ends.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,7 @@ def shared_environment(url: str, *, secret: str, queues: Sequence[str]) -> dict[
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
+        "AIRFLOW__API_AUTH__JWT_LEEWAY": str(_TOKEN_SECONDS),
         "AIRFLOW__API_AUTH__JWT_SECRET": secret,
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",

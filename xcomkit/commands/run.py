@@ -121,7 +121,7 @@ def _tell(run: "Run") -> None:
         told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
         text = plain(f"{check.id} {check.title}: {check.observed}{told}")
         say(f"\n{show.MARKS[check.status]} {text}")
-    say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run.verdict)}")
+    say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run)}")
 
 
 def _sign(directory: Path, key: Path) -> int:

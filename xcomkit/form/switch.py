@@ -32,10 +32,9 @@ class ApplySwitch:
             return "There is no plan to carry out."
         if not self._count:
             return "There is nothing to change."
-        changes = f"{self._count} changes" if self._count > 1 else "1 change"
         if self.is_on:
-            return f"apply is ON: the cell below makes the {changes} planned above."
-        return f"apply is OFF: the cell below leaves the {changes} planned above undone."
+            return "apply is ON: the cell below makes the changes planned above."
+        return "apply is OFF: the cell below leaves the changes planned above undone."
 
     @cached_property
     def box(self) -> Any:

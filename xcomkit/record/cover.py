@@ -40,9 +40,11 @@ class About:
     versions: Mapping[str, str]
 
 
-def verdict_sentence(status: Status) -> str:
-    """Return the run's verdict in a sentence."""
-    return _VERDICTS[status]
+def verdict_sentence(run: Run) -> str:
+    """Return the run's verdict in a sentence, and of how many steps where it is not of all."""
+    chosen = len(run.results)
+    part = f" ({chosen} of {len(STEPS)} steps.)" if chosen < len(STEPS) else ""
+    return f"{_VERDICTS[run.verdict]}{part}"
 
 
 def make_parts(run: Run, about: About) -> tuple[tuple[str, str, show.Table], ...]:

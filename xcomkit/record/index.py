@@ -22,6 +22,7 @@ FILE = "index.html"
 _MARK = '<meta name="generator" content="xcomkit index">'
 _MOST = 900_000  # bytes of all rows
 _MOST_READ = 3_000  # records, those whose directory's name is the newest
+_NO_RECORD = "No record: walked through in notebooks, broken off, or still running"
 _MOST_NAMED = 20  # directories that could not be read
 
 
@@ -86,7 +87,7 @@ def render(runs: Path) -> str:
         " with the one before it of the same target.</p></header>"
         f"<main><table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>{told}"
-        f"{_named('No record: these runs did not end, or still run', unfinished)}"
+        f"{_named(_NO_RECORD, unfinished)}"
         f"{_named('Records that cannot be read', broken)}</main></body></html>\n"
     )
 

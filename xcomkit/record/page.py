@@ -52,7 +52,7 @@ def encodable(html: str) -> str:
 
 def _verdict(run: Run) -> str:
     word = f"{show.MARKS[run.verdict]} {run.verdict}"
-    sentence = escape(cover.verdict_sentence(run.verdict))
+    sentence = escape(cover.verdict_sentence(run))
     return f'<p class="verdict {run.verdict}"><strong>{escape(word)}</strong> {sentence}</p>'
 
 
@@ -122,12 +122,14 @@ def _sanitizer() -> Any:
 def _bound(outputs: Iterable[dict[str, Any]]) -> None:
     """Cut outputs that are too large for the page; the notebook beside it keeps them whole.
 
-    Markdown that says the same as HTML goes first: it shall never be shown in its place.
+    Markdown is shown as the text it is: it would become HTML only after the sanitizer.
     """
     left = _MOST_OF_OUTPUTS
     for output in outputs:
-        if "text/html" in output.get("data", {}):
-            output["data"].pop("text/markdown", None)
+        data = output.get("data", {})
+        markdown = data.pop("text/markdown", "")
+        if markdown and "text/html" not in data:
+            data["text/plain"] = markdown
         most = min(left, _MOST_OF_OUTPUT)
         left -= _bound_one(output, most=most)
 

@@ -42,7 +42,7 @@ def to_document(run: Run, about: cover.About) -> dict[str, Any]:
         "written": about.written,
         "commit": about.commit,
         "verdict": run.verdict,
-        "sentence": cover.verdict_sentence(run.verdict),
+        "sentence": cover.verdict_sentence(run),
         "good": run.is_good,
         "settings": run.settings.recorded,
         "versions": dict(about.versions),

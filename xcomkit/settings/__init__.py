@@ -14,7 +14,14 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from xcomkit.errors import SettingsError
 from xcomkit.parameter_file import read_parameters
-from xcomkit.refusals import one_line, split_accepted, split_tags, unknown_name
+from xcomkit.refusals import (
+    SECRET_NAME,
+    hidden,
+    one_line,
+    split_accepted,
+    split_tags,
+    unknown_name,
+)
 from xcomkit.settings.proof import ProofSettings
 from xcomkit.shared_target import read_choice
 from xcomkit.terms import EMBEDDED, TERMS, contradictions
@@ -49,6 +56,13 @@ class Settings(ProofSettings):
         "", description="type the bucket's name to let step 07 delete bucket and identity"
     )
     run_dir: str = Field("", description="directory of this run; empty: a new one below runs/")
+
+    @field_validator("tags")
+    @classmethod
+    def _tags(cls, value: dict[str, str]) -> dict[str, str]:
+        if any(SECRET_NAME.search(name) for name in value):
+            raise hidden("a tag of that name looks like a secret, which no parameter may hold")
+        return value
 
     @field_validator("accepted")
     @classmethod

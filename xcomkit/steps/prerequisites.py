@@ -69,7 +69,7 @@ HELM = Rule(
     title="helm is at hand",
     severity="warn",
     why="The chart's own templates are then not tried before the upgrade.",
-    remedy="Install helm to have step 03 render the chart.",
+    remedy="Install helm, which renders the chart with your values.",
     source="Helm docs, Installing Helm",
 )
 RULES: tuple[Rule, ...] = (PYTHON, PACKAGES, VERSIONS, CALLER, BACKEND, KUBECTL, HELM)
