@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+import jwt
 import psutil
 import pytest
 from leftovers import (
@@ -50,7 +52,8 @@ LIMIT = 240  # seconds
 FOREIGN = "foreign-4711"
 # all that an agent has beside what the values file and its identity make
 OF_THE_RUNBOOK = {
-    "AIRFLOW_HOME", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__DAGS_FOLDER",
+    "AIRFLOW_HOME", "AIRFLOW__API_AUTH__JWT_LEEWAY", "AIRFLOW__API_AUTH__JWT_SECRET",
+    "AIRFLOW__CORE__DAGS_FOLDER",
     "AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "AIRFLOW__CORE__EXECUTOR",
     "AIRFLOW__CORE__LOAD_EXAMPLES", "AIRFLOW__EDGE__API_URL", "AIRFLOW__EDGE__HEARTBEAT_INTERVAL",
     "AIRFLOW__EDGE__JOB_POLL_INTERVAL", "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
@@ -195,6 +198,21 @@ def test_every_part_and_every_agent_is_said_to_be_ready_once(running: Running) -
     ]
     running.plane.refuse_ended()
     running.agents.refuse_ended()
+
+
+@pytest.mark.parametrize(("late", "status"), [(90, 422), (150, 403)])
+def test_request_that_waited_on_a_busy_machine_is_heard(
+    running: Running, late: int, status: int
+) -> None:
+    """Airflow's own leeway of 10 s ends a worker whose request waited longer."""
+    now, path = time.time(), "worker/one"
+    claims = {"aud": "api", "iat": now - 300, "nbf": now - 300, "exp": now - late, "method": path}
+    token = jwt.encode(claims, running.plane.secret, algorithm="HS512")
+
+    with httpx.Client(base_url=running.plane.url, trust_env=False) as client:
+        answer = client.patch(f"/edge_worker/v1/{path}", headers={"Authorization": token}, json={})
+
+    assert answer.status_code == status, answer.text  # 422: it was read, and is no report
 
 
 def test_agents_run_only_the_tasks_of_their_queues(checked: DagRun) -> None:
