@@ -171,6 +171,19 @@ def test_configuration_that_lets_anybody_in_is_refused(folder, monkeypatch):
     assert "http" not in done.stdout
 
 
+def test_configuration_of_a_server_for_others_is_not_in_the_way(folder, monkeypatch):
+    (folder / "jupyter_server_config.py").write_text(
+        "c.ServerApp.base_url = '/theirs/'\nc.ServerApp.certfile = '/none/server.pem'\n"
+    )
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+
+    with (
+        open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18892) as lab,
+        urlopen(lab.url, timeout=SECONDS) as answer,
+    ):
+        assert answer.status == 200
+
+
 def test_ready_means_that_it_answers_and_not_that_it_has_written_its_port(tmp_path):
     with socket() as free:
         free.bind(("127.0.0.1", 0))
