@@ -23,7 +23,7 @@ from xcomkit.local.aws import AwsStandIn
 from xcomkit.local.stand_in import VARIABLE
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 240  # seconds for one thing to happen, on a machine that others use too
+PATIENCE = 500  # seconds for one thing to happen, also a whole step beside others
 _SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     # All cells are in the page, not only those in view.

@@ -15,7 +15,7 @@ INSPECT = "05_inspect_objects"
 OURS = ".jp-NotebookPanel .jp-OutputArea-output"
 """What cells put out; all around it is JupyterLab's own."""
 
-pytestmark = pytest.mark.timeout(600)  # a plane and its agents start, on a machine that is shared
+pytestmark = pytest.mark.timeout(900)  # a plane and its agents start, on a machine that is shared
 
 
 @pytest.fixture(scope="module", params=STEPS)
