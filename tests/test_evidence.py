@@ -140,36 +140,38 @@ def test_folder_that_is_closed_to_this_user_is_refused_in_one_line(closed):
 
 
 class TestTarget:
-    """A run directory holds what belongs to one target only."""
+    """A run directory that is named holds what belongs to one target only."""
 
     HERE, THERE = "aws s3://some-bucket/xcom", "aws s3://other-bucket/xcom"
 
-    def test_directory_of_the_same_target_or_a_new_one_is_gone_on_with(self, tmp_path):
-        evidence.refuse_other_target(tmp_path / "new", target=self.HERE)
-        evidence.record_created(tmp_path, kind=evidence.TARGETS, names=[self.HERE])
-        evidence.write_evidence(tmp_path, step="s", content={"target": self.HERE})
-        evidence.write_evidence(tmp_path, step="t", content={"checks": []})
+    def test_directory_is_gone_on_with_by_the_target_that_came_first(self, tmp_path):
+        for _ in range(2):
+            evidence.claim_run_directory(tmp_path / "new", target=self.HERE)
 
-        evidence.refuse_other_target(tmp_path, target=self.HERE)
+        with pytest.raises(SettingsError, match="of another target, 'aws s3://some-bucket/xcom'"):
+            evidence.claim_run_directory(tmp_path / "new", target=self.THERE)
 
-    def test_evidence_of_another_target_is_refused(self, tmp_path):
-        evidence.write_evidence(tmp_path, step="s", content={"target": self.THERE})
+    def test_directory_that_notebooks_made_is_of_their_target(self, tmp_path):
+        run = evidence.make_run_directory(tmp_path, name="a", target=f"{self.HERE}\nhttps://one")
 
-        with pytest.raises(SettingsError, match="of another target, 'aws s3://other-bucket/xcom'"):
-            evidence.refuse_other_target(tmp_path, target=self.HERE)
+        evidence.claim_run_directory(run, target=self.HERE)
 
-    def test_what_was_created_on_another_target_is_refused(self, tmp_path):
-        evidence.record_created(tmp_path, kind=evidence.TARGETS, names=[self.THERE])
+        with pytest.raises(SettingsError, match="some-bucket"):
+            evidence.claim_run_directory(run, target=self.THERE)
 
-        with pytest.raises(SettingsError, match="other-bucket"):
-            evidence.refuse_other_target(tmp_path, target=self.HERE)
+    @pytest.mark.parametrize("instance", ["", "https://one"])
+    def test_directory_that_was_named_is_not_found_by_notebooks_that_name_none(
+        self, tmp_path, instance
+    ):
+        run = evidence.make_run_directory(tmp_path, name="a")
+        evidence.claim_run_directory(run, target=self.HERE)
 
-    def test_damaged_files_are_left_to_those_who_need_them(self, tmp_path):
-        (tmp_path / "evidence").mkdir()
-        (tmp_path / "evidence/s.json").write_text("{")
-        (tmp_path / "created.json").write_text("{")
+        whole = f"{self.HERE}\n{instance}"
+        assert evidence.find_run_directory(tmp_path, name="a", target=whole) is None
 
-        evidence.refuse_other_target(tmp_path, target=self.HERE)
+    def test_directory_that_is_closed_is_refused_in_one_line(self, closed):
+        with pytest.raises(SettingsError, match=r"cannot be written to \(Permission denied\)"):
+            evidence.claim_run_directory(closed, target=self.HERE)
 
 
 def record_each(run, writer, count):

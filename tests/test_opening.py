@@ -180,7 +180,6 @@ def test_guide_names_the_run_that_the_step_goes_on_in(runbook):
 def test_run_directory_of_another_target_is_refused_before_anything_is_started(runbook):
     count = len(servers())
     run = open_step("01_create_bucket", REAL).run
-    open_step("01_create_bucket", REAL).save()
     practice = PRACTICE.model_copy(update={"run_dir": str(run)})
 
     with pytest.raises(SettingsError, match="of another target, 'aws s3://some-bucket"):

@@ -1,10 +1,9 @@
 """The run directory: evidence of each step, what was created, and the gate.
 
 Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``values.yaml``,
-``target`` where notebooks are run one by one,
-``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end ``record.html``,
-``record.json``, ``record.junit.xml``, ``manifest.sha256`` and, where a key was named,
-``manifest.sha256.sig``. Beside the run directories lies ``index.html``, which lists them.
+``target``, ``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end
+``record.html``, ``record.json``, ``record.junit.xml``, ``manifest.sha256`` and, where a key was
+named, ``manifest.sha256.sig``. Beside the run directories lies ``index.html``, which lists them.
 """
 
 import fcntl
@@ -26,9 +25,8 @@ from xcomkit.model import STATUSES, Basis, Check, Severity
 from xcomkit.text_file import read_text
 
 SCHEMA = 1
-TARGETS = "targets"
-"""Kind of what was created that says where: one target, see ``refuse_other_target``."""
 _TARGET = "target"
+_NAMED = "named in run_dir, or by xcomkit run"  # no stand-in, so nobody else goes on there
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"status": STATUSES, "severity": get_args(Severity), "basis": get_args(Basis)}
 )
@@ -88,6 +86,31 @@ def _is_of(run: Path, *, target: str) -> bool:
     return said == target and not (run / "manifest.sha256").exists()
 
 
+def claim_run_directory(run: Path, *, target: str) -> None:
+    """Let a run directory that is named hold what belongs to one target only: the first that comes.
+
+    The first line of its file ``target`` says which.
+
+    Raises:
+        SettingsError: it is of another target, or nothing can be written there.
+    """
+    path = run / _TARGET
+    try:
+        if not path.exists():
+            write_text(path, f"{target}\n{_NAMED}")
+        said, *_ = path.read_text(encoding="utf-8", errors="replace").partition("\n")
+    except OSError as error:
+        raise SettingsError(
+            f"{run.name}: the run directory cannot be written to ({error.strerror}).",
+            hint="name another folder in run_dir or --out.",
+        ) from None
+    if said != target:
+        raise SettingsError(
+            f"{run.name}: this run directory is of another target, {said[:200]!r}.",
+            hint="name another directory in run_dir, or none; or use the parameters of that run.",
+        )
+
+
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Write a file so that a reader sees the old one or the new one, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,29 +158,6 @@ def _read(path: Path, *, hint: str) -> dict[str, Any] | None:
     if not isinstance(loaded, dict) or loaded.get("schema") != SCHEMA:
         raise InputError(f"{path.name} is not evidence of schema {SCHEMA}.", hint=hint)
     return loaded
-
-
-def refuse_other_target(run: Path, *, target: str) -> None:
-    """Let one run directory hold what belongs to one target only.
-
-    Raises:
-        SettingsError: a step, or what was created, is of another one.
-    """
-    with suppress(InputError):  # what is damaged is told where it is read for its own sake
-        for name in read_created(run).get(TARGETS, []):
-            _refuse_unless_same(run, name, target)
-    for path in sorted(run.glob("evidence/*.json")):
-        with suppress(InputError):
-            found = read_evidence(run, step=path.stem) or {}
-            _refuse_unless_same(run, found.get("target", target), target)
-
-
-def _refuse_unless_same(run: Path, found: object, target: str) -> None:
-    if found != target:
-        raise SettingsError(
-            f"{run.name}: this run directory is of another target, {str(found)[:200]!r}.",
-            hint="name another directory in run_dir, or none; or use the parameters of that run.",
-        )
 
 
 def remove_evidence(run: Path, *, step: str) -> None:

@@ -30,8 +30,6 @@ from xcomkit.terms import EMBEDDED, TERMS
 START = "notebooks/start.ipynb"
 _NAME = "jupyterlab"
 _SETTINGS = Path(__file__).with_name("lab_settings")  # nothing is asked of the makers of JupyterLab
-_AS_WE_ASK = ("--ServerApp.base_url=/", "--ServerApp.certfile=", "--ServerApp.keyfile=")
-"""Whatever the user's own configuration says: that is of a server which others reach as well."""
 _START_SECONDS, _CLOSE_SECONDS, _ANSWER_SECONDS = 60.0, 15.0, 10.0
 
 
@@ -59,7 +57,8 @@ def open_lab(root: Path, *, parameters: Path, port: int) -> Iterator["Lab"]:
             f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}",
             "--ServerApp.allow_root=True", f"--ServerApp.default_url=/lab/tree/{START}",
             f"--LabApp.app_settings_dir={_SETTINGS}",
-            *_AS_WE_ASK,
+            # a user's own configuration may be that of a server for others
+            "--ServerApp.base_url=/", "--ServerApp.certfile=", "--ServerApp.keyfile=",
         )  # fmt: skip
         with keep(home, (Program(_NAME, command, environment),)) as kept:
             shared_target.choose(parameters, folder=home)

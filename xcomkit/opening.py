@@ -67,12 +67,12 @@ def open_step(name: str, settings: Settings) -> Step:
 
     Raises:
         InputError: a run directory cannot be made.
-        SettingsError: the run directory that the settings name is of another target.
+        SettingsError: the run directory that is named is of another target, or is closed.
         ProcessError: the stand-in did not start.
     """
     run = _named_run(settings)
     if run:
-        evidence.refuse_other_target(run, target=settings.target)
+        evidence.claim_run_directory(run, target=settings.target)
     platform, is_new = open_platform(settings)
     if run is None and name != STEPS[0]:
         run = _find_run(settings, instance=platform.instance)
@@ -104,7 +104,7 @@ def _find_run(settings: Settings, *, instance: str) -> Path | None:
 
 def _target(settings: Settings, *, instance: str) -> str:
     """Return what makes two runs those of one target: what one stand-in held, no other has."""
-    return f"{settings.target} {instance}".strip()
+    return f"{settings.target}\n{instance}"
 
 
 def _read_sentences(name: str) -> tuple[str, ...]:

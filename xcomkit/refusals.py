@@ -15,6 +15,8 @@ SECRET = re.compile(
 SECRET_NAME = re.compile(
     r"(?i)(?:^|_)(?:password|passwd|secret|access_?key|account_key|api_?key|sas)$|(?:^|_)token$"
 )
+BESIDE_ADDRESS = re.compile(r"[@?#]")  # a password, a token or a signature may stand there
+ADDRESS_ALONE = "accepted is a URL without user, password, query and fragment"
 PLACEHOLDER = re.compile(r"<[^<>\s][^<>]*>|\bREPLACE[_-]ME\b|\bCHANGE[_-]?ME\b", re.IGNORECASE)
 
 

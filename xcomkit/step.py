@@ -218,14 +218,12 @@ class Step:
             act(plan)
         except XcomkitError as error:
             return self.check(self.could_not(error))
-        made = [f"{c.setting} {c.resource}" for c in plan.pending if c.action == "create"]
-        self.record_created(kind="resources", names=made)
+        evidence.record_created(
+            self.run,
+            kind="resources",
+            names=[f"{c.setting} {c.resource}" for c in plan.pending if c.action == "create"],
+        )
         return show.Text(f"{len(plan.pending)} changes were made.")
-
-    def record_created(self, *, kind: str, names: Iterable[str]) -> None:
-        """Record what this step makes, and on which target, so that tear down removes just that."""
-        evidence.record_created(self.run, kind=evidence.TARGETS, names=[self.settings.target])
-        evidence.record_created(self.run, kind=kind, names=names)
 
     def say(self, text: str) -> None:
         """Tell what comes next, or a count such as ``3 of 40 tasks ended``."""
@@ -295,7 +293,6 @@ class Step:
             "seconds": round((finished - self.started).total_seconds(), 3),
             "settings": self.settings.recorded,
             "started": self.started,
-            "target": self.settings.target,
             "verdict": worst(checks),
             "versions": read_versions(),
             "where": self.platform.label,

@@ -7,6 +7,7 @@ from records import check
 
 from xcomkit.opening import STEPS
 from xcomkit.record import page
+from xcomkit.record.cover import verdict_sentence
 from xcomkit.record.write import write_record
 
 OUTPUT = nbformat.v4.new_output
@@ -31,6 +32,15 @@ def test_cover_says_target_who_when_commit_and_what_was_changed(tmp_path):
     assert facts["when (UTC)"] == "2026-01-01 08:00:00"
     assert facts["commit of the runbook"] == "abc"
     assert facts["changes"] == "apply was off: plans were shown only"
+
+
+def test_verdict_of_a_part_says_of_how_many_steps_it_is(tmp_path):
+    run = make_run(tmp_path / "r")
+    part = page.render(run, ABOUT)
+    run.results *= len(STEPS)
+
+    assert "every check that could be made passed. (1 of 8 steps.)" in part
+    assert verdict_sentence(run) == "Proved: every check that could be made passed."
 
 
 def test_every_check_stands_on_the_cover_with_its_basis(tmp_path):

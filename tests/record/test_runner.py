@@ -110,7 +110,7 @@ def test_earlier_run_leaves_no_evidence_of_a_step_that_is_not_reached(run_notebo
 
 def test_run_directory_of_another_target_is_refused_and_stays_as_it_is(run_notebooks, tmp_path):
     run = tmp_path / "again"
-    evidence.write_evidence(run, step="01_create_bucket", content={"target": "aws s3://other/xcom"})
+    evidence.claim_run_directory(run, target="aws s3://other/xcom")
     (run / "record.html").write_text("green")
 
     with pytest.raises(SettingsError, match=r"of another target, 'aws s3://other/xcom'.* run_dir"):

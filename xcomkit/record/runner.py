@@ -138,7 +138,7 @@ def run_steps(
         if settings.run_dir
         else evidence.make_run_directory(out, name=name)
     )
-    evidence.refuse_other_target(directory, target=settings.target)
+    evidence.claim_run_directory(directory, target=settings.target)
     _clear(directory, steps=steps)
     run = Run(directory, name, settings, describe_place(settings))
     # A relative path keeps this machine's folders out of notebooks and record.

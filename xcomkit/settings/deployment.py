@@ -2,7 +2,7 @@
 
 import re
 
-from xcomkit.refusals import hidden
+from xcomkit.refusals import ADDRESS_ALONE, BESIDE_ADDRESS, hidden
 
 _WORDS = ("local", "in-process")
 _LOOPBACK = ("localhost", "127.0.0.1")  # a port-forward; the token stays on this machine
@@ -21,7 +21,7 @@ def deployment_address(value: str) -> str:
     """
     if value in _WORDS:
         return value
-    beside = re.search(r"[@?#]", value)  # a password or a token may stand there
+    beside = BESIDE_ADDRESS.search(value)
     match = _ADDRESS.fullmatch(value[: beside.start()] if beside else value)
     if match and match["host"].lower() == _ASTRO_UI:
         reason = (
@@ -29,7 +29,7 @@ def deployment_address(value: str) -> str:
             " Airflow, such as https://<org>.astronomer.run/<id>"
         )
     elif beside:
-        reason = "accepted is a URL without user, password, query and fragment"
+        reason = ADDRESS_ALONE
     elif match is None or int(match["port"] or 0) > 65_535:
         reason = f"accepted are {', '.join(_WORDS)} and the https:// URL of a Deployment"
     elif match["scheme"] == "http" and match["host"].lower() not in _LOOPBACK:

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from xcomkit.model import CODECS, CloudName, Codec
-from xcomkit.refusals import PLACEHOLDER, SECRET, hidden, split, texts, whole_number
+from xcomkit.refusals import (
+    ADDRESS_ALONE,
+    BESIDE_ADDRESS,
+    PLACEHOLDER,
+    SECRET,
+    hidden,
+    split,
+    texts,
+    whole_number,
+)
 from xcomkit.terms import EMBEDDED, NAMES, TERMS
 
 _NEVER_EMPTY = ("prefix", "namespace", "release", "resource_name_prefix")
@@ -151,8 +160,8 @@ class TargetSettings(BaseModel):
     @field_validator("endpoint_url", "oidc_issuer")
     @classmethod
     def _url(cls, value: str, info: ValidationInfo) -> str:
-        if re.search(r"[@?#]", value):  # a password or a signature may stand there
-            raise hidden("accepted is a URL without user, password, query and fragment")
+        if BESIDE_ADDRESS.search(value):
+            raise hidden(ADDRESS_ALONE)
         if value and value != EMBEDDED and not re.fullmatch(r"https?://[^\s/]+(?:/[^\s]*)?", value):
             raise ValueError("accepted is a URL that starts with https://")
         # An AKS issuer ends in a slash, and a federated credential compares it to the letter.

@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from xcomkit import show
+from xcomkit import evidence, show
 from xcomkit.backend import (
     advice as codecs,
 )
@@ -140,14 +140,14 @@ def _places(step: Step, *, run_id: str) -> tuple[str, ...]:
 
 def _record_places(step: Step, *, run_id: str) -> None:
     """Record where this proof will write before it does, in case it is cut off."""
-    step.record_created(kind="prefixes", names=_places(step, run_id=run_id))
+    evidence.record_created(step.run, kind="prefixes", names=_places(step, run_id=run_id))
 
 
 def _record_objects(step: Step, *, run_id: str) -> None:
     """Record every key of this proof, also those of which only old versions are left."""
     places = _places(step, run_id=run_id)
     keys = [key for place in places for key in step.cloud.list_keys_ever(place)]
-    step.record_created(kind="objects", names=keys)
+    evidence.record_created(step.run, kind="objects", names=keys)
 
 
 def _sweep(step: Step, *, run_id: str) -> None:

@@ -119,7 +119,7 @@ def run(step: Step) -> show.Text | show.Table:
 def _run_in_process(step: Step) -> DagRun:
     # The run's id is known only afterwards: until then nobody knows which objects are this run's.
     place = f"{step.settings.prefix}/{DAG_ID}/ since {step.started:%Y-%m-%dT%H:%M:%S.%fZ}"
-    step.record_created(kind="begun", names=[place])
+    evidence.record_created(step.run, kind="begun", names=[place])
     worker = helm_values.first_worker(step)
     with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
         identity = step.cloud.worker_identity(worker.subject, directory=private)
@@ -128,13 +128,13 @@ def _run_in_process(step: Step) -> DagRun:
             environment, conf=_conf(step), timeout=step.settings.step_timeout, progress=step.say
         )
     _record_objects(step, done)
-    step.record_created(kind="ended", names=[place])
+    evidence.record_created(step.run, kind="ended", names=[place])
     return done
 
 
 def _run_on_agents(step: Step, found: Orchestration) -> DagRun:
     run_id = new_run_id("runbook")
-    step.record_created(kind="prefixes", names=[place_of(step, run_id=run_id)])
+    evidence.record_created(step.run, kind="prefixes", names=[place_of(step, run_id=run_id)])
     done = found.run(DAG_ID, run_id=run_id, conf=_conf(step))
     _record_objects(step, done)
     return done
@@ -225,4 +225,4 @@ def objects_of(step: Step, run_id: str, *, dag_id: str = DAG_ID) -> list[StoredX
 def _record_objects(step: Step, done: DagRun) -> None:
     """Record what the Dag left in the bucket, so that tear down removes exactly that."""
     keys = step.cloud.list_keys_ever(place_of(step, run_id=done.run_id))
-    step.record_created(kind="objects", names=keys)
+    evidence.record_created(step.run, kind="objects", names=keys)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from xcomkit import show
+from xcomkit import evidence, show
 from xcomkit.airflow_plane import load
 from xcomkit.airflow_plane.load import DAG_ID, XC712, LoadResult, PlainLoop
 from xcomkit.errors import ServiceError, XcomkitError
@@ -35,7 +35,7 @@ def run(step: Step) -> show.Table | show.Text:
 def _load(step: Step, found: Orchestration) -> Check:
     settings, run_id = step.settings, new_run_id("load")
     place = place_of(step, run_id=run_id, dag_id=DAG_ID)
-    step.record_created(kind="prefixes", names=[place])
+    evidence.record_created(step.run, kind="prefixes", names=[place])
     conf = {"load_tasks": settings.load_tasks, "load_payload_bytes": settings.load_payload_bytes}
     found.carry_out(DAG_ID, run_id=run_id, conf=conf)
     states = found.deployment.read_states(DAG_ID, run_id, task_id=_PUSHER)

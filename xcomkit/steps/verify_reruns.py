@@ -1,6 +1,6 @@
 """Step 06, after its run: what clearing, deleting and a threshold do to values and objects."""
 
-from xcomkit import show
+from xcomkit import evidence, show
 from xcomkit.airflow_plane.dag_run import DAG_ID, DagRun
 from xcomkit.airflow_plane.reruns import (
     XC709,
@@ -34,7 +34,7 @@ def _clear(step: Step, found: Orchestration, done: DagRun) -> Check:
     before = {one.key for one in objects_of(step, done.run_id)}
     again = found.rerun(done, task_ids=_CLEARED)
     after = {one.key for one in objects_of(step, done.run_id)}
-    step.record_created(kind="objects", names=after)
+    evidence.record_created(step.run, kind="objects", names=after)
     return judge_rerun(
         before=before,
         after=after,
@@ -80,7 +80,7 @@ def show_leak(step: Step) -> show.Table | show.Text:
 def _show_leak(step: Step, found: Orchestration) -> Check:
     found.replace_agents(changed={THRESHOLD_VARIABLE: str(_THRESHOLD)})
     run_id = new_run_id("leak")
-    step.record_created(kind="prefixes", names=[place_of(step, run_id=run_id)])
+    evidence.record_created(step.run, kind="prefixes", names=[place_of(step, run_id=run_id)])
     run = found.run(DAG_ID, run_id=run_id, conf={"mapped_tasks": 1, "payload_bytes": 1_000})
     hits = found.search(mark(run_id, STORED))
     return judge_leak(run, threshold=_THRESHOLD, found=hits)
