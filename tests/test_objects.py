@@ -72,7 +72,9 @@ def by_id(found: tuple[Check, ...]) -> dict[str, Check]:
         (".xz", "xz"),
     ],
 )
-def test_todays_layout_names_dag_run_task_and_codec(suffix: str, codec: Codec) -> None:
+def test_layout_of_airflow_3_1_to_3_3_names_dag_run_task_and_codec(
+    suffix: str, codec: Codec
+) -> None:
     found = parse(f"astro/xcom/my.dag/{RUN}/group.task/{NAME}{suffix}")
 
     assert (found.layout, found.dag_id, found.run_id) == ("uuid", "my.dag", RUN)
@@ -80,15 +82,19 @@ def test_todays_layout_names_dag_run_task_and_codec(suffix: str, codec: Codec) -
 
 
 @pytest.mark.parametrize(
-    ("tail", "codec"),
+    ("tail", "codec", "task_instance"),
     [
-        (f"{TI}/return_value.json", "none"),
-        (f"write-{NAME}/a%2Fb%20c.json.gz", "gzip"),
-        (f"{TI}/{'0' * 64}.json.xz", "xz"),
+        (f"{TI}/return_value.json", "none", TI.removeprefix("ti-")),
+        (f"write-{NAME}/a%2Fb%20c.json.gz", "gzip", ""),
+        (f"{TI}/{'0' * 64}.json.xz", "xz", TI.removeprefix("ti-")),
     ],
 )
-def test_coming_layout_is_read_as_well(tail: str, codec: Codec) -> None:
+def test_layout_of_airflow_3_4_names_the_try_as_well(
+    tail: str, codec: Codec, task_instance: str
+) -> None:
     found = parse(f"astro/xcom/dag/{RUN}/task/{tail}")
+
+    assert found.task_instance == task_instance
 
     assert (found.layout, found.dag_id, found.run_id) == ("key", "dag", RUN)
     assert (found.task_id, found.codec) == ("task", codec)

@@ -56,7 +56,7 @@ def test_new_parameters_stand_between_the_dags_folder_and_the_timeout():
 class TestDeployment:
     @pytest.mark.parametrize(
         "plane",
-        ["local", "in-process", ADDRESS, "https://airflow.example.com", "https://home",
+        ["local", ADDRESS, "https://airflow.example.com", "https://home",
          "https://airflow.example.com:8443/a/b", "http://localhost:8080", "http://127.0.0.1:1/x"],
     )  # fmt: skip
     def test_plane_that_a_token_may_be_sent_to_is_taken_as_it_is(self, plane):
@@ -73,14 +73,14 @@ class TestDeployment:
 
     @pytest.mark.parametrize(
         "plane",
-        ["", "Local", "remote", "acme.astronomer.run/dxyz", "ftp://acme.com", "https://",
+        ["", "Local", "in-process", "remote", "acme.astronomer.run/dxyz", "ftp://acme.com", "https://",
          "https:///x", "https://acme.com:99999", "https://acme.com:", "https://a b.com",
          "https://acme.com/x\n", " https://acme.com", "https://acme..com", "https://[::1",
          "https://acme.com\\x", "https://schräg.com", "https:acme.com", "https://a.com//b"],
     )  # fmt: skip
     def test_what_is_neither_word_nor_address_is_told_what_is_accepted(self, plane):
         assert refusal(deployment=plane).startswith(
-            f"deployment: {plane!r} is refused: accepted are local, in-process and the https://"
+            f"deployment: {plane!r} is refused: accepted are local and the https://"
         )
 
     @pytest.mark.parametrize(

@@ -402,15 +402,6 @@ class TestHostile:
 
 
 class TestDag:
-    def test_one_process_needs_no_plane_and_proves_no_agent(self, made):
-        result = made.run("06", deployment="in-process")
-
-        assert result.code == 0, result.output
-        assert result.checks["XC701"]["status"] == "pass"
-        assert "shared one process" in result.checks["XC705"]["observed"]
-        assert "XC706" not in result.checks
-        assert result.checks["XC713"]["status"] == "skip"
-
     def test_load_and_leak_are_shown_when_asked_for(self, made):
         result = made.run("06", load_tasks=6, show_leak=True, mapped_tasks=1)
 

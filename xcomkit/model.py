@@ -238,7 +238,10 @@ class ObjectDetails:
 
 @dataclass(frozen=True, slots=True)
 class StoredXCom:
-    """An object whose key was read as an XCom: which task wrote it, in which layout and codec."""
+    """An object whose key was read as an XCom: which task wrote it, in which layout and codec.
+
+    ``task_instance`` is the id of the try that wrote it, where the layout has one.
+    """
 
     key: str
     size: int
@@ -248,6 +251,7 @@ class StoredXCom:
     run_id: str = ""
     task_id: str = ""
     codec: Codec = "none"
+    task_instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

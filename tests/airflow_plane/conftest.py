@@ -128,11 +128,6 @@ def bucket(stand_in: AwsStandIn, tmp_path_factory: pytest.TempPathFactory) -> It
     made.iam.close()
 
 
-@pytest.fixture(scope="module")
-def agents_role(bucket: Bucket) -> str:
-    return bucket.make_role("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
-
-
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresqlServer]:
     programs = folder_of_programs()

@@ -24,6 +24,7 @@ def a_run(*log: str, stored: str = f"{SETTINGS.base_path}/{KEY}", state: str = "
         xcoms=(XComRow("task", -1, "return_value", stored, len(stored)),),
         log=log or ("a line",),
         seconds=1.0,
+        how="Airflow's REST API",
     )
 
 
@@ -42,6 +43,34 @@ def an_object(key: str = f"astro/xcom/{KEY}", *, run_id: str = "run") -> StoredX
 def check(run: DagRun, name: str, *objects: StoredXCom) -> Check:
     found = judge(run, objects=objects or (an_object(),), settings=SETTINGS)
     return next(check for check in found if check.id == name)
+
+
+def test_object_of_an_earlier_try_needs_no_row_and_any_other_does() -> None:
+    task = TaskResult("task", -1, "success", tries=2, earlier=("a-try",))
+    run = replace(a_run(), tasks=(task,))
+    of_try = replace(an_object("astro/xcom/dag/run/task/old"), task_instance="a-try")
+    stray = replace(an_object("astro/xcom/dag/run/task/stray"), task_instance="b-try")
+
+    found = check(run, "XC703", an_object(), of_try)
+    red = check(run, "XC703", an_object(), of_try, stray)
+
+    assert (found.status, found.observed.partition(":")[0]) == (
+        "pass",
+        "1 match; 1 of earlier tries",
+    )
+    assert red.status == "fail"
+    assert red.observed.endswith("; no row for 1: astro/xcom/dag/run/task/stray")
+
+
+def test_choice_of_a_branch_is_no_value_that_left_and_any_other_key_is() -> None:
+    text = '{"followed": ["taken"]}'
+    choice = XComRow("choose", -1, "skipmixin_key", text, len(text))
+    run = replace(a_run(), xcoms=(*a_run().xcoms, choice))
+    red = replace(run, xcoms=(*run.xcoms, replace(choice, key="return_value")))
+
+    assert check(run, "XC702").status == "pass"
+    assert "all references but 1, the task ids that a branch chose" in check(run, "XC702").observed
+    assert check(red, "XC702").status == "fail"
 
 
 @pytest.mark.parametrize(
@@ -215,15 +244,11 @@ def test_refused_listing_is_unknown() -> None:
     assert next(check for check in found if check.id == "XC703").status == "unknown"
 
 
-@pytest.mark.parametrize(
-    ("deployment", "shared"),
-    [("in-process", "shared one process"), ("local", "were processes of this machine")],
-)
-def test_limit_of_a_run_on_this_machine_is_stated(deployment: str, shared: str) -> None:
-    found = judge_place(a_run(), deployment=deployment, pods="agent-worker-")
+def test_limit_of_a_run_on_this_machine_is_stated() -> None:
+    found = judge_place(a_run(), deployment="local", pods="agent-worker-")
 
     assert (found.status, found.basis) == ("skip", "not-supported-here")
-    assert shared in found.observed
+    assert "were processes of this machine" in found.observed
     assert "not proved" in found.observed
 
 
@@ -261,14 +286,5 @@ def test_trigger_is_judged_by_itself(state: str, log: tuple[str, ...], status: s
     trigger = (TaskResult("wait_in_triggerer", -1, state, log=log),) if state else ()
     run = replace(a_run(), tasks=(*a_run().tasks, *trigger))
 
-    assert judge_triggerer(run, deployment="local").status == status
+    assert judge_triggerer(run).status == status
     assert check(run, "XC701").status == "pass"
-
-
-@pytest.mark.parametrize(("state", "status"), [("success", "skip"), ("failed", "fail")])
-def test_trigger_of_one_process_proves_no_triggerer_and_a_failed_one_is_red(
-    state: str, status: str
-) -> None:
-    run = replace(a_run(), tasks=(TaskResult("wait_in_triggerer", -1, state),))
-
-    assert judge_triggerer(run, deployment="in-process").status == status

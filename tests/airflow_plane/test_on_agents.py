@@ -3,6 +3,7 @@
 One plane serves all cases; each case has agents of its own, under names nobody had before.
 """
 
+import json
 import subprocess
 import sys
 import sysconfig
@@ -44,6 +45,7 @@ CONF = {"payload_bytes": 1_000, "mapped_tasks": 1}
 OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
 DURABLE = {"AIRFLOW__CORE__XCOM_BACKEND": BACKENDS["durable"]}
 RENDERED_BY_NOBODY = {"AIRFLOW__CORE__MAX_TEMPLATED_FIELD_LENGTH": "0"}
+PASSWORD = uuid4().hex
 TIMEOUT = 150
 LATE = 5  # seconds
 
@@ -121,7 +123,7 @@ class Ground:
         objects = self.objects(run_id)
         found = (
             *judge(run, objects=objects, settings=self.bucket.settings),
-            judge_triggerer(run, deployment="local"),
+            judge_triggerer(run),
             judge_separation(run, plane=self.plane, agents=agents.names),
             *judge_residency(run, plane=self.plane),
         )
@@ -302,6 +304,28 @@ class TestUploads:
         assert seen.task("push_small").state == seen.task("push_large").state == "failed"
         assert ": push_large, push_small: " in seen.said("XC701")
         assert "AccessDenied) when calling the PutObject operation" in seen.said("XC701")
+
+
+class TestConnection:
+    def test_unknown_connection_is_seen_in_the_logs_though_every_task_succeeds(
+        self, ground: Ground
+    ) -> None:
+        path = ground.bucket.settings.base_path.replace("aws_default@", "renamed@")
+        definition = {"conn_type": "aws", "password": PASSWORD, "extra": {"token": PASSWORD}}
+        environment = ground.environment(
+            "GetObject",
+            "PutObject",
+            "DeleteObject",
+            AIRFLOW__CORE__XCOM_BACKEND=BACKENDS["stock"],
+            AIRFLOW_CONN_AWS_DEFAULT=json.dumps(definition),
+            AWS_DEFAULT_REGION="eu-central-1",
+        )
+        seen = ground.run(environment | {f"{OPTION}_PATH": path})
+
+        assert seen.checks["XC701"].status == "pass"
+        assert {"XC702", "XC704"} <= seen.red
+        assert "Unable to find AWS Connection ID 'renamed'" in seen.said("XC704")
+        assert PASSWORD not in repr([seen.run.log, [task.log for task in seen.run.tasks]])
 
 
 class TestThreshold:

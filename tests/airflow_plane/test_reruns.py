@@ -11,15 +11,22 @@ from xcomkit.model import Check
 REFERENCE = "s3://aws_default@some-bucket/astro/xcom/x"
 
 
-def rerun(before: Collection[str], after: Collection[str], rows: Collection[str]) -> Check:
-    return judge_rerun(before=before, after=after, rows=rows, how="cleared push_small")
+def rerun(
+    before: Collection[str],
+    after: Collection[str],
+    rows: Collection[str],
+    earlier: Collection[str] = (),
+) -> Check:
+    return judge_rerun(
+        before=before, after=after, rows=rows, earlier=earlier, how="cleared push_small"
+    )
 
 
 def leak(*stored: str, found: Collection[str] = ()) -> Check:
     rows = tuple(
         XComRow("task", n, "return_value", text, len(text)) for n, text in enumerate(stored)
     )
-    run = DagRun("dag", "run", "success", (), rows, (), 1.0)
+    run = DagRun("dag", "run", "success", (), rows, (), 1.0, how="read")
     return judge_leak(run, threshold=1_000_000, found=found)
 
 
@@ -37,6 +44,22 @@ def test_old_object_that_stayed_is_named() -> None:
 
     assert found.status == "fail"
     assert found.observed.endswith("; no row for 1: old")
+
+
+def test_object_of_an_earlier_try_may_stay_and_is_counted() -> None:
+    found = rerun({"old"}, {"old", "new"}, {"new"}, {"old"})
+
+    assert found.status == "pass"
+    assert found.observed.startswith(
+        "1 objects written anew, 0 old ones purged; 1 of earlier tries stay: Airflow 3.4 keeps"
+    )
+
+
+def test_object_of_nobody_beside_one_of_an_earlier_try_is_named() -> None:
+    found = rerun({"old", "lost"}, {"old", "lost", "new"}, {"new"}, {"old"})
+
+    assert found.status == "fail"
+    assert found.observed.endswith("; no row for 1: lost")
 
 
 def test_one_old_object_that_stayed_among_those_purged_is_enough() -> None:

@@ -575,12 +575,25 @@ def test_log_that_the_server_cannot_find_is_noted(airflow, deployment):
 
 def test_logs_of_all_tries_are_one_after_the_other(airflow, deployment):
     with_run(airflow, task("push", try_number=2))
+    airflow.on(f"{TASKS}/push/tries", Reply({"task_instances": [], "total_entries": 0}))
     for attempt in (1, 2):
         airflow.on(f"{TASKS}/push/logs/{attempt}", log_of({"event": f"try {attempt}"}))
 
     (pushed,) = deployment.read_run("check", "r1").tasks
 
     assert pushed.log == ("try 1", "try 2")
+
+
+def test_earlier_tries_are_named_where_airflow_tells_their_ids(airflow, deployment):
+    with_run(airflow, task("push", try_number=2), task("square", 3, try_number=3), task("read"))
+    tries = [{"id": f"id-{number}", "try_number": number} for number in (1, 2)]
+    airflow.on(f"{TASKS}/push/tries", Reply({"task_instances": tries}))
+    old = [{"task_id": "square", "try_number": number} for number in (1, 2, 3)]  # before 3.4
+    airflow.on(f"{TASKS}/square/3/tries", Reply({"task_instances": old}))
+
+    found = {one.name: one.earlier for one in deployment.read_run("check", "r1").tasks}
+
+    assert found == {"push": ("id-1",), "square[3]": (), "read": ()}
 
 
 def test_only_the_named_tasks_are_cleared(airflow, deployment):

@@ -3,8 +3,7 @@
 import json
 
 from xcomkit.airflow_plane.dag_run import DagRun
-from xcomkit.airflow_plane.in_process import MAX_LINE
-from xcomkit.airflow_plane.task_log import MOST_LINES, to_log
+from xcomkit.airflow_plane.task_log import MAX_LINE, MOST_LINES, to_log
 from xcomkit.airflow_plane.verdict import judge
 from xcomkit.settings import Settings
 
@@ -33,7 +32,7 @@ def stack(kind, value, **fields):
 
 
 def verdict_of(lines):
-    run = DagRun("check", "r1", "failed", (), (), lines, 1.0)
+    run = DagRun("check", "r1", "failed", (), (), lines, 1.0, how="read")
     settings = Settings(bucket="xcom-bucket", region="eu-central-1")
     checks = judge(run, objects=None, settings=settings)
     return next(check for check in checks if check.id == "XC704")

@@ -1,10 +1,8 @@
-"""What a run of the shipped Dag left behind, whichever way it ran."""
+"""What a run of the shipped Dag left behind."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-IN_PROCESS, LOCAL = "in-process", "local"
-"""What the parameter ``deployment`` says beside the URL of a Deployment."""
 DAG_ID = "xcom_runbook_check"
 DAGS_FOLDER = Path(__file__).parent / "dags"
 MAX_STORED = 4_096
@@ -21,6 +19,7 @@ class TaskResult:
 
     ``log`` holds the masked lines of all tries, ``rendered`` the JSON of the rendered fields that
     the orchestration plane keeps, and ``hostname`` who ran it; empty where nobody could tell.
+    ``earlier`` are the ids of the tries before the last one, which Airflow tells from 3.4.
     """
 
     task_id: str
@@ -30,6 +29,7 @@ class TaskResult:
     hostname: str = ""
     rendered: str = field(default="", repr=False)
     log: tuple[str, ...] = field(default=(), repr=False)
+    earlier: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -63,5 +63,5 @@ class DagRun:
     xcoms: tuple[XComRow, ...]
     log: tuple[str, ...] = field(repr=False)
     seconds: float
+    how: str
     unread: tuple[str, ...] = ()
-    how: str = "airflow dags test in a fresh process"

@@ -32,24 +32,33 @@ XC711 = Rule(
 )
 RULES = (XC709, XC710, XC711)
 
+KEPT_TRIES = "Airflow 3.4 keeps the rows of earlier tries, and the lifecycle removes the objects"
 _QUOTED = 3
 
 
 def judge_rerun(
-    *, before: Collection[str], after: Collection[str], rows: Collection[str], how: str
+    *,
+    before: Collection[str],
+    after: Collection[str],
+    rows: Collection[str],
+    earlier: Collection[str],
+    how: str,
 ) -> Check:
     """Return whether the objects ``after`` a task was cleared are those of its rows, and others.
 
-    ``before`` and ``after`` are the keys of the run's objects, ``rows`` those its rows refer to.
+    ``before`` and ``after`` are the keys of the run's objects, ``rows`` those its rows refer to,
+    ``earlier`` those of tries before the last one, which Airflow 3.4 keeps with their rows.
     """
-    orphans, missing = sorted(set(after) - set(rows)), sorted(set(rows) - set(after))
-    replaced = set(before) - set(after)
-    told = f"{len(set(after) - set(before))} objects written anew, {len(replaced)} old ones purged"
+    orphans = sorted(set(after) - set(rows) - set(earlier))
+    missing = sorted(set(rows) - set(after))
+    new, replaced = set(after) - set(before), set(before) - set(after)
+    purged = f"{len(new)} objects written anew, {len(replaced)} old ones purged"
+    kept = (f"{len(earlier)} of earlier tries stay: {KEPT_TRIES}",) if earlier else ()
     return XC709.judge(
-        None if not before else not orphans and not missing and bool(replaced),
-        expected="new objects in place of the old ones, one per row",
+        None if not before else not orphans and not missing and bool(new),
+        expected="new objects, and none that neither a row nor an earlier try accounts for",
         observed="; ".join(
-            (told, *_named("no row for", orphans), *_named("no object for", missing))
+            (purged, *kept, *_named("no row for", orphans), *_named("no object for", missing))
         ),
         how=how,
         basis="behaviour",

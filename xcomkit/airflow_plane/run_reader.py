@@ -87,6 +87,8 @@ class RunReader:
         ran = [found for found in instances if found.state in _RAN and found.tries]
         chosen = sorted(ran, key=lambda found: found.state != "failed")[:MOST_LOGS]
         logs = dict(zip(chosen, self.api.together(self._log, chosen), strict=True))
+        again = [found for found in instances if found.tries > 1]
+        earlier = dict(zip(again, self.api.together(self._earlier, again), strict=True))
         notes = [note for _, missing in logs.values() for note in missing]
         if len(ran) > len(chosen):
             notes.append(f"the logs of {len(ran) - len(chosen)} task instances were not read")
@@ -103,6 +105,7 @@ class RunReader:
                     hostname=found.hostname,
                     rendered=found.rendered,
                     log=logs[found][0] if found in logs else (),
+                    earlier=earlier.get(found, ()),
                 )
                 for found in instances
             ),
@@ -111,6 +114,19 @@ class RunReader:
             seconds=_seconds(told),
             unread=tuple(notes),
             how=f"Airflow's REST API at {self.api.url}",
+        )
+
+    def _earlier(self, found: Instance) -> tuple[str, ...]:
+        """Return the ids of the tries before the last one; Airflow before 3.4 tells none."""
+        mapped = () if found.map_index < 0 else (found.map_index,)
+        told = self.api.get(
+            self._path("taskInstances", found.task_id, *mapped, "tries"),
+            call=self._call("read the tries of", "taskInstance.get"),
+        )
+        return tuple(
+            self._name(one.get("id"))
+            for one in told.get("task_instances", ())
+            if number(one.get("try_number"), otherwise=0) < found.tries and one.get("id")
         )
 
     def _rows(self) -> list[XComRow]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from xcomkit.airflow_plane.in_process import MAX_LINE
 from xcomkit.redaction import redact
 
 MOST_LINES = 500  # of one try
+MAX_LINE = 2_000  # characters
 _HEAD, _TROUBLED, _TAIL = 100, 150, 250
 _MOST_OF_EVENT = 100  # lines
 _MOST_FRAMES = 5

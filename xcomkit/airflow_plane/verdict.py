@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from xcomkit.airflow_plane.dag_run import IN_PROCESS, LOCAL, DagRun, TaskResult
+from xcomkit.airflow_plane.dag_run import DagRun, TaskResult
+from xcomkit.airflow_plane.reruns import KEPT_TRIES
 from xcomkit.model import Check, Rule, StoredXCom
 from xcomkit.plain import listed
 from xcomkit.settings import Settings
+from xcomkit.settings.deployment import LOCAL
 
 XC701 = Rule(
     id="XC701",
@@ -16,7 +18,7 @@ XC701 = Rule(
     severity="fail",
     why="Each reading task compares type and content, so a lost XCom fails it.",
     remedy="act on the quoted cause; step 04 narrows it down to push, pull or identity.",
-    source="Airflow REST API, task instances; airflow dags test (CLI reference)",
+    source="Airflow REST API, task instances",
 )
 XC702 = Rule(
     id="XC702",
@@ -60,18 +62,17 @@ XC713 = Rule(
 )
 RULES = (XC701, XC702, XC703, XC704, XC705, XC713)
 
-_PODS = (
-    "not proved: that an agent's pods get this environment and a projected token, reach the bucket,"
-    " and that tasks on different pods read each other's objects"
+_NOT_PROVED = (
+    "agents and orchestration plane were processes of this machine; not proved: that an agent's"
+    " pods get this environment and a projected token, reach the bucket, and that tasks on"
+    " different pods read each other's objects"
 )
-_NOT_PROVED = {
-    IN_PROCESS: f"tasks, scheduler and database shared one process here; {_PODS}",
-    LOCAL: f"agents and orchestration plane were processes of this machine; {_PODS}",
-}
 _QUOTED = 3
 _LINE = 300
 _SKIPPED = frozenset({"not_taken"})
 """Tasks of the shipped Dag that a branch leaves out."""
+_DECISION = "skipmixin_key"
+"""What a branch decided; the scheduler reads it, so Airflow 3.4 never hands it to a backend."""
 _RETRIED = "push_after_retry"
 _TRIGGERED = "wait_in_triggerer"
 # Amazon's provider looks for credentials with asyncio.run, which the triggerer's loop refuses.
@@ -113,17 +114,12 @@ def judge_place(run: DagRun, *, deployment: str, pods: str) -> Check:
 
     Args:
         run: what was seen.
-        deployment: ``in-process``, ``local``, or the URL of a Deployment.
+        deployment: ``local``, or the URL of a Deployment.
         pods: how the names of the chart's worker pods begin.
     """
     expected = f"tasks on pods called {pods}*"
-    if deployment in _NOT_PROVED:
-        return XC705.skip(
-            expected=expected,
-            observed=_NOT_PROVED[deployment],
-            how=run.how,
-            remedy=XC705.remedy,
-        )
+    if deployment == LOCAL:
+        return XC705.skip(expected=expected, observed=_NOT_PROVED, how=run.how, remedy=XC705.remedy)
     names = sorted({task.hostname for task in run.tasks if task.hostname})
     others = [name for name in names if not name.startswith(pods)]
     return XC705.judge(
@@ -135,11 +131,8 @@ def judge_place(run: DagRun, *, deployment: str, pods: str) -> Check:
     )
 
 
-def judge_triggerer(run: DagRun, *, deployment: str) -> Check:
-    """Return whether the task that only the triggerer runs got its XCom.
-
-    ``in-process`` has no triggerer: a success there proves nothing of one, a failure is one.
-    """
+def judge_triggerer(run: DagRun) -> Check:
+    """Return whether the task that only the triggerer runs got its XCom."""
     task = next((task for task in run.tasks if task.task_id == _TRIGGERED), None)
     has_run = task is not None and task.state in ("success", "failed")
     cause = _cause(task) if task is not None and task.state == "failed" else ""
@@ -151,9 +144,6 @@ def judge_triggerer(run: DagRun, *, deployment: str) -> Check:
             how=run.how,
             remedy="on S3 pull XComs in tasks, and hand a trigger what it needs when you defer.",
         )
-    if deployment == IN_PROCESS and task is not None and task.state == "success":
-        observed = "not proved: one process ran the trigger and everything else"
-        return XC713.skip(expected=expected, observed=observed, how=run.how)
     return XC713.judge(
         task is not None and task.state == "success" if has_run else None,
         expected=expected,
@@ -199,12 +189,15 @@ def _is_meant(task: TaskResult, line: str) -> bool:
 
 
 def _rows(run: DagRun, *, base: str) -> Check:
-    values = [row for row in run.xcoms if not row.stored.startswith(f"{base}/")]
+    inline = [row for row in run.xcoms if not row.stored.startswith(f"{base}/")]
+    values = [row for row in inline if row.key != _DECISION]
     named = ", ".join(
         f"{row.task_id} {row.key!r} ({row.length} characters)" for row in values[:_QUOTED]
     )
     kept = f"{len(values)} of {len(run.xcoms)} rows hold something else: {named}"
     good = f"{len(run.xcoms)} rows, all references" if run.xcoms else "the run wrote no row"
+    if len(inline) > len(values):
+        good += f" but {len(inline) - len(values)}, the task ids that a branch chose, by design"
     return XC702.judge(
         not values if run.xcoms else None,
         expected=f"references below {base}",
@@ -221,14 +214,16 @@ def _objects(run: DagRun, *, objects: Iterable[StoredXCom] | None, settings: Set
         observed = "the prefix could not be listed"
         return XC703.judge(None, expected=expected, observed=observed, how=how, basis="behaviour")
     rows = row_keys(run, settings=settings)
-    stored = {found.key for found in objects if _is_of(found, run=run)}
+    found = [one for one in objects if _is_of(one, run=run)]
+    stored, earlier = {one.key for one in found}, earlier_keys(run, objects=found)
     if not rows and not stored:
         return XC703.skip(expected=expected, observed="no references, no objects", how=how)
-    missing, orphans = sorted(rows - stored), sorted(stored - rows)
+    missing, orphans = sorted(rows - stored), sorted(stored - rows - earlier)
     return XC703.judge(
         not missing and not orphans,
         expected=expected,
         observed=f"{len(rows & stored)} match"
+        + (f"; {len(earlier)} of earlier tries: {KEPT_TRIES}" if earlier else "")
         + _named("no object for", missing)
         + _named("no row for", orphans),
         how=how,
@@ -241,6 +236,12 @@ def row_keys(run: DagRun, *, settings: Settings) -> set[str]:
     base = f"{settings.base_path}/"
     stored = (row.stored for row in run.xcoms if row.stored.startswith(base))
     return {f"{settings.prefix}/{text.removeprefix(base)}" for text in stored}
+
+
+def earlier_keys(run: DagRun, *, objects: Iterable[StoredXCom]) -> set[str]:
+    """Return the keys among ``objects`` that tries before the last one wrote."""
+    tries = {one for task in run.tasks for one in task.earlier}
+    return {found.key for found in objects if found.task_instance in tries}
 
 
 def _is_of(found: StoredXCom, *, run: DagRun) -> bool:

@@ -1,10 +1,12 @@
 """Object keys read as XComs.
 
-Airflow writes ``<prefix>/<dag>/<run>/<task>/<uuid4>[.suffix]`` (common-io 1.11); the coming layout
-is ``.../<task>/ti-<uuid>|write-<uuid>/<quoted key or sha256>.json[.suffix]`` (``store_value``).
+Airflow 3.1 to 3.3 write ``<prefix>/<dag>/<run>/<task>/<uuid4>[.suffix]``, Airflow 3.4
+``.../<task>/ti-<uuid>|write-<uuid>/<quoted key or sha256>.json[.suffix]`` (``store_value``), where
+``ti-`` names the try of the task and ``write-`` one write into another task's XCom.
 """
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 from xcomkit.model import Codec, StoredObject, StoredXCom
@@ -18,7 +20,7 @@ _UUID_NAME = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}" + _SUFFIX
 )
 _KEY_NAME = re.compile(r".+\.json" + _SUFFIX)
-_WRITE = re.compile(rf"(?:ti|write)-{_HEX}")
+_INSTANCE = re.compile(rf"ti-(?P<id>{_HEX})|write-{_HEX}")
 _CODECS: dict[str | None, Codec] = {
     None: "none",
     "zip": "zip",
@@ -35,8 +37,13 @@ def parse_key(stored: StoredObject, *, prefix: str) -> StoredXCom:
     parts = stored.key.removeprefix(base).split("/") if stored.key.startswith(base) else []
     if len(parts) >= 4 and (name := _UUID_NAME.fullmatch(parts[-1])):
         return _xcom(stored, parts[:-1], layout="uuid", suffix=name["suffix"])
-    if len(parts) >= 5 and _WRITE.fullmatch(parts[-2]) and (name := _KEY_NAME.fullmatch(parts[-1])):
-        return _xcom(stored, parts[:-2], layout="key", suffix=name["suffix"])
+    if (
+        len(parts) >= 5
+        and (instance := _INSTANCE.fullmatch(parts[-2]))
+        and (name := _KEY_NAME.fullmatch(parts[-1]))
+    ):
+        found = _xcom(stored, parts[:-2], layout="key", suffix=name["suffix"])
+        return replace(found, task_instance=instance["id"] or "")
     return _foreign(stored)
 
 

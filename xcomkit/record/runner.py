@@ -19,7 +19,6 @@ from typing import Any, Literal
 
 from xcomkit import evidence
 from xcomkit.airflow_plane.control_plane import VARIABLE as CONTROL_PLANE
-from xcomkit.airflow_plane.dag_run import LOCAL
 from xcomkit.catalogue import RULES_BY_ID
 from xcomkit.chart.values import load_values
 from xcomkit.errors import InputError, SettingsError
@@ -27,6 +26,7 @@ from xcomkit.local.stand_in import stand_in_of
 from xcomkit.model import Check, Status, worst
 from xcomkit.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
 from xcomkit.settings import Settings
+from xcomkit.settings.deployment import LOCAL
 from xcomkit.shared_target import is_shared
 from xcomkit.step import REACHED_END
 from xcomkit.steps.orchestration import open_plane

@@ -1,10 +1,10 @@
-"""What ``deployment`` accepts: a word for this machine, or a Deployment's own address."""
+"""What ``deployment`` accepts: ``local`` for this machine, or a Deployment's own address."""
 
 import re
 
 from xcomkit.refusals import ADDRESS_ALONE, BESIDE_ADDRESS, hidden
 
-_WORDS = ("local", "in-process")
+LOCAL = "local"
 _LOOPBACK = ("localhost", "127.0.0.1")  # a port-forward; the token stays on this machine
 _ASTRO_UI = "cloud.astronomer.io"
 _ADDRESS = re.compile(
@@ -14,12 +14,12 @@ _ADDRESS = re.compile(
 
 
 def deployment_address(value: str) -> str:
-    """Return the word, or the address without a last slash, ``/home`` and ``/api/v2``.
+    """Return ``LOCAL``, or the address without a last slash, ``/home`` and ``/api/v2``.
 
     Raises:
         ValueError: when no token should be sent to that address, or none can be.
     """
-    if value in _WORDS:
+    if value == LOCAL:
         return value
     beside = BESIDE_ADDRESS.search(value)
     match = _ADDRESS.fullmatch(value[: beside.start()] if beside else value)
@@ -31,7 +31,7 @@ def deployment_address(value: str) -> str:
     elif beside:
         reason = ADDRESS_ALONE
     elif match is None or int(match["port"] or 0) > 65_535:
-        reason = f"accepted are {', '.join(_WORDS)} and the https:// URL of a Deployment"
+        reason = f"accepted are {LOCAL} and the https:// URL of a Deployment"
     elif match["scheme"] == "http" and match["host"].lower() not in _LOOPBACK:
         reason = (
             "the token would travel in clear, so accepted is https://, and http:// only for"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from xcomkit.refusals import hidden, split
-from xcomkit.settings.deployment import deployment_address
+from xcomkit.settings.deployment import LOCAL, deployment_address
 from xcomkit.settings.target import TargetSettings, WholeNumber
 
 # What begins with ey is the first part of a signed token.
@@ -43,8 +43,7 @@ class ProofSettings(TargetSettings):
         "", description="folder of your Dag files; step 06 reads, never runs them"
     )
     deployment: str = Field(
-        "local",
-        description="local: a plane here; in-process: airflow dags test; a Deployment's URL",
+        LOCAL, description="local: plane and agents on this machine; or the URL of a Deployment"
     )
     token_variable: str = Field(
         "AIRFLOW_API_TOKEN",

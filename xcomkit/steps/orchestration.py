@@ -12,12 +12,13 @@ from typing import TypeVar
 from xcomkit.airflow_plane.access import token_from_environment
 from xcomkit.airflow_plane.agents import TRIGGERER, Agent, Agents, open_agents
 from xcomkit.airflow_plane.control_plane import ControlPlane, attach, open_control_plane
-from xcomkit.airflow_plane.dag_run import LOCAL, DagRun
+from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.airflow_plane.rest import Deployment, open_deployment
 from xcomkit.chart.environment import worker_queues
 from xcomkit.chart.values import load_values
 from xcomkit.errors import InputError
 from xcomkit.settings import Settings
+from xcomkit.settings.deployment import LOCAL
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
 

@@ -1,14 +1,12 @@
-"""Step 06: a real Dag on remote agents, or in one process: its rows, its objects, its logs."""
+"""Step 06: a real Dag on remote agents: its rows, its objects, its logs."""
 
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from xcomkit import evidence, show
-from xcomkit.airflow_plane.dag_run import DAG_ID, DAGS_FOLDER, IN_PROCESS, LOCAL, DagRun
-from xcomkit.airflow_plane.in_process import run_dag
+from xcomkit.airflow_plane.dag_run import DAG_ID, DAGS_FOLDER, DagRun
 from xcomkit.airflow_plane.residency import judge_residency, judge_separation
 from xcomkit.airflow_plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.dag_scan.callbacks import XC030
@@ -16,6 +14,7 @@ from xcomkit.dag_scan.run import judge as judge_dags
 from xcomkit.errors import XcomkitError
 from xcomkit.model import Check, StoredXCom
 from xcomkit.objects.keys import parse_key
+from xcomkit.settings.deployment import LOCAL
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
 from xcomkit.steps.orchestration import Orchestration
@@ -57,9 +56,7 @@ def _scan(step: Step) -> Iterator[Check]:
 
 
 def start(step: Step) -> show.Text | show.Table:
-    """Bring up the plane and its agents, or reach the Deployment; nothing for ``in-process``."""
-    if step.settings.deployment == IN_PROCESS:
-        return show.Text("airflow dags test needs no plane: scheduler and task are one process.")
+    """Bring up the plane and its agents, or reach the Deployment."""
     stop(step)  # the cell may be run again
     found = Orchestration(step)
     step.results["orchestration"] = found
@@ -105,10 +102,10 @@ def stop(step: Step) -> show.Text | show.Table:
 def run(step: Step) -> show.Text | show.Table:
     """Run the shipped Dag, and say how it ended."""
     found: Orchestration | None = step.results.get("orchestration")
-    if found is None and step.settings.deployment != IN_PROCESS:
+    if found is None:
         return show.Text("The Dag did not run.")
     try:
-        done = _run_in_process(step) if found is None else _run_on_agents(step, found)
+        done = _run(step, found)
     except XcomkitError as error:
         return step.check(step.could_not(error))
     step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}
@@ -116,33 +113,15 @@ def run(step: Step) -> show.Text | show.Table:
     return show.Text(f"{done.run_id} ended as {done.state} after {done.seconds:.1f} s.")
 
 
-def _run_in_process(step: Step) -> DagRun:
-    # The run's id is known only afterwards: until then nobody knows which objects are this run's.
-    place = f"{step.settings.prefix}/{DAG_ID}/ since {step.started:%Y-%m-%dT%H:%M:%S.%fZ}"
-    evidence.record_created(step.run, kind="begun", names=[place])
-    worker = helm_values.first_worker(step)
-    with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
-        identity = step.cloud.worker_identity(worker.subject, directory=private)
-        environment, _ = helm_values.process_environment(step, worker, identity)
-        done = run_dag(
-            environment, conf=_conf(step), timeout=step.settings.step_timeout, progress=step.say
-        )
-    _record_objects(step, done)
-    evidence.record_created(step.run, kind="ended", names=[place])
+def _run(step: Step, found: Orchestration) -> DagRun:
+    """Return how a run of the Dag went; what it writes is recorded, so that step 07 removes it."""
+    settings, run_id = step.settings, new_run_id("runbook")
+    place = place_of(step, run_id=run_id)
+    evidence.record_created(step.run, kind="prefixes", names=[place])
+    conf = {"mapped_tasks": settings.mapped_tasks, "payload_bytes": settings.payload_bytes}
+    done = found.run(DAG_ID, run_id=run_id, conf=conf)
+    evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(place))
     return done
-
-
-def _run_on_agents(step: Step, found: Orchestration) -> DagRun:
-    run_id = new_run_id("runbook")
-    evidence.record_created(step.run, kind="prefixes", names=[place_of(step, run_id=run_id)])
-    done = found.run(DAG_ID, run_id=run_id, conf=_conf(step))
-    _record_objects(step, done)
-    return done
-
-
-def _conf(step: Step) -> dict[str, int]:
-    settings = step.settings
-    return {"mapped_tasks": settings.mapped_tasks, "payload_bytes": settings.payload_bytes}
 
 
 def tasks(step: Step) -> show.Table | show.Text:
@@ -171,10 +150,8 @@ def verify(step: Step) -> show.Table:
     step.check(*judge(done, objects=objects, settings=step.settings))
     worker = helm_values.first_worker(step)
     pods = helm_values.deployment(step, worker).removesuffix(worker.name.removeprefix("worker:"))
-    deployment = step.settings.deployment
     step.check(
-        judge_place(done, deployment=deployment, pods=pods),
-        judge_triggerer(done, deployment=deployment),
+        judge_place(done, deployment=step.settings.deployment, pods=pods), judge_triggerer(done)
     )
     found: Orchestration | None = step.results.get("orchestration")
     if found is not None:
@@ -220,9 +197,3 @@ def objects_of(step: Step, run_id: str, *, dag_id: str = DAG_ID) -> list[StoredX
     """
     found = step.cloud.list_objects(place_of(step, run_id=run_id, dag_id=dag_id))
     return [parse_key(one, prefix=step.settings.prefix) for one in found]
-
-
-def _record_objects(step: Step, done: DagRun) -> None:
-    """Record what the Dag left in the bucket, so that tear down removes exactly that."""
-    keys = step.cloud.list_keys_ever(place_of(step, run_id=done.run_id))
-    evidence.record_created(step.run, kind="objects", names=keys)

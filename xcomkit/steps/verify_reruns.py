@@ -11,7 +11,7 @@ from xcomkit.airflow_plane.reruns import (
     judge_rerun,
 )
 from xcomkit.airflow_plane.residency import STORED, mark
-from xcomkit.airflow_plane.verdict import row_keys
+from xcomkit.airflow_plane.verdict import earlier_keys, row_keys
 from xcomkit.backend.configuration import THRESHOLD_VARIABLE
 from xcomkit.model import Check
 from xcomkit.step import Step
@@ -33,12 +33,14 @@ def clear(step: Step) -> show.Table:
 def _clear(step: Step, found: Orchestration, done: DagRun) -> Check:
     before = {one.key for one in objects_of(step, done.run_id)}
     again = found.rerun(done, task_ids=_CLEARED)
-    after = {one.key for one in objects_of(step, done.run_id)}
+    objects = objects_of(step, done.run_id)
+    after = {one.key for one in objects}
     evidence.record_created(step.run, kind="objects", names=after)
     return judge_rerun(
         before=before,
         after=after,
         rows=row_keys(again, settings=step.settings),
+        earlier=earlier_keys(again, objects=objects),
         how=f"cleared {' and '.join(_CLEARED)} over the REST API, then listed the prefix",
     )
 
