@@ -1,11 +1,14 @@
-"""A bucket and a role of its own per test."""
+"""A bucket and a role of its own per test; the newest Airflow there is, pre-releases included."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from backend_target import Target
 
+from xcomkit.backend import interpreters
+from xcomkit.backend.version_matrix import Row
 from xcomkit.local.aws import AwsStandIn
 
 
@@ -16,3 +19,18 @@ def target(stand_in: AwsStandIn, tmp_path: Path) -> Iterator[Target]:
     for key in sorted(made.keys()):
         made.s3.delete_object(Bucket=made.bucket, Key=key)
     made.s3.delete_bucket(Bucket=made.bucket)
+
+
+@pytest.fixture(scope="session")
+def newest() -> Row:
+    """Install the newest Airflow with what an agent on AWS has, so that it breaks here first."""
+    done = subprocess.run(
+        [interpreters.find_uv(), "pip", "compile", "-q", "--prerelease=allow", "--no-deps",
+         "--no-header", "--no-annotate", "-"],
+        input="apache-airflow\n", capture_output=True, text=True, check=True, timeout=300,
+    )  # fmt: skip
+    version = done.stdout.strip().partition("==")[2]
+    agent = ("apache-airflow-providers-amazon", "apache-airflow-providers-common-io", "s3fs")
+    return Row(
+        version, interpreters.install(version, agent_packages=agent, more=("backports.zstd",))
+    )

@@ -19,6 +19,7 @@ from xcomkit import redaction
 from xcomkit.errors import ProcessError
 
 REDACTION = Path(redaction.__file__)
+DURABLE = Path(__file__).parents[1] / "durable.py"
 NOT_STARTED = "The process with Airflow's backend cannot be started"
 OLDEST = (3, 11)
 """The worker's text needs it: match, typing.Self, datetime.UTC."""
@@ -183,6 +184,12 @@ def start(
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
     }
+    if launch.python:  # it has the class as an agents' image has it, and nothing else of ours
+        package = Path(home, "image", DURABLE.parent.name)
+        package.mkdir(parents=True)
+        shutil.copy(DURABLE, package)
+        paths = (str(package.parent), environment.get("PYTHONPATH", ""))
+        own["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     try:
         return subprocess.Popen(
             [launch.python or sys.executable, "-P", str(worker)],

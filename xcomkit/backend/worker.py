@@ -28,6 +28,7 @@ import signal
 import sys
 import threading
 import time
+import types
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -333,9 +334,80 @@ def backend() -> Any:
     return airflow("sdk.execution_time.xcom", "resolve_xcom_backend")()
 
 
-def stored(reference: str) -> Any:
-    """Return a stored XCom value as the supervisor hands it to the backend."""
-    return airflow("sdk.execution_time.comms", "XComResult")(key="return_value", value=reference)
+class Supervisor:
+    """Stands where a task's supervisor is: holds the row that a task writes, reads and deletes.
+
+    The plane knows no connection and no variable, so those must come from the environment or the
+    agents' own secrets backend. ``row`` is None where there is no row.
+    """
+
+    def __init__(self) -> None:
+        self.row: Any = None
+        self.comms = importlib.import_module("airflow.sdk.execution_time.comms")
+        runner().SUPERVISOR_COMMS = self
+
+    def send(self, msg: Any = None, **_: object) -> Any:
+        """Answer a message of the task's as the supervisor does."""
+        kind = type(msg).__name__
+        if kind == "SetXCom":
+            self.row = json.loads(json.dumps(msg.value))  # as the API server stores it
+        elif kind == "DeleteXCom":
+            self.row = None
+        elif kind == "GetXCom":
+            return self.comms.XComResult(key=msg.key, value=self.row)
+        elif kind.startswith("Get"):
+            error = airflow("sdk.exceptions", "ErrorType")
+            named = error.VARIABLE_NOT_FOUND if "Var" in kind else error.CONNECTION_NOT_FOUND
+            return self.comms.ErrorResponse(error=named)
+        return None
+
+    async def asend(self, msg: Any) -> Any:
+        """Answer as ``send`` does."""
+        return self.send(msg)
+
+
+def runner() -> Any:
+    """Return the module that runs a task on an agent."""
+    return importlib.import_module("airflow.sdk.execution_time.task_runner")
+
+
+class Task:
+    """A running task as its own code sees it, with a class as its XCom backend.
+
+    Every task is a task instance of its own, as every try is.
+    """
+
+    def __init__(self, where: dict[str, Any], backend_class: Any) -> None:
+        self.key = where["key"]
+        self.ids = {name: where[name] for name in ("dag_id", "run_id", "task_id", "map_index")}
+        self.backend = runner().XCom = backend_class  # what it resolved when it was imported
+        self.instance = runner().RuntimeTaskInstance.model_construct(
+            **self.ids,
+            id=uuid.uuid4(),
+            try_number=1,
+            region_id=None,
+            region_index=None,
+            task=types.SimpleNamespace(returns_dag_result=False),
+        )
+
+    def push(self, value: object) -> None:
+        """Push a value as a task does, whichever hook of the backend that leads to."""
+        self.instance.xcom_push(self.key, value)
+
+    def pull(self) -> object:
+        """Pull this task's value as another task does."""
+        ids = {"task_ids": self.ids["task_id"], "map_indexes": self.ids["map_index"]}
+        return self.instance.xcom_pull(key=self.key, **ids)
+
+    def clear(self) -> None:
+        """Delete the XCom as the task runner does before a cleared task runs again."""
+        self.backend.delete(key=self.key, **self.ids)
+
+
+ANYWHERE = {
+    "dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "key": "return_value",
+}  # fmt: skip
+"""Whose XCom a given reference is does not matter to who reads or deletes it."""
 
 
 def leads_away(answer: object) -> bool:
@@ -348,6 +420,7 @@ class Steps:
 
     def __init__(self, witness: Witness) -> None:
         self.witness = witness
+        self.supervisor = Supervisor()
         self.reference = ""
 
     def perform(self, step: dict[str, Any]) -> dict[str, Any]:
@@ -395,30 +468,33 @@ class Steps:
         value = build(json.dumps(step["payload"]))
         module, _, name = step.get("backend", "").rpartition(".")
         chosen = getattr(importlib.import_module(module), name) if name else backend()
-        answer = self.timed(lambda: chosen.serialize_value(value, **step["where"]))
+        task = Task(step["where"], chosen)
+        self.timed(lambda: task.push(value))
+        answer = self.supervisor.row
         self.reference = self.result["reference"] = answer if leads_away(answer) else ""
 
     def step_pull(self, step: dict[str, Any]) -> None:
         """Pull a reference; tell a value apart from the reference itself coming back."""
-        value = self.timed(lambda: backend().deserialize_value(stored(self.reference)))
+        self.supervisor.row = self.reference
+        value = self.timed(Task(ANYWHERE, backend()).pull)
         self.result["is_reference"] = isinstance(value, str) and value == self.reference
         if step.get("describe"):
             self.result["value"] = describe(value)
 
     def step_types(self, step: dict[str, Any]) -> None:
         """Send a value of every type through the object and as the database would hold it."""
-        base = airflow("sdk.bases.xcom", "BaseXCom")
 
         def through_object(value: object) -> object:
-            reference = backend().serialize_value(value, **step["where"])
-            if not leads_away(reference):
+            task = Task(step["where"], backend())
+            task.push(value)
+            if not leads_away(self.supervisor.row):
                 raise ValueError("the value stayed in the database")
-            return backend().deserialize_value(stored(reference))
+            return task.pull()
 
         def through_database(value: object) -> object:
-            return base.deserialize_value(
-                stored(json.loads(json.dumps(base.serialize_value(value))))
-            )
+            task = Task(step["where"], airflow("sdk.bases.xcom", "BaseXCom"))
+            task.push(value)
+            return task.pull()
 
         self.result["types"] = [
             {"name": name, "object": fate(make, through_object),
@@ -427,8 +503,9 @@ class Steps:
         ]  # fmt: skip
 
     def step_purge(self, _step: dict[str, Any]) -> None:
-        """Purge a reference, as the worker does before a cleared task runs again."""
-        self.timed(lambda: backend().purge(stored(self.reference)))
+        """Delete the XCom behind a reference, as before a cleared task runs again."""
+        self.supervisor.row = self.reference
+        self.timed(Task(ANYWHERE, backend()).clear)
 
     def step_size(self, _step: dict[str, Any]) -> None:
         """Keep the stored size in bytes as the agent's filesystem sees it, nothing when absent."""
