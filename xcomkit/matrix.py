@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import Version
 
 from xcomkit import evidence, show
 from xcomkit.backend import interpreters
@@ -89,6 +90,17 @@ def read_requirements(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def same_pandas(versions: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
+    """Return the requirements with a pandas that all versions can store, where none is named.
+
+    Airflow before 3.3 neither stores nor reads a DataFrame of pandas 3, and the rows are to differ
+    in Airflow's version alone.
+    """
+    is_named = any(Requirement(text).name == "pandas" for text in more)
+    is_old = any(Version(version) < Version("3.3") for version in versions)
+    return (*more, "pandas<3") if is_old and not is_named else tuple(more)
+
+
 def make_rows(
     versions: Sequence[str],
     *,
@@ -105,12 +117,14 @@ def make_rows(
         ProcessError: there is no uv, or no place for an environment.
     """
     agent_packages = open_cloud(settings, platform=Platform(label="", issuer="")).agent_packages
-    rows = []
+    pinned, rows = same_pandas(versions, more), []
+    if len(pinned) > len(more):
+        progress('with "pandas<3": Airflow before 3.3 cannot store a DataFrame of pandas 3')
     for version in versions:
         begun = time.monotonic()
         progress(f"Airflow {version}: looking for its environment, or installing it")
         try:
-            python = interpreters.install(version, agent_packages=agent_packages, more=more)
+            python = interpreters.install(version, agent_packages=agent_packages, more=pinned)
         except interpreters.NotInstallableError as error:
             rows.append(Row(version, problem=f"cannot be installed: {error.args[0]}"))
         else:

@@ -39,8 +39,14 @@ class NotInstallableError(ProcessError):
 def requirements(
     version: str, *, agent_packages: Sequence[str], more: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Return what an agent with this version of Airflow needs for its backend."""
+    """Return what an agent with this version of Airflow needs for its backend.
+
+    Of a pre-release its parts are named as well: a resolver takes pre-releases of those packages
+    only that are asked for with one.
+    """
     named = sorted(FLOORS.get(name, name) for name in {*agent_packages, *PAYLOAD_PACKAGES})
+    if re.search(r"[a-z]", version):
+        named += [f"apache-airflow-core=={version}", "apache-airflow-task-sdk>=1.0.0a0"]
     return (f"apache-airflow=={version}", *named, *more)
 
 

@@ -5,6 +5,8 @@ import shutil
 import sys
 from importlib import metadata
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from xcomkit import evidence, show
@@ -32,11 +34,12 @@ PACKAGES = Rule(
 )
 VERSIONS = Rule(
     id="XC103",
-    title="No version with a known defect of the backend is here",
+    title="This version of Airflow is supported, and no package has a known defect",
     severity="fail",
-    why="These push nothing, or read back the path instead of the value, without an error.",
-    remedy="Choose other versions, here and in the agent image.",
-    source="apache/airflow 55803; measured round trips of 3.0.6 with universal-pathlib 0.3",
+    why="A defect loses values or reads back their path, without an error, and how Airflow stores"
+    " XComs changes between releases.",
+    remedy="Choose other versions, here and in the agent image, or a newer xcomkit.",
+    source="pyproject.toml; apache/airflow 55803; round trips of 3.0.6 with universal-pathlib 0.3",
 )
 CALLER = Rule(
     id="XC104",
@@ -130,7 +133,10 @@ def _python(step: Step) -> tuple[Check, ...]:
     version = ".".join(str(part) for part in sys.version_info[:3])
     missing = [name for name in step.cloud.agent_packages if not _version(name)]
     found = [f"{name} {_version(name)}" for name in step.cloud.agent_packages if _version(name)]
-    defects = known_defects({name: _version(name) for name in _JUDGED})
+    versions = {name: _version(name) for name in _JUDGED}
+    defects, airflow = known_defects(versions), versions[_JUDGED[0]]
+    tried = supported_versions()
+    is_tried = airflow != "" and tried.contains(airflow, prereleases=True)
     return (
         PYTHON.judge(
             sys.version_info >= (3, 11), expected=">= 3.11", observed=version,
@@ -143,10 +149,20 @@ def _python(step: Step) -> tuple[Check, ...]:
             how="installed distributions", basis="behaviour",
         ),
         VERSIONS.judge(
-            not defects, expected="none", observed="; ".join(defects) or "none",
-            how="installed versions against the list of measured defects", basis="rule",
+            False if defects else True if is_tried else None,
+            expected=f"Airflow {tried}, no known defect",
+            observed="; ".join(defects)
+            or f"Airflow {airflow}{'' if is_tried else ': not among the versions tried'}",
+            how="installed versions against those tried and the list of measured defects",
+            basis="rule",
         ),
     )  # fmt: skip
+
+
+def supported_versions() -> SpecifierSet:
+    """Return the versions of Airflow that are tried, as this package's own metadata has them."""
+    named = map(Requirement, metadata.requires("xcomkit") or ())
+    return next(one.specifier for one in named if one.name == "apache-airflow")
 
 
 _JUDGED = ("apache-airflow-core", "apache-airflow-providers-common-io", "universal-pathlib")
