@@ -1,60 +1,65 @@
 """With compression, XComObjectStorageBackend reports a refused upload as done.
 
-Expected: the push raises, as without compression. Happens: it returns a reference, no object
-exists, and the pull returns that reference in place of the value. Why: fsspec's
-open(compression=...) returns the codec's wrapper of the S3 file, and the "with" closes the wrapper
-only: GzipFile, BZ2File, LZMAFile and ZipFile never close a file given to them. s3fs sends a small
-object in close(), left to AbstractBufferedFile.__del__; Python prints and drops what a finalizer
-raises. deserialize_value answers FileNotFoundError with the reference. Exits 0: defect, 1: none.
+Expected: the push raises, as without compression. Happens: it stores a reference, no object
+exists, and the pull returns that reference in place of the value.
+
+Why: fsspec's open(compression=...) returns the codec's wrapper of the store's file, and "with"
+closes the wrapper only: GzipFile, BZ2File, LZMAFile and ZipFile never close a file given to them.
+A small object is sent when the file is closed, which is left to AbstractBufferedFile.__del__;
+Python prints and drops what a finalizer raises. The pull answers FileNotFoundError with the
+reference. Exits 0: defect, 1: none.
 """
 
 import os
 import sys
 import tempfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import import_module, metadata, reload
-from types import SimpleNamespace
+from importlib import reload
+from importlib.metadata import version
 
-BACKEND = "airflow.providers.common.io.xcom.backend"
-puts, pushed, pulled = [], {}, None
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractBufferedFile
 
-
-class Store(BaseHTTPRequestHandler):  # S3 with one empty bucket, "b", that nobody may write to
-    protocol_version = "HTTP/1.1"  # knows Expect: 100-continue
-
-    def answer(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        puts.extend([403] if self.command == "PUT" else [])
-        found = 200 if self.path.split("?")[0] == "/b" else 404
-        self.send_response(403 if self.command == "PUT" else found)  # and logs it to stderr
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(b"<ListBucketResult/>" if self.command == "GET" else b"")
-
-    do_GET = do_HEAD = do_PUT = answer
+OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
+PACKAGES = ("apache-airflow", "apache-airflow-providers-common-io", "fsspec")
+COORDINATES = {"key": "k", "dag_id": "d", "task_id": "t", "run_id": "r"}
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Store)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-url = f"http%3A%2F%2F127.0.0.1%3A{server.server_port}"
-os.environ["AIRFLOW_CONN_AWS_DEFAULT"] = f"aws://key-id:secret@/?endpoint_url={url}"
-os.environ["AIRFLOW__CORE__XCOM_BACKEND"] = f"{BACKEND}.XComObjectStorageBackend"
-os.environ["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"] = "s3://aws_default@b/x"
-os.environ["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"] = "0"
-os.environ["no_proxy"] = "127.0.0.1"
+class Upload(AbstractBufferedFile):  # sent when it is closed, as with s3fs, gcsfs and adlfs
+    def _upload_chunk(self, **_):
+        raise PermissionError(403, "Forbidden")
+
+
+class Store(MemoryFileSystem):  # anybody may read, nobody may write
+    def _open(self, path, mode="rb", **options):
+        return Upload(self, path, mode) if mode == "wb" else super()._open(path, mode, **options)
+
+
+class Supervisor:  # stands for the API server and its table of XComs
+    def send(self, msg):
+        if hasattr(msg, "value"):
+            self.row = msg.value
+        return comms.XComResult(key=msg.key, value=self.row)
+
+
 with tempfile.TemporaryDirectory() as os.environ["AIRFLOW_HOME"]:
+    os.environ.update({f"{OPTION}_PATH": "memory://bucket/xcom", f"{OPTION}_THRESHOLD": "0"})
+    from airflow.providers.common.io.xcom import backend
+    from airflow.sdk.execution_time import comms, task_runner
+    from airflow.sdk.io import attach
+
+    attach("memory", fs=Store())
+    outcomes = {}
     for codec in ("", "gzip"):
-        os.environ["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"] = codec
-        stock = reload(import_module(BACKEND)).XComObjectStorageBackend  # it caches its options
+        task_runner.SUPERVISOR_COMMS = Supervisor()
+        os.environ[f"{OPTION}_COMPRESSION"] = codec
+        stock = reload(backend).XComObjectStorageBackend  # it caches its options
         try:
-            pushed[codec] = stock.serialize_value(["a value"] * 1000)
-            pulled = stock.deserialize_value(SimpleNamespace(value=pushed[codec]))
-        except PermissionError as error:
-            pushed[codec] = f"raised {type(error).__name__}"
-names = ("apache-airflow", "apache-airflow-providers-common-io", "fsspec", "s3fs")
-print(f"push {'returned ' * bool(pulled)}{pushed['gzip']}; answers to PUT: {puts};", end=" ")
-print(f"pull returned the reference string: {pulled == pushed['gzip']};", end=" ")
-print(f"without compression: {pushed['']};", end=" ")
-print(*(f"{name} {metadata.version(name)}" for name in names), sep=", ")
-sys.exit(pulled != pushed["gzip"])
+            stock.set(value=["a value"] * 1000, **COORDINATES)
+            outcomes[codec] = f"the pull returned {stock.get_one(**COORDINATES)!r}"
+        except OSError as error:
+            outcomes[codec] = f"raised {type(error).__name__}"
+
+defect = outcomes["gzip"] != "raised PermissionError"
+print("defect:" if defect else "no defect:", f"uncompressed, {outcomes['']};", end=" ")
+print(f"gzip, {outcomes['gzip']};", ", ".join(f"{name} {version(name)}" for name in PACKAGES))
+sys.exit(not defect)

@@ -1,48 +1,145 @@
-"""The reproductions for upstream's bug reports still reproduce, each on its own."""
+"""The scripts for upstream show their defect, and each patch for upstream ends it."""
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parents[2] / "docs/upstream"
+import pytest
+
+UPSTREAM = Path(__file__).parents[2] / "docs/upstream"
+COMMON_IO = "apache-airflow-providers-common-io"
+# Runs a script with a module of the real name taken from another file.
+LOADER = """
+import importlib.util, runpy, sys
+name, file, script = sys.argv[1:]
+class Patched:
+    def find_spec(fullname, path=None, target=None):
+        if fullname == name:
+            return importlib.util.spec_from_file_location(name, file)
+sys.meta_path.insert(0, Patched)
+runpy.run_path(script, run_name="__main__")
+"""
 
 
-def run(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script where nothing of this project is at hand but the interpreter."""
+@dataclass(frozen=True)
+class Patch:
+    file: str
+    script: str
+    package: str
+    module: str
+    upstream: str  # the module's path in its own repository
+
+
+BACKEND = "airflow.providers.common.io.xcom.backend"
+BACKEND_FILE = f"providers/common/io/src/{BACKEND.replace('.', '/')}.py"
+CLOSE = Patch("0001-close-the-file-of-a-compressed-xcom.patch", "failed_upload_is_silent.py",
+              COMMON_IO, BACKEND, BACKEND_FILE)  # fmt: skip
+RAISE = Patch("0002-raise-when-the-object-of-an-xcom-is-missing.patch",
+              "missing_object_is_its_path.py", COMMON_IO, BACKEND, BACKEND_FILE)  # fmt: skip
+DEFLATE = Patch("0003-deflate-zip.patch", "zip_is_stored.py",
+                "fsspec", "fsspec.compression", "fsspec/compression.py")  # fmt: skip
+PATCHES = (CLOSE, RAISE, DEFLATE)
+
+
+def run(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Python where nothing of this project is at hand but the interpreter."""
     environment = {"HOME": str(folder), "PATH": os.environ["PATH"]}
-    return subprocess.run([sys.executable, SCRIPTS / name], cwd=folder, env=environment,
+    return subprocess.run([sys.executable, *command], cwd=folder, env=environment,
                           capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
 
 
-def test_zip_is_larger_than_the_json_it_is_meant_to_compress(tmp_path):
-    done = run("zip_is_stored.py", tmp_path)
+def fact(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the line the script ends with; a traceback has none."""
+    lines = [
+        line for line in done.stdout.splitlines() if line.startswith(("defect:", "no defect:"))
+    ]
+    assert lines, f"The script did not come to its end:\n{done.stdout}{done.stderr}"
+    assert done.returncode == (0 if lines[-1].startswith("defect:") else 1), lines[-1]
+    return lines[-1]
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    fact = done.stdout.splitlines()[-1]
-    sizes = re.match(r"zip: (\S+) bytes of JSON stored as (\S+) bytes \(gzip (\S+)\);", fact)
-    json, zipped, gzipped = (int(size.replace(",", "")) for size in sizes.groups())
-    assert gzipped < json / 2 < json < zipped < json + 200
-    assert "ZIP_STORED: True; apache-airflow 3." in fact
 
-
-def test_refused_upload_raises_without_compression_and_is_silent_with_gzip(tmp_path):
-    done = run("failed_upload_is_silent.py", tmp_path)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    fact = done.stdout.splitlines()[-1]
-    assert re.match(
-        r"push returned s3://aws_default@b/x/\S+\.gz; answers to PUT: \[403, 403\];", fact
+def patched(patch: Patch, folder: Path) -> Path:
+    """Return the installed module with the patch applied to it, in a tree like upstream's."""
+    installed = distribution(patch.package)
+    copy = folder / patch.upstream
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(installed.locate_file(f"{patch.module.replace('.', '/')}.py").read_bytes())
+    done = subprocess.run(
+        ["git", "apply", "-p1", UPSTREAM / "patches" / patch.file], cwd=folder, check=False,
+        env={"PATH": os.environ["PATH"], "GIT_CEILING_DIRECTORIES": str(folder.parent)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, (
+        f"{patch.file} no longer applies to {patch.package} {installed.version}. If upstream has"
+        f" the fix, drop the patch and say so in README.md, else renew it.\n{done.stderr}"
     )
-    assert "pull returned the reference string: True;" in fact
-    assert "without compression: raised PermissionError; apache-airflow 3." in fact
-    assert done.stderr.count("Exception ignored in: <function AbstractBufferedFile.__del__") == 1
+    return copy
 
 
-def test_reproductions_need_and_name_nothing_of_this_project():
-    scripts = sorted(SCRIPTS.glob("*.py"))
+@pytest.fixture
+def before_and_after(tmp_path) -> Callable[[Patch], tuple[str, str]]:
+    """Run a patch's script on the installed module and on the patched one."""
 
-    assert [path.name for path in scripts] == ["failed_upload_is_silent.py", "zip_is_stored.py"]
-    assert not [path.name for path in scripts if "xcomkit" in path.read_text().lower()]
-    assert all(len(path.read_text().splitlines()) <= 60 for path in scripts)
+    def both(patch: Patch) -> tuple[str, str]:
+        module = patched(patch, tmp_path)
+        script = UPSTREAM / patch.script
+        before = fact(run(tmp_path, script))
+        assert before.startswith("defect:"), (
+            f"The installed versions no longer have the defect {patch.script} shows. If upstream"
+            f" has fixed it, drop {patch.file} and say so in README.md.\n{before}"
+        )
+        after = fact(run(tmp_path, "-c", LOADER, patch.module, module, script))
+        assert after.startswith("no defect:"), f"{patch.file} does not end the defect: {after}"
+        return before, after
+
+    return both
+
+
+def test_refused_upload_is_silent_with_gzip_and_raises_once_the_file_is_closed(before_and_after):
+    before, after = before_and_after(CLOSE)
+
+    assert "uncompressed, raised PermissionError; gzip, the pull returned 'memory://" in before
+    assert "uncompressed, raised PermissionError; gzip, raised PermissionError;" in after
+
+
+def test_missing_object_is_pulled_as_its_path_and_raises_with_the_patch(before_and_after):
+    before, after = before_and_after(RAISE)
+
+    assert "with its object, ['a value']; without, the pull returned 'file://" in before
+    assert "with its object, ['a value']; without, raised FileNotFoundError;" in after
+
+
+def test_zip_is_larger_than_its_json_and_close_to_gzip_with_the_patch(before_and_after):
+    sizes = []
+    for line in before_and_after(DEFLATE):
+        found = re.search(
+            r" (\S+) bytes of JSON; zip (\S+); gzip (\S+); pulled intact: True;", line
+        )
+        sizes.append([int(size.replace(",", "")) for size in found.groups()])
+
+    (json, stored, gzipped), (_, deflated, _) = sizes
+    assert gzipped < json / 2 < json < stored < json + 200
+    assert abs(deflated - gzipped) < gzipped / 10
+
+
+def test_every_script_and_every_patch_is_tried_here_and_named_in_the_readme():
+    scripts = sorted(path.name for path in UPSTREAM.glob("*.py"))
+    patches = sorted(path.name for path in UPSTREAM.glob("patches/*"))
+
+    assert scripts == sorted(patch.script for patch in PATCHES)
+    assert patches == sorted(patch.file for patch in PATCHES)
+    readme = (UPSTREAM / "README.md").read_text()
+    assert not [name for name in scripts + patches if name not in readme]
+
+
+def test_what_goes_upstream_is_short_and_names_nothing_of_this_project():
+    texts = {path.name: path.read_text() for path in UPSTREAM.rglob("*.p*") if path.is_file()}
+
+    assert len(texts) == 6
+    assert not [name for name, text in texts.items() if "xcomkit" in text.lower()]
+    assert all(len(text.splitlines()) <= 70 for text in texts.values())
