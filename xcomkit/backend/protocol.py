@@ -70,7 +70,8 @@ class Hello:
     """What the worker found: versions, the backend class Airflow resolves, its settings.
 
     ``settings`` holds path, threshold and compression as Airflow reads them, ``codecs`` what
-    fsspec has registered in this environment, ``import_ms`` the time of all imports.
+    fsspec has registered in this environment, ``import_ms`` the time of all imports. ``loops`` is
+    why Airflow refuses Dags with task loops, ``None`` for a version that has none.
     """
 
     python: str
@@ -80,6 +81,7 @@ class Hello:
     codecs: tuple[str, ...]
     import_ms: int
     error: Failure | None
+    loops: str | None
 
 
 @dataclass(frozen=True, slots=True)

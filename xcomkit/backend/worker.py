@@ -634,14 +634,31 @@ def send(channel: IO[str], reply: dict[str, Any]) -> None:
     channel.flush()
 
 
+def refusal_of_loops() -> str | None:
+    """Return why Airflow refuses a Dag with a task loop, ``""`` if it does not.
+
+    ``None``: this version has no task loops, which came with Airflow 3.4.
+    """
+    check = getattr(runner(), "check_xcom_backend_supports_loops", None)
+    if check is None:
+        return None
+    group = object.__new__(airflow("sdk.definitions._internal.loop", "LoopTaskGroup"))
+    groups = types.SimpleNamespace(get_task_group_dict=lambda: {"loop": group})
+    with Attempt() as asked:
+        check(types.SimpleNamespace(dag_id="any", task_group=groups))
+    return f"{asked.error['type']}: {asked.error['message']}" if asked.error else ""
+
+
 def greet() -> dict[str, Any]:
     """Import Airflow and the configured backend; return versions and what was resolved."""
     started = time.perf_counter()
     found: dict[str, Any] = {"backend": "", "settings": {}, "codecs": [], "packages": {}}
+    found["loops"] = None
     with Attempt() as attempt:
         importlib.import_module("airflow.sdk.execution_time.task_runner")
         found["backend"] = f"{backend().__module__}.{backend().__qualname__}"
         found["settings"] = {n: setting(n) for n in ("path", "threshold", "compression")}
+        found["loops"] = refusal_of_loops()
         registered = importlib.import_module("fsspec.utils").compressions.values()
         found["codecs"] = sorted({str(codec) for codec in registered})
     with Attempt():  # imports only, to spare every fork; a missing package fails in the step itself
