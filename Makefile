@@ -55,13 +55,15 @@ bench: $(READY) ## measure where a warm run's time goes
 docs: $(READY) ## write docs/checks.md from the rules
 	$(BIN)/python -m xcomkit.catalogue > docs/checks.md
 
-findings: $(READY) ## run every backend on every stand-in and write docs/findings.md (20 minutes)
+findings: $(READY) ## run every backend on every stand-in and write docs/findings.md (25 minutes)
 	rm -rf runs/findings
 	for cloud in aws azure gcp; do for backend in stock durable; do \
 		$(BIN)/xcomkit run 00 01 02 03 04 -f parameters/local-$$cloud.yaml --out runs/findings \
 			-p backend=$$backend -p fault_depth=full || true; \
 	done; done
-	$(BIN)/python -m xcomkit.findings runs/findings/*/ > runs/findings.md && mv runs/findings.md docs/
+	$(BIN)/python -m xcomkit.findings runs/findings/*/ > runs/findings.md
+	PYTHONPATH=tests/backend:tests/clouds $(BIN)/python docs/by_version.py >> runs/findings.md
+	mv runs/findings.md docs/
 
 screenshots: $(READY) ## take the pictures of the docs anew, from a run on the stand-in (3 minutes)
 	PYTHONPATH=tests/browser:tests $(BIN)/python docs/screenshots.py

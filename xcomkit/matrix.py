@@ -224,12 +224,27 @@ def to_text(matrix: Matrix) -> str:
             found = [_mark(matrix.cell(writer, reader, codec)) for reader in versions]
             rows.append((writer, codec, *found))
     table = show.aligned(("written by", "codec", *(f"read by {v}" for v in versions)), rows)
-    parts = [table, *_reasons(matrix)]
+    parts = [table, *_reasons(matrix), "", _behaviours(matrix), ""]
     for one in matrix.environments:
         if one.python:
             had = ", ".join(f"{word} {one.packages.get(name, '-')}" for word, name in _TOLD.items())
             parts.append(f"Airflow {one.version}: Python {one.python}, {had}")
     return "\n".join(parts)
+
+
+def _behaviours(matrix: Matrix) -> str:
+    """Return what the class does with each version: facts down, versions across."""
+    facts = {
+        "object name": "key",
+        "missing object": "missing",
+        "zip, of JSON": "zip",
+        "task loops": "loops",
+    }
+    rows = [
+        (title, *(getattr(one.behaviour, name) or "not seen" for one in matrix.environments))
+        for title, name in facts.items()
+    ]
+    return show.aligned(("with Airflow", *(one.version for one in matrix.environments)), rows)
 
 
 def _mark(cell: Cell) -> str:

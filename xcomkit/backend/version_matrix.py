@@ -4,6 +4,7 @@ An upgrade meets values that the version before wrote, and during a rollout agen
 share one prefix. Nothing here knows of the target: it is in the environment.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,17 @@ from xcomkit.backend.comparison import difference
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.launch import in_interpreter
 from xcomkit.backend.process import Worker, open_worker
-from xcomkit.backend.protocol import Hello, Outcome, Payload, Where, encode, pull, purge, push, size
+from xcomkit.backend.protocol import (
+    Hello,
+    Outcome,
+    Payload,
+    Where,
+    encode,
+    pull,
+    purge,
+    push,
+    size,
+)
 from xcomkit.backend.round_trip import PAYLOADS
 from xcomkit.backend.timing import compression
 from xcomkit.errors import ProcessError
@@ -23,6 +34,7 @@ from xcomkit.model import Codec
 DAG_ID = "xcomkit_version_matrix"
 CODECS: tuple[Codec, ...] = ("none", "gzip", "zip")
 ROUND_SECONDS = 60
+_SHOWN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Verdict = Literal["pass", "fail", "unknown"]
 
@@ -53,6 +65,21 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What the backend class does with a version, in words; empty where it was not seen.
+
+    ``key`` is where an object lies below its task, ``missing`` what a task gets for a missing
+    object, ``zip`` stored bytes beside those of the JSON, ``loops`` whether Dags with task loops
+    run.
+    """
+
+    key: str = ""
+    missing: str = ""
+    zip: str = ""
+    loops: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """What a version's environment turned out to be; ``problem`` says why it told nothing."""
 
@@ -60,6 +87,7 @@ class Environment:
     python: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    behaviour: Behaviour = Behaviour()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +160,8 @@ def measure(
             environments.append(found)
             if worker is not None:
                 workers[row.version] = worker
+                seen = _behave(worker, run_id=run_id)
+                environments[-1] = replace(found, behaviour=seen)
         problems = {one.version: one.problem for one in environments}
         cells: list[Cell] = []
         for row in rows:
@@ -170,6 +200,30 @@ def _unfit(hello: Hello, *, version: str) -> str:
     if hello.error is not None:
         return f"Airflow cannot be imported: {hello.error}"
     return "" if installed == version else f"apache-airflow {installed} is installed"
+
+
+def _behave(worker: Worker, *, run_id: str) -> Behaviour:
+    """Return what the class does where nothing is as it should be; no object is left."""
+    hello = worker.hello
+    where = Where(dag_id=DAG_ID, run_id=run_id, task_id="behaviour")
+    records = Payload("records", 20_000)
+    small = send_small_values(hello.settings["threshold"])
+    steps = [encode(records), push(records, where=where), size(), purge(), size(), pull()]
+    found = Behaviour(loops={None: "has none", "": "run"}.get(hello.loops, "refused"))
+    try:
+        encoded, pushed, there, _, left, gone = worker.run(
+            steps, environment={**compression("zip"), **small}, timeout=ROUND_SECONDS
+        )
+    except ProcessError:
+        return found
+    if there.bytes is None or left.bytes is not None:  # the cells say why
+        return found
+    return replace(
+        found,
+        key=_SHOWN_ID.sub("<id>", pushed.reference.partition("/behaviour/")[2]),
+        zip=f"{there.bytes} of {encoded.bytes}",
+        missing=gone.error.type if gone.error else "its path",
+    )
 
 
 def _write(

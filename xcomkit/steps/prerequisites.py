@@ -133,10 +133,6 @@ def _python(step: Step) -> tuple[Check, ...]:
     version = ".".join(str(part) for part in sys.version_info[:3])
     missing = [name for name in step.cloud.agent_packages if not _version(name)]
     found = [f"{name} {_version(name)}" for name in step.cloud.agent_packages if _version(name)]
-    versions = {name: _version(name) for name in _JUDGED}
-    defects, airflow = known_defects(versions), versions[_JUDGED[0]]
-    tried = supported_versions()
-    is_tried = airflow != "" and tried.contains(airflow, prereleases=True)
     return (
         PYTHON.judge(
             sys.version_info >= (3, 11), expected=">= 3.11", observed=version,
@@ -148,15 +144,24 @@ def _python(step: Step) -> tuple[Check, ...]:
             observed=f"missing: {', '.join(missing)}" if missing else ", ".join(found),
             how="installed distributions", basis="behaviour",
         ),
-        VERSIONS.judge(
-            False if defects else True if is_tried else None,
-            expected=f"Airflow {tried}, no known defect",
-            observed="; ".join(defects)
-            or f"Airflow {airflow}{'' if is_tried else ': not among the versions tried'}",
-            how="installed versions against those tried and the list of measured defects",
-            basis="rule",
-        ),
+        check_versions(),
     )  # fmt: skip
+
+
+def check_versions() -> Check:
+    """Return whether Airflow's version was tried and no package has a known defect (XC103)."""
+    versions = {name: _version(name) for name in _JUDGED}
+    defects, airflow = known_defects(versions), versions[_JUDGED[0]]
+    tried = supported_versions()
+    is_tried = airflow != "" and tried.contains(airflow, prereleases=True)
+    told = f"Airflow {airflow}{'' if is_tried else ': not among the versions tried'}"
+    return VERSIONS.judge(
+        False if defects else True if is_tried else None,
+        expected=f"Airflow {tried}, no known defect",
+        observed="; ".join(defects) or told,
+        how="installed versions against those tried and the list of measured defects",
+        basis="rule",
+    )
 
 
 def supported_versions() -> SpecifierSet:
