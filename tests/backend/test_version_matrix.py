@@ -4,7 +4,7 @@ from pathlib import Path
 
 from backend_target import Target
 
-from xcomkit.backend.version_matrix import Matrix, Row, measure
+from xcomkit.backend.version_matrix import Behaviour, Matrix, Row, measure
 
 OWN = metadata.version("apache-airflow")
 OTHER = "3.0.99"
@@ -43,6 +43,8 @@ def test_every_version_reads_what_every_version_wrote_and_nothing_is_left(target
         (OWN, OWN), (OWN, OTHER), (OTHER, OWN), (OTHER, OTHER)
     }  # fmt: skip
     assert [one.packages["apache-airflow"] for one in matrix.environments] == [OWN, OTHER]
+    stock = Behaviour(key="<id>.zip", missing="its path", zip="20751 of 20629", loops="has none")
+    assert [one.behaviour for one in matrix.environments] == [stock, stock]
     assert target.keys() == set()
     assert told[0] == f"Airflow {OWN}: starting its worker"
     assert f"Airflow {OTHER} writes with zip, the others read it" in told
