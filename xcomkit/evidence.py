@@ -1,7 +1,7 @@
 """The run directory: evidence of each step, what was created, and the gate.
 
 Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``values.yaml``,
-``target``, ``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end
+``target``, ``steps``, ``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end
 ``record.html``, ``record.json``, ``record.junit.xml``, ``manifest.sha256`` and, where a key was
 named, ``manifest.sha256.sig``. Beside the run directories lies ``index.html``, which lists them.
 """
@@ -25,7 +25,7 @@ from xcomkit.model import STATUSES, Basis, Check, Severity
 from xcomkit.text_file import read_text
 
 SCHEMA = 1
-_TARGET = "target"
+_TARGET, _BEGUN = "target", "steps"
 _NAMED = "named in run_dir, or by xcomkit run"  # no stand-in, so nobody else goes on there
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"status": STATUSES, "severity": get_args(Severity), "basis": get_args(Basis)}
@@ -109,6 +109,27 @@ def claim_run_directory(run: Path, *, target: str) -> None:
             f"{run.name}: this run directory is of another target, {said[:200]!r}.",
             hint="name another directory in run_dir, or none; or use the parameters of that run.",
         )
+
+
+def note_begun(run: Path, *, steps: Iterable[str]) -> frozenset[str]:
+    """Note which steps are begun in a run directory, and return those and all of earlier runs.
+
+    Evidence in there counts as well: a notebook that was run by hand notes nothing.
+
+    Raises:
+        SettingsError: nothing can be written there.
+    """
+    path = run / _BEGUN
+    try:
+        earlier = path.read_text(encoding="utf-8").split() if path.exists() else []
+        begun = {*earlier, *steps, *(one.stem for one in run.glob("evidence/*.json"))}
+        write_text(path, "\n".join(sorted(begun)) + "\n")
+    except OSError as error:
+        raise SettingsError(
+            f"{run.name}: the run directory cannot be written to ({error.strerror}).",
+            hint="name another folder in run_dir or --out.",
+        ) from None
+    return frozenset(begun)
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:

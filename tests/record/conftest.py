@@ -15,7 +15,7 @@ from xcomkit.settings import Settings
 def run_notebooks(tmp_path: Path) -> Callable[..., Run]:
     def run(books: dict[str, list[str]], *, out: str = "runs", **settings: object) -> Run:
         folder = tmp_path / "notebooks"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         for name, sources in books.items():
             nbformat.write(notebook("run_dir = ''", *sources), folder / f"{name}.ipynb")
         return run_steps(

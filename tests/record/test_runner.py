@@ -108,6 +108,56 @@ def test_earlier_run_leaves_no_evidence_of_a_step_that_is_not_reached(run_notebo
     assert (tmp_path / "again/created.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("sources", "status"),
+    [
+        ([judged(SECOND, holds=False)], ("red", "fail")),
+        (["raise ValueError('first')"], ("crashed", "fail")),
+        ([judged(SECOND), "1 / 0"], ("crashed", "fail")),
+        ([judged(SECOND)], ("done", "pass")),
+    ],
+)
+def test_run_of_other_steps_into_a_directory_leaves_what_was_found_there(
+    run_notebooks, tmp_path, sources, status
+):
+    directory = str(tmp_path / "again")
+    run_notebooks({SECOND: sources}, run_dir=directory)
+
+    run = run_notebooks({LAST: [judged(LAST)]}, run_dir=directory)
+
+    assert outcomes(run) == {SECOND: status, LAST: ("done", "pass")}
+    assert run.exit_code == (0 if status[1] == "pass" else 1)
+
+
+def test_step_that_was_begun_again_and_broken_off_is_red_in_a_later_run_of_others(
+    run_notebooks, tmp_path, monkeypatch
+):
+    directory = str(tmp_path / "again")
+    run_notebooks({SECOND: [judged(SECOND, holds=False)]}, run_dir=directory)
+    with monkeypatch.context() as patch:
+        patch.setattr("xcomkit.record.runner.execute", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_notebooks({SECOND: [judged(SECOND)]}, run_dir=directory)
+
+    run = run_notebooks({LAST: [judged(LAST)]}, run_dir=directory)
+
+    assert outcomes(run) == {SECOND: ("crashed", "fail"), LAST: ("done", "pass")}
+    assert "begun and broken off" in dict(run.checks)[SECOND].observed
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_evidence_of_a_notebook_that_was_run_by_hand_counts_in_a_later_run(run_notebooks, tmp_path):
+    directory = tmp_path / "again"
+    exec(judged(SECOND, holds=False).rpartition("evidence.gate")[0], {"run_dir": str(directory)})
+
+    run = run_notebooks({LAST: [judged(LAST)]}, run_dir=str(directory))
+
+    assert outcomes(run) == {SECOND: ("red", "fail"), LAST: ("done", "pass")}
+
+
 def test_run_directory_of_another_target_is_refused_and_stays_as_it_is(run_notebooks, tmp_path):
     run = tmp_path / "again"
     evidence.claim_run_directory(run, target="aws s3://other/xcom")

@@ -1,21 +1,20 @@
 """Runs the steps with papermill in one process, a kernel per notebook, and judges each.
 
-papermill marks the cells of a dead kernel ``completed``; what counts here is the exception, error
-outputs, execution counts and the evidence. A step whose blocking check is red, or that did not
-reach its end, stops the steps after it, because they would act on the wrong target; tear down
-runs all the same and removes what was recorded. Any other red check does not stop the run: more
-evidence is worth more than an early end.
+A step counts as what its notebook and its evidence say together, also one of an earlier run into
+the same directory. One whose blocking check is red, or that did not reach its end, stops the
+steps after it, because they would act on the wrong target; tear down runs all the same and
+removes what was recorded. Any other red check does not stop the run: more evidence is worth more
+than an early end.
 """
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from xcomkit import evidence
 from xcomkit.airflow_plane.control_plane import VARIABLE as CONTROL_PLANE
@@ -25,6 +24,7 @@ from xcomkit.errors import InputError, SettingsError
 from xcomkit.local.stand_in import stand_in_of
 from xcomkit.model import Check, Status, worst
 from xcomkit.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
+from xcomkit.record.outcomes import Outcome, execute, read_outcome
 from xcomkit.settings import Settings
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.shared_target import is_shared
@@ -32,14 +32,10 @@ from xcomkit.step import REACHED_END
 from xcomkit.steps.orchestration import open_plane
 from xcomkit.steps.prerequisites import CALLER
 
-Outcome = Literal["done", "red", "crashed", "died", "timed out", "not run"]
-
 _VERIFY, _LAST = STEPS[-2:]
 _HANDED_OVER = (
     "record.html", "record.json", "record.junit.xml", "manifest.sha256", "manifest.sha256.sig",
 )  # fmt: skip
-_LONGEST_PARENT = 80
-"""Characters of a folder's path that leave room for a socket's name: systems end at 104 or 108."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +135,7 @@ def run_steps(
         else evidence.make_run_directory(out, name=name)
     )
     evidence.claim_run_directory(directory, target=settings.target)
+    begun = evidence.note_begun(directory, steps=steps)
     _clear(directory, steps=steps)
     run = Run(directory, name, settings, describe_place(settings))
     # A relative path keeps this machine's folders out of notebooks and record.
@@ -154,7 +151,27 @@ def run_steps(
             progress(result)
             if not stopped_by and _blocks(result):
                 stopped_by = step
+    now = {result.name: result for result in run.results}
+    run.results = [now.get(step) or _earlier(step, run=run) for step in STEPS if step in begun]
     return run
+
+
+def _earlier(step: str, *, run: Run) -> StepResult:
+    """Return how a step of an earlier run into this directory went, from what it left there.
+
+    Without it a later run of other steps would hand over a better record than the evidence is.
+    """
+    output = run.directory / "notebooks" / f"{step}.ipynb"
+    outcome: Outcome = "done"
+    error = ""
+    if output.is_file():
+        outcome, error = read_outcome(output)
+    elif evidence.read_evidence(run.directory, step=step) is None:
+        outcome, error = "crashed", "begun and broken off"
+    result = _judge(step, run=run, outcome=outcome, error=error, seconds=0.0)
+    if outcome == "done" and any(check.closes_gate for check in result.checks):
+        return replace(result, outcome="red")  # of a notebook that was run by hand
+    return result
 
 
 def _clear(directory: Path, *, steps: Sequence[str]) -> None:
@@ -240,10 +257,15 @@ def _run_step(step: str, *, notebooks: Path, run: Run, parameters: dict[str, Any
     """Run one notebook and judge it by everything but papermill's own word."""
     output = run.directory / "notebooks" / f"{step}.ipynb"
     before = time.monotonic()
-    outcome, error = _execute(
+    outcome, error = execute(
         notebooks / f"{step}.ipynb", output, parameters, seconds=run.settings.step_timeout
     )
     seconds = time.monotonic() - before
+    return _judge(step, run=run, outcome=outcome, error=error, seconds=seconds)
+
+
+def _judge(step: str, *, run: Run, outcome: Outcome, error: str, seconds: float) -> StepResult:
+    """Return the result of a step whose notebook ended like this, with the evidence it left."""
     checks: tuple[Check, ...] = ()
     try:
         checks = evidence.read_checks(run.directory, step=step)
@@ -256,72 +278,6 @@ def _run_step(step: str, *, notebooks: Path, run: Run, parameters: dict[str, Any
     if outcome in ("crashed", "died", "timed out"):
         checks = (*checks, _broken(outcome, error))
     return StepResult(step, outcome, worst(checks), seconds, checks, error)
-
-
-def _execute(
-    source: Path, output: Path, parameters: dict[str, Any], *, seconds: int
-) -> tuple[Outcome, str]:
-    """Execute a notebook; return how it ended and, in one line, why."""
-    import papermill
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
-
-    with _private_folder() as folder:
-        # Sockets in a private folder, not loopback ports that all users of the machine can reach.
-        sockets = Config({"KernelManager": {
-            "transport": "ipc", "ip": f"{folder}/k", "connection_file": f"{folder}/kernel.json",
-        }})  # fmt: skip
-        try:
-            papermill.execute_notebook(
-                source, output, parameters, kernel_name="python3", progress_bar=False,
-                log_output=False, execution_timeout=seconds, cwd=str(Path.cwd()), config=sockets,
-                shutdown_kernel="immediate",
-            )  # fmt: skip
-        except PapermillExecutionError as error:
-            if error.ename == "GateError":
-                return "red", str(error.evalue)
-            return "crashed", f"{error.ename}: {error.evalue}".splitlines()[0]
-        except DeadKernelError:
-            return "died", "the kernel died; the cells after it did not run"
-        except CellTimeoutError:
-            return "timed out", f"a cell took longer than step_timeout: {seconds} s"
-        except RuntimeError as error:  # nbclient: the kernel did not start
-            return "died", str(error)
-    silent = _count_silent_cells(output)
-    return ("crashed", f"{silent} cells did not run") if silent else ("done", "")
-
-
-@contextmanager
-def _private_folder() -> Iterator[str]:
-    """Make the folder for sockets and all temporary files of a kernel, also of one that is killed.
-
-    A kernel that is killed cannot remove its own, and tokens of the worker lie there.
-    """
-    before = os.environ.get("TMPDIR")
-    parent = before or tempfile.gettempdir()
-    if len(parent) > _LONGEST_PARENT:
-        parent = "/tmp"  # noqa: S108 - what is made there is private, and its name not foreseeable
-    with tempfile.TemporaryDirectory(
-        prefix="xcomkit-", dir=parent, ignore_cleanup_errors=True
-    ) as folder:
-        os.environ["TMPDIR"] = folder
-        try:
-            yield folder
-        finally:
-            if before is None:
-                del os.environ["TMPDIR"]
-            else:
-                os.environ["TMPDIR"] = before
-
-
-def _count_silent_cells(path: Path) -> int:
-    """Return how many code cells of an executed notebook did not run."""
-    import nbformat
-
-    cells = nbformat.read(path, as_version=4).cells
-    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
-    return sum(1 for cell in code if cell.execution_count is None)
 
 
 def _broken(outcome: Outcome, error: str) -> Check:
