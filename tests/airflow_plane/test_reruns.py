@@ -6,7 +6,7 @@ import pytest
 
 from xcomkit.airflow_plane.dag_run import DagRun, XComRow
 from xcomkit.airflow_plane.reruns import judge_deletion, judge_leak, judge_rerun
-from xcomkit.model import Check
+from xcomkit.model import Check, Rule
 
 REFERENCE = "s3://aws_default@some-bucket/astro/xcom/x"
 
@@ -93,18 +93,34 @@ def test_hostile_keys_are_named_in_one_harmless_line_and_only_a_few_of_them() ->
     assert found.observed.isprintable()
 
 
-def test_deletion_tells_what_stays_and_for_how_long() -> None:
-    found = judge_deletion(left=["a", "b"], expires_after=30)
+@pytest.mark.parametrize(
+    ("holds", "status", "words"),
+    [
+        (True, "pass", "the bucket's lifecycle removes them, as read now"),
+        (False, "warn", "nothing removes them: XComs expire: fail, unset"),
+        (None, "unknown", "whether they expire is not known: XComs expire: unknown, unset"),
+    ],
+)
+def test_deletion_says_what_stays_and_whether_the_bucket_removes_it(
+    *, holds: bool | None, status: str, words: str
+) -> None:
+    rule = Rule("XC207", "XComs expire", "fail", "why", "fix", "source")
+    expiry = rule.judge(holds, expected="a rule", observed="unset", how="asked", basis="echo")
 
-    assert found.status == "pass"
-    assert found.observed.startswith("2 objects stay without a row")
-    assert "after 30 days" in found.observed
+    found = judge_deletion(left=["a", "b"], expiry=[expiry])
+
+    assert found.status == status
+    assert found.observed.startswith(f"2 objects stay without a row; {words}")
+
+
+def test_bucket_whose_lifecycle_was_not_read_is_unknown() -> None:
+    assert judge_deletion(left=["a"], expiry=()).status == "unknown"
 
 
 def test_deletion_that_left_nothing_says_so() -> None:
-    found = judge_deletion(left=(), expires_after=30)
+    found = judge_deletion(left=(), expiry=())
 
-    assert found.status != "pass"
+    assert found.status == "warn"
     assert "something else deletes them" in found.observed
 
 

@@ -17,9 +17,9 @@ XC709 = Rule(
 XC710 = Rule(
     id="XC710",
     title="What deleting a Dag run leaves behind is known, and expires",
-    severity="info",
+    severity="warn",
     why="Airflow deletes the rows on the plane, which cannot reach the bucket.",
-    remedy="keep the lifecycle rule of step 01; its days are the answer.",
+    remedy="Give the bucket a lifecycle rule for the prefix: step 01.",
     source="Airflow REST API, delete a Dag run; apache-airflow-providers-common-io, purge",
 )
 XC711 = Rule(
@@ -65,18 +65,28 @@ def judge_rerun(
     )
 
 
-def judge_deletion(*, left: Collection[str], expires_after: int) -> Check:
-    """Return what is left of a run's objects after the run was deleted; days until they expire."""
+def judge_deletion(*, left: Collection[str], expiry: Sequence[Check]) -> Check:
+    """Return what is left of a run's objects after the run was deleted, and whether it expires.
+
+    ``expiry`` are the checks of the bucket's own lifecycle, read now.
+    """
+    red = [check for check in expiry if check.status != "pass"]
+    is_unread = not expiry or any(check.status in ("unknown", "skip") for check in red)
+    told = "; ".join(f"{check.title}: {check.status}, {check.observed}" for check in red)
+    ends = (
+        f"whether they expire is not known: {told or 'no lifecycle was read'}"
+        if is_unread
+        else f"nothing removes them: {told}"
+        if red
+        else "the bucket's lifecycle removes them, as read now; step 07 those of this run at once"
+    )
     return XC710.judge(
-        bool(left),
-        expected="the rows are gone, the objects stay",
-        observed=(
-            f"{len(left)} objects stay without a row; the lifecycle removes them after"
-            f" {expires_after} days, step 07 those of this run at once"
-            if left
-            else "no object is left, so something else deletes them"
-        ),
-        how="deleted the run over the REST API, then listed the prefix",
+        False if not left else None if is_unread else not red,
+        expected="the rows are gone, the objects stay and expire",
+        observed=f"{len(left)} objects stay without a row; {ends}"
+        if left
+        else "no object is left, so something else deletes them",
+        how="deleted the run over the REST API, listed the prefix, read the bucket's lifecycle",
         basis="behaviour",
     )
 

@@ -13,6 +13,7 @@ from xcomkit.airflow_plane.reruns import (
 from xcomkit.airflow_plane.residency import STORED, mark
 from xcomkit.airflow_plane.verdict import earlier_keys, row_keys
 from xcomkit.backend.configuration import THRESHOLD_VARIABLE
+from xcomkit.clouds.rules import LIFECYCLE
 from xcomkit.model import Check
 from xcomkit.step import Step
 from xcomkit.steps.orchestration import Orchestration
@@ -60,7 +61,8 @@ def delete(step: Step) -> show.Table:
 def _delete(step: Step, found: Orchestration, done: DagRun) -> Check:
     found.deployment.delete_run(done.dag_id, done.run_id)
     left = [one.key for one in objects_of(step, done.run_id)]
-    return judge_deletion(left=left, expires_after=step.settings.retention_days)
+    bucket = step.cloud.verify_bucket(applied=False)
+    return judge_deletion(left=left, expiry=[one for one in bucket if one.id == LIFECYCLE.id])
 
 
 def show_leak(step: Step) -> show.Table | show.Text:
