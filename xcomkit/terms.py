@@ -169,7 +169,7 @@ def contradictions(settings: Any) -> dict[str, str | bool]:
     low, high = terms.noncurrent_days
     stands_elsewhere = settings.endpoint_url not in ("", EMBEDDED)
     return {
-        "encryption": settings.encryption not in terms.encryptions
+        "encryption": settings.encryption not in ("", *terms.encryptions)
         and f"accepted on {settings.cloud} are {usual} and {own_key}",
         "kms_key": (settings.encryption == own_key) is not bool(settings.kms_key)
         and f"{own_key} needs a key, and only {own_key} takes one",

@@ -136,11 +136,8 @@ def test_kms_key_of_the_settings_becomes_the_default_encryption(new_target):
     target.make_bucket()
 
     assert target.bucket_checks()["XC206"].status == "pass"
-    assert "XC206" in red(_as_other_encryption(new_target, target.settings.bucket))
-
-
-def _as_other_encryption(new_target, bucket):
-    return new_target(bucket=bucket).bucket_checks()
+    asked = new_target(bucket=target.settings.bucket, encryption="sse-s3")
+    assert "XC206" in red(asked.bucket_checks())
 
 
 def test_rule_with_a_date_is_judged_as_expiring_sooner(target):
@@ -190,3 +187,74 @@ def test_missing_right_on_an_s3_compatible_store_is_not_told_as_unsupported(
 
     with pytest.raises(AccessDeniedError):
         target.make_bucket()
+
+
+def lifecycle_of(target):
+    return target.client("s3").get_bucket_lifecycle_configuration(Bucket=target.settings.bucket)
+
+
+def test_key_of_a_customer_stays_where_no_encryption_was_asked_for(new_target):
+    plain = new_target()
+    key = plain.client("kms").create_key()["KeyMetadata"]["Arn"]
+    theirs = new_target(encryption="sse-kms", kms_key=key)
+    theirs.make_bucket()
+    target = new_target(bucket=theirs.settings.bucket)
+
+    plan = target.cloud.plan_bucket()
+    target.cloud.apply_bucket(plan)
+
+    assert "encryption" not in {change.setting for change in plan.pending}
+    assert target.bucket_checks()["XC206"].status == "pass"
+    assert key in target.bucket_checks()["XC206"].observed
+
+
+def test_least_size_of_foreign_transitions_is_sent_back_with_the_rules(target):
+    target.make_bucket()
+    s3, where = target.client("s3"), {"Bucket": target.settings.bucket}
+    theirs = {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": "other/"},
+              "Transitions": [{"Days": 30, "StorageClass": "GLACIER"}]}  # fmt: skip
+    s3.put_bucket_lifecycle_configuration(**where, LifecycleConfiguration={"Rules": [theirs]})
+    kept, sent = lifecycle_of(target)["TransitionDefaultMinimumObjectSize"], []
+    events = target.cloud._clients.s3.meta.events  # moto answers it, and takes no other
+    events.register(
+        "before-send.s3.PutBucketLifecycleConfiguration",
+        lambda request, **_: sent.append(request.headers),
+    )
+
+    target.make_bucket()
+
+    assert [one["x-amz-transition-default-minimum-object-size"].decode() for one in sent] == [kept]
+    assert theirs in lifecycle_of(target)["Rules"]
+
+
+def test_rule_of_the_older_form_gets_ours_in_the_same_form(target):
+    target.make_bucket()
+    s3, where = target.client("s3"), {"Bucket": target.settings.bucket}
+    theirs = {"ID": "old", "Status": "Enabled", "Prefix": "logs/", "Expiration": {"Days": 9}}
+    s3.put_bucket_lifecycle_configuration(**where, LifecycleConfiguration={"Rules": [theirs]})
+
+    target.make_bucket()
+
+    rules = {rule["ID"]: rule for rule in lifecycle_of(target)["Rules"]}
+    assert rules["old"] == theirs
+    assert rules["xcomkit-astro/xcom"]["Prefix"] == "astro/xcom/"
+    assert "Filter" not in rules["xcomkit-astro/xcom"]
+    assert target.bucket_checks()["XC207"].status == "pass"
+    assert target.cloud.plan_bucket().pending == ()
+
+
+def test_policy_of_the_older_language_version_keeps_it(target):
+    target.make_bucket()
+    s3, where = target.client("s3"), {"Bucket": target.settings.bucket}
+    theirs = {"Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:PutBucketTagging",
+              "Resource": f"arn:aws:s3:::{target.settings.bucket}"}  # fmt: skip
+    s3.put_bucket_policy(
+        **where, Policy=json.dumps({"Version": "2008-10-17", "Statement": [theirs]})
+    )
+
+    target.cloud.apply_bucket(target.cloud.plan_bucket())
+
+    policy = json.loads(s3.get_bucket_policy(**where)["Policy"])
+    assert policy["Version"] == "2008-10-17"
+    assert theirs in policy["Statement"]
+    assert target.bucket_checks()["XC209"].status == "pass"

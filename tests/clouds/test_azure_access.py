@@ -93,3 +93,19 @@ def test_account_with_an_identity_of_its_own_keeps_it_when_a_key_is_set():
 
     assert kept == {"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {"/u": {}}}
     assert "identity" not in keep_identities(body, {"identity": {"type": "SystemAssigned"}})
+
+
+def test_key_of_a_customer_stays_where_no_encryption_was_asked_for(signed_in):
+    key = "https://some-vault.vault.azure.net/keys/xcom/1"
+    theirs = AzureRig(signed_in("azure"), encryption="key-vault", kms_key=key)
+    theirs.make_bucket()
+    nothing_asked = {"encryption": "", "kms_key": ""}
+    theirs.settings = theirs.settings.model_copy(update=nothing_asked)
+    theirs.cloud = theirs.open()
+
+    plan = theirs.cloud.plan_bucket()
+    theirs.cloud.apply_bucket(plan)
+
+    assert "encryption" not in {change.setting for change in plan.pending}
+    assert theirs.bucket_checks()["XC206"].status == "pass"
+    assert "some-vault" in theirs.bucket_checks()["XC206"].observed

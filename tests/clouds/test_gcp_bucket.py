@@ -89,3 +89,19 @@ def test_commands_add_who_is_missing_and_remove_who_is_too_many(signed_in):
     assert "remove-iam-policy-binding" in row.command
     assert "[astro/stranger]" in row.command
     assert "add-iam-policy-binding" not in row.command
+
+
+def test_key_of_a_customer_stays_where_no_encryption_was_asked_for(signed_in):
+    key = "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k"
+    theirs = GcpRig(signed_in("gcp"), encryption="customer-managed", kms_key=key)
+    theirs.make_bucket()
+    nothing_asked = {"encryption": "", "kms_key": ""}
+    theirs.settings = theirs.settings.model_copy(update=nothing_asked)
+    theirs.cloud = theirs.open()
+
+    plan = theirs.cloud.plan_bucket()
+    theirs.cloud.apply_bucket(plan)
+
+    assert "encryption" not in {change.setting for change in plan.pending}
+    assert theirs.bucket_checks()["XC206"].status == "pass"
+    assert key in theirs.bucket_checks()["XC206"].observed

@@ -71,7 +71,7 @@ class SettingField:
             return self.choices
         match self.name:
             case "encryption":
-                return tuple(terms.encryptions)
+                return ("", *terms.encryptions)
             case "connection_store":
                 return tuple(terms.connection_stores)
             case _:
@@ -150,7 +150,8 @@ def _kind(name: str, annotation: Any) -> tuple[Kind, tuple[str, ...]]:
     if get_origin(annotation) is Literal:
         return "choice", get_args(annotation)
     if name == "encryption":
-        return "choice", tuple(word for terms in TERMS.values() for word in terms.encryptions)
+        words = (word for terms in TERMS.values() for word in terms.encryptions)
+        return "choice", ("", *words)
     if annotation is bool:
         return "switch", ()
     return ("number" if annotation is int else "text"), ()

@@ -72,7 +72,7 @@ class TargetSettings(BaseModel):
     encryption: str = Field(
         "",
         validate_default=True,
-        description="sse-kms, key-vault or customer-managed need kms_key; empty: the usual",
+        description="sse-kms, key-vault or customer-managed need kms_key; empty: as it is",
     )
     kms_key: str = Field(
         "", description="key of sse-kms (ARN), key-vault (URL) or customer-managed (its path)"
@@ -122,14 +122,13 @@ class TargetSettings(BaseModel):
             )
         return value
 
-    @field_validator("region", "connection_id", "encryption")
+    @field_validator("region", "connection_id")
     @classmethod
     def _default_of_the_cloud(cls, value: str, info: ValidationInfo) -> str:
         terms = TERMS.get(info.data.get("cloud", ""))
         if value or terms is None or info.field_name is None:
             return value
-        usual = {"encryption": terms.encryptions[0], "region": terms.region}
-        return usual.get(info.field_name, terms.connection_id)
+        return terms.region if info.field_name == "region" else terms.connection_id
 
     @field_validator("bucket")
     @classmethod

@@ -8,18 +8,24 @@ setting is not repaired by a delete call, it is reported as not supporting it.
 import json
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.bucket_settings import SETTINGS, BucketSetting
 from xcomkit.clouds.aws.documents import Document
-from xcomkit.clouds.aws.session import Clients, aws_errors, error_code, http_status
+from xcomkit.clouds.aws.session import (
+    Clients,
+    aws_errors,
+    error_code,
+    http_status,
+    is_unsupported,
+    patiently,
+)
 from xcomkit.clouds.rules import EXISTS, PLAIN_HTTP, REGION, SOONER
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
-    CredentialsError,
     MissingError,
     ServiceError,
     XcomkitError,
@@ -27,14 +33,20 @@ from xcomkit.errors import (
 from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
 
+_MINIMUM = "TransitionDefaultMinimumObjectSize"
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a setting is now: its document, or why there is none."""
+    """What a setting is now: its document, or why there is none.
+
+    ``beside`` is what S3 keeps beside the document, and forgets unless it is sent along.
+    """
 
     state: Literal["set", "unset", "denied", "unsupported"]
     document: Document
     detail: str = ""
+    beside: Document = field(default_factory=dict)
 
 
 class Bucket:
@@ -81,13 +93,14 @@ class Bucket:
                 raise
             if error_code(cause) == setting.unset:
                 return Reading("unset", {})
-            if self._clients.is_compatible_store and _is_unsupported(error):
+            if self._clients.is_compatible_store and is_unsupported(error):
                 return Reading("unsupported", {}, f"{http_status(cause)} {error_code(cause)}")
             raise
         document = answer.get(setting.member, {}) if setting.nested else _body(answer)
         if isinstance(document, str):
             document = json.loads(document)
-        return Reading("set" if document else "unset", document)
+        beside = {_MINIMUM: answer[_MINIMUM]} if answer.get(_MINIMUM) else {}
+        return Reading("set" if document else "unset", document, beside=beside)
 
     def plan(self) -> Plan:
         """Return the rows of the bucket and its settings, before and after."""
@@ -146,6 +159,10 @@ class Bucket:
                 note = f"the store answers {reading.detail}. What follows: {setting.rule.why}"
                 return Change(**row, before="-", after="-", action="unsupported", note=note)
         before = _json(reading.document) if reading.document else "unset"
+        broken = documents.rules_that_cannot_be_put_back(reading.document)
+        if setting.name == "lifecycle" and broken:
+            note = f"the store would not take {', '.join(broken)} as it answers it: not touched"
+            return Change(**row, before=before, after=before, action="keep", note=note)
         if reading.document == wanted:
             return Change(**row, before=before, after=before, action="unchanged", command=command)
         action: Literal["create", "update"] = "update" if reading.document else "create"
@@ -173,10 +190,15 @@ class Bucket:
     def _create(self) -> None:
         location = self._location()
         options = {"CreateBucketConfiguration": location} if location else {}
+        name = self._settings.bucket
         try:
-            with aws_errors(f"creating bucket {self._settings.bucket}"):
-                self._clients.s3.create_bucket(Bucket=self._settings.bucket, **options)  # type: ignore[arg-type]
+            patiently(
+                f"creating bucket {name}",
+                lambda: self._clients.s3.create_bucket(Bucket=name, **options),  # type: ignore[arg-type]
+            )
         except ConflictError as error:
+            if error_code(error.__cause__) == "OperationAborted":
+                raise
             raise ConflictError(
                 f"The bucket name {self._settings.bucket} is taken, here or in another account.",
                 hint="bucket names are shared by all accounts: choose another one.",
@@ -185,15 +207,39 @@ class Bucket:
         waiter.wait(Bucket=self._settings.bucket, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
 
     def _put(self, setting: BucketSetting) -> None:
-        wanted: Any = setting.wanted(self._settings, self.read(setting).document)
-        value = json.dumps(wanted) if setting.member == "Policy" else wanted
+        """Put a setting, and put back what was there where the store loses something foreign.
+
+        Raises:
+            ServiceError: it is refused, or it would have lost something that is not ours.
+        """
+        present = self.read(setting)
+        before, beside = present.document, present.beside
+        wanted = setting.wanted(self._settings, before)
         try:
-            with aws_errors(f"setting {setting.name}"):
-                getattr(self._clients.s3, setting.put)(**self._target, **{setting.member: value})
+            self._send(setting, wanted, beside)
         except ServiceError as error:
             # An S3-compatible store may refuse it; verify then reports it as unsupported there.
-            if not (self._clients.is_compatible_store and _is_unsupported(error)):
+            if not (self._clients.is_compatible_store and is_unsupported(error)):
                 raise
+            return
+        if setting.items and before:
+            after = self.read(setting).document.get(setting.items, [])
+            kept = [one for one in wanted[setting.items] if one in before.get(setting.items, [])]
+            if lost := [one for one in kept if one not in after]:
+                self._send(setting, before, beside)
+                raise ServiceError(
+                    f"Setting {setting.name} would have lost what is not ours: {_json(lost[0])}."
+                    " What was there before has been put back.",
+                    hint="set it by hand beside what is there, or accept the check by name.",
+                )
+
+    def _send(self, setting: BucketSetting, document: Document, beside: Document) -> None:
+        value: Any = json.dumps(document) if setting.member == "Policy" else document
+        put = getattr(self._clients.s3, setting.put)
+        patiently(
+            f"setting {setting.name}",
+            lambda: put(**self._target, **{setting.member: value}, **beside),
+        )
 
     def verify(self, *, applied: bool, plain_http_url: str) -> tuple[Check, ...]:
         """Return every bucket check; with ``applied`` an unset value means the store ignored it."""
@@ -285,21 +331,9 @@ class Bucket:
         )
 
 
-def _is_unsupported(error: ServiceError) -> bool:
-    """Tell whether a store does not know a setting; a missing right or an outage says nothing."""
-    from botocore.exceptions import ClientError
-
-    cause = error.__cause__
-    if not isinstance(cause, ClientError) or isinstance(
-        error, AccessDeniedError | CredentialsError
-    ):
-        return False
-    return http_status(cause) < 500 or http_status(cause) == 501  # 501: NotImplemented
-
-
 def _body(answer: Document) -> Document:
     """Return an answer that has no wrapping member, without what boto3 and S3 add to it."""
-    extra = ("ResponseMetadata", "TransitionDefaultMinimumObjectSize")
+    extra = ("ResponseMetadata", _MINIMUM)
     return {name: value for name, value in answer.items() if name not in extra}
 
 

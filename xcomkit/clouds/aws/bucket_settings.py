@@ -20,7 +20,10 @@ from xcomkit.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class BucketSetting:
-    """A sub-resource of the bucket: how it is read, wanted and put, and the rule that judges it."""
+    """A sub-resource of the bucket: how it is read, wanted and put, and the rule that judges it.
+
+    ``items`` is the list in its document that may hold what is not ours.
+    """
 
     name: str
     rule: Rule
@@ -29,6 +32,7 @@ class BucketSetting:
     unset: str
     wanted: Callable[[Settings, Document], Document]
     nested: bool = True
+    items: str = ""
 
     @property
     def put(self) -> str:
@@ -60,13 +64,16 @@ SETTINGS: tuple[BucketSetting, ...] = (
         "lifecycle", LIFECYCLE,
         "get_bucket_lifecycle_configuration", "LifecycleConfiguration",
         "NoSuchLifecycleConfiguration", documents.lifecycle, nested=False,
+        items="Rules",
     ),
     BucketSetting(
         "policy", TLS_ONLY,
         "get_bucket_policy", "Policy", "NoSuchBucketPolicy", documents.bucket_policy,
+        items="Statement",
     ),
     BucketSetting(
         "tags", TAGS,
         "get_bucket_tagging", "Tagging", "NoSuchTagSet", documents.tagging, nested=False,
+        items="TagSet",
     ),
 )  # fmt: skip

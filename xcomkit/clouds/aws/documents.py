@@ -46,7 +46,12 @@ def versioning(_settings: Settings, present: Document) -> Document:
 
 
 def encryption(settings: Settings, present: Document) -> Document:
-    """Return default encryption; agents cannot send SSE headers, so the bucket must do it."""
+    """Return default encryption; agents cannot send SSE headers, so the bucket must do it.
+
+    Where nothing was asked for, whatever the bucket has stays: a customer's key above all.
+    """
+    if present.get("Rules") and not settings.encryption:
+        return present
     algorithm = "aws:kms" if settings.encryption == "sse-kms" else "AES256"
     wanted: Document = {"SSEAlgorithm": algorithm}
     if settings.kms_key:
@@ -68,15 +73,18 @@ def lifecycle_rule_id(settings: Settings) -> str:
 
 def lifecycle(settings: Settings, present: Document) -> Document:
     """Return all foreign rules plus ours: expire, expire noncurrent, abort multipart."""
+    rules = present.get("Rules", [])
+    prefix = {"Prefix": f"{settings.prefix}/"}
+    # S3 takes no document that mixes rules with a Filter and rules of the older form without.
+    is_old = any("Filter" not in rule for rule in rules)
     ours = {
         "ID": lifecycle_rule_id(settings),
         "Status": "Enabled",
-        "Filter": {"Prefix": f"{settings.prefix}/"},
+        **(prefix if is_old else {"Filter": prefix}),
         "Expiration": {"Days": settings.retention_days},
         "NoncurrentVersionExpiration": {"NoncurrentDays": settings.noncurrent_days},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": settings.noncurrent_days},
     }
-    rules = present.get("Rules", [])
     if any(_covers(rule, ours) for rule in rules):
         return present
     return {"Rules": [rule for rule in rules if rule.get("ID") != ours["ID"]] + [ours]}
@@ -85,6 +93,16 @@ def lifecycle(settings: Settings, present: Document) -> Document:
 def _covers(rule: Document, wanted: Document) -> bool:
     """Tell whether a rule says what ours would; stores may add fields of their own."""
     return all(rule.get(name) == value for name, value in wanted.items())
+
+
+def rules_that_cannot_be_put_back(present: Document) -> tuple[str, ...]:
+    """Return rules that S3 would not take as they were read, so nothing beside them can be put.
+
+    Some stores answer a filter of prefix and tags with the prefix beside ``And``; put like that it
+    loses the prefix, and the rule then expires every object with the tags.
+    """
+    rules = present.get("Rules", [])
+    return tuple(str(r.get("ID") or "unnamed") for r in rules if len(r.get("Filter", {})) > 1)
 
 
 def rules_that_expire_sooner(settings: Settings, present: Document) -> tuple[str, ...]:
@@ -140,7 +158,9 @@ def bucket_policy(settings: Settings, present: Document) -> Document:
     if ours in statements:
         return present
     kept = [statement for statement in statements if statement.get("Sid") != TLS_ONLY_SID]
-    return {**present, "Version": "2012-10-17", "Statement": [*kept, ours]}
+    # Another version would change what the variables in foreign statements mean.
+    version = {} if present else {"Version": "2012-10-17"}
+    return {**version, **present, "Statement": [*kept, ours]}
 
 
 def tagging(settings: Settings, present: Document) -> Document:

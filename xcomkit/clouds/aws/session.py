@@ -1,6 +1,7 @@
 """boto3 clients with bounded patience, and botocore's errors in this project's words."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,27 @@ _CREDENTIALS = (
     "UnrecognizedClientException",
 )
 _DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation")
+
+
+_WAITS = (1, 2, 4, 8)
+"""Seconds between tries while another change of the same bucket is in progress."""
+
+
+def patiently(doing: str, call: Callable[[], Any]) -> Any:
+    """Return what a call answers; asked again while S3 says that another change is in progress.
+
+    Raises:
+        ServiceError: whatever ``aws_errors`` makes of the last answer.
+    """
+    for seconds in (*_WAITS, 0):
+        try:
+            with aws_errors(doing):
+                return call()
+        except ConflictError as error:
+            if not seconds or error_code(error.__cause__) != "OperationAborted":
+                raise
+            time.sleep(seconds)
+    raise AssertionError
 
 
 class Clients:
@@ -98,6 +120,18 @@ def http_status(error: Any) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
 
 
+def is_unsupported(error: ServiceError) -> bool:
+    """Tell whether a store does not know a setting; a missing right or an outage says nothing."""
+    from botocore.exceptions import ClientError
+
+    cause = error.__cause__
+    if not isinstance(cause, ClientError) or isinstance(
+        error, AccessDeniedError | CredentialsError
+    ):
+        return False
+    return http_status(cause) < 500 or http_status(cause) == 501  # 501: NotImplemented
+
+
 @contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
     """Turn botocore's errors into this project's, most specific first; HTTP status decides last.
@@ -140,6 +174,8 @@ def _translate(error: Any, doing: str) -> ServiceError:
         return CredentialsError(text, hint="sign in again; the credentials are unknown or expired.")
     if code in _DENIED or status == 403:
         return AccessDeniedError(text, hint="ask for the right named above, or use another role.")
+    if code == "OperationAborted":
+        return ConflictError(text, hint="another change is in progress: run the step again soon.")
     if code in _CONFLICTS or status == 409:
         return ConflictError(text, hint="the resource is there already, or is still in use.")
     if status == 404 or code.startswith("NoSuch"):

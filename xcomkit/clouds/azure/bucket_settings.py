@@ -97,7 +97,9 @@ def _tls(_settings: Settings, present: Any) -> Document:
 
 
 def _encryption(settings: Settings, present: Any) -> Document:
-    if settings.encryption == "microsoft-managed":
+    if not settings.encryption and (present or {}).get("keySource", "unset") != "unset":
+        return dict(present)  # nothing was asked for, so a customer's key stays
+    if settings.encryption in ("", "microsoft-managed"):
         return {"keySource": "Microsoft.Storage"}
     vault, _, rest = settings.kms_key.partition("/keys/")
     name, _, version = rest.partition("/")

@@ -182,7 +182,8 @@ SETTINGS: tuple[BucketSetting, ...] = (
     BucketSetting(
         "encryption", ENCRYPTION,
         lambda b: b.default_kms_key_name or MANAGED, _set_key,
-        lambda settings, _present: settings.kms_key or MANAGED,
+        lambda settings, present: settings.kms_key
+        or (MANAGED if settings.encryption else present or MANAGED),
         lambda wanted: "--clear-default-encryption-key" if wanted == MANAGED
         else shlex.quote(f"--default-encryption-key={wanted}"),
     ),
