@@ -137,8 +137,8 @@ class TestClouds:
         for owner, names in OF_ONE_CLOUD.items():
             assert bool(names & shown(form)) is (owner == cloud)
         assert ("oidc_issuer" in shown(form)) is (cloud != "gcp")
-        assert set(TERMS[cloud].encryptions) == {
-            choice for choice, _ in form.view.inputs["encryption"].options
+        assert {"", *TERMS[cloud].encryptions} == {
+            choice for _, choice in form.view.inputs["encryption"].options
         }
 
     @pytest.mark.parametrize("cloud", TERMS)
@@ -153,7 +153,7 @@ class TestClouds:
         form.change("prefix", "mine")
         form.change("cloud", "gcp")
 
-        assert form.values["encryption"] == "google-managed"
+        assert form.values["encryption"] == ""
         assert form.values["connection_id"] == "google_cloud_default"
         assert (form.values["bucket"], form.values["prefix"]) == ("some-bucket", "mine")
 

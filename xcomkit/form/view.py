@@ -202,7 +202,7 @@ def _options(field: SettingField, values: Mapping[str, Any]) -> tuple[tuple[str,
     choices = field.choices_on(values["cloud"])
     value = _selected(values[field.name])
     others = [] if value in choices else [(f"{as_text(value) or '(empty)'} (not accepted)", value)]
-    return (*((choice, choice) for choice in choices), *others)
+    return (*((choice or "(as it is)", choice) for choice in choices), *others)
 
 
 def _selected(value: Any) -> Any:
