@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 from rig import red
 
-from xcomkit.errors import AccessDeniedError, ConflictError
+from xcomkit.errors import AccessDeniedError, ConflictError, CredentialsError, UnreachableError
 
 
 def test_every_planned_change_shows_the_aws_command_that_does_the_same(target):
@@ -258,3 +258,50 @@ def test_policy_of_the_older_language_version_keeps_it(target):
     assert policy["Version"] == "2008-10-17"
     assert theirs in policy["Statement"]
     assert target.bucket_checks()["XC209"].status == "pass"
+
+
+def test_access_key_of_a_store_is_asked_for_with_a_signed_request(
+    stand_in, new_target, monkeypatch
+):
+    target = new_target(endpoint_url=stand_in.url)
+    assert target.cloud.who_am_i().how == "a signed s3 ListBuckets"
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNKNOWNUNKNOWNUN")
+    with pytest.raises(CredentialsError):
+        new_target(endpoint_url=stand_in.url).cloud.who_am_i()
+
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(CredentialsError):
+        new_target(endpoint_url=stand_in.url).cloud.who_am_i()
+
+
+def test_store_that_is_gone_says_nothing_of_the_access_key(new_target):
+    with pytest.raises(UnreachableError):
+        new_target(endpoint_url="http://127.0.0.1:9").cloud.who_am_i()
+
+
+def test_bucket_of_a_store_belongs_to_who_lists_it_and_not_to_who_reaches_it(stand_in, new_target):
+    target = new_target(endpoint_url=stand_in.url)
+    target.make_bucket()
+    assert target.bucket_checks()["XC201"].status == "pass"
+
+    shared = new_target(endpoint_url=stand_in.url, bucket=target.settings.bucket)
+    none = ("somebody", frozenset())  # what the key of another account is answered
+    shared.cloud._clients.own_buckets = lambda: none
+
+    check = shared.bucket_checks()["XC201"]
+    assert check.status == "fail"
+    assert check.observed == "reachable, and not among the buckets of somebody"
+
+
+@pytest.mark.parametrize(("door", "status"), [("url", "pass"), ("http_url", "fail")])
+def test_tls_of_a_store_is_judged_by_a_request_in_clear(stand_in, new_target, door, status):
+    target = new_target(endpoint_url=getattr(stand_in, door))
+
+    target.make_bucket()
+
+    check = target.bucket_checks(applied=True)["XC209"]
+    assert (check.status, check.basis) == (status, "behaviour")
+    rows = {change.setting: change for change in target.cloud.plan_bucket().changes}
+    assert rows["policy"].action == ("unchanged" if door == "url" else "keep")

@@ -40,8 +40,8 @@ class AwsCloud:
     @cached_property
     def _caller(self) -> Caller:
         if self._clients.is_compatible_store:
-            who = "the access key of the S3-compatible store (it has no STS)"
-            return Caller("", who, how="endpoint_url is set")
+            owner = self._clients.key_owner
+            return Caller("", f"the access key of {owner}", how="a signed s3 ListBuckets")
         with aws_errors("asking who the caller is"):
             answer = self._clients.sts.get_caller_identity()
         return Caller(answer["Account"], answer["Arn"], how="sts GetCallerIdentity")

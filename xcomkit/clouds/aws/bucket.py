@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from xcomkit.clouds.aws import documents
+from xcomkit.clouds.aws import clear, documents
 from xcomkit.clouds.aws.bucket_settings import SETTINGS, BucketSetting
 from xcomkit.clouds.aws.documents import Document
 from xcomkit.clouds.aws.session import (
@@ -22,7 +22,7 @@ from xcomkit.clouds.aws.session import (
     is_unsupported,
     patiently,
 )
-from xcomkit.clouds.rules import EXISTS, PLAIN_HTTP, REGION, SOONER
+from xcomkit.clouds.rules import EXISTS, REGION, SOONER, TLS_ONLY
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
@@ -147,6 +147,9 @@ class Bucket:
         return {} if region == "us-east-1" else {"LocationConstraint": region}
 
     def _plan_row(self, setting: BucketSetting, *, absent: bool) -> Change:
+        if setting.rule is TLS_ONLY and self._settings.endpoint_url.startswith("http://"):
+            note = "endpoint_url is http://: a store that enforces it would refuse the agents"
+            return Change(self._settings.bucket, setting.name, "-", "-", "keep", note=note)
         reading = Reading("unset", {}) if absent else self.read(setting)
         wanted = setting.wanted(self._settings, reading.document)
         row = {"resource": self._settings.bucket, "setting": setting.name}
@@ -255,7 +258,7 @@ class Bucket:
         if region is None:
             gone = EXISTS.judge(False, expected=expected, observed="absent", how=how, basis="echo")
             return (gone,)
-        checks = [EXISTS.judge(True, expected=expected, observed="found", how=how, basis="echo")]
+        checks = [self._verify_owner(expected)]
         if not self._clients.is_compatible_store:
             same = region == self._settings.region
             checks.append(
@@ -264,10 +267,31 @@ class Bucket:
                 )
             )
         for setting in filter(self._is_wanted, SETTINGS):
-            checks += self._verify_setting(setting, applied=applied)
+            if setting.rule is TLS_ONLY and self._clients.is_compatible_store:
+                checks.append(clear.verify_store(self._settings, clients=self._clients))
+            else:
+                checks += self._verify_setting(setting, applied=applied)
         if plain_http_url:
-            checks.append(self._verify_plain_http(plain_http_url))
+            url = plain_http_url
+            checks.append(clear.verify_refused(self._settings, clients=self._clients, url=url))
         return tuple(checks)
+
+    def _verify_owner(self, expected: str) -> Check:
+        """Return whether the bucket is the caller's; a policy may let anybody reach another's."""
+        if not self._clients.is_compatible_store:  # asked with ExpectedBucketOwner
+            return EXISTS.judge(
+                True, expected=expected, observed="found", how="s3 HeadBucket", basis="echo"
+            )
+        holds: bool | None
+        try:
+            owner, names = self._clients.own_buckets()
+            holds = self._settings.bucket in names
+            observed = f"{'among' if holds else 'reachable, and not among'} the buckets of {owner}"
+        except XcomkitError as error:
+            holds, observed = None, f"reachable; whose it is cannot be seen: {error}"
+        return EXISTS.judge(
+            holds, expected=expected, observed=observed, how="s3 ListBuckets", basis="echo"
+        )
 
     def _verify_setting(self, setting: BucketSetting, *, applied: bool) -> list[Check]:
         how = "s3 " + "".join(part.capitalize() for part in setting.read.split("_"))
@@ -308,27 +332,6 @@ class Bucket:
                 basis="echo",
             ),
         ]
-
-    def _verify_plain_http(self, url: str) -> Check:
-        expected = "403 over http"
-        client = self._clients.client("s3", endpoint_url=url)
-        try:
-            with aws_errors("asking without TLS"):
-                client.head_bucket(Bucket=self._settings.bucket)
-        except AccessDeniedError:
-            holds: bool | None = True
-            observed = "403"
-        except ServiceError as error:
-            holds, observed = None, str(error)
-        else:
-            holds, observed = False, "200: answered in clear"
-        return PLAIN_HTTP.judge(
-            holds,
-            expected=expected,
-            observed=observed,
-            how="signed HeadBucket over http",
-            basis="behaviour",
-        )
 
 
 def _body(answer: Document) -> Document:

@@ -85,6 +85,33 @@ class Clients:
         with aws_errors(f"opening {service}"):
             return session.client(service, config=config, **options)
 
+    def own_buckets(self) -> tuple[str, frozenset[str]]:
+        """Return who owns the caller's access key, and the buckets that are theirs.
+
+        Raises:
+            CredentialsError: there is no key, or the service does not know it.
+            AccessDeniedError: the key is known and may not list.
+        """
+        with aws_errors("listing the buckets of the access key"):
+            answer = self.s3.list_buckets()
+        owner = answer.get("Owner", {})
+        name = owner.get("DisplayName") or owner.get("ID") or "an owner without a name"
+        return name, frozenset(one["Name"] for one in answer.get("Buckets", ()))
+
+    @property
+    def key_owner(self) -> str:
+        """Return whose access key this is, as an S3-compatible store says to a signed request.
+
+        Raises:
+            CredentialsError: there is no key, or the store does not know it.
+        """
+        try:
+            return self.own_buckets()[0]
+        except AccessDeniedError as error:
+            if error_code(error.__cause__) not in _DENIED:
+                raise
+            return "somebody who may not list buckets"
+
     @cached_property
     def s3(self) -> "S3Client":
         """Return the S3 client of the caller."""
