@@ -83,7 +83,7 @@ class TestWidgets:
     def test_kinds_are_those_of_the_model(self):
         kinds = {name: field.kind for name, field in setting_fields().items()}
 
-        assert {n for n, k in kinds.items() if k == "switch"} == {"apply", "show_leak"}
+        assert {n for n, k in kinds.items() if k == "switch"} == {"apply"}
         assert {n for n, k in kinds.items() if k == "choice"} == {
             "cloud", "connection_store", "backend", "compression", "encryption", "run_in",
             "fault_depth",

@@ -27,20 +27,20 @@ def refusal(**values: object) -> str:
     return text
 
 
-def test_plane_is_on_this_machine_and_nothing_is_loaded_or_leaked_unless_asked():
+def test_plane_is_on_this_machine_and_nothing_is_loaded_unless_asked():
     settings = read()
 
     assert (settings.deployment, settings.database_variable) == ("local", "")
-    assert (settings.token_variable, settings.show_leak) == ("AIRFLOW_API_TOKEN", False)
+    assert settings.token_variable == "AIRFLOW_API_TOKEN"
     assert (settings.mapped_tasks, settings.payload_bytes) == (3, 200_000)
     assert (settings.load_tasks, settings.load_payload_bytes) == (0, 10_000)
 
 
 def test_what_the_command_line_says_of_the_plane_survives_the_way_through_parameters():
     settings = read(deployment=ADDRESS, token_variable="_T0", database_variable="PLANE_DB",
-                    mapped_tasks="1000", show_leak="True", load_tasks="1024")  # fmt: skip
+                    mapped_tasks="1000", load_tasks="1024")  # fmt: skip
 
-    assert (settings.mapped_tasks, settings.show_leak, settings.load_tasks) == (1000, True, 1024)
+    assert (settings.mapped_tasks, settings.load_tasks) == (1000, 1024)
     assert Settings.from_mapping(settings.to_parameters()) == settings
 
 
@@ -49,7 +49,7 @@ def test_new_parameters_stand_between_the_dags_folder_and_the_timeout():
 
     assert names[names.index("dags_folder") + 1 : names.index("step_timeout")] == [
         "deployment", "token_variable", "database_variable", "mapped_tasks", "payload_bytes",
-        "show_leak", "load_tasks", "load_payload_bytes",
+        "load_tasks", "load_payload_bytes",
     ]  # fmt: skip
 
 
@@ -172,11 +172,6 @@ def test_number_is_taken_up_to_its_limits_and_refused_beyond(name, low, high):
     assert [getattr(read(**{name: value}), name) for value in (low, high)] == [low, high]
     for value in (low - 1, high + 1, "1MB", "", 1.5, True):
         assert refusal(**{name: value}).startswith(f"{name}: {value!r} is refused: ")
-
-
-@pytest.mark.parametrize("value", ["perhaps", 2, ""])
-def test_leak_is_shown_on_a_plain_yes_only(value):
-    assert refusal(show_leak=value).startswith(f"show_leak: {value!r} is refused: accepted is true")
 
 
 @pytest.mark.parametrize("name", ["pod", "container", "deployment", "dags_folder", "run_dir"])

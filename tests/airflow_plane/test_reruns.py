@@ -4,8 +4,7 @@ from collections.abc import Collection
 
 import pytest
 
-from xcomkit.airflow_plane.dag_run import DagRun, XComRow
-from xcomkit.airflow_plane.reruns import judge_deletion, judge_leak, judge_rerun
+from xcomkit.airflow_plane.reruns import judge_deletion, judge_rerun
 from xcomkit.model import Check, Rule
 
 REFERENCE = "s3://aws_default@some-bucket/astro/xcom/x"
@@ -20,14 +19,6 @@ def rerun(
     return judge_rerun(
         before=before, after=after, rows=rows, earlier=earlier, how="cleared push_small"
     )
-
-
-def leak(*stored: str, found: Collection[str] = ()) -> Check:
-    rows = tuple(
-        XComRow("task", n, "return_value", text, len(text)) for n, text in enumerate(stored)
-    )
-    run = DagRun("dag", "run", "success", (), rows, (), 1.0, how="read")
-    return judge_leak(run, threshold=1_000_000, found=found)
 
 
 def test_new_object_in_place_of_the_old_one_passes() -> None:
@@ -122,20 +113,3 @@ def test_deletion_that_left_nothing_says_so() -> None:
 
     assert found.status == "warn"
     assert "something else deletes them" in found.observed
-
-
-def test_leak_names_the_columns_that_hold_the_value() -> None:
-    found = leak('{"a": 1}', REFERENCE, found=("xcom.value",))
-
-    assert found.status == "pass"
-    assert "1 of 2 rows hold the value itself" in found.observed
-    assert found.observed.endswith("found in xcom.value")
-
-
-@pytest.mark.parametrize(
-    ("stored", "found"), [((REFERENCE,), ("log.extra",)), (('{"a": 1}',), ()), ((), ())]
-)
-def test_leak_that_could_not_be_shown_is_no_pass(
-    stored: tuple[str, ...], found: tuple[str, ...]
-) -> None:
-    assert leak(*stored, found=found).status == "warn"

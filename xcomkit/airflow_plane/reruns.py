@@ -1,8 +1,7 @@
-"""Rules of step 06 on what later actions do to a run's objects: clearing, deleting, a threshold."""
+"""Rules of step 06 on what later actions do to a run's objects: clearing, deleting."""
 
 from collections.abc import Collection, Sequence
 
-from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.model import Check, Rule
 from xcomkit.plain import listed
 
@@ -22,15 +21,7 @@ XC710 = Rule(
     remedy="Give the bucket a lifecycle rule for the prefix: step 01.",
     source="Airflow REST API, delete a Dag run; apache-airflow-providers-common-io, purge",
 )
-XC711 = Rule(
-    id="XC711",
-    title="A threshold above 0 sends small values to the plane, shown on purpose",
-    severity="warn",
-    why="Whoever raises the threshold should have seen what it does.",
-    remedy="keep XCOM_OBJECTSTORAGE_THRESHOLD at 0.",
-    source="guide, threshold; apache-airflow-providers-common-io, xcom backend",
-)
-RULES = (XC709, XC710, XC711)
+RULES = (XC709, XC710)
 
 KEPT_TRIES = "Airflow 3.4 keeps the rows of earlier tries, and the lifecycle removes the objects"
 _QUOTED = 3
@@ -87,21 +78,6 @@ def judge_deletion(*, left: Collection[str], expiry: Sequence[Check]) -> Check:
         if left
         else "no object is left, so something else deletes them",
         how="deleted the run over the REST API, listed the prefix, read the bucket's lifecycle",
-        basis="behaviour",
-    )
-
-
-def judge_leak(run: DagRun, *, threshold: int, found: Collection[str]) -> Check:
-    """Return whether a run above the threshold 0 leaked; ``found`` is where its values lay."""
-    kept = [row for row in run.xcoms if "://" not in row.stored]
-    return XC711.judge(
-        bool(kept) and bool(found),
-        expected="values in the rows of the plane",
-        observed=(
-            f"{len(kept)} of {len(run.xcoms)} rows hold the value itself, and the mark of one was"
-            f" found in {', '.join(sorted(found)) or 'no place'}"
-        ),
-        how=f"the same Dag under a threshold of {threshold} bytes",
         basis="behaviour",
     )
 

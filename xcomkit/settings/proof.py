@@ -62,10 +62,6 @@ class ProofSettings(TargetSettings):
         le=200_000_000,
         description="bytes of JSON of the test Dag's large value",
     )
-    show_leak: bool = Field(
-        default=False,
-        description="True: also run a Dag with a threshold above 0, to show what then leaks",
-    )
     load_tasks: WholeNumber = Field(
         0,
         ge=0,

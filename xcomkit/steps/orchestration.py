@@ -44,7 +44,6 @@ class Orchestration:
         self._step = step
         self._deadline = 0.0
         self._resources = ExitStack()
-        self._of_agents = ExitStack()
 
     def open(self) -> None:
         """Start what has to be started, and wait until all of it is ready.
@@ -61,33 +60,16 @@ class Orchestration:
         self.plane = attach() or self._hold(open_plane(settings))
         with self._timed("control plane"):
             self.plane.wait_until_healthy(timeout=self._left(), progress=self._step.say)
-        self._resources.callback(self._of_agents.close)
-        self._start_agents(self.plane, changed={})
+        self._start_agents(self.plane)
         self.deployment = self._hold(
             open_deployment(self.plane.url, token=self.plane.make_token, secrets=self.plane.secrets)
         )
 
-    def replace_agents(self, *, changed: Mapping[str, str]) -> None:
-        """End the agents of a local plane, and start new ones, with variables that differ.
-
-        Raises:
-            ProcessError: one of them does not come up.
-        """
-        if self.plane is not None:
-            self._begin()
-            self._of_agents.close()
-            self._start_agents(self.plane, changed=changed)
-
-    def _start_agents(self, plane: ControlPlane, *, changed: Mapping[str, str]) -> None:
-        generation = "" if self.agents is None else "-again"  # the plane still knows the old names
-        private = self._of_agents.enter_context(
-            tempfile.TemporaryDirectory(prefix="xcomkit-identity-")
-        )
-        members = _members(
-            self._step, private=Path(private), changed=changed, generation=generation
-        )
+    def _start_agents(self, plane: ControlPlane) -> None:
+        private = self._hold(tempfile.TemporaryDirectory(prefix="xcomkit-identity-"))
+        members = _members(self._step, private=Path(private))
         with self._timed("agents"):
-            self.agents = self._of_agents.enter_context(open_agents(plane, members))
+            self.agents = self._hold(open_agents(plane, members))
             self.agents.wait_until_registered(timeout=self._left(), progress=self._step.say)
 
     def run(self, dag_id: str, *, run_id: str, conf: Mapping[str, object]) -> DagRun:
@@ -140,15 +122,6 @@ class Orchestration:
         )
         return self.deployment.read_run(*names)
 
-    def search(self, text: str) -> tuple[str, ...]:
-        """Return the columns of the plane's database that hold the text.
-
-        Raises:
-            ServiceError: it cannot be read.
-        """
-        hits = self.plane.database.search(text)[text] if self.plane else ()
-        return tuple(f"{hit.table}.{hit.column}" for hit in hits)
-
     def watch(self) -> None:
         """Do nothing while everything that was started still runs.
 
@@ -189,9 +162,7 @@ def open_plane(settings: Settings) -> AbstractContextManager[ControlPlane]:
     return open_control_plane(postgresql=_postgresql(settings), queues=_queues(settings))
 
 
-def _members(
-    step: Step, *, private: Path, changed: Mapping[str, str], generation: str
-) -> tuple[Agent, ...]:
+def _members(step: Step, *, private: Path) -> tuple[Agent, ...]:
     """Return an agent per worker group, and the triggerer, each as the values file makes it."""
     queues = worker_queues(helm_values.in_force(step))
     found = []
@@ -203,8 +174,7 @@ def _members(
         folder.mkdir(parents=True)
         identity = step.cloud.worker_identity(component.subject, directory=str(folder))
         seen, _ = helm_values.process_environment(step, component, identity)
-        name = f"{group}{generation}" if group else TRIGGERER
-        found.append(Agent(name, {**seen, **changed}, queues.get(group, ())))
+        found.append(Agent(group or TRIGGERER, seen, queues.get(group, ())))
     return tuple(found)
 
 

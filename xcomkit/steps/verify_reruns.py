@@ -1,26 +1,21 @@
-"""Step 06, after its run: what clearing, deleting and a threshold do to values and objects."""
+"""Step 06, after its run: what clearing and deleting do to objects."""
 
 from xcomkit import evidence, show
-from xcomkit.airflow_plane.dag_run import DAG_ID, DagRun
+from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.airflow_plane.reruns import (
     XC709,
     XC710,
-    XC711,
     judge_deletion,
-    judge_leak,
     judge_rerun,
 )
-from xcomkit.airflow_plane.residency import STORED, mark
 from xcomkit.airflow_plane.verdict import earlier_keys, row_keys
-from xcomkit.backend.configuration import THRESHOLD_VARIABLE
 from xcomkit.clouds.rules import LIFECYCLE
 from xcomkit.model import Check
 from xcomkit.step import Step
 from xcomkit.steps.orchestration import Orchestration
-from xcomkit.steps.verify_dag import new_run_id, objects_of, place_of
+from xcomkit.steps.verify_dag import objects_of
 
 _CLEARED = ("push_small", "read_small")
-_THRESHOLD = 1_000_000  # bytes; above every value of that run
 
 
 def clear(step: Step) -> show.Table:
@@ -63,31 +58,6 @@ def _delete(step: Step, found: Orchestration, done: DagRun) -> Check:
     left = [one.key for one in objects_of(step, done.run_id)]
     bucket = step.cloud.verify_bucket(applied=False)
     return judge_deletion(left=left, expiry=[one for one in bucket if one.id == LIFECYCLE.id])
-
-
-def show_leak(step: Step) -> show.Table | show.Text:
-    """Run the Dag once more under a threshold above 0, if asked, and say where values then lie."""
-    found, done = _session(step)
-    if not step.settings.show_leak:
-        return show.Text("Not asked for: show_leak is False.")
-    if found is None or found.plane is None or done is None:
-        return step.check(
-            XC711.skip(
-                expected="values in the rows of the plane",
-                observed="not shown: it needs agents of our own, which only deployment: local has",
-                how=step.settings.deployment,
-            )
-        )
-    return step.judge(lambda: (_show_leak(step, found),), caption="On purpose")
-
-
-def _show_leak(step: Step, found: Orchestration) -> Check:
-    found.replace_agents(changed={THRESHOLD_VARIABLE: str(_THRESHOLD)})
-    run_id = new_run_id("leak")
-    evidence.record_created(step.run, kind="prefixes", names=[place_of(step, run_id=run_id)])
-    run = found.run(DAG_ID, run_id=run_id, conf={"mapped_tasks": 1, "payload_bytes": 1_000})
-    hits = found.search(mark(run_id, STORED))
-    return judge_leak(run, threshold=_THRESHOLD, found=hits)
 
 
 def _session(step: Step) -> tuple[Orchestration | None, DagRun | None]:
