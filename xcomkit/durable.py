@@ -10,37 +10,42 @@ What differs from ``airflow.providers.common.io.xcom.backend.XComObjectStorageBa
 - A value is compressed in memory and written by one call of the filesystem. The stock class writes
   through the codec's wrapper and never closes the file below it: the upload happens in a finalizer,
   where Python drops every exception, or (gcsfs) in a thread that dies with the process.
-- The stored size is asked for and compared before the reference is returned, and the content where
-  that same answer has an MD5 of it: on Cloud Storage always, on Blob Storage for objects that went
-  there in one piece. S3's ETag is no MD5 under KMS; there the upload carries a checksum which the
-  service verifies.
+- Name and size of the object are asked for and compared before the reference is returned, and the
+  content where that same answer has an MD5 of it: on Cloud Storage, and on Blob Storage for objects
+  that went there in one piece. S3's ETag is no MD5 under KMS; there the upload carries a checksum
+  which the service verifies.
 - ``zip`` deflates; fsspec opens a zip archive that only stores. ``gzip`` has level 6, not 9: a
   fourth of the time for 8 % more bytes. ``zstd`` works where the agents have ``backports.zstd``
   or ``zstandard``, all of them.
-- A pull reads the object whole, without seeking in it, and a missing or damaged object raises. The
-  stock class returns the reference string in place of the value.
-- A reference has the configured scheme and ends in one of Airflow's two key layouts. Any other text
-  is a value of the user's own, wherever it leads. A reference that is not below the configured path
+- A pull reads the object by one request, without seeking in it, so that a task that pushes the key
+  again meanwhile cannot mix two values. A missing or damaged object raises; the stock class returns
+  the reference string in place of the value.
+- A reference has the configured scheme, or another name of it, and ends in one of Airflow's two key
+  layouts; that of 3.4, which no value of a user's has, counts under every scheme. Any other text is
+  a value of the user's own, wherever it leads. A reference that is not below the configured path
   raises: bucket, prefix or connection id have changed since it was written. Text that looks like a
-  reference is stored as an object whatever its size, so it comes back as the text it was.
-- A purge that leaves the object behind raises; s3fs drops the error of a refused delete.
+  reference is stored as an object whatever its size, so it comes back as the text it was, and an
+  object whose own reference could not be told from a value is not written.
+- A refused delete raises; s3fs drops its error. Airflow 3.1 to 3.3 purge before they delete the
+  row, so a task that is cleared cannot run again until the right is there; Airflow 3.4 deletes the
+  row first, so it fails once and leaves an object to the bucket's lifecycle.
 - Keys are unique by construction, so nobody asks whether one is free. An anonymous client of Blob
   Storage is told that every key exists, and the stock class tries another one for ever.
 - A path without a scheme is refused; the stock class writes to a directory of the pod.
-- JSON above 2 GiB is refused, and nothing is unpacked beyond that: a crafted object does not fill
-  the memory of the worker.
+- JSON above 2 GiB is refused, at the push and while an object is unpacked.
 - Objects are not reported as assets for lineage; every push, pull and purge has a timer,
   ``xcom_object_storage.push`` and so on.
 
 Airflow 3.4 stores through ``store_value``, which tells the iterations of a task loop apart, Airflow
 3.1 to 3.3 through ``serialize_value``; both end in the same function. A trigger pushes and pulls
-in a thread on 3.4. On 3.4 Airflow deletes the row before it purges: a purge that raises fails the
-task once and leaves an object without a row to the bucket's lifecycle.
+in a thread on 3.4. It is no subclass of the stock class, and has none of its private methods. What
+JSON itself does not keep, such as keys of a dict that are no texts, is not kept here either.
 
 Memory: JSON text and compressed form exist at once; a pull holds object, text and value.
 """
 
 import base64
+import contextlib
 import functools
 import gzip
 import hashlib
@@ -51,6 +56,7 @@ import re
 import uuid
 import zipfile
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import fsspec.utils
@@ -73,10 +79,14 @@ _MOST_KEY_BYTES = 1024  # S3's limit, which the stock class also applies to the 
 _MOST_JSON_BYTES = 2**31
 _BLOCK = 2**20
 _GZIP_LEVEL = 6
+_HAS_ISAL = find_spec("isal") is not None  # which fsspec then uses for gzip, and is faster still
+_SAME_STORE = ({"s3", "s3a", "s3n"}, {"gs", "gcs"}, {"abfs", "abfss", "adl"})
+"""Schemes that are names of one store; the connection id decides which account is asked."""
 _SUFFIXES = ("zip", "gz", "bz2", "lzma", "xz", "zst", "lz4")
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _LAYOUT = re.compile(
-    rf"(?:[^/]+/){{3,}}(?:{_UUID}|(?:ti|write)-{_UUID}/[^/]+\.json)(?:\.(?:{'|'.join(_SUFFIXES)}))?"
+    rf"(?:[^/]*/){{3,}}(?:{_UUID}|(?P<new>(?:ti|write)-{_UUID})/[^/]*\.json)"
+    rf"(?:\.(?:{'|'.join(_SUFFIXES)}))?"
 )
 """Both key layouts below the base path, ``<dag>/<run>/<task>/`` first; a run id may hold slashes.
 Suffixes count whether or not their codec is installed: a reference is one on every agent."""
@@ -87,14 +97,24 @@ class XComObjectError(AirflowException):  # type: ignore[misc]
 
 
 @functools.cache
-def _base_path() -> Any:
+def _configured() -> str:
     """Return the configured path; settings are read once per process, as by the stock class."""
-    path = conf.get_mandatory_value(_SECTION, "xcom_objectstorage_path")
-    if "://" not in path:
+    return str(conf.get(_SECTION, "xcom_objectstorage_path", fallback="") or "").rstrip("/")
+
+
+@functools.cache
+def _base_path() -> Any:
+    if "://" not in _configured():
         raise XComObjectError(
-            f"xcom_objectstorage_path {path!r} has no scheme, so values would stay in this pod"
+            f"xcom_objectstorage_path {_configured()!r} has no scheme, so values would stay in this"
+            " pod"
         )
-    return ObjectStoragePath(path.rstrip("/"))
+    return ObjectStoragePath(_configured())
+
+
+def _base() -> str:
+    """Return the base path as references begin; a bucket alone ends in a slash by itself."""
+    return str(_base_path()).rstrip("/")
 
 
 @functools.cache
@@ -127,10 +147,10 @@ def _compress(text: bytes, codec: str) -> bytes:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
             packed.writestr("file", text)  # the member's name in fsspec's own archives
         return archive.getvalue()
+    if codec == "gzip" and not _HAS_ISAL:
+        return gzip.compress(text, _GZIP_LEVEL)
     buffer = _Buffer()
     with compr[codec](buffer, mode="wb") as packer:
-        if type(packer) is gzip.GzipFile:  # not isal's, which is faster still
-            return gzip.compress(text, _GZIP_LEVEL)
         packer.write(text)
     return buffer.getvalue()
 
@@ -170,7 +190,7 @@ def _write(path: Any, body: bytes) -> None:
         XComObjectError: it is not there afterwards, or is not what was written.
         Exception: whatever the filesystem raises for a failed request.
     """
-    if path.protocol in ("file", "local"):
+    if not any(path.protocol in schemes for schemes in _SAME_STORE):  # it has real directories
         path.parent.mkdir(parents=True, exist_ok=True)
     path.fs.pipe_file(path.path, body)
     path.fs.invalidate_cache(path.parent.path)  # gcsfs has noted the object there unseen
@@ -178,8 +198,12 @@ def _write(path: Any, body: bytes) -> None:
         info = path.fs.info(path.path)
     except FileNotFoundError:
         raise XComObjectError(f"{path} was written and is not there") from None
+    if info["name"] != path.path:  # s3fs and adlfs read ?versionid= in an id as a version
+        raise XComObjectError(f"{path} was written under another name, {info['name']}")
     if info["size"] != len(body):
-        raise XComObjectError(f"{path} holds {info['size']} bytes of the {len(body)} written")
+        raise XComObjectError(
+            f"{path} holds {info['size']} bytes of the {len(body)} written, or was overwritten"
+        )
     stored = _stored_md5(info)
     if stored and stored != hashlib.md5(body, usedforsecurity=False).digest():
         raise XComObjectError(f"{path} holds other bytes than the {len(body)} written")
@@ -188,8 +212,8 @@ def _write(path: Any, body: bytes) -> None:
 def _push(value: Any, make_path: Callable[[str], Any]) -> Any:
     """Store a value from the threshold up; return what the row in the database is to hold."""
     body = json.dumps(value, cls=XComEncoder).encode()
-    is_small = len(body) < _threshold() and not (isinstance(value, str) and _is_reference(value))
-    if _threshold() < 0 or is_small:
+    is_large = 0 <= _threshold() <= len(body)
+    if not is_large and not (isinstance(value, str) and _is_reference(value)):
         return BaseXCom.serialize_value(value)
     if len(body) > _MOST_JSON_BYTES:
         raise XComObjectError(f"the value is {len(body)} bytes of JSON, at most {_MOST_JSON_BYTES}")
@@ -198,17 +222,27 @@ def _push(value: Any, make_path: Callable[[str], Any]) -> Any:
         if codec:
             body = _compress(body, codec)
         path = make_path(suffix)
+        found = _find_path(str(path))
+        if found is None or found.path != path.path:
+            raise XComObjectError(
+                f"{path} would not be read back: change the codec or the ids in it"
+            )
         _write(path, body)
     return BaseXCom.serialize_value(str(path))
 
 
 def _is_reference(text: str) -> bool:
-    """Tell whether a text has the configured scheme and one of the key layouts."""
+    """Tell whether a text is in one of the key layouts, under a scheme that ours may have had."""
+    if "://" not in text or "://" not in _configured():
+        return False
+    base = f"{_base()}/"
+    if text.startswith(base):
+        return _LAYOUT.fullmatch(text.removeprefix(base)) is not None
     scheme, _, rest = text.partition("://")
-    base = str(_base_path())
-    if text.startswith(f"{base}/"):
-        return _LAYOUT.fullmatch(text.removeprefix(f"{base}/")) is not None
-    return scheme == base.partition("://")[0] and bool(_LAYOUT.fullmatch(rest.partition("/")[2]))
+    found = _LAYOUT.fullmatch(rest.partition("/")[2])
+    own = base.partition("://")[0]
+    names = next((schemes for schemes in _SAME_STORE if own in schemes), {own})
+    return found is not None and (bool(found["new"]) or scheme in names)
 
 
 def _find_path(stored: Any) -> Any:
@@ -217,13 +251,13 @@ def _find_path(stored: Any) -> Any:
     Raises:
         XComObjectError: it is a reference, but not below the configured path.
     """
-    if not isinstance(stored, str) or "://" not in stored or not _is_reference(stored):
+    if not isinstance(stored, str) or not _is_reference(stored):
         return None
-    base = str(_base_path())
-    if stored.startswith(f"{base}/"):
-        return _base_path().joinpath(stored.removeprefix(f"{base}/"))
+    base = f"{_base()}/"
+    if stored.startswith(base):
+        return _base_path().joinpath(stored.removeprefix(base))
     raise XComObjectError(
-        f"{stored} is a reference, but not below {base}: bucket, prefix or connection id of"
+        f"{stored} is a reference, but not below {_base()}: bucket, prefix or connection id of"
         " xcom_objectstorage_path have changed since it was written"
     )
 
@@ -239,14 +273,13 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
             XComObjectError: the object is not there, or not whole, after it was written.
             Exception: whatever the filesystem raises for a failed request.
         """
-        base = _base_path()
-        room = _MOST_KEY_BYTES - len(str(base).encode()) - 1
-        return _push(
-            value,
-            lambda suffix: base.joinpath(
-                coordinate.build_path("", key, suffix=f".json{suffix}", max_length=room)
-            ),
-        )
+
+        def make_path(suffix: str) -> Any:
+            room = _MOST_KEY_BYTES - len(_base().encode()) - 1
+            name = coordinate.build_path("", key, suffix=f".json{suffix}", max_length=room)
+            return _base_path().joinpath(name)
+
+        return _push(value, make_path)
 
     @staticmethod
     def serialize_value(
@@ -275,13 +308,17 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
         if path is None:
             return stored
         with Stats.timer("xcom_object_storage.pull"):
+            # s3fs would ask for the size, and for parts of 50 MiB at the same time
+            whole = {"max_concurrency": 1} if path.protocol.startswith("s3") else {}
             try:
-                body = path.fs.cat_file(path.path)
+                body = path.fs.cat_file(path.path, **whole)
             except FileNotFoundError:
                 reason = "is not there: expired, deleted, or lost when it was written"
                 raise XComObjectError(f"XCom object {path} {reason}") from None
             try:
                 return json.loads(_decompress(body, path.path), cls=XComDecoder)
+            except MemoryError:
+                raise
             except Exception as error:
                 reason = f"cannot be read, {len(body)} bytes: {type(error).__name__}: {error}"
                 raise XComObjectError(f"XCom object {path} {reason}") from error
@@ -294,8 +331,7 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
         after the path was changed must be able to run again.
 
         Raises:
-            XComObjectError: the object is still there afterwards.
-            Exception: whatever the filesystem raises for a failed request.
+            Exception: whatever the filesystem raises for a failed request, a refused one included.
         """
         try:
             path = _find_path(xcom.value)
@@ -304,11 +340,5 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
             return
         if path is None:
             return
-        with Stats.timer("xcom_object_storage.purge"):
-            try:
-                path.fs.rm_file(path.path)
-            except FileNotFoundError:
-                return
-            path.fs.invalidate_cache(path.parent.path)
-            if path.fs.exists(path.path):
-                raise XComObjectError(f"XCom object {path} is still there after it was deleted")
+        with Stats.timer("xcom_object_storage.purge"), contextlib.suppress(FileNotFoundError):
+            path.fs.rm_file(path.path)  # the status of one delete; s3fs's rm drops it

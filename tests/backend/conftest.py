@@ -29,7 +29,16 @@ def newest() -> Row:
          "--no-header", "--no-annotate", "-"],
         input="apache-airflow\n", capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
-    version = done.stdout.strip().partition("==")[2]
+    return _with(done.stdout.strip().partition("==")[2])
+
+
+@pytest.fixture(scope="session")
+def oldest() -> Row:
+    """Install the oldest Airflow that is supported, as far as releases can still be resolved."""
+    return _with("3.1.8")
+
+
+def _with(version: str) -> Row:
     agent = ("apache-airflow-providers-amazon", "apache-airflow-providers-common-io", "s3fs")
     return Row(
         version, interpreters.install(version, agent_packages=agent, more=("backports.zstd",))

@@ -13,9 +13,11 @@ import os
 import re
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
 UUID = "0b5c2f3e-8a1d-4c6b-9f2e-1a2b3c4d5e6f"
 
 
@@ -84,6 +86,58 @@ def values_of_the_users_own(r):
     return [text for text in texts if r.pull(text) != text]
 
 
+def reference_under_another_name_of_the_scheme(r):
+    """The store is the same, its path was written as s3:// and is s3a:// now."""
+    with changed(r, PATH="s3a://aws_default@bucket/prefix"):
+        return r.pull(f"s3://aws_default@bucket/prefix/dag/run/task/{UUID}")
+
+
+def reference_of_the_new_layout_under_another_scheme(r):
+    return r.pull(f"gs://bucket/dag/run/task/ti-{UUID}/return_value.json")
+
+
+def bucket_alone_is_a_path(r):
+    """No prefix: references then begin with the bucket and one slash."""
+    with changed(r, PATH="s3://aws_default@bucket"):
+        path = r.durable._find_path(f"s3://aws_default@bucket/dag/run/task/{UUID}")
+        return path.path
+
+
+def odd_ids(r):
+    wrong = []
+    for run_id in ("a:b+c", "a#b", "a?b", "a b", "a%2Fb", "x/y//z", "é", "~"):
+        for key in ("a/b", "..", "", "k" * 512, "a.gz"):
+            row = r.push(LARGE, run_id=run_id, key=key, task_id="group.task")
+            if r.pull(row) != LARGE:
+                wrong.append([run_id, key, row])
+    return wrong
+
+
+def threshold_that_keeps_everything_in_the_database(r):
+    with changed(r, THRESHOLD="-1"):
+        text = f"{r.durable._base()}/dag/run/task/{UUID}"
+        rows = [r.push(LARGE), r.push("small"), r.push(text)]
+        return [rows[0] == LARGE, rows[1], r.there(rows[2]), r.pull(rows[2]) == text]
+
+
+def no_path_at_all(r):
+    with changed(r, THRESHOLD="-1", PATH=""):
+        text = f"https://api.example.com/v1/jobs/daily/{UUID}"
+        return [r.pull(r.push(text)) == text, r.pull(r.push(LARGE)) == LARGE]
+
+
+def object_under_another_name(r):
+    """What s3fs does with ``?versionid=`` in an id: it is cut off."""
+    return written(r, name="bucket/d/r/t/cut")
+
+
+def codec_without_a_known_suffix(r):
+    from fsspec import compression
+
+    compression.register_compression("own", compression.compr["bz2"], "own", force=True)
+    return with_codec(r, "own")
+
+
 def reference_elsewhere(r):
     return r.pull(f"file:///elsewhere/dag/run/task/{UUID}")
 
@@ -111,14 +165,26 @@ def damaged_objects(r):
     return told
 
 
-def with_codec(r, codec):
-    r.durable._codec.cache_clear()
-    os.environ["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"] = codec
+@contextmanager
+def changed(r, **settings):
+    """Change settings, which are read once per process, for a while."""
+    before = dict(os.environ)
+    caches = [r.durable._configured, r.durable._base_path, r.durable._threshold, r.durable._codec]
+    os.environ |= {f"{OPTION}_{name}": value for name, value in settings.items()}
     try:
-        return r.push(LARGE)
+        for cache in caches:
+            cache.cache_clear()
+        yield
     finally:
-        r.durable._codec.cache_clear()
-        del os.environ["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"]
+        os.environ.clear()
+        os.environ.update(before)
+        for cache in caches:
+            cache.cache_clear()
+
+
+def with_codec(r, codec):
+    with changed(r, COMPRESSION=codec):
+        return r.push(LARGE)
 
 
 def codecs(r):
@@ -176,7 +242,7 @@ class Store:
 
     def info(self, _path):
         self.seen.append("info")
-        return {"size": len(self.body), **self.answer}
+        return {"size": len(self.body), "name": self.path, **self.answer}
 
 
 def written(r, **info):
@@ -221,14 +287,8 @@ def error_is_airflows(r):
 
 
 def path_without_a_scheme(r):
-    name = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
-    given, os.environ[name] = os.environ[name], "bucket/prefix"
-    r.durable._base_path.cache_clear()
-    try:
+    with changed(r, PATH="bucket/prefix"):
         return r.push(LARGE)
-    finally:
-        os.environ[name] = given
-        r.durable._base_path.cache_clear()
 
 
 def asynchronous(r):
@@ -295,6 +355,9 @@ def outcome(call):
 
 
 CASES = (
+    reference_under_another_name_of_the_scheme, reference_of_the_new_layout_under_another_scheme,
+    bucket_alone_is_a_path, odd_ids, threshold_that_keeps_everything_in_the_database,
+    no_path_at_all, object_under_another_name, codec_without_a_known_suffix,
     round_trip, small_value_stays_in_the_row, text_that_looks_like_a_reference_comes_back_as_text,
     values_of_the_users_own, reference_elsewhere, reference_of_the_new_layout_elsewhere,
     missing_object, codec_that_is_not_installed, damaged_objects, codecs, gzip_has_level_6, bomb,
@@ -310,8 +373,8 @@ def main():
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {
             "AIRFLOW_HOME": home,
-            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": f"file://{home}/store",
-            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "150",
+            f"{OPTION}_PATH": f"file://{home}/store",
+            f"{OPTION}_THRESHOLD": "150",
         }
         sys.path.insert(0, os.environ["XCOMKIT_ROOT"])
         runner = Runner()

@@ -140,7 +140,7 @@ def test_slow_answer_is_late_and_whole(s3: Any, wire: Wire):
 
 def test_delete_of_many_keys_can_fail_inside_a_success(s3: Any, wire: Wire):
     put(s3, "kept")
-    wire.spoil("astro/xcom", {"kept": Fault("inside 200", ("delete",))})
+    wire.spoil("astro/xcom", {"kept": Fault("inside 200", ("delete many",))})
 
     told = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key("kept")}]})
 
@@ -216,7 +216,7 @@ def test_a_store_out_of_reach_is_a_bad_gateway_and_no_silence(stand_in: AwsStand
         ("aws", "PUT", "/b/k", "partNumber=1&uploadId=u", "part"),
         ("aws", "POST", "/b/k", "uploads", "other"),
         ("aws", "POST", "/b/k", "uploadId=u", "complete"),
-        ("aws", "POST", "/b", "delete", "delete"),
+        ("aws", "POST", "/b", "delete", "delete many"),
         ("aws", "DELETE", "/b/k", "uploadId=u", "other"),
         ("aws", "GET", "/b", "list-type=2", "other"),
         ("azure", "PUT", "/c/k", "comp=block&blockid=a", "part"),

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from xcomkit.model import CloudName
 
-Act = Literal["look", "download", "upload", "part", "complete", "delete", "other"]
+Act = Literal["look", "download", "upload", "part", "complete", "delete", "delete many", "other"]
 Kind = Literal[
     "403", "404", "500", "503", "reset", "truncated", "short", "empty", "slow", "inside 200"
 ]  # fmt: skip
@@ -57,7 +57,7 @@ def _act_on_s3(method: str, path: str, query: str) -> Act:
         case "PUT" if has_key:
             return "part" if "uploadId" in words else "upload"
         case "POST" if "delete" in words:
-            return "delete"
+            return "delete many"
         case "POST" if "uploadId" in words:
             return "complete"
         case "DELETE" if has_key:
