@@ -27,7 +27,7 @@ class GcpRig(Rig):
     cli: ClassVar[tuple[str, ...]] = ("gcloud ",)
     has_versions: ClassVar[bool] = False  # the emulator keeps none
     drifts: ClassVar[tuple[str, ...]] = (
-        "XC203", "XC204", "XC205", "XC206", "XC207", "XC211", "XC212",
+        "XC203", "XC204", "XC205", "XC207", "XC211", "XC212",
     )  # fmt: skip
     weakenings: ClassVar[Mapping[str, frozenset[str]]] = {
         "roles/storage.objectUser": frozenset({"XC303", "XC306", "XC307", "XC308"}),
@@ -69,14 +69,12 @@ class GcpRig(Rig):
         self.call("POST", where, data=body, headers={"Content-Type": "text/plain"})
 
     def drift(self, rule_id: str) -> None:
-        key = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
         undo: dict[str, dict[str, Any]] = {
             "XC203": {"iamConfiguration": {"publicAccessPrevention": "inherited",
                                            "uniformBucketLevelAccess": {"enabled": True}}},
             "XC204": {"iamConfiguration": {"publicAccessPrevention": "enforced",
                                            "uniformBucketLevelAccess": {"enabled": False}}},
             "XC205": {"versioning": {"enabled": False}},
-            "XC206": {"encryption": {"defaultKmsKeyName": key}},
             "XC207": {"lifecycle": {"rule": []}},
             "XC211": {"labels": {"team": "other"}},
             "XC212": {"softDeletePolicy": {"retentionDurationSeconds": "0"}},
