@@ -315,12 +315,15 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
             except FileNotFoundError:
                 reason = "is not there: expired, deleted, or lost when it was written"
                 raise XComObjectError(f"XCom object {path} {reason}") from None
+            size = len(body)
             try:
-                return json.loads(_decompress(body, path.path), cls=XComDecoder)
+                text = _decompress(body, path.path)
+                del body
+                return json.loads(text, cls=XComDecoder)
             except MemoryError:
                 raise
             except Exception as error:
-                reason = f"cannot be read, {len(body)} bytes: {type(error).__name__}: {error}"
+                reason = f"cannot be read, {size} bytes: {type(error).__name__}: {error}"
                 raise XComObjectError(f"XCom object {path} {reason}") from error
 
     @classmethod

@@ -156,6 +156,17 @@ def test_urls_of_the_users_own_in_earlier_rows_are_values(target: Target) -> Non
     ]
 
 
+def test_no_release_of_common_io_can_stop_the_class() -> None:
+    code = (
+        "import sys; sys.modules['airflow.providers.common.io.xcom.backend'] = None;"
+        " import xcomkit.durable"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+
+
 Found = dict[str, Any]
 
 
