@@ -236,7 +236,7 @@ class TestRed:
 
         assert result.code == 1
         assert result.red == {"XC303", "XC308", "XC507"}
-        assert "purge raised PermissionError" in result.checks["XC507"]["observed"]
+        assert "purge raised XComObjectError" in result.checks["XC507"]["observed"]
 
     def test_trust_with_a_wrong_subject(self, made):
         iam = made.client("iam")

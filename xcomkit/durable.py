@@ -45,7 +45,6 @@ Memory: JSON text and compressed form exist at once; a pull holds object, text a
 """
 
 import base64
-import contextlib
 import functools
 import gzip
 import hashlib
@@ -334,7 +333,7 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
         after the path was changed must be able to run again.
 
         Raises:
-            Exception: whatever the filesystem raises for a failed request, a refused one included.
+            XComObjectError: the delete was refused, or failed.
         """
         try:
             path = _find_path(xcom.value)
@@ -343,5 +342,11 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
             return
         if path is None:
             return
-        with Stats.timer("xcom_object_storage.purge"), contextlib.suppress(FileNotFoundError):
-            path.fs.rm_file(path.path)  # the status of one delete; s3fs's rm drops it
+        with Stats.timer("xcom_object_storage.purge"):
+            try:
+                path.fs.rm_file(path.path)  # the status of one delete; s3fs's rm drops it
+            except FileNotFoundError:
+                return
+            except Exception as error:
+                reason = f"was not deleted: {type(error).__name__}: {error}"
+                raise XComObjectError(f"XCom object {path} {reason}") from error
