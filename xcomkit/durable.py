@@ -104,10 +104,8 @@ def _configured() -> str:
 @functools.cache
 def _base_path() -> Any:
     if "://" not in _configured():
-        raise XComObjectError(
-            f"xcom_objectstorage_path {_configured()!r} has no scheme, so values would stay in this"
-            " pod"
-        )
+        where = "has no scheme, so values would stay in this pod"
+        raise XComObjectError(f"xcom_objectstorage_path {_configured()!r} {where}")
     return ObjectStoragePath(_configured())
 
 
@@ -223,9 +221,7 @@ def _push(value: Any, make_path: Callable[[str], Any]) -> Any:
         path = make_path(suffix)
         found = _find_path(str(path))
         if found is None or found.path != path.path:
-            raise XComObjectError(
-                f"{path} would not be read back: change the codec or the ids in it"
-            )
+            raise XComObjectError(f"{path} would not be read back: change its codec or ids")
         _write(path, body)
     return BaseXCom.serialize_value(str(path))
 
