@@ -312,7 +312,7 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
                 raise XComObjectError(f"XCom object {path} {reason}") from None
             size = len(body)
             try:
-                text = _decompress(body, path.path)
+                text = _decompress(body, path.path).decode()
                 del body
                 return json.loads(text, cls=XComDecoder)
             except MemoryError:
