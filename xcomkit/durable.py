@@ -41,8 +41,8 @@ Airflow 3.4 stores through ``store_value``, which tells the iterations of a task
 in a thread on 3.4. It is no subclass of the stock class, and has none of its private methods. What
 JSON itself does not keep, such as keys of a dict that are no texts, is not kept here either.
 
-Memory: a text of 90 MB on S3 takes 1.5 times its JSON beside the value to push, and 2.4 to 2.7 times
-with the value to pull; above 100 MiB s3fs copies every part it sends.
+Memory: a text of 90 MB on S3 takes 1.5 times its JSON beside the value to push, 2.4 to 2.7 times
+with the value to pull. Above 100 MiB s3fs copies every part it sends.
 """
 
 import base64
