@@ -24,6 +24,10 @@ def s3_bucket_problem(name: str) -> str:
             name.endswith(("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")),
             "the suffixes -s3alias, --ol-s3, .mrap, --x-s3 and --table-s3 are reserved",
         ),
+        (
+            name.endswith("-an") and not re.search(r"-\d{12}-[a-z]+(?:-[a-z0-9]+)+-an$", name),
+            "the suffix -an is for names that end in -<account>-<region>-an",
+        ),
     )
 
 

@@ -13,6 +13,7 @@ XcomkitError
 └── GateError                          checks are red; the evidence is already on disk   exit 1
 """
 
+import re
 from typing import ClassVar
 
 
@@ -79,3 +80,52 @@ class GateError(XcomkitError):
     """One or more checks are red; raised after the evidence is on disk."""
 
     exit_code = 1
+
+
+_CAUSES = (
+    (
+        r"certificate.verify.failed|self.signed certificate|invalid path: .*CA|TLS CA certificate",
+        "its certificate is not trusted here",
+        "set ca_bundle to the CA's file in the agents' pods, and AWS_CA_BUNDLE for this machine.",
+    ),
+    (
+        r"WRONG_VERSION_NUMBER|record.layer.failure",
+        "there is no TLS at that port",
+        "give endpoint_url the port with TLS, or write it as http://.",
+    ),
+    (
+        r"connection refused|connect call failed|ConnectionRefused",
+        "nothing listens there (connection refused)",
+        "look whether the store runs, and at host and port of endpoint_url.",
+    ),
+    (
+        r"name or service not known|nodename nor servname|failed to resolve|no address associated",
+        "nobody knows that host",
+        "look at the host of endpoint_url and at DNS.",
+    ),
+    (r"timed?.?out", "no answer in time", "look at network, proxy and firewall on the way there."),
+    (
+        r"MissingContentLength|\b411\b",
+        "the store takes no upload without a length",
+        "set checksums: when_required.",
+    ),
+    (
+        r"RequestTimeTooSkewed|time is too large",
+        "this clock and that of the store differ",
+        "set the clock (NTP); a signature holds for 15 minutes.",
+    ),
+    (
+        r"AuthorizationHeaderMalformed|LocationConstraint|region .* is wrong",
+        "requests are signed for another region than the store's",
+        "set region to the one that the store names.",
+    ),
+)
+
+
+def find_cause(text: str) -> tuple[str, str]:
+    """Return what an error text of an object store comes from and what to do, or empty texts.
+
+    The texts are those of OpenSSL, the C library, aiohttp, urllib3, and of S3's error codes.
+    """
+    found = (pair[1:] for pair in _CAUSES if re.search(pair[0], text, re.IGNORECASE))
+    return next(found, ("", ""))

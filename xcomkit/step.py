@@ -195,7 +195,7 @@ class Step:
         self.applies = is_on
         return not self.is_broken_off
 
-    def carry_out(self, act: Callable[[Plan], None]) -> show.Text | show.Table:
+    def carry_out(self, act: Callable[[Plan], tuple[str, ...] | None]) -> show.Text | show.Table:
         """Make the changes of the latest plan, if ``apply`` is set; say what was done.
 
         A proposal that was refused leaves no plan, and one that is carried out is used up: no plan
@@ -215,7 +215,7 @@ class Step:
         self.say(f"changes to make: {len(plan.pending)}")
         self.proposed = None
         try:
-            act(plan)
+            not_made = act(plan) or ()
         except XcomkitError as error:
             return self.check(self.could_not(error))
         evidence.record_created(
@@ -223,7 +223,10 @@ class Step:
             kind="resources",
             names=[f"{c.setting} {c.resource}" for c in plan.pending if c.action == "create"],
         )
-        return show.Text(f"{len(plan.pending)} changes were made.")
+        made = len(plan.pending) - len(not_made)
+        return show.Text(
+            " ".join((f"{made} changes were made.", *(f"Not made: {o}" for o in not_made)))
+        )
 
     def say(self, text: str) -> None:
         """Tell what comes next, or a count such as ``3 of 40 tasks ended``."""

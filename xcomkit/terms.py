@@ -139,6 +139,11 @@ NAMES: Mapping[str, tuple[str, str]] = {
     ),
     "region": (r"[a-z0-9]+(?:-[a-z0-9]+)*", "names such as eu-central-1"),
     "connection_id": (r"\w[\w.-]*", "letters, digits and _ . -"),
+    "agent_keys_secret": (
+        rf"{_LABEL[0]}(?:\.{_LABEL[0]})*",
+        "names of lower case letters, digits, dashes and dots",
+    ),
+    "ca_bundle": (r"/[\w./+-]+", "absolute paths, such as /etc/ssl/store/ca.pem"),
     "namespace": _LABEL,
     "release": _LABEL,
     "resource_name_prefix": _LABEL,
@@ -178,8 +183,21 @@ def contradictions(settings: Any) -> dict[str, str | bool]:
         "endpoint_url": stands_elsewhere
         and not terms.takes_other_stores
         and f"accepted on {settings.cloud} are {EMBEDDED} and nothing at all",
-        "connection_store": settings.connection_store not in terms.connection_stores
-        and f"on {settings.cloud} the connection holds no secret, so accepted is values",
+        "connection_store": (
+            settings.connection_store not in terms.connection_stores
+            and f"on {settings.cloud} the connection holds no secret, so accepted is values"
+        )
+        or (
+            settings.connection_store != "values"
+            and stands_elsewhere
+            and "Secrets Manager is at AWS, where the keys of this store are worth nothing"
+        ),
+        **{
+            name: getattr(settings, name) not in ("", "when_supported")
+            and not stands_elsewhere
+            and "it is for a store behind endpoint_url; AWS has workload identity"
+            for name in ("agent_keys_secret", "ca_bundle", "checksums")
+        },
         "payload_callable": bool(settings.payload_callable)
         and not re.fullmatch(r"[\w.]+:\w+", settings.payload_callable)
         and "accepted is module:function",

@@ -79,8 +79,8 @@ class Rig(ABC):
     def make_access(self) -> None:
         self.cloud.apply_access(self.cloud.plan_access(SUBJECTS), SUBJECTS)
 
-    def bucket_checks(self, *, applied: bool = False) -> dict[str, Check]:
-        return {check.id: check for check in self.cloud.verify_bucket(applied=applied)}
+    def bucket_checks(self) -> dict[str, Check]:
+        return {check.id: check for check in self.cloud.verify_bucket()}
 
     def access_checks(self) -> dict[str, Check]:
         return {check.id: check for check in self.cloud.verify_access(SUBJECTS)}

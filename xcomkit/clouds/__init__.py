@@ -63,11 +63,11 @@ class Cloud(Protocol):
         """Return what would be done to the bucket and its settings."""
         ...
 
-    def apply_bucket(self, plan: Plan) -> None:
-        """Make the pending changes of the plan, in its order."""
+    def apply_bucket(self, plan: Plan) -> tuple[str, ...]:
+        """Make the pending changes in order; return what was not made, each with the reason."""
         ...
 
-    def verify_bucket(self, *, applied: bool) -> tuple[Check, ...]:
+    def verify_bucket(self) -> tuple[Check, ...]:
         """Return the checks of the bucket, each read back from the cloud."""
         ...
 

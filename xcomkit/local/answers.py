@@ -7,23 +7,12 @@ from xml.sax.saxutils import escape
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from xcomkit.local.world import Behaviour, Subresource
-
 JSON_SERVICES = frozenset({"kms", "secretsmanager"})
 _JSON_CODES = {
     "AccessDenied": "AccessDeniedException",
     "InvalidClientTokenId": "UnrecognizedClientException",
     "SignatureDoesNotMatch": "InvalidSignatureException",
 }
-_UNSET: dict[Subresource, str] = {
-    "publicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
-    "ownershipControls": "OwnershipControlsNotFoundError",
-    "tagging": "NoSuchTagSet",
-    "lifecycle": "NoSuchLifecycleConfiguration",
-    "encryption": "ServerSideEncryptionConfigurationNotFoundError",
-    "policy": "NoSuchBucketPolicy",
-}
-_NO_VERSIONING = '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>'
 
 
 class Answer(HTTPException):
@@ -55,19 +44,3 @@ def refuse(service: str, code: str, message: str, *, status: int = 403) -> Answe
         status,
         f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error>{request_id}</ErrorResponse>",
     )
-
-
-def answer_subresource(name: Subresource, behaviour: Behaviour, *, method: str) -> Answer | None:
-    """Return what an S3-compatible store answers for a bucket setting it does not have."""
-    if behaviour == "refuse":
-        message = "A header you provided implies functionality that is not implemented"
-        return refuse("s3", "NotImplemented", message, status=501)
-    if behaviour == "refuse-without-body":
-        return Answer(405)
-    if behaviour != "ignore":
-        return None
-    if method != "GET":
-        return Answer(200 if method == "PUT" else 204)
-    if name == "versioning":
-        return Answer(200, _NO_VERSIONING)
-    return refuse("s3", _UNSET[name], "The configuration does not exist", status=404)

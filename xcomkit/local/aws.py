@@ -70,9 +70,13 @@ class AwsStandIn(StandIn):
         """Make a bucket setting behave like that of an S3-compatible store.
 
         Args:
-            name: publicAccessBlock, ownershipControls, tagging, lifecycle, encryption, versioning
-                or policy.
-            answer: ``refuse`` (501 NotImplemented), ``refuse-without-body`` (405), ``ignore``
-                (accepts and forgets) or ``""`` (as AWS).
+            name: publicAccessBlock, ownershipControls, tagging, lifecycle, encryption, versioning,
+                policy, or delete for the bulk deletion of objects.
+            answer: ``refuse`` (501 NotImplemented), ``refuse-without-body`` (405), ``deny`` (403),
+                ``ignore`` (accepts and forgets), ``as-bucket`` (the name is not looked at: GET
+                lists, PUT is malformed, DELETE deletes an empty bucket), or ``""`` (as AWS).
+                Of publicAccessBlock also ``forbid-puts`` (BlockPublicAcls refuses every upload); of
+                lifecycle ``prefix-apart`` (a prefix comes back beside ``And``, and is lost when it
+                is put so) and ``keep-last`` (one rule is kept).
         """
         self.call("POST", "subresource", body={"name": name, "answer": answer})

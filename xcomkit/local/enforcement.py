@@ -31,7 +31,7 @@ from xcomkit.local.actions import (
     read_s3_context,
     split_copy_source,
 )
-from xcomkit.local.answers import answer_subresource, refuse
+from xcomkit.local.answers import refuse
 from xcomkit.local.authority import TokenRefused
 from xcomkit.local.callers import (
     ACCOUNT,
@@ -40,6 +40,7 @@ from xcomkit.local.callers import (
     read_standing,
     read_trust,
 )
+from xcomkit.local.other_stores import play_store
 from xcomkit.local.policies import Standing, find_policy_problem, trust_allows
 from xcomkit.local.world import TRACE, Trace, World
 
@@ -142,6 +143,8 @@ def _authorise_s3(world: World, response: Any, standing: Standing, resource: str
     )
     bucket = response.backend.buckets.get(name)
     policy = bucket.policy if bucket else None
+    if bucket:
+        play_store(world, bucket, key, method=request.method, query=request.args)
     if action == "s3:DeleteObject" and request.method == "POST":
         trace.may_delete = _judge_deletions(response.body, standing, policy)
         return
@@ -155,8 +158,6 @@ def _authorise_s3(world: World, response: Any, standing: Standing, resource: str
         problem := find_policy_problem(response.body, bucket_arn=resource)
     ):
         raise refuse("s3", "MalformedPolicy", problem, status=400)
-    if bucket and not key:
-        _play_store(world, request.method, request.args)
     if bucket and action == "s3:GetObject":
         may_list = standing.may("s3:ListBucket", f"{S3_ARN}{name}", policy=policy)
         _play_expiry(world, response, standing, key)
@@ -224,13 +225,6 @@ def _judge_key(_: object, __: str, resource: str) -> Any:
     if may_delete is None or may_delete(resource):
         return PermissionResult.PERMITTED
     return PermissionResult.DENIED
-
-
-def _play_store(world: World, method: str, query: Any) -> None:
-    """Answer for a bucket setting the way an S3-compatible store was asked to."""
-    for name, behaviour in world.subresources.items():
-        if name in query and (answer := answer_subresource(name, behaviour, method=method)):
-            raise answer
 
 
 def _play_expiry(world: World, response: Any, standing: Standing, key: str) -> None:

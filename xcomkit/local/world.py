@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from xcomkit.local.authority import TokenAuthority
 from xcomkit.local.journal import Journal
@@ -19,8 +19,19 @@ Subresource = Literal[
     "encryption",
     "versioning",
     "policy",
+    "delete",
 ]
-Behaviour = Literal["refuse", "refuse-without-body", "ignore", ""]
+Behaviour = Literal[
+    "refuse",
+    "refuse-without-body",
+    "ignore",
+    "as-bucket",
+    "deny",
+    "forbid-puts",
+    "prefix-apart",
+    "keep-last",
+    "",
+]
 
 
 @dataclass(slots=True)
@@ -47,6 +58,7 @@ class World:
         self.administrator = ""
         self.expiring_prefix = ""
         self.subresources: dict[Subresource, Behaviour] = {}
+        self.lifecycles: dict[str, list[dict[str, Any]]] = {}
         self.journal = Journal()
 
     def record(self, trace: Trace, *, status: int) -> None:

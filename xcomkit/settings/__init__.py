@@ -110,6 +110,11 @@ class Settings(ProofSettings):
         """Tell whether the target is the stand-in shipped with this package."""
         return self.endpoint_url == EMBEDDED
 
+    @property
+    def is_compatible_store(self) -> bool:
+        """Tell whether the target speaks S3 and is not AWS: it has keys, and no IAM."""
+        return self.endpoint_url not in ("", EMBEDDED)
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, source: str = "parameters") -> Self:
         """Return validated settings.

@@ -42,6 +42,16 @@ class TargetSettings(BaseModel):
         "",
         description="embedded: our stand-in; URL of an S3-compatible store; empty: the cloud",
     )
+    agent_keys_secret: str = Field(
+        "", description="S3-compatible: Kubernetes Secret with the agents' AWS_ACCESS_KEY_ID, ..."
+    )
+    ca_bundle: str = Field(
+        "", description="S3-compatible: file in the agents' pods of the CA behind endpoint_url"
+    )
+    checksums: Literal["when_supported", "when_required"] = Field(
+        "when_supported",
+        description="S3-compatible: when_required where uploads are answered 411 or 501",
+    )
     subscription_id: str = Field("", description="Azure: subscription of the storage account")
     resource_group: str = Field("", description="Azure: resource group, which must exist")
     storage_account: str = Field("", description="Azure: storage account that holds the container")
@@ -104,7 +114,10 @@ class TargetSettings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_secrets_and_placeholders(cls, value: object) -> object:
+    def _refuse_secrets_and_placeholders(cls, value: object, info: ValidationInfo) -> object:
+        is_elsewhere = info.data.get("endpoint_url", EMBEDDED) not in ("", EMBEDDED)
+        if info.field_name == "oidc_issuer" and is_elsewhere and PLACEHOLDER.search(str(value)):
+            return ""  # a store that speaks S3 asks for none
         for text in texts(value):
             if SECRET.search(text):
                 raise ValueError("this looks like a secret, which no parameter may hold")

@@ -14,7 +14,7 @@ from xcomkit.clouds.aws.bucket import Bucket
 from xcomkit.clouds.aws.session import Clients, aws_errors
 from xcomkit.clouds.aws.versions import delete_versions, find_versions, list_keys
 from xcomkit.clouds.rules import POLICY, PROVIDER, TRUST
-from xcomkit.errors import MissingError, SettingsError
+from xcomkit.errors import MissingError, ServiceError, SettingsError
 from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
 from xcomkit.settings import Settings
 from xcomkit.terms import TERMS
@@ -36,35 +36,52 @@ class AwsCloud:
         self._platform = platform
         self._clients = Clients(settings)
         self._issuer = settings.oidc_issuer or platform.issuer
+        self._no_sts = ""
 
     @cached_property
     def _caller(self) -> Caller:
-        if self._clients.is_compatible_store:
-            owner = self._clients.key_owner
+        owner = self._clients.key_owner if self._clients.is_compatible_store else ""
+        try:
+            with aws_errors("asking who the caller is"):
+                answer = self._clients.sts.get_caller_identity()
+        except ServiceError as error:
+            if not owner:
+                raise
+            self._no_sts = f"its STS was asked: {error}"
             return Caller("", f"the access key of {owner}", how="a signed s3 ListBuckets")
-        with aws_errors("asking who the caller is"):
-            answer = self._clients.sts.get_caller_identity()
         return Caller(answer["Account"], answer["Arn"], how="sts GetCallerIdentity")
 
     def who_am_i(self) -> Caller:
-        """Return the caller by sts GetCallerIdentity, which needs no right at all."""
+        """Return the caller by sts GetCallerIdentity, which needs no right at all.
+
+        A store that has no STS is asked with a signed request to S3.
+        """
         return self._caller
+
+    @property
+    def _why_keys(self) -> str:
+        """Return why agents of an S3-compatible store get keys, after its STS was asked."""
+        _ = self._caller
+        answers = self._no_sts or "its STS answers, and roles of other makers are not managed here"
+        return f"agents of an S3-compatible store sign with keys: {answers}"
 
     @cached_property
     def _bucket(self) -> Bucket:
-        return Bucket(self._settings, clients=self._clients, account=self._caller.account)
+        # Who owns a bucket of another store, its list of buckets tells.
+        account = "" if self._clients.is_compatible_store else self._caller.account
+        return Bucket(self._settings, clients=self._clients, account=account)
 
     def plan_bucket(self) -> Plan:
         """Return what would be done to the bucket and its settings."""
         return self._bucket.plan()
 
-    def apply_bucket(self, plan: Plan) -> None:
-        """Make the pending changes of the plan, in its order."""
-        self._bucket.apply(plan)
+    def apply_bucket(self, plan: Plan) -> tuple[str, ...]:
+        """Make the pending changes of the plan; return what was not made, each with the reason."""
+        return self._bucket.apply(plan)
 
-    def verify_bucket(self, *, applied: bool) -> tuple[Check, ...]:
+    def verify_bucket(self) -> tuple[Check, ...]:
         """Return the checks of the bucket, each read back from S3."""
-        return self._bucket.verify(applied=applied, plain_http_url=self._platform.plain_http_url)
+        return self._bucket.verify(plain_http_url=self._platform.plain_http_url)
 
     @cached_property
     def _access(self) -> Access:
@@ -84,7 +101,7 @@ class AwsCloud:
     def plan_access(self, subjects: tuple[str, ...]) -> Plan:
         """Return what would be done to role, trust, policy and connection."""
         if self._clients.is_compatible_store:
-            note = "an S3-compatible store has no IAM roles: give agents keys in a secrets backend"
+            note = f"make a user with a key at the store yourself; {self._why_keys}"
             row = Change(self._settings.bucket, "access", "-", "-", "unsupported", note=note)
             return Plan("Access", (row,))
         return self._access.plan(subjects)
@@ -97,9 +114,10 @@ class AwsCloud:
     def verify_access(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return what IAM says of the role, and what the role can do."""
         if self._clients.is_compatible_store:
-            observed = "not proved: an S3-compatible store has no IAM roles"
+            observed = f"not proved: {self._why_keys}"
+            how = "sts GetCallerIdentity at endpoint_url"
             return tuple(
-                rule.skip(expected=rule.title, observed=observed, how="endpoint_url is set")
+                rule.skip(expected=rule.title, observed=observed, how=how)
                 for rule in (PROVIDER, TRUST, POLICY, *behaviour.TRIED)
             )
         documents_checks = self._access.verify_documents(subjects)

@@ -5,48 +5,25 @@ A setting that cannot be read (403) is left alone and stays unknown; a store tha
 setting is not repaired by a delete call, it is reported as not supporting it.
 """
 
-import json
 import re
 import shlex
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from xcomkit.clouds.aws import clear, documents
 from xcomkit.clouds.aws.bucket_settings import SETTINGS, BucketSetting
 from xcomkit.clouds.aws.documents import Document
-from xcomkit.clouds.aws.session import (
-    Clients,
-    aws_errors,
-    error_code,
-    http_status,
-    is_unsupported,
-    patiently,
-)
+from xcomkit.clouds.aws.putting import Putting
+from xcomkit.clouds.aws.reading import Reading, read, shown
+from xcomkit.clouds.aws.session import Clients, aws_errors, error_code, patiently
 from xcomkit.clouds.rules import EXISTS, REGION, SOONER, TLS_ONLY
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
     MissingError,
-    ServiceError,
     XcomkitError,
 )
 from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
-
-_MINIMUM = "TransitionDefaultMinimumObjectSize"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a setting is now: its document, or why there is none.
-
-    ``beside`` is what S3 keeps beside the document, and forgets unless it is sent along.
-    """
-
-    state: Literal["set", "unset", "denied", "unsupported"]
-    document: Document
-    detail: str = ""
-    beside: Document = field(default_factory=dict)
 
 
 class Bucket:
@@ -56,7 +33,8 @@ class Bucket:
         self._settings = settings
         self._clients = clients
         self._owner = {"ExpectedBucketOwner": account} if account else {}
-        self._target = {"Bucket": settings.bucket, **self._owner}
+        self._target: Document = {"Bucket": settings.bucket, **self._owner}
+        self._not_made: dict[str, str] = {}
 
     def find(self) -> str | None:
         """Return the region of the bucket, or ``None`` when there is no such bucket.
@@ -80,27 +58,7 @@ class Bucket:
 
     def read(self, setting: BucketSetting) -> Reading:
         """Return a setting's present document; never raises for a refusal."""
-        from botocore.exceptions import ClientError
-
-        try:
-            with aws_errors(f"reading {setting.name}"):
-                answer: Document = getattr(self._clients.s3, setting.read)(**self._target)
-        except AccessDeniedError:
-            return Reading("denied", {}, f"403 to {setting.read}")
-        except ServiceError as error:
-            cause = error.__cause__
-            if not isinstance(cause, ClientError):
-                raise
-            if error_code(cause) == setting.unset:
-                return Reading("unset", {})
-            if self._clients.is_compatible_store and is_unsupported(error):
-                return Reading("unsupported", {}, f"{http_status(cause)} {error_code(cause)}")
-            raise
-        document = answer.get(setting.member, {}) if setting.nested else _body(answer)
-        if isinstance(document, str):
-            document = json.loads(document)
-        beside = {_MINIMUM: answer[_MINIMUM]} if answer.get(_MINIMUM) else {}
-        return Reading("set" if document else "unset", document, beside=beside)
+        return read(setting, clients=self._clients, target=self._target)
 
     def plan(self) -> Plan:
         """Return the rows of the bucket and its settings, before and after."""
@@ -120,10 +78,9 @@ class Bucket:
             note = f"it is in {region}, not in {self._settings.region}: so it is not touched"
             other = Change(self._settings.bucket, "bucket", region, region, "keep", note=note)
             return Plan(f"Bucket {self._settings.bucket}", (other,))
-        create = ["aws", "s3api", "create-bucket", "--bucket", self._settings.bucket]
-        create += ["--region", self._settings.region]
-        if location := self._location():
-            create += ["--create-bucket-configuration", _json(location)]
+        create = ["--region", self._settings.region]
+        for option, value in self._creation().items():
+            create += [_option(option), value if isinstance(value, str) else shown(value)]
         rows = [
             Change(
                 resource=self._settings.bucket,
@@ -131,7 +88,7 @@ class Bucket:
                 before="absent" if region is None else f"in {region or 'a store without regions'}",
                 after=f"in {self._settings.region}",
                 action="create" if region is None else "unchanged",
-                command=shlex.join(create),
+                command=self._aws("create-bucket", *create),
             )
         ]
         rows += [self._plan_row(s, absent=region is None) for s in SETTINGS if self._is_wanted(s)]
@@ -141,10 +98,28 @@ class Bucket:
         """Tell whether a setting concerns this run: no tags asked for, no row about tags."""
         return setting.name != "tags" or bool(self._settings.tags)
 
-    def _location(self) -> Document:
-        """Return the location constraint; us-east-1 is the one region that takes none."""
-        region = self._settings.region
-        return {} if region == "us-east-1" else {"LocationConstraint": region}
+    def _creation(self) -> Document:
+        """Return what the creating call takes beside the name; us-east-1 takes no location.
+
+        A name of the account's own namespace is taken nowhere else, if the call says so (Amazon S3
+        User Guide, account regional namespaces).
+        """
+        region, options = self._settings.region, Document()
+        if region != "us-east-1":
+            options["CreateBucketConfiguration"] = {"LocationConstraint": region}
+        if not self._clients.is_compatible_store:
+            options["ObjectOwnership"] = "BucketOwnerEnforced"
+            if self._settings.bucket.endswith(f"-{region}-an"):
+                options["BucketNamespace"] = "account-regional"
+        return options
+
+    def _aws(self, operation: str, *words: str) -> str:
+        """Return the equivalent aws command."""
+        endpoint = self._settings.endpoint_url if self._clients.is_compatible_store else ""
+        elsewhere = ("--endpoint-url", endpoint) if endpoint else ()
+        return shlex.join(
+            ["aws", "s3api", operation, "--bucket", self._settings.bucket, *words, *elsewhere]
+        )
 
     def _plan_row(self, setting: BucketSetting, *, absent: bool) -> Change:
         if setting.rule is TLS_ONLY and self._settings.endpoint_url.startswith("http://"):
@@ -161,7 +136,7 @@ class Bucket:
             case "unsupported":
                 note = f"the store answers {reading.detail}. What follows: {setting.rule.why}"
                 return Change(**row, before="-", after="-", action="unsupported", note=note)
-        before = _json(reading.document) if reading.document else "unset"
+        before = shown(reading.document)
         broken = documents.rules_that_cannot_be_put_back(reading.document)
         if setting.name == "lifecycle" and broken:
             note = f"the store would not take {', '.join(broken)} as it answers it: not touched"
@@ -169,35 +144,37 @@ class Bucket:
         if reading.document == wanted:
             return Change(**row, before=before, after=before, action="unchanged", command=command)
         action: Literal["create", "update"] = "update" if reading.document else "create"
-        return Change(**row, before=before, after=_json(wanted), action=action, command=command)
+        return Change(**row, before=before, after=shown(wanted), action=action, command=command)
 
     def _command(self, setting: BucketSetting, wanted: Document) -> str:
-        option = re.sub(r"(?<!^)(?=[A-Z])", "-", setting.member).lower()
-        words = ["aws", "s3api", setting.put.replace("_", "-"), "--bucket", self._settings.bucket]
-        return shlex.join([*words, f"--{option}", _json(wanted)])
+        return self._aws(setting.put.replace("_", "-"), _option(setting.member), shown(wanted))
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> tuple[str, ...]:
         """Make the pending changes; lifecycle, policy and tags are merged once more just before.
+
+        Returns:
+            What was not made, each with the reason.
 
         Raises:
             ConflictError: the name is taken by another account.
             ServiceError: AWS refused a change; rows after it were not tried.
         """
-        by_name = {setting.name: setting for setting in SETTINGS}
-        for change in plan.pending:
-            if change.setting == "bucket":
-                self._create()
-            else:
-                self._put(by_name[change.setting])
+        pending = {change.setting for change in plan.pending}
+        if "bucket" in pending:
+            self._create()
+        settings = [setting for setting in SETTINGS if setting.name in pending]
+        if not settings:
+            return ()
+        with Putting(self._settings, clients=self._clients, target=self._target) as putting:
+            self._not_made = {one.name: why for one in settings if (why := putting.put(one))}
+        return tuple(f"{name}: {why}" for name, why in self._not_made.items())
 
     def _create(self) -> None:
-        location = self._location()
-        options = {"CreateBucketConfiguration": location} if location else {}
-        name = self._settings.bucket
+        options, name = self._creation(), self._settings.bucket
         try:
             patiently(
                 f"creating bucket {name}",
-                lambda: self._clients.s3.create_bucket(Bucket=name, **options),  # type: ignore[arg-type]
+                lambda: self._clients.s3.create_bucket(Bucket=name, **options),
             )
         except ConflictError as error:
             if error_code(error.__cause__) == "OperationAborted":
@@ -209,43 +186,8 @@ class Bucket:
         waiter = self._clients.s3.get_waiter("bucket_exists")
         waiter.wait(Bucket=self._settings.bucket, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
 
-    def _put(self, setting: BucketSetting) -> None:
-        """Put a setting, and put back what was there where the store loses something foreign.
-
-        Raises:
-            ServiceError: it is refused, or it would have lost something that is not ours.
-        """
-        present = self.read(setting)
-        before, beside = present.document, present.beside
-        wanted = setting.wanted(self._settings, before)
-        try:
-            self._send(setting, wanted, beside)
-        except ServiceError as error:
-            # An S3-compatible store may refuse it; verify then reports it as unsupported there.
-            if not (self._clients.is_compatible_store and is_unsupported(error)):
-                raise
-            return
-        if setting.items and before:
-            after = self.read(setting).document.get(setting.items, [])
-            kept = [one for one in wanted[setting.items] if one in before.get(setting.items, [])]
-            if lost := [one for one in kept if one not in after]:
-                self._send(setting, before, beside)
-                raise ServiceError(
-                    f"Setting {setting.name} would have lost what is not ours: {_json(lost[0])}."
-                    " What was there before has been put back.",
-                    hint="set it by hand beside what is there, or accept the check by name.",
-                )
-
-    def _send(self, setting: BucketSetting, document: Document, beside: Document) -> None:
-        value: Any = json.dumps(document) if setting.member == "Policy" else document
-        put = getattr(self._clients.s3, setting.put)
-        patiently(
-            f"setting {setting.name}",
-            lambda: put(**self._target, **{setting.member: value}, **beside),
-        )
-
-    def verify(self, *, applied: bool, plain_http_url: str) -> tuple[Check, ...]:
-        """Return every bucket check; with ``applied`` an unset value means the store ignored it."""
+    def verify(self, *, plain_http_url: str) -> tuple[Check, ...]:
+        """Return every bucket check; a request without TLS is tried where its address is known."""
         how = "s3 HeadBucket"
         expected = f"bucket {self._settings.bucket} of this account"
         try:
@@ -259,18 +201,20 @@ class Bucket:
             gone = EXISTS.judge(False, expected=expected, observed="absent", how=how, basis="echo")
             return (gone,)
         checks = [self._verify_owner(expected)]
-        if not self._clients.is_compatible_store:
-            same = region == self._settings.region
+        wanted = self._settings.region
+        if self._clients.is_compatible_store:
+            observed = "not proved: a store of its own has no regions, or one"
+            checks.append(REGION.skip(expected=wanted, observed=observed, how=how))
+        else:
+            same = region == wanted
             checks.append(
-                REGION.judge(
-                    same, expected=self._settings.region, observed=region, how=how, basis="echo"
-                )
+                REGION.judge(same, expected=wanted, observed=region, how=how, basis="echo")
             )
         for setting in filter(self._is_wanted, SETTINGS):
             if setting.rule is TLS_ONLY and self._clients.is_compatible_store:
                 checks.append(clear.verify_store(self._settings, clients=self._clients))
             else:
-                checks += self._verify_setting(setting, applied=applied)
+                checks += self._verify_setting(setting)
         if plain_http_url:
             url = plain_http_url
             checks.append(clear.verify_refused(self._settings, clients=self._clients, url=url))
@@ -293,11 +237,11 @@ class Bucket:
             holds, expected=expected, observed=observed, how="s3 ListBuckets", basis="echo"
         )
 
-    def _verify_setting(self, setting: BucketSetting, *, applied: bool) -> list[Check]:
+    def _verify_setting(self, setting: BucketSetting) -> list[Check]:
         how = "s3 " + "".join(part.capitalize() for part in setting.read.split("_"))
         reading = self.read(setting)
         wanted = setting.wanted(self._settings, reading.document)
-        expected = _json(wanted)
+        expected = shown(wanted)
         if reading.state == "denied":
             observed = f"{reading.detail}: the caller may not look"
             return [
@@ -311,11 +255,12 @@ class Bucket:
                 )
             ]
         holds = reading.document == wanted
-        ignored = applied and self._clients.is_compatible_store and not holds
-        if reading.state == "unsupported" or ignored:
-            observed = f"refused: {reading.detail}" if reading.detail else "refused or not kept"
+        observed = f"refused: {reading.detail}" if reading.detail else shown(reading.document)
+        if reason := self._not_made.get(setting.name):
+            observed += f"; {reason}"
+        # What a store does not have is the same with and without apply: nobody can tell beforehand.
+        if self._clients.is_compatible_store and reading.state != "set" and not holds:
             return [setting.rule.unsupported(expected=expected, observed=observed, how=how)]
-        observed = _json(reading.document) if reading.document else "unset"
         check = setting.rule.judge(
             holds, expected=expected, observed=observed, how=how, basis="echo"
         )
@@ -334,12 +279,6 @@ class Bucket:
         ]
 
 
-def _body(answer: Document) -> Document:
-    """Return an answer that has no wrapping member, without what boto3 and S3 add to it."""
-    extra = ("ResponseMetadata", _MINIMUM)
-    return {name: value for name, value in answer.items() if name not in extra}
-
-
-def _json(document: Document) -> str:
-    """Return a document in one line, in a fixed order."""
-    return json.dumps(document, sort_keys=True, default=str)  # a rule's Date is a datetime
+def _option(member: str) -> str:
+    """Return the aws option of a member of a request: ``Tagging`` is ``--tagging``."""
+    return "--" + re.sub(r"(?<!^)(?=[A-Z])", "-", member).lower()

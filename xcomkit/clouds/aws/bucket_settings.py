@@ -1,7 +1,7 @@
 """The table of bucket settings: how each is read, wanted and put, and the rule that judges it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.documents import Document
@@ -22,7 +22,8 @@ from xcomkit.settings import Settings
 class BucketSetting:
     """A sub-resource of the bucket: how it is read, wanted and put, and the rule that judges it.
 
-    ``items`` is the list in its document that may hold what is not ours.
+    ``items`` is the list in its document that may hold what is not ours, ``off`` what takes it
+    back where no operation removes it.
     """
 
     name: str
@@ -33,11 +34,18 @@ class BucketSetting:
     wanted: Callable[[Settings, Document], Document]
     nested: bool = True
     items: str = ""
+    off: Document = field(default_factory=dict)
 
     @property
     def put(self) -> str:
         """Return the name of the operation that writes it."""
         return self.read.replace("get_", "put_")
+
+    @property
+    def delete(self) -> str:
+        """Return the name of the operation that removes it; versioning has none."""
+        name = self.read.replace("get_", "delete_").removesuffix("_configuration")
+        return "" if self.off else name
 
 
 SETTINGS: tuple[BucketSetting, ...] = (
@@ -54,6 +62,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
     BucketSetting(
         "versioning", VERSIONING,
         "get_bucket_versioning", "VersioningConfiguration", "", documents.versioning, nested=False,
+        off={"Status": "Suspended"},
     ),
     BucketSetting(
         "encryption", ENCRYPTION,

@@ -20,7 +20,7 @@ MARKER = {"created-by": "xcomkit"}
 
 def partition(region: str) -> str:
     """Return the ARN partition of a region (AWS General Reference, "ARN format")."""
-    special = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    special = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
     return next((name for start, name in special.items() if region.startswith(start)), "aws")
 
 

@@ -1,5 +1,6 @@
 """boto3 clients with bounded patience, and botocore's errors in this project's words."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from xcomkit.errors import (
     CredentialsError,
     MissingError,
     ServiceError,
+    SettingsError,
     UnreachableError,
+    find_cause,
 )
 from xcomkit.settings import Settings
 
@@ -32,8 +35,8 @@ _CREDENTIALS = (
     "UnrecognizedClientException",
 )
 _DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation")
-
-
+_ELSEWHERE = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+"""Variables that send the requests of every SDK to another host (AWS SDKs reference guide)."""
 _WAITS = (1, 2, 4, 8)
 """Seconds between tries while another change of the same bucket is in progress."""
 
@@ -60,26 +63,41 @@ class Clients:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.is_compatible_store = bool(settings.endpoint_url) and not settings.is_embedded
+        self.is_compatible_store = settings.is_compatible_store
 
     @cached_property
     def session(self) -> Any:
-        """Return a boto3 session on the caller's own credential chain."""
+        """Return a boto3 session on the caller's own credential chain.
+
+        Raises:
+            SettingsError: a variable of the shell would lead the requests away from AWS.
+        """
         import boto3
 
+        name = next((name for name in _ELSEWHERE if os.environ.get(name)), "")
+        if name and not self._settings.endpoint_url:
+            raise SettingsError(
+                f"{name} is set, so requests would go to {os.environ[name]} and not to AWS.",
+                hint=f"unset {name}, or give that URL as endpoint_url.",
+            )
         with aws_errors("opening a session"):
             return boto3.Session(region_name=self._settings.region)
 
     def client(self, service: str, **options: Any) -> Any:
-        """Return a client of the service in the region of the bucket."""
+        """Return a client of the service in the region of the bucket.
+
+        A store that speaks S3 gets every request itself: its key is nobody's business elsewhere.
+        """
         from botocore.config import Config
 
         config = Config(
             connect_timeout=5,
             read_timeout=30,
             retries={"mode": "standard", "total_max_attempts": 3},
+            request_checksum_calculation=self._settings.checksums,
+            response_checksum_validation=self._settings.checksums,
         ).merge(options.pop("config", Config()))
-        if service == "s3" and self.is_compatible_store:
+        if self.is_compatible_store:
             options.setdefault("endpoint_url", self._settings.endpoint_url)
         session = options.pop("session", None) or self.session
         with aws_errors(f"opening {service}"):
@@ -185,9 +203,10 @@ def aws_errors(doing: str) -> Iterator[None]:
             hint="sign in (aws sso login, AWS_PROFILE or your platform's own way), then run again.",
         ) from error
     except (boto.HTTPClientError, boto.ConnectionError) as error:
+        what, hint = find_cause(f"{error} {error.kwargs.get('error', '')}")
         raise UnreachableError(
-            f"While {doing}: no answer from AWS ({type(error).__name__}).",
-            hint="check network, proxy, endpoint_url and AWS_CA_BUNDLE.",
+            f"While {doing}: {what or f'no answer ({type(error).__name__})'}.",
+            hint=hint or "check network, proxy, endpoint_url and AWS_CA_BUNDLE.",
         ) from error
     except boto.BotoCoreError as error:
         raise ServiceError(f"While {doing}: {error}") from error
@@ -196,15 +215,18 @@ def aws_errors(doing: str) -> Iterator[None]:
 def _translate(error: Any, doing: str) -> ServiceError:
     """Return our error for a service's answer."""
     code, status = error_code(error), http_status(error)
-    text = f"While {doing}: AWS answered {status} {code}".rstrip() + "."
+    reason = " ".join(str(error.response.get("Error", {}).get("Message") or "").split())[:200]
+    text = f"While {doing}: the service answered {status} {code}".rstrip()
+    text += f": {reason.rstrip('.')}." if reason and reason != code else "."
+    if hint := find_cause(f"{status} {code}")[1]:
+        return ServiceError(text, hint=hint)
     if code in _CREDENTIALS:
         return CredentialsError(text, hint="sign in again; the credentials are unknown or expired.")
     if code in _DENIED or status == 403:
         return AccessDeniedError(text, hint="ask for the right named above, or use another role.")
-    if code == "OperationAborted":
-        return ConflictError(text, hint="another change is in progress: run the step again soon.")
     if code in _CONFLICTS or status == 409:
-        return ConflictError(text, hint="the resource is there already, or is still in use.")
-    if status == 404 or code.startswith("NoSuch"):
-        return MissingError(text)
-    return ServiceError(text)
+        busy = "another change is in progress: run the step again soon."
+        used = "the resource is there already, or is still in use."
+        return ConflictError(text, hint=busy if code == "OperationAborted" else used)
+    missing = status == 404 or code.startswith("NoSuch")
+    return MissingError(text) if missing else ServiceError(text)

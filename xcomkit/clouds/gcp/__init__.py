@@ -53,11 +53,12 @@ class GcpCloud:
         """Return what would be done to the bucket and its settings."""
         return self._bucket.plan()
 
-    def apply_bucket(self, plan: Plan) -> None:
-        """Make the pending changes of the plan, in its order."""
+    def apply_bucket(self, plan: Plan) -> tuple[str, ...]:
+        """Make the pending changes of the plan, in its order; a refusal raises."""
         self._bucket.apply(plan)
+        return ()
 
-    def verify_bucket(self, *, applied: bool) -> tuple[Check, ...]:  # noqa: ARG002 - the contract
+    def verify_bucket(self) -> tuple[Check, ...]:
         """Return the checks of the bucket, each read back from Cloud Storage."""
         return self._bucket.verify()
 

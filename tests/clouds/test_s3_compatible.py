@@ -1,0 +1,252 @@
+"""Stores that speak S3 and are not AWS: the contract, and each quirk that was met on one."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from contract import BucketContract, NewRig, ObjectContract
+from rig import Rig, red
+from store_rig import QUIRKS, StoreRig
+
+from xcomkit.errors import CredentialsError, ServiceError, SettingsError, UnreachableError
+from xcomkit.local.stand_in import StandIn
+
+Quirk = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture
+def new_rig(signed_in) -> NewRig:
+    running = signed_in("aws")
+    return lambda **changes: StoreRig(running, **changes)
+
+
+@pytest.fixture
+def rig(new_rig: NewRig) -> Rig:
+    return new_rig()
+
+
+@pytest.fixture
+def quirk(stand_in: StandIn) -> Quirk:
+    @contextmanager
+    def play(**answers: str) -> Iterator[None]:
+        for name, answer in answers.items():
+            stand_in.set_subresource(name, answer=answer)
+        try:
+            yield
+        finally:
+            for name in answers:
+                stand_in.set_subresource(name, answer="")
+
+    return play
+
+
+@pytest.mark.stand_in
+class TestStore(BucketContract, ObjectContract):
+    """A store that has every setting of S3 fulfils the contract as AWS does."""
+
+
+@pytest.mark.stand_in
+class TestObjectsOfAStoreWithoutBulkDelete(ObjectContract):
+    @pytest.fixture(autouse=True)
+    def _quirks(self, quirk: Quirk) -> Iterator[None]:
+        with quirk(**QUIRKS):
+            yield
+
+
+def statuses(rig):
+    return {check.id: check.status for check in rig.cloud.verify_bucket()}
+
+
+def lifecycle_of(rig):
+    return rig.client("s3").get_bucket_lifecycle_configuration(**rig.where)["Rules"]
+
+
+def test_store_that_takes_settings_for_the_bucket_keeps_its_bucket_and_says_what_follows(
+    new_rig, quirk
+):
+    with quirk(**QUIRKS):
+        rig = new_rig()
+        rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+        rig.put_object("astro/xcom/a", b"1")
+        checks = rig.bucket_checks()
+
+        assert checks["XC201"].status == "pass"
+        assert not red(checks)
+        assert {checks[f"XC{n}"].status for n in (203, 204, 206, 207, 211)} == {"warn"}
+        assert "MalformedXML" in checks["XC207"].observed
+        assert [o.key for o in rig.cloud.list_objects("")] == ["astro/xcom/a"]
+
+
+@pytest.mark.parametrize("answer", ["refuse", "refuse-without-body", "ignore", "as-bucket"])
+def test_setting_a_store_does_not_have_is_judged_alike_with_and_without_apply_and_again(
+    rig, new_rig, quirk, answer
+):
+    with quirk(lifecycle=answer):
+        plan = rig.cloud.plan_bucket()
+        not_made = rig.cloud.apply_bucket(plan)
+        applied = statuses(rig)
+        only_planned = statuses(new_rig(bucket=rig.settings.bucket))
+        rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+
+        assert applied == only_planned == statuses(rig)
+        assert applied["XC207"] == "warn"
+    if not any(row.action == "unsupported" for row in plan.changes):
+        assert [one.partition(":")[0] for one in not_made] == ["lifecycle"]
+
+
+def test_setting_that_makes_the_bucket_unusable_is_taken_back_and_named(rig, quirk):
+    with quirk(publicAccessBlock="forbid-puts"):
+        not_made = rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+
+        assert len(not_made) == 1
+        assert not_made[0].startswith("public access block: taken back")
+        rig.put_object("astro/xcom/a", b"still writable")
+        check = rig.bucket_checks()["XC203"]
+        assert (check.status, check.basis) == ("warn", "not-supported-here")
+        assert "taken back" in check.observed
+    assert [key for key in rig.cloud.list_keys_ever("")] == ["astro/xcom/a"]
+
+
+def test_bucket_that_cannot_be_used_before_any_change_is_left_as_it_is(rig, quirk):
+    rig.client("s3").create_bucket(
+        **rig.where, CreateBucketConfiguration={"LocationConstraint": rig.settings.region}
+    )
+    rig.client("s3").put_public_access_block(
+        **rig.where, PublicAccessBlockConfiguration={"BlockPublicAcls": True}
+    )
+    with quirk(publicAccessBlock="forbid-puts"):
+        with pytest.raises(ServiceError, match="before any setting is changed"):
+            rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+
+        assert statuses(rig)["XC205"] != "pass"
+
+
+def test_rule_whose_prefix_comes_back_apart_is_never_put_back(rig, quirk):
+    with quirk(lifecycle="prefix-apart"):
+        theirs = {"ID": "theirs", "Status": "Enabled", "Expiration": {"Days": 1},
+                  "Filter": {"And": {"Prefix": "tmp/", "Tags": [{"Key": "a", "Value": "b"}]}}}  # fmt: skip
+        rig.make_bucket()
+        rig.client("s3").put_bucket_lifecycle_configuration(
+            **rig.where, LifecycleConfiguration={"Rules": [theirs]}
+        )
+
+        rows = {change.setting: change for change in rig.cloud.plan_bucket().changes}
+        rig.make_bucket()
+
+        assert (rows["lifecycle"].action, "theirs" in rows["lifecycle"].note) == ("keep", True)
+        (kept,) = lifecycle_of(rig)
+        assert kept["Filter"]["Prefix"] == "tmp/"
+
+
+def test_rule_of_somebody_else_that_a_store_would_lose_is_put_back(rig, quirk):
+    rig.make_bucket()
+    with quirk(lifecycle="keep-last"):
+        rig.add_lifecycle_rule(days=9, prefix="logs/")
+
+        with pytest.raises(ServiceError, match=r"lost what is not ours: .*theirs-9.*put back"):
+            rig.make_bucket()
+
+        assert [rule["ID"] for rule in lifecycle_of(rig)] == ["theirs-9"]
+
+
+def test_other_change_in_progress_is_waited_for(rig, monkeypatch):
+    rig.make_bucket()
+    rig.client("s3").delete_bucket_lifecycle(**rig.where)
+    monkeypatch.setattr("xcomkit.clouds.aws.session._WAITS", (0, 0))
+    left = ["OperationAborted"]
+
+    def busy(**_):
+        return _conflict() if left and left.pop() else None
+
+    rig.cloud._clients.s3.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", busy)
+
+    rig.make_bucket()
+
+    assert not left
+    assert rig.bucket_checks()["XC207"].status == "pass"
+
+
+def _conflict():
+    from botocore.awsrequest import AWSResponse
+
+    answer = AWSResponse("http://store", 409, {}, None)
+    return answer, {
+        "Error": {"Code": "OperationAborted", "Message": "A conflicting operation"},
+        "ResponseMetadata": {"HTTPStatusCode": 409},
+    }
+
+
+def test_access_key_nobody_knows_is_no_sign_in(rig, new_rig, monkeypatch):
+    assert rig.cloud.who_am_i().principal
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNKNOWNUNKNOWNUN")
+
+    with pytest.raises(CredentialsError):
+        new_rig().cloud.who_am_i()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://127.0.0.1:9", "nothing listens there"),
+        ("https://no-such-host.invalid", "nobody knows that host"),
+    ],
+)
+def test_store_that_is_not_there_is_told_with_its_cause(new_rig, url, message):
+    with pytest.raises(UnreachableError, match=message):
+        new_rig(endpoint_url=url).cloud.who_am_i()
+
+
+def test_certificate_nobody_trusts_is_told_as_that(rig, monkeypatch):
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+
+    with pytest.raises(UnreachableError, match=r"not trusted here\. Next: set ca_bundle"):
+        rig.open().who_am_i()
+
+
+def test_door_without_tls_is_told_as_that(stand_in, new_rig):
+    url = stand_in.http_url.replace("http://", "https://")
+
+    with pytest.raises(UnreachableError, match=r"no TLS at that port"):
+        new_rig(endpoint_url=url).cloud.who_am_i()
+
+
+def test_store_is_never_asked_at_aws_and_aws_never_elsewhere(stand_in, new_rig, monkeypatch):
+    with pytest.raises(SettingsError, match="Secrets Manager is at AWS"):
+        new_rig(connection_store="secrets-manager")
+
+    with pytest.raises(SettingsError, match=r"AWS_ENDPOINT_URL is set.*Next: unset"):
+        new_rig(endpoint_url="").cloud.who_am_i()
+
+
+def test_commands_shown_go_to_the_store(rig, stand_in):
+    commands = [change.command for change in rig.cloud.plan_bucket().pending]
+
+    assert commands
+    assert all(command.endswith(f"--endpoint-url {stand_in.url}") for command in commands)
+
+
+def test_placeholder_of_an_issuer_that_nobody_needs_is_no_obstacle(new_rig):
+    assert new_rig(oidc_issuer="<https://oidc.example>").settings.oidc_issuer == ""
+
+
+def test_what_sts_of_the_store_says_is_asked_before_it_is_said_to_be_missing(rig, quirk):
+    checks = {check.id: check for check in rig.cloud.verify_access(())}
+
+    assert {check.status for check in checks.values()} == {"skip"}
+    assert "its STS answers" in checks["XC304"].observed
+
+
+def test_agents_keys_and_ca_reach_the_values_by_reference_only(new_rig):
+    rig = new_rig(agent_keys_secret="store-keys", ca_bundle="/etc/ca/ca.pem",
+                  checksums="when_required")  # fmt: skip
+
+    environment = rig.cloud.agent_environment()
+
+    assert environment["AWS_CA_BUNDLE"] == "/etc/ca/ca.pem"
+    assert environment["AWS_REQUEST_CHECKSUM_CALCULATION"] == "when_required"
+    assert rig.cloud.agent_secrets() == {
+        "AWS_ACCESS_KEY_ID": "store-keys",
+        "AWS_SECRET_ACCESS_KEY": "store-keys",
+    }
+    assert "AKIA" not in json.dumps(rig.cloud.connection())

@@ -1,0 +1,141 @@
+"""Puts one setting of a bucket, and takes it back where it breaks what the bucket is for.
+
+Stores that speak S3 have refused every upload after a setting of S3, forgotten part of a document,
+or kept nothing at all, each with a 200. So an object of our own is put, read and deleted before and
+after each setting of such a store, and what is read back is compared with what was written.
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any, Self
+
+from xcomkit.clouds.aws.bucket_settings import BucketSetting
+from xcomkit.clouds.aws.documents import Document
+from xcomkit.clouds.aws.reading import Reading, read, shown
+from xcomkit.clouds.aws.session import Clients, aws_errors, is_unsupported, patiently
+from xcomkit.clouds.aws.versions import delete_versions
+from xcomkit.errors import ServiceError
+from xcomkit.settings import Settings
+
+
+class Putting:
+    """The settings of one bucket being made, with a probe object beside them.
+
+    The first of the two probes stays until the last setting is made: some stores delete an *empty*
+    bucket when they are told to delete one of its settings.
+    """
+
+    def __init__(self, settings: Settings, *, clients: Clients, target: Document) -> None:
+        self._settings = settings
+        self._bucket = settings.bucket
+        self._clients = clients
+        self._target = target
+        name = f"{settings.prefix}/xcomkit-probe-{uuid.uuid4()}"
+        self._guard, self._probe = f"{name}-0", f"{name}-1"
+        self._is_tried = False
+
+    def __enter__(self) -> Self:
+        """Put the first probe.
+
+        Raises:
+            ServiceError: the bucket cannot be used even before any change.
+        """
+        if self._clients.is_compatible_store:
+            with aws_errors("putting a probe object, before any setting is changed"):
+                self._clients.s3.put_object(Bucket=self._bucket, Key=self._guard, Body=b"1")
+            self._is_tried = True
+            self._try()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Delete both probes with all their versions."""
+        if self._is_tried:
+            keys = (self._guard, self._probe)
+            delete_versions(self._clients, bucket=self._bucket, keys=keys)
+
+    def put(self, setting: BucketSetting) -> str:
+        """Put a setting; return why it is not there now, or ``""``.
+
+        Raises:
+            ServiceError: AWS refuses it, or the setting is broken and cannot be taken back.
+        """
+        before = read(setting, clients=self._clients, target=self._target)
+        wanted = setting.wanted(self._settings, before.document)
+        try:
+            self._send(setting, wanted, before.beside)
+        except ServiceError as error:
+            if not (self._clients.is_compatible_store and is_unsupported(error)):
+                raise
+            return f"refused. {error}"
+        if self._is_tried and (trouble := self._trouble(self._try)):
+            self._take_back(setting, before)
+            return f"taken back, because the bucket could not be used with it. {trouble}"
+        after = read(setting, clients=self._clients, target=self._target)
+        if lost := self._lost(setting, before.document, wanted, after.document):
+            self._take_back(setting, before)
+            raise ServiceError(
+                f"Setting {setting.name} would have lost what is not ours: {lost}."
+                " What was there before has been put back.",
+                hint="set it by hand beside what is there, or accept the check by name.",
+            )
+        if setting.wanted(self._settings, after.document) != after.document:
+            return f"accepted, and not kept: it reads back as {shown(after.document)}"
+        return ""
+
+    def _lost(
+        self, setting: BucketSetting, before: Document, wanted: Document, after: Document
+    ) -> str:
+        """Return what was not ours, was sent back and is gone."""
+        if not setting.items:
+            return ""
+        kept = [one for one in wanted[setting.items] if one in before.get(setting.items, [])]
+        return next((shown(one) for one in kept if one not in after.get(setting.items, [])), "")
+
+    def _try(self) -> None:
+        """Put, read and delete an object.
+
+        Raises:
+            ServiceError: one of it is refused, or other bytes come back.
+        """
+        s3: Any = self._clients.s3
+        where = {"Bucket": self._bucket, "Key": self._probe}
+        with aws_errors("trying the bucket with a probe object"):
+            s3.put_object(**where, Body=self._probe.encode())
+            body = s3.get_object(**where)["Body"].read()
+            s3.delete_object(**where)
+        if body != self._probe.encode():
+            raise ServiceError("A probe object came back with other bytes.")
+
+    def _trouble(self, act: Callable[[], object]) -> str:
+        try:
+            act()
+        except ServiceError as error:
+            return str(error)
+        return ""
+
+    def _take_back(self, setting: BucketSetting, before: Reading) -> None:
+        """Put back what was there, or nothing; the first probe keeps the bucket from being empty.
+
+        Raises:
+            ServiceError: it cannot be taken back, or the bucket stays as it is without it.
+        """
+        if before.document or not setting.delete:
+            self._send(setting, before.document or setting.off, before.beside)
+        elif self._is_tried:
+            with aws_errors(f"taking back {setting.name}"):
+                getattr(self._clients.s3, setting.delete)(**self._target)
+        if self._is_tried and (trouble := self._trouble(self._try)):
+            raise ServiceError(
+                f"Setting {setting.name} was taken back, and the bucket still cannot be used:"
+                f" {trouble}",
+                hint=f"undo it by hand: it was {shown(before.document)} before.",
+            )
+
+    def _send(self, setting: BucketSetting, document: Document, beside: Document) -> None:
+        value: Any = json.dumps(document) if setting.member == "Policy" else document
+        put = getattr(self._clients.s3, setting.put)
+        patiently(
+            f"setting {setting.name}",
+            lambda: put(**self._target, **{setting.member: value}, **beside),
+        )
