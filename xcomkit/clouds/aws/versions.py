@@ -1,10 +1,11 @@
 """Every version of exactly the named keys: found in as few listings as possible, and deleted."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 
 from xcomkit.clouds.aws.session import Clients, aws_errors
 from xcomkit.clouds.prefixes import narrowest_prefixes
-from xcomkit.errors import AccessDeniedError, ServiceError
+from xcomkit.errors import AccessDeniedError, MissingError, ServiceError, UnreachableError
 
 _BULK = 1000
 """Objects one DeleteObjects call may name (Amazon S3 API reference)."""
@@ -39,18 +40,38 @@ def delete_versions(clients: Clients, *, bucket: str, keys: Collection[str]) -> 
     found = find_versions(clients, bucket=bucket, keys=keys)
     for start in range(0, len(found), _BULK):
         batch = found[start : start + _BULK]
-        entries = [{"Key": key, "VersionId": version} for key, version in batch]
-        with aws_errors("deleting objects"):
-            answer = clients.s3.delete_objects(
-                Bucket=bucket,
-                Delete={"Objects": entries, "Quiet": True},  # type: ignore[typeddict-item]
-            )
-        if errors := answer.get("Errors", []):
-            first = errors[0]
-            text = f"{len(errors)} versions were not deleted, {first.get('Code')} first."
-            kind = AccessDeniedError if first.get("Code") == "AccessDenied" else ServiceError
-            raise kind(text, hint="ask for s3:DeleteObjectVersion on the prefix.")
+        try:
+            _delete_at_once(clients, bucket=bucket, versions=batch)
+        except ServiceError as error:
+            # Stores that speak S3 may know no bulk delete, or want a checksum that no client sends
+            # any more, or grant it to nobody whose rights end at a prefix.
+            if not clients.is_compatible_store or isinstance(error, UnreachableError):
+                raise
+            _delete_one_by_one(clients, bucket=bucket, versions=found[start:])
+            break
     return len(found)
+
+
+def _delete_at_once(clients: Clients, *, bucket: str, versions: Iterable[tuple[str, str]]) -> None:
+    entries = [{"Key": key, "VersionId": version} for key, version in versions]
+    with aws_errors("deleting objects"):
+        answer = clients.s3.delete_objects(
+            Bucket=bucket,
+            Delete={"Objects": entries, "Quiet": True},  # type: ignore[typeddict-item]
+        )
+    if errors := answer.get("Errors", []):
+        first = errors[0]
+        text = f"{len(errors)} versions were not deleted, {first.get('Code')} first."
+        kind = AccessDeniedError if first.get("Code") == "AccessDenied" else ServiceError
+        raise kind(text, hint="ask for s3:DeleteObjectVersion on the prefix.")
+
+
+def _delete_one_by_one(
+    clients: Clients, *, bucket: str, versions: Iterable[tuple[str, str]]
+) -> None:
+    for key, version in versions:
+        with suppress(MissingError), aws_errors(f"deleting a version of {key}"):
+            clients.s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
 
 
 def _list_versions(clients: Clients, *, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
