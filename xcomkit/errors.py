@@ -105,8 +105,8 @@ _CAUSES = (
     ),
     (r"timed?.?out", "no answer in time", "look at network, proxy and firewall on the way there."),
     (
-        r"MissingContentLength|\b411\b",
-        "the store takes no upload without a length",
+        r"MissingContentLength|\b411\b|aws-chunked",
+        "the store takes no upload in chunks with a checksum behind them",
         "set checksums: when_required.",
     ),
     (

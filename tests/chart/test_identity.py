@@ -141,4 +141,4 @@ def test_label_and_variable_of_the_identity_are_written_with_their_reason(settin
     )  # fmt: skip
 
     assert f'labels:\n  {USE}: "true"' in text
-    assert "# which of the SDK's ways to sign in is to be taken" in text
+    assert "# how the SDK of the store signs in and asks" in text

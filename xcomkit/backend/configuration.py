@@ -74,11 +74,12 @@ def check_configuration(
         ProcessError: when the worker is gone.
     """
     hello = worker.hello
+    resolved, connected = check_connection(worker)
     return (
         check_class(hello, configured=environment.get(CLASS_VARIABLE, "")),
-        check_connection(worker),
+        connected,
         check_compression(hello),
-        check_identity(identity),
+        check_identity(identity, key_of=resolved),
         check_path(hello),
         check_loops(hello),
     )
@@ -95,20 +96,20 @@ def check_class(hello: Hello, *, configured: str) -> Check:
     )
 
 
-def check_connection(worker: Worker) -> Check:
-    """Return whether a task would find the connection that the path names (XC502)."""
+def check_connection(worker: Worker) -> tuple[str, Check]:
+    """Return the connection whose own key signs, if any, and whether a task finds it (XC502)."""
     expected = "the connection resolves from the environment or the secrets backend"
     how = f"Connection.get in {GREETING}"
     conn_id = connection_id(worker.hello.settings.get("path", ""))
     if worker.hello.error:
-        return XC502.skip(expected=expected, observed="Airflow could not be imported", how=how)
+        return "", XC502.skip(expected=expected, observed="Airflow could not be imported", how=how)
     if not conn_id:
         observed = "the path names no connection id, so the surrounding identity is used"
-        return XC502.judge(False, expected=expected, observed=observed, how=how, basis="rule")
+        return "", XC502.judge(False, expected=expected, observed=observed, how=how, basis="rule")
     (found,) = worker.run([connection(conn_id)])
     observed = f"{conn_id} {'resolves' if found.resolved else 'is not defined for the agent'}"
     reasons = found.reasons if found.error is None else (str(found.error),)
-    return XC502.judge(
+    return conn_id if found.signs else "", XC502.judge(
         found.resolved,
         expected=expected,
         observed="; ".join((observed, *reasons)),
@@ -150,12 +151,16 @@ def check_compression(hello: Hello) -> Check:
     )
 
 
-def check_identity(identity: WorkerIdentity) -> Check:
-    """Return whether the worker has the agents' rights or somebody else's (XC510)."""
+def check_identity(identity: WorkerIdentity, *, key_of: str = "") -> Check:
+    """Return whether the worker has the agents' rights or somebody else's (XC510).
+
+    A connection with a key of its own signs as that key wherever it is resolved: also in the pods.
+    """
+    proves = f"the key that connection {key_of} holds" if key_of else identity.proves
     return XC510.judge(
-        identity.agents,
-        expected="a service account of the agents",
-        observed=f"{identity.subject}: {identity.proves}" if identity.proves else identity.subject,
+        identity.agents or bool(key_of),
+        expected="a service account of the agents, or the key of their connection",
+        observed=f"{identity.subject}: {proves}" if proves else identity.subject,
         how="the variables the platform injects, handed to the process",
         basis="behaviour",
     )

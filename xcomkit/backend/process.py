@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from xcomkit.backend.launch import Launch, start
 from xcomkit.backend.protocol import Failure, Hello, Outcome, Request, Step
-from xcomkit.errors import ProcessError
+from xcomkit.errors import ProcessError, UnreachableError
 from xcomkit.redaction import redact, secret_texts
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -25,6 +25,8 @@ GRACE_SECONDS = 5.0
 MOST_REPLY_BYTES = 16_000_000
 MOST_STDERR_BYTES = 2_000
 MOST_FATE = 100
+LOOK_SECONDS = 15.0
+"""How often a wait asks whether the store is still there."""
 
 
 class Worker:
@@ -45,6 +47,9 @@ class Worker:
         self._secrets = secrets
         self._timeout = max(1, math.ceil(timeout))
         self._unread = b""
+        self._looked = time.monotonic()
+        self.look: Callable[[], object] = lambda: None
+        """Asks for the store; what it raises ends the worker, which would wait for its retries."""
         self._start_deadline = time.monotonic() + max(START_SECONDS, timeout)
 
     @cached_property
@@ -130,8 +135,12 @@ class Worker:
             raise self._lost("has no stdout")
         channel = self._process.stdout.fileno()
         while b"\n" not in self._unread:
-            if not select.select([channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise self._lost("gave no answer in time")
+            self._look()
+            left = max(0.0, deadline - time.monotonic())
+            if not select.select([channel], [], [], min(left, LOOK_SECONDS))[0]:
+                if left <= LOOK_SECONDS:
+                    raise self._lost("gave no answer in time")
+                continue
             block = os.read(channel, 1 << 16)
             if not block:
                 with suppress(subprocess.TimeoutExpired):  # it may still be saying why
@@ -142,6 +151,21 @@ class Worker:
                 raise self._lost("answered more than any reply may hold")
         line, _, self._unread = self._unread.partition(b"\n")
         return line
+
+    def _look(self) -> None:
+        """Ask for the store, once in a while.
+
+        Raises:
+            UnreachableError: it is gone, and so is the worker now.
+        """
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        try:
+            self.look()
+        except UnreachableError:
+            _kill(self._process)
+            raise
 
     def _lost(self, what: str) -> ProcessError:
         """End the worker, so that no late answer is taken for the next one; return the error."""

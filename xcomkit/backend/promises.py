@@ -1,5 +1,6 @@
 """The rules of a round trip, what each must show, and how it is looked at."""
 
+from xcomkit.errors import find_cause
 from xcomkit.model import Check, Rule
 
 XC503 = Rule(
@@ -70,6 +71,7 @@ def untried(reason: str) -> tuple[Check, ...]:
             observed=f"not tried: {reason}",
             how=PROMISES[rule.id][1],
             basis="behaviour",
+            remedy=find_cause(reason)[1],
         )
         for rule in (XC503, XC504, XC505, XC506, XC507)
     )

@@ -90,7 +90,8 @@ class Outcome:
 
     ``requests`` counts HTTP attempts per operation (``None``: nothing there tells about them),
     ``ignored`` holds exceptions Python could only ignore, ``log`` lines from WARNING up. The
-    remaining fields belong to single steps; ``reference`` is empty for a value kept inline.
+    remaining fields belong to single steps; ``reference`` is empty for a value kept inline, and
+    ``signs`` tells that a connection holds a key of its own.
     """
 
     ms: float
@@ -108,6 +109,7 @@ class Outcome:
     environment: dict[str, Any] | None = None
     types: tuple[dict[str, str], ...] = ()
     subject: str = ""
+    signs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from xcomkit.backend.promises import (
 )
 from xcomkit.backend.protocol import Outcome, Payload, Step, Where, encode, pull, purge, push
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, is_there, unpack
-from xcomkit.errors import MissingError, ProcessError, ServiceError
+from xcomkit.errors import MissingError, ProcessError, ServiceError, UnreachableError, find_cause
 from xcomkit.model import Check, Rule, WorkerIdentity
 from xcomkit.settings import Settings
 
@@ -118,6 +118,8 @@ def prove(
             trips = push_all(worker, settings=settings, run_id=run_id, payloads=payloads)
         except ProcessError as error:
             checks += _unknown((XC503,), error)
+    if any(trip.pushed.error for trip in trips) and (gone := why_gone(settings, reader=reader)):
+        return Proof(checks=(*checks, *untried(gone)), trips=trips, created=(), left=())
     if trips:
         checks += check_push(trips, settings=settings)
     checks += check_objects(trips, reader=reader)
@@ -129,6 +131,17 @@ def prove(
     left = tuple(key for key in created if is_there(key, reader=reader) is not False)
     checks = tuple(sorted(checks, key=lambda check: check.id))
     return Proof(checks=checks, trips=trips, created=created, left=left)
+
+
+def why_gone(settings: Settings, *, reader: ObjectReader) -> str:
+    """Return why nobody reaches the store, ``""`` while it answers whatever it answers."""
+    try:
+        reader.object_exists(f"{settings.prefix}/xcomkit-is-it-there")
+    except UnreachableError as error:
+        return str(error)
+    except ServiceError:
+        pass  # an answer
+    return ""
 
 
 def push_all(
@@ -298,7 +311,10 @@ def _combine(rule: Rule, findings: Sequence[_Finding]) -> Check:
         if finding.holds is holds:
             payloads.setdefault(finding.text, []).append(finding.payload)
     observed = "; ".join(f"{', '.join(names)}: {text}" for text, names in payloads.items())
-    return rule.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
+    remedy = "" if holds else find_cause(observed)[1]
+    return rule.judge(
+        holds, expected=expected, observed=observed, how=how, basis="behaviour", remedy=remedy
+    )
 
 
 def _guarded(rules: Sequence[Rule], make: Callable[[], tuple[Check, ...]]) -> tuple[Check, ...]:

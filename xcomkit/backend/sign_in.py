@@ -7,7 +7,7 @@ exchange again for more than a minute and then tell about something else.
 import time
 from collections.abc import Callable
 
-from xcomkit.errors import AccessDeniedError, CredentialsError, XcomkitError
+from xcomkit.errors import AccessDeniedError, CredentialsError, XcomkitError, find_cause
 from xcomkit.model import Check, Rule, WorkerIdentity
 
 MOST_SECONDS = 10
@@ -36,18 +36,25 @@ SignIn = Callable[[WorkerIdentity], None]
 def check_worker(identity: WorkerIdentity, *, sign_in: SignIn) -> Check:
     """Return whether the worker's own token is accepted (XC513)."""
     expected, how = "the exchange succeeds", "the worker's token exchanged once, without Airflow"
-    if not identity.agents:
-        observed = f"not proved: the proof runs as {identity.proves or identity.subject}"
-        return XC513.skip(expected=expected, observed=observed, how=how)
     try:
         sign_in(identity)
+        if not identity.agents:
+            observed = f"not proved: the proof runs as {identity.proves or identity.subject}"
+            return XC513.skip(expected=expected, observed=observed, how=how)
     except (CredentialsError, AccessDeniedError) as error:
         holds, observed = False, f"{identity.subject}: {error}"
     except XcomkitError as error:
         holds, observed = None, f"{identity.subject}: {error}"
     else:
         holds, observed = True, f"accepted for {identity.subject}"
-    return XC513.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
+    return XC513.judge(
+        holds,
+        expected=expected,
+        observed=observed,
+        how=how,
+        basis="behaviour",
+        remedy=find_cause(observed)[1],
+    )
 
 
 def check_stranger(stranger: WorkerIdentity, *, sign_in: SignIn) -> Check:

@@ -442,7 +442,10 @@ class Steps:
     def step_connection(self, step: dict[str, Any]) -> None:
         """Look a connection up as a task does; keep what each secrets backend says against it."""
         with Attempt() as lookup:
-            airflow("sdk", "Connection").get(step["conn_id"])
+            found = airflow("sdk", "Connection").get(step["conn_id"])
+            names = ("aws_secret_access_key", "account_key", "keyfile_dict", "connection_string")
+            in_extra = any(found.extra_dejson.get(name) for name in names)
+            self.result["signs"] = bool(found.password) or in_extra
         self.result |= {"resolved": lookup.error is None, "reasons": []}
         sources = airflow("sdk.execution_time.supervisor", "ensure_secrets_backend_loaded")
         for source in sources() if lookup.error else ():

@@ -10,6 +10,7 @@ from xcomkit.chart.names import (
     CONNECTION_PREFIX,
     PATH,
     SECRETS_KWARGS,
+    STORE_KEYS,
     THRESHOLD,
     connection_variable,
 )
@@ -73,12 +74,23 @@ def generate(
         fragment["secretBackend"] = secrets_backend["class"]
         variables[SECRETS_KWARGS] = secrets_backend["kwargs"]
     variables |= environment
-    fragment["commonEnv"] = [{"name": name, "value": text} for name, text in variables.items()]
+    fragment["commonEnv"] = [
+        *({"name": name, "value": text} for name, text in variables.items()),
+        *_keys(settings.agent_keys_secret),
+    ]
     if labels:
         fragment["labels"] = dict(labels)
     fragment["workers"] = [{"name": name} for name in settings.workers]
     fragment["serviceAccount"] = _service_accounts(settings, annotations=annotations)
     return fragment
+
+
+def _keys(secret: str) -> list[dict[str, Any]]:
+    """Return the entries that take the keys of a store without workload identity from a Secret."""
+    return [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}}
+        for name in (STORE_KEYS if secret else ())
+    ]
 
 
 def _service_accounts(settings: Settings, *, annotations: Mapping[str, str]) -> dict[str, Any]:
@@ -119,5 +131,7 @@ def render(fragment: Mapping[str, Any]) -> str:
 
 def _reason(name: str) -> str:
     if name.startswith(CONNECTION_PREFIX):
-        return "the connection the path names; no secret, the pod's own identity signs"
-    return _WHY.get(name, "which of the SDK's ways to sign in is to be taken, and no other")
+        return "the connection the path names; it holds no secret"
+    if name in STORE_KEYS:
+        return "the store's own key, from a Secret that is yours to make; never in this file"
+    return _WHY.get(name, "how the SDK of the store signs in and asks, in place of its own guess")

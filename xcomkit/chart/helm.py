@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from xcomkit.chart import sensitive
+from xcomkit.chart.names import STORE_KEYS
 from xcomkit.chart.values import load_values
 from xcomkit.model import Check, Rule
 from xcomkit.settings import Settings
@@ -102,7 +103,21 @@ def next_steps(settings: Settings) -> tuple[tuple[str, str], ...]:
         "Task logs stay in the pods until remote logging or the logging sidecar ships them;"
         " the sidecar sees nothing of commonEnv."
     )
-    steps = (("Secrets backend", store), ("Dag sources", sources), ("Logging", logging))
+    steps: tuple[tuple[str, str], ...] = (
+        ("Secrets backend", store),
+        ("Dag sources", sources),
+        ("Logging", logging),
+    )
+    if settings.agent_keys_secret:
+        key = (
+            f"Before helm upgrade: kubectl create secret generic {settings.agent_keys_secret}"
+            f" --namespace {settings.namespace} --from-env-file=FILE, where FILE holds"
+            f" {' and '.join(STORE_KEYS)}, a line each; then delete FILE."
+        )
+        steps = (("Key of the store", key), *steps)
+    if settings.ca_bundle:
+        trust = f"Mount the CA of the store at {settings.ca_bundle} in every component."
+        steps = (("CA of the store", trust), *steps)
     if settings.backend == "stock":
         return steps
     image = (

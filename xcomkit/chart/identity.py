@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from xcomkit.chart import accounts
 from xcomkit.chart.environment import list_variables
+from xcomkit.chart.names import SECRETS_BACKEND, STORE_KEYS, connection_variable
+from xcomkit.chart.sensitive import find_secret
 from xcomkit.chart.tree import Node
 from xcomkit.chart.values import Values
 from xcomkit.model import Check, Rule
@@ -53,7 +55,17 @@ XC411 = Rule(
     remedy="set serviceAccount.annotations, or annotate accounts that exist already yourself.",
     source="AKS, Workload ID service account annotations; GKE, Workload Identity Federation",
 )
-RULES: tuple[Rule, ...] = (XC404, XC407, XC409, XC410, XC411)
+XC412 = Rule(
+    id="XC412",
+    title="The agents get the keys of the S3-compatible store",
+    severity="fail",
+    why="such a store has no workload identity; without a key the amazon provider asks as nobody,"
+    " and every push fails.",
+    remedy="make a Kubernetes Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and name it"
+    " in agent_keys_secret; or keep the connection in a secrets backend.",
+    source="amazon provider, fs/s3; boto3, credentials",
+)
+RULES: tuple[Rule, ...] = (XC404, XC407, XC409, XC410, XC411, XC412)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,7 @@ def judge(values: Values, *, settings: Settings, identity: PodIdentity) -> tuple
         _same_everywhere(values, identity=identity),
         _rivals(values, identity=identity),
         *_labels(values, identity=identity),
+        *_store_keys(values, settings=settings),
     )
 
 
@@ -159,6 +172,34 @@ def _rivals(values: Values, *, identity: PodIdentity) -> Check:
         not found,
         expected=expected,
         observed="; ".join(sorted(found)) or "none",
+        how=how,
+        basis="rule",
+    )
+
+
+def _store_keys(values: Values, *, settings: Settings) -> Iterator[Check]:
+    """Yield whether every component gets a key, where the store is asked with one."""
+    if not settings.is_compatible_store:
+        return
+    how = f"variables written in {values.name}, also those from elsewhere"
+    expected = f"{' and '.join(STORE_KEYS)} in every component"
+    connection = connection_variable(settings.connection_id)
+    without, backends = [], set()
+    for component, variables in list_variables(values).items():
+        seen = {variable.name: variable.value for variable in variables}
+        held = seen.get(connection, "")
+        has_key = held is None or find_secret(connection, held)
+        if not has_key and not seen.keys() >= set(STORE_KEYS):
+            without.append(component)
+            backends.add(seen.get(SECRETS_BACKEND))
+    if without and None not in backends and "" not in backends:
+        observed = f"not proved: {', '.join(sorted(map(str, backends)))} may hold the key"
+        yield XC412.skip(expected=expected, observed=observed, how=how)
+        return
+    yield XC412.judge(
+        not without,
+        expected=expected,
+        observed=f"no key for {', '.join(without)}" if without else "in every component",
         how=how,
         basis="rule",
     )

@@ -1,6 +1,7 @@
 """Rules about the connection of the XCom path: Airflow can read it, and nobody else signs."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -72,8 +73,16 @@ _STANDS_OVER = {
     "profile_name": "a profile of the pod's own files",
     "credential_config_file": "a file of credentials",
 }
+_AWS_HOST = re.compile(r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu)$")
 _ANONYMOUS = ("anon", "is_anonymous")
 _ACCOUNT = ("account_name", "connection_string", "account_host")
+
+
+def is_other_store(context: Context) -> bool:
+    """Tell whether the S3 connection leads to a store that is not AWS, which signs with keys."""
+    hosts = [urlsplit(str(read_extra(value).get("endpoint_url") or "")).hostname or ""
+             for _, _, value, _ in _connections(context)]  # fmt: skip
+    return any(host and not _AWS_HOST.search(host) for host in hosts)
 
 
 def _connections(context: Context) -> Iterator[tuple[str, str, str, Place]]:
@@ -94,7 +103,8 @@ def find_other_signers(context: Context) -> Iterator[Objection]:
     """Yield what in the path's connection signs in place of the workload identity."""
     for _, name, value, place in _connections(context):
         # outside Kubernetes there is no workload identity that a key could stand over
-        problems = _problems(value) if context.kind in ("values", "pod") else _anonymous(value)
+        is_judged = context.kind in ("values", "pod") and not is_other_store(context)
+        problems = _problems(value) if is_judged else _anonymous(value)
         for problem in dict.fromkeys(problems):
             yield Objection(f"{name[:80]} holds {problem}", place)
 

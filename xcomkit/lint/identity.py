@@ -6,6 +6,7 @@ from xcomkit.chart.accounts import ServiceAccount, read_accounts
 from xcomkit.chart.values import Key, Values
 from xcomkit.lint.annotations import CLIENT_ID, FORMS
 from xcomkit.lint.configuration import Place
+from xcomkit.lint.connections import is_other_store
 from xcomkit.lint.context import Context, LintRule, Objection
 from xcomkit.lint.kinds import Kind
 from xcomkit.lint.prefixes import clouds
@@ -75,7 +76,7 @@ def find_rivals(context: Context) -> Iterator[Objection]:
     """Yield variables that stand over the injected identity of the path's cloud."""
     identities = {a.annotations.get(TERMS["azure"].annotation) for a in _accounts(context)}
     reported = set()
-    for cloud in clouds(context):
+    for cloud in () if is_other_store(context) else clouds(context):
         for variable in context.written:
             place = (variable.file, variable.line)
             if variable.name not in TERMS[cloud].rivals or variable.value == "":
@@ -102,7 +103,7 @@ def _sets_client_id(context: Context) -> bool:
 
 def find_nameless(context: Context) -> Iterator[Objection]:
     """Yield service accounts without the annotation of AWS or Google Cloud."""
-    for cloud in clouds(context):
+    for cloud in () if is_other_store(context) else clouds(context):
         if cloud != "azure":
             yield from _bare(context, cloud)
 

@@ -4,10 +4,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from xcomkit.backend import drift, protocol
 from xcomkit.backend.launch import Launch, in_pod
 from xcomkit.backend.process import Worker, open_worker
+from xcomkit.backend.round_trip import why_gone
+from xcomkit.errors import UnreachableError
 from xcomkit.model import Check, WorkerIdentity
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
@@ -46,6 +49,7 @@ def open_agent(step: Step) -> Iterator[Agent]:
             proves = f"{', '.join(rivals)} of the values file in place of the agents' identity"
             identity = replace(identity, proves=proves, agents=False)
         with open_worker(environment, timeout=step.settings.step_timeout) as worker:
+            worker.look = partial(look, step)
             yield Agent(worker, component, identity, environment)
 
 
@@ -82,6 +86,16 @@ def _launch(step: Step) -> Launch:
         namespace=namespace,
         container=settings.container,
     )
+
+
+def look(step: Step) -> None:
+    """Ask whether the store is still there, so that nothing waits for one that is gone.
+
+    Raises:
+        UnreachableError: it is not.
+    """
+    if gone := why_gone(step.settings, reader=step.cloud):
+        raise UnreachableError(gone)
 
 
 def check_drift(step: Step, agent: Agent) -> tuple[Check, ...]:

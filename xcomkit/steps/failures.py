@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from xcomkit import show
 from xcomkit.backend import fault_checks, fault_matrix, silent_references
@@ -11,7 +12,7 @@ from xcomkit.errors import ProcessError
 from xcomkit.local.wire import Wire, open_wire
 from xcomkit.model import CODECS, Check
 from xcomkit.step import Step
-from xcomkit.steps.agent import Agent
+from xcomkit.steps.agent import Agent, look
 
 COLOURS = {
     "raised": "#91cc75",
@@ -51,7 +52,9 @@ def open_line(step: Step, agent: Agent) -> Iterator[Line | ProcessError]:
                 )
             )
             behind = {**environment, **wire.environment}
-            line = Line(wire, stack.enter_context(open_worker(behind, timeout=timeout)))
+            worker = stack.enter_context(open_worker(behind, timeout=timeout))
+            worker.look = partial(look, step)
+            line = Line(wire, worker)
         except ProcessError as error:
             line = error
         yield line

@@ -19,6 +19,7 @@ from xcomkit.model import Change, Check, Plan, WorkerIdentity
 from xcomkit.step import Step
 
 FRAGMENT = "values.yaml"
+_FILES = ("AWS_CA_BUNDLE",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ def process_environment(
     the caller's sign-in is what counts.
     """
     written, injected = component.environment, identity.environment
+    # This machine's file stands in for that of a pod, and only where the values name one.
+    injected = {n: text for n, text in injected.items() if n not in _FILES or n in written}
     layers = {**injected, **written} if identity.agents else {**written, **injected}
     return {**layers, **step.platform.environment}, rivals(step, component, given=injected)
 

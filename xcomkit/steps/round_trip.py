@@ -64,7 +64,7 @@ def _prove(
         identity=identity,
         reader=step.cloud,
         run_id=run_id,
-        obstacle="nobody is signed in" if signed_in[0].status == "fail" else "",
+        obstacle="" if signed_in[0].status in ("pass", "skip") else signed_in[0].observed,
         payloads=(*round_trip.PAYLOADS, *fidelity.own_payloads(step)),
     )
     step.results["backend"] = worker.hello.backend
@@ -105,7 +105,9 @@ def _sign_in(step: Step, agent: Agent) -> tuple[Check, Check]:
 
     The token of a pod stays there: whether it is worth anything, the pushes tell.
     """
-    identity = replace(agent.identity, agents=False) if agent.pod else agent.identity
+    # A store without workload identity is asked with all that the worker has.
+    identity = replace(agent.identity, environment=dict(agent.environment))
+    identity = replace(identity, agents=False, environment={}) if agent.pod else identity
     stranger = f"system:serviceaccount:{step.settings.namespace}:xcomkit-stranger"
     with tempfile.TemporaryDirectory(prefix="xcomkit-stranger-") as private:
         return (

@@ -1,20 +1,21 @@
 """Amazon S3 and IAM: the AWS side of the contract in ``xcomkit.clouds``."""
 
 import json
+import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from xcomkit.clouds import Caller, Platform
-from xcomkit.clouds.aws import behaviour, documents
+from xcomkit.clouds.aws import behaviour, documents, objects
 from xcomkit.clouds.aws.access import Access
 from xcomkit.clouds.aws.behaviour import Behaviour, simulate
 from xcomkit.clouds.aws.bucket import Bucket
 from xcomkit.clouds.aws.session import Clients, aws_errors
 from xcomkit.clouds.aws.versions import delete_versions, find_versions, list_keys
 from xcomkit.clouds.rules import POLICY, PROVIDER, TRUST
-from xcomkit.errors import MissingError, ServiceError, SettingsError
+from xcomkit.errors import ServiceError, SettingsError
 from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
 from xcomkit.settings import Settings
 from xcomkit.terms import TERMS
@@ -214,8 +215,15 @@ class AwsCloud:
         return {}
 
     def agent_environment(self) -> Mapping[str, str]:
-        """Return nothing: boto3 finds what EKS injects without being told."""
-        return {}
+        """Return nothing on EKS; for another store whom to trust, and when to send checksums.
+
+        Source: AWS SDKs reference guide, settings shared by SDKs.
+        """
+        found = {"AWS_CA_BUNDLE": self._settings.ca_bundle} if self._settings.ca_bundle else {}
+        if self._settings.checksums == "when_required":
+            names = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+            found |= dict.fromkeys(names, "when_required")
+        return found
 
     def secrets_backend(self) -> Mapping[str, str]:
         """Return class and arguments of the amazon provider's SecretsManagerBackend."""
@@ -248,11 +256,18 @@ class AwsCloud:
     def sign_in(self, identity: WorkerIdentity) -> None:
         """Become the role with the worker's token, once, so that a refusal has a reason.
 
+        On an S3-compatible store an object is put and deleted with what the worker has.
+
         Raises:
-            CredentialsError: the token is refused.
+            CredentialsError: token or key is refused.
+            UnreachableError: the store is gone, or its certificate is not trusted.
             AccessDeniedError: the role does not trust the subject.
         """
-        if identity.agents:
+        if self._clients.is_compatible_store and identity.environment:
+            behaviour.use_store(
+                self._settings, clients=self._clients, environment=identity.environment
+            )
+        elif identity.agents:
             token = Path(identity.environment["AWS_WEB_IDENTITY_TOKEN_FILE"])
             behaviour.assume(
                 self._clients,
@@ -266,6 +281,9 @@ class AwsCloud:
             found = self._clients.session.get_credentials()
             frozen = found.get_frozen_credentials() if found else None
         environment = {**self._platform.environment, "AWS_DEFAULT_REGION": self._settings.region}
+        bundle = os.environ.get("AWS_CA_BUNDLE", "")
+        if bundle and self._clients.is_compatible_store:
+            environment["AWS_CA_BUNDLE"] = bundle
         if frozen is not None:
             environment["AWS_ACCESS_KEY_ID"] = frozen.access_key
             environment["AWS_SECRET_ACCESS_KEY"] = frozen.secret_key
@@ -274,56 +292,30 @@ class AwsCloud:
         return WorkerIdentity(
             self._caller.principal,
             environment,
-            proves=f"the caller {self._caller.principal} in place of the agents' role",
+            proves=f"the caller {self._caller.principal} in place of the agents'"
+            f" {'key' if self._clients.is_compatible_store else 'role'}",
             agents=False,
         )
 
     def list_objects(self, prefix: str) -> Iterator[StoredObject]:
         """Yield every current object below the prefix, 1,000 a page."""
-        paginator = self._clients.s3.get_paginator("list_objects_v2")
-        with aws_errors("listing objects"):
-            for page in paginator.paginate(Bucket=self._settings.bucket, Prefix=prefix):
-                for entry in page.get("Contents", ()):
-                    yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"])
+        return objects.list_objects(self._clients, bucket=self._settings.bucket, prefix=prefix)
 
     def read_object(self, key: str, *, limit: int = 0) -> bytes:
         """Return the object's bytes, at most ``limit`` of them where it is above 0."""
-        with aws_errors(f"reading {key}"):
-            answer = self._clients.s3.get_object(Bucket=self._settings.bucket, Key=key)
-            return answer["Body"].read(limit or None)
+        return objects.read(self._clients, key, bucket=self._settings.bucket, limit=limit)
 
     def write_object(self, key: str, body: bytes) -> None:
         """Put the bytes under the key with one PutObject; replace what is there."""
-        with aws_errors(f"writing {key}"):
-            self._clients.s3.put_object(Bucket=self._settings.bucket, Key=key, Body=body)
+        objects.write(self._clients, key, body, bucket=self._settings.bucket)
 
     def describe_object(self, key: str) -> ObjectDetails:
         """Return size, time, version, encryption and tags of the object."""
-        s3, bucket = self._clients.s3, self._settings.bucket
-        with aws_errors(f"describing {key}"):
-            head = s3.head_object(Bucket=bucket, Key=key)
-            tags = s3.get_object_tagging(Bucket=bucket, Key=key)
-        return ObjectDetails(
-            key=key,
-            size=head["ContentLength"],
-            modified=head["LastModified"],
-            version=head.get("VersionId", ""),
-            encryption=head.get("ServerSideEncryption", ""),
-            tags=tuple((tag["Key"], tag["Value"]) for tag in tags["TagSet"]),
-        )
+        return objects.describe(self._clients, key, bucket=self._settings.bucket)
 
     def object_exists(self, key: str) -> bool:
-        """Tell whether the object is there.
-
-        Raises:
-            AccessDeniedError: the caller may not look, so nobody knows.
-        """
-        try:
-            with aws_errors(f"looking for {key}"):
-                self._clients.s3.head_object(Bucket=self._settings.bucket, Key=key)
-        except MissingError:
-            return False
-        return True
+        """Tell whether the object is there; raises where the caller may not look."""
+        return objects.exists(self._clients, key, bucket=self._settings.bucket)
 
     def list_keys_ever(self, prefix: str) -> Iterator[str]:
         """Yield every key below the prefix, also those of which only old versions are left."""

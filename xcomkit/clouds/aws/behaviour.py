@@ -5,7 +5,7 @@ cluster can mint it) IAM's policy simulator answers instead, and each check says
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -54,6 +54,35 @@ def assume(clients: Clients, *, role_arn: str, token: str) -> Document:
             RoleArn=role_arn, RoleSessionName="xcomkit-verify", WebIdentityToken=token
         )
     return dict(answer["Credentials"])
+
+
+def use_store(settings: Settings, *, clients: Clients, environment: Mapping[str, str]) -> None:
+    """Put and delete an object with keys, CA and checksum mode of a worker's environment.
+
+    Raises:
+        ServiceError: the store refuses it, or is not reached; the cause is named.
+    """
+    import boto3
+    from botocore.config import Config
+
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    mode: Any = environment.get("AWS_REQUEST_CHECKSUM_CALCULATION", "when_supported")
+    with aws_errors("opening a session with the worker's keys"):
+        signed: Any = {name.lower(): environment.get(name) for name in keys}
+        session = boto3.Session(**signed, region_name=settings.region)
+    s3 = clients.client(
+        "s3",
+        session=session,
+        verify=environment.get("AWS_CA_BUNDLE") or True,
+        config=Config(request_checksum_calculation=mode),
+    )
+    where: Document = {
+        "Bucket": settings.bucket,
+        "Key": f"{settings.prefix}/xcomkit-probe-{uuid.uuid4()}",
+    }
+    with aws_errors("putting a probe object with what the worker has"):
+        s3.put_object(**where, Body=b"{}")
+    delete_versions(clients, bucket=settings.bucket, keys=(where["Key"],))
 
 
 class Behaviour:

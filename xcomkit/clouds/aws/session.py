@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from xcomkit.errors import (
     AccessDeniedError,
@@ -65,6 +65,11 @@ class Clients:
         self._settings = settings
         self.is_compatible_store = settings.is_compatible_store
 
+    @property
+    def _checksums(self) -> Literal["when_supported", "when_required"]:
+        """Return when a checksum is sent: to another store only where the operation needs one."""
+        return "when_required" if self.is_compatible_store else "when_supported"
+
     @cached_property
     def session(self) -> Any:
         """Return a boto3 session on the caller's own credential chain.
@@ -94,8 +99,8 @@ class Clients:
             connect_timeout=5,
             read_timeout=30,
             retries={"mode": "standard", "total_max_attempts": 3},
-            request_checksum_calculation=self._settings.checksums,
-            response_checksum_validation=self._settings.checksums,
+            request_checksum_calculation=self._checksums,
+            response_checksum_validation=self._checksums,
         ).merge(options.pop("config", Config()))
         if self.is_compatible_store:
             options.setdefault("endpoint_url", self._settings.endpoint_url)
@@ -171,7 +176,7 @@ def is_unsupported(error: ServiceError) -> bool:
 
     cause = error.__cause__
     if not isinstance(cause, ClientError) or isinstance(
-        error, AccessDeniedError | CredentialsError
+        error, AccessDeniedError | ConflictError | CredentialsError
     ):
         return False
     return http_status(cause) < 500 or http_status(cause) == 501  # 501: NotImplemented
