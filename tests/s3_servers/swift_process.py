@@ -39,8 +39,8 @@ container_update_timeout = 10
 """
 PROXY = """\
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy slo \
-dlo versioned_writes symlink proxy-server
+pipeline = catch_errors gatekeeper proxy_logging cache listing_formats bulk s3api tempauth copy slo \
+dlo versioned_writes symlink proxy_logging proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -63,7 +63,7 @@ use = egg:swift#versioned_writes
 allow_object_versioning = true
 """
 PLAIN = (
-    "catch_errors", "gatekeeper", "healthcheck", "listing_formats", "bulk", "copy", "slo", "dlo",
+    "catch_errors", "gatekeeper", "proxy_logging", "listing_formats", "bulk", "copy", "slo", "dlo",
     "symlink",
 )  # fmt: skip
 
