@@ -1,7 +1,8 @@
 """OpenStack Swift with s3api in one process: what Debian packages, none of it ours.
 
-Run by the system's own python3, which has the packages: ``swift_process.py FOLDER CERT KEY``. Says
-its addresses as JSON in one line, and serves until its standard input ends.
+Run by the system's own python3, which has the packages: ``swift_process.py FOLDER PEM``, where
+PEM holds key and certificate. It says its addresses as JSON in one line, and serves until its
+standard input ends.
 """
 
 import eventlet
@@ -53,6 +54,7 @@ set log_level = CRITICAL
 [filter:s3api]
 use = egg:swift#s3api
 location = us-east-1
+max_bucket_listing = 100
 [filter:tempauth]
 use = egg:swift#tempauth
 user_xcom_root = rootSecretKey0123456789 .admin
@@ -85,7 +87,7 @@ def configure(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def main(folder: Path, certificate: str, key: str) -> None:
+def main(folder: Path, pem: str) -> None:
     (folder / "devices/d1").mkdir(parents=True)
     (folder / "swift.conf").write_text(
         "[swift-hash]\nswift_hash_path_suffix = throwaway\nswift_hash_path_prefix = throwaway\n"
@@ -105,7 +107,7 @@ def main(folder: Path, certificate: str, key: str) -> None:
     proxy = loadapp(str(configure(folder, "proxy", PROXY + filters)))
     doors = {
         "http": listen(),
-        "https": eventlet.wrap_ssl(listen(), certfile=certificate, keyfile=key, server_side=True),
+        "https": eventlet.wrap_ssl(listen(), certfile=pem, keyfile=pem, server_side=True),
     }
     for sock in doors.values():
         eventlet.spawn(serve, sock, proxy)
@@ -116,4 +118,4 @@ def main(folder: Path, certificate: str, key: str) -> None:
     eventlet.tpool.execute(sys.stdin.read)
 
 
-main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+main(Path(sys.argv[1]), sys.argv[2])
