@@ -119,6 +119,11 @@ _CAUSES = (
         "requests are signed for another region than the store's",
         "set region to the one that the store names.",
     ),
+    (
+        r"Content-MD5",
+        "the store takes no bulk delete without an MD5, and s3fs sends none",
+        "set backend to durable, which deletes one object by one request.",
+    ),
 )
 
 

@@ -306,14 +306,22 @@ def _combine(rule: Rule, findings: Sequence[_Finding]) -> Check:
         return rule.skip(expected=expected, observed=observed, how=how)
     verdicts = {finding.holds for finding in findings}
     holds = False if False in verdicts else None if None in verdicts else True
-    payloads: dict[str, list[str]] = {}
-    for finding in findings:
-        if finding.holds is holds:
-            payloads.setdefault(finding.text, []).append(finding.payload)
-    observed = "; ".join(f"{', '.join(names)}: {text}" for text, names in payloads.items())
-    remedy = "" if holds else find_cause(observed)[1]
+    told = [finding for finding in findings if finding.holds is holds]
+    causes = {finding.text: "" if holds else find_cause(finding.text)[0] for finding in told}
+    payloads: dict[str, list[_Finding]] = {}
+    for finding in told:  # errors of one cause differ by the key in their text
+        payloads.setdefault(causes[finding.text] or finding.text, []).append(finding)
+    observed = "; ".join(
+        f"{', '.join(one.payload for one in alike)}: {alike[0].text}" for alike in payloads.values()
+    )
+    found = next((find_cause(text) for text, cause in causes.items() if cause), None)
     return rule.judge(
-        holds, expected=expected, observed=observed, how=how, basis="behaviour", remedy=remedy
+        holds,
+        expected=expected,
+        observed=observed,
+        how=how,
+        basis="behaviour",
+        remedy=f"{found[0]}: {found[1]}" if found else "",
     )
 
 
