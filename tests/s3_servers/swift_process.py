@@ -10,7 +10,6 @@ import eventlet
 eventlet.monkey_patch()
 
 import json  # noqa: E402
-import ssl  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
