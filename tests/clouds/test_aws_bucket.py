@@ -153,7 +153,7 @@ def test_rule_with_a_date_is_judged_as_expiring_sooner(target):
     checks = target.bucket_checks(applied=True)
 
     assert red(checks) == {"XC208"}
-    assert checks["XC208"].observed == "purge (on 2020-01-01)"
+    assert checks["XC208"].observed == "rule purge deletes from 2020-01-01 on, however new"
     assert target.cloud.plan_bucket().pending == ()
 
 
