@@ -79,9 +79,11 @@ class AwsRig(Rig):
     def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
         rule = {"ID": f"theirs-{days}", "Status": "Enabled", "Filter": {"Prefix": prefix},
                 "Expiration": {"Days": days}}  # fmt: skip
-        rules = {"Rules": [*self._lifecycle(), rule]}
+        self.put_lifecycle([*self._lifecycle(), rule])
+
+    def put_lifecycle(self, rules: list[dict[str, Any]]) -> None:
         self.client("s3").put_bucket_lifecycle_configuration(
-            **self.where, LifecycleConfiguration=rules
+            **self.where, LifecycleConfiguration={"Rules": rules}
         )
 
     def lifecycle_prefixes(self) -> list[str]:

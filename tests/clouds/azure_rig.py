@@ -155,7 +155,10 @@ class AzureRig(Rig):
                 "actions": {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": days}}},
             },
         }
-        body = {"properties": {"policy": {"rules": [*self._rules(), rule]}}}
+        self.put_lifecycle([*self._rules(), rule])
+
+    def put_lifecycle(self, rules: list[dict[str, Any]]) -> None:
+        body = {"properties": {"policy": {"rules": rules}}}
         where = f"{self.account}/managementPolicies/default"
         self.arm("PUT", where, version=STORAGE_API, json=body)
 

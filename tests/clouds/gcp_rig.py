@@ -103,7 +103,10 @@ class GcpRig(Rig):
     def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
         rule = {"action": {"type": "Delete"}, "condition": {"age": days, "matchesPrefix": [prefix]}}
         rules = self.call("GET", self.path).get("lifecycle", {}).get("rule", [])
-        self.call("PATCH", self.path, json={"lifecycle": {"rule": [*rules, rule]}})
+        self.put_lifecycle([*rules, rule])
+
+    def put_lifecycle(self, rules: list[dict[str, Any]]) -> None:
+        self.call("PATCH", self.path, json={"lifecycle": {"rule": rules}})
 
     def lifecycle_prefixes(self) -> list[str]:
         rules = self.call("GET", self.path).get("lifecycle", {}).get("rule", [])

@@ -9,7 +9,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from xcomkit.clouds import Cloud, Platform, open_cloud
@@ -112,6 +112,10 @@ class Rig(ABC):
     @abstractmethod
     def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
         """Add a lifecycle rule of somebody else's that deletes objects after so many days."""
+
+    @abstractmethod
+    def put_lifecycle(self, rules: list[dict[str, Any]]) -> None:
+        """Replace all lifecycle rules by others, as somebody else in the account might."""
 
     @abstractmethod
     def lifecycle_prefixes(self) -> list[str]:

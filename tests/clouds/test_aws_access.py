@@ -57,6 +57,23 @@ def test_further_policy_on_the_role_is_red_and_named(made):
     assert (check.status, check.observed) == ("fail", "further policies grant more: leftover")
 
 
+def test_policy_and_trust_equal_to_ours_under_other_statement_ids_pass(made):
+    policy = made.role_policy()
+    for statement in policy["Statement"]:
+        statement.pop("Sid")
+    policy["Statement"].reverse()
+    made.put_role_policy(policy)
+    iam, name = made.client("iam"), made.settings.role_name
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    trust["Statement"][0]["Sid"] = "Agents"
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+
+    checks = made.access_checks()
+
+    assert {checks["XC302"].status, checks["XC303"].status} == {"pass"}
+    assert not made.cloud.plan_access(SUBJECTS).pending
+
+
 def test_issuer_the_account_does_not_know_is_red_and_the_command_is_shown(new_target):
     target = new_target(oidc_issuer="https://oidc.eks.eu-central-1.amazonaws.com/id/UNKNOWN")
     target.make_bucket()

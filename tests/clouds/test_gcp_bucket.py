@@ -4,7 +4,7 @@ import pytest
 from gcp_rig import GcpRig
 from rig import SUBJECTS, red
 
-from xcomkit.clouds.gcp.bucket_settings import lifecycle, rules_that_expire_sooner
+from xcomkit.clouds.gcp.bucket_settings import lifecycle
 from xcomkit.errors import SettingsError
 from xcomkit.settings import Settings
 
@@ -31,27 +31,6 @@ def test_older_rule_of_ours_is_replaced_and_not_doubled():
 
     assert len(after) == len(before) == 3
     assert after[0]["condition"]["age"] == 30
-
-
-@pytest.mark.parametrize(
-    ("found", "sooner"),
-    [
-        (rule(age=2), True),
-        (rule(age=2, matchesPrefix=["astro/"]), True),
-        (rule(age=2, matchesSuffix=[".gz"]), True),
-        (rule(age=2, matchesSuffix=["7f"]), True),
-        (rule(createdBefore="2026-01-01"), True),
-        (rule(age=2, matchesSuffix=[".log"]), False),
-        (rule(age=2, matchesPrefix=["logs/"]), False),
-        (rule(age=2, isLive=False), False),
-        (rule(noncurrentTimeBefore="2026-01-01"), False),
-        (rule(daysSinceNoncurrentTime=1), False),
-        (rule("SetStorageClass", age=2), False),
-        (rule(age=31), False),
-    ],
-)
-def test_rule_counts_as_sooner_where_it_can_reach_a_live_xcom(found, sooner):
-    assert bool(rules_that_expire_sooner(SETTINGS, [found])) is sooner
 
 
 def test_label_that_google_would_refuse_is_refused_before_any_call(signed_in):

@@ -186,6 +186,10 @@ def test_access_key_nobody_knows_is_no_sign_in(rig, new_rig, monkeypatch):
     with pytest.raises(CredentialsError):
         new_rig().cloud.who_am_i()
 
+    rig.sign_out(lambda name: monkeypatch.delenv(name, raising=False))
+    with pytest.raises(CredentialsError):
+        new_rig().cloud.who_am_i()
+
 
 @pytest.mark.parametrize(
     ("url", "message"),

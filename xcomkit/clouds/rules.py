@@ -72,8 +72,9 @@ LIFECYCLE = _bucket(
 )
 SOONER = _bucket(
     208,
-    "No other lifecycle rule expires XCom objects sooner",
-    "A reader of an expired object silently gets its path instead of the value.",
+    "No lifecycle rule deletes or archives XCom objects sooner",
+    "A reader of an expired object silently gets its path instead of the value, of an archived one"
+    " an error until somebody restores it.",
     "the same lifecycle documents; common-io deserialize_value",
     remedy="Narrow or remove the named lifecycle rules, or accept a shorter retention_days.",
 )

@@ -68,8 +68,9 @@ class AwsCloud:
 
     @cached_property
     def _bucket(self) -> Bucket:
-        # Who owns a bucket of another store, its list of buckets tells.
-        account = "" if self._clients.is_compatible_store else self._caller.account
+        account = self._caller.account  # asked first: a HEAD refused has no reason in it
+        if self._clients.is_compatible_store:
+            account = ""  # who owns a bucket there, its list of buckets tells
         return Bucket(self._settings, clients=self._clients, account=account)
 
     def plan_bucket(self) -> Plan:

@@ -273,10 +273,10 @@ def _document(value: Any) -> Document:
 
 
 def _normal(value: Any) -> Any:
-    """Return a policy in which one item and a list of one item are the same, order aside."""
+    """Return what a policy says: one item is a list of one, in any order, and a Sid is a name."""
     match value:
         case dict():
-            return {name: _normal(item) for name, item in value.items()}
+            return {name: _normal(item) for name, item in value.items() if name != "Sid"}
         case list():
             items = sorted(map(_normal, value), key=lambda item: json.dumps(item, sort_keys=True))
             return items[0] if len(items) == 1 else items

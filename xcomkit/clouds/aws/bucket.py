@@ -15,7 +15,8 @@ from xcomkit.clouds.aws.documents import Document
 from xcomkit.clouds.aws.putting import Putting
 from xcomkit.clouds.aws.reading import Reading, read, shown
 from xcomkit.clouds.aws.session import Clients, aws_errors, error_code, patiently
-from xcomkit.clouds.rules import EXISTS, REGION, SOONER, TLS_ONLY
+from xcomkit.clouds.lifecycle import judge_sooner
+from xcomkit.clouds.rules import EXISTS, REGION, TLS_ONLY
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
@@ -266,17 +267,7 @@ class Bucket:
         )
         if setting.name != "lifecycle":
             return [check]
-        sooner = documents.rules_that_expire_sooner(self._settings, reading.document)
-        return [
-            check,
-            SOONER.judge(
-                not sooner,
-                expected=f"nothing expires before {self._settings.retention_days} days",
-                observed=", ".join(sooner) or "no such rule",
-                how=how,
-                basis="echo",
-            ),
-        ]
+        return [check, judge_sooner(self._settings, reading.document.get("Rules", []), how=how)]
 
 
 def _option(member: str) -> str:

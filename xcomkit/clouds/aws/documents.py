@@ -9,6 +9,7 @@ federation), and what s3fs asks for in practice: HEAD bucket, its location, then
 from collections.abc import Mapping
 from typing import Any
 
+from xcomkit.clouds.lifecycle import our_rules, with_ours
 from xcomkit.settings import Settings
 
 Document = dict[str, Any]
@@ -66,33 +67,21 @@ def encryption(settings: Settings, present: Document) -> Document:
     return {"Rules": [rule]}
 
 
-def lifecycle_rule_id(settings: Settings) -> str:
-    """Return the id of our rule: one per prefix, so that several Deployments can share a bucket."""
-    return f"xcomkit-{settings.prefix}"
-
-
 def lifecycle(settings: Settings, present: Document) -> Document:
     """Return all foreign rules plus ours: expire, expire noncurrent, abort multipart."""
     rules = present.get("Rules", [])
-    prefix = {"Prefix": f"{settings.prefix}/"}
+    # One id per prefix, so that several Deployments can share a bucket.
+    (ours,) = our_rules(settings, name=f"xcomkit-{settings.prefix}")
     # S3 takes no document that mixes rules with a Filter and rules of the older form without.
-    is_old = any("Filter" not in rule for rule in rules)
-    ours = {
-        "ID": lifecycle_rule_id(settings),
-        "Status": "Enabled",
-        **(prefix if is_old else {"Filter": prefix}),
-        "Expiration": {"Days": settings.retention_days},
-        "NoncurrentVersionExpiration": {"NoncurrentDays": settings.noncurrent_days},
-        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": settings.noncurrent_days},
-    }
-    if any(_covers(rule, ours) for rule in rules):
-        return present
-    return {"Rules": [rule for rule in rules if rule.get("ID") != ours["ID"]] + [ours]}
+    if any("Filter" not in rule for rule in rules):
+        ours |= ours.pop("Filter")
 
+    def is_former(rule: Document) -> bool:
+        # stores may add fields of their own
+        says_the_same = all(rule.get(name) == value for name, value in ours.items())
+        return rule.get("ID") == ours["ID"] and not says_the_same
 
-def _covers(rule: Document, wanted: Document) -> bool:
-    """Tell whether a rule says what ours would; stores may add fields of their own."""
-    return all(rule.get(name) == value for name, value in wanted.items())
+    return {"Rules": with_ours(settings, rules, ours=[ours], is_former=is_former)}
 
 
 def rules_that_cannot_be_put_back(present: Document) -> tuple[str, ...]:
@@ -103,38 +92,6 @@ def rules_that_cannot_be_put_back(present: Document) -> tuple[str, ...]:
     """
     rules = present.get("Rules", [])
     return tuple(str(r.get("ID") or "unnamed") for r in rules if len(r.get("Filter", {})) > 1)
-
-
-def rules_that_expire_sooner(settings: Settings, present: Document) -> tuple[str, ...]:
-    """Return foreign rules that delete XCom objects before ``retention_days`` are over.
-
-    From its date on, a rule with a Date expires every object it reaches, however new (Amazon S3
-    User Guide, lifecycle configuration elements), so it counts as sooner whatever the date.
-    """
-    ours = lifecycle_rule_id(settings)
-    found = []
-    for rule in present.get("Rules", []):
-        expiration = rule.get("Expiration", {})
-        if "Date" in expiration:
-            when = f"on {str(expiration['Date'])[:10]}"
-        elif expiration.get("Days", settings.retention_days) < settings.retention_days:
-            when = f"{expiration['Days']} d"
-        else:
-            continue
-        is_active = rule.get("ID") != ours and rule.get("Status") == "Enabled"
-        if is_active and _reaches(rule, f"{settings.prefix}/"):
-            found.append(f"{rule.get('ID') or 'unnamed'} ({when})")
-    return tuple(found)
-
-
-def _reaches(rule: Document, prefix: str) -> bool:
-    """Tell whether a rule's prefix and ours overlap; tag filters reach no XCom object."""
-    selector = rule.get("Filter", {})
-    selector = selector.get("And", selector)
-    if selector.get("Tag") or selector.get("Tags"):
-        return False
-    theirs = str(selector.get("Prefix", rule.get("Prefix", "")))
-    return prefix.startswith(theirs) or theirs.startswith(prefix)
 
 
 def tls_only_statement(settings: Settings) -> Document:

@@ -14,10 +14,10 @@ from xcomkit.clouds.azure.bucket_settings import (
     Kind,
     keep_identities,
     rule_name,
-    rules_that_expire_sooner,
 )
 from xcomkit.clouds.azure.session import Clients, azure_errors
-from xcomkit.clouds.rules import EXISTS, REGION, SOONER
+from xcomkit.clouds.lifecycle import judge_sooner
+from xcomkit.clouds.rules import EXISTS, REGION
 from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, XcomkitError
 from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
@@ -312,21 +312,11 @@ class Bucket:
         )
 
     def _verify_sooner(self, policy: Document | AccessDeniedError) -> Check:
-        expected = f"nothing expires before {self._settings.retention_days} days"
         how = "managementPolicies get"
         if isinstance(policy, AccessDeniedError):
-            return SOONER.judge(
-                None, expected=expected, observed=str(policy), how=how, basis="echo"
-            )
+            return judge_sooner(self._settings, None, how=how, unread=str(policy))
         rules = policy.get("properties", {}).get("policy", {}).get("rules", [])
-        sooner = rules_that_expire_sooner(self._settings, rules)
-        return SOONER.judge(
-            not sooner,
-            expected=expected,
-            observed=", ".join(sooner) or "no such rule",
-            how=how,
-            basis="echo",
-        )
+        return judge_sooner(self._settings, rules, how=how)
 
 
 def _plain(model: Any) -> Document:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from xcomkit.clouds.lifecycle import our_rules, with_ours
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -53,41 +54,11 @@ def rule_name(settings: Settings) -> str:
 
 def lifecycle(settings: Settings, present: Any) -> list[Document]:
     """Return all foreign rules plus ours: expire, and expire earlier versions."""
-    match = f"{settings.bucket}/{settings.prefix}/"
-    # Azure counts a version's days from its own writing; soft delete then keeps it some more.
-    ours: Document = {
-        "enabled": True,
-        "name": rule_name(settings),
-        "type": "Lifecycle",
-        "definition": {
-            "filters": {"blobTypes": ["blockBlob"], "prefixMatch": [match]},
-            "actions": {
-                "baseBlob": {
-                    "delete": {"daysAfterModificationGreaterThan": settings.retention_days}
-                },
-                "version": {"delete": {"daysAfterCreationGreaterThan": settings.noncurrent_days}},
-            },
-        },
-    }
-    rules: list[Document] = list(present or [])
-    if ours in rules:
-        return rules
-    return [*(rule for rule in rules if rule.get("name") != ours["name"]), ours]
-
-
-def rules_that_expire_sooner(settings: Settings, present: Any) -> tuple[str, ...]:
-    """Return foreign rules that delete XCom objects before ``retention_days`` are over."""
-    prefix, found = f"{settings.bucket}/{settings.prefix}/", []
-    for rule in present or []:
-        definition = rule.get("definition", {})
-        delete = definition.get("actions", {}).get("baseBlob", {}).get("delete", {})
-        reached = definition.get("filters", {}).get("prefixMatch") or [""]
-        overlaps = any(prefix.startswith(p) or p.startswith(prefix) for p in reached)
-        is_active = rule.get("enabled", True) and rule.get("name") != rule_name(settings)
-        days = min((int(value) for value in delete.values()), default=None)
-        if is_active and overlaps and days is not None and days < settings.retention_days:
-            found.append(f"{rule.get('name')} ({days} d)")
-    return tuple(found)
+    name = rule_name(settings)
+    ours = our_rules(settings, name=name)
+    return with_ours(
+        settings, present or (), ours=ours, is_former=lambda rule: rule.get("name") == name
+    )
 
 
 def _tls(_settings: Settings, present: Any) -> Document:

@@ -12,10 +12,10 @@ from xcomkit.clouds.gcp.bucket_settings import (
     MANAGED,
     SETTINGS,
     BucketSetting,
-    rules_that_expire_sooner,
 )
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
-from xcomkit.clouds.rules import EXISTS, REGION, SOONER
+from xcomkit.clouds.lifecycle import judge_sooner
+from xcomkit.clouds.rules import EXISTS, REGION
 from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, SettingsError
 from xcomkit.errors import XcomkitError as AnyError
 from xcomkit.model import Change, Check, Plan
@@ -190,16 +190,8 @@ class Bucket:
                     basis="echo",
                 )
             )
-        sooner = rules_that_expire_sooner(self._settings, handle.lifecycle_rules)
-        checks.append(
-            SOONER.judge(
-                not sooner,
-                expected=f"nothing expires before {self._settings.retention_days} days",
-                observed=", ".join(sooner) or "no such rule",
-                how="storage buckets.get",
-                basis="echo",
-            )
-        )
+        rules = handle.lifecycle_rules
+        checks.append(judge_sooner(self._settings, rules, how="storage buckets.get"))
         return tuple(checks)
 
 

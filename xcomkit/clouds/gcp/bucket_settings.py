@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xcomkit.clouds.lifecycle import our_rules, with_ours
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 MANAGED = "google-managed"
-_NONCURRENT = {"daysSinceNoncurrentTime", "noncurrentTimeBefore", "numNewerVersions"}
-"""Conditions that hold for noncurrent versions only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,72 +48,18 @@ class BucketSetting:
 
 def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
     """Return all foreign rules plus ours: expire, expire noncurrent, abort multipart uploads."""
-    prefix = [f"{settings.prefix}/"]
-    ours: list[dict[str, Any]] = [
-        {
-            "action": {"type": "Delete"},
-            "condition": {"age": settings.retention_days, "isLive": True, "matchesPrefix": prefix},
-        },
-        {
-            "action": {"type": "Delete"},
-            "condition": {
-                "daysSinceNoncurrentTime": settings.noncurrent_days,
-                "isLive": False,
-                "matchesPrefix": prefix,
-            },
-        },
-        {
-            "action": {"type": "AbortIncompleteMultipartUpload"},
-            "condition": {"age": settings.noncurrent_days, "matchesPrefix": prefix},
-        },
-    ]
-    rules: list[dict[str, Any]] = list(present or [])
-    if all(rule in rules for rule in ours):
-        return rules
-    # Rules have no names: an older one of ours does the same on the same conditions.
-    shapes = [_shape(rule) for rule in ours]
-    kept = [
-        rule
-        for rule in rules
-        if rule.get("condition", {}).get("matchesPrefix") != prefix or _shape(rule) not in shapes
-    ]
-    return [*kept, *ours]
+    ours = our_rules(settings)
+
+    def is_former(rule: dict[str, Any]) -> bool:
+        # Rules have no names: an older one of ours does the same on the same conditions.
+        has_our_prefix = rule.get("condition", {}).get("matchesPrefix") == [f"{settings.prefix}/"]
+        return has_our_prefix and _shape(rule) in map(_shape, ours)
+
+    return with_ours(settings, present or (), ours=ours, is_former=is_former)
 
 
 def _shape(rule: dict[str, Any]) -> tuple[str, frozenset[str]]:
     return rule.get("action", {}).get("type", ""), frozenset(rule.get("condition", {}))
-
-
-def rules_that_expire_sooner(settings: Settings, present: Any) -> tuple[str, ...]:
-    """Return the rules that delete live XCom objects before ``retention_days`` are over.
-
-    A condition on another property (class, custom time, created before a date) may match every
-    object in time, so it counts as sooner unless it cannot reach our prefix or live objects.
-    """
-    prefix, found = f"{settings.prefix}/", []
-    for number, rule in enumerate(present or [], start=1):
-        condition = rule.get("condition", {})
-        reached = condition.get("matchesPrefix") or [""]
-        overlaps = any(prefix.startswith(p) or p.startswith(prefix) for p in reached)
-        if rule.get("action", {}).get("type") != "Delete" or not overlaps:
-            continue
-        suffixes = condition.get("matchesSuffix") or []
-        if condition.get("isLive") is False or (suffixes and not _ends_an_xcom(suffixes)):
-            continue
-        if _NONCURRENT & condition.keys():
-            continue
-        age = condition.get("age")
-        if age is None or age < settings.retention_days:
-            when = f"{age} d" if age is not None else ", ".join(sorted(condition)) or "at once"
-            found.append(f"rule {number} ({when})")
-    return tuple(found)
-
-
-def _ends_an_xcom(suffixes: list[str]) -> bool:
-    """Tell whether a suffix can end the key of an XCom, which is a uuid with a codec's suffix."""
-    codecs = (".gz", ".zip", ".bz2", ".lzma", ".xz", ".json")
-    hexadecimal = set("0123456789abcdef")
-    return any(s.endswith(codecs) or not set(s) - hexadecimal for s in suffixes)
 
 
 def labels(settings: Settings, present: Any) -> dict[str, str]:

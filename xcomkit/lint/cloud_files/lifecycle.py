@@ -5,38 +5,16 @@ expiry that keeps the bucket from growing.
 """
 
 import json
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from xcomkit.chart.names import BasePath
-from xcomkit.lint.cloud_files.reading import Block, block, items, texts
+from xcomkit.cloud_documents.lifecycle import lifecycle_rules, read_lifecycle
+from xcomkit.lint.cloud_files.reading import block, items
 from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, Collector, shown
 from xcomkit.model import CloudName
 
-Reach = Literal["all", "some", "none"]
 _DAYS = 30  # what the settings of the runbook begin with
-_UNFINISHED = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}
-_OLD_VERSIONS = ("daysSinceNoncurrentTime", "noncurrentTimeBefore", "numNewerVersions")
-_CUSTOM_TIME = ("daysSinceCustomTime", "customTimeBefore")
-_SELECTS = ("matchesSuffix", "matchesStorageClass")
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """A rule that deletes objects: after how many days, ``None`` where it says no number."""
-
-    label: str
-    source: Block
-    days: float | None
-    reach: Reach
-    when: str = ""
-
-    @property
-    def told(self) -> str:
-        """Return when it deletes, as words."""
-        return self.when or f"after {self.days:g} d"
+_OLD_DAYS = 7
 
 
 def find_lifecycle(data: object) -> tuple[CloudName, list[Any]] | None:
@@ -68,188 +46,56 @@ def judge_expiry(
     report: Collector,
 ) -> None:
     """Note expiry that comes too soon, is missing, or cannot be compared."""
-    expiries = tuple(e for e in _list_expiries(cloud, rules, path=path) if e.reach != "none")
+    effects = read_lifecycle(cloud, rules, bucket=path.bucket, prefix=path.prefix)
+    takings = [effect for effect in effects if effect.takes]
+    done_to_all = {effect.action for effect in effects if effect.reach == "all"}
     below = shown(f"{path.prefix}/" if path.prefix else path.bucket)
-    soonest = min((e.days for e in expiries if e.days is not None), default=None)
     expected = f"{rerun_days} d or more below {below}"
-    for expiry in expiries:
-        if expiry.days is None:
+    for taking in takings:
+        told = f"rule {shown(taking.label)} {taking.told}"
+        if taking.days is None:
+            report.add(XC070, told, expected="a number of days", at=taking.rule, is_unknown=True)
+        elif rerun_days is not None and taking.days < rerun_days:
             report.add(
                 XC070,
-                f"rule {expiry.label} deletes {expiry.told}",
-                expected="a number of days",
-                at=expiry.source,
-                is_unknown=True,
-            )
-        elif rerun_days is not None and expiry.days < rerun_days:
-            some = " some of the objects" if expiry.reach == "some" else ""
-            report.add(
-                XC070,
-                f"rule {expiry.label} deletes{some} {expiry.told}, re-runs reach back"
-                f" {rerun_days} d",
+                f"{told}, re-runs reach back {rerun_days} d",
                 expected=expected,
-                at=expiry.source,
+                at=taking.rule,
                 fix=_rule(cloud, path=path, days=rerun_days),
             )
-    if not any(expiry.reach == "all" for expiry in expiries):
+    if "deletes" not in done_to_all:
         report.add(
             XC071,
             f"no rule expires every object below {below}",
             expected="a rule for the path",
-            at=(*(e.source for e in expiries), at),
+            at=(*(taking.rule for taking in takings), at),
             fix=_rule(cloud, path=path, days=rerun_days or _DAYS),
         )
-    if rerun_days is None and soonest is not None:
-        first = next(e for e in expiries if e.days == soonest)
+    known = [taking for taking in takings if taking.days is not None]
+    if rerun_days is None and known:
+        first = min(known, key=lambda taking: taking.days or 0)
         report.add(
             XC072,
-            f"objects expire {first.told} (rule {first.label})",
+            f"rule {shown(first.label)} {first.told}",
             expected="the longest re-run in days: --rerun-days",
-            at=first.source,
+            at=first.rule,
         )
-    if cloud == "aws" and not any(_cleans_up(block(rule), path=path) for rule in rules):
+    if cloud == "aws" and "aborts uploads" not in done_to_all:
         report.add(
             XC073,
             f"no rule aborts unfinished uploads below {below}",
             expected="AbortIncompleteMultipartUpload",
             at=at,
-            fix=json.dumps(
-                {
-                    "ID": "xcom-unfinished-uploads",
-                    "Status": "Enabled",
-                    "Filter": {"Prefix": _objects(path)},
-                    **_UNFINISHED,
-                },
-                indent=2,
-            ),
+            fix=_rule(cloud, path=path, leave_out=("Expiration", "NoncurrentVersionExpiration")),
         )
 
 
-def _list_expiries(cloud: CloudName, rules: list[Any], *, path: BasePath) -> Iterator[Expiry]:
-    readers = {"aws": _read_s3, "gcp": _read_gcs, "azure": _read_azure}
-    for number, rule in enumerate(rules, start=1):
-        found = readers[cloud](block(rule), number=number, path=path)
-        if found is not None:
-            yield found
-
-
-def _read_s3(rule: Block, *, number: int, path: BasePath) -> Expiry | None:
-    expiration = block(rule.get("Expiration"))
-    label = shown(rule.get("ID") or number)
-    if rule.get("Status") != "Enabled":
-        return None
-    reach = _s3_reach(rule, path=path)
-    if "Date" in expiration:  # from then on it expires every object, however new
-        return Expiry(label, rule, 0, reach, when=f"everything from {shown(expiration['Date'])} on")
-    if "Days" not in expiration:
-        return None
-    return _timed(label, rule, expiration["Days"], reach)
-
-
-def _s3_reach(rule: Block, *, path: BasePath) -> Reach:
-    selector = block(rule.get("Filter"))
-    selector = block(selector.get("And")) if "And" in selector else selector
-    if selector.get("Tag") or selector.get("Tags"):  # XCom objects carry no tags
-        return "none"
-    prefix = str(selector.get("Prefix") or rule.get("Prefix") or "")
-    reach = _overlap((prefix,), _objects(path))
-    sized = any(name.startswith("ObjectSize") for name in selector)
-    return "some" if sized and reach == "all" else reach
-
-
-def _read_gcs(rule: Block, *, number: int, path: BasePath) -> Expiry | None:
-    condition = block(rule.get("condition"))
-    label = str(number)
-    if block(rule.get("action")).get("type") != "Delete":
-        return None
-    if condition.get("isLive") is False or any(
-        condition.get(name) for name in (*_OLD_VERSIONS, *_CUSTOM_TIME)
-    ):
-        return None
-    reach = _overlap(texts(condition.get("matchesPrefix")) or ("",), _objects(path))
-    if reach == "all" and any(condition.get(name) for name in _SELECTS):
-        reach = "some"
-    if "age" in condition:
-        return _timed(label, rule, condition["age"], reach)
-    if "createdBefore" in condition:
-        when = f"what was created before {shown(condition['createdBefore'])}"
-        return Expiry(label, rule, None, "some" if reach == "all" else reach, when=when)
-    return Expiry(label, rule, 0, reach, when="at once")
-
-
-def _read_azure(rule: Block, *, number: int, path: BasePath) -> Expiry | None:
-    definition = block(rule.get("definition"))
-    delete = block(block(block(definition.get("actions")).get("baseBlob")).get("delete"))
-    filters = block(definition.get("filters"))
-    kinds = texts(filters.get("blobTypes"))
-    if rule.get("enabled") is False or (kinds and "blockBlob" not in kinds):
-        return None
-    if filters.get("blobIndexMatch"):  # XCom blobs carry no index tags
-        return None
-    ages = [delete[name] for name in delete if name.startswith("daysAfter")]
-    ages = [age for age in ages if age is not None]
-    if not ages:
-        return None
-    prefixes = texts(filters.get("prefixMatch")) or ("",)
-    reach = _overlap(prefixes, f"{path.bucket}/{_objects(path)}")
-    numbers = [age for age in map(_number, ages) if age is not None]
-    return _timed(
-        shown(rule.get("name") or number), rule, min(numbers) if numbers else ages[0], reach
-    )
-
-
-def _timed(label: str, rule: Block, days: object, reach: Reach) -> Expiry:
-    number = _number(days)
-    when = "" if number is not None else f"after {shown(days)}, which is no number of days"
-    return Expiry(label, rule, number, reach, when=when)
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return value
-
-
-def _overlap(prefixes: tuple[str, ...], objects: str) -> Reach:
-    """Return how many of the objects, which begin with a text, rules for prefixes reach."""
-    if any(objects.startswith(prefix) for prefix in prefixes):
-        return "all"
-    return "some" if any(prefix.startswith(objects) for prefix in prefixes) else "none"
-
-
-def _objects(path: BasePath) -> str:
-    return f"{path.prefix}/" if path.prefix else ""
-
-
-def _cleans_up(rule: Block, *, path: BasePath) -> bool:
-    is_on = rule.get("Status") == "Enabled" and block(rule.get("AbortIncompleteMultipartUpload"))
-    return bool(is_on) and _s3_reach(rule, path=path) == "all"
-
-
-def _rule(cloud: CloudName, *, path: BasePath, days: int) -> str:
-    """Return a lifecycle rule for the path, as its cloud's configuration takes it."""
-    prefix = _objects(path)
-    if cloud == "aws":
-        rule: dict[str, Any] = {
-            "ID": "xcom-expiry",
-            "Status": "Enabled",
-            "Filter": {"Prefix": prefix},
-            "Expiration": {"Days": days},
-            "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
-            **_UNFINISHED,
-        }
-    elif cloud == "gcp":
-        condition = {"age": days, "isLive": True, "matchesPrefix": [prefix]}
-        rule = {"action": {"type": "Delete"}, "condition": condition}
-    else:
-        match = f"{path.bucket}/{prefix}"
-        rule = {
-            "enabled": True,
-            "name": "xcom",
-            "type": "Lifecycle",
-            "definition": {
-                "filters": {"blobTypes": ["blockBlob"], "prefixMatch": [match]},
-                "actions": {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": days}}},
-            },
-        }
-    return json.dumps(rule, indent=2)
+def _rule(
+    cloud: CloudName, *, path: BasePath, days: int = _DAYS, leave_out: tuple[str, ...] = ()
+) -> str:
+    """Return the rule that expires the objects, as its cloud's configuration takes it."""
+    rule, *_ = lifecycle_rules(
+        cloud, bucket=path.bucket, prefix=path.prefix, days=days, old_days=_OLD_DAYS,
+        name="xcom-unfinished-uploads" if leave_out else "xcom-expiry",
+    )  # fmt: skip
+    return json.dumps({k: v for k, v in rule.items() if k not in leave_out}, indent=2)

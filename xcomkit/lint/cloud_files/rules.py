@@ -94,11 +94,13 @@ XC069 = Rule(
 )
 XC070 = Rule(
     id="XC070",
-    title="No XCom object expires inside the re-run window",
+    title="No XCom object expires or is archived inside the re-run window",
     severity="fail",
-    why="the stock backend reads the path of an expired object as its value, without an error.",
-    remedy="keep the objects longer than the longest time after which a task is run again.",
-    source="measured with common.io, pull of a deleted object",
+    why="the stock backend reads the path of an expired object as its value, without an error;"
+    " an archived one is refused until somebody restores it.",
+    remedy="keep the objects readable longer than the longest time after which a task is run"
+    " again.",
+    source="measured with common.io, pull of a deleted object; S3 user guide, archived objects",
 )
 XC071 = Rule(
     id="XC071",

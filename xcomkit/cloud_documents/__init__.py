@@ -1,0 +1,1 @@
+"""What the documents of a cloud mean, read once for the steps and for ``xcomkit lint``. No SDK."""

@@ -1,0 +1,70 @@
+"""The lifecycle of a bucket beside the settings: what it takes too soon, and whether it does all.
+
+What the rules mean is read in ``xcomkit.cloud_documents``, where ``xcomkit lint`` reads it as well.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from xcomkit.cloud_documents.lifecycle import Effect, lifecycle_rules, read_lifecycle
+from xcomkit.clouds.rules import SOONER
+from xcomkit.model import Check
+from xcomkit.plain import plain
+from xcomkit.settings import Settings
+
+Document = dict[str, Any]
+
+
+def our_rules(settings: Settings, *, name: str = "") -> list[Document]:
+    """Return the rules of the settings, under a name where the cloud gives rules one."""
+    return lifecycle_rules(
+        settings.cloud,
+        bucket=settings.bucket,
+        prefix=settings.prefix,
+        days=settings.retention_days,
+        old_days=settings.noncurrent_days,
+        name=name,
+    )
+
+
+def with_ours(
+    settings: Settings,
+    present: Iterable[Document],
+    *,
+    ours: Sequence[Document],
+    is_former: Callable[[Document], bool],
+) -> list[Document]:
+    """Return all foreign rules, and ours where those do not the same after the same days.
+
+    ``is_former`` tells whether a rule is an earlier one of ours, which is replaced.
+    """
+    kept = [rule for rule in present if rule in ours or not is_former(rule)]
+    if _done(settings, ours) <= _done(settings, kept):
+        return kept
+    return [*(rule for rule in kept if rule not in ours), *ours]
+
+
+def judge_sooner(
+    settings: Settings, rules: Iterable[object] | None, *, how: str, unread: str = ""
+) -> Check:
+    """Return whether XComs can be read for ``retention_days``; ``unread`` is why no rules came."""
+    effects = [effect for effect in _read(settings, rules or ()) if effect.takes]
+    sooner = [e for e in effects if e.days is not None and e.days < settings.retention_days]
+    unknown = [effect for effect in effects if effect.days is None]
+    told = (f"rule {plain(effect.label)} {plain(effect.told)}" for effect in sooner or unknown)
+    return SOONER.judge(
+        False if sooner else None if unknown or rules is None else True,
+        expected=f"every XCom can be read for {settings.retention_days} days",
+        observed=unread or ", ".join(told) or "no such rule",
+        how=how,
+        basis="echo",
+    )
+
+
+def _done(settings: Settings, rules: Iterable[Document]) -> set[tuple[str, float | None]]:
+    return {(e.action, e.days) for e in _read(settings, rules) if e.reach == "all"}
+
+
+def _read(settings: Settings, rules: Iterable[object]) -> tuple[Effect, ...]:
+    cloud, bucket, prefix = settings.cloud, settings.bucket, settings.prefix
+    return read_lifecycle(cloud, rules, bucket=bucket, prefix=prefix)
