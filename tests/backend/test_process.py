@@ -22,7 +22,7 @@ from xcomkit.backend.protocol import (
     push,
     size,
 )
-from xcomkit.errors import ProcessError
+from xcomkit.errors import ProcessError, UnreachableError
 from xcomkit.model import STOCK_BACKEND
 
 WHERE = Where(dag_id="dag", run_id="run", task_id="task")
@@ -316,6 +316,34 @@ def test_secret_in_what_the_backend_raises_is_hidden():
         assert secret not in str(worker.hello.error)
 
 
+def test_wait_ends_when_the_store_is_gone_and_the_worker_with_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(process, "LOOK_SECONDS", 0.1)
+    fake_worker(monkeypatch, tmp_path, "time.sleep(60)")
+
+    def look() -> None:
+        raise UnreachableError("nothing listens there")
+
+    started = time.monotonic()
+    with open_worker(EFFECTIVE, timeout=60) as worker:
+        worker.look = look
+        with pytest.raises(UnreachableError, match="nothing listens"):
+            worker.run([connection("aws_default")])
+
+    assert time.monotonic() - started < 20
+
+
+def test_wait_for_a_store_that_answers_goes_on(monkeypatch, tmp_path):
+    monkeypatch.setattr(process, "LOOK_SECONDS", 0.1)
+    fake_worker(monkeypatch, tmp_path, "time.sleep(1)\nprint(json.dumps({'replies': []}))")
+    looks: list[int] = []
+
+    with open_worker(EFFECTIVE, timeout=30) as worker:
+        worker.look = lambda: looks.append(1)
+        assert worker.run_all([Request([], {}, 0)]) == ()
+
+    assert len(looks) > 2
+
+
 def test_environment_no_process_can_have_is_an_error_with_a_hint():
     with (
         pytest.raises(ProcessError, match="cannot be started"),
@@ -325,7 +353,7 @@ def test_environment_no_process_can_have_is_an_error_with_a_hint():
 
 
 def test_airflow_and_libraries_cannot_write_into_the_channel(tmp_path):
-    request = json.dumps({"requests": [{"steps": [], "environment": {}, "timeout": 5}]})
+    request = json.dumps({"requests": [{"steps": [], "environment": {}, "timeout": 90}]})
     loud = "import sys; sys.stdout.write('noise'); sys.stdout.flush()"
     program = WORKER.read_text().replace(
         "        greeting = greet()\n    send(channel, greeting)\n",

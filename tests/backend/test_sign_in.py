@@ -54,8 +54,13 @@ def test_refusal_that_takes_too_long_is_red(monkeypatch):
     assert sign_in.check_stranger(AGENT, sign_in=refuse_late).status == "fail"
 
 
-def test_caller_in_place_of_the_agents_is_not_proved_and_not_asked():
+def test_caller_in_place_of_the_agents_is_not_proved():
     for check in (sign_in.check_worker, sign_in.check_stranger):
-        found = check(CALLER, sign_in=refuse)
+        found = check(CALLER, sign_in=accept)
 
         assert (found.status, "not proved" in found.observed) == ("skip", True)
+
+
+def test_caller_whose_key_the_store_refuses_is_red_before_anything_is_pushed():
+    assert sign_in.check_worker(CALLER, sign_in=refuse).status == "fail"
+    assert sign_in.check_stranger(CALLER, sign_in=refuse).status == "skip"

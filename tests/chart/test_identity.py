@@ -142,3 +142,63 @@ def test_label_and_variable_of_the_identity_are_written_with_their_reason(settin
 
     assert f'labels:\n  {USE}: "true"' in text
     assert "# how the SDK of the store signs in and asks" in text
+
+
+class TestKeysOfAnS3CompatibleStore:
+    NOBODY = PodIdentity({}, {}, (), is_needed=False)
+    SECRET = "  valueFrom: {secretKeyRef: {name: s, key: k}}\n"
+
+    @pytest.fixture
+    def store(self) -> Settings:
+        return Settings.from_mapping(
+            {"bucket": "xcom-bucket", "endpoint_url": "https://store.example",
+             "agent_keys_secret": "store-key"}
+        )  # fmt: skip
+
+    def written(self, settings: Settings) -> str:
+        connection = {"conn_type": "aws", "extra": {"endpoint_url": settings.endpoint_url}}
+        return render(
+            generate(settings, connection=connection, annotations={}, labels={},
+                     environment={}, secrets_backend={})
+        )  # fmt: skip
+
+    def test_keys_come_from_the_secret_by_reference(self, store):
+        text = self.written(store)
+
+        assert "name: store-key" in text
+        assert checks(text, store, self.NOBODY)["XC412"].status == "pass"
+
+    def test_values_without_a_key_are_red_and_say_for_whom(self, store):
+        text = self.written(store.model_copy(update={"agent_keys_secret": ""}))
+
+        check = checks(text, store, self.NOBODY)["XC412"]
+        assert check.status == "fail"
+        assert "dagProcessor" in check.observed
+
+    @pytest.mark.parametrize(
+        ("more", "status"),
+        [
+            (f"- name: AIRFLOW_CONN_AWS_DEFAULT\n{SECRET}", "pass"),
+            ('secretBackend: "my.Backend"\n', "skip"),
+            (f"- name: AWS_ACCESS_KEY_ID\n{SECRET}", "fail"),
+        ],
+    )
+    def test_key_may_come_with_the_connection_and_half_a_key_is_none(self, store, more, status):
+        text = self.written(store.model_copy(update={"agent_keys_secret": ""}))
+        if more.startswith("-"):
+            more = "  " + more.replace("\n  ", "\n    ")
+            text = text.replace("commonEnv:\n", f"commonEnv:\n{more}")
+            text = text if "CONN" not in more else re.sub(
+                r"  - name: AIRFLOW_CONN_AWS_DEFAULT\n    value: .*\n", "", text
+            )  # fmt: skip
+        else:
+            text = more + text
+
+        assert checks(text, store, self.NOBODY)["XC412"].status == status
+
+    def test_merging_into_every_era_of_the_chart_keeps_the_reference(self, store, era):
+        fragment = generate(store, connection={"conn_type": "aws"}, annotations={}, labels={},
+                            environment={}, secrets_backend={})  # fmt: skip
+        text = merge(era, fragment, name="values.yaml").text
+
+        assert checks(text, store, self.NOBODY)["XC412"].status == "pass"

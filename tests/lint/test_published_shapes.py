@@ -115,6 +115,18 @@ def test_key_of_a_store_outside_kubernetes_stands_over_no_identity(judged):
     assert red(judged(prod__env=env)) == set()
 
 
+@pytest.mark.parametrize("endpoint", ["http://minio:9000", "https://s3.eu-west-1.amazonaws.com"])
+def test_key_of_a_store_that_is_not_aws_is_asked_for_no_role(judged, endpoint):
+    extra = f'{{"endpoint_url": "{endpoint}", "aws_secret_access_key": "s"}}'
+    text = changed(CONNECTION, f"""'{{"conn_type": "aws", "extra": {extra}}}'""")
+    text = text.replace("commonEnv:\n", "commonEnv:\n  - name: AWS_ACCESS_KEY_ID\n    valueFrom:"
+                        " {secretKeyRef: {name: s, key: k}}\n", 1)  # fmt: skip
+    found = judged(values__yaml=text.replace("eks.amazonaws.com/role-arn", "another"))
+
+    about_roles = {"XC016", "XC022", "XC046"} & set(found)
+    assert about_roles == (set() if "minio" in endpoint else {"XC016", "XC022", "XC046"})
+
+
 def test_connection_from_a_kubernetes_secret_is_looked_for_there(judged):
     text = changed(f"value: {CONNECTION}", "valueFrom: {secretKeyRef: {name: s, key: k}}")
 

@@ -43,14 +43,14 @@ class TargetSettings(BaseModel):
         description="embedded: our stand-in; URL of an S3-compatible store; empty: the cloud",
     )
     agent_keys_secret: str = Field(
-        "", description="S3-compatible: Kubernetes Secret with the agents' AWS_ACCESS_KEY_ID, ..."
+        "", description="S3-compatible: Kubernetes Secret that holds the agents' keys"
     )
     ca_bundle: str = Field(
         "", description="S3-compatible: file in the agents' pods of the CA behind endpoint_url"
     )
     checksums: Literal["when_supported", "when_required"] = Field(
         "when_supported",
-        description="S3-compatible: when_required where uploads are answered 411 or 501",
+        description="S3-compatible: when_required, if uploads end in 411 or 501",
     )
     subscription_id: str = Field("", description="Azure: subscription of the storage account")
     resource_group: str = Field("", description="Azure: resource group, which must exist")
