@@ -1,11 +1,13 @@
 """The bucket and its settings: read, planned, applied and read again, one row per setting.
 
-Created with its name and location only, then patched and read back, setting by setting.
+Created with all its settings in one request, so it is never open and meets organization policies;
+a bucket that is there is patched and read back, setting by setting.
 """
 
 import json
 import re
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from xcomkit.clouds.gcp.bucket_settings import (
@@ -88,7 +90,9 @@ class Bucket:
             row = self._row("bucket", location, location)
             return Plan(title, (Change(**row, action="keep", note=note),))
         create = ["gcloud", "storage", "buckets", "create", self._url,
-                  f"--project={self._settings.project}", f"--location={wanted}"]  # fmt: skip
+                  f"--project={self._settings.project}", f"--location={wanted}",
+                  "--uniform-bucket-level-access", "--public-access-prevention"]  # fmt: skip
+        create += [f"--default-encryption-key={key}"] if (key := self._settings.kms_key) else []
         first = Change(
             **self._row("bucket", f"in {wanted}" if handle else "absent", f"in {wanted}"),
             action="unchanged" if handle else "create",
@@ -132,21 +136,31 @@ class Bucket:
             setting, handle = by_name[change.setting], self._clients.bucket
             with gcp_errors(f"setting {setting.name}"):
                 handle.reload(**patience())
-                setting.write(handle, setting.wanted(self._settings, setting.read(handle)))
-                handle.patch(if_metageneration_match=handle.metageneration, **patience())
+                present = setting.read(handle)
+                if (wanted := setting.wanted(self._settings, present)) != present:
+                    setting.write(handle, wanted)
+                    handle.patch(if_metageneration_match=handle.metageneration, **patience())
 
     def _create(self) -> None:
+        handle = self._clients.bucket
+        for setting in filter(self._is_wanted, SETTINGS):
+            new = _NEW.get(setting.name)
+            if (wanted := setting.wanted(self._settings, new)) != new:
+                setting.write(handle, wanted)
         try:
             with gcp_errors(f"creating bucket {self._settings.bucket}"):
                 self._clients.storage.create_bucket(
-                    self._clients.bucket,
+                    handle,
                     project=self._settings.project,
                     location=self._settings.region,
                     **patience(),
                 )
         except ConflictError as error:
+            with suppress(AccessDeniedError, ConflictError):
+                if self.find() is not None:
+                    return  # ours: an answer was lost on the way, or somebody was faster
             raise ConflictError(
-                f"The bucket name {self._settings.bucket} is taken, here or in another project.",
+                f"The bucket name {self._settings.bucket} is taken by another project.",
                 hint="bucket names are shared by all projects: choose another one.",
             ) from error
 
