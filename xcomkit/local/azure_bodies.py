@@ -17,6 +17,8 @@ BLOB_PROPERTIES = {
     "changeFeed", "containerDeleteRetentionPolicy", "cors", "defaultServiceVersion",
     "deleteRetentionPolicy", "isVersioningEnabled", "lastAccessTimeTrackingPolicy", "restorePolicy",
 }  # fmt: skip
+NO_ZONES = ("westus", "northcentralus")
+"""Regions without availability zones, as far as the stand-in knows any."""
 _BOOLEANS = ("allowBlobPublicAccess", "allowSharedKeyAccess", "supportsHttpsTrafficOnly")
 
 

@@ -8,11 +8,15 @@ import shlex
 from typing import Any
 
 from xcomkit.clouds.azure.bucket_settings import (
+    FROM_THE_START,
+    KIND,
     SETTINGS,
+    SKU,
     BucketSetting,
     Document,
     Kind,
     keep_identities,
+    new_account,
     rule_name,
     rules_that_expire_sooner,
 )
@@ -22,7 +26,6 @@ from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, Xcomk
 from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
 
-_SKU, _KIND = "Standard_ZRS", "StorageV2"
 _LIFECYCLE = next(setting for setting in SETTINGS if setting.kind == "policy")
 
 
@@ -106,7 +109,8 @@ class Bucket:
             )
             return Plan(title, (row,))
         names = f"--name {self._account[1]} --resource-group {self._account[0]}"
-        create = f"az storage account create {names} --location {region} --sku {_SKU}"
+        create = f"az storage account create {names} --location {region} --sku {SKU}"
+        flags = " ".join(s.flags(s.wanted(self._settings, None)) for s in FROM_THE_START)
         rows = [
             Change(
                 resource=self._settings.storage_account,
@@ -114,7 +118,7 @@ class Bucket:
                 before=f"in {region}" if account else "absent",
                 after=f"in {region}",
                 action="unchanged" if account else "create",
-                command=f"{create} --kind {_KIND}",
+                command=f"{create} --kind {KIND} {flags}",
             )
         ]
         held: dict[Kind, Document | AccessDeniedError] = {"account": account or {}}
@@ -191,26 +195,15 @@ class Bucket:
                 match change.setting:
                     case "account":
                         storage.storage_accounts.begin_create(
-                            *self._account, self._new_account()
+                            *self._account, new_account(self._settings)
                         ).result(120)
                     case "bucket":
                         storage.blob_containers.create(
-                            *self._account, self._settings.bucket, {"properties": {}}
+                            *self._account, self._settings.bucket,
+                            {"properties": {"publicAccess": "None"}},
                         )
                     case name:
                         self._put(by_name[name])
-
-    def _new_account(self) -> Document:
-        """Return the body of a new account: hardened from its first second."""
-        body: Document = {
-            "location": self._settings.region, "kind": _KIND, "sku": {"name": _SKU},
-            "tags": dict(self._settings.tags), "properties": {},
-        }  # fmt: skip
-        for setting in SETTINGS:
-            if setting.name in ("public access", "shared key access", "TLS"):
-                wanted = setting.wanted(self._settings, None)
-                body["properties"] |= setting.body(wanted)["properties"]
-        return body
 
     def _put(self, setting: BucketSetting) -> None:
         storage, held = self._clients.storage, self._read()

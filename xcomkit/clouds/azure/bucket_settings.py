@@ -26,6 +26,7 @@ from xcomkit.settings import Settings
 
 Document = dict[str, Any]
 Kind = Literal["account", "blobs", "policy"]
+SKU, KIND = "Standard_ZRS", "StorageV2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +222,21 @@ SETTINGS: tuple[BucketSetting, ...] = (
         lambda wanted: {"properties": {"policy": {"rules": wanted}}}, lambda _wanted: "",
     ),
 )  # fmt: skip
+
+FROM_THE_START = tuple(s for s in SETTINGS if s.rule in (PUBLIC, SHARED_KEY, TLS_ONLY))
+"""What the creating call itself sends, so that no account is ever open."""
+
+
+def new_account(settings: Settings) -> Document:
+    """Return the body that creates an account.
+
+    A customer's key is set afterwards: the account's own identity, which opens it, is not there yet
+    (ARM storageAccounts, encryption.identity).
+    """
+    properties: Document = {}
+    for setting in FROM_THE_START:
+        properties |= setting.body(setting.wanted(settings, None))["properties"]
+    return {
+        "location": settings.region, "kind": KIND, "sku": {"name": SKU},
+        "tags": dict(settings.tags), "properties": properties,
+    }  # fmt: skip
