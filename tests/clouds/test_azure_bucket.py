@@ -36,7 +36,7 @@ def test_shown_command_creates_the_account_as_closed_as_the_step_does(signed_in)
 def test_region_without_zones_is_told_by_name_and_an_account_made_by_hand_is_taken(signed_in):
     rig = AzureRig(signed_in("azure"), region="westus")
 
-    with pytest.raises(ServiceError, match="Standard_ZRS.* not available .* westus") as refused:
+    with pytest.raises(ServiceError, match=r"Standard_ZRS.* not available .* westus") as refused:
         rig.make_bucket()
 
     assert "az storage account create --sku Standard_LRS" in refused.value.hint

@@ -85,7 +85,7 @@ class Access:
                 "condition": one.condition or "",
             }
             for one in found
-            if self.scope.lower().startswith(str(one.scope).lower())
+            if f"{self.scope}/".lower().startswith(f"{str(one.scope).rstrip('/')}/".lower())
         ]
 
     def _wanted(self, subjects: tuple[str, ...]) -> dict[str, Document]:

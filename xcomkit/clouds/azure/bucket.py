@@ -199,7 +199,8 @@ class Bucket:
                         ).result(120)
                     case "bucket":
                         storage.blob_containers.create(
-                            *self._account, self._settings.bucket,
+                            *self._account,
+                            self._settings.bucket,
                             {"properties": {"publicAccess": "None"}},
                         )
                     case name:
