@@ -89,3 +89,28 @@ def test_equal_binding_whose_condition_has_another_title_is_taken_as_it_is(rig):
 
     assert not rig.cloud.plan_access(SUBJECTS).pending
     assert not red(rig.access_checks())
+
+
+def test_bucket_of_a_shared_data_project_is_used_by_an_account_of_another_project(signed_in):
+    account = "xcom-agents@team-project.iam.gserviceaccount.com"
+    rig = GcpRig(signed_in("gcp"), service_account=account)
+
+    rig.make_bucket()
+    rig.make_access()
+
+    assert not red(rig.access_checks())
+    assert f"project {rig.settings.project}" in rig.bucket_checks()["XC201"].expected
+    assert rig.cloud.annotations() == {"iam.gke.io/gcp-service-account": account}
+    assert not rig.cloud.plan_access(SUBJECTS).pending
+
+
+def test_bucket_that_can_be_used_but_is_of_another_project_is_not_ours(signed_in):
+    theirs = GcpRig(signed_in("gcp"))
+    theirs.make_bucket()
+    rig = GcpRig(theirs.stand_in, bucket=theirs.settings.bucket, project="team-project")
+
+    check = rig.bucket_checks()["XC201"]
+
+    assert check.status == "fail"
+    assert "set project to the bucket's" in check.observed
+    assert not rig.cloud.plan_bucket().pending

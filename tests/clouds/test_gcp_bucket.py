@@ -154,3 +154,12 @@ def test_name_is_taken_only_where_the_bucket_is_another_projects(signed_in):
     assert not red(rig.bucket_checks())
     with pytest.raises(ConflictError, match="is taken by another project"):
         theirs.cloud.apply_bucket(plan)
+
+
+def test_multi_region_as_google_prints_it_is_made_and_passes_every_check(signed_in):
+    rig = GcpRig(signed_in("gcp"), region="EU")
+
+    rig.make_bucket()
+
+    assert not red(rig.bucket_checks())
+    assert not rig.cloud.plan_bucket().pending

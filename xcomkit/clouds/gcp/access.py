@@ -14,18 +14,25 @@ from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
 
 MARKER = "created by xcomkit"
+_DOMAIN = ".iam.gserviceaccount.com"
 # Any other role on the account may lead to its tokens, a custom one too.
 _HARMLESS = frozenset({"roles/iam.serviceAccountViewer", "roles/iam.securityReviewer"})
 
 
 def email(settings: Settings) -> str:
     """Return the e-mail of the agents' service account."""
-    return f"{settings.service_account}@{settings.project}.iam.gserviceaccount.com"
+    name = settings.service_account
+    return name if "@" in name else f"{name}@{settings.project}{_DOMAIN}"
+
+
+def _home(settings: Settings) -> str:
+    """Return the project of the service account; the bucket may lie in another one."""
+    return email(settings).partition("@")[2].removesuffix(_DOMAIN)
 
 
 def pool(settings: Settings) -> str:
     """Return the workload identity pool of the cluster (GKE: one per project)."""
-    return settings.workload_pool or f"{settings.project}.svc.id.goog"
+    return settings.workload_pool or f"{_home(settings)}.svc.id.goog"
 
 
 def member_of(subject: str, *, settings: Settings) -> str:
@@ -44,7 +51,8 @@ class Access:
         self._settings = settings
         self._clients = clients
         self.email = email(settings)
-        self._name = f"projects/{settings.project}/serviceAccounts/{self.email}"
+        self._project = _home(settings)
+        self._name = f"projects/{self._project}/serviceAccounts/{self.email}"
         self.rights = Rights(settings, clients=clients, member=f"serviceAccount:{self.email}")
         self._is_new = False
 
@@ -78,8 +86,8 @@ class Access:
 
     def _plan_rows(self, subjects: tuple[str, ...]) -> list[Change]:
         account, trusted = self.read_account(), self._trusted(subjects)
-        create = ["gcloud", "iam", "service-accounts", "create", self._settings.service_account,
-                  f"--project={self._settings.project}", f"--description={MARKER}"]  # fmt: skip
+        create = ["gcloud", "iam", "service-accounts", "create", self.email.partition("@")[0],
+                  f"--project={self._project}", f"--description={MARKER}"]  # fmt: skip
         rows = [
             Change(
                 resource=self.email,
@@ -92,7 +100,7 @@ class Access:
         ]
         present = _members(self.read_trust(), BECOME) if account else []
         account_words = ["gcloud", "iam", "service-accounts"]
-        rest = [self.email, f"--project={self._settings.project}", f"--role={BECOME}"]
+        rest = [self.email, f"--project={self._project}", f"--role={BECOME}"]
         changes = {
             "add-iam-policy-binding": [m for m in trusted if m not in present],
             "remove-iam-policy-binding": [m for m in present if m not in trusted],
@@ -148,7 +156,7 @@ class Access:
     def _create(self) -> None:
         self._is_new = True
         body = {
-            "accountId": self._settings.service_account,
+            "accountId": self.email.partition("@")[0],
             "serviceAccount": {
                 "displayName": "Airflow agents, XCom objects",
                 "description": MARKER,
@@ -156,7 +164,7 @@ class Access:
         }
         with gcp_errors("creating the service account"):
             self._clients.service_accounts.create(
-                name=f"projects/{self._settings.project}", body=body
+                name=f"projects/{self._project}", body=body
             ).execute()
 
     def _put_trust(self, subjects: tuple[str, ...]) -> None:

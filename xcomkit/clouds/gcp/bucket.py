@@ -72,7 +72,8 @@ class Bucket:
         if self._settings.bucket not in names:
             raise ConflictError(
                 f"Bucket {self._settings.bucket} {_FOREIGN} than {self._settings.project}.",
-                hint="choose another bucket name, or name the bucket's project.",
+                hint="choose another bucket name, or set project to the bucket's; service_account"
+                " takes the e-mail of an account of another project.",
             )
         return handle
 
