@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xcomkit.clouds.notes import expires_sooner, replaces_key
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -36,7 +37,8 @@ class BucketSetting:
     """A part of the bucket resource.
 
     ``wanted`` takes the present value and returns it unchanged when it already does what is
-    needed; ``flag`` is gcloud's word for it.
+    needed; ``flag`` is gcloud's word for it, ``note`` says what a change from present to wanted
+    takes away.
     """
 
     name: str
@@ -45,6 +47,7 @@ class BucketSetting:
     write: Callable[["Bucket", Any], None]
     wanted: Callable[[Settings, Any], Any]
     flag: Callable[[Any], str]
+    note: Callable[[Any, Any], str] = lambda _present, _wanted: ""
 
 
 def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
@@ -79,6 +82,15 @@ def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
         if rule.get("condition", {}).get("matchesPrefix") != prefix or _shape(rule) not in shapes
     ]
     return [*kept, *ours]
+
+
+def _ages(rules: Any, others: Any) -> list[int]:
+    """Return after how many days live objects expire by rules that the others have not."""
+    return [
+        rule["condition"]["age"]
+        for rule in rules
+        if rule not in others and rule["action"]["type"] == "Delete" and "age" in rule["condition"]
+    ]
 
 
 def _shape(rule: dict[str, Any]) -> tuple[str, frozenset[str]]:
@@ -186,11 +198,14 @@ SETTINGS: tuple[BucketSetting, ...] = (
         or (MANAGED if settings.encryption else present or MANAGED),
         lambda wanted: "--clear-default-encryption-key" if wanted == MANAGED
         else shlex.quote(f"--default-encryption-key={wanted}"),
+        lambda present, _wanted: "" if present == MANAGED else replaces_key(present),
     ),
     BucketSetting(
         "lifecycle", LIFECYCLE,
-        lambda b: [dict(rule) for rule in b.lifecycle_rules], _set_lifecycle, lifecycle,
-        lambda wanted: f"--lifecycle-file=<(echo {_json(wanted)})",
+        # The property lifecycle_rules leaves out what is newer than the library.
+        lambda b: list(b._properties.get("lifecycle", {}).get("rule", ())),  # noqa: SLF001
+        _set_lifecycle, lifecycle, lambda wanted: f"--lifecycle-file=<(echo {_json(wanted)})",
+        lambda present, wanted: expires_sooner(_ages(present, wanted), _ages(wanted, present)),
     ),
     BucketSetting(
         "labels", TAGS,
