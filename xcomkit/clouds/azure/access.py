@@ -171,24 +171,32 @@ class Access:
         principal = identity["principal_id"] if identity else ""
         held = self.read_assignments(principal) if identity else []
         there = any(self._is_ours(assignment) for assignment in held)
+        # Azure takes a role once per principal and scope, so ours cannot stand beside this one.
+        narrowed = "" if there else next(filter(None, map(self._condition, held)), "")
         words = ["az", "role", "assignment", "create", "--role", ROLE, "--scope", self.scope,
                  "--assignee-object-id", principal or "PRINCIPAL-ID",
                  "--assignee-principal-type", "ServicePrincipal"]  # fmt: skip
         return Change(
             resource=f"container {self._settings.bucket}",
             setting="role assignment",
-            before=ROLE if there else "absent",
-            after=ROLE,
-            action="unchanged" if there else "create",
+            before=f"{ROLE} {narrowed}" if narrowed else ROLE if there else "absent",
+            after=f"{ROLE} {narrowed}" if narrowed else ROLE,
+            action="keep" if narrowed else "unchanged" if there else "create",
             command=shlex.join(words),
+            note=f"somebody gave the role {narrowed}: remove it yourself" if narrowed else "",
         )
 
+    def _is_at_container(self, assignment: Document) -> bool:
+        at = assignment["scope"].lower() == self.scope.lower()
+        return at and bool(assignment["role"] == CONTRIBUTOR)
+
+    def _condition(self, assignment: Document) -> str:
+        """Return on what condition the role is held at the container, in words, or ``""``."""
+        condition = assignment["condition"] if self._is_at_container(assignment) else ""
+        return f"on a condition ({condition})" if condition else ""
+
     def _is_ours(self, assignment: Document) -> bool:
-        return (
-            assignment["role"] == CONTRIBUTOR
-            and assignment["scope"].lower() == self.scope.lower()
-            and not assignment["condition"]
-        )
+        return self._is_at_container(assignment) and not assignment["condition"]
 
     def apply(self, plan: Plan, subjects: tuple[str, ...]) -> None:
         """Make the pending changes; credentials and assignments of others are kept.
@@ -286,7 +294,7 @@ class Access:
     def _verify_rights(self, principal: str) -> Check:
         held = self.read_assignments(principal)
         parts = [
-            f"further role {one['role']} at {one['scope']}"
+            f"further role {one['role']} at {one['scope']} {self._condition(one)}".rstrip()
             for one in held
             if not self._is_ours(one)
         ]

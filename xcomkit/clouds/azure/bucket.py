@@ -166,6 +166,7 @@ class Bucket:
             after=_json(wanted),
             action="create" if is_new else "update",
             command=self._command(setting, wanted),
+            note=setting.note(present, wanted),
         )
 
     def _command(self, setting: BucketSetting, wanted: Any) -> str:
@@ -219,10 +220,7 @@ class Bucket:
                 if isinstance(present, AccessDeniedError):
                     raise present
                 wanted = setting.wanted(self._settings, setting.read(present))
-                own = ("containerDeleteRetentionPolicy", "deleteRetentionPolicy",
-                       "isVersioningEnabled", "changeFeed", "cors", "restorePolicy",
-                       "lastAccessTimeTrackingPolicy", "defaultServiceVersion")  # fmt: skip
-                kept = {k: v for k, v in present.get("properties", {}).items() if k in own}
+                kept = present.get("properties", {})  # this call replaces what it does not name
                 body = {"properties": {**kept, **setting.body(wanted)["properties"]}}
                 storage.blob_services.set_service_properties(*self._account, body)
             case "policy":
