@@ -251,29 +251,18 @@ class Access:
 
     def verify_documents(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return the checks that compare what Azure returns with what is needed."""
-        expected = self._settings.managed_identity
-        how = "userAssignedIdentities get"
+        rules = (IDENTITY, TRUST, POLICY)
         try:
             identity = self.read_identity()
         except AccessDeniedError as error:
-            blind = IDENTITY.judge(
-                None, expected=expected, observed=str(error), how=how, basis="echo"
-            )
-            return (blind, *_unseen((TRUST, POLICY), str(error)))
-        there = IDENTITY.judge(
-            identity is not None,
-            expected=expected,
-            observed="found" if identity else "absent",
-            how=how,
-            basis="echo",
-        )
+            return _judge_all(rules, None, str(error))
         if identity is None:
-            return (there, *_absent((TRUST, POLICY)))
+            return _judge_all(rules, False, "no such identity")
         principal = str(identity["principal_id"])
         return (
-            there,
-            _looked(TRUST, lambda: self._verify_trust(subjects)),
-            _looked(POLICY, lambda: self._verify_rights(principal)),
+            *_judge_all((IDENTITY,), True, f"found {self._settings.managed_identity}"),
+            *_looked(TRUST, lambda: self._verify_trust(subjects)),
+            *_looked(POLICY, lambda: self._verify_rights(principal)),
         )
 
     def _verify_trust(self, subjects: tuple[str, ...]) -> Check:
@@ -309,32 +298,18 @@ class Access:
         )
 
 
-def _looked(rule: Rule, look: Callable[[], Check]) -> Check:
+def _looked(rule: Rule, look: Callable[[], Check]) -> tuple[Check, ...]:
     """Return the check, or unknown where the caller may not look."""
     try:
-        return look()
+        return (look(),)
     except AccessDeniedError as error:
-        return _unseen((rule,), str(error))[0]
+        return _judge_all((rule,), None, str(error))
 
 
-def _unseen(rules: tuple[Rule, ...], reason: str) -> tuple[Check, ...]:
+def _judge_all(rules: tuple[Rule, ...], holds: bool | None, observed: str) -> tuple[Check, ...]:  # noqa: FBT001
+    how = "Azure Resource Manager"
     return tuple(
-        rule.judge(
-            None, expected=rule.title, observed=reason, how="Azure Resource Manager", basis="echo"
-        )
-        for rule in rules
-    )
-
-
-def _absent(rules: tuple[Rule, ...]) -> tuple[Check, ...]:
-    return tuple(
-        rule.judge(
-            False,
-            expected=rule.title,
-            observed="no such identity",
-            how="Azure Resource Manager",
-            basis="echo",
-        )
+        rule.judge(holds, expected=rule.title, observed=observed, how=how, basis="echo")
         for rule in rules
     )
 

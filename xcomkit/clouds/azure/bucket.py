@@ -5,6 +5,7 @@ Each setting of an existing account that would change is a row: other containers
 
 import json
 import shlex
+from functools import partial
 from typing import Any
 
 from xcomkit.clouds.azure.bucket_settings import (
@@ -251,74 +252,47 @@ class Bucket:
         """Return every check of account and container, read back from Azure."""
         how = "storageAccounts and containers by Azure Resource Manager"
         expected = f"container {self._settings.bucket} in account {self._settings.storage_account}"
+        exists = partial(EXISTS.judge, expected=expected, how=how, basis="echo")
         try:
             account = self.find_account()
             there = account is not None and self.has_container()
         except ConflictError as error:
-            return (
-                EXISTS.judge(False, expected=expected, observed=str(error), how=how, basis="echo"),
-            )
+            return (exists(False, observed=str(error)),)
         except XcomkitError as error:
-            return (
-                EXISTS.judge(None, expected=expected, observed=str(error), how=how, basis="echo"),
-            )
-        observed = "found" if there else "no such container" if account else "no such account"
-        exists = EXISTS.judge(there, expected=expected, observed=observed, how=how, basis="echo")
+            return (exists(None, observed=str(error)),)
         if account is None or not there:
-            return (exists,)
-        location = _location(account)
+            return (exists(False, observed=f"no such {'container' if account else 'account'}"),)
+        location, region = _location(account), self._settings.region
+        same = location == region
         checks = [
-            exists,
-            REGION.judge(
-                location == self._settings.region,
-                expected=self._settings.region,
-                observed=location,
-                how=how,
-                basis="echo",
-            ),
+            exists(True, observed="found"),
+            REGION.judge(same, expected=region, observed=location, how=how, basis="echo"),
         ]
         held: dict[Kind, Document | AccessDeniedError] = {"account": account, **self._read()}
         checks += [
             self._verify_setting(setting, held[setting.kind])
             for setting in filter(self._is_wanted, SETTINGS)
         ]
-        checks.append(self._verify_sooner(held["policy"]))
-        return tuple(checks)
+        return (*checks, self._verify_sooner(held["policy"]))
 
     def _verify_setting(self, setting: BucketSetting, held: Document | AccessDeniedError) -> Check:
         how = {"account": "storageAccounts get", "blobs": "blobServices get",
                "policy": "managementPolicies get"}[setting.kind]  # fmt: skip
+        judge = partial(setting.rule.judge, how=how, basis="echo")
         if isinstance(held, AccessDeniedError):
-            wanted = setting.wanted(self._settings, None)
-            return setting.rule.judge(
-                None, expected=_json(wanted), observed=str(held), how=how, basis="echo"
-            )
+            expected = _json(setting.wanted(self._settings, None))
+            return judge(None, expected=expected, observed=str(held))
         present = setting.read(held)
         wanted = setting.wanted(self._settings, present)
-        return setting.rule.judge(
-            present == wanted,
-            expected=_json(wanted),
-            observed=_json(present),
-            how=how,
-            basis="echo",
-        )
+        return judge(present == wanted, expected=_json(wanted), observed=_json(present))
 
     def _verify_sooner(self, policy: Document | AccessDeniedError) -> Check:
         expected = f"nothing expires before {self._settings.retention_days} days"
-        how = "managementPolicies get"
+        judge = partial(SOONER.judge, expected=expected, how="managementPolicies get", basis="echo")
         if isinstance(policy, AccessDeniedError):
-            return SOONER.judge(
-                None, expected=expected, observed=str(policy), how=how, basis="echo"
-            )
-        rules = policy.get("properties", {}).get("policy", {}).get("rules", [])
-        sooner = rules_that_expire_sooner(self._settings, rules)
-        return SOONER.judge(
-            not sooner,
-            expected=expected,
-            observed=", ".join(sooner) or "no such rule",
-            how=how,
-            basis="echo",
-        )
+            return judge(None, observed=str(policy))
+        sooner = rules_that_expire_sooner(self._settings, _LIFECYCLE.read(policy))
+        return judge(not sooner, observed=", ".join(sooner) or "no such rule")
 
 
 def _plain(model: Any) -> Document:

@@ -4,6 +4,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable
+from functools import partial
 
 from xcomkit.access_terms.gcp import BECOME
 from xcomkit.clouds.gcp.rights import INHERITED, Document, Rights
@@ -186,29 +187,25 @@ class Access:
 
     def _verify_account(self) -> Check:
         how = "iam serviceAccounts.get"
+        judge = partial(IDENTITY.judge, expected=self.email, how=how, basis="echo")
         try:
             account = self.read_account()
         except AccessDeniedError as error:
-            return IDENTITY.judge(
-                None, expected=self.email, observed=str(error), how=how, basis="echo"
-            )
+            return judge(None, observed=str(error))
         is_usable = account is not None and not account.get("disabled")
         observed = "absent" if account is None else "found" if is_usable else "disabled"
-        return IDENTITY.judge(
-            is_usable, expected=self.email, observed=observed, how=how, basis="echo"
-        )
+        return judge(is_usable, observed=observed)
 
     def _verify_trust(self, subjects: tuple[str, ...]) -> Check:
         expected = f"only {', '.join(sorted(subjects))}; {INHERITED}"
         how = "iam serviceAccounts.getIamPolicy"
+        judge = partial(TRUST.judge, expected=expected, how=how, basis="echo")
         try:
             policy = self.read_trust()
         except AccessDeniedError as error:
-            return TRUST.judge(None, expected=expected, observed=str(error), how=how, basis="echo")
+            return judge(None, observed=str(error))
         except MissingError:
-            return TRUST.judge(
-                False, expected=expected, observed="no such account", how=how, basis="echo"
-            )
+            return judge(False, observed="no such account")
         found = sorted(
             f"{member} as {binding['role']}" + (" on condition" if "condition" in binding else "")
             for binding in policy.get("bindings", [])
@@ -216,8 +213,7 @@ class Access:
             for member in binding["members"]
         )
         holds = found == [f"{member} as {BECOME}" for member in self._trusted(subjects)]
-        observed = "as expected" if holds else "; ".join(found) or "nobody"
-        return TRUST.judge(holds, expected=expected, observed=observed, how=how, basis="echo")
+        return judge(holds, observed="as expected" if holds else "; ".join(found) or "nobody")
 
 
 def _members(policy: Document, role: str) -> list[str]:

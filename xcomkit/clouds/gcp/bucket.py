@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xcomkit.clouds.gcp.bucket_settings import (
@@ -20,7 +21,7 @@ from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.clouds.rules import EXISTS, REGION, SOONER
 from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, SettingsError
 from xcomkit.errors import XcomkitError as AnyError
-from xcomkit.model import Change, Check, Plan
+from xcomkit.model import Change, Check, Plan, Rule
 from xcomkit.settings import Settings
 
 if TYPE_CHECKING:
@@ -168,55 +169,36 @@ class Bucket:
 
     def verify(self) -> tuple[Check, ...]:
         """Return every bucket check, read back from Cloud Storage."""
-        how = "storage buckets.get and buckets.list"
         expected = f"bucket {self._settings.bucket} of project {self._settings.project}"
+        how = "storage buckets.get and buckets.list"
+        exists = partial(EXISTS.judge, expected=expected, how=how, basis="echo")
         try:
             handle = self.find()
         except ConflictError as error:
-            return (
-                EXISTS.judge(False, expected=expected, observed=str(error), how=how, basis="echo"),
-            )
+            return (exists(False, observed=str(error)),)
         except AnyError as error:
-            return (
-                EXISTS.judge(None, expected=expected, observed=str(error), how=how, basis="echo"),
-            )
+            return (exists(None, observed=str(error)),)
         if handle is None:
-            gone = EXISTS.judge(False, expected=expected, observed="absent", how=how, basis="echo")
-            return (gone,)
-        location = str(handle.location).lower()
+            return (exists(False, observed="absent"),)
+        location, region = str(handle.location).lower(), self._settings.region
         checks = [
-            EXISTS.judge(True, expected=expected, observed="found", how=how, basis="echo"),
-            REGION.judge(
-                location == self._settings.region,
-                expected=self._settings.region,
-                observed=location,
-                how="storage buckets.get",
-                basis="echo",
-            ),
+            exists(True, observed="found"),
+            _echo(REGION, location == region, expected=region, observed=location),
         ]
         for setting in filter(self._is_wanted, SETTINGS):
             present = setting.read(handle)
             wanted = setting.wanted(self._settings, present)
-            checks.append(
-                setting.rule.judge(
-                    present == wanted,
-                    expected=_json(wanted),
-                    observed=_json(present),
-                    how="storage buckets.get",
-                    basis="echo",
-                )
-            )
+            same, texts = present == wanted, (_json(wanted), _json(present))
+            checks.append(_echo(setting.rule, same, expected=texts[0], observed=texts[1]))
         sooner = rules_that_expire_sooner(self._settings, handle.lifecycle_rules)
-        checks.append(
-            SOONER.judge(
-                not sooner,
-                expected=f"nothing expires before {self._settings.retention_days} days",
-                observed=", ".join(sooner) or "no such rule",
-                how="storage buckets.get",
-                basis="echo",
-            )
-        )
-        return tuple(checks)
+        expected = f"nothing expires before {self._settings.retention_days} days"
+        observed = ", ".join(sooner) or "no such rule"
+        return (*checks, _echo(SOONER, not sooner, expected=expected, observed=observed))
+
+
+def _echo(rule: Rule, holds: bool, *, expected: str, observed: str) -> Check:  # noqa: FBT001
+    how = "storage buckets.get"
+    return rule.judge(holds, expected=expected, observed=observed, how=how, basis="echo")
 
 
 _NEW: dict[str, Any] = {"soft delete": 0, "encryption": MANAGED, "lifecycle": [], "labels": {}}

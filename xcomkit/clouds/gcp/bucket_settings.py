@@ -6,8 +6,9 @@ and daysSinceNoncurrentTime.
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from xcomkit.clouds.notes import expires_sooner, replaces_key
@@ -129,41 +130,10 @@ def _ends_an_xcom(suffixes: list[str]) -> bool:
     return any(s.endswith(codecs) or not set(s) - hexadecimal for s in suffixes)
 
 
-def labels(settings: Settings, present: Any) -> dict[str, str]:
-    """Return the labels with ours added or corrected, foreign labels kept."""
-    return {**(present or {}), **settings.tags}
-
-
-def _soft_delete(bucket: "Bucket") -> int:
-    return int(bucket.soft_delete_policy.retention_duration_seconds or 0)
-
-
-def _set_soft_delete(bucket: "Bucket", seconds: int) -> None:
-    bucket.soft_delete_policy.retention_duration_seconds = seconds
-
-
-def _set_prevention(bucket: "Bucket", value: str) -> None:
-    bucket.iam_configuration.public_access_prevention = value
-
-
-def _set_uniform(bucket: "Bucket", value: bool) -> None:  # noqa: FBT001 - the setting itself
-    bucket.iam_configuration.uniform_bucket_level_access_enabled = value
-
-
-def _set_versioning(bucket: "Bucket", value: bool) -> None:  # noqa: FBT001 - the setting itself
-    bucket.versioning_enabled = value
-
-
-def _set_key(bucket: "Bucket", value: str) -> None:
-    bucket.default_kms_key_name = None if value == MANAGED else value
-
-
-def _set_lifecycle(bucket: "Bucket", rules: list[dict[str, Any]]) -> None:
-    bucket.lifecycle_rules = rules
-
-
-def _set_labels(bucket: "Bucket", value: Mapping[str, str]) -> None:
-    bucket.labels = dict(value)
+def _setter(path: str) -> Callable[["Bucket", Any], None]:
+    """Return what sets an attribute of a bucket, or of a part of it."""
+    *parts, name = path.split(".")
+    return lambda bucket, value: setattr(reduce(getattr, parts, bucket), name, value)
 
 
 def _json(value: Any) -> str:
@@ -173,27 +143,32 @@ def _json(value: Any) -> str:
 SETTINGS: tuple[BucketSetting, ...] = (
     BucketSetting(
         "public access prevention", PUBLIC,
-        lambda b: b.iam_configuration.public_access_prevention or "inherited", _set_prevention,
+        lambda b: b.iam_configuration.public_access_prevention or "inherited",
+        _setter("iam_configuration.public_access_prevention"),
         lambda _settings, _present: "enforced", lambda _wanted: "--public-access-prevention",
     ),
     BucketSetting(
         "uniform access", OWNERSHIP,
-        lambda b: bool(b.iam_configuration.uniform_bucket_level_access_enabled), _set_uniform,
+        lambda b: bool(b.iam_configuration.uniform_bucket_level_access_enabled),
+        _setter("iam_configuration.uniform_bucket_level_access_enabled"),
         lambda _settings, _present: True, lambda _wanted: "--uniform-bucket-level-access",
     ),
     BucketSetting(
         "versioning", VERSIONING,
-        lambda b: bool(b.versioning_enabled), _set_versioning,
+        lambda b: bool(b.versioning_enabled), _setter("versioning_enabled"),
         lambda _settings, _present: True, lambda _wanted: "--versioning",
     ),
     BucketSetting(
-        "soft delete", SOFT_DELETE, _soft_delete, _set_soft_delete,
+        "soft delete", SOFT_DELETE,
+        lambda b: int(b.soft_delete_policy.retention_duration_seconds or 0),
+        _setter("soft_delete_policy.retention_duration_seconds"),
         lambda settings, present: max(present, settings.noncurrent_days * DAY),
         lambda wanted: f"--soft-delete-duration={wanted}s",
     ),
     BucketSetting(
         "encryption", ENCRYPTION,
-        lambda b: b.default_kms_key_name or MANAGED, _set_key,
+        lambda b: b.default_kms_key_name or MANAGED,
+        lambda b, key: setattr(b, "default_kms_key_name", None if key == MANAGED else key),
         lambda settings, present: settings.kms_key
         or (MANAGED if settings.encryption else present or MANAGED),
         lambda wanted: "--clear-default-encryption-key" if wanted == MANAGED
@@ -204,12 +179,14 @@ SETTINGS: tuple[BucketSetting, ...] = (
         "lifecycle", LIFECYCLE,
         # The property lifecycle_rules leaves out what is newer than the library.
         lambda b: list(b._properties.get("lifecycle", {}).get("rule", ())),  # noqa: SLF001
-        _set_lifecycle, lifecycle, lambda wanted: f"--lifecycle-file=<(echo {_json(wanted)})",
+        _setter("lifecycle_rules"), lifecycle,
+        lambda wanted: f"--lifecycle-file=<(echo {_json(wanted)})",
         lambda present, wanted: expires_sooner(_ages(present, wanted), _ages(wanted, present)),
     ),
     BucketSetting(
         "labels", TAGS,
-        lambda b: dict(b.labels), _set_labels, labels,
+        lambda b: dict(b.labels), _setter("labels"),
+        lambda settings, present: {**(present or {}), **settings.tags},
         lambda wanted: "--update-labels=" + ",".join(f"{k}={v}" for k, v in wanted.items()),
     ),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from functools import partial
 from typing import Any
 
 from xcomkit.access_terms.gcp import OBJECTS, READER
@@ -134,10 +135,11 @@ class Rights:
         """Return the check of the bindings that the account has on the bucket itself."""
         wanted, how = self._rights(), "storage buckets.getIamPolicy"
         expected = f"{json.dumps(wanted, sort_keys=True)}; {INHERITED}"
+        judge = partial(POLICY.judge, expected=expected, how=how, basis="echo")
         try:
             policy = self._read()
         except AccessDeniedError as error:
-            return POLICY.judge(None, expected=expected, observed=str(error), how=how, basis="echo")
+            return judge(None, observed=str(error))
         own = [] if policy is None else self._own(policy)
         public = [
             f"{member} has {binding['role']}"
@@ -148,13 +150,7 @@ class Rights:
         further = [f"further {b['role']}{_where(b)}" for b in self._surplus(own)]
         missing = [f"no {b['role']}" for b in wanted if not any(_is_same(b, o) for o in own)]
         problems = "; ".join((*missing, *further, *public))
-        return POLICY.judge(
-            not problems,
-            expected=expected,
-            observed=problems or "as expected",
-            how=how,
-            basis="echo",
-        )
+        return judge(not problems, observed=problems or "as expected")
 
 
 def _where(binding: Document) -> str:
