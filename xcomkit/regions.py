@@ -29,7 +29,7 @@ def read_region(text: str, *, cloud: CloudName) -> str:
         case "gcp":
             name = re.sub(r" \(.*\)$", "", text).lower()
         case _:
-            found = re.search(r"(?:^| )([a-z]{2}(?:-[a-z]+)+-[0-9])$", text.lower())
+            found = re.search(r"(?:^| )([a-z]+(?:-[a-z]+)+-[0-9])$", text.lower())
             name = found[1] if found else text
     if cloud == "azure" and _SOVEREIGN.match(name):
         raise ValueError(
