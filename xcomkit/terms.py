@@ -137,7 +137,6 @@ NAMES: Mapping[str, tuple[str, str]] = {
         r"(?!.*\.\.)[\w.=-]+(?:/[\w.=-]+)*",
         "letters, digits and . _ = - in parts separated by /",
     ),
-    "region": (r"[a-z0-9]+(?:-[a-z0-9]+)*", "names such as eu-central-1"),
     "connection_id": (r"\w[\w.-]*", "letters, digits and _ . -"),
     "agent_keys_secret": (
         rf"{_LABEL[0]}(?:\.{_LABEL[0]})*",
@@ -156,8 +155,8 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "managed_identity": (r"[A-Za-z0-9][\w-]{2,127}", "3 to 128 letters, digits and _ -"),
     "project": (r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "the id: 6 to 30 of a-z, 0-9 and inner dashes"),
     "service_account": (
-        r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
-        "the part before @: 6 to 30 of a-z, 0-9 and inner dashes",
+        r"[a-z][a-z0-9-]{4,28}[a-z0-9](?:@[a-z0-9.-]+\.iam\.gserviceaccount\.com)?",
+        "the part before @ (6 to 30 of a-z, 0-9 and inner dashes), or the whole e-mail",
     ),
     "workload_pool": (r"[a-z][a-z0-9.:-]+\.svc\.id\.goog", "a name such as PROJECT.svc.id.goog"),
 }

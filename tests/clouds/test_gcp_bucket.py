@@ -5,7 +5,8 @@ from gcp_rig import GcpRig
 from rig import SUBJECTS, red
 
 from xcomkit.clouds.gcp.bucket_settings import lifecycle
-from xcomkit.errors import SettingsError
+from xcomkit.errors import ConflictError, ServiceError, SettingsError
+from xcomkit.model import Plan
 from xcomkit.settings import Settings
 
 SETTINGS = Settings.from_mapping(
@@ -84,3 +85,60 @@ def test_key_of_a_customer_stays_where_no_encryption_was_asked_for(signed_in):
     assert "encryption" not in {change.setting for change in plan.pending}
     assert theirs.bucket_checks()["XC206"].status == "pass"
     assert key in theirs.bucket_checks()["XC206"].observed
+
+
+def test_organization_that_wants_uniform_access_gets_it_in_the_creating_call(signed_in):
+    rig = GcpRig(signed_in("gcp"))
+    rig.stand_in.constrain(rig.settings.project, storage_uniformBucketLevelAccess=True)
+
+    rig.make_bucket()
+
+    assert not red(rig.bucket_checks())
+
+
+def test_new_bucket_is_complete_after_the_creating_call_and_nothing_is_patched(signed_in):
+    key = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    rig = GcpRig(signed_in("gcp"), encryption="customer-managed", kms_key=key)
+    plan = rig.cloud.plan_bucket()
+    only_the_call = Plan(plan.title, tuple(c for c in plan.pending if c.setting == "bucket"))
+
+    rig.cloud.apply_bucket(only_the_call)
+
+    assert {c.action for c in rig.cloud.plan_bucket().changes} == {"unchanged"}
+    assert {c.status for c in rig.bucket_checks().values()} == {"pass"}
+
+
+def test_place_that_the_organization_forbids_is_told_in_googles_words_with_what_to_do(signed_in):
+    rig = GcpRig(signed_in("gcp"))
+    rig.stand_in.constrain(rig.settings.project, gcp_resourceLocations=["europe-west3"])
+
+    with pytest.raises(ServiceError) as refused:
+        rig.make_bucket()
+
+    assert "'europe-west1' violates constraint 'constraints/gcp.resourceLocations'" in str(
+        refused.value
+    )
+    assert "taken" not in str(refused.value)
+    assert "set what it allows (region," in refused.value.hint
+
+
+def test_name_is_taken_only_where_the_bucket_is_another_projects(signed_in):
+    rig = GcpRig(signed_in("gcp"))
+    plan = rig.cloud.plan_bucket()
+    rig.make_bucket()
+    theirs = rig.at_somebody_elses()
+
+    rig.cloud.apply_bucket(plan)  # planned before the bucket was there
+
+    assert not red(rig.bucket_checks())
+    with pytest.raises(ConflictError, match="is taken by another project"):
+        theirs.cloud.apply_bucket(plan)
+
+
+def test_multi_region_as_google_prints_it_is_made_and_passes_every_check(signed_in):
+    rig = GcpRig(signed_in("gcp"), region="EU")
+
+    rig.make_bucket()
+
+    assert not red(rig.bucket_checks())
+    assert not rig.cloud.plan_bucket().pending

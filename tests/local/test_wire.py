@@ -209,6 +209,35 @@ def test_a_store_out_of_reach_is_a_bad_gateway_and_no_silence(stand_in: AwsStand
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
 
 
+@pytest.mark.usefixtures("wire")
+@pytest.mark.parametrize(("act", "times"), [("upload", 2), ("complete", 1)])
+def test_request_without_an_answer_is_repeated_only_where_that_changes_nothing(
+    stand_in: AwsStandIn, act: Act, times: int
+):
+    platform = stand_in.platform_environment
+    with (
+        open_wire("aws", environment=platform) as store,
+        open_wire("aws", environment={**platform, **store.environment}) as wire,
+    ):
+        store.spoil("astro/xcom", {"silent": Fault("reset", (act,))})
+        s3 = client(stand_in, wire)
+        place = {"Bucket": BUCKET, "Key": key("silent")}
+        upload = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}
+        tag = s3.upload_part(**upload, PartNumber=1, Body=BODY)["ETag"]
+        parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+
+        calls = {
+            "upload": lambda: put(s3, "silent"),
+            "complete": lambda: s3.complete_multipart_upload(**upload, MultipartUpload=parts),
+        }
+
+        with pytest.raises(ClientError) as caught:
+            calls[act]()
+
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
+        assert store.hits == {"silent": times}
+
+
 @pytest.mark.parametrize(
     ("cloud", "method", "path", "query", "act"),
     [

@@ -15,6 +15,7 @@ from xcomkit.local.azure import NEIGHBOUR_CONTAINER
 from xcomkit.local.azure_bodies import (
     ACCOUNT_DEFAULTS,
     BLOB_PROPERTIES,
+    NO_ZONES,
     account_problem,
     is_rule,
 )
@@ -113,6 +114,15 @@ class ResourceManager:
             return arm_error(400, "InvalidRequest", problem)
         if held is None and name in self._world.taken:
             return arm_error(409, "StorageAccountAlreadyTaken", f"The account {name} is taken.")
+        sku = (body.get("sku") or {}).get("name", "")
+        if held is None and sku.endswith("ZRS") and body["location"] in NO_ZONES:
+            text = f"Sku: {sku}, Kind: {body['kind']} - not available in selected Region"
+            return arm_error(
+                400,
+                "RedundancyConfigurationNotAvailableInRegion",
+                "The storage account failed to create due to redundancy configuration -"
+                f" {text} - {body['location']}.",
+            )
         if held and body.get("location", held["location"]) != held["location"]:
             return arm_error(409, "InvalidResourceLocation", "The account is elsewhere.")
         before = held or {"properties": dict(ACCOUNT_DEFAULTS)}
@@ -178,7 +188,8 @@ class ResourceManager:
                 return arm_error(400, "InvalidResourceName", "The container name is not valid.")
             is_new = path.lower() not in self._world.resources
             self._container("PUT", found["account"], name)
-            return self._store(path, {"properties": {}}, status=201 if is_new else 200)
+            properties = (request.get_json(silent=True) or {}).get("properties") or {}
+            return self._store(path, {"properties": properties}, status=201 if is_new else 200)
         if request.method == "DELETE":
             if self._world.resources.pop(path.lower(), None) is None:
                 return Response("", status=204)

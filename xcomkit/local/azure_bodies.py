@@ -16,7 +16,10 @@ _ACCOUNT_PROPERTIES = {*ACCOUNT_DEFAULTS, "networkAcls", "publicNetworkAccess", 
 BLOB_PROPERTIES = {
     "changeFeed", "containerDeleteRetentionPolicy", "cors", "defaultServiceVersion",
     "deleteRetentionPolicy", "isVersioningEnabled", "lastAccessTimeTrackingPolicy", "restorePolicy",
+    "automaticSnapshotPolicyEnabled",
 }  # fmt: skip
+NO_ZONES = ("westus", "northcentralus")
+"""Regions without availability zones, as far as the stand-in knows any."""
 _BOOLEANS = ("allowBlobPublicAccess", "allowSharedKeyAccess", "supportsHttpsTrafficOnly")
 
 

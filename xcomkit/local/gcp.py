@@ -63,6 +63,11 @@ class GcpStandIn(StandIn):
             self.call("POST", "metadata", body={"subject": subject, "email": email, "pool": pool})
         )
 
+    def constrain(self, project: str, **constraint: object) -> None:
+        """Put a project under an organization policy: the allowed values per constraint."""
+        named = {name.replace("_", ".", 1): allowed for name, allowed in constraint.items()}
+        self.call("POST", "constraint", body={"project": project, "constraint": named})
+
     def add_user(self, email: str) -> dict[str, str]:
         """Return application default credentials of a new person who has no right at all."""
         found: dict[str, str] = self.call("POST", "user", body={"email": email})

@@ -103,6 +103,10 @@ def _endpoints(world: GcpWorld) -> control.Endpoints:
         server.start()
         return f"{HOST}:{server.port}"
 
+    def constrain(request: Request) -> object:
+        body = control.read_body(request)
+        return world.constraints.setdefault(body["project"], {}).update(body["constraint"])
+
     return {
         **control.common_endpoints(
             journal=world.journal,
@@ -111,6 +115,7 @@ def _endpoints(world: GcpWorld) -> control.Endpoints:
             secrets=world.secrets,
         ),
         ("POST", "metadata"): open_metadata,
+        ("POST", "constraint"): constrain,
         ("POST", "user"): lambda r: world.add_person(str(control.read_body(r)["email"])),
     }
 

@@ -117,8 +117,13 @@ class StorageDoor:
             return google_error(400, f"Invalid bucket name: '{name}'")
         if problem := _bucket_problem(body):
             return google_error(400, problem)
+        if problem := _policy_problem(body, self._world.constraints.get(project, {})):
+            return google_error(412, problem)
         with self._world.lock:
             if name in self._world.projects:
+                if self._world.projects[name] == project:
+                    text = "Your previous request to create the named bucket succeeded and you"
+                    return google_error(409, f"{text} already own it.")
                 return google_error(409, "The requested bucket name is not available.")
             self._world.projects[name] = project
         self._ask("POST", "/storage/v1/b", {"name": name})
@@ -273,6 +278,18 @@ def _bucket_problem(body: Document) -> str:
     names: Any = body.get("labels") or {}
     if not all(re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name) for name in names):
         return "Invalid label key."
+    return ""
+
+
+def _policy_problem(body: Document, constraints: Document) -> str:
+    """Return which organization policy constraint a creating request violates, or ``""``."""
+    access = (body.get("iamConfiguration") or {}).get("uniformBucketLevelAccess") or {}
+    uniform, places = "storage.uniformBucketLevelAccess", "gcp.resourceLocations"
+    if uniform in constraints and not access.get("enabled"):
+        return f"Request violates constraint 'constraints/{uniform}'"
+    where = str(body.get("location", "us")).lower()
+    if places in constraints and where not in constraints[places]:
+        return f"'{where}' violates constraint 'constraints/{places}'"
     return ""
 
 

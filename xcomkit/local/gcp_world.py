@@ -32,7 +32,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 
 @dataclass(slots=True)
 class GcpWorld:
-    """State shared by all threads of the server process."""
+    """State shared by all threads of the server process.
+
+    ``projects`` holds the project of each bucket, ``constraints`` what organization policies say
+    to each project: the allowed values per constraint.
+    """
 
     authority: TokenAuthority = field(default_factory=TokenAuthority)
     control_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -43,6 +47,7 @@ class GcpWorld:
     account_policies: dict[str, Document] = field(default_factory=dict)
     bucket_policies: dict[str, Document] = field(default_factory=dict)
     projects: dict[str, str] = field(default_factory=dict)
+    constraints: dict[str, Document] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add_person(self, email: str) -> Document:

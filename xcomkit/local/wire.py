@@ -38,6 +38,7 @@ _GCS = "https://storage.googleapis.com"
 _GCS_VARIABLE = "STORAGE_EMULATOR_HOST"
 _HOP = ("connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length",
         "date", "server")  # fmt: skip
+_IDEMPOTENT = ("GET", "HEAD", "PUT", "DELETE")
 _RESET, _TRUNCATED = "000 reset", "x-xcomkit-truncated"
 _SEARCHED_BYTES = 4_000
 _SUMS = ("x-amz-checksum", "x-goog-hash", "content-md5", "x-ms-content-crc64", "etag")
@@ -146,8 +147,10 @@ class Wire:
         raw: list[tuple[str, str]] = environ[RAW_HEADERS]
         headers = [(k, v) for k, v in raw if k.lower() not in (*_HOP, "host", "expect")]
         target = store if is_direct else host
-        for attempt in (1, 2):  # a kept connection may have been closed meanwhile
-            connection = self._connection(target, fresh=attempt == 2)
+        # A kept connection may have been closed meanwhile. What is not idempotent may have been
+        # done all the same, so it is never repeated, and has a new connection from the start.
+        for is_fresh in (False, True) if method in _IDEMPOTENT else (True,):
+            connection = self._connection(target, fresh=is_fresh)
             try:
                 connection.putrequest(method, uri, skip_host=True, skip_accept_encoding=True)
                 for header, value in [("Host", target), *headers]:
@@ -195,6 +198,8 @@ class Wire:
             if proxy:
                 host, _, port = target.partition(":")
                 made.set_tunnel(host, int(port or 443))
+            if target in known:
+                known[target].close()
             known[target] = made
         return known[target]
 

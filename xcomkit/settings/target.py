@@ -16,6 +16,7 @@ from xcomkit.refusals import (
     texts,
     whole_number,
 )
+from xcomkit.regions import read_region
 from xcomkit.terms import EMBEDDED, NAMES, TERMS
 
 _NEVER_EMPTY = ("prefix", "namespace", "release", "resource_name_prefix")
@@ -55,7 +56,7 @@ class TargetSettings(BaseModel):
     subscription_id: str = Field("", description="Azure: subscription of the storage account")
     resource_group: str = Field("", description="Azure: resource group, which must exist")
     storage_account: str = Field("", description="Azure: storage account that holds the container")
-    project: str = Field("", description="GCP: id of the project of bucket and service account")
+    project: str = Field("", description="GCP: id of the project of the bucket")
     connection_id: str = Field(
         "",
         validate_default=True,
@@ -92,13 +93,14 @@ class TargetSettings(BaseModel):
         "xcom-agents", description="Azure: user-assigned managed identity of the agents"
     )
     service_account: str = Field(
-        "xcom-agents", description="GCP: service account of the agents, the part before @"
+        "xcom-agents",
+        description="GCP: agents' service account; e-mail if of another project",
     )
     oidc_issuer: str = Field(
         "", description="AWS, Azure: issuer of the cluster's service-account tokens, a https URL"
     )
     workload_pool: str = Field(
-        "", description="GCP: workload identity pool of the cluster; empty: PROJECT.svc.id.goog"
+        "", description="GCP: identity pool of the cluster; empty: that of the account's project"
     )
     namespace: str = Field("astro", description="Kubernetes namespace of the agents")
     release: str = Field("astro-agent", description="name of the Helm release")
@@ -134,6 +136,12 @@ class TargetSettings(BaseModel):
                 " raises ValueError in every task, so write none, which leaves the variable out"
             )
         return value
+
+    @field_validator("region")
+    @classmethod
+    def _region(cls, value: str, info: ValidationInfo) -> str:
+        cloud = info.data.get("cloud", "")
+        return read_region(value, cloud=cloud) if value and cloud else value
 
     @field_validator("region", "connection_id")
     @classmethod

@@ -85,7 +85,7 @@ class Access:
                 "condition": one.condition or "",
             }
             for one in found
-            if self.scope.lower().startswith(str(one.scope).lower())
+            if f"{self.scope}/".lower().startswith(f"{str(one.scope).rstrip('/')}/".lower())
         ]
 
     def _wanted(self, subjects: tuple[str, ...]) -> dict[str, Document]:
@@ -171,24 +171,32 @@ class Access:
         principal = identity["principal_id"] if identity else ""
         held = self.read_assignments(principal) if identity else []
         there = any(self._is_ours(assignment) for assignment in held)
+        # Azure takes a role once per principal and scope, so ours cannot stand beside this one.
+        narrowed = "" if there else next(filter(None, map(self._condition, held)), "")
         words = ["az", "role", "assignment", "create", "--role", ROLE, "--scope", self.scope,
                  "--assignee-object-id", principal or "PRINCIPAL-ID",
                  "--assignee-principal-type", "ServicePrincipal"]  # fmt: skip
         return Change(
             resource=f"container {self._settings.bucket}",
             setting="role assignment",
-            before=ROLE if there else "absent",
-            after=ROLE,
-            action="unchanged" if there else "create",
+            before=f"{ROLE} {narrowed}" if narrowed else ROLE if there else "absent",
+            after=f"{ROLE} {narrowed}" if narrowed else ROLE,
+            action="keep" if narrowed else "unchanged" if there else "create",
             command=shlex.join(words),
+            note=f"somebody gave the role {narrowed}: remove it yourself" if narrowed else "",
         )
 
+    def _is_at_container(self, assignment: Document) -> bool:
+        at = assignment["scope"].lower() == self.scope.lower()
+        return at and bool(assignment["role"] == CONTRIBUTOR)
+
+    def _condition(self, assignment: Document) -> str:
+        """Return on what condition the role is held at the container, in words, or ``""``."""
+        condition = assignment["condition"] if self._is_at_container(assignment) else ""
+        return f"on a condition ({condition})" if condition else ""
+
     def _is_ours(self, assignment: Document) -> bool:
-        return (
-            assignment["role"] == CONTRIBUTOR
-            and assignment["scope"].lower() == self.scope.lower()
-            and not assignment["condition"]
-        )
+        return self._is_at_container(assignment) and not assignment["condition"]
 
     def apply(self, plan: Plan, subjects: tuple[str, ...]) -> None:
         """Make the pending changes; credentials and assignments of others are kept.
@@ -243,29 +251,18 @@ class Access:
 
     def verify_documents(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return the checks that compare what Azure returns with what is needed."""
-        expected = self._settings.managed_identity
-        how = "userAssignedIdentities get"
+        rules = (IDENTITY, TRUST, POLICY)
         try:
             identity = self.read_identity()
         except AccessDeniedError as error:
-            blind = IDENTITY.judge(
-                None, expected=expected, observed=str(error), how=how, basis="echo"
-            )
-            return (blind, *_unseen((TRUST, POLICY), str(error)))
-        there = IDENTITY.judge(
-            identity is not None,
-            expected=expected,
-            observed="found" if identity else "absent",
-            how=how,
-            basis="echo",
-        )
+            return _judge_all(rules, None, str(error))
         if identity is None:
-            return (there, *_absent((TRUST, POLICY)))
+            return _judge_all(rules, False, "no such identity")
         principal = str(identity["principal_id"])
         return (
-            there,
-            _looked(TRUST, lambda: self._verify_trust(subjects)),
-            _looked(POLICY, lambda: self._verify_rights(principal)),
+            *_judge_all((IDENTITY,), True, f"found {self._settings.managed_identity}"),
+            *_looked(TRUST, lambda: self._verify_trust(subjects)),
+            *_looked(POLICY, lambda: self._verify_rights(principal)),
         )
 
     def _verify_trust(self, subjects: tuple[str, ...]) -> Check:
@@ -286,7 +283,7 @@ class Access:
     def _verify_rights(self, principal: str) -> Check:
         held = self.read_assignments(principal)
         parts = [
-            f"further role {one['role']} at {one['scope']}"
+            f"further role {one['role']} at {one['scope']} {self._condition(one)}".rstrip()
             for one in held
             if not self._is_ours(one)
         ]
@@ -301,32 +298,18 @@ class Access:
         )
 
 
-def _looked(rule: Rule, look: Callable[[], Check]) -> Check:
+def _looked(rule: Rule, look: Callable[[], Check]) -> tuple[Check, ...]:
     """Return the check, or unknown where the caller may not look."""
     try:
-        return look()
+        return (look(),)
     except AccessDeniedError as error:
-        return _unseen((rule,), str(error))[0]
+        return _judge_all((rule,), None, str(error))
 
 
-def _unseen(rules: tuple[Rule, ...], reason: str) -> tuple[Check, ...]:
+def _judge_all(rules: tuple[Rule, ...], holds: bool | None, observed: str) -> tuple[Check, ...]:  # noqa: FBT001
+    how = "Azure Resource Manager"
     return tuple(
-        rule.judge(
-            None, expected=rule.title, observed=reason, how="Azure Resource Manager", basis="echo"
-        )
-        for rule in rules
-    )
-
-
-def _absent(rules: tuple[Rule, ...]) -> tuple[Check, ...]:
-    return tuple(
-        rule.judge(
-            False,
-            expected=rule.title,
-            observed="no such identity",
-            how="Azure Resource Manager",
-            basis="echo",
-        )
+        rule.judge(holds, expected=rule.title, observed=observed, how=how, basis="echo")
         for rule in rules
     )
 

@@ -5,14 +5,19 @@ Each setting of an existing account that would change is a row: other containers
 
 import json
 import shlex
+from functools import partial
 from typing import Any
 
 from xcomkit.clouds.azure.bucket_settings import (
+    FROM_THE_START,
+    KIND,
     SETTINGS,
+    SKU,
     BucketSetting,
     Document,
     Kind,
     keep_identities,
+    new_account,
     rule_name,
 )
 from xcomkit.clouds.azure.session import Clients, azure_errors
@@ -22,7 +27,6 @@ from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, Xcomk
 from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
 
-_SKU, _KIND = "Standard_ZRS", "StorageV2"
 _LIFECYCLE = next(setting for setting in SETTINGS if setting.kind == "policy")
 
 
@@ -106,7 +110,8 @@ class Bucket:
             )
             return Plan(title, (row,))
         names = f"--name {self._account[1]} --resource-group {self._account[0]}"
-        create = f"az storage account create {names} --location {region} --sku {_SKU}"
+        create = f"az storage account create {names} --location {region} --sku {SKU}"
+        flags = " ".join(s.flags(s.wanted(self._settings, None)) for s in FROM_THE_START)
         rows = [
             Change(
                 resource=self._settings.storage_account,
@@ -114,7 +119,7 @@ class Bucket:
                 before=f"in {region}" if account else "absent",
                 after=f"in {region}",
                 action="unchanged" if account else "create",
-                command=f"{create} --kind {_KIND}",
+                command=f"{create} --kind {KIND} {flags}",
             )
         ]
         held: dict[Kind, Document | AccessDeniedError] = {"account": account or {}}
@@ -162,6 +167,7 @@ class Bucket:
             after=_json(wanted),
             action="create" if is_new else "update",
             command=self._command(setting, wanted),
+            note=setting.note(present, wanted),
         )
 
     def _command(self, setting: BucketSetting, wanted: Any) -> str:
@@ -191,26 +197,16 @@ class Bucket:
                 match change.setting:
                     case "account":
                         storage.storage_accounts.begin_create(
-                            *self._account, self._new_account()
+                            *self._account, new_account(self._settings)
                         ).result(120)
                     case "bucket":
                         storage.blob_containers.create(
-                            *self._account, self._settings.bucket, {"properties": {}}
+                            *self._account,
+                            self._settings.bucket,
+                            {"properties": {"publicAccess": "None"}},
                         )
                     case name:
                         self._put(by_name[name])
-
-    def _new_account(self) -> Document:
-        """Return the body of a new account: hardened from its first second."""
-        body: Document = {
-            "location": self._settings.region, "kind": _KIND, "sku": {"name": _SKU},
-            "tags": dict(self._settings.tags), "properties": {},
-        }  # fmt: skip
-        for setting in SETTINGS:
-            if setting.name in ("public access", "shared key access", "TLS"):
-                wanted = setting.wanted(self._settings, None)
-                body["properties"] |= setting.body(wanted)["properties"]
-        return body
 
     def _put(self, setting: BucketSetting) -> None:
         storage, held = self._clients.storage, self._read()
@@ -225,10 +221,7 @@ class Bucket:
                 if isinstance(present, AccessDeniedError):
                     raise present
                 wanted = setting.wanted(self._settings, setting.read(present))
-                own = ("containerDeleteRetentionPolicy", "deleteRetentionPolicy",
-                       "isVersioningEnabled", "changeFeed", "cors", "restorePolicy",
-                       "lastAccessTimeTrackingPolicy", "defaultServiceVersion")  # fmt: skip
-                kept = {k: v for k, v in present.get("properties", {}).items() if k in own}
+                kept = present.get("properties", {})  # this call replaces what it does not name
                 body = {"properties": {**kept, **setting.body(wanted)["properties"]}}
                 storage.blob_services.set_service_properties(*self._account, body)
             case "policy":
@@ -259,57 +252,39 @@ class Bucket:
         """Return every check of account and container, read back from Azure."""
         how = "storageAccounts and containers by Azure Resource Manager"
         expected = f"container {self._settings.bucket} in account {self._settings.storage_account}"
+        exists = partial(EXISTS.judge, expected=expected, how=how, basis="echo")
         try:
             account = self.find_account()
             there = account is not None and self.has_container()
         except ConflictError as error:
-            return (
-                EXISTS.judge(False, expected=expected, observed=str(error), how=how, basis="echo"),
-            )
+            return (exists(False, observed=str(error)),)
         except XcomkitError as error:
-            return (
-                EXISTS.judge(None, expected=expected, observed=str(error), how=how, basis="echo"),
-            )
-        observed = "found" if there else "no such container" if account else "no such account"
-        exists = EXISTS.judge(there, expected=expected, observed=observed, how=how, basis="echo")
+            return (exists(None, observed=str(error)),)
         if account is None or not there:
-            return (exists,)
-        location = _location(account)
+            return (exists(False, observed=f"no such {'container' if account else 'account'}"),)
+        location, region = _location(account), self._settings.region
+        same = location == region
         checks = [
-            exists,
-            REGION.judge(
-                location == self._settings.region,
-                expected=self._settings.region,
-                observed=location,
-                how=how,
-                basis="echo",
-            ),
+            exists(True, observed="found"),
+            REGION.judge(same, expected=region, observed=location, how=how, basis="echo"),
         ]
         held: dict[Kind, Document | AccessDeniedError] = {"account": account, **self._read()}
         checks += [
             self._verify_setting(setting, held[setting.kind])
             for setting in filter(self._is_wanted, SETTINGS)
         ]
-        checks.append(self._verify_sooner(held["policy"]))
-        return tuple(checks)
+        return (*checks, self._verify_sooner(held["policy"]))
 
     def _verify_setting(self, setting: BucketSetting, held: Document | AccessDeniedError) -> Check:
         how = {"account": "storageAccounts get", "blobs": "blobServices get",
                "policy": "managementPolicies get"}[setting.kind]  # fmt: skip
+        judge = partial(setting.rule.judge, how=how, basis="echo")
         if isinstance(held, AccessDeniedError):
-            wanted = setting.wanted(self._settings, None)
-            return setting.rule.judge(
-                None, expected=_json(wanted), observed=str(held), how=how, basis="echo"
-            )
+            expected = _json(setting.wanted(self._settings, None))
+            return judge(None, expected=expected, observed=str(held))
         present = setting.read(held)
         wanted = setting.wanted(self._settings, present)
-        return setting.rule.judge(
-            present == wanted,
-            expected=_json(wanted),
-            observed=_json(present),
-            how=how,
-            basis="echo",
-        )
+        return judge(present == wanted, expected=_json(wanted), observed=_json(present))
 
     def _verify_sooner(self, policy: Document | AccessDeniedError) -> Check:
         how = "managementPolicies get"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from xcomkit.clouds.lifecycle import our_rules, with_ours
+from xcomkit.clouds.notes import expires_sooner, replaces_key
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -27,13 +28,15 @@ from xcomkit.settings import Settings
 
 Document = dict[str, Any]
 Kind = Literal["account", "blobs", "policy"]
+SKU, KIND = "Standard_ZRS", "StorageV2"
 
 
 @dataclass(frozen=True, slots=True)
 class BucketSetting:
     """A part of a resource; ``wanted`` returns the present part where it does what is needed.
 
-    ``read`` and ``wanted`` speak of the part that ``body`` puts into a request.
+    ``read`` and ``wanted`` speak of the part that ``body`` puts into a request; ``note`` says what
+    a change from present to wanted takes away.
     """
 
     name: str
@@ -43,6 +46,7 @@ class BucketSetting:
     wanted: Callable[[Settings, Any], Any]
     body: Callable[[Any], Document]
     flags: Callable[[Any], str]
+    note: Callable[[Any, Any], str] = lambda _present, _wanted: ""
 
 
 def rule_name(settings: Settings) -> str:
@@ -112,19 +116,24 @@ def keep_identities(body: Document, account: Document) -> Document:
 
 def _retention(settings: Settings, present: Any) -> Document:
     def one(name: str) -> Document:
-        held = (present or {}).get(name, {})
+        held = (present or {}).get(name) or {}
         days = max(int(held.get("days") or 0), settings.noncurrent_days)
-        return {"days": days, "enabled": True}
+        return {**held, "days": days, "enabled": True}
 
     return {name: one(name) for name in ("containerDeleteRetentionPolicy", "deleteRetentionPolicy")}
 
 
-def _read_retention(blobs: Document) -> Document:
-    properties = blobs.get("properties", {})
-    return {
-        name: {key: properties.get(name, {}).get(key) for key in ("days", "enabled")}
-        for name in ("containerDeleteRetentionPolicy", "deleteRetentionPolicy")
-    }
+def _key_note(present: Any, _wanted: Any) -> str:
+    key = (present or {}).get("keyvaultproperties", {})
+    return replaces_key(f"{key['keyvaulturi']}/keys/{key['keyname']}") if key else ""
+
+
+def _ages(rules: list[Document], others: list[Document]) -> list[int]:
+    """Return after how many days blobs expire by rules that the others have not, but by name."""
+    names = [rule.get("name") for rule in others]
+    found = (rule["definition"]["actions"].get("baseBlob", {}).get("delete", {}) for rule in rules
+             if rule not in others and rule.get("name") in names)  # fmt: skip
+    return [int(days) for delete in found for days in delete.values()]
 
 
 def _part(*names: str) -> Callable[[Document], Any]:
@@ -167,6 +176,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
             for flag, name in (("vault", "keyvaulturi"), ("name", "keyname"))
             if "keyvaultproperties" in wanted
         ),
+        _key_note,
     ),
     BucketSetting(
         "tags", TAGS, "account", lambda account: dict(account.get("tags") or {}),
@@ -180,7 +190,8 @@ SETTINGS: tuple[BucketSetting, ...] = (
         lambda _wanted: "--enable-versioning true",
     ),
     BucketSetting(
-        "soft delete", SOFT_DELETE, "blobs", _read_retention, _retention,
+        "soft delete", SOFT_DELETE, "blobs",
+        _part("containerDeleteRetentionPolicy", "deleteRetentionPolicy"), _retention,
         lambda wanted: {"properties": wanted},
         lambda wanted: "--enable-delete-retention true --delete-retention-days "
         f"{wanted['deleteRetentionPolicy']['days']} --enable-container-delete-retention true "
@@ -190,5 +201,24 @@ SETTINGS: tuple[BucketSetting, ...] = (
         "lifecycle", LIFECYCLE, "policy",
         lambda policy: policy.get("properties", {}).get("policy", {}).get("rules", []), lifecycle,
         lambda wanted: {"properties": {"policy": {"rules": wanted}}}, lambda _wanted: "",
+        lambda present, wanted: expires_sooner(_ages(present, wanted), _ages(wanted, present)),
     ),
 )  # fmt: skip
+
+FROM_THE_START = tuple(s for s in SETTINGS if s.rule in (PUBLIC, SHARED_KEY, TLS_ONLY))
+"""What the creating call itself sends, so that no account is ever open."""
+
+
+def new_account(settings: Settings) -> Document:
+    """Return the body that creates an account.
+
+    A customer's key is set afterwards: the account's own identity, which opens it, is not there yet
+    (ARM storageAccounts, encryption.identity).
+    """
+    properties: Document = {}
+    for setting in FROM_THE_START:
+        properties |= setting.body(setting.wanted(settings, None))["properties"]
+    return {
+        "location": settings.region, "kind": KIND, "sku": {"name": SKU},
+        "tags": dict(settings.tags), "properties": properties,
+    }  # fmt: skip

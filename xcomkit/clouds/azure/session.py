@@ -29,6 +29,15 @@ _PATIENCE: dict[str, Any] = {
     "retry_backoff_factor": 0.4,
 }
 
+_HINTS = {
+    "RedundancyConfigurationNotAvailableInRegion": "choose a region with availability zones, or"
+    " create the account yourself with less redundancy (az storage account create --sku"
+    " Standard_LRS ...): step 01 takes an account that is there as it is, and hardens it.",
+    "RequestDisallowedByPolicy": "an Azure Policy forbids it: set what it allows, or ask its"
+    " administrator for an exemption.",
+}
+"""What to do where the status alone would mislead, per error code of Resource Manager."""
+
 
 class Clients:
     """Makes the clients of one target on first use; every call ends within a minute."""
@@ -146,4 +155,5 @@ def _reason(error: Any) -> str:
 def _by_status(status: int, doing: str, error: Any) -> ServiceError:
     """Return our error for a status; Azure's words are kept, they name right and scope."""
     text = f"While {doing}: Azure answered {status}: {_reason(error)}."
-    return error_for(status, text)
+    hint = next((hint for code, hint in _HINTS.items() if code in text), "")
+    return ServiceError(text, hint=hint) if hint else error_for(status, text)

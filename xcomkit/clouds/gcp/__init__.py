@@ -124,7 +124,7 @@ class GcpCloud:
         """Delete account and bucket where the plan says so; a bucket in use is refused."""
         for change in plan.pending:
             if change.setting == "service account":
-                self._access.withdraw()
+                self._access.rights.withdraw()
                 self._access.delete()
             else:
                 with gcp_errors("deleting the bucket"):

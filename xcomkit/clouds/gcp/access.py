@@ -1,35 +1,39 @@
-"""The agents' service account: who may become it, and what it may do to the bucket."""
+"""The agents' service account and who may become it; what it may do is in ``rights``."""
 
 import json
 import shlex
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
-from xcomkit.access_terms.gcp import BECOME, OBJECTS, READER
-from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
-from xcomkit.clouds.rules import IDENTITY, POLICY, TRUST
+from xcomkit.access_terms.gcp import BECOME
+from xcomkit.clouds.gcp.rights import INHERITED, Document, Rights
+from xcomkit.clouds.gcp.session import Clients, gcp_errors
+from xcomkit.clouds.rules import IDENTITY, TRUST
 from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, ServiceError
 from xcomkit.model import Change, Check, Plan
 from xcomkit.settings import Settings
 
 MARKER = "created by xcomkit"
+_DOMAIN = ".iam.gserviceaccount.com"
 # Any other role on the account may lead to its tokens, a custom one too.
 _HARMLESS = frozenset({"roles/iam.serviceAccountViewer", "roles/iam.securityReviewer"})
-_INHERITED = "roles inherited from the project are not looked at"
-_EVERYBODY = ("allUsers", "allAuthenticatedUsers")
-
-Document = dict[str, Any]
 
 
 def email(settings: Settings) -> str:
     """Return the e-mail of the agents' service account."""
-    return f"{settings.service_account}@{settings.project}.iam.gserviceaccount.com"
+    name = settings.service_account
+    return name if "@" in name else f"{name}@{settings.project}{_DOMAIN}"
+
+
+def _home(settings: Settings) -> str:
+    """Return the project of the service account; the bucket may lie in another one."""
+    return email(settings).partition("@")[2].removesuffix(_DOMAIN)
 
 
 def pool(settings: Settings) -> str:
     """Return the workload identity pool of the cluster (GKE: one per project)."""
-    return settings.workload_pool or f"{settings.project}.svc.id.goog"
+    return settings.workload_pool or f"{_home(settings)}.svc.id.goog"
 
 
 def member_of(subject: str, *, settings: Settings) -> str:
@@ -48,29 +52,13 @@ class Access:
         self._settings = settings
         self._clients = clients
         self.email = email(settings)
-        self._name = f"projects/{settings.project}/serviceAccounts/{self.email}"
-        self.member = f"serviceAccount:{self.email}"
+        self._project = _home(settings)
+        self._name = f"projects/{self._project}/serviceAccounts/{self.email}"
+        self.rights = Rights(settings, clients=clients, member=f"serviceAccount:{self.email}")
         self._is_new = False
 
     def _trusted(self, subjects: tuple[str, ...]) -> list[str]:
         return sorted(member_of(subject, settings=self._settings) for subject in subjects)
-
-    def _rights(self) -> list[Document]:
-        """Return the least bindings.
-
-        objectUser alone lacks buckets.get: gcsfs then takes the bucket for missing and tries to
-        create it. legacyBucketReader adds buckets.get and objects.list, and cannot be narrowed.
-        """
-        objects = f"projects/_/buckets/{self._settings.bucket}/objects/{self._settings.prefix}/"
-        condition = {
-            "title": "xcom-prefix",
-            "description": "only XCom objects",
-            "expression": f'resource.name.startsWith("{objects}")',
-        }
-        return [
-            {"role": OBJECTS, "members": [self.member], "condition": condition},
-            {"role": READER, "members": [self.member]},
-        ]
 
     def read_account(self) -> Document | None:
         """Return the service account, or ``None`` when there is none."""
@@ -89,14 +77,6 @@ class Access:
             ).execute()
         return found
 
-    def read_rights(self) -> Any:
-        """Return the bucket's IAM policy; ``None`` when there is no such bucket."""
-        try:
-            with gcp_errors("reading the bucket's IAM policy"):
-                return self._clients.bucket.get_iam_policy(requested_policy_version=3, **patience())
-        except MissingError:
-            return None
-
     def plan(self, subjects: tuple[str, ...]) -> Plan:
         """Return the rows of account, trust and rights."""
         try:
@@ -107,8 +87,8 @@ class Access:
 
     def _plan_rows(self, subjects: tuple[str, ...]) -> list[Change]:
         account, trusted = self.read_account(), self._trusted(subjects)
-        create = ["gcloud", "iam", "service-accounts", "create", self._settings.service_account,
-                  f"--project={self._settings.project}", f"--description={MARKER}"]  # fmt: skip
+        create = ["gcloud", "iam", "service-accounts", "create", self.email.partition("@")[0],
+                  f"--project={self._project}", f"--description={MARKER}"]  # fmt: skip
         rows = [
             Change(
                 resource=self.email,
@@ -121,7 +101,7 @@ class Access:
         ]
         present = _members(self.read_trust(), BECOME) if account else []
         account_words = ["gcloud", "iam", "service-accounts"]
-        rest = [self.email, f"--project={self._settings.project}", f"--role={BECOME}"]
+        rest = [self.email, f"--project={self._project}", f"--role={BECOME}"]
         changes = {
             "add-iam-policy-binding": [m for m in trusted if m not in present],
             "remove-iam-policy-binding": [m for m in present if m not in trusted],
@@ -141,42 +121,7 @@ class Access:
                 command=" && ".join(commands),
             )
         )
-        policy = self.read_rights()
-        own = [] if policy is None else self._own(policy)
-        for wanted in self._rights():
-            role = wanted["role"]
-            held = [binding for binding in own if binding["role"] == role]
-            rows.append(
-                Change(
-                    resource=f"gs://{self._settings.bucket}",
-                    setting=f"binding {role.rpartition('.')[2]}",
-                    before=json.dumps(held, sort_keys=True) if held else "absent",
-                    after=json.dumps(wanted, sort_keys=True),
-                    action="unchanged" if wanted in held else "create",
-                    command=self._bind(wanted),
-                )
-            )
-        return rows
-
-    def _bind(self, wanted: Document) -> str:
-        words = ["gcloud", "storage", "buckets", "add-iam-policy-binding",
-                 f"gs://{self._settings.bucket}", f"--member={self.member}",
-                 f"--role={wanted['role']}"]  # fmt: skip
-        if condition := wanted.get("condition"):
-            words.append("--condition=" + ",".join(f"{k}={v}" for k, v in condition.items()))
-        else:
-            words.append("--condition=None")
-        return shlex.join(words)
-
-    def _own(self, policy: Any) -> list[Document]:
-        """Return the bindings of our member, each as if it held nobody else."""
-        found = []
-        for binding in policy.bindings:
-            if self.member in binding["members"]:
-                condition = binding.get("condition")
-                own = {"role": binding["role"], "members": [self.member]}
-                found.append({**own, "condition": dict(condition)} if condition else own)
-        return found
+        return [*rows, *self.rights.plan()]
 
     def apply(self, plan: Plan, subjects: tuple[str, ...]) -> None:
         """Make the pending changes; foreign bindings of the bucket and other roles are kept.
@@ -193,7 +138,7 @@ class Access:
                 case "trust":
                     self._settle(lambda: self._put_trust(subjects))
                 case _:
-                    self._settle(self._put_rights)
+                    self._settle(self.rights.put)
 
     def _settle(self, write: Callable[[], None]) -> None:
         """Write a policy; again where somebody else was faster, or IAM knows a new account late.
@@ -212,7 +157,7 @@ class Access:
     def _create(self) -> None:
         self._is_new = True
         body = {
-            "accountId": self._settings.service_account,
+            "accountId": self.email.partition("@")[0],
             "serviceAccount": {
                 "displayName": "Airflow agents, XCom objects",
                 "description": MARKER,
@@ -220,7 +165,7 @@ class Access:
         }
         with gcp_errors("creating the service account"):
             self._clients.service_accounts.create(
-                name=f"projects/{self._settings.project}", body=body
+                name=f"projects/{self._project}", body=body
             ).execute()
 
     def _put_trust(self, subjects: tuple[str, ...]) -> None:
@@ -231,33 +176,6 @@ class Access:
         with gcp_errors("writing who may become the service account"):
             self._clients.service_accounts.setIamPolicy(resource=self._name, body=body).execute()
 
-    def _put_rights(self) -> None:
-        policy = self.read_rights()
-        if policy is None:
-            raise MissingError(
-                f"There is no bucket {self._settings.bucket} to grant rights on.",
-                hint="run step 01 with apply: true first.",
-            )
-        own = self._own(policy)
-        policy.version = 3
-        policy.bindings = [*policy.bindings, *(b for b in self._rights() if b not in own)]
-        with gcp_errors("writing the bucket's IAM policy"):
-            self._clients.bucket.set_iam_policy(policy, **patience())
-
-    def withdraw(self) -> None:
-        """Take our member out of the bucket's policy, before the account itself is deleted."""
-        policy = self.read_rights()
-        if policy is None or not self._own(policy):
-            return
-        policy.version = 3
-        policy.bindings = [
-            {**binding, "members": others}
-            for binding in policy.bindings
-            if (others := [m for m in binding["members"] if m != self.member])
-        ]
-        with gcp_errors("writing the bucket's IAM policy"):
-            self._clients.bucket.set_iam_policy(policy, **patience())
-
     def delete(self) -> None:
         """Delete the service account."""
         with gcp_errors("deleting the service account"):
@@ -265,33 +183,29 @@ class Access:
 
     def verify_documents(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return the checks that compare what IAM returns with what is needed."""
-        return (self._verify_account(), self._verify_trust(subjects), self._verify_rights())
+        return (self._verify_account(), self._verify_trust(subjects), self.rights.verify())
 
     def _verify_account(self) -> Check:
         how = "iam serviceAccounts.get"
+        judge = partial(IDENTITY.judge, expected=self.email, how=how, basis="echo")
         try:
             account = self.read_account()
         except AccessDeniedError as error:
-            return IDENTITY.judge(
-                None, expected=self.email, observed=str(error), how=how, basis="echo"
-            )
+            return judge(None, observed=str(error))
         is_usable = account is not None and not account.get("disabled")
         observed = "absent" if account is None else "found" if is_usable else "disabled"
-        return IDENTITY.judge(
-            is_usable, expected=self.email, observed=observed, how=how, basis="echo"
-        )
+        return judge(is_usable, observed=observed)
 
     def _verify_trust(self, subjects: tuple[str, ...]) -> Check:
-        expected = f"only {', '.join(sorted(subjects))}; {_INHERITED}"
+        expected = f"only {', '.join(sorted(subjects))}; {INHERITED}"
         how = "iam serviceAccounts.getIamPolicy"
+        judge = partial(TRUST.judge, expected=expected, how=how, basis="echo")
         try:
             policy = self.read_trust()
         except AccessDeniedError as error:
-            return TRUST.judge(None, expected=expected, observed=str(error), how=how, basis="echo")
+            return judge(None, observed=str(error))
         except MissingError:
-            return TRUST.judge(
-                False, expected=expected, observed="no such account", how=how, basis="echo"
-            )
+            return judge(False, observed="no such account")
         found = sorted(
             f"{member} as {binding['role']}" + (" on condition" if "condition" in binding else "")
             for binding in policy.get("bindings", [])
@@ -299,33 +213,7 @@ class Access:
             for member in binding["members"]
         )
         holds = found == [f"{member} as {BECOME}" for member in self._trusted(subjects)]
-        observed = "as expected" if holds else "; ".join(found) or "nobody"
-        return TRUST.judge(holds, expected=expected, observed=observed, how=how, basis="echo")
-
-    def _verify_rights(self) -> Check:
-        wanted, how = self._rights(), "storage buckets.getIamPolicy"
-        expected = f"{json.dumps(wanted, sort_keys=True)}; {_INHERITED}"
-        try:
-            policy = self.read_rights()
-        except AccessDeniedError as error:
-            return POLICY.judge(None, expected=expected, observed=str(error), how=how, basis="echo")
-        own = [] if policy is None else self._own(policy)
-        public = [
-            f"{member} has {binding['role']}"
-            for binding in ([] if policy is None else policy.bindings)
-            for member in binding["members"]
-            if member in _EVERYBODY
-        ]
-        further = [f"further {b['role']}" for b in own if b not in wanted]
-        missing = [f"no {b['role']}" for b in wanted if b not in own]
-        problems = "; ".join((*missing, *further, *public))
-        return POLICY.judge(
-            not problems,
-            expected=expected,
-            observed=problems or "as expected",
-            how=how,
-            basis="echo",
-        )
+        return judge(holds, observed="as expected" if holds else "; ".join(found) or "nobody")
 
 
 def _members(policy: Document, role: str) -> list[str]:

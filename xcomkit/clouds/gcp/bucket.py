@@ -1,11 +1,14 @@
 """The bucket and its settings: read, planned, applied and read again, one row per setting.
 
-Created with its name and location only, then patched and read back, setting by setting.
+Created with all its settings in one request, so it is never open and meets organization policies;
+a bucket that is there is patched and read back, setting by setting.
 """
 
 import json
 import re
 import shlex
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xcomkit.clouds.gcp.bucket_settings import (
@@ -18,7 +21,7 @@ from xcomkit.clouds.lifecycle import judge_sooner
 from xcomkit.clouds.rules import EXISTS, REGION
 from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, SettingsError
 from xcomkit.errors import XcomkitError as AnyError
-from xcomkit.model import Change, Check, Plan
+from xcomkit.model import Change, Check, Plan, Rule
 from xcomkit.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,7 +73,8 @@ class Bucket:
         if self._settings.bucket not in names:
             raise ConflictError(
                 f"Bucket {self._settings.bucket} {_FOREIGN} than {self._settings.project}.",
-                hint="choose another bucket name, or name the bucket's project.",
+                hint="choose another bucket name, or set project to the bucket's; service_account"
+                " takes the e-mail of an account of another project.",
             )
         return handle
 
@@ -88,7 +92,9 @@ class Bucket:
             row = self._row("bucket", location, location)
             return Plan(title, (Change(**row, action="keep", note=note),))
         create = ["gcloud", "storage", "buckets", "create", self._url,
-                  f"--project={self._settings.project}", f"--location={wanted}"]  # fmt: skip
+                  f"--project={self._settings.project}", f"--location={wanted}",
+                  "--uniform-bucket-level-access", "--public-access-prevention"]  # fmt: skip
+        create += [f"--default-encryption-key={key}"] if (key := self._settings.kms_key) else []
         first = Change(
             **self._row("bucket", f"in {wanted}" if handle else "absent", f"in {wanted}"),
             action="unchanged" if handle else "create",
@@ -115,6 +121,7 @@ class Bucket:
             **self._row(setting.name, _json(present) if handle else "absent", _json(wanted)),
             action="unchanged" if is_same else "update" if handle else "create",
             command=command,
+            note=setting.note(present, wanted) if handle and not is_same else "",
         )
 
     def apply(self, plan: Plan) -> None:
@@ -132,67 +139,64 @@ class Bucket:
             setting, handle = by_name[change.setting], self._clients.bucket
             with gcp_errors(f"setting {setting.name}"):
                 handle.reload(**patience())
-                setting.write(handle, setting.wanted(self._settings, setting.read(handle)))
-                handle.patch(if_metageneration_match=handle.metageneration, **patience())
+                present = setting.read(handle)
+                if (wanted := setting.wanted(self._settings, present)) != present:
+                    setting.write(handle, wanted)
+                    handle.patch(if_metageneration_match=handle.metageneration, **patience())
 
     def _create(self) -> None:
+        handle = self._clients.bucket
+        for setting in filter(self._is_wanted, SETTINGS):
+            new = _NEW.get(setting.name)
+            if (wanted := setting.wanted(self._settings, new)) != new:
+                setting.write(handle, wanted)
         try:
             with gcp_errors(f"creating bucket {self._settings.bucket}"):
                 self._clients.storage.create_bucket(
-                    self._clients.bucket,
+                    handle,
                     project=self._settings.project,
                     location=self._settings.region,
                     **patience(),
                 )
         except ConflictError as error:
+            with suppress(AccessDeniedError, ConflictError):
+                if self.find() is not None:
+                    return  # ours: an answer was lost on the way, or somebody was faster
             raise ConflictError(
-                f"The bucket name {self._settings.bucket} is taken, here or in another project.",
+                f"The bucket name {self._settings.bucket} is taken by another project.",
                 hint="bucket names are shared by all projects: choose another one.",
             ) from error
 
     def verify(self) -> tuple[Check, ...]:
         """Return every bucket check, read back from Cloud Storage."""
-        how = "storage buckets.get and buckets.list"
         expected = f"bucket {self._settings.bucket} of project {self._settings.project}"
+        how = "storage buckets.get and buckets.list"
+        exists = partial(EXISTS.judge, expected=expected, how=how, basis="echo")
         try:
             handle = self.find()
         except ConflictError as error:
-            return (
-                EXISTS.judge(False, expected=expected, observed=str(error), how=how, basis="echo"),
-            )
+            return (exists(False, observed=str(error)),)
         except AnyError as error:
-            return (
-                EXISTS.judge(None, expected=expected, observed=str(error), how=how, basis="echo"),
-            )
+            return (exists(None, observed=str(error)),)
         if handle is None:
-            gone = EXISTS.judge(False, expected=expected, observed="absent", how=how, basis="echo")
-            return (gone,)
-        location = str(handle.location).lower()
+            return (exists(False, observed="absent"),)
+        location, region = str(handle.location).lower(), self._settings.region
         checks = [
-            EXISTS.judge(True, expected=expected, observed="found", how=how, basis="echo"),
-            REGION.judge(
-                location == self._settings.region,
-                expected=self._settings.region,
-                observed=location,
-                how="storage buckets.get",
-                basis="echo",
-            ),
+            exists(True, observed="found"),
+            _echo(REGION, location == region, expected=region, observed=location),
         ]
         for setting in filter(self._is_wanted, SETTINGS):
             present = setting.read(handle)
             wanted = setting.wanted(self._settings, present)
-            checks.append(
-                setting.rule.judge(
-                    present == wanted,
-                    expected=_json(wanted),
-                    observed=_json(present),
-                    how="storage buckets.get",
-                    basis="echo",
-                )
-            )
+            same, texts = present == wanted, (_json(wanted), _json(present))
+            checks.append(_echo(setting.rule, same, expected=texts[0], observed=texts[1]))
         rules = handle.lifecycle_rules
-        checks.append(judge_sooner(self._settings, rules, how="storage buckets.get"))
-        return tuple(checks)
+        return (*checks, judge_sooner(self._settings, rules, how="storage buckets.get"))
+
+
+def _echo(rule: Rule, holds: bool, *, expected: str, observed: str) -> Check:  # noqa: FBT001
+    how = "storage buckets.get"
+    return rule.judge(holds, expected=expected, observed=observed, how=how, basis="echo")
 
 
 _NEW: dict[str, Any] = {"soft delete": 0, "encryption": MANAGED, "lifecycle": [], "labels": {}}

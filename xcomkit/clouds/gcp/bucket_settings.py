@@ -6,11 +6,13 @@ and daysSinceNoncurrentTime.
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from xcomkit.clouds.lifecycle import our_rules, with_ours
+from xcomkit.clouds.notes import expires_sooner, replaces_key
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -35,7 +37,8 @@ class BucketSetting:
     """A part of the bucket resource.
 
     ``wanted`` takes the present value and returns it unchanged when it already does what is
-    needed; ``flag`` is gcloud's word for it.
+    needed; ``flag`` is gcloud's word for it, ``note`` says what a change from present to wanted
+    takes away.
     """
 
     name: str
@@ -44,6 +47,7 @@ class BucketSetting:
     write: Callable[["Bucket", Any], None]
     wanted: Callable[[Settings, Any], Any]
     flag: Callable[[Any], str]
+    note: Callable[[Any, Any], str] = lambda _present, _wanted: ""
 
 
 def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
@@ -58,6 +62,15 @@ def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
     return with_ours(settings, present or (), ours=ours, is_former=is_former)
 
 
+def _ages(rules: Any, others: Any) -> list[int]:
+    """Return after how many days live objects expire by rules that the others have not."""
+    return [
+        rule["condition"]["age"]
+        for rule in rules
+        if rule not in others and rule["action"]["type"] == "Delete" and "age" in rule["condition"]
+    ]
+
+
 def _shape(rule: dict[str, Any]) -> tuple[str, frozenset[str]]:
     return rule.get("action", {}).get("type", ""), frozenset(rule.get("condition", {}))
 
@@ -67,36 +80,10 @@ def labels(settings: Settings, present: Any) -> dict[str, str]:
     return {**(present or {}), **settings.tags}
 
 
-def _soft_delete(bucket: "Bucket") -> int:
-    return int(bucket.soft_delete_policy.retention_duration_seconds or 0)
-
-
-def _set_soft_delete(bucket: "Bucket", seconds: int) -> None:
-    bucket.soft_delete_policy.retention_duration_seconds = seconds
-
-
-def _set_prevention(bucket: "Bucket", value: str) -> None:
-    bucket.iam_configuration.public_access_prevention = value
-
-
-def _set_uniform(bucket: "Bucket", value: bool) -> None:  # noqa: FBT001 - the setting itself
-    bucket.iam_configuration.uniform_bucket_level_access_enabled = value
-
-
-def _set_versioning(bucket: "Bucket", value: bool) -> None:  # noqa: FBT001 - the setting itself
-    bucket.versioning_enabled = value
-
-
-def _set_key(bucket: "Bucket", value: str) -> None:
-    bucket.default_kms_key_name = None if value == MANAGED else value
-
-
-def _set_lifecycle(bucket: "Bucket", rules: list[dict[str, Any]]) -> None:
-    bucket.lifecycle_rules = rules
-
-
-def _set_labels(bucket: "Bucket", value: Mapping[str, str]) -> None:
-    bucket.labels = dict(value)
+def _setter(path: str) -> Callable[["Bucket", Any], None]:
+    """Return what sets an attribute of a bucket, or of a part of it."""
+    *parts, name = path.split(".")
+    return lambda bucket, value: setattr(reduce(getattr, parts, bucket), name, value)
 
 
 def _json(value: Any) -> str:
@@ -106,40 +93,50 @@ def _json(value: Any) -> str:
 SETTINGS: tuple[BucketSetting, ...] = (
     BucketSetting(
         "public access prevention", PUBLIC,
-        lambda b: b.iam_configuration.public_access_prevention or "inherited", _set_prevention,
+        lambda b: b.iam_configuration.public_access_prevention or "inherited",
+        _setter("iam_configuration.public_access_prevention"),
         lambda _settings, _present: "enforced", lambda _wanted: "--public-access-prevention",
     ),
     BucketSetting(
         "uniform access", OWNERSHIP,
-        lambda b: bool(b.iam_configuration.uniform_bucket_level_access_enabled), _set_uniform,
+        lambda b: bool(b.iam_configuration.uniform_bucket_level_access_enabled),
+        _setter("iam_configuration.uniform_bucket_level_access_enabled"),
         lambda _settings, _present: True, lambda _wanted: "--uniform-bucket-level-access",
     ),
     BucketSetting(
         "versioning", VERSIONING,
-        lambda b: bool(b.versioning_enabled), _set_versioning,
+        lambda b: bool(b.versioning_enabled), _setter("versioning_enabled"),
         lambda _settings, _present: True, lambda _wanted: "--versioning",
     ),
     BucketSetting(
-        "soft delete", SOFT_DELETE, _soft_delete, _set_soft_delete,
+        "soft delete", SOFT_DELETE,
+        lambda b: int(b.soft_delete_policy.retention_duration_seconds or 0),
+        _setter("soft_delete_policy.retention_duration_seconds"),
         lambda settings, present: max(present, settings.noncurrent_days * DAY),
         lambda wanted: f"--soft-delete-duration={wanted}s",
     ),
     BucketSetting(
         "encryption", ENCRYPTION,
-        lambda b: b.default_kms_key_name or MANAGED, _set_key,
+        lambda b: b.default_kms_key_name or MANAGED,
+        lambda b, key: setattr(b, "default_kms_key_name", None if key == MANAGED else key),
         lambda settings, present: settings.kms_key
         or (MANAGED if settings.encryption else present or MANAGED),
         lambda wanted: "--clear-default-encryption-key" if wanted == MANAGED
         else shlex.quote(f"--default-encryption-key={wanted}"),
+        lambda present, _wanted: "" if present == MANAGED else replaces_key(present),
     ),
     BucketSetting(
         "lifecycle", LIFECYCLE,
-        lambda b: [dict(rule) for rule in b.lifecycle_rules], _set_lifecycle, lifecycle,
+        # The property lifecycle_rules leaves out what is newer than the library.
+        lambda b: list(b._properties.get("lifecycle", {}).get("rule", ())),  # noqa: SLF001
+        _setter("lifecycle_rules"), lifecycle,
         lambda wanted: f"--lifecycle-file=<(echo {_json(wanted)})",
+        lambda present, wanted: expires_sooner(_ages(present, wanted), _ages(wanted, present)),
     ),
     BucketSetting(
         "labels", TAGS,
-        lambda b: dict(b.labels), _set_labels, labels,
+        lambda b: dict(b.labels), _setter("labels"),
+        lambda settings, present: {**(present or {}), **settings.tags},
         lambda wanted: "--update-labels=" + ",".join(f"{k}={v}" for k, v in wanted.items()),
     ),
 )  # fmt: skip

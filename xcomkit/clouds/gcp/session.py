@@ -155,7 +155,7 @@ def gcp_errors(doing: str) -> Iterator[None]:
 
 def _reason(error: Any) -> str:
     text = getattr(error, "message", None) or getattr(error, "reason", "") or ""
-    return " ".join(str(text).split())[:200]
+    return " ".join(str(text).split())[:300]
 
 
 def _by_status(status: int, doing: str, reason: str) -> ServiceError:
@@ -163,6 +163,12 @@ def _by_status(status: int, doing: str, reason: str) -> ServiceError:
     text = (
         f"While {doing}: Google Cloud answered {status}" + (f": {reason}" if reason else "") + "."
     )
+    if "constraints/" in reason:  # 412, and 403 for some
+        return ServiceError(
+            text,
+            hint="an organization policy forbids it: set what it allows (region, kms_key,"
+            " noncurrent_days), or ask its administrator for an exception.",
+        )
     return error_for(status, text)
 
 
