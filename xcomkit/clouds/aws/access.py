@@ -127,8 +127,8 @@ class Access:
             )
         ]  # fmt: skip
         role, name = self.read_role(), self._settings.role_name
-        wanted = self._trust(subjects)
         present = role["AssumeRolePolicyDocument"] if role else None
+        wanted = self._with_foreign(self._trust(subjects), present)
         verb = "update-assume-role-policy" if role else "create-role"
         option = "--policy-document" if role else "--assume-role-policy-document"
         command = _aws("iam", verb, "--role-name", name, option, _json(wanted))
@@ -183,14 +183,27 @@ class Access:
                             SecretString=self._connection,
                         )
 
+    def _with_foreign(self, wanted: Document, present: Document | None) -> Document:
+        """Return the trust with whom somebody else lets in; XC302 names them, apply keeps them."""
+        theirs = [one for one in _statements(present or {}) if not self._is_ours(one)]
+        if not theirs or not present:
+            return wanted
+        return {**present, "Statement": [*theirs, *wanted["Statement"]]}
+
+    def _is_ours(self, statement: Document) -> bool:
+        """Tell whether a statement lets in service accounts by the cluster's token issuer."""
+        return statement.get("Principal") == {"Federated": self._provider_arn}
+
     def _put_trust(self, subjects: tuple[str, ...], *, create: bool) -> None:
-        name, document = self._settings.role_name, _json(self._trust(subjects))
+        name, wanted = self._settings.role_name, self._trust(subjects)
         if not create:
+            role = self.read_role() or {}
+            document = _json(self._with_foreign(wanted, role.get("AssumeRolePolicyDocument")))
             self._clients.iam.update_assume_role_policy(RoleName=name, PolicyDocument=document)
             return
         self._clients.iam.create_role(
             RoleName=name,
-            AssumeRolePolicyDocument=document,
+            AssumeRolePolicyDocument=_json(wanted),
             Description=f"XCom objects below s3://{self._settings.bucket}/{self._settings.prefix}",
             Tags=documents.tag_list({**self._settings.tags, **documents.MARKER}),  # type: ignore[arg-type]
         )
@@ -270,6 +283,11 @@ def _document(value: Any) -> Document:
     if isinstance(value, str):
         value = json.loads(unquote(value))
     return dict(value)
+
+
+def _statements(document: Document) -> list[Document]:
+    found = document.get("Statement", [])
+    return found if isinstance(found, list) else [found]
 
 
 def _normal(value: Any) -> Any:

@@ -145,7 +145,10 @@ class Bucket:
         if reading.document == wanted:
             return Change(**row, before=before, after=before, action="unchanged", command=command)
         action: Literal["create", "update"] = "update" if reading.document else "create"
-        return Change(**row, before=before, after=shown(wanted), action=action, command=command)
+        note = documents.taken_away(setting.name, reading.document, wanted)
+        return Change(
+            **row, before=before, after=shown(wanted), action=action, command=command, note=note
+        )
 
     def _command(self, setting: BucketSetting, wanted: Document) -> str:
         return self._aws(setting.put.replace("_", "-"), _option(setting.member), shown(wanted))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xcomkit.clouds.lifecycle import our_rules, with_ours
+from xcomkit.clouds.notes import expires_sooner, replaces_key
 from xcomkit.settings import Settings
 
 Document = dict[str, Any]
@@ -17,12 +18,16 @@ Document = dict[str, Any]
 TLS_ONLY_SID = "XcomkitTlsOnly"
 CONNECTIONS_PREFIX = "airflow/connections"
 MARKER = {"created-by": "xcomkit"}
+_PARTITIONS = {
+    "cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc", "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b", "eu-isoe-": "aws-iso-e", "us-isof-": "aws-iso-f",
+}  # fmt: skip
 
 
 def partition(region: str) -> str:
     """Return the ARN partition of a region (AWS General Reference, "ARN format")."""
-    special = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
-    return next((name for start, name in special.items() if region.startswith(start)), "aws")
+    named = (name for start, name in _PARTITIONS.items() if region.startswith(start))
+    return next(named, "aws")
 
 
 def bucket_arn(settings: Settings) -> str:
@@ -59,12 +64,34 @@ def encryption(settings: Settings, present: Document) -> Document:
         wanted["KMSMasterKeyID"] = settings.kms_key
     for rule in present.get("Rules", []):
         default = rule.get("ApplyServerSideEncryptionByDefault", {})
+        # Two layers of KMS with the same key are more than one.
+        default = {name: str(value).removesuffix(":dsse") for name, value in default.items()}
         if all(default.get(name) == value for name, value in wanted.items()):
             return present
-    rule = {"ApplyServerSideEncryptionByDefault": wanted}
-    if algorithm == "aws:kms":
-        rule["BucketKeyEnabled"] = True
-    return {"Rules": [rule]}
+    so_far = present.get("Rules") or [{"BucketKeyEnabled": True} if settings.kms_key else {}]
+    return {"Rules": [{**so_far[0], "ApplyServerSideEncryptionByDefault": wanted}]}
+
+
+def taken_away(setting: str, present: Document, wanted: Document) -> str:
+    """Return in words what a setting of the bucket takes away that was there, or ``""``."""
+    if setting == "encryption" and present.get("Rules"):
+        before, after = (_key(document) for document in (present, wanted))
+        return replaces_key(before) if before and after != before else ""
+    if setting == "lifecycle":
+        theirs, ours = present.get("Rules", []), wanted["Rules"]
+        return expires_sooner(_days(theirs, ours), _days(ours, theirs))
+    return ""
+
+
+def _key(encryption: Document) -> str:
+    default = encryption["Rules"][0].get("ApplyServerSideEncryptionByDefault", {})
+    return str(default.get("KMSMasterKeyID", ""))
+
+
+def _days(rules: list[Document], others: list[Document]) -> list[int]:
+    """Return after how many days objects expire by rules that the others have not."""
+    found = [rule.get("Expiration", {}).get("Days") for rule in rules if rule not in others]
+    return [days for days in found if days]
 
 
 def lifecycle(settings: Settings, present: Document) -> Document:
