@@ -2,7 +2,6 @@
 
 import pytest
 
-from xcomkit.clouds import Cloud
 from xcomkit.errors import AccessDeniedError, MissingError, ServiceError
 
 PAGE = 20  # as the store of these tests is set
@@ -17,13 +16,6 @@ RUNS = (
     "..",
     "'\"",
 )
-
-
-@pytest.fixture
-def store(open_store) -> Cloud:
-    cloud = open_store()
-    cloud.apply_bucket(cloud.plan_bucket())
-    return cloud
 
 
 def test_odd_keys_are_written_listed_read_and_deleted(store):
