@@ -1,6 +1,7 @@
 """One Swift for all tests of this folder, and a bucket name of its own for each of them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -49,3 +50,13 @@ def open_store(signed_in: Swift, settings: Settings) -> Open:  # noqa: ARG001
         return open_cloud(changed, platform=Platform(label="an S3-compatible store", issuer=""))
 
     return opened
+
+
+@pytest.fixture
+def store(open_store: Open) -> Cloud:
+    """Return the bucket of this test, made and versioned; nothing else of step 01 is asked for."""
+    cloud = open_store()
+    plan = cloud.plan_bucket()
+    needed = tuple(row for row in plan.changes if row.setting in ("bucket", "versioning"))
+    cloud.apply_bucket(replace(plan, changes=needed))
+    return cloud

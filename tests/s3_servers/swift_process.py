@@ -39,8 +39,8 @@ container_update_timeout = 10
 """
 PROXY = """\
 [pipeline:main]
-pipeline = catch_errors gatekeeper proxy_logging cache listing_formats bulk s3api tempauth copy slo \
-dlo versioned_writes symlink proxy_logging proxy-server
+pipeline = catch_errors gatekeeper proxy_logging cache listing_formats bulk s3api tempauth copy \
+slo dlo versioned_writes symlink proxy_logging proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -53,7 +53,7 @@ set log_level = CRITICAL
 [filter:s3api]
 use = egg:swift#s3api
 location = us-east-1
-max_bucket_listing = 100
+max_bucket_listing = 20
 [filter:tempauth]
 use = egg:swift#tempauth
 user_xcom_root = rootSecretKey0123456789 .admin

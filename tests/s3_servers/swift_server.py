@@ -1,6 +1,7 @@
 """A private Swift for tests: a folder and ports of its own, gone with the process that asked."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -41,10 +42,19 @@ def is_installed() -> bool:
     )
 
 
+def _fast_folder() -> str | None:
+    """Return memory where it keeps extended attributes, as Swift needs: each write is flushed."""
+    try:
+        with tempfile.NamedTemporaryFile(dir="/dev/shm") as probe:
+            os.setxattr(probe.fileno(), "user.swift.probe", b"1" * 1024)
+    except OSError:
+        return None
+    return "/dev/shm"
+
+
 @contextmanager
 def running_swift() -> Iterator[Swift]:
-    # not below pytest's folder: a store wants extended attributes, which a small /tmp may lack
-    with tempfile.TemporaryDirectory(prefix="xcomkit-swift-") as name:
+    with tempfile.TemporaryDirectory(prefix="xcomkit-swift-", dir=_fast_folder()) as name:
         folder = Path(name)
         authority = trustme.CA()
         bundle, key = folder / "ca.pem", folder / "server.pem"

@@ -2,10 +2,9 @@
 
 import pytest
 
-from xcomkit.clouds import Cloud
 from xcomkit.errors import AccessDeniedError, MissingError, ServiceError
 
-PAGE = 100  # as the store of these tests is set
+PAGE = 20  # as the store of these tests is set
 RUNS = (
     "a:b+00:00",
     "mit Leerzeichen",
@@ -17,13 +16,6 @@ RUNS = (
     "..",
     "'\"",
 )
-
-
-@pytest.fixture
-def store(open_store) -> Cloud:
-    cloud = open_store()
-    cloud.apply_bucket(cloud.plan_bucket())
-    return cloud
 
 
 def test_odd_keys_are_written_listed_read_and_deleted(store):
@@ -46,6 +38,14 @@ def test_listing_and_deleting_go_past_a_page_and_take_nothing_else(store):
     assert [one.key for one in store.list_objects("astro/xcom/")] == keys
     assert store.delete_keys(keys) == len(keys)
     assert store.find_left([*keys, "astro/xcom-of-another"]) == ("astro/xcom-of-another",)
+
+
+def test_versions_of_one_key_are_found_on_both_sides_of_a_page(store):
+    for number in range(PAGE + 5):
+        store.write_object("astro/xcom/same", str(number).encode())
+
+    assert store.delete_keys(["astro/xcom/same"]) == PAGE + 5
+    assert list(store.list_keys_ever("")) == []
 
 
 def test_every_version_of_a_key_goes_also_behind_a_delete_marker(store):

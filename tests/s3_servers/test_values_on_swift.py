@@ -17,8 +17,8 @@ ONE = (Payload("small_dict"),)
 
 
 @pytest.fixture
-def prove(open_store, settings, swift) -> Prove:
-    """Return the checks of a round trip, with what else a pod is given."""
+def prove(store, settings, swift) -> Prove:
+    """Return the checks of a round trip through either door, with what else a pod is given."""
 
     def proved(
         *,
@@ -29,8 +29,6 @@ def prove(open_store, settings, swift) -> Prove:
         **given: str,
     ) -> dict[str, Check]:
         bound = Settings.from_mapping({**settings.to_parameters(), "endpoint_url": endpoint_url})
-        cloud = open_store()  # another door to the same bucket
-        cloud.apply_bucket(cloud.plan_bucket())
         extra = {"region_name": bound.region, "endpoint_url": endpoint_url}
         option = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
         environment = {
@@ -48,7 +46,7 @@ def prove(open_store, settings, swift) -> Prove:
                 settings=bound,
                 environment=environment,
                 identity=identity,
-                reader=cloud,
+                reader=store,
                 payloads=payloads,
             )
         return {check.id: check for check in proof.checks}

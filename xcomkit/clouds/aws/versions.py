@@ -1,7 +1,9 @@
 """Every version of exactly the named keys: found in as few listings as possible, and deleted."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from operator import itemgetter
+from typing import Any
 
 from xcomkit.clouds.aws.session import Clients, aws_errors
 from xcomkit.clouds.prefixes import narrowest_prefixes
@@ -75,8 +77,28 @@ def _delete_one_by_one(
 
 
 def _list_versions(clients: Clients, *, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
-    pages = clients.s3.get_paginator("list_object_versions")
-    with aws_errors("listing versions"):
-        for page in pages.paginate(Bucket=bucket, Prefix=prefix):
-            for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                yield entry["Key"], entry["VersionId"]
+    marker: dict[str, Any] = {}
+    while True:
+        with aws_errors("listing versions"):
+            page = clients.s3.list_object_versions(Bucket=bucket, Prefix=prefix, **marker)
+        entries: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        for entry in entries:
+            yield entry["Key"], entry["VersionId"]
+        if not page["IsTruncated"]:
+            return
+        before, marker = marker, _next(page, entries)
+        if marker == before:
+            raise ServiceError(f"Listing versions does not go on behind {marker['KeyMarker']}.")
+
+
+def _next(page: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return where the next page begins.
+
+    Swift names the version ``null`` and, asked for that, ends the listing: so one that the page
+    does not hold is replaced by the oldest of that key which it does hold, its last.
+    """
+    key, version = page["NextKeyMarker"], page.get("NextVersionIdMarker", "")
+    held = [entry for entry in reversed(entries) if entry["Key"] == key]
+    if held and version not in {entry["VersionId"] for entry in held}:
+        version = min(held, key=itemgetter("LastModified"))["VersionId"]
+    return {"KeyMarker": key, **({"VersionIdMarker": version} if version else {})}
