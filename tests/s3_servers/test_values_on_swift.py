@@ -1,19 +1,17 @@
 """Values of both classes on Swift, pushed by Airflow's own filesystem in fresh processes."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
 from xcomkit.backend import round_trip
 from xcomkit.backend.process import open_worker
-from xcomkit.backend.protocol import Payload
 from xcomkit.model import BACKENDS, Check, WorkerIdentity
 from xcomkit.settings import Settings
 
 Prove = Callable[..., dict[str, Check]]
 KEPT = ("XC503", "XC504", "XC505", "XC506", "XC508")
-ONE = (Payload("small_dict"),)
 
 
 @pytest.fixture
@@ -25,7 +23,6 @@ def prove(store, settings, swift) -> Prove:
         backend: str,
         codec: str = "",
         endpoint_url: str = swift.http,
-        payloads: Sequence[Payload] = round_trip.PAYLOADS,
         **given: str,
     ) -> dict[str, Check]:
         bound = Settings.from_mapping({**settings.to_parameters(), "endpoint_url": endpoint_url})
@@ -47,7 +44,6 @@ def prove(store, settings, swift) -> Prove:
                 environment=environment,
                 identity=identity,
                 reader=store,
-                payloads=payloads,
             )
         return {check.id: check for check in proof.checks}
 
@@ -87,10 +83,3 @@ def test_upload_with_a_checksum_behind_it_is_told_once_with_its_own_cause(prove,
     assert "checksums: when_required" in checks["XC503"].remedy
     assert checks["XC503"].observed.startswith("small_dict, typed, records, dataframe: ")
     assert checks["XC503"].observed.count("push raised") == 1
-
-
-def test_authority_that_the_pod_does_not_know_is_told_as_that(prove, swift):
-    checks = prove(backend="durable", endpoint_url=swift.https, payloads=ONE)
-
-    assert checks["XC503"].status == "fail"
-    assert "certificate is not trusted" in checks["XC503"].remedy
