@@ -21,7 +21,6 @@ from xcomkit.local.stand_in import StandIn, stand_in_of
 from xcomkit.model import CloudName
 from xcomkit.settings import Settings
 from xcomkit.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
-from xcomkit.steps import helm_values
 from xcomkit.terms import TERMS
 
 STEPS = (
@@ -204,7 +203,7 @@ def _practise_earlier_steps(step: Step, *, done: Collection[str]) -> None:
     if bucket in missing:
         step.cloud.apply_bucket(step.cloud.plan_bucket())
     if access in missing:
-        subjects = helm_values.read_subjects(step)
+        subjects = step.values.subjects
         step.cloud.apply_access(step.cloud.plan_access(subjects), subjects)
     if missing:
         step.note = "the stand-in is new: what earlier steps make was made in it first"

@@ -16,6 +16,7 @@ from typing import Any
 
 from xcomkit import evidence, show
 from xcomkit.clouds import Cloud, Platform
+from xcomkit.effective import EffectiveValues
 from xcomkit.errors import GateError, XcomkitError
 from xcomkit.form.switch import ApplySwitch
 from xcomkit.front_end import as_code, follow_cells, is_somebody_there
@@ -106,10 +107,12 @@ class Step:
     sentences: tuple[str, ...] = ()
     progress: Progress = field(init=False)
     applies: bool = field(init=False)
+    values: EffectiveValues = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin: an earlier pass leaves no evidence, and no step that looks like this one."""
         self.applies = self.settings.apply
+        self.values = EffectiveValues(self.settings, self.cloud)
         self._owed = [s for s in self.sentences if "(step)" in s and is_somebody_there()]
         self._found: dict[str, list[Check]] = {}
         self._broken_off = ""

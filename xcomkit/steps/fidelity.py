@@ -76,7 +76,7 @@ def _seats(step: Step, agent: Agent) -> Iterator[list[Seat]]:
             (agent.component.environment, agent.worker)
         ]
         seats = []
-        for component in helm_values.all_components(step):
+        for component in step.values.components:
             private = stack.enter_context(tempfile.TemporaryDirectory(prefix="xcomkit-seat-"))
             identity = step.cloud.worker_identity(component.subject, directory=private)
             environment, _ = helm_values.process_environment(step, component, identity)

@@ -36,6 +36,7 @@ def prove(step: Step) -> show.Table:
     """
     run_id = f"manual__{datetime.now(UTC).isoformat()}"
     step.say("starting a process with nothing but the effective environment")
+    step.values = step.values.anew()
     _record_places(step, run_id=run_id)
     try:
         with open_agent(step) as agent, failures.open_line(step, agent) as line:
