@@ -108,3 +108,15 @@ def test_file_that_is_installed_holds_the_lines_of_the_user_and_the_fragment(ste
     written = Path(step.settings.values_file).with_name("theirs.xcom.yaml").read_text()
     assert "# theirs" in written
     assert "xcomBackend: " in written
+
+
+def test_evidence_is_the_same_without_the_cells_that_show(step):
+    helm_values.plan(step)
+    helm_values.apply(step)
+    helm_values.verify(step)
+    measured = dict(step.facts)
+
+    cells_of_step_03(step)
+
+    assert measured["environment"]
+    assert step.facts == measured

@@ -75,7 +75,7 @@ def advise(
     *,
     writes: Sequence[Writes],
     silent: Mapping[str, Sequence[str]] | None,
-    configured: Codec,
+    configured: str,
     rtt_ms: int,
 ) -> str:
     """Return what to use and why; a codec behind which anything went wrong silently is never told.
@@ -97,12 +97,12 @@ def advise(
         return f"No fault could be tried, so no codec is told to be safe. {told}".strip()
     if not safe:
         return f"No codec of this class is known to be safe here. {told}"
-    costs = {codec: estimate_ms(by_codec[codec], rtt_ms=rtt_ms) for codec in safe}
-    fastest = min(costs, key=lambda codec: costs[codec])
+    costs: dict[str, float] = {codec: estimate_ms(by_codec[codec], rtt_ms=rtt_ms) for codec in safe}
+    fastest = min(safe, key=lambda codec: costs[codec])
     size = max(one.json_bytes for one in by_codec.values()) / 1e6
     ranking = "; ".join(
         f"{codec} {costs[codec]:,.0f} ms, {by_codec[codec].ratio:.1%} of the bytes"
-        for codec in sorted(costs, key=lambda codec: costs[codec])
+        for codec in sorted(safe, key=lambda codec: costs[codec])
     )
     base = (
         f"Safe here, a push and a pull of {size:.1f} MB of records at {rtt_ms} ms per request and"

@@ -72,7 +72,7 @@ def _prove(
     pushes = [check.status for check in proof.checks if check.id == promises.XC503.id]
     if pushes != ["pass"]:  # timing each codec's failure would only take time
         return (*before, *proof.checks)
-    step.results["writes"] = writes = lost_writes.probe(
+    step.facts["lost_writes"] = writes = lost_writes.probe(
         worker,
         reader=step.cloud,
         bucket=step.settings.bucket,
@@ -84,7 +84,6 @@ def _prove(
     configured = worker.hello.settings["compression"] or "none"
     more: tuple[Check, ...] = (lost_writes.check(writes, configured=configured),)
     step.results["more"] = more
-    step.results["configured"] = configured
     more += failures.examine(step, agent, line=line, run_id=run_id)
     step.results["more"] = more
     more += fidelity.examine(step, agent, run_id=run_id)
@@ -92,6 +91,16 @@ def _prove(
     _leave_specimen(worker, run_id=run_id)
     step.results["timing"] = measured = timing.measure(
         worker, settings=step.settings, codecs=CODECS, progress=step.say, run_id=run_id
+    )
+    step.facts["measurements"] = measured.measurements
+    step.facts["not_measured"] = measured.problems
+    cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
+    step.facts["advice"] = codecs.advise(
+        measured.measurements,
+        writes=writes,
+        silent=fault_checks.silent_faults(cells) if cells else None,
+        configured=configured,
+        rtt_ms=step.settings.assumed_rtt_ms,
     )
     return (
         *before,
@@ -181,10 +190,9 @@ def report(step: Step) -> show.Table | show.Text:
 
 def lost(step: Step) -> show.Table | show.Text:
     """Return, per codec, which pushes were there at once and after the process had ended."""
-    writes: tuple[lost_writes.Writes, ...] = step.results.get("writes", ())
+    writes: tuple[lost_writes.Writes, ...] = step.facts.get("lost_writes", ())
     if not writes:
         return show.Text("Nothing was probed.")
-    step.facts["lost_writes"] = writes
     rows = [
         (one.codec, f"{one.seen_at_once} of {one.at_once}",
          f"{one.seen_after_exit} of {one.at_exit}", one.problem or ("lost" if one.lost else "kept"))
@@ -196,7 +204,7 @@ def lost(step: Step) -> show.Table | show.Text:
 
 def lost_chart(step: Step) -> show.Picture | show.Text:
     """Return the share of pushes that were found again, per codec, as a picture."""
-    writes: tuple[lost_writes.Writes, ...] = step.results.get("writes", ())
+    writes: tuple[lost_writes.Writes, ...] = step.facts.get("lost_writes", ())
     shares = {str(one.codec): 100 * one.kept for one in writes if not one.problem}
     if not shares:
         return show.Text("There is nothing to draw.")
@@ -208,8 +216,6 @@ def measurements(step: Step) -> show.Table | show.Text:
     measured: timing.Timing | None = step.results.get("timing")
     if measured is None or not measured.measurements:
         return show.Text("Nothing could be measured.")
-    step.facts["measurements"] = measured.measurements
-    step.facts["not_measured"] = measured.problems
     return show.measurements(measured.measurements)
 
 
@@ -226,13 +232,4 @@ def advice(step: Step) -> show.Text:
     measured: timing.Timing | None = step.results.get("timing")
     if measured is None:
         return show.Text("Nothing was measured, so there is nothing to advise.")
-    cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
-    text = codecs.advise(
-        measured.measurements,
-        writes=step.results.get("writes", ()),
-        silent=fault_checks.silent_faults(cells) if cells else None,
-        configured=step.results["configured"],
-        rtt_ms=step.settings.assumed_rtt_ms,
-    )
-    step.facts["advice"] = text
-    return show.Text(" ".join((text, *measured.problems)))
+    return show.Text(" ".join((step.facts["advice"], *measured.problems)))
