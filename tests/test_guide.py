@@ -22,8 +22,9 @@ def check(rule_id, *, holds=True, observed="seen"):
     )
 
 
-def saved(run, step, *checks, settings=SETTINGS):
+def saved(run, step, *checks, settings=SETTINGS, **more):
     content = {
+        **more,
         "checks": checks,
         "finished": "2026-01-02T03:04:05+00:00",
         "settings": settings.model_dump(mode="json", exclude={"run_dir"}),
@@ -99,19 +100,35 @@ def test_step_that_was_done_with_other_settings_is_to_be_run_again(tmp_path):
     assert "with other settings: threshold, retention_days" in rows(found)[STEPS[0]][3]
 
 
-@pytest.mark.parametrize("name", ["apply", "confirm_delete"])
-def test_what_a_run_may_do_leaves_what_was_proved_as_it_was(tmp_path, name):
+def test_step_is_run_again_only_if_a_setting_that_it_reads_has_changed(tmp_path):
     done(tmp_path, *STEPS)
-    allowed = Settings(bucket="some-bucket", **{name: True if name == "apply" else "some-bucket"})
+    saved(tmp_path, STEPS[0], check("XC101"), reads=["bucket", "threshold"])
+    for step in STEPS[1:]:
+        saved(tmp_path, step, check("XC101"), reads=["bucket"])
+    changed = Settings(bucket="some-bucket", threshold=5, load_tasks=9)
+
+    found = guide(tmp_path, settings=changed)
+
+    assert found.next == "Run 00_prerequisites again: threshold changed since."
+    assert [seen.step for seen in found.steps if seen.is_open] == [STEPS[0]]
+
+
+@pytest.mark.parametrize("reads", [None, "bucket", {"bucket": 1}])
+def test_evidence_that_does_not_say_what_was_read_counts_for_the_same_settings_only(
+    tmp_path, reads
+):
+    saved(tmp_path, STEPS[0], check("XC101"), reads=reads)
+
+    found = guide(tmp_path, settings=Settings(bucket="some-bucket", load_tasks=9))
+
+    assert found.steps[0].changed == ("load_tasks",)
+
+
+def test_what_a_run_may_do_leaves_what_was_proved_as_it_was(tmp_path):
+    done(tmp_path, *STEPS)
+    allowed = Settings(bucket="some-bucket", confirm_delete="some-bucket")
 
     assert guide(tmp_path, settings=allowed).next == "Every step is done and nothing is red."
-
-
-def test_apply_decides_which_text_of_a_values_file_was_proved(tmp_path):
-    named = {"bucket": "some-bucket", "values_file": "values.yaml"}
-    done(tmp_path, *STEPS, settings=Settings(**named, apply=True))
-
-    assert "apply changed since" in guide(tmp_path, settings=Settings(**named)).next
 
 
 def test_risk_that_is_no_longer_accepted_is_red_again(tmp_path):

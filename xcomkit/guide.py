@@ -5,7 +5,7 @@ program's text like any other: escaped, and never a reason to stop the notebook.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -18,7 +18,7 @@ from xcomkit.plain import listed
 from xcomkit.settings import Settings
 from xcomkit.step import accept
 
-_OF_NO_STEP = frozenset(("confirm_delete", "run_dir", "accepted", "step_timeout"))
+_DECIDE_NOTHING = frozenset(("confirm_delete", "run_dir", "accepted", "step_timeout"))
 """Settings that say what a run may do: another value leaves what was proved as it was."""
 _NAMED_STEP = re.compile(r"\bstep (0\d)\b")
 _CHOSEN_IN_THE_VALUES = re.compile(r"backend to|compression to")
@@ -176,17 +176,17 @@ def _read_step(run: Path, step: str, *, asked: Settings) -> Seen:
         return Seen(step)
     # A risk is accepted by whoever looks now.
     checks = tuple(accept(check, reasons=asked.accepted_reasons) for check in checks)
-    changed = tuple(_changed(found.get("settings"), asked=asked))
+    changed = tuple(_changed(found, asked=asked))
     return Seen(step, checks, _when(found.get("finished")), changed)
 
 
-def _changed(given: object, *, asked: Settings) -> Iterator[str]:
-    """Yield the settings that have another value now, of those that decide what is proved."""
+def _changed(found: Mapping[str, object], *, asked: Settings) -> Iterator[str]:
+    """Yield the settings that have another value now, of those that the step has read."""
+    given, reads = found.get("settings"), found.get("reads")
     before = given if isinstance(given, dict) else {}
-    for name, value in asked.model_dump(mode="json").items():
-        # Whether a values file of the user's is merged or judged as it is, hangs on apply.
-        is_free = name in _OF_NO_STEP or (name == "apply" and not asked.values_file)
-        if not is_free and before.get(name) != value:
+    for name, value in asked.recorded.items():
+        was_read = name in reads if isinstance(reads, list) else True
+        if was_read and name not in _DECIDE_NOTHING and before.get(name) != value:
             yield name
 
 

@@ -13,6 +13,7 @@ from xcomkit.chart import fragment, merge, values
 from xcomkit.clouds import Cloud, Platform
 from xcomkit.model import WorkerIdentity
 from xcomkit.settings import Settings
+from xcomkit.settings.observed import ObservedSettings
 from xcomkit.step import Step
 from xcomkit.steps import agent, fidelity, helm_values, orchestration
 
@@ -58,6 +59,21 @@ def count(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counted("load", values, "read_text")
     counted("fragment", fragment, "generate")
     return found
+
+
+@pytest.mark.parametrize(("values_file", "reads"), [("theirs.yaml", True), ("", False)])
+def test_apply_decides_what_is_proved_of_a_file_of_the_users_only(
+    tmp_path, monkeypatch, values_file, reads
+):
+    monkeypatch.chdir(tmp_path)
+    Path("theirs.yaml").write_text(LINES, encoding="utf-8")
+    settings = Settings.from_mapping({"bucket": "some-bucket", "values_file": values_file})
+    observed = ObservedSettings.of(settings)
+    step = Step("some_step", observed, tmp_path / "run", Platform(label="", issuer=""), cloud())
+
+    cells_of_step_03(step)
+
+    assert ("apply" in observed.reads) == reads
 
 
 def cells_of_step_03(step: Step) -> None:
