@@ -176,6 +176,7 @@ class Step:
             how=type(error).__name__,
             basis="behaviour",
             remedy=error.hint,
+            fix_in=error.fix_in,
         )
 
     def propose(self, make: Callable[[], Plan]) -> show.Table:

@@ -19,6 +19,7 @@ XC522 = Rule(
     why="zip as fsspec opens it stores without compressing: requests and seconds for nothing",
     remedy="set backend to durable, which deflates, or compression to none",
     source="fsspec.compression: ZipFile without a method is ZIP_STORED",
+    fix_in="03",
 )
 XC523 = Rule(
     id="XC523",
@@ -27,6 +28,7 @@ XC523 = Rule(
     why="a codec's reader seeks: zip asks four times, gzip on Cloud Storage hundreds of times",
     remedy="set backend to durable, which reads the object at once, or compression to none",
     source="fsspec.spec.AbstractBufferedFile read by zipfile and gzip",
+    fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC522, XC523)
 

@@ -199,6 +199,7 @@ class AzureCloud:
             raise MissingError(
                 f"There is no managed identity {self._settings.managed_identity}.",
                 hint="run step 02 with apply: true.",
+                fix_in="02",
             )
         token = Path(directory) / "service-account-token"
         token.touch(mode=0o600)

@@ -237,6 +237,7 @@ class Access:
             raise MissingError(
                 f"There is no bucket {self._settings.bucket} to grant rights on.",
                 hint="run step 01 with apply: true first.",
+                fix_in="01",
             )
         own = self._own(policy)
         policy.version = 3
