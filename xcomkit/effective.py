@@ -101,10 +101,7 @@ class EffectiveValues:
     @property
     def subjects(self) -> tuple[str, ...]:
         """Return the subjects of the tokens of all service accounts the chart will create."""
-        settings = self._settings
-        return accounts.subjects(
-            self.file, prefix=settings.resource_name_prefix, namespace=settings.namespace
-        )
+        return tuple(dict.fromkeys(component.subject for component in self.components))
 
     @property
     def first_worker(self) -> Component:

@@ -11,6 +11,7 @@ import pytest
 
 from xcomkit.chart import fragment, merge, values
 from xcomkit.clouds import Cloud, Platform
+from xcomkit.effective import EffectiveValues
 from xcomkit.model import WorkerIdentity
 from xcomkit.settings import Settings
 from xcomkit.settings.observed import ObservedSettings
@@ -116,6 +117,18 @@ def test_plan_that_is_made_again_sees_what_was_edited_meanwhile(step):
     helm_values.plan(step)
 
     assert [one.name for one in step.values.components][:2] == ["worker:first", "worker:third"]
+
+
+def test_identity_trusts_each_account_once_in_the_namespace_of_the_file(step, tmp_path):
+    shared = "serviceAccount: {dagProcessor: {name: one}, triggerer: {name: one}}\n"
+    Path(tmp_path / "as-is.yaml").write_text(LINES.replace("astro", "other") + shared)
+    given = {"bucket": "some-bucket", "values_file": str(tmp_path / "as-is.yaml")}
+
+    assert EffectiveValues(Settings.from_mapping(given), step.cloud).subjects == (
+        "system:serviceaccount:other:astro-agent-worker-first",
+        "system:serviceaccount:other:astro-agent-worker-second",
+        "system:serviceaccount:other:one",
+    )
 
 
 def test_file_that_is_installed_holds_the_lines_of_the_user_and_the_fragment(step):
