@@ -36,7 +36,7 @@ class AwsCloud:
         self._platform = platform
         self._clients = Clients(settings)
 
-    @property
+    @cached_property
     def _issuer(self) -> str:
         return self._settings.oidc_issuer or self._platform.issuer
 

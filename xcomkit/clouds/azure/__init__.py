@@ -39,7 +39,7 @@ class AzureCloud:
         self._platform = platform
         self._clients = Clients(settings)
 
-    @property
+    @cached_property
     def _issuer(self) -> str:
         return self._settings.oidc_issuer or self._platform.issuer
 
