@@ -1,4 +1,4 @@
-"""How far a run is, as its evidence says: what is done, what is next, where red is mended."""
+"""How far a run is, as its evidence says: what is done, what is next, where red is fixed."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from xcomkit import evidence
 from xcomkit.catalogue import RULES_BY_ID
-from xcomkit.guide import Guide, Seen, mended_in, read_guide
+from xcomkit.guide import Guide, Seen, read_guide
 from xcomkit.opening import STEPS
 from xcomkit.settings import Settings
 
@@ -22,8 +22,9 @@ def check(rule_id, *, holds=True, observed="seen"):
     )
 
 
-def saved(run, step, *checks, settings=SETTINGS):
+def saved(run, step, *checks, settings=SETTINGS, **more):
     content = {
+        **more,
         "checks": checks,
         "finished": "2026-01-02T03:04:05+00:00",
         "settings": settings.model_dump(mode="json", exclude={"run_dir"}),
@@ -64,16 +65,16 @@ def test_next_is_the_first_step_without_evidence_and_here_is_named(tmp_path):
     assert guide(tmp_path, here=STEPS[0]).next == "Run 01_create_bucket: open it."
 
 
-def test_red_check_comes_with_its_remedy_and_the_notebook_that_mends_it(tmp_path):
+def test_red_check_comes_with_its_remedy_and_the_notebook_that_fixes_it(tmp_path):
     done(tmp_path, *STEPS[:4])
     red = check("XC507", holds=False, observed="AccessDenied")
     saved(tmp_path, STEPS[4], red)
 
     found = guide(tmp_path)
-    _, mending = found.parts()
+    _, fixing = found.parts()
 
-    assert found.next == "Mend XC507 in 02_grant_access, then run 04_round_trip again."
-    assert [cell.text for cell in mending.rows[0]] == [
+    assert found.next == "Fix XC507 in 02_grant_access, then run 04_round_trip again."
+    assert [cell.text for cell in fixing.rows[0]] == [
         "XC507", "✖ fail", "AccessDenied", red.remedy, "02_grant_access",
     ]  # fmt: skip
     assert '<a href="02_grant_access.ipynb">' in found._repr_html_()
@@ -99,19 +100,35 @@ def test_step_that_was_done_with_other_settings_is_to_be_run_again(tmp_path):
     assert "with other settings: threshold, retention_days" in rows(found)[STEPS[0]][3]
 
 
-@pytest.mark.parametrize("name", ["apply", "confirm_delete"])
-def test_what_a_run_may_do_leaves_what_was_proved_as_it_was(tmp_path, name):
+def test_step_is_run_again_only_if_a_setting_that_it_reads_has_changed(tmp_path):
     done(tmp_path, *STEPS)
-    allowed = Settings(bucket="some-bucket", **{name: True if name == "apply" else "some-bucket"})
+    saved(tmp_path, STEPS[0], check("XC101"), reads=["bucket", "threshold"])
+    for step in STEPS[1:]:
+        saved(tmp_path, step, check("XC101"), reads=["bucket"])
+    changed = Settings(bucket="some-bucket", threshold=5, load_tasks=9)
+
+    found = guide(tmp_path, settings=changed)
+
+    assert found.next == "Run 00_prerequisites again: threshold changed since."
+    assert [seen.step for seen in found.steps if seen.is_open] == [STEPS[0]]
+
+
+@pytest.mark.parametrize("reads", [None, "bucket", {"bucket": 1}])
+def test_evidence_that_does_not_say_what_was_read_counts_for_the_same_settings_only(
+    tmp_path, reads
+):
+    saved(tmp_path, STEPS[0], check("XC101"), reads=reads)
+
+    found = guide(tmp_path, settings=Settings(bucket="some-bucket", load_tasks=9))
+
+    assert found.steps[0].changed == ("load_tasks",)
+
+
+def test_what_a_run_may_do_leaves_what_was_proved_as_it_was(tmp_path):
+    done(tmp_path, *STEPS)
+    allowed = Settings(bucket="some-bucket", confirm_delete="some-bucket")
 
     assert guide(tmp_path, settings=allowed).next == "Every step is done and nothing is red."
-
-
-def test_apply_decides_which_text_of_a_values_file_was_proved(tmp_path):
-    named = {"bucket": "some-bucket", "values_file": "values.yaml"}
-    done(tmp_path, *STEPS, settings=Settings(**named, apply=True))
-
-    assert "apply changed since" in guide(tmp_path, settings=Settings(**named)).next
 
 
 def test_risk_that_is_no_longer_accepted_is_red_again(tmp_path):
@@ -119,7 +136,7 @@ def test_risk_that_is_no_longer_accepted_is_red_again(tmp_path):
     accepted = replace(check("XC507", holds=False), accepted="we know")
     saved(tmp_path, STEPS[4], accepted)
 
-    assert guide(tmp_path).next == "Mend XC507 in 02_grant_access, then run 04_round_trip again."
+    assert guide(tmp_path).next == "Fix XC507 in 02_grant_access, then run 04_round_trip again."
 
 
 def test_step_in_which_nothing_was_checked_is_not_done(tmp_path):
@@ -157,36 +174,53 @@ def test_hostile_evidence_is_inert(tmp_path):
     assert "&lt;script&gt;" in html
 
 
+FIXED_IN = {
+    "01": {"XC602", "XC710"},
+    "02": {"XC503", "XC507", "XC513", "XC514", "XC709"},
+    "03": {
+        "XC501", "XC502", "XC504", "XC508", "XC511", "XC512", "XC515", "XC516", "XC517", "XC518",
+        "XC519", "XC521", "XC522", "XC523", "XC526", "XC527", "XC601", "XC603", "XC604", "XC702",
+        "XC707", "XC708", "XC713",
+    },
+    "04": {"XC701"},
+}  # fmt: skip
+"""Every rule whose remedy is carried out in another step than the one that judges it."""
+
+
+def test_rule_says_in_which_other_step_it_is_fixed():
+    found = {}
+    for rule in RULES_BY_ID.values():
+        if rule.fix_in:
+            found.setdefault(rule.fix_in, set()).add(rule.id)
+
+    assert found == FIXED_IN
+
+
 @pytest.mark.parametrize(
-    ("rule_id", "step"),
+    ("rule_id", "made_in", "fixed_in"),
     [
-        ("XC015", "03_helm_values"),
-        ("XC104", "00_prerequisites"),
-        ("XC107", "00_prerequisites"),
-        ("XC203", "01_create_bucket"),
-        ("XC303", "02_grant_access"),
-        ("XC404", "03_helm_values"),
-        ("XC505", "04_round_trip"),
-        ("XC506", "04_round_trip"),
-        ("XC507", "02_grant_access"),
-        ("XC511", "03_helm_values"),
-        ("XC512", "03_helm_values"),
-        ("XC513", "02_grant_access"),
-        ("XC517", "03_helm_values"),
-        ("XC603", "03_helm_values"),
-        ("XC602", "01_create_bucket"),
-        ("XC701", "04_round_trip"),
-        ("XC702", "03_helm_values"),
-        ("XC709", "02_grant_access"),
-        ("XC801", "07_tear_down"),
-        ("XC902", "06_verify_dag"),
+        ("XC015", "03_helm_values", "03_helm_values"),
+        ("XC030", "06_verify_dag", "06_verify_dag"),
+        ("XC203", "01_create_bucket", "01_create_bucket"),
+        ("XC505", "04_round_trip", "04_round_trip"),
+        ("XC507", "04_round_trip", "02_grant_access"),
+        ("XC702", "06_verify_dag", "03_helm_values"),
+        ("XC902", "05_inspect_objects", "05_inspect_objects"),
     ],
 )
-def test_remedy_leads_to_the_notebook_in_which_it_is_carried_out(rule_id, step):
-    own = {"1": 0, "2": 1, "3": 2, "5": 4, "6": 5, "7": 6, "8": 7, "9": 6}.get(rule_id[2], 3)
-    red = check(rule_id, holds=False)
+def test_red_check_is_fixed_where_its_rule_says(tmp_path, rule_id, made_in, fixed_in):
+    done(tmp_path, *STEPS)
+    saved(tmp_path, made_in, check(rule_id, holds=False))
 
-    assert mended_in(red, own=STEPS[own], steps=STEPS) == step
+    assert guide(tmp_path).next == f"Fix {rule_id} in {fixed_in}, then run {made_in} again."
+
+
+@pytest.mark.parametrize("fix_in", ["99", "0", HOSTILE])
+def test_step_that_is_none_sends_nobody_away(tmp_path, fix_in):
+    done(tmp_path, *STEPS)
+    saved(tmp_path, STEPS[4], replace(check("XC507", holds=False), fix_in=fix_in))
+
+    assert guide(tmp_path).next == f"Fix XC507 in {STEPS[4]}, then run {STEPS[4]} again."
 
 
 def test_every_step_that_a_remedy_names_is_there():

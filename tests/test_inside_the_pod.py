@@ -8,7 +8,7 @@ import pytest
 import yaml
 from test_runbook import Runbook
 
-from xcomkit.chart.environment import effective_environment
+from xcomkit.chart.environment import effective_environment, list_variables
 from xcomkit.chart.values import load_values
 from xcomkit.local.aws import AwsStandIn
 
@@ -28,7 +28,8 @@ class Cluster:
             folder.mkdir()
         made = runbook.run("01", "02", "03")
         assert made.code == 0, made.output
-        written = effective_environment(load_values(made.directory / "values.yaml"))
+        values = load_values(made.directory / "values.yaml")
+        written = effective_environment(list_variables(values))
         self.token = self.home / "token"
         self.sign(SUBJECT)
         account = runbook.client("sts").get_caller_identity()["Account"]

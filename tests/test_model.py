@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from xcomkit.model import Change, Plan, Rule, worst
 
 RULE = Rule("XC999", "t", "fail", "why", "remedy", "source")
@@ -39,3 +41,21 @@ def test_only_changes_are_pending():
     rows = tuple(Change("r", a, "b", "c", a) for a in ("create", "unchanged", "keep", "delete"))
 
     assert [c.action for c in Plan("p", rows).pending] == ["create", "delete"]
+
+
+@pytest.mark.parametrize(
+    ("holds", "given", "fix_in"),
+    [
+        (True, {}, ""),
+        (False, {}, "03"),
+        (None, {"remedy": "sign in"}, ""),
+        (False, {"remedy": "make the bucket", "fix_in": "01"}, "01"),
+    ],
+    ids=["passed", "the rule's own remedy", "a remedy for here", "a remedy for elsewhere"],
+)
+def test_place_of_the_fix_belongs_to_the_remedy(holds, given, fix_in):
+    rule = Rule("XC999", "t", "fail", why="w", remedy="r", source="s", fix_in="03")
+
+    check = rule.judge(holds, expected="e", observed="o", how="h", basis="rule", **given)
+
+    assert check.fix_in == fix_in

@@ -104,6 +104,15 @@ def test_first_step_begins_a_run_and_the_next_ones_go_on_in_it(runbook):
     assert first.run.parent == runbook / "runs"
 
 
+@pytest.mark.usefixtures("account", "runbook")
+def test_steps_that_are_practised_first_read_nothing_for_the_one_that_is_opened():
+    step = open_step("03_helm_values", PRACTICE)
+
+    assert "was made in it first" in step.note
+    assert {"bucket", "endpoint_url"} <= set(step.settings.reads)
+    assert not {"retention_days", "role_name", "workers"} & set(step.settings.reads)
+
+
 @pytest.mark.usefixtures("account")
 def test_coming_back_after_another_cloud_finds_the_same_stand_in():
     count = len(servers())

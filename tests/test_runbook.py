@@ -18,9 +18,11 @@ import boto3
 import pytest
 import yaml
 
+from xcomkit.guide import read_guide
 from xcomkit.local.aws import AwsStandIn
 from xcomkit.model import BACKENDS
 from xcomkit.opening import STEPS
+from xcomkit.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("payload_sizes=1000", "repetitions=1")
@@ -116,6 +118,25 @@ class TestWholeRun:
         assert whole.record["verdict"] == "warn"
         assert [step["name"] for step in whole.record["steps"]] == list(STEPS)
         assert "▲ warn: Usable" in whole.output
+
+    @pytest.mark.parametrize(
+        ("name", "value", "numbers"),
+        [
+            ("load_tasks", 5, "06"),
+            ("retention_days", 9, "01 05 06"),
+            ("threshold", 5, "02 03 04 06"),
+            ("repetitions", 2, "04"),
+            ("release", "another", "03"),
+            ("bucket", "another-bucket", "00 01 02 03 04 05 06 07"),
+            ("apply", False, ""),
+        ],
+    )
+    def test_changed_setting_reopens_the_steps_that_read_it(self, whole, name, value, numbers):
+        changed = Settings.from_mapping({**whole.record["settings"], name: value})
+
+        found = read_guide(whole.directory, steps=STEPS, settings=changed)
+
+        assert " ".join(seen.step[:2] for seen in found.steps if seen.is_open) == numbers
 
     def test_only_what_airflow_itself_sends_to_the_plane_is_warned_about(self, whole):
         warned = {name for name, check in whole.checks.items() if check["status"] == "warn"}

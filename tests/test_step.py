@@ -9,7 +9,7 @@ from live_kernel import open_kernel
 
 from xcomkit import evidence
 from xcomkit.clouds import Cloud, Platform
-from xcomkit.errors import AccessDeniedError, GateError
+from xcomkit.errors import AccessDeniedError, GateError, MissingError
 from xcomkit.model import Change, Plan
 from xcomkit.settings import Settings
 from xcomkit.step import REACHED_END, Step
@@ -215,3 +215,11 @@ def test_cells_that_a_person_passes_over_are_missing_in_the_evidence(tmp_path, h
 
     assert before == (["not run: the cell two = [step]  # (step)"] if has_person else [])
     assert after == ()
+
+
+def test_work_that_waits_for_another_step_is_fixed_there(step):
+    error = MissingError("There is no bucket.", hint="run step 01.", fix_in="01")
+
+    check = step.could_not(error)
+
+    assert (check.id, check.remedy, check.fix_in) == ("XC901", "run step 01.", "01")

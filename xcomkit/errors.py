@@ -18,13 +18,17 @@ from typing import ClassVar
 
 
 class XcomkitError(Exception):
-    """Base of the tree: one sentence for people and a hint with the next step."""
+    """Base of the tree: one sentence for people and a hint with the next step.
+
+    ``fix_in`` is the number of the step that the hint sends to, empty for the one at work.
+    """
 
     exit_code: ClassVar[int] = 3
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", fix_in: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.fix_in = fix_in
 
     def __str__(self) -> str:
         """Return the sentence, and the hint where there is one."""

@@ -1,11 +1,10 @@
-"""The guide at the top of each notebook: how far this run is, what is next, where red is mended.
+"""The guide at the top of each notebook: how far this run is, what is next, where red is fixed.
 
 It is read from the evidence of the run directory, of which every line is a person's or a
 program's text like any other: escaped, and never a reason to stop the notebook.
 """
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -18,16 +17,8 @@ from xcomkit.plain import listed
 from xcomkit.settings import Settings
 from xcomkit.step import accept
 
-_OF_NO_STEP = frozenset(("confirm_delete", "run_dir", "accepted", "step_timeout"))
+_DECIDE_NOTHING = frozenset(("confirm_delete", "run_dir", "accepted", "step_timeout"))
 """Settings that say what a run may do: another value leaves what was proved as it was."""
-_NAMED_STEP = re.compile(r"\bstep (0\d)\b")
-_CHOSEN_IN_THE_VALUES = re.compile(r"backend to|compression to")
-_IN_THE_VALUES = re.compile(
-    r"XCOM_OBJECTSTORAGE|AIRFLOW_|commonEnv|xcomBackend|prefix of their own|threshold|the path to"
-)
-_A_RIGHT = "the right to"
-_VALUES_RULES = ("XC0", "XC4")  # rules on the values file
-_VALUES, _ACCESS = "03", "02"
 _NAMED = 4  # settings named in one sentence
 
 
@@ -82,8 +73,12 @@ class Guide:
                 "you are here." if first.step == self.here else "open it."
             )
         red = next(check for check in first.checks if check.closes_gate)
-        place = mended_in(red, own=first.step, steps=[seen.step for seen in self.steps])
-        return f"Mend {red.id} in {place}, then run {first.step} again."
+        return f"Fix {red.id} in {self._place(red, first)}, then run {first.step} again."
+
+    def _place(self, check: Check, seen: Seen) -> str:
+        """Return the step in which a check is fixed: the one that made it, if no other is named."""
+        named = (one.step for one in self.steps if check.fix_in and one.step[:2] == check.fix_in)
+        return next(named, seen.step)
 
     def parts(self) -> Iterator[show.Table]:
         """Yield the checklist and, where something is red, what to do about it."""
@@ -96,14 +91,13 @@ class Guide:
             headers,
             tuple(self._row(seen) for seen in self.steps),
         )
-        names = [seen.step for seen in self.steps]
         red = tuple(
             (
                 show.Cell(check.id),
                 show.status_cell(check.status),
                 show.Cell(check.observed),
                 show.Cell(check.remedy),
-                _to(mended_in(check, own=seen.step, steps=names)),
+                _to(self._place(check, seen)),
             )
             for seen in self.steps
             for check in seen.checks
@@ -111,8 +105,8 @@ class Guide:
         )
         if red:
             yield show.Table(
-                f"To be mended: {len(red)}",
-                ("id", "status", "observed", "what to do", "mend it in"),
+                f"To be fixed: {len(red)}",
+                ("id", "status", "observed", "what to do", "fix it in"),
                 red,
             )
 
@@ -148,24 +142,6 @@ def read_guide(
     return Guide(run.name if run else "", seen, here)
 
 
-def mended_in(check: Check, *, own: str, steps: Iterable[str]) -> str:
-    """Return the step in which a check's remedy is carried out: its own, if no other is meant.
-
-    A remedy names the step, what is chosen in the values file, a right, or what else stands there.
-    """
-    if named := _NAMED_STEP.search(check.remedy):
-        number = named[1]
-    elif _CHOSEN_IN_THE_VALUES.search(check.remedy):
-        number = _VALUES
-    elif _A_RIGHT in check.remedy:
-        number = _ACCESS
-    elif check.id.startswith(_VALUES_RULES) or _IN_THE_VALUES.search(check.remedy):
-        number = _VALUES
-    else:
-        number = own[:2]
-    return next((step for step in steps if step.startswith(number)), own)
-
-
 def _read_step(run: Path, step: str, *, asked: Settings) -> Seen:
     try:
         found = evidence.read_evidence(run, step=step)
@@ -176,17 +152,17 @@ def _read_step(run: Path, step: str, *, asked: Settings) -> Seen:
         return Seen(step)
     # A risk is accepted by whoever looks now.
     checks = tuple(accept(check, reasons=asked.accepted_reasons) for check in checks)
-    changed = tuple(_changed(found.get("settings"), asked=asked))
+    changed = tuple(_changed(found, asked=asked))
     return Seen(step, checks, _when(found.get("finished")), changed)
 
 
-def _changed(given: object, *, asked: Settings) -> Iterator[str]:
-    """Yield the settings that have another value now, of those that decide what is proved."""
+def _changed(found: Mapping[str, object], *, asked: Settings) -> Iterator[str]:
+    """Yield the settings that have another value now, of those that the step has read."""
+    given, reads = found.get("settings"), found.get("reads")
     before = given if isinstance(given, dict) else {}
-    for name, value in asked.model_dump(mode="json").items():
-        # Whether a values file of the user's is merged or judged as it is, hangs on apply.
-        is_free = name in _OF_NO_STEP or (name == "apply" and not asked.values_file)
-        if not is_free and before.get(name) != value:
+    for name, value in asked.recorded.items():
+        was_read = name in reads if isinstance(reads, list) else True
+        if was_read and name not in _DECIDE_NOTHING and before.get(name) != value:
             yield name
 
 

@@ -175,7 +175,7 @@ def _prepare(step: Step) -> None:
     """Make bucket and access on the stand-in; refuse a real target that lacks the bucket."""
     if step.settings.is_embedded:
         step.cloud.apply_bucket(step.cloud.plan_bucket())
-        subjects = helm_values.read_subjects(step)
+        subjects = step.values.subjects
         step.cloud.apply_access(step.cloud.plan_access(subjects), subjects)
         return
     try:
@@ -190,7 +190,7 @@ def _prepare(step: Step) -> None:
 def _measure(step: Step, *, rows: Sequence[Row], progress: Callable[[str], None]) -> Matrix:
     """Measure with the environment of the first worker group, as its identity."""
     run_id = f"manual__{datetime.now(UTC).isoformat()}"
-    component = helm_values.first_worker(step)
+    component = step.values.first_worker
     with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private, _swept(step, run_id):
         identity = step.cloud.worker_identity(component.subject, directory=private)
         environment, _ = helm_values.process_environment(step, component, identity)

@@ -44,6 +44,7 @@ class Check:
     remedy: str
     basis: Basis
     accepted: str = ""
+    fix_in: str = ""
 
     @property
     def closes_gate(self) -> bool:
@@ -56,6 +57,8 @@ class Rule:
     """A check that can be made: stable id, why it matters, what to do when it does not hold.
 
     ``blocks`` marks rules without which the following steps would act on the wrong target.
+    ``fix_in`` is the number of the step in which the remedy is carried out, such as ``03``; empty
+    is the step that made the check.
     """
 
     id: str
@@ -65,6 +68,7 @@ class Rule:
     remedy: str
     source: str
     blocks: bool = False
+    fix_in: str = ""
 
     def judge(
         self,
@@ -75,8 +79,12 @@ class Rule:
         how: str,
         basis: Basis,
         remedy: str = "",
+        fix_in: str = "",
     ) -> Check:
-        """Return the check: ``True`` passes, ``False`` takes the severity, ``None`` is unknown."""
+        """Return the check: ``True`` passes, ``False`` takes the severity, ``None`` is unknown.
+
+        A remedy that is given stands in place of the rule's own, and so does its ``fix_in``.
+        """
         against: Status = "fail" if self.severity == "fail" else "warn"
         status: Status = "unknown" if holds is None else "pass" if holds else against
         return Check(
@@ -89,6 +97,7 @@ class Rule:
             how=how,
             remedy="" if status == "pass" else remedy or self.remedy,
             basis=basis,
+            fix_in="" if status == "pass" else fix_in if remedy else self.fix_in,
         )
 
     def unsupported(self, *, expected: str, observed: str, how: str) -> Check:

@@ -14,14 +14,15 @@ from typing import Any
 from xcomkit import evidence
 from xcomkit.catalogue import RULES_BY_ID
 from xcomkit.clouds import Platform, open_cloud
+from xcomkit.effective import EffectiveValues
 from xcomkit.errors import SettingsError
 from xcomkit.form import Form
 from xcomkit.guide import Guide, Seen, read_guide
 from xcomkit.local.stand_in import StandIn, stand_in_of
 from xcomkit.model import CloudName
 from xcomkit.settings import Settings
+from xcomkit.settings.observed import ObservedSettings
 from xcomkit.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
-from xcomkit.steps import helm_values
 from xcomkit.terms import TERMS
 
 STEPS = (
@@ -70,6 +71,7 @@ def open_step(name: str, settings: Settings) -> Step:
         SettingsError: the run directory that is named is of another target, or is closed.
         ProcessError: the stand-in did not start.
     """
+    asked, settings = settings, ObservedSettings.of(settings)
     run = _named_run(settings)
     if run:
         evidence.claim_run_directory(run, target=settings.target)
@@ -84,7 +86,7 @@ def open_step(name: str, settings: Settings) -> Step:
     _check_surroundings(step)
     selected = os.environ.get(SELECTED, "")
     if is_new or selected:
-        _practise_earlier_steps(step, done=() if is_new else selected.split(","))
+        _practise_earlier_steps(step, settings=asked, done=() if is_new else selected.split(","))
     return step
 
 
@@ -135,7 +137,7 @@ def open_platform(settings: Settings) -> tuple[Platform, bool]:
     label = describe_place(settings)
     _leave_stand_in()
     if not settings.is_embedded:
-        return Platform(label=label, issuer=settings.oidc_issuer), False
+        return Platform(label=label, issuer=""), False
     stand_in = _find_stand_in(settings.cloud)
     is_new = stand_in is None
     if stand_in is None:
@@ -197,15 +199,19 @@ def _restore(environment: MutableMapping[str, str]) -> None:
             environment.pop(name, None)
 
 
-def _practise_earlier_steps(step: Step, *, done: Collection[str]) -> None:
-    """Do on a new stand-in what the steps before this one, but not ``done``, would have done."""
+def _practise_earlier_steps(step: Step, *, settings: Settings, done: Collection[str]) -> None:
+    """Do on a new stand-in what the steps before this one, but not ``done``, would have done.
+
+    What they read of the settings is no part of what this step reads.
+    """
+    cloud = open_cloud(settings, platform=step.platform)
     _, bucket, access, *_ = STEPS
     missing = set(STEPS[: STEPS.index(step.name)]) & {bucket, access} - set(done)
     if bucket in missing:
-        step.cloud.apply_bucket(step.cloud.plan_bucket())
+        cloud.apply_bucket(cloud.plan_bucket())
     if access in missing:
-        subjects = helm_values.read_subjects(step)
-        step.cloud.apply_access(step.cloud.plan_access(subjects), subjects)
+        subjects = EffectiveValues(settings, cloud).subjects
+        cloud.apply_access(cloud.plan_access(subjects), subjects)
     if missing:
         step.note = "the stand-in is new: what earlier steps make was made in it first"
 

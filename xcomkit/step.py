@@ -16,6 +16,7 @@ from typing import Any
 
 from xcomkit import evidence, show
 from xcomkit.clouds import Cloud, Platform
+from xcomkit.effective import EffectiveValues
 from xcomkit.errors import GateError, XcomkitError
 from xcomkit.form.switch import ApplySwitch
 from xcomkit.front_end import as_code, follow_cells, is_somebody_there
@@ -106,14 +107,17 @@ class Step:
     sentences: tuple[str, ...] = ()
     progress: Progress = field(init=False)
     applies: bool = field(init=False)
+    values: EffectiveValues = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin: an earlier pass leaves no evidence, and no step that looks like this one."""
-        self.applies = self.settings.apply
+        shown = self.settings.recorded
+        self.applies = shown["apply"]
+        self.values = EffectiveValues(self.settings, self.cloud)
         self._owed = [s for s in self.sentences if "(step)" in s and is_somebody_there()]
         self._found: dict[str, list[Check]] = {}
         self._broken_off = ""
-        moments = evidence.read_moments(self.run, step=self.name, settings=self.settings.recorded)
+        moments = evidence.read_moments(self.run, step=self.name, settings=shown)
         self.progress = Progress(last_time=moments)
         evidence.remove_evidence(self.run, step=self.name)
         before = follow_cells(self)
@@ -123,16 +127,17 @@ class Step:
     @cached_property
     def target(self) -> show.Table:
         """Return what this step is bound to."""
+        shown = self.settings.recorded  # what is only shown here decides nothing
         values: dict[str, object] = {
             "bucket": self.settings.place,
-            "region": self.settings.region,
+            "region": shown["region"],
             "where": self.platform.label,
-            "agents": f"release {self.settings.release} in namespace {self.settings.namespace},"
-            f" workers {', '.join(self.settings.workers)}",
-            "apply": f"{self.settings.apply}: "
+            "agents": f"release {shown['release']} in namespace {shown['namespace']},"
+            f" workers {', '.join(shown['workers'])}",
+            "apply": f"{shown['apply']}: "
             + (
                 "changes are made"
-                if self.settings.apply
+                if shown["apply"]
                 else "plans are shown only; the proof writes test objects, and removes them"
             ),
             "run directory": self.run.name,
@@ -171,6 +176,7 @@ class Step:
             how=type(error).__name__,
             basis="behaviour",
             remedy=error.hint,
+            fix_in=error.fix_in,
         )
 
     def propose(self, make: Callable[[], Plan]) -> show.Table:
@@ -293,6 +299,7 @@ class Step:
             "finished": finished,
             "moments": self.progress.left,
             "plans": self.plans,
+            "reads": self.settings.reads,
             "seconds": round((finished - self.started).total_seconds(), 3),
             "settings": self.settings.recorded,
             "started": self.started,

@@ -2,24 +2,25 @@ from typing import Any
 
 import pytest
 
-from xcomkit.chart.accounts import read_accounts, service_accounts, subjects
+from xcomkit.chart.accounts import read_accounts, read_namespace
 from xcomkit.chart.merge import merge
 from xcomkit.chart.values import read_values
 from xcomkit.settings import Settings
 
 
 def names(text: str, settings: Settings) -> tuple[str, ...]:
-    return service_accounts(read_values(text, name="v"), prefix=settings.resource_name_prefix)
+    accounts = read_accounts(read_values(text, name="v"), prefix=settings.resource_name_prefix)
+    return tuple(dict.fromkeys(account.name for account in accounts))
 
 
 def test_merged_era_runs_as_exactly_the_accounts_of_the_settings(
     era: str, fragment: dict[str, Any], settings: Settings
 ) -> None:
-    values = read_values(merge(era, fragment, name="v").text, name="v")
-    assert subjects(values, prefix=settings.resource_name_prefix, namespace=settings.namespace) == (
-        "system:serviceaccount:astro:astro-agent-worker-default-worker",
-        "system:serviceaccount:astro:astro-agent-dag-processor",
-        "system:serviceaccount:astro:astro-agent-triggerer",
+    values = merge(era, fragment, name="v").values
+    assert names(values.text, settings) == (
+        "astro-agent-worker-default-worker",
+        "astro-agent-dag-processor",
+        "astro-agent-triggerer",
     )
     assert all(
         account.named for account in read_accounts(values, prefix=settings.resource_name_prefix)
@@ -28,13 +29,9 @@ def test_merged_era_runs_as_exactly_the_accounts_of_the_settings(
 
 def test_prefix_and_namespace_of_the_file_win_over_the_settings(settings: Settings) -> None:
     text = "resourceNamePrefix: theirs\nnamespace: other\nworkers: [{name: a}, {name: b}]\n"
-    values = read_values(text, name="v")
-    assert subjects(values, prefix=settings.resource_name_prefix, namespace=settings.namespace) == (
-        "system:serviceaccount:other:theirs-worker-a",
-        "system:serviceaccount:other:theirs-worker-b",
-        "system:serviceaccount:other:theirs-dag-processor",
-        "system:serviceaccount:other:theirs-triggerer",
-    )
+    found = ("theirs-worker-a", "theirs-worker-b", "theirs-dag-processor", "theirs-triggerer")
+    assert names(text, settings) == found
+    assert read_namespace(read_values(text, name="v"), default=settings.namespace) == "other"
 
 
 @pytest.mark.parametrize("prefix", ["~", "''", "<your-prefix>", "5"])

@@ -63,7 +63,8 @@ def test_clean_merge_passes_and_conflicts_warn(era: str, fragment: dict[str, Any
 
 def test_lost_line_and_growing_merge_are_seen(era: str, fragment: dict[str, Any]) -> None:
     original = read_values(era, name="values.yaml")
-    lost = Merged(era.replace("logLevel: INFO\n", ""), (), "", frozenset())
+    cut = read_values(era.replace("logLevel: INFO\n", ""), name="v")
+    lost = Merged(cut, (), "", frozenset())
     left, stable = judge_merge(lost, original=original, fragment=fragment)
     assert (left.status, stable.status) == ("warn", "fail")
     assert "a line of the user's is gone" in left.observed

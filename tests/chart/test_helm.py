@@ -5,15 +5,13 @@ from pathlib import Path
 import pytest
 
 from xcomkit.chart.helm import commands, next_steps, template_check
-from xcomkit.errors import InputError
+from xcomkit.chart.values import Values, read_values
 from xcomkit.settings import Settings
 
 
 @pytest.fixture
-def values_path(tmp_path: Path) -> Path:
-    path = tmp_path / "my values.yaml"
-    path.write_text("namespace: astro\nagentToken: hush" + "hush\n", encoding="utf-8")
-    return path
+def values() -> Values:
+    return read_values("namespace: astro\nagentToken: hush" + "hush\n", name="my values.yaml")
 
 
 def put_helm(directory: Path, monkeypatch: pytest.MonkeyPatch, *, script: str) -> None:
@@ -25,31 +23,31 @@ def put_helm(directory: Path, monkeypatch: pytest.MonkeyPatch, *, script: str) -
 
 
 def test_without_helm_the_check_says_what_stays_unproved(
-    values_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    check = template_check(values_path, settings=settings)
+    check = template_check(values, settings=settings)
     assert (check.id, check.status) == ("XC402", "skip")
     assert "helm is not on PATH" in check.observed
     assert "stays unproved" in check.observed
 
 
 def test_rendered_chart_passes_and_gets_this_very_file(
-    values_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     script = 'for last; do :; done; test -f "$last" || exit 9\n'
     script += 'printf -- "---\\nkind: A\\n---\\nkind: B\\n"'
     put_helm(tmp_path, monkeypatch, script=script)
-    check = template_check(values_path, settings=settings)
+    check = template_check(values, settings=settings)
     assert (check.status, check.observed) == ("pass", "rendered 2 resources")
 
 
 def test_refused_values_fail_with_helms_words_and_without_secrets(
-    values_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     script = "echo 'Error: values do not meet the schema: timeoutSeconds hush'hush >&2; exit 1"
     put_helm(tmp_path, monkeypatch, script=script)
-    check = template_check(values_path, settings=settings)
+    check = template_check(values, settings=settings)
     assert check.status == "fail"
     assert "do not meet the schema" in check.observed
     assert "hush" + "hush" not in check.observed
@@ -64,30 +62,23 @@ def test_refused_values_fail_with_helms_words_and_without_secrets(
     ],
 )
 def test_chart_that_cannot_be_had_is_no_verdict(
-    values_path: Path,
+    values: Values,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     said: str,
 ) -> None:
     put_helm(tmp_path, monkeypatch, script=f"echo {shlex.quote(said)} >&2; exit 1")
-    assert template_check(values_path, settings=settings).status == "skip"
+    assert template_check(values, settings=settings).status == "skip"
 
 
 def test_helm_that_hangs_is_given_up(
-    values_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     put_helm(tmp_path, monkeypatch, script="exec sleep 30")
-    check = template_check(values_path, settings=settings, timeout=0.5)
+    check = template_check(values, settings=settings, timeout=0.5)
     assert check.status == "skip"
     assert "no answer in 0.5 s" in check.observed
-
-
-def test_file_that_is_no_yaml_is_refused(tmp_path: Path, settings: Settings) -> None:
-    path = tmp_path / "v.yaml"
-    path.write_text("a: b: c", encoding="utf-8")
-    with pytest.raises(InputError):
-        template_check(path, settings=settings)
 
 
 def test_commands_can_be_pasted_into_a_shell(settings: Settings) -> None:

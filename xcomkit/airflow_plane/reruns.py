@@ -12,6 +12,7 @@ XC709 = Rule(
     why="Each try writes a new object; one that is not purged stays until the lifecycle finds it.",
     remedy="give the agents' identity the right to delete objects: step 02.",
     source="apache-airflow-providers-common-io, xcom backend, purge",
+    fix_in="02",
 )
 XC710 = Rule(
     id="XC710",
@@ -20,6 +21,7 @@ XC710 = Rule(
     why="Airflow deletes the rows on the plane, which cannot reach the bucket.",
     remedy="Give the bucket a lifecycle rule for the prefix: step 01.",
     source="Airflow REST API, delete a Dag run; apache-airflow-providers-common-io, purge",
+    fix_in="01",
 )
 RULES = (XC709, XC710)
 

@@ -24,6 +24,7 @@ XC707 = Rule(
     why="Data in the metadata database or its logs has left your network.",
     remedy="set XCOM_OBJECTSTORAGE_THRESHOLD to 0, and keep values out of task logs.",
     source="guide, architecture; the database and the log files of Airflow",
+    fix_in="03",
 )
 XC708 = Rule(
     id="XC708",
@@ -35,6 +36,7 @@ XC708 = Rule(
         ' "0" in commonEnv: then the plane keeps no rendered field at all.'
     ),
     source="Airflow configuration, core.max_templated_field_length; task_runner",
+    fix_in="03",
 )
 RULES = (XC706, XC707, XC708)
 

@@ -19,6 +19,7 @@ XC701 = Rule(
     why="Each reading task compares type and content, so a lost XCom fails it.",
     remedy="act on the quoted cause; step 04 narrows it down to push, pull or identity.",
     source="Airflow REST API, task instances",
+    fix_in="04",
 )
 XC702 = Rule(
     id="XC702",
@@ -27,6 +28,7 @@ XC702 = Rule(
     why="A value in the metadata database has left the execution plane.",
     remedy="set XCOM_OBJECTSTORAGE_THRESHOLD to 0 and the path to this bucket and prefix.",
     source="apache-airflow-providers-common-io, xcom backend",
+    fix_in="03",
 )
 XC703 = Rule(
     id="XC703",
@@ -59,6 +61,7 @@ XC713 = Rule(
     why="A trigger that gets the path instead of the value waits for something else, or for ever.",
     remedy="give the triggerer the same commonEnv, identity and providers as the workers.",
     source="guide, triggers; Airflow 3.3, start_from_trigger with a template",
+    fix_in="03",
 )
 RULES = (XC701, XC702, XC703, XC704, XC705, XC713)
 

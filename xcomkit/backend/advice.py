@@ -19,6 +19,7 @@ XC522 = Rule(
     why="zip as fsspec opens it stores without compressing: requests and seconds for nothing",
     remedy="set backend to durable, which deflates, or compression to none",
     source="fsspec.compression: ZipFile without a method is ZIP_STORED",
+    fix_in="03",
 )
 XC523 = Rule(
     id="XC523",
@@ -27,6 +28,7 @@ XC523 = Rule(
     why="a codec's reader seeks: zip asks four times, gzip on Cloud Storage hundreds of times",
     remedy="set backend to durable, which reads the object at once, or compression to none",
     source="fsspec.spec.AbstractBufferedFile read by zipfile and gzip",
+    fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC522, XC523)
 
@@ -75,7 +77,7 @@ def advise(
     *,
     writes: Sequence[Writes],
     silent: Mapping[str, Sequence[str]] | None,
-    configured: Codec,
+    configured: str,
     rtt_ms: int,
 ) -> str:
     """Return what to use and why; a codec behind which anything went wrong silently is never told.
@@ -97,12 +99,12 @@ def advise(
         return f"No fault could be tried, so no codec is told to be safe. {told}".strip()
     if not safe:
         return f"No codec of this class is known to be safe here. {told}"
-    costs = {codec: estimate_ms(by_codec[codec], rtt_ms=rtt_ms) for codec in safe}
-    fastest = min(costs, key=lambda codec: costs[codec])
+    costs: dict[str, float] = {codec: estimate_ms(by_codec[codec], rtt_ms=rtt_ms) for codec in safe}
+    fastest = min(safe, key=lambda codec: costs[codec])
     size = max(one.json_bytes for one in by_codec.values()) / 1e6
     ranking = "; ".join(
         f"{codec} {costs[codec]:,.0f} ms, {by_codec[codec].ratio:.1%} of the bytes"
-        for codec in sorted(costs, key=lambda codec: costs[codec])
+        for codec in sorted(safe, key=lambda codec: costs[codec])
     )
     base = (
         f"Safe here, a push and a pull of {size:.1f} MB of records at {rtt_ms} ms per request and"

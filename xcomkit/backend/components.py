@@ -19,6 +19,7 @@ XC526 = Rule(
     why="a group with other variables or another service account reads paths as values, or nothing",
     remedy="put XCom settings in commonEnv only, and let one identity trust every service account",
     source="remote agents Helm reference: commonEnv, workers, dagProcessor, triggerer",
+    fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC526,)
 

@@ -20,6 +20,7 @@ XC501 = Rule(
     remedy="set xcomBackend to the class path and install common-io and the provider in the image",
     source="airflow.sdk.execution_time.xcom",
     blocks=True,
+    fix_in="03",
 )
 XC502 = Rule(
     id="XC502",
@@ -28,6 +29,7 @@ XC502 = Rule(
     why="an undefined id makes the backend fall to whatever identity surrounds the process",
     remedy="define AIRFLOW_CONN_<ID> in commonEnv, or the connection in the secrets backend",
     source="connections in the amazon, microsoft-azure and google providers",
+    fix_in="03",
 )
 XC509 = Rule(
     id="XC509",
@@ -52,6 +54,7 @@ XC512 = Rule(
     why="without a path values land in a directory of the pod, without a threshold in the database",
     remedy="set the path to <protocol>://<connection-id>@<bucket>/<prefix> and the threshold to 0",
     source="apache-airflow-providers-common-io, configuration reference",
+    fix_in="03",
 )
 XC527 = Rule(
     id="XC527",
@@ -61,6 +64,7 @@ XC527 = Rule(
     " loop apart, so Airflow 3.4 fails every task of such a Dag.",
     remedy="Set backend to durable, or update the package that holds the class.",
     source="airflow.sdk.execution_time.task_runner, check_xcom_backend_supports_loops",
+    fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC501, XC502, XC509, XC510, XC512, XC527)
 

@@ -13,6 +13,7 @@ XC511 = Rule(
     " push succeeds, no object exists, the reader gets the path instead of the value",
     remedy="set backend to durable, or compression to none",
     source="airflow.providers.common.io.xcom.backend, fsspec.core.OpenFile",
+    fix_in="03",
 )
 XC516 = Rule(
     id="XC516",
@@ -22,6 +23,7 @@ XC516 = Rule(
     " task goes on with a path in place of its value",
     remedy="set backend to durable; keep objects longer than any re-run",
     source="airflow.providers.common.io.xcom.backend, deserialize_value",
+    fix_in="03",
 )
 XC517 = Rule(
     id="XC517",
@@ -30,6 +32,7 @@ XC517 = Rule(
     why="the purge of a cleared task reports success and the old value stays in the bucket",
     remedy="set backend to durable; give the identity the right to delete below the prefix",
     source="s3fs drops the error of a single key in a bulk delete",
+    fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC511, XC516, XC517)
 _OF: dict[Operation, Rule] = {"push": XC511, "pull": XC516, "purge": XC517}

@@ -29,6 +29,7 @@ XC515 = Rule(
     " the path as a string instead of the value, without an error",
     remedy="set backend to durable, or compression to none",
     source="common-io backend: the codec's wrapper leaves the file open; gcsfs closes in a thread",
+    fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC515,)
 

@@ -10,6 +10,7 @@ XC503 = Rule(
     why="a value that is not behind a reference lies in the orchestration plane's database",
     remedy="give the identity the right to put, set threshold 0 and the path of this bucket",
     source="airflow.providers.common.io.xcom.backend",
+    fix_in="02",
 )
 XC504 = Rule(
     id="XC504",
@@ -18,6 +19,7 @@ XC504 = Rule(
     why="a push may report success although nothing was uploaded",
     remedy="look for a denied upload in the access log; set compression to none",
     source="read by a client that is not Airflow",
+    fix_in="03",
 )
 XC505 = Rule(
     id="XC505",
@@ -42,6 +44,7 @@ XC507 = Rule(
     why="without the right to delete a purge reports success and the object stays",
     remedy="give the identity the right to delete below the prefix",
     source="s3fs drops the error of a single key in a bulk delete; DELETE of adlfs and gcsfs",
+    fix_in="02",
 )
 XC508 = Rule(
     id="XC508",
@@ -50,6 +53,7 @@ XC508 = Rule(
     why="an exception in a finalizer is printed and ignored, the task goes on as if all were well",
     remedy="set compression to none, or use a backend class that confirms its writes",
     source="Python, sys.unraisablehook",
+    fix_in="03",
 )
 
 PROMISES = {

@@ -19,6 +19,7 @@ XC513 = Rule(
     why="nobody signs in, so every push fails, on some clouds only after a minute of retries",
     remedy="run step 02 with apply: true; compare subject, issuer and audience with what it trusts",
     source="STS AssumeRoleWithWebIdentity; Entra client assertion; GKE metadata server",
+    fix_in="02",
 )
 XC514 = Rule(
     id="XC514",
@@ -27,6 +28,7 @@ XC514 = Rule(
     why="any pod of the cluster could read and write every XCom",
     remedy="let the identity trust exactly the service accounts of the chart: step 02",
     source="STS AssumeRoleWithWebIdentity; Entra client assertion; GKE metadata server",
+    fix_in="02",
 )
 RULES: tuple[Rule, ...] = (XC513, XC514)
 

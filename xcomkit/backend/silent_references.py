@@ -26,6 +26,7 @@ XC518 = Rule(
     why="after the prefix is changed every earlier value is read as its own path, without an error",
     remedy=_REMEDY,
     source="airflow.providers.common.io.xcom.backend, _get_full_path",
+    fix_in="03",
 )
 XC519 = Rule(
     id="XC519",
@@ -34,6 +35,7 @@ XC519 = Rule(
     why="the connection id is part of the path: a new one makes every earlier value its own path",
     remedy=_REMEDY,
     source="airflow.providers.common.io.xcom.backend, _get_full_path",
+    fix_in="03",
 )
 XC521 = Rule(
     id="XC521",
@@ -42,6 +44,7 @@ XC521 = Rule(
     why="lifecycle deletes objects and keeps references: a late re-run reads paths as values",
     remedy="set backend to durable, which raises; keep objects longer than any re-run",
     source="airflow.providers.common.io.xcom.backend, deserialize_value",
+    fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC518, XC519, XC521)
 

@@ -55,12 +55,6 @@ def read_accounts(values: Values, *, prefix: str) -> tuple[ServiceAccount, ...]:
     return tuple(accounts)
 
 
-def service_accounts(values: Values, *, prefix: str) -> tuple[str, ...]:
-    """Return the names of the accounts, each once, workers first."""
-    names = (account.name for account in read_accounts(values, prefix=prefix))
-    return tuple(dict.fromkeys(names))
-
-
 def read_prefix(values: Values, *, default: str) -> str:
     """Return what starts the name of every Deployment and service account."""
     return _filled(values.get("resourceNamePrefix")) or default
@@ -69,13 +63,6 @@ def read_prefix(values: Values, *, default: str) -> str:
 def read_namespace(values: Values, *, default: str) -> str:
     """Return the namespace the file installs into, or the one that stands in for it."""
     return _filled(values.get("namespace")) or default
-
-
-def subjects(values: Values, *, prefix: str, namespace: str) -> tuple[str, ...]:
-    """Return what the tokens of the accounts carry as ``sub``, for the identity to trust."""
-    namespace = read_namespace(values, default=namespace)
-    names = service_accounts(values, prefix=prefix)
-    return tuple(f"system:serviceaccount:{namespace}:{name}" for name in names)
 
 
 def _account(

@@ -1,7 +1,7 @@
 """What a worker, the Dag processor and the triggerer will see once a values file is installed."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,15 +75,17 @@ def list_variables(values: Values) -> dict[str, tuple[Variable, ...]]:
     }
 
 
-def effective_environment(values: Values) -> dict[str, dict[str, str]]:
-    """Return the known variables of ``worker:<name>``, ``dagProcessor`` and ``triggerer``.
+def effective_environment(
+    listed: Mapping[str, Iterable[Variable]],
+) -> dict[str, dict[str, str]]:
+    """Return what each component will know of the variables that are written for it.
 
     The component's own value stands over commonEnv, and a later entry over an earlier one, as in
     Kubernetes; no document tells which of the two the chart writes last, so a name set in both is
     a finding of its own. ``$(NAME)`` is replaced as Kubernetes does (Tasks: Define Dependent
     Environment Variables); names whose value the file does not tell are left out.
     """
-    return {component: expanded(found) for component, found in list_variables(values).items()}
+    return {component: expanded(found) for component, found in listed.items()}
 
 
 def expanded(variables: Iterable[Variable]) -> dict[str, str]:

@@ -1,15 +1,15 @@
 """The commands that install a values file, helm's own opinion of it, and what comes after."""
 
-import os
 import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from xcomkit.chart import sensitive
 from xcomkit.chart.names import STORE_KEYS
-from xcomkit.chart.values import load_values
+from xcomkit.chart.values import Values
 from xcomkit.model import Check, Rule
 from xcomkit.settings import Settings
 
@@ -56,27 +56,26 @@ def commands(settings: Settings, *, values_path: str, namespace: str = "") -> di
     return {purpose: shlex.join(line) for purpose, line in lines.items()}
 
 
-def template_check(values_path: Path, *, settings: Settings, timeout: float = 60) -> Check:
+def template_check(values: Values, *, settings: Settings, timeout: float = 60) -> Check:
     """Return whether ``helm template`` renders the chart with this file; seconds of patience.
 
     Without helm, or without a way to the chart, the check is skipped and says what stays open.
-
-    Raises:
-        InputError: when the file is no values file.
     """
-    values = load_values(values_path)
     expected = "helm template renders the chart"
     command = ["helm", "template", settings.release, CHART, "--repo", REPOSITORY]
-    command += ["-n", settings.namespace, "-f", str(values_path)]
-    how = shlex.join([*command[:-1], values_path.name])
+    command += ["-n", settings.namespace, "-f"]
+    how = shlex.join([*command, values.name])
     if shutil.which("helm") is None:
         return _open(expected, reason="helm is not on PATH", how=how)
-    try:
-        done = subprocess.run(
-            command, capture_output=True, check=False, timeout=timeout, env=dict(os.environ)
-        )
-    except subprocess.TimeoutExpired:
-        return _open(expected, reason=f"helm gave no answer in {timeout:g} s", how=how)
+    with tempfile.TemporaryDirectory(prefix="xcomkit-values-") as private:
+        path = Path(private) / values.name
+        path.write_text(values.text, encoding="utf-8")
+        try:
+            done = subprocess.run(
+                [*command, str(path)], capture_output=True, check=False, timeout=timeout
+            )
+        except subprocess.TimeoutExpired:
+            return _open(expected, reason=f"helm gave no answer in {timeout:g} s", how=how)
     if done.returncode == 0:
         documents = done.stdout.count(b"\nkind: ")
         observed = f"rendered {documents} resources"

@@ -104,9 +104,8 @@ def _on_every_account(values: Values, *, settings: Settings, identity: PodIdenti
             return rule.skip(expected=expected, observed="no annotation is asked for", how=how)
         observed = "the identity does not exist yet, so its id is not known"
         remedy = "run step 02 with apply: true."
-        return rule.judge(
-            None, expected=expected, observed=observed, how=how, basis="rule", remedy=remedy
-        )
+        return rule.judge(None, expected=expected, observed=observed, how=how, basis="rule",
+                          remedy=remedy, fix_in="02")  # fmt: skip
     bare = [a for a in found if any(key not in a.annotations for key in identity.annotations)]
     missing = [f"{a.component}: {a.name}" for a in bare if a.created]
     foreign = [

@@ -23,12 +23,17 @@ __all__ = ["Conflict", "Merged", "merge"]
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The merged text, what differed, a unified diff without secrets, and the lines rewritten."""
+    """The merged file, what differed, a unified diff without secrets, and the lines rewritten."""
 
-    text: str = field(repr=False)
+    values: Values = field(repr=False)
     conflicts: tuple[Conflict, ...]
     diff: str
     rewritten: frozenset[int]
+
+    @property
+    def text(self) -> str:
+        """Return the merged text."""
+        return self.values.text
 
 
 def merge(original: str, fragment: Mapping[str, Any], *, name: str) -> Merged:
@@ -45,7 +50,7 @@ def merge(original: str, fragment: Mapping[str, Any], *, name: str) -> Merged:
     plan = MergePlan(before, fragment)
     text = apply(original, plan.edits)
     after = _verified(text, before=before, plan=plan, fragment=fragment)
-    return Merged(text, tuple(plan.conflicts), _diff(before, after), frozenset(plan.rewritten))
+    return Merged(after, tuple(plan.conflicts), _diff(before, after), frozenset(plan.rewritten))
 
 
 def _verified(text: str, *, before: Values, plan: MergePlan, fragment: Mapping[str, Any]) -> Values:

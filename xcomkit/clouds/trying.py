@@ -34,7 +34,7 @@ def allowed(rule: Rule, call: Call, *, errors: Errors, how: str = HOW) -> Check:
             observed=str(error),
             how=how,
             basis="behaviour",
-            remedy=_remedy(error) if rule in _IN_THE_BUCKET else "",
+            **_remedy(error if rule in _IN_THE_BUCKET else ""),
         )
     return rule.judge(True, expected="allowed", observed="allowed", how=how, basis="behaviour")
 
@@ -66,12 +66,13 @@ def untried(rules: Iterable[Rule], reason: str | ServiceError) -> tuple[Check, .
             observed=f"not tried: {reason}",
             how=HOW,
             basis="behaviour",
-            remedy=_remedy(reason),
+            **_remedy(reason),
         )
         for rule in rules
     )
 
 
-def _remedy(reason: str | ServiceError) -> str:
+def _remedy(reason: str | ServiceError) -> dict[str, str]:
     """Return what to do where the bucket itself is missing; other reasons leave the rule's own."""
-    return EXISTS.remedy if isinstance(reason, MissingError) else ""
+    is_missing = isinstance(reason, MissingError)
+    return {"remedy": EXISTS.remedy, "fix_in": "01"} if is_missing else {}

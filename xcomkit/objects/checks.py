@@ -13,6 +13,7 @@ XC601 = Rule(
     why="Objects that no key names as an XCom mean that agents write to another path.",
     remedy="compare the prefix with XCOM_OBJECTSTORAGE_PATH of the agents.",
     source="apache-airflow-providers-common-io, xcom backend",
+    fix_in="03",
 )
 XC602 = Rule(
     id="XC602",
@@ -21,6 +22,7 @@ XC602 = Rule(
     why="Airflow leaves objects behind when a run is deleted; only a lifecycle rule removes them.",
     remedy="check in step 01 that the lifecycle rule is enabled and names this prefix.",
     source="apache/airflow issue 31774; S3 User Guide, lifecycle",
+    fix_in="01",
 )
 XC603 = Rule(
     id="XC603",
@@ -29,6 +31,7 @@ XC603 = Rule(
     why="What others keep below the prefix expires with the XComs and is open to every agent.",
     remedy="give XComs a prefix of their own; lz4 and zstd objects count as foreign here.",
     source="apache-airflow-providers-common-io, xcom backend",
+    fix_in="03",
 )
 XC604 = Rule(
     id="XC604",
@@ -37,6 +40,7 @@ XC604 = Rule(
     why="Reading infers the codec from the suffix, so each reader needs every codec in use.",
     remedy="set the same XCOM_OBJECTSTORAGE_COMPRESSION on all agents; old objects expire.",
     source="apache-airflow-providers-common-io, deserialize_value",
+    fix_in="03",
 )
 XC605 = Rule(
     id="XC605",

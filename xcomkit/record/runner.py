@@ -19,7 +19,7 @@ from typing import Any
 from xcomkit import evidence
 from xcomkit.airflow_plane.control_plane import VARIABLE as CONTROL_PLANE
 from xcomkit.catalogue import RULES_BY_ID
-from xcomkit.chart.values import load_values
+from xcomkit.chart.values import Values, load_values
 from xcomkit.errors import InputError, SettingsError
 from xcomkit.local.stand_in import stand_in_of
 from xcomkit.model import Check, Status, worst
@@ -127,8 +127,8 @@ def run_steps(
             f"{notebooks.name}/{missing[0]}.ipynb: no such notebook.",
             hint="run xcomkit in the folder of the runbook, the one that holds notebooks/.",
         )
-    if settings.values_file:  # before anything is made in the account
-        load_values(Path(settings.values_file).expanduser())
+    given = settings.values_file  # read before anything is made in the account
+    original = load_values(Path(given).expanduser()) if given else None
     directory = (
         Path(settings.run_dir).expanduser()
         if settings.run_dir
@@ -140,7 +140,11 @@ def run_steps(
     run = Run(directory, name, settings, describe_place(settings))
     # A relative path keeps this machine's folders out of notebooks and record.
     parameters = {**settings.to_parameters(), "run_dir": os.path.relpath(directory)}
-    with hold_target(settings, steps=steps), _plane(settings, steps=steps), _kernel_python():
+    with (
+        hold_target(settings, steps=steps),
+        _plane(settings, steps=steps, original=original),
+        _kernel_python(),
+    ):
         stopped_by = ""
         for step in steps:
             if stopped_by and step != _LAST:
@@ -226,7 +230,7 @@ def hold_target(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _plane(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
+def _plane(settings: Settings, *, steps: Sequence[str], original: Values | None) -> Iterator[None]:
     """Start the plane of the test Dag now, so that it comes up while the steps before it work.
 
     Raises:
@@ -235,7 +239,7 @@ def _plane(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
     if _VERIFY not in steps or settings.deployment != LOCAL:
         yield
         return
-    with open_plane(settings) as plane:
+    with open_plane(settings, original=original) as plane:
         os.environ[CONTROL_PLANE] = plane.export()
         try:
             yield

@@ -198,6 +198,11 @@ class Settings(ProofSettings):
         """Return the settings as evidence and records keep them: all but where they lie."""
         return self.model_dump(mode="json", exclude={"run_dir"})
 
+    @property
+    def reads(self) -> list[str]:
+        """Return the fields that a step has read: all of them, where nobody observes it."""
+        return sorted(Settings.model_fields)
+
     def to_parameters(self) -> dict[str, Any]:
         """Return the settings as plain JSON values, as a parameter file would hold them."""
         return self.model_dump(mode="json")

@@ -10,6 +10,7 @@ from xcomkit.backend import drift, protocol
 from xcomkit.backend.launch import Launch, in_pod
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.backend.round_trip import why_gone
+from xcomkit.effective import Component
 from xcomkit.errors import UnreachableError
 from xcomkit.model import Check, WorkerIdentity
 from xcomkit.step import Step
@@ -24,7 +25,7 @@ class Agent:
     """
 
     worker: Worker
-    component: helm_values.Component
+    component: Component
     identity: WorkerIdentity
     environment: Mapping[str, str] = field(repr=False)
     pod: str = ""
@@ -41,7 +42,7 @@ def open_agent(step: Step) -> Iterator[Agent]:
         with _open_in_pod(step) as agent:
             yield agent
         return
-    component = helm_values.first_worker(step)
+    component = step.values.first_worker
     with tempfile.TemporaryDirectory(prefix="xcomkit-identity-") as private:
         identity = step.cloud.worker_identity(component.subject, directory=private)
         environment, rivals = helm_values.process_environment(step, component, identity)
@@ -56,7 +57,7 @@ def open_agent(step: Step) -> Iterator[Agent]:
 @contextmanager
 def _open_in_pod(step: Step) -> Iterator[Agent]:
     """Open a worker in the agent's pod; which component it is, the pod's own token tells."""
-    components = helm_values.all_components(step)
+    components = step.values.components
     secret = {name: text for one in components for name, text in one.environment.items()}
     launch = _launch(step)
     step.say(f"entering {launch.pod}")
@@ -79,10 +80,10 @@ def _open_in_pod(step: Step) -> Iterator[Agent]:
 def _launch(step: Step) -> Launch:
     """Return the launch in the pod that is named, or in the first worker group's Deployment."""
     settings = step.settings
-    first = helm_values.first_worker(step)
+    first = step.values.first_worker
     namespace = first.subject.split(":")[2]
     return in_pod(
-        settings.pod or f"deployment/{helm_values.deployment(step, first)}",
+        settings.pod or f"deployment/{step.values.deployment(first)}",
         namespace=namespace,
         container=settings.container,
     )
@@ -102,4 +103,4 @@ def check_drift(step: Step, agent: Agent) -> tuple[Check, ...]:
     """Return whether the pod runs with what the values file says (XC520); nothing elsewhere."""
     if not agent.pod:
         return ()
-    return (drift.check(agent.worker, environment=helm_values.written(step, agent.component)),)
+    return (drift.check(agent.worker, environment=step.values.written(agent.component)),)

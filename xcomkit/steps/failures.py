@@ -63,7 +63,7 @@ def open_line(step: Step, agent: Agent) -> Iterator[Line | ProcessError]:
 def examine(
     step: Step, agent: Agent, *, line: Line | ProcessError, run_id: str
 ) -> tuple[Check, ...]:
-    """Return the checks of faults and of silent references, and keep the cells for the tables."""
+    """Return the checks of faults and of silent references; the faults are recorded."""
     worker = agent.worker
     codec = worker.hello.settings["compression"]
     depth = step.settings.fault_depth
@@ -81,6 +81,11 @@ def examine(
             run_id=run_id,
             progress=step.say,
         )
+        step.facts["faults"] = [
+            {"operation": c.case.operation, "fault": c.case.label, "acts": c.case.fault.acts,
+             **{k: v for k, v in asdict(c).items() if k != "case"}}
+            for c in cells
+        ]  # fmt: skip
         checks = fault_checks.check(cells, configured=codec or "none")
     except ProcessError as error:
         checks = fault_checks.not_injected(
@@ -103,11 +108,6 @@ def table(step: Step) -> show.Table | show.Text:
     cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
     if not cells:
         return show.Text("No fault was injected.")
-    step.facts["faults"] = [
-        {"operation": c.case.operation, "fault": c.case.label, "acts": c.case.fault.acts,
-         **{k: v for k, v in asdict(c).items() if k != "case"}}
-        for c in cells
-    ]  # fmt: skip
     told: dict[tuple[str, str, str, str], list[str]] = {}
     for cell in cells:
         observed = cell.observed.split(" (")[0][:120]

@@ -58,12 +58,14 @@ def _read(path: Path) -> str:
 def examine(step: Step, agent: Agent, *, run_id: str) -> tuple[Check, ...]:
     """Return the checks of types and of components that read one another."""
     step.say("sending every type through object and database")
-    step.results["types"] = found = type_fidelity.examine(agent.worker, run_id=run_id)
+    found = type_fidelity.examine(agent.worker, run_id=run_id)
+    if not isinstance(found, ProcessError):
+        step.facts["types"] = found
     if agent.pod:
         return type_fidelity.check(found), components.one_pod_only(agent.pod)
     step.say("reading across workers, Dag processor and triggerer")
     with _seats(step, agent) as seats:
-        step.results["readings"] = readings = components.cross_read(seats, run_id=run_id)
+        step.facts["components"] = readings = components.cross_read(seats, run_id=run_id)
     own = "its own service account" if agent.identity.agents else agent.identity.proves
     return (type_fidelity.check(found), components.check(readings, identity=own))
 
@@ -76,7 +78,7 @@ def _seats(step: Step, agent: Agent) -> Iterator[list[Seat]]:
             (agent.component.environment, agent.worker)
         ]
         seats = []
-        for component in helm_values.all_components(step):
+        for component in step.values.components:
             private = stack.enter_context(tempfile.TemporaryDirectory(prefix="xcomkit-seat-"))
             identity = step.cloud.worker_identity(component.subject, directory=private)
             environment, _ = helm_values.process_environment(step, component, identity)
@@ -92,10 +94,9 @@ def _seats(step: Step, agent: Agent) -> Iterator[list[Seat]]:
 
 def types(step: Step) -> show.Table | show.Text:
     """Return what became of a value of each type, on both ways."""
-    found: tuple[type_fidelity.Fate, ...] | ProcessError = step.results.get("types", ())
-    if isinstance(found, ProcessError) or not found:
+    found: tuple[type_fidelity.Fate, ...] = step.facts.get("types", ())
+    if not found:
         return show.Text("No type was tried.")
-    step.facts["types"] = found
     rows = [(fate.name, fate.through_object, fate.through_database) for fate in found]
     headers = ("type", "through the object", "through the database")
     return show.table(headers, rows, caption="What comes back")
@@ -103,10 +104,9 @@ def types(step: Step) -> show.Table | show.Text:
 
 def readings(step: Step) -> show.Table | show.Text:
     """Return who read what whom had written."""
-    found: tuple[components.Reading, ...] = step.results.get("readings", ())
+    found: tuple[components.Reading, ...] = step.facts.get("components", ())
     if not found:
         return show.Text("Nothing was read across components.")
-    step.facts["components"] = found
     readers = list(dict.fromkeys(one.reader for one in found))
     told = {(one.writer, one.reader): one.observed for one in found}
     rows = [

@@ -15,7 +15,7 @@ from xcomkit.airflow_plane.control_plane import ControlPlane, attach, open_contr
 from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.airflow_plane.rest import Deployment, open_deployment
 from xcomkit.chart.environment import worker_queues
-from xcomkit.chart.values import load_values
+from xcomkit.chart.values import Values
 from xcomkit.errors import InputError
 from xcomkit.settings import Settings
 from xcomkit.settings.deployment import LOCAL
@@ -57,7 +57,8 @@ class Orchestration:
             token = token_from_environment(settings.token_variable)
             self.deployment = self._hold(open_deployment(settings.deployment, token=token))
             return
-        self.plane = attach() or self._hold(open_plane(settings))
+        plane = open_plane(settings, original=self._step.values.original)
+        self.plane = attach() or self._hold(plane)
         with self._timed("control plane"):
             self.plane.wait_until_healthy(timeout=self._left(), progress=self._step.say)
         self._start_agents(self.plane)
@@ -153,20 +154,26 @@ class Orchestration:
         self.seconds[name] = time.monotonic() - before
 
 
-def open_plane(settings: Settings) -> AbstractContextManager[ControlPlane]:
+def open_plane(
+    settings: Settings, *, original: Values | None
+) -> AbstractContextManager[ControlPlane]:
     """Return the local plane of these settings, to be entered; it is not healthy yet.
 
+    It knows the queues of all worker groups of the user's own file; merging changes none of them.
+
     Raises:
-        InputError: the values file or the database's URL cannot be read.
+        InputError: the database's URL cannot be read.
     """
-    return open_control_plane(postgresql=_postgresql(settings), queues=_queues(settings))
+    listed = worker_queues(original).values() if original else ()
+    queues = tuple(dict.fromkeys(queue for queues in listed for queue in queues))
+    return open_control_plane(postgresql=_postgresql(settings), queues=queues)
 
 
 def _members(step: Step, *, private: Path) -> tuple[Agent, ...]:
     """Return an agent per worker group, and the triggerer, each as the values file makes it."""
-    queues = worker_queues(helm_values.in_force(step))
+    queues = worker_queues(step.values.file)
     found = []
-    for component in helm_values.all_components(step):
+    for component in step.values.components:
         kind, _, group = component.name.partition(":")
         if kind not in ("worker", TRIGGERER):
             continue  # the Dag processor is the plane's here, without any of this
@@ -176,14 +183,6 @@ def _members(step: Step, *, private: Path) -> tuple[Agent, ...]:
         seen, _ = helm_values.process_environment(step, component, identity)
         found.append(Agent(group or TRIGGERER, seen, queues.get(group, ())))
     return tuple(found)
-
-
-def _queues(settings: Settings) -> tuple[str, ...]:
-    """Return what all worker groups serve, each queue once; merging changes none of it."""
-    if not settings.values_file:
-        return ()
-    listed = worker_queues(load_values(Path(settings.values_file).expanduser()))
-    return tuple(dict.fromkeys(queue for queues in listed.values() for queue in queues))
 
 
 def _postgresql(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 """Step 04: the backend of the values file, exercised with these values and this identity."""
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -23,7 +24,7 @@ from xcomkit.backend import (
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Payload, Where, push
 from xcomkit.errors import ProcessError, XcomkitError
-from xcomkit.model import CODECS, Check
+from xcomkit.model import CODECS, Check, Measurement
 from xcomkit.step import Step
 from xcomkit.steps import failures, fidelity
 from xcomkit.steps.agent import Agent, check_drift, open_agent
@@ -36,26 +37,29 @@ def prove(step: Step) -> show.Table:
     """
     run_id = f"manual__{datetime.now(UTC).isoformat()}"
     step.say("starting a process with nothing but the effective environment")
+    step.values = step.values.anew()
     _record_places(step, run_id=run_id)
+    found: list[Check] = []  # a red finding is never lost with what breaks after it
     try:
         with open_agent(step) as agent, failures.open_line(step, agent) as line:
             step.facts["identity"] = agent.identity.proves
             step.facts["component"] = agent.component.name
-            found = _prove(step, agent, line=line, run_id=run_id)
+            for checks in _prove(step, agent, line=line, run_id=run_id):
+                found += checks
         _record_objects(step, run_id=run_id)
         _sweep(step, run_id=run_id)
     except XcomkitError as error:
-        return step.check(step.could_not(error), *_checks_so_far(step))
+        return step.check(step.could_not(error), *found)
     return step.check(*found, caption="The round trip")
 
 
 def _prove(
     step: Step, agent: Agent, *, line: failures.Line | ProcessError, run_id: str
-) -> tuple[Check, ...]:
-    """Return every check of the round trip, and keep what was measured beside them."""
+) -> Iterator[tuple[Check, ...]]:
+    """Yield the checks of each part of the round trip, and record what was measured beside them."""
     worker, identity = agent.worker, agent.identity
     signed_in = _sign_in(step, agent)
-    step.results["before"] = before = (*signed_in, *check_drift(step, agent))
+    yield (*signed_in, *check_drift(step, agent))
     step.say(f"pushing, reading, pulling and purging as {identity.proves}")
     step.results["proof"] = proof = round_trip.prove(
         worker,
@@ -67,11 +71,12 @@ def _prove(
         obstacle="" if signed_in[0].status in ("pass", "skip") else signed_in[0].observed,
         payloads=(*round_trip.PAYLOADS, *fidelity.own_payloads(step)),
     )
+    yield proof.checks
     step.results["backend"] = worker.hello.backend
     pushes = [check.status for check in proof.checks if check.id == promises.XC503.id]
     if pushes != ["pass"]:  # timing each codec's failure would only take time
-        return (*before, *proof.checks)
-    step.results["writes"] = writes = lost_writes.probe(
+        return
+    step.facts["lost_writes"] = writes = lost_writes.probe(
         worker,
         reader=step.cloud,
         bucket=step.settings.bucket,
@@ -81,23 +86,24 @@ def _prove(
         progress=step.say,
     )
     configured = worker.hello.settings["compression"] or "none"
-    more: tuple[Check, ...] = (lost_writes.check(writes, configured=configured),)
-    step.results["more"] = more
-    step.results["configured"] = configured
-    more += failures.examine(step, agent, line=line, run_id=run_id)
-    step.results["more"] = more
-    more += fidelity.examine(step, agent, run_id=run_id)
-    step.results["more"] = more
+    yield (lost_writes.check(writes, configured=configured),)
+    yield failures.examine(step, agent, line=line, run_id=run_id)
+    yield fidelity.examine(step, agent, run_id=run_id)
     _leave_specimen(worker, run_id=run_id)
-    step.results["timing"] = measured = timing.measure(
+    measured = timing.measure(
         worker, settings=step.settings, codecs=CODECS, progress=step.say, run_id=run_id
     )
-    return (
-        *before,
-        *proof.checks,
-        *more,
-        *codecs.check(measured.measurements, configured=configured),
+    step.facts["measurements"] = measured.measurements
+    step.facts["not_measured"] = measured.problems
+    cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
+    step.facts["advice"] = codecs.advise(
+        measured.measurements,
+        writes=writes,
+        silent=fault_checks.silent_faults(cells) if cells else None,
+        configured=configured,
+        rtt_ms=step.settings.assumed_rtt_ms,
     )
+    yield codecs.check(measured.measurements, configured=configured)
 
 
 def _sign_in(step: Step, agent: Agent) -> tuple[Check, Check]:
@@ -117,14 +123,6 @@ def _sign_in(step: Step, agent: Agent) -> tuple[Check, Check]:
                 sign_in=step.cloud.sign_in,
             ),
         )
-
-
-def _checks_so_far(step: Step) -> tuple[Check, ...]:
-    """Return what was found before something broke: a red finding is never lost with the rest."""
-    proof: round_trip.Proof | None = step.results.get("proof")
-    more: tuple[Check, ...] = step.results.get("more", ())
-    before: tuple[Check, ...] = step.results.get("before", ())
-    return (*before, *(proof.checks if proof else ()), *more)
 
 
 def _leave_specimen(worker: Worker, *, run_id: str) -> None:
@@ -182,10 +180,9 @@ def report(step: Step) -> show.Table | show.Text:
 
 def lost(step: Step) -> show.Table | show.Text:
     """Return, per codec, which pushes were there at once and after the process had ended."""
-    writes: tuple[lost_writes.Writes, ...] = step.results.get("writes", ())
+    writes: tuple[lost_writes.Writes, ...] = step.facts.get("lost_writes", ())
     if not writes:
         return show.Text("Nothing was probed.")
-    step.facts["lost_writes"] = writes
     rows = [
         (one.codec, f"{one.seen_at_once} of {one.at_once}",
          f"{one.seen_after_exit} of {one.at_exit}", one.problem or ("lost" if one.lost else "kept"))
@@ -197,7 +194,7 @@ def lost(step: Step) -> show.Table | show.Text:
 
 def lost_chart(step: Step) -> show.Picture | show.Text:
     """Return the share of pushes that were found again, per codec, as a picture."""
-    writes: tuple[lost_writes.Writes, ...] = step.results.get("writes", ())
+    writes: tuple[lost_writes.Writes, ...] = step.facts.get("lost_writes", ())
     shares = {str(one.codec): 100 * one.kept for one in writes if not one.problem}
     if not shares:
         return show.Text("There is nothing to draw.")
@@ -206,34 +203,17 @@ def lost_chart(step: Step) -> show.Picture | show.Text:
 
 def measurements(step: Step) -> show.Table | show.Text:
     """Return sizes, times and requests per payload and codec."""
-    measured: timing.Timing | None = step.results.get("timing")
-    if measured is None or not measured.measurements:
-        return show.Text("Nothing could be measured.")
-    step.facts["measurements"] = measured.measurements
-    step.facts["not_measured"] = measured.problems
-    return show.measurements(measured.measurements)
+    measured: tuple[Measurement, ...] = step.facts.get("measurements", ())
+    return show.measurements(measured) if measured else show.Text("Nothing could be measured.")
 
 
 def chart(step: Step) -> show.Picture | show.Text:
     """Return the largest payload's sizes and times as a picture."""
-    measured: timing.Timing | None = step.results.get("timing")
-    if measured is None or not measured.measurements:
-        return show.Text("There is nothing to draw.")
-    return show.codec_chart(measured.measurements)
+    measured: tuple[Measurement, ...] = step.facts.get("measurements", ())
+    return show.codec_chart(measured) if measured else show.Text("There is nothing to draw.")
 
 
 def advice(step: Step) -> show.Text:
     """Return the advice on the codec, and what could not be measured."""
-    measured: timing.Timing | None = step.results.get("timing")
-    if measured is None:
-        return show.Text("Nothing was measured, so there is nothing to advise.")
-    cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
-    text = codecs.advise(
-        measured.measurements,
-        writes=step.results.get("writes", ()),
-        silent=fault_checks.silent_faults(cells) if cells else None,
-        configured=step.results["configured"],
-        rtt_ms=step.settings.assumed_rtt_ms,
-    )
-    step.facts["advice"] = text
-    return show.Text(" ".join((text, *measured.problems)))
+    given = step.facts.get("advice", "Nothing was measured, so there is nothing to advise.")
+    return show.Text(" ".join((given, *step.facts.get("not_measured", ()))))

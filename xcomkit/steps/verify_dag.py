@@ -16,7 +16,6 @@ from xcomkit.model import Check, StoredXCom
 from xcomkit.objects.keys import parse_key
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.step import Step
-from xcomkit.steps import helm_values
 from xcomkit.steps.orchestration import Orchestration
 
 _OWN = "triggering, reading and judging"
@@ -58,6 +57,7 @@ def _scan(step: Step) -> Iterator[Check]:
 def start(step: Step) -> show.Text | show.Table:
     """Bring up the plane and its agents, or reach the Deployment."""
     stop(step)  # the cell may be run again
+    step.values = step.values.anew()
     found = Orchestration(step)
     step.results["orchestration"] = found
     if step.settings.deployment != LOCAL:
@@ -148,8 +148,8 @@ def verify(step: Step) -> show.Table:
     except XcomkitError:
         objects = None  # judged as unknown: a refused listing is not an empty bucket
     step.check(*judge(done, objects=objects, settings=step.settings))
-    worker = helm_values.first_worker(step)
-    pods = helm_values.deployment(step, worker).removesuffix(worker.name.removeprefix("worker:"))
+    worker = step.values.first_worker
+    pods = step.values.deployment(worker).removesuffix(worker.name.removeprefix("worker:"))
     step.check(
         judge_place(done, deployment=step.settings.deployment, pods=pods), judge_triggerer(done)
     )

@@ -36,8 +36,11 @@ class AwsCloud:
         self._settings = settings
         self._platform = platform
         self._clients = Clients(settings)
-        self._issuer = settings.oidc_issuer or platform.issuer
         self._no_sts = ""
+
+    @cached_property
+    def _issuer(self) -> str:
+        return self._settings.oidc_issuer or self._platform.issuer
 
     @cached_property
     def _caller(self) -> Caller:

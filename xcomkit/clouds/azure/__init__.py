@@ -38,7 +38,10 @@ class AzureCloud:
         self._settings = settings
         self._platform = platform
         self._clients = Clients(settings)
-        self._issuer = settings.oidc_issuer or platform.issuer
+
+    @cached_property
+    def _issuer(self) -> str:
+        return self._settings.oidc_issuer or self._platform.issuer
 
     @cached_property
     def _caller(self) -> Caller:
@@ -197,6 +200,7 @@ class AzureCloud:
             raise MissingError(
                 f"There is no managed identity {self._settings.managed_identity}.",
                 hint="run step 02 with apply: true.",
+                fix_in="02",
             )
         token = Path(directory) / "service-account-token"
         token.touch(mode=0o600)

@@ -33,7 +33,6 @@ class GcpCloud:
         self._settings = settings
         self._platform = platform
         self._clients = Clients(settings)
-        self._access = Access(settings, clients=self._clients)
 
     @cached_property
     def _caller(self) -> Caller:
@@ -44,6 +43,10 @@ class GcpCloud:
     def who_am_i(self) -> Caller:
         """Return the caller by the claims of its own token, which needs no right at all."""
         return self._caller
+
+    @cached_property
+    def _access(self) -> Access:
+        return Access(self._settings, clients=self._clients)
 
     @cached_property
     def _bucket(self) -> Bucket:

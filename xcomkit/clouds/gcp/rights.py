@@ -105,6 +105,7 @@ class Rights:
             raise MissingError(
                 f"There is no bucket {self._settings.bucket} to grant rights on.",
                 hint="run step 01 with apply: true first.",
+                fix_in="01",
             )
         own = self._own(policy)
         add = [b for b in self._rights() if not any(_is_same(b, one) for one in own)]

@@ -1,0 +1,151 @@
+"""The values file of a step: merged, loaded and rendered once, however many cells ask for it."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from xcomkit.chart import fragment, merge, values
+from xcomkit.clouds import Cloud, Platform
+from xcomkit.effective import EffectiveValues
+from xcomkit.model import WorkerIdentity
+from xcomkit.settings import Settings
+from xcomkit.settings.observed import ObservedSettings
+from xcomkit.step import Step
+from xcomkit.steps import agent, fidelity, helm_values, orchestration
+
+ONCE = {"merge": 1, "load": 1, "fragment": 1}
+LINES = "# theirs\nnamespace: astro\nworkers:\n  - name: first\n  - name: second\ncommonEnv: []\n"
+
+
+def cloud() -> Cloud:
+    """Return a cloud that knows what the agents need, and nothing else."""
+    nothing: Callable[[], dict[str, str]] = dict
+    identity = WorkerIdentity("somebody", {}, proves="nothing")
+    return cast(Cloud, SimpleNamespace(
+        connection=lambda: {"conn_type": "aws"}, annotations=nothing, labels=nothing,
+        agent_environment=nothing, secrets_backend=nothing, rival_variables=(),
+        annotation_is_needed=False, worker_identity=lambda *_, **__: identity,
+    ))  # fmt: skip
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> Step:
+    theirs = tmp_path / "theirs.yaml"
+    theirs.write_text(LINES, encoding="utf-8")
+    given = {"bucket": "some-bucket", "values_file": str(theirs), "apply": True}
+    platform = Platform(label="", issuer="")
+    return Step("some_step", Settings.from_mapping(given), tmp_path / "run", platform, cloud())
+
+
+@pytest.fixture
+def count(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count what is done to the values file."""
+    found: Counter[str] = Counter()
+
+    def counted(name: str, module: object, function: str) -> None:
+        original = getattr(module, function)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            found[name] += 1
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(module, function, call)
+
+    counted("merge", merge, "apply")
+    counted("load", values, "read_text")
+    counted("fragment", fragment, "generate")
+    return found
+
+
+@pytest.mark.parametrize(("values_file", "reads"), [("theirs.yaml", True), ("", False)])
+def test_apply_decides_what_is_proved_of_a_file_of_the_users_only(
+    tmp_path, monkeypatch, values_file, reads
+):
+    monkeypatch.chdir(tmp_path)
+    Path("theirs.yaml").write_text(LINES, encoding="utf-8")
+    settings = Settings.from_mapping({"bucket": "some-bucket", "values_file": values_file})
+    observed = ObservedSettings.of(settings)
+    step = Step("some_step", observed, tmp_path / "run", Platform(label="", issuer=""), cloud())
+
+    cells_of_step_03(step)
+
+    assert ("apply" in observed.reads) == reads
+
+
+def cells_of_step_03(step: Step) -> None:
+    helm_values.plan(step)
+    helm_values.apply(step)
+    helm_values.show_environment(step)
+    helm_values.verify(step)
+    helm_values.show_next_steps(step)
+
+
+def processes_of_step_04(step: Step) -> None:
+    with agent.open_agent(step) as opened, fidelity._seats(step, opened) as seats:
+        assert len(seats) == 4
+
+
+def agents_of_step_06(step: Step) -> None:
+    orchestration.open_plane(step.settings, original=step.values.original)
+    members = orchestration._members(step, private=step.run / "private")
+    assert len(members) == 3
+
+
+@pytest.mark.parametrize(
+    "work",
+    [cells_of_step_03, processes_of_step_04, agents_of_step_06],
+    ids=lambda one: one.__name__,
+)
+def test_values_file_is_merged_loaded_and_rendered_once_per_step(step, count, monkeypatch, work):
+    for module in (agent, fidelity):
+        monkeypatch.setattr(module, "open_worker", lambda *_, **__: nullcontext())
+
+    work(step)
+
+    assert count == ONCE
+
+
+def test_plan_that_is_made_again_sees_what_was_edited_meanwhile(step):
+    helm_values.plan(step)
+    Path(step.settings.values_file).write_text(LINES.replace("second", "third"), encoding="utf-8")
+
+    helm_values.plan(step)
+
+    assert [one.name for one in step.values.components][:2] == ["worker:first", "worker:third"]
+
+
+def test_identity_trusts_each_account_once_in_the_namespace_of_the_file(step, tmp_path):
+    shared = "serviceAccount: {dagProcessor: {name: one}, triggerer: {name: one}}\n"
+    Path(tmp_path / "as-is.yaml").write_text(LINES.replace("astro", "other") + shared)
+    given = {"bucket": "some-bucket", "values_file": str(tmp_path / "as-is.yaml")}
+
+    assert EffectiveValues(Settings.from_mapping(given), step.cloud).subjects == (
+        "system:serviceaccount:other:astro-agent-worker-first",
+        "system:serviceaccount:other:astro-agent-worker-second",
+        "system:serviceaccount:other:one",
+    )
+
+
+def test_file_that_is_installed_holds_the_lines_of_the_user_and_the_fragment(step):
+    cells_of_step_03(step)
+
+    written = Path(step.settings.values_file).with_name("theirs.xcom.yaml").read_text()
+    assert "# theirs" in written
+    assert "xcomBackend: " in written
+
+
+def test_evidence_is_the_same_without_the_cells_that_show(step):
+    helm_values.plan(step)
+    helm_values.apply(step)
+    helm_values.verify(step)
+    measured = dict(step.facts)
+
+    cells_of_step_03(step)
+
+    assert measured["environment"]
+    assert step.facts == measured
