@@ -34,16 +34,16 @@ def s3(stand_in: AwsStandIn, wire: Wire) -> Any:
     return client(stand_in, wire)
 
 
-def client(stand_in: AwsStandIn, wire: Wire | None = None) -> Any:
+def client(stand_in: AwsStandIn, wire: Wire | None = None, *, url: str = "") -> Any:
     admin = stand_in.environment
     bundle = wire.environment["AWS_CA_BUNDLE"] if wire else str(stand_in.ca_bundle)
-    proxies = {"https": wire.environment["HTTPS_PROXY"]} if wire else None
+    proxies = {n: wire.environment[f"{n.upper()}_PROXY"] for n in ("http", "https") if wire}
     return boto3.client(
         "s3",
         region_name="us-east-1",
-        endpoint_url=stand_in.url,
+        endpoint_url=url or stand_in.url,
         verify=bundle,
-        config=Config(proxies=proxies, retries={"total_max_attempts": 1}, read_timeout=20),
+        config=Config(proxies=proxies or None, retries={"total_max_attempts": 1}, read_timeout=20),
         aws_access_key_id=admin["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=admin["AWS_SECRET_ACCESS_KEY"],
     )
@@ -164,24 +164,27 @@ def test_upload_in_parts_is_spoilt_where_it_is_said(s3: Any, wire: Wire, spoilt:
         s3.complete_multipart_upload(**upload, MultipartUpload=parts)
 
 
-def test_store_that_does_not_speak_https_is_refused_with_the_next_step(stand_in: AwsStandIn):
-    environment = {**stand_in.platform_environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9000"}
+def test_way_of_gcsfs_without_tls_is_refused_with_the_next_step(stand_in: AwsStandIn):
+    environment = {**stand_in.platform_environment, "STORAGE_EMULATOR_HOST": "http://gcs:9000"}
 
     with (
         pytest.raises(ProcessError, match="is not https") as caught,
-        open_wire("aws", environment=environment),
+        open_wire("gcp", environment=environment),
     ):
         pass
     assert caught.value.hint
 
 
-def test_connection_that_names_a_plain_endpoint_is_refused_as_well(stand_in: AwsStandIn):
-    plain = "http://minio:9000"
-    with (
-        pytest.raises(ProcessError, match="minio:9000"),
-        open_wire("aws", environment=stand_in.platform_environment, endpoint=plain),
-    ):
-        pass
+def test_store_without_tls_is_spoilt_as_well(stand_in: AwsStandIn, wire: Wire):
+    s3 = client(stand_in, wire, url=stand_in.http_url)
+    put(s3, "whole")
+    wire.spoil("astro/xcom", {"lost": Fault("500", acts=WRITES)})
+
+    with pytest.raises(ClientError, match="Injected by the runbook"):
+        put(s3, "lost")
+
+    assert get(s3, "whole") == BODY
+    assert wire.hits == {"lost": 1}
 
 
 def test_ca_bundle_of_a_pod_that_is_not_here_is_one_sentence(stand_in: AwsStandIn):

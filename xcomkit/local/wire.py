@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -39,6 +39,7 @@ _GCS_VARIABLE = "STORAGE_EMULATOR_HOST"
 _HOP = ("connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length",
         "date", "server")  # fmt: skip
 _IDEMPOTENT = ("GET", "HEAD", "PUT", "DELETE")
+_PLAIN = "http://"
 _RESET, _TRUNCATED = "000 reset", "x-xcomkit-truncated"
 _SEARCHED_BYTES = 4_000
 _SUMS = ("x-amz-checksum", "x-goog-hash", "content-md5", "x-ms-content-crc64", "etag")
@@ -74,7 +75,7 @@ class Wire:
         self._direct = Server(self, ssl_context=certificates.context(HOST), handler=_Handler)
         self._store = environment.get(_GCS_VARIABLE, _GCS)
         self.environment = {
-            "HTTPS_PROXY": f"http://{HOST}:{self._door.port}",
+            **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), f"http://{HOST}:{self._door.port}"),
             "NO_PROXY": "",
             **dict.fromkeys(CA_VARIABLES, str(bundle)),
         }
@@ -99,7 +100,7 @@ class Wire:
 
     def answer(self, environ: dict[str, Any]) -> Reply:
         """Return the store's answer, or what is to be taken for it."""
-        method, uri = str(environ["REQUEST_METHOD"]), str(environ["RAW_URI"])
+        method, uri = str(environ["REQUEST_METHOD"]), _path_of(str(environ["RAW_URI"]))
         path, _, query = uri.partition("?")
         body: bytes = environ["wsgi.input"].read()
         name = self._name_of(uri, query, body)
@@ -147,10 +148,11 @@ class Wire:
         raw: list[tuple[str, str]] = environ[RAW_HEADERS]
         headers = [(k, v) for k, v in raw if k.lower() not in (*_HOP, "host", "expect")]
         target = store if is_direct else host
+        is_plain = str(environ["RAW_URI"]).startswith(_PLAIN)  # a proxy is asked so, without TLS
         # A kept connection may have been closed meanwhile. What is not idempotent may have been
         # done all the same, so it is never repeated, and has a new connection from the start.
         for is_fresh in (False, True) if method in _IDEMPOTENT else (True,):
-            connection = self._connection(target, fresh=is_fresh)
+            connection = self._connection(target, fresh=is_fresh, is_plain=is_plain)
             try:
                 connection.putrequest(method, uri, skip_host=True, skip_accept_encoding=True)
                 for header, value in [("Host", target), *headers]:
@@ -185,23 +187,32 @@ class Wire:
                     self._uploads[upload] = name
         return f"{answer.status} {answer.reason}", headers, content
 
-    def _connection(self, target: str, *, fresh: bool) -> HTTPSConnection:
+    def _connection(self, target: str, *, fresh: bool, is_plain: bool) -> HTTPConnection:
         """Return this thread's connection to a host, through the platform's own proxy if any."""
-        known: dict[str, HTTPSConnection] = self._connections.__dict__.setdefault("known", {})
+        known: dict[str, HTTPConnection] = self._connections.__dict__.setdefault("known", {})
         if fresh or target not in known:
             has_proxy = self._proxy.netloc and not proxy_bypass_environment(
                 target, self._past_proxy
             )
             proxy = f"{self._proxy.hostname}:{self._proxy.port}" if has_proxy else ""
             address = proxy or target
-            made = HTTPSConnection(address, timeout=UPSTREAM_SECONDS, context=self._context)
-            if proxy:
+            made = (
+                HTTPConnection(target, timeout=UPSTREAM_SECONDS)
+                if is_plain
+                else HTTPSConnection(address, timeout=UPSTREAM_SECONDS, context=self._context)
+            )
+            if proxy and not is_plain:
                 host, _, port = target.partition(":")
                 made.set_tunnel(host, int(port or 443))
             if target in known:
                 known[target].close()
             known[target] = made
         return known[target]
+
+
+def _path_of(uri: str) -> str:
+    """Return path and query of a request's address, which has a host where a proxy is asked."""
+    return "/" + uri.removeprefix(_PLAIN).partition("/")[2] if uri.startswith(_PLAIN) else uri
 
 
 class _Handler(Handler):
@@ -233,24 +244,19 @@ class _Handler(Handler):
 
 
 @contextmanager
-def open_wire(
-    cloud: CloudName, *, environment: Mapping[str, str], endpoint: str = ""
-) -> Iterator[Wire]:
+def open_wire(cloud: CloudName, *, environment: Mapping[str, str]) -> Iterator[Wire]:
     """Start a proxy for a process that would otherwise have ``environment``.
 
     Args:
         cloud: whose requests and errors are spoken.
-        environment: tells the way to the store: a proxy, CA bundles, an endpoint.
-        endpoint: URL of the store where its connection names one.
+        environment: tells the way to the store: a proxy, CA bundles, an address.
 
     Raises:
-        ProcessError: the process does not speak https to its store, or a CA bundle of its
-            environment cannot be read here, so nothing can be spoilt.
+        ProcessError: gcsfs is told an address without TLS, or a CA bundle of the environment
+            cannot be read here, so nothing can be spoilt.
     """
-    named = (environment.get(name, "") for name in ("AWS_ENDPOINT_URL", _GCS_VARIABLE))
-    endpoints = (endpoint, *named)
-    plain = next((url for url in endpoints if url.startswith("http://")), "")
-    if plain:
+    plain = environment.get(_GCS_VARIABLE, "")
+    if plain.startswith(_PLAIN):
         raise ProcessError(
             f"Faults cannot be injected on the way to {plain}, which is not https.",
             hint="give the store a certificate, or judge the codec by rule.",

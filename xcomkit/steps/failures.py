@@ -44,13 +44,7 @@ def open_line(step: Step, agent: Agent) -> Iterator[Line | ProcessError]:
         return
     with ExitStack() as stack:
         try:
-            wire = stack.enter_context(
-                open_wire(
-                    step.settings.cloud,
-                    environment=environment,
-                    endpoint=step.settings.endpoint_url,
-                )
-            )
+            wire = stack.enter_context(open_wire(step.settings.cloud, environment=environment))
             behind = {**environment, **wire.environment}
             worker = stack.enter_context(open_worker(behind, timeout=timeout))
             worker.look = partial(look, step)

@@ -8,7 +8,7 @@ from xcomkit import evidence, show
 from xcomkit.chart import helm, rules, sensitive
 from xcomkit.chart.identity import PodIdentity
 from xcomkit.effective import FRAGMENT, Component
-from xcomkit.errors import InputError
+from xcomkit.errors import XcomkitError
 from xcomkit.lint.rules import lint
 from xcomkit.model import Change, Check, Plan, WorkerIdentity
 from xcomkit.step import Step
@@ -57,7 +57,7 @@ def plan(step: Step) -> show.Text | show.Table:
     step.values = step.values.anew()
     try:
         found, merged = step.values.file, step.values.merged
-    except InputError as error:
+    except XcomkitError as error:
         return step.check(step.could_not(error))
     text = found.text if merged is None else merged.diff
     result = found.text if merged is None else merged.text
@@ -104,7 +104,7 @@ def show_environment(step: Step) -> show.Table:
     headers = ("variable", "value", "seen by", "from")
     try:
         return show.table(headers, _environment(step), caption="Effective environment")
-    except InputError as error:
+    except XcomkitError as error:
         return step.check(step.could_not(error))
 
 
@@ -157,7 +157,7 @@ def show_next_steps(step: Step) -> show.Table:
     """Return the commands that install the file, and what the guide asks for next."""
     try:
         namespace = step.values.namespace
-    except InputError:
+    except XcomkitError:
         return show.table(("purpose", "command or advice"), [], caption="No file to install yet")
     path = _target(step)
     commands = helm.commands(step.settings, values_path=path.name, namespace=namespace)

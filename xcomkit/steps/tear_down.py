@@ -12,7 +12,7 @@ OBJECTS = Rule(
     title="Every object this run wrote is gone, with all its versions",
     severity="fail",
     why="Test data would be billed and found later, and nobody would know whose it is.",
-    remedy="Run step 07 again; the lifecycle removes them in the end.",
+    remedy="Run step 07 again; what it may not delete, delete by the keys named in created.json.",
     source="created.json of the run directory",
 )
 TARGET = Rule(
