@@ -150,6 +150,13 @@ def test_missing_measurements_are_unknown_and_never_a_pass(measured: int) -> Non
     assert f"the measurements of {4 - measured} are missing" in check.observed
 
 
+def test_values_that_stayed_in_the_database_load_no_store() -> None:
+    check = load.judge(replace(a_result(), value_bytes=0), alone=None)
+
+    assert check.status == "unknown"
+    assert "no such value is in the bucket" in check.observed
+
+
 def test_hosts_beyond_the_third_are_counted() -> None:
     found = replace(a_result(), hosts={f"agent-{n}": 1 for n in range(9)})
 

@@ -50,5 +50,9 @@ def test_object_that_took_nothing_at_all_leaves_it_unknown():
     )
 
 
+def test_database_that_kept_nothing_leaves_nothing_to_compare_with():
+    assert check((Fate("str", "kept", "ImportError: no serde"),)).status == "unknown"
+
+
 def test_worker_that_could_not_try_leaves_it_unknown():
     assert check(ProcessError("gave up", hint="")).status == "unknown"

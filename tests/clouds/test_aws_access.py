@@ -196,3 +196,9 @@ def test_key_that_does_not_exist_makes_the_put_red(new_target):
     target.make_access()
 
     assert "XC306" in red(target.access_checks())
+
+
+def test_nobody_who_could_become_the_role_is_no_pass(made):
+    checks = {check.id: check for check in made.cloud.verify_access(())}
+
+    assert checks["XC304"].status == "fail"

@@ -284,12 +284,15 @@ def judge(result: LoadResult, *, alone: PlainLoop | None) -> Check:
     tells what a task waits for, not what Airflow's code alone costs.
     """
     missing = result.asked - result.failed - result.measured
-    holds = False if result.failed else None if missing > 0 else True
+    is_stored = result.value_bytes > 0
+    holds = False if result.failed else None if missing > 0 or not is_stored else True
     parts = [f"{result.measured} of {result.asked} tasks told that their value came back"]
     if result.failed:
         parts.append(f"{result.failed} failed")
     if missing > 0:
         parts.append(f"the measurements of {missing} are missing")
+    if result.measured and not is_stored:
+        parts.append("no such value is in the bucket, so the database held them")
     if result.push and result.pull:
         parts += _speed(result, push=result.push, pull=result.pull)
         if alone:

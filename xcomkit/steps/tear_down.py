@@ -100,7 +100,8 @@ def _objects_plan(step: Step) -> Plan:
 
 def _verify_objects(step: Step) -> Check:
     keys = _recorded(step)
-    expected, how = f"0 of {len(keys)} recorded keys", "versions listed for every recorded key"
+    expected = f"0 of {len(keys)} recorded keys"
+    how = "versions listed for every recorded key, and below every recorded prefix"
     if not any(evidence.read_created(step.run).get(kind) for kind in _OBJECT_KINDS):
         nothing = "not proved: no step recorded in this run directory that it wrote objects"
         return OBJECTS.skip(expected=expected, observed=nothing, how=how, remedy=_NAME_THE_RUN)

@@ -125,7 +125,7 @@ class Behaviour:
             else:
                 first = first or credentials
         check = ASSUME.judge(
-            not refused,
+            first is not None and not refused,
             expected=f"{len(subjects)} of {len(subjects)} subjects",
             observed="; ".join(refused) or f"{len(subjects)} of {len(subjects)} subjects",
             how="sts AssumeRoleWithWebIdentity with a token per service account",
