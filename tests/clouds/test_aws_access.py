@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from rig import SUBJECTS, red
 
+from xcomkit.backend.sign_in import check_stranger
 from xcomkit.errors import CredentialsError, SettingsError
 
 
@@ -105,6 +106,28 @@ def test_connection_in_secrets_manager_is_made_and_read_by_the_role(new_target):
 
     assert checks["XC314"].status == "pass"
     assert (checks["XC313"].status, checks["XC313"].basis) == ("pass", "behaviour")
+
+
+def test_connection_that_the_role_may_not_read_is_red(new_target):
+    target = new_target(connection_store="secrets-manager", connection_id=f"c{uuid4().hex}")
+    target.make_bucket()
+    target.make_access()
+    policy = target.role_policy()
+    kept = [one for one in policy["Statement"] if "secretsmanager" not in json.dumps(one)]
+    target.put_role_policy({**policy, "Statement": kept})
+
+    assert red(target.access_checks()) == {"XC303", "XC313"}
+
+
+def test_stranger_that_the_role_trusts_after_all_is_red_when_it_signs_in(made, tmp_path):
+    name = "system:serviceaccount:astro:xcomkit-stranger"
+    stranger = made.cloud.worker_identity(name, directory=str(tmp_path))
+    assert check_stranger(stranger, sign_in=made.cloud.sign_in).status == "pass"
+
+    made.trust_stranger(name)
+
+    check = check_stranger(stranger, sign_in=made.cloud.sign_in)
+    assert (check.id, check.status) == ("XC514", "fail")
 
 
 def test_where_no_token_can_be_minted_the_trust_is_not_proved_and_rights_are_unknown(made):
