@@ -9,7 +9,7 @@ import pytest
 from xcomkit.errors import SettingsError
 from xcomkit.local.aws import AwsStandIn
 from xcomkit.local.stand_in import VARIABLE
-from xcomkit.opening import _STARTED, open_guide, open_platform, open_step
+from xcomkit.opening import _STARTED, KERNEL_PYTHON, open_guide, open_platform, open_step
 from xcomkit.record.runner import hold_target
 from xcomkit.settings import Settings
 
@@ -102,6 +102,16 @@ def test_first_step_begins_a_run_and_the_next_ones_go_on_in_it(runbook):
 
     assert first.run == second.run
     assert first.run.parent == runbook / "runs"
+
+
+@pytest.mark.usefixtures("account", "runbook")
+def test_other_interpreter_and_misspelled_risk_are_told_when_a_step_is_opened(monkeypatch):
+    monkeypatch.setenv(KERNEL_PYTHON, "/elsewhere/bin/python")
+    settings = PRACTICE.model_copy(update={"accepted": ("XC999: never mind",)})
+
+    step = open_step("00_prerequisites", settings)
+
+    assert [(c.id, c.status) for c in step.checks] == [("XC903", "fail"), ("XC904", "warn")]
 
 
 @pytest.mark.usefixtures("account")

@@ -77,3 +77,6 @@ def test_tools_and_packages_are_looked_for_where_the_step_runs(
     assert found["XC102"] == ("fail", "rule")
     assert found["XC106"] == ("skip", "not-supported-here")
     assert found["XC107"] == ("pass", "rule")
+    (tmp_path / "helm").unlink()
+    check_environment(step)
+    assert (step.checks[-1].id, step.checks[-1].status) == ("XC107", "skip")
