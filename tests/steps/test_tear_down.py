@@ -77,3 +77,18 @@ def test_recorded_object_that_is_still_there_is_red_and_named(rig, tmp_path):
 
     [check] = step.checks
     assert (check.status, check.observed) == ("fail", f"1 left: {PLACE}left")
+
+
+def test_what_was_not_looked_for_is_never_told_as_gone(rig, tmp_path):
+    typed = {"confirm_delete": rig.settings.bucket}
+    rig.settings = rig.settings.model_copy(update=typed)
+    rig.cloud.apply_tear_down(rig.cloud.plan_tear_down())
+    step = open_step(rig, tmp_path, rig.cloud)
+    tear_down.verify_target(step)
+    rig.cloud._issuer = ""
+    tear_down.verify_target(step)
+
+    gone, unseen = step.checks
+    assert (gone.status, f"bucket {rig.settings.bucket}: absent" in gone.observed) == ("pass", True)
+    assert (unseen.status, "role" in unseen.observed) == ("fail", True)
+    assert unseen.observed.endswith("not looked for: oidc_issuer is empty")
