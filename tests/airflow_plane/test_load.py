@@ -121,6 +121,7 @@ def test_reader_is_told_who_timed_the_plain_loop_and_that_agents_start_cold() ->
     assert "the caller of the runbook" in how
     assert "one value after the other" in how
     assert "in parallel and with the first use of the store in a fresh process" in how
+    assert "plain SDK" not in load.judge(a_result(), alone=None).how
 
 
 def test_failed_task_fails_the_run_whatever_the_others_measured() -> None:

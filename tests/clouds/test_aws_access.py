@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from rig import SUBJECTS, red
 
-from xcomkit.backend.sign_in import check_stranger
+from xcomkit.backend.sign_in import check_stranger, check_worker
 from xcomkit.errors import CredentialsError, SettingsError
 
 
@@ -122,11 +122,12 @@ def test_connection_that_the_role_may_not_read_is_red(new_target):
 def test_stranger_that_the_role_trusts_after_all_is_red_when_it_signs_in(made, tmp_path):
     name = "system:serviceaccount:astro:xcomkit-stranger"
     stranger = made.cloud.worker_identity(name, directory=str(tmp_path))
-    assert check_stranger(stranger, sign_in=made.cloud.sign_in).status == "pass"
+    worker = check_worker(stranger, sign_in=lambda _: None)
+    assert check_stranger(stranger, sign_in=made.cloud.sign_in, worker=worker).status == "pass"
 
     made.trust_stranger(name)
 
-    check = check_stranger(stranger, sign_in=made.cloud.sign_in)
+    check = check_stranger(stranger, sign_in=made.cloud.sign_in, worker=worker)
     assert (check.id, check.status) == ("XC514", "fail")
 
 
@@ -219,6 +220,14 @@ def test_key_that_does_not_exist_makes_the_put_red(new_target):
     target.make_access()
 
     assert "XC306" in red(target.access_checks())
+
+
+def test_stranger_whom_no_role_could_let_in_proves_nothing(target):
+    target.make_bucket()
+
+    check = target.access_checks()["XC312"]
+
+    assert (check.status, check.observed) == ("unknown", "not tried: the role could not be assumed")
 
 
 def test_nobody_who_could_become_the_role_is_no_pass(made):

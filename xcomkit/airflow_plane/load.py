@@ -38,6 +38,10 @@ _T = TypeVar("_T")
 _MOST_TIME = 2**40  # seconds since 1970, far beyond any clock
 _MOST_HOST = 100  # characters
 _SHOWN_HOSTS = 3
+_PLAIN = (
+    "; plain SDK: the caller of the runbook on this machine, without Airflow, one value after the"
+    " other"
+)
 HINT = "trigger the shipped Dag of this version again; another one may write under its name."
 _CLOCK_HINT = "let the agents' nodes keep their clocks in step (NTP), then trigger the Dag again."
 
@@ -302,8 +306,7 @@ def judge(result: LoadResult, *, alone: PlainLoop | None) -> Check:
         expected=f"{result.asked} tasks measured, none failed",
         observed="; ".join(parts),
         how="each mapped task timed its own push and pull, in parallel and with the first use of"
-        " the store in a fresh process; plain SDK: the caller of the runbook on this machine,"
-        " without Airflow, one value after the other",
+        f" the store in a fresh process{_PLAIN if alone else ''}",
         basis="behaviour",
     )
 

@@ -110,14 +110,10 @@ def _sign_in(step: Step, agent: Agent) -> tuple[Check, Check]:
     identity = replace(agent.identity, environment=dict(agent.environment))
     identity = replace(identity, agents=False, environment={}) if agent.pod else identity
     stranger = f"system:serviceaccount:{step.settings.namespace}:xcomkit-stranger"
+    worker = sign_in.check_worker(identity, sign_in=step.cloud.sign_in)
     with tempfile.TemporaryDirectory(prefix="xcomkit-stranger-") as private:
-        return (
-            sign_in.check_worker(identity, sign_in=step.cloud.sign_in),
-            sign_in.check_stranger(
-                step.cloud.worker_identity(stranger, directory=private),
-                sign_in=step.cloud.sign_in,
-            ),
-        )
+        other = step.cloud.worker_identity(stranger, directory=private)
+        return worker, sign_in.check_stranger(other, sign_in=step.cloud.sign_in, worker=worker)
 
 
 def _checks_so_far(step: Step) -> tuple[Check, ...]:
