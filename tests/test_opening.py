@@ -9,7 +9,7 @@ import pytest
 from xcomkit.errors import SettingsError
 from xcomkit.local.aws import AwsStandIn
 from xcomkit.local.stand_in import VARIABLE
-from xcomkit.opening import _STARTED, open_guide, open_platform, open_step
+from xcomkit.opening import _STARTED, KERNEL_PYTHON, open_guide, open_platform, open_step
 from xcomkit.record.runner import hold_target
 from xcomkit.settings import Settings
 
@@ -111,6 +111,16 @@ def test_steps_that_are_practised_first_read_nothing_for_the_one_that_is_opened(
     assert "was made in it first" in step.note
     assert {"bucket", "endpoint_url"} <= set(step.settings.reads)
     assert not {"retention_days", "role_name", "workers"} & set(step.settings.reads)
+
+
+@pytest.mark.usefixtures("account")
+def test_other_interpreter_and_misspelled_risk_are_told_when_a_step_is_opened(monkeypatch):
+    monkeypatch.setenv(KERNEL_PYTHON, "/elsewhere/bin/python")
+    settings = PRACTICE.model_copy(update={"accepted": ("XC999: never mind",)})
+
+    step = open_step("00_prerequisites", settings)
+
+    assert [(c.id, c.status) for c in step.checks] == [("XC903", "fail"), ("XC904", "warn")]
 
 
 @pytest.mark.usefixtures("account")

@@ -71,6 +71,14 @@ def test_choice_of_a_branch_is_no_value_that_left_and_any_other_key_is() -> None
     assert check(run, "XC702").status == "pass"
     assert "all references but 1, the task ids that a branch chose" in check(run, "XC702").observed
     assert check(red, "XC702").status == "fail"
+    assert check(replace(run, xcoms=(choice,)), "XC702").status == "unknown"
+
+
+def test_objects_of_earlier_tries_alone_match_nothing() -> None:
+    task = TaskResult("task", -1, "success", tries=2, earlier=("a-try",))
+    run = replace(a_run(), tasks=(task,), xcoms=())
+
+    assert check(run, "XC703", replace(an_object(), task_instance="a-try")).status == "skip"
 
 
 @pytest.mark.parametrize(

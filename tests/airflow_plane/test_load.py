@@ -121,6 +121,7 @@ def test_reader_is_told_who_timed_the_plain_loop_and_that_agents_start_cold() ->
     assert "the caller of the runbook" in how
     assert "one value after the other" in how
     assert "in parallel and with the first use of the store in a fresh process" in how
+    assert "plain SDK" not in load.judge(a_result(), alone=None).how
 
 
 def test_failed_task_fails_the_run_whatever_the_others_measured() -> None:
@@ -148,6 +149,13 @@ def test_missing_measurements_are_unknown_and_never_a_pass(measured: int) -> Non
 
     assert check.status == "unknown"
     assert f"the measurements of {4 - measured} are missing" in check.observed
+
+
+def test_values_that_stayed_in_the_database_load_no_store() -> None:
+    check = load.judge(replace(a_result(), value_bytes=0), alone=None)
+
+    assert check.status == "unknown"
+    assert "no such value is in the bucket" in check.observed
 
 
 def test_hosts_beyond_the_third_are_counted() -> None:

@@ -100,7 +100,7 @@ def test_deletion_says_what_stays_and_whether_the_bucket_removes_it(
 
     found = judge_deletion(left=["a", "b"], expiry=[expiry])
 
-    assert found.status == status
+    assert (found.status, found.basis) == (status, "echo")
     assert found.observed.startswith(f"2 objects stay without a row; {words}")
 
 

@@ -114,11 +114,21 @@ def test_value_that_never_came_about_is_unknown_and_not_clean(metadata: Metadata
 
 
 def test_deployment_is_seen_through_rest_and_says_what_that_leaves_open() -> None:
-    stored, argument = judge_residency(RUN, plane=None)
+    row = XComRow("push_large", -1, "return_value", "s3://reference", 14)
+    shown = replace(RUN, xcoms=(row,), tasks=(TASKS[0], replace(TASKS[1], rendered="{}")))
+
+    stored, argument = judge_residency(shown, plane=None)
 
     assert (stored.status, argument.status) == ("pass", "pass")
     assert "not proved here" in stored.observed
     assert "REST API" in stored.how
+
+
+def test_deployment_that_shows_no_row_and_no_rendered_field_proves_nothing() -> None:
+    found = judge_residency(RUN, plane=None)
+
+    assert [check.status for check in found] == ["skip", "skip"]
+    assert "not proved" in found[0].observed
 
 
 def test_deployment_without_a_task_is_unknown() -> None:

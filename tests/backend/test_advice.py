@@ -91,3 +91,12 @@ def test_requests_nobody_counted_are_not_judged() -> None:
     uncounted = (SERIES[0], measurement("gzip", stored=1, pull=None))
     _, requests = check(uncounted, configured="gzip")
     assert (requests.status, "not proved" in requests.observed) == ("skip", True)
+
+
+@pytest.mark.parametrize("counted", [0, None])
+def test_counter_that_saw_no_request_of_any_pull_proves_nothing(counted: int | None) -> None:
+    series = (
+        measurement("none", stored=9, pull=counted),
+        measurement("zip", stored=9, pull=counted),
+    )
+    assert check(series, configured="zip")[1].status == "skip"

@@ -174,6 +174,15 @@ def test_values_below_a_chosen_threshold_may_stay_in_the_database(target: Target
     assert len(target.keys()) == 3
 
 
+def test_threshold_above_every_value_proves_no_push(target: Target) -> None:
+    settings = target.settings.model_copy(update={"threshold": 10**9})
+    environment = {**target.effective, THRESHOLD: str(10**9)}
+    with working(environment, target.identity()) as worker:
+        trips = push_all(worker, settings=settings, run_id=RUN_ID, payloads=SMALL)
+    assert [check.status for check in check_push(trips, settings=settings)] == ["skip", "skip"]
+    assert target.keys() == set()
+
+
 def test_missing_path_writes_nothing_into_the_bucket(target: Target) -> None:
     environment = dict(target.effective)
     del environment[PATH]

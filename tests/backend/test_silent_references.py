@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from backend_target import Target
 
@@ -6,6 +8,14 @@ from xcomkit.backend.silent_references import DAG_ID, check
 from xcomkit.errors import AccessDeniedError
 from xcomkit.model import BACKENDS
 
+QUIET = """from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend as Stock
+
+class Quiet(Stock):
+    @staticmethod
+    def deserialize_value(result):
+        value = Stock.deserialize_value(result)
+        return None if isinstance(value, str) else value
+"""
 CLASS = "AIRFLOW__CORE__XCOM_BACKEND"
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 
@@ -33,6 +43,14 @@ def test_stock_backend_hands_out_paths_when_anything_around_a_value_changes(targ
         ("XC518", "fail"), ("XC519", "fail"), ("XC521", "fail"),
     ]  # fmt: skip
     assert all("the reader got the reference string as the value" in one.observed for one in found)
+
+
+def test_class_that_hands_out_nothing_for_what_is_gone_is_red(target: Target, tmp_path: Path):
+    (tmp_path / "quiet.py").write_text(QUIET)
+    own = {CLASS: "quiet.Quiet", "PYTHONPATH": str(tmp_path)}
+    found = checks(target, "stock", **own)
+    assert {one.status for one in found} == {"fail"}
+    assert "another value, without an error" in found[2].observed
 
 
 def test_the_release_it_was_seen_on_is_told(target: Target):

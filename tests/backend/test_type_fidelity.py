@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from backend_target import Target
 
@@ -6,13 +8,23 @@ from xcomkit.backend.type_fidelity import KNOWN, Fate, check, examine
 from xcomkit.errors import ProcessError
 from xcomkit.model import BACKENDS
 
+LOSSY = """from datetime import datetime
+from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend as Stock
+
+class Lossy(Stock):
+    @staticmethod
+    def deserialize_value(result):
+        value = Stock.deserialize_value(result)
+        return str(value) if isinstance(value, datetime) else value
+"""
+CLASS = "AIRFLOW__CORE__XCOM_BACKEND"
 KEPT = Fate("str", "kept", "kept")
 TUPLE = Fate("tuple in a list", "becomes list [[1]]", "kept")
 
 
 @pytest.mark.parametrize("backend", ["stock", "durable"])
 def test_types_that_change_are_those_that_are_known(target: Target, backend: str):
-    environment = {**target.effective, "AIRFLOW__CORE__XCOM_BACKEND": BACKENDS[backend]}
+    environment = {**target.effective, CLASS: BACKENDS[backend]}
     with open_worker({**environment, **target.identity().environment}, timeout=60) as worker:
         found = examine(worker, run_id="run")
 
@@ -24,6 +36,16 @@ def test_types_that_change_are_those_that_are_known(target: Target, backend: str
     assert fates["pandas DataFrame"].through_object == "kept"
     assert "not JSON serializable" in fates["bytes"].through_object
     assert check(found).status == "pass"
+
+
+def test_class_that_alters_a_type_of_its_own_is_a_warning(target: Target, tmp_path: Path):
+    (tmp_path / "lossy.py").write_text(LOSSY)
+    own = {CLASS: "lossy.Lossy", "PYTHONPATH": str(tmp_path)}
+    environment = {**target.effective, **target.identity().environment, **own}
+    with open_worker(environment, timeout=60) as worker:
+        told = check(examine(worker, run_id="run"))
+
+    assert (told.status, "datetime becomes str" in told.observed) == ("warn", True)
 
 
 def test_known_changes_are_told_in_the_check_that_passes():
@@ -48,6 +70,10 @@ def test_object_that_took_nothing_at_all_leaves_it_unknown():
     assert check((refused, Fate("int", "PermissionError: AccessDenied", "kept"))).status == (
         "unknown"
     )
+
+
+def test_database_that_kept_nothing_leaves_nothing_to_compare_with():
+    assert check((Fate("str", "kept", "ImportError: no serde"),)).status == "unknown"
 
 
 def test_worker_that_could_not_try_leaves_it_unknown():

@@ -42,6 +42,14 @@ def test_rendered_chart_passes_and_gets_this_very_file(
     assert (check.status, check.observed) == ("pass", "rendered 2 resources")
 
 
+def test_helm_that_renders_nothing_is_no_pass(
+    values_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put_helm(tmp_path, monkeypatch, script="exit 0")
+    check = template_check(values_path, settings=settings)
+    assert (check.status, check.observed) == ("unknown", "rendered 0 resources")
+
+
 def test_refused_values_fail_with_helms_words_and_without_secrets(
     values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

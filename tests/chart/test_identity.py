@@ -58,10 +58,10 @@ def with_variable(text: str, entry: str) -> str:
 
 
 class TestRoleOnEks:
-    def test_missing_annotation_only_warns(self, good, settings, eks):
+    def test_missing_annotation_only_warns_and_agrees_with_nothing(self, good, settings, eks):
         found = checks(good.replace(ROLE, "something.else"), settings, eks)
 
-        assert (found["XC404"].status, found["XC407"].status) == ("warn", "pass")
+        assert (found["XC404"].status, found["XC407"].status) == ("warn", "skip")
 
     def test_account_the_chart_does_not_make_is_not_annotated_by_it(self, good, settings, eks):
         found = checks(good.replace("create: true", "create: false", 1), settings, eks)["XC404"]

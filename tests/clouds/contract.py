@@ -190,6 +190,15 @@ class AccessContract:
         assert {(c.status, c.remedy[:12]) for c in untold} == {("unknown", "Run step 01 ")}
 
     @pytest.mark.stand_in
+    def test_identity_that_was_never_made_is_red(self, rig: Rig) -> None:
+        rig.make_bucket()
+
+        found = red(rig.access_checks())
+
+        assert "XC302" in found
+        assert ("XC316" in found) == (rig.cloud_name != "aws")  # there XC302 says it
+
+    @pytest.mark.stand_in
     def test_wrong_subject_is_red_for_the_right_ones_and_put_right(self, made: Rig) -> None:
         typo = ("system:serviceaccount:astro:typo",)
         made.cloud.apply_access(made.cloud.plan_access(typo), typo)

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from rig import SUBJECTS, red
 
+from xcomkit.backend.sign_in import check_stranger, check_worker
 from xcomkit.errors import CredentialsError, SettingsError
 
 
@@ -107,6 +108,29 @@ def test_connection_in_secrets_manager_is_made_and_read_by_the_role(new_target):
     assert (checks["XC313"].status, checks["XC313"].basis) == ("pass", "behaviour")
 
 
+def test_connection_that_the_role_may_not_read_is_red(new_target):
+    target = new_target(connection_store="secrets-manager", connection_id=f"c{uuid4().hex}")
+    target.make_bucket()
+    target.make_access()
+    policy = target.role_policy()
+    kept = [one for one in policy["Statement"] if "secretsmanager" not in json.dumps(one)]
+    target.put_role_policy({**policy, "Statement": kept})
+
+    assert red(target.access_checks()) == {"XC303", "XC313"}
+
+
+def test_stranger_that_the_role_trusts_after_all_is_red_when_it_signs_in(made, tmp_path):
+    name = "system:serviceaccount:astro:xcomkit-stranger"
+    stranger = made.cloud.worker_identity(name, directory=str(tmp_path))
+    worker = check_worker(stranger, sign_in=lambda _: None)
+    assert check_stranger(stranger, sign_in=made.cloud.sign_in, worker=worker).status == "pass"
+
+    made.trust_stranger(name)
+
+    check = check_stranger(stranger, sign_in=made.cloud.sign_in, worker=worker)
+    assert (check.id, check.status) == ("XC514", "fail")
+
+
 def test_where_no_token_can_be_minted_the_trust_is_not_proved_and_rights_are_unknown(made):
     checks = {c.id: c for c in made.open(can_mint=False).verify_access(SUBJECTS)}
 
@@ -196,3 +220,17 @@ def test_key_that_does_not_exist_makes_the_put_red(new_target):
     target.make_access()
 
     assert "XC306" in red(target.access_checks())
+
+
+def test_stranger_whom_no_role_could_let_in_proves_nothing(target):
+    target.make_bucket()
+
+    check = target.access_checks()["XC312"]
+
+    assert (check.status, check.observed) == ("unknown", "not tried: the role could not be assumed")
+
+
+def test_nobody_who_could_become_the_role_is_no_pass(made):
+    checks = {check.id: check for check in made.cloud.verify_access(())}
+
+    assert checks["XC304"].status == "fail"

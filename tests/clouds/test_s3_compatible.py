@@ -8,6 +8,7 @@ from contract import BucketContract, NewRig, ObjectContract
 from rig import Rig, red
 from store_rig import QUIRKS, StoreRig
 
+from xcomkit.clouds.aws import clear
 from xcomkit.errors import CredentialsError, ServiceError, SettingsError, UnreachableError
 from xcomkit.local.stand_in import StandIn
 
@@ -252,3 +253,11 @@ def test_agents_keys_and_ca_reach_the_values_by_reference_only(new_rig):
     assert environment["AWS_CA_BUNDLE"] == "/etc/ca/ca.pem"
     assert environment["AWS_REQUEST_CHECKSUM_CALCULATION"] == "when_required"
     assert set(rig.cloud.connection()["extra"]) == {"region_name", "endpoint_url"}
+
+
+def test_door_that_answers_in_clear_with_anything_is_not_told_as_closed(stand_in, new_rig):
+    rig = new_rig(endpoint_url=stand_in.http_url.replace("http://", "https://"))
+
+    check = clear.verify_store(rig.settings, clients=rig.cloud._clients)
+
+    assert (check.id, check.status, check.observed) == ("XC209", "unknown", "404 in clear")

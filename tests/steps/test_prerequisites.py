@@ -2,10 +2,15 @@
 
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from xcomkit.steps.prerequisites import check_versions, supported_versions
+from xcomkit.clouds import Platform
+from xcomkit.settings import Settings
+from xcomkit.step import Step
+from xcomkit.steps.prerequisites import check_environment, check_versions, supported_versions
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,3 +60,23 @@ def test_supported_versions_stand_in_pyproject_and_the_docs_say_the_same() -> No
     assert set(str(supported_versions()).split(",")) == {f">={lowest}", f"<{below}"}
     for page in ("README.md", "docs/upgrading.md"):
         assert f"Supported are {told}" in (ROOT / page).read_text(), page
+
+
+def test_tools_and_packages_are_looked_for_where_the_step_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "helm").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    cloud = cast("Any", SimpleNamespace(agent_packages=("no-such-package",)))
+    settings = Settings.from_mapping({"bucket": "some-bucket"})
+    step = Step("00_prerequisites", settings, tmp_path, Platform(label="", issuer=""), cloud)
+
+    check_environment(step)
+
+    found = {check.id: (check.status, check.basis) for check in step.checks}
+    assert found["XC102"] == ("fail", "rule")
+    assert found["XC106"] == ("skip", "not-supported-here")
+    assert found["XC107"] == ("pass", "rule")
+    (tmp_path / "helm").unlink()
+    check_environment(step)
+    assert (step.checks[-1].id, step.checks[-1].status) == ("XC107", "skip")

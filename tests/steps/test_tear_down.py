@@ -66,3 +66,29 @@ def test_upload_of_a_cut_off_step_that_ends_after_the_deletion_is_removed_too(ri
 
     assert [(check.id, check.status) for check in step.checks] == [("XC801", "pass")]
     assert list(rig.cloud.list_keys_ever(PLACE)) == []
+
+
+def test_recorded_object_that_is_still_there_is_red_and_named(rig, tmp_path):
+    evidence.record_created(tmp_path, kind="objects", names=[f"{PLACE}left"])
+    rig.put_object(f"{PLACE}left", b"1")
+    step = open_step(rig, tmp_path, rig.cloud)
+
+    tear_down.verify_objects(step)
+
+    [check] = step.checks
+    assert (check.status, check.observed) == ("fail", f"1 left: {PLACE}left")
+
+
+def test_what_was_not_looked_for_is_never_told_as_gone(rig, tmp_path):
+    typed = {"confirm_delete": rig.settings.bucket}
+    rig.settings = rig.settings.model_copy(update=typed)
+    rig.cloud.apply_tear_down(rig.cloud.plan_tear_down())
+    step = open_step(rig, tmp_path, rig.cloud)
+    tear_down.verify_target(step)
+    rig.cloud._issuer = ""
+    tear_down.verify_target(step)
+
+    gone, unseen = step.checks
+    assert (gone.status, f"bucket {rig.settings.bucket}: absent" in gone.observed) == ("pass", True)
+    assert (unseen.status, "role" in unseen.observed) == ("fail", True)
+    assert unseen.observed.endswith("not looked for: oidc_issuer is empty")

@@ -78,6 +78,12 @@ def test_without_a_folder_the_record_says_that_nobody_looked(scanned):
     assert (check.status, check.observed) == ("skip", "your own Dag files were not looked at")
 
 
+def test_folder_without_a_dag_file_proves_nothing(scanned, tmp_path):
+    (check,) = scanned(str(tmp_path)).values()
+
+    assert (check.status, "holds no Python file" in check.how) == ("skip", True)
+
+
 def test_folder_that_is_not_there_is_no_pass(scanned, tmp_path):
     (check,) = scanned(str(tmp_path / "gone")).values()
 

@@ -80,7 +80,7 @@ def judge_deletion(*, left: Collection[str], expiry: Sequence[Check]) -> Check:
         if left
         else "no object is left, so something else deletes them",
         how="deleted the run over the REST API, listed the prefix, read the bucket's lifecycle",
-        basis="behaviour",
+        basis="echo",
     )
 
 

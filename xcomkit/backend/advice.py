@@ -57,7 +57,7 @@ def check(measurements: Sequence[Measurement], *, configured: str) -> tuple[Chec
     size = XC522.judge(
         own.ratio <= MOST_OF_JSON, expected=smaller, observed=told, how=how, basis="behaviour"
     )
-    if own.pull_requests is None or plain.pull_requests is None:
+    if not own.pull_requests or not plain.pull_requests:  # no pull takes none
         reason = "not proved: nothing here tells about requests"
         return size, XC523.skip(expected=few, observed=reason, how=how)
     asked = f"{configured}: {own.pull_requests} requests, {plain.pull_requests} without"

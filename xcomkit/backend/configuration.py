@@ -166,7 +166,7 @@ def check_identity(identity: WorkerIdentity, *, key_of: str = "") -> Check:
         expected="a service account of the agents, or the key of their connection",
         observed=f"{identity.subject}: {proves}" if proves else identity.subject,
         how="the variables the platform injects, handed to the process",
-        basis="behaviour",
+        basis="rule",
     )
 
 

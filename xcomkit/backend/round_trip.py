@@ -186,7 +186,11 @@ def object_key(reference: str, *, bucket: str) -> str:
 def check_push(trips: Sequence[Trip], *, settings: Settings) -> tuple[Check, Check]:
     """Return whether references were stored (XC503) and nothing was swallowed (XC508)."""
     pushed = [_judge_push(trip, settings=settings) for trip in trips]
-    return _combine(XC503, pushed), _combine(XC508, [_judge_silence(trip) for trip in trips])
+    if all(one.holds for one in pushed) and not any(trip.pushed.reference for trip in trips):
+        pushed = []  # all of it stayed in the database by choice: no push was seen
+    silence = [(_judge_silence(trip), trip.pushed) for trip in trips]
+    told = [one for one, push in silence if push.reference or push.error or not one.holds]
+    return _combine(XC503, pushed), _combine(XC508, told)
 
 
 def _judge_push(trip: Trip, *, settings: Settings) -> _Finding:

@@ -59,11 +59,17 @@ def check_worker(identity: WorkerIdentity, *, sign_in: SignIn) -> Check:
     )
 
 
-def check_stranger(stranger: WorkerIdentity, *, sign_in: SignIn) -> Check:
-    """Return whether the token of a service account nobody named is refused soon (XC514)."""
+def check_stranger(stranger: WorkerIdentity, *, sign_in: SignIn, worker: Check) -> Check:
+    """Return whether the token of a service account nobody named is refused soon (XC514).
+
+    It proves nothing where the ``worker`` was not let in either (XC513).
+    """
     expected, how = f"refused within {MOST_SECONDS} s", "a stranger's token exchanged once"
     if not stranger.agents:
         observed = "not proved: only the cluster can mint a service-account token"
+        return XC514.skip(expected=expected, observed=observed, how=how)
+    if worker.status != "pass":
+        observed = "not proved: the worker itself was not let in"
         return XC514.skip(expected=expected, observed=observed, how=how)
     started = time.monotonic()
     try:

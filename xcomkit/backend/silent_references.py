@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from xcomkit.backend.configuration import connection_id, send_small_values
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Outcome, Payload, Request, Where, pull, push
+from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, pull, push
 from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
 from xcomkit.errors import ProcessError, XcomkitError
@@ -17,6 +17,7 @@ from xcomkit.model import Check, Rule
 DAG_ID = "xcomkit_references"
 PATH_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
 _SILENT = "the reader got the reference string as the value, without an error"
+_OTHER = "the reader got another value, without an error"
 _REMEDY = "set backend to durable, which raises; never change the path while XComs are alive"
 
 XC518 = Rule(
@@ -80,18 +81,20 @@ def check(
         return _unknown("the path names no connection id", release)
     where = Where(dag_id=DAG_ID, run_id=run_id, task_id="reference")
     try:
-        (pushed,) = worker.run([push(Payload("small_dict"), where=where)], environment=small)
+        payload = Payload("small_dict")
+        steps = [encode(payload, describe=True), push(payload, where=where)]
+        encoded, pushed = worker.run(steps, environment=small)
         key = object_key(pushed.reference, bucket=bucket)
         if not key or not is_there(key, reader=reader):
             reason = str(pushed.error or "the value is not in the bucket")
             return _unknown(f"nothing to try it on: {reason}", release)
         renamed = _renamed(path, conn_id, environment)
-        look = [pull(pushed.reference)]
+        look = [pull(pushed.reference, describe=True)]
         moved, other, here = worker.run_all(
             [Request(look, {PATH_VARIABLE: f"{path}-moved"}), Request(look, renamed), Request(look)]
         )
-        if _told(here) != "the value":
-            return _unknown(f"the value does not come back anyway: {_told(here)}", release)
+        if (told := _told(here, encoded)) != "the value":
+            return _unknown(f"the value does not come back anyway: {told}", release)
         delete([key])
         if is_there(key, reader=reader) is not False:
             return _unknown("the object is not known to be gone after it was deleted", release)
@@ -99,9 +102,9 @@ def check(
     except XcomkitError as error:
         return _unknown(str(error), release)
     return (
-        _judge(XC518, moved, f"path {path}-moved", release),
-        _judge(XC519, other, f"path {renamed[PATH_VARIABLE]}", release),
-        _judge(XC521, gone, "the object was deleted, the reference kept", release),
+        _judge(XC518, _told(moved, encoded), f"path {path}-moved", release),
+        _judge(XC519, _told(other, encoded), f"path {renamed[PATH_VARIABLE]}", release),
+        _judge(XC521, _told(gone, encoded), "the object was deleted, the reference kept", release),
     )
 
 
@@ -113,21 +116,21 @@ def _renamed(path: str, conn_id: str, environment: Mapping[str, str]) -> dict[st
     return {**variables, f"AIRFLOW_CONN_{new.upper()}": uri} if uri else variables
 
 
-def _told(outcomes: tuple[Outcome, ...] | ProcessError) -> str:
+def _told(outcomes: tuple[Outcome, ...] | ProcessError, encoded: Outcome) -> str | ProcessError:
     if isinstance(outcomes, ProcessError):
-        return str(outcomes)
+        return outcomes
     (pulled,) = outcomes
     if pulled.error:
         return f"the pull raised {pulled.error}"
-    return _SILENT if pulled.is_reference else "the value"
+    if pulled.is_reference:
+        return _SILENT
+    is_same = pulled.value and encoded.value and pulled.value["digest"] == encoded.value["digest"]
+    return "the value" if is_same else _OTHER
 
 
-def _judge(
-    rule: Rule, outcomes: tuple[Outcome, ...] | ProcessError, change: str, release: str
-) -> Check:
-    told = _told(outcomes)
+def _judge(rule: Rule, told: str | ProcessError, change: str, release: str) -> Check:
     return rule.judge(
-        None if isinstance(outcomes, ProcessError) else told != _SILENT,
+        None if isinstance(told, ProcessError) else told not in (_SILENT, _OTHER),
         expected="an error, or the value itself",
         observed=f"{told}; {change}",
         how=f"pulled in a fresh process, {release}",

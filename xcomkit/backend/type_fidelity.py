@@ -61,7 +61,7 @@ def check(found: tuple[Fate, ...] | ProcessError) -> Check:
         return XC524.judge(None, expected=expected, observed=str(found), how=how, basis="behaviour")
     altered = {fate.name: fate.through_object for fate in found if fate.is_altered}
     told = "; ".join(f"{name} {became}" for name, became in altered.items())
-    is_tried = any(fate.through_object == KEPT for fate in found)
+    is_tried = any(fate.through_object == fate.through_database == KEPT for fate in found)
     return XC524.judge(
         altered.keys() <= KNOWN if is_tried else None,
         expected=expected,

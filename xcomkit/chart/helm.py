@@ -79,7 +79,8 @@ def template_check(values: Values, *, settings: Settings, timeout: float = 60) -
     if done.returncode == 0:
         documents = done.stdout.count(b"\nkind: ")
         observed = f"rendered {documents} resources"
-        return XC402.judge(True, expected=expected, observed=observed, how=how, basis="behaviour")
+        holds = True if documents else None
+        return XC402.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
     said = _one_line(done.stderr.decode("utf-8", "replace"), hidden=sensitive.texts(values))
     if _NO_CHART.search(said):
         return _open(expected, reason=f"the chart could not be had: {said}", how=how)

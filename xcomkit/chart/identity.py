@@ -129,11 +129,14 @@ def _same_everywhere(values: Values, *, identity: PodIdentity) -> Check:
     wanted = ", ".join(f"{key} = {value}" for key, value in identity.annotations.items())
     if not wanted:
         return XC407.skip(expected="no annotation", observed="no annotation is known", how=how)
+    places = [(key, node) for key in identity.annotations for node in _places(values.root, key)]
+    if not places:
+        observed = "not proved: no annotation stands in the file"
+        return XC407.skip(expected=wanted, observed=observed, how=how)
     other = [
         f"line {node.line}: {key} = {str(node.value)[:80]!r}"
-        for key, value in identity.annotations.items()
-        for node in _places(values.root, key)
-        if node.value != value
+        for key, node in places
+        if node.value != identity.annotations[key]
     ]
     return XC407.judge(
         not other,

@@ -142,7 +142,7 @@ def _python(step: Step) -> tuple[Check, ...]:
             not missing,
             expected=", ".join(step.cloud.agent_packages),
             observed=f"missing: {', '.join(missing)}" if missing else ", ".join(found),
-            how="installed distributions", basis="behaviour",
+            how="installed distributions", basis="rule",
         ),
         check_versions(),
     )  # fmt: skip
@@ -192,9 +192,7 @@ def _tools() -> tuple[Check, ...]:
     ):
         how = f"{name} on PATH"
         if shutil.which(name):
-            found.append(
-                rule.judge(True, expected=name, observed="found", how=how, basis="behaviour")
-            )
+            found.append(rule.judge(True, expected=name, observed="found", how=how, basis="rule"))
         else:
             found.append(rule.skip(expected=name, observed=unchecked, how=how, remedy=rule.remedy))
     return tuple(found)

@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (OBJECTS, TARGET)
 _LOOKS = 3
 _OBJECT_KINDS = ("objects", "prefixes")
 _NAME_THE_RUN = "To remove what another run wrote, name its directory in run_dir."
-_GONE = "both gone; a connection in a secrets backend stays, it holds no secret"
+_STAYS = "a connection in a secrets backend stays, it holds no secret"
 
 
 def plan_objects(step: Step) -> show.Table:
@@ -100,7 +100,8 @@ def _objects_plan(step: Step) -> Plan:
 
 def _verify_objects(step: Step) -> Check:
     keys = _recorded(step)
-    expected, how = f"0 of {len(keys)} recorded keys", "versions listed for every recorded key"
+    expected = f"0 of {len(keys)} recorded keys"
+    how = "versions listed for every recorded key, and below every recorded prefix"
     if not any(evidence.read_created(step.run).get(kind) for kind in _OBJECT_KINDS):
         nothing = "not proved: no step recorded in this run directory that it wrote objects"
         return OBJECTS.skip(expected=expected, observed=nothing, how=how, remedy=_NAME_THE_RUN)
@@ -138,9 +139,10 @@ def _verify_target(step: Step) -> Check:
             return TARGET.judge(False, expected=expected, observed=observed, how=how, basis="rule")
         return TARGET.skip(expected=expected, observed=observed, how=how)
     try:
-        left = [c for c in step.cloud.plan_tear_down().changes if c.action != "unchanged"]
+        found = step.cloud.plan_tear_down().changes
     except XcomkitError as error:
         return TARGET.judge(None, expected=expected, observed=str(error), how=how, basis="echo")
-    observed = "; ".join(f"{c.setting} {c.resource}: {c.note or c.before}" for c in left)
-    return TARGET.judge(not left, expected=expected, observed=observed or _GONE, how=how,
-                        basis="echo")  # fmt: skip
+    left = [c for c in found if c.action != "unchanged"]
+    told = [f"{c.setting} {c.resource}: {c.note or c.before}" for c in left or found]
+    observed = "; ".join(told if left else (*told, _STAYS))
+    return TARGET.judge(not left, expected=expected, observed=observed, how=how, basis="echo")

@@ -10,6 +10,7 @@ from xcomkit.airflow_plane.dag_run import DAG_ID, DAGS_FOLDER, DagRun
 from xcomkit.airflow_plane.residency import judge_residency, judge_separation
 from xcomkit.airflow_plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.dag_scan.callbacks import XC030
+from xcomkit.dag_scan.reading import list_files
 from xcomkit.dag_scan.run import judge as judge_dags
 from xcomkit.errors import XcomkitError
 from xcomkit.model import Check, StoredXCom
@@ -29,15 +30,16 @@ def scan(step: Step) -> show.Table:
 
 def _scan(step: Step) -> Iterator[Check]:
     folder = step.settings.dags_folder
-    if not folder:
+    path = Path(folder).expanduser()
+    if not folder or (path.is_dir() and not [*list_files(path)]):
         yield XC030.skip(
             expected="no XCom use that remote execution does not support",
             observed="your own Dag files were not looked at",
-            how="dags_folder is empty",
+            how=f"{folder} holds no Python file" if folder else "dags_folder is empty",
             remedy="name the folder of your Dag files in dags_folder.",
         )
         return
-    found = judge_dags([Path(folder).expanduser()])
+    found = judge_dags([path])
     for rule in (rule for rule in found.rules if rule.severity != "info"):
         hits = [finding for finding in found.findings if finding.rule == rule]
         ignored = [entry for entry in found.ignored if entry.finding.rule == rule]

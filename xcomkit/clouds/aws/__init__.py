@@ -149,7 +149,10 @@ class AwsCloud:
         """Return what deleting role, connection and bucket would do, and what stays."""
         bucket, role = self._settings.bucket, self._settings.role_name
         rows: list[Change] = []
-        if not self._clients.is_compatible_store and self._issuer:
+        if not self._clients.is_compatible_store and not self._issuer:
+            note = "not looked for: oidc_issuer is empty"
+            rows.append(Change(role, "role", "unknown", "unknown", "keep", note=note))
+        elif not self._clients.is_compatible_store:
             present = self._access.read_role()
             tags = {t["Key"]: t["Value"] for t in (present or {}).get("Tags", [])}
             ours = documents.MARKER.items() <= tags.items()

@@ -105,11 +105,10 @@ class Behaviour:
     def verify(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return one check per right and per refusal, all by behaviour."""
         assumed, first = self._verify_assume(subjects)
-        checks = [assumed, self._verify_stranger()]
-        if first is None:
-            rest = (LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, *self._secret_rules())
-            return (*checks, *untried(rest, "the role could not be assumed"))
-        return (*checks, *self._verify_rights(first))
+        if first is None:  # a stranger's refusal would say nothing either
+            rest = (STRANGER, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, *self._secret_rules())
+            return (assumed, *untried(rest, "the role could not be assumed"))
+        return (assumed, self._verify_stranger(), *self._verify_rights(first))
 
     def _secret_rules(self) -> tuple[Rule, ...]:
         return (READ_SECRET,) if self._settings.connection_store == "secrets-manager" else ()
@@ -125,7 +124,7 @@ class Behaviour:
             else:
                 first = first or credentials
         check = ASSUME.judge(
-            not refused,
+            first is not None and not refused,
             expected=f"{len(subjects)} of {len(subjects)} subjects",
             observed="; ".join(refused) or f"{len(subjects)} of {len(subjects)} subjects",
             how="sts AssumeRoleWithWebIdentity with a token per service account",

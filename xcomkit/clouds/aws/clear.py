@@ -3,13 +3,14 @@
 Stores that speak S3 keep a policy on ``aws:SecureTransport`` and need not enforce it.
 """
 
-from xcomkit.clouds.aws.session import Clients, aws_errors
+from xcomkit.clouds.aws.session import Clients, aws_errors, http_status
 from xcomkit.clouds.rules import PLAIN_HTTP, TLS_ONLY
-from xcomkit.errors import AccessDeniedError, ServiceError
+from xcomkit.errors import AccessDeniedError, CredentialsError, ServiceError, UnreachableError
 from xcomkit.model import Check
 from xcomkit.settings import Settings
 
 _HOW = "signed HeadBucket over http"
+_REFUSALS = ("301", "302", "307", "308", "400", "403", "426")
 
 
 def verify_refused(settings: Settings, *, clients: Clients, url: str) -> Check:
@@ -29,10 +30,13 @@ def verify_store(settings: Settings, *, clients: Clients) -> Check:
     endpoint = settings.endpoint_url
     answer = _ask(settings, clients=clients, url=endpoint.replace("https://", "http://", 1))
     is_clear = answer == "200" or (answer == "403" and endpoint.startswith("http://"))
+    # Other answers, such as a 404 or 503, came in clear as well, and say nothing of the data.
+    is_refused = answer in _REFUSALS or not answer.isdigit()
+    told = f"no answer in clear at this port: {answer}" if is_refused else f"{answer} in clear"
     return TLS_ONLY.judge(
-        not is_clear,
+        False if is_clear else True if is_refused else None,
         expected="no answer without TLS",
-        observed="answered in clear" if is_clear else f"no answer in clear at this port: {answer}",
+        observed="answered in clear" if is_clear else told,
         how=_HOW,
         basis="behaviour",
         remedy="Give endpoint_url as https://, and let the store listen without TLS nowhere.",
@@ -47,6 +51,9 @@ def _ask(settings: Settings, *, clients: Clients, url: str) -> str:
             client.head_bucket(Bucket=settings.bucket)
     except AccessDeniedError:
         return "403"
-    except ServiceError as error:
+    except (CredentialsError, UnreachableError) as error:
         return str(error)
+    except ServiceError as error:
+        response = getattr(error.__cause__, "response", None)
+        return str(http_status(error.__cause__)) if response else str(error)
     return "200"
