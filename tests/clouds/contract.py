@@ -208,6 +208,13 @@ class AccessContract:
         assert not red(made.access_checks())
 
     @pytest.mark.stand_in
+    def test_refusal_proves_nothing_where_nobody_was_let_in(self, made: Rig) -> None:
+        checks = {check.id: check for check in made.cloud.verify_access(())}
+
+        assert checks["XC304"].status == "fail"
+        assert {checks[i].status for i in ("XC305", "XC306", "XC312")} == {"unknown"}
+
+    @pytest.mark.stand_in
     def test_further_subject_is_red_by_document_and_by_behaviour(self, made: Rig) -> None:
         made.trust_stranger(STRANGER)
 

@@ -87,22 +87,22 @@ class Behaviour:
                     first = first or credential
             everybody = f"{len(subjects)} of {len(subjects)} subjects"
             assumed = ASSUME.judge(
-                not refusals,
+                first is not None and not refusals,
                 expected=everybody,
                 observed="; ".join(refusals) or everybody,
                 how="client assertion at Entra with a token per service account",
                 basis="behaviour",
             )
-            stranger = self._verify_stranger(Path(private, "stranger"))
-            if first is None:
-                rights = untried((LIST, PUT, GET, DELETE, OTHER), "nobody could become it")
+            if first is None:  # a stranger's refusal would say nothing either
+                rest = (STRANGER, LIST, PUT, GET, DELETE, OTHER)
+                tried = untried(rest, "nobody could become it")
             else:
-                rights = self._verify_rights(first)
+                stranger = self._verify_stranger(Path(private, "stranger"))
+                tried = (stranger, *self._verify_rights(first))
         how = f"{self._settings.bucket}: role at container scope"
         return (
             assumed,
-            stranger,
-            *rights,
+            *tried,
             OUTSIDE.skip(expected=OUTSIDE.title, observed=_WHOLE, how=how),
             DROP.skip(expected=DROP.title, observed=_KEPT, how=how),
         )

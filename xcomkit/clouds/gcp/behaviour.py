@@ -68,20 +68,20 @@ class Behaviour:
                 first = first or credentials
         everybody = f"{len(subjects)} of {len(subjects)} subjects"
         assumed = ASSUME.judge(
-            not refusals,
+            first is not None and not refusals,
             expected=everybody,
             observed="; ".join(refusals) or everybody,
             how="STS exchange and generateAccessToken with a token per service account",
             basis="behaviour",
         )
+        if first is None:  # a stranger's refusal would say nothing either
+            return (assumed, *untried((STRANGER, *_RIGHTS), "nobody could become the account"))
         stranger = f"system:serviceaccount:{self._settings.namespace}:xcomkit-stranger"
         kept_out = _refused(
             STRANGER,
             lambda: self._become(stranger),
             how=f"STS exchange and generateAccessToken as {stranger}",
         )
-        if first is None:
-            return (assumed, kept_out, *untried(_RIGHTS, "nobody could become the account"))
         return (assumed, kept_out, *self._verify_rights(first))
 
     def _become(self, subject: str) -> Any:
