@@ -90,7 +90,8 @@ _CAUSES = (
     (
         r"certificate.verify.failed|self.signed certificate|invalid path: .*CA|TLS CA certificate",
         "its certificate is not trusted here",
-        "set ca_bundle to the CA's file in the agents' pods, and AWS_CA_BUNDLE for this machine.",
+        "name its CA: AWS_CA_BUNDLE here and ca_bundle for the agents; on Azure and Google Cloud"
+        " REQUESTS_CA_BUNDLE and SSL_CERT_FILE.",
     ),
     (
         r"WRONG_VERSION_NUMBER|record.layer.failure",

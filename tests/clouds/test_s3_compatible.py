@@ -207,7 +207,7 @@ def test_store_that_is_not_there_is_told_with_its_cause(new_rig, url, message):
 def test_certificate_nobody_trusts_is_told_as_that(rig, monkeypatch):
     monkeypatch.delenv("AWS_CA_BUNDLE")
 
-    with pytest.raises(UnreachableError, match=r"not trusted here\. Next: set ca_bundle"):
+    with pytest.raises(UnreachableError, match=r"not trusted here\. Next: name its CA"):
         rig.open().who_am_i()
 
 
