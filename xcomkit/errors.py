@@ -90,8 +90,7 @@ _CAUSES = (
     (
         r"certificate.verify.failed|self.signed certificate|invalid path: .*CA|TLS CA certificate",
         "its certificate is not trusted here",
-        "name its CA: AWS_CA_BUNDLE here and ca_bundle for the agents; on Azure and Google Cloud"
-        " REQUESTS_CA_BUNDLE and SSL_CERT_FILE.",
+        "name its CA: ca_bundle for the agents, AWS_CA_BUNDLE here; else REQUESTS_CA_BUNDLE.",
     ),
     (
         r"WRONG_VERSION_NUMBER|record.layer.failure",
