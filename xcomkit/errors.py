@@ -117,7 +117,7 @@ _CAUSES = (
     (
         r"AuthorizationHeaderMalformed|LocationConstraint|region .* is wrong",
         "requests are signed for another region than the store's",
-        "set region to the one that the store names.",
+        "set region to the one that the store names; to us-east-1 where it names none.",
     ),
     (
         r"Content-MD5",

@@ -107,6 +107,22 @@ def test_setting_that_makes_the_bucket_unusable_is_taken_back_and_named(rig, qui
     assert list(rig.cloud.list_keys_ever("")) == ["astro/xcom/a"]
 
 
+def test_some_switches_where_all_would_forbid_puts_are_the_same_warning_before_and_after_apply(
+    rig, new_rig, quirk
+):
+    rig.make_bucket()
+    some = {"BlockPublicAcls": False, "BlockPublicPolicy": True}
+    rig.client("s3").put_public_access_block(**rig.where, PublicAccessBlockConfiguration=some)
+    with quirk(publicAccessBlock="forbid-puts"):
+        before = statuses(rig)
+        rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+        after = statuses(new_rig(bucket=rig.settings.bucket))
+
+        assert before["XC203"] == after["XC203"] == "warn"
+    kept = rig.client("s3").get_public_access_block(**rig.where)["PublicAccessBlockConfiguration"]
+    assert kept["BlockPublicPolicy"]
+
+
 def test_bucket_that_cannot_be_used_before_any_change_is_left_as_it_is(rig, quirk):
     rig.client("s3").create_bucket(
         **rig.where, CreateBucketConfiguration={"LocationConstraint": rig.settings.region}
@@ -157,7 +173,7 @@ def test_other_change_in_progress_is_waited_for(rig, monkeypatch):
     left = ["OperationAborted"]
 
     def busy(**_):
-        return _conflict() if left and left.pop() else None  # None: send it
+        return _answer(409, left.pop()) if left else None  # None: send it
 
     rig.cloud._clients.s3.meta.events.register(
         "before-call.s3.PutBucketLifecycleConfiguration", busy
@@ -169,14 +185,11 @@ def test_other_change_in_progress_is_waited_for(rig, monkeypatch):
     assert rig.bucket_checks()["XC207"].status == "pass"
 
 
-def _conflict():
+def _answer(status, code=""):
     from botocore.awsrequest import AWSResponse
 
-    answer = AWSResponse("http://store", 409, {}, None)
-    return answer, {
-        "Error": {"Code": "OperationAborted", "Message": "A conflicting operation"},
-        "ResponseMetadata": {"HTTPStatusCode": 409},
-    }
+    answer = AWSResponse("http://store", status, {}, None)
+    return answer, {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
 
 def test_access_key_nobody_knows_is_no_sign_in(rig, new_rig, monkeypatch):
@@ -189,6 +202,21 @@ def test_access_key_nobody_knows_is_no_sign_in(rig, new_rig, monkeypatch):
     rig.sign_out(lambda name: monkeypatch.delenv(name, raising=False))
     with pytest.raises(CredentialsError):
         new_rig().cloud.who_am_i()
+
+
+def test_key_that_may_neither_list_nor_see_the_bucket_is_not_known_where_there_is_no_sts(
+    rig, monkeypatch
+):
+    rig.make_bucket()
+    rig.become_nobody(monkeypatch.setenv)
+    nobody = rig.open()
+    nobody._clients.sts.meta.events.register("before-call.sts", lambda **_: _answer(405))
+
+    with pytest.raises(CredentialsError, match="Next: look at the key"):
+        nobody.who_am_i()
+
+    nobody._clients.s3.meta.events.register("before-call.s3.HeadBucket", lambda **_: _answer(404))
+    assert nobody.who_am_i().principal.endswith("somebody who may not list buckets")
 
 
 @pytest.mark.parametrize(

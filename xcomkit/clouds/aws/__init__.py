@@ -41,13 +41,15 @@ class AwsCloud:
 
     @cached_property
     def _caller(self) -> Caller:
-        owner = self._clients.key_owner if self._clients.is_compatible_store else ""
+        is_store = self._clients.is_compatible_store
+        owner = self._clients.key_owner if is_store else ""
         try:
             with aws_errors("asking who the caller is"):
                 answer = self._clients.sts.get_caller_identity()
         except ServiceError as error:
-            if not owner:
+            if not is_store:
                 raise
+            owner = owner or self._clients.name_unlisted()
             self._no_sts = f"its STS was asked: {error}"
             return Caller("", f"the access key of {owner}", how="a signed s3 ListBuckets")
         return Caller(answer["Account"], answer["Arn"], how="sts GetCallerIdentity")

@@ -16,7 +16,7 @@ from xcomkit.clouds.aws.putting import Putting
 from xcomkit.clouds.aws.reading import Reading, read, shown
 from xcomkit.clouds.aws.session import Clients, aws_errors, error_code, patiently
 from xcomkit.clouds.lifecycle import judge_sooner
-from xcomkit.clouds.rules import EXISTS, REGION, TLS_ONLY
+from xcomkit.clouds.rules import EXISTS, PUBLIC, REGION, TLS_ONLY
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
@@ -263,7 +263,8 @@ class Bucket:
         if reason := self._not_made.get(setting.name):
             observed += f"; {reason}"
         # What a store does not have is the same with and without apply: nobody can tell beforehand.
-        if self._clients.is_compatible_store and reading.state != "set" and not holds:
+        may_lack_it = reading.state != "set" or setting.rule is PUBLIC  # some switches, not all
+        if self._clients.is_compatible_store and may_lack_it and not holds:
             return [setting.rule.unsupported(expected=expected, observed=observed, how=how)]
         check = setting.rule.judge(
             holds, expected=expected, observed=observed, how=how, basis="echo"
