@@ -123,6 +123,24 @@ def test_some_switches_where_all_would_forbid_puts_are_the_same_warning_before_a
     assert kept["BlockPublicPolicy"]
 
 
+def test_bucket_that_somebody_else_shares_is_not_touched(rig, monkeypatch):
+    rig.make_bucket()
+    monkeypatch.setattr(rig.cloud._clients, "own_buckets", lambda: ("bob", frozenset({"other"})))
+
+    (row,) = rig.cloud.plan_bucket().changes
+
+    assert (row.action, "not among the buckets of bob" in row.note) == ("keep", True)
+    assert rig.bucket_checks()["XC201"].status == "fail"
+
+
+def test_policy_that_a_block_of_public_policies_refuses_ends_no_step(rig, quirk):
+    with quirk(policy="deny-put"):
+        not_made = rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+
+    assert [one[:16] for one in not_made] == ["policy: refused."]
+    assert rig.bucket_checks()["XC211"].status == "pass"
+
+
 def test_bucket_that_cannot_be_used_before_any_change_is_left_as_it_is(rig, quirk):
     rig.client("s3").create_bucket(
         **rig.where, CreateBucketConfiguration={"LocationConstraint": rig.settings.region}
@@ -151,6 +169,7 @@ def test_rule_whose_prefix_comes_back_apart_is_never_put_back(rig, quirk):
         rig.make_bucket()
 
         assert (rows["lifecycle"].action, "theirs" in rows["lifecycle"].note) == ("keep", True)
+        assert rig.bucket_checks()["XC207"].remedy.startswith("Put ours beside theirs")
         (kept,) = lifecycle_of(rig)
         assert kept["Filter"]["Prefix"] == "tmp/"
 

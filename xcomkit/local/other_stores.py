@@ -56,7 +56,7 @@ def _answer(name: Subresource, behaviour: Behaviour, *, method: str) -> Answer |
         return refuse("s3", "NotImplemented", message, status=501)
     if behaviour == "refuse-without-body":
         return Answer(405)
-    if behaviour == "deny":
+    if behaviour == "deny" or (behaviour == "deny-put" and method == "PUT"):
         return refuse("s3", "AccessDenied", "Access Denied")
     if behaviour != "ignore":
         return None

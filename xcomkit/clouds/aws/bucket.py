@@ -79,6 +79,11 @@ class Bucket:
             note = f"it is in {region}, not in {self._settings.region}: so it is not touched"
             other = Change(self._settings.bucket, "bucket", region, region, "keep", note=note)
             return Plan(f"Bucket {self._settings.bucket}", (other,))
+        is_ours, whose = (None, "") if region is None else self._whose()
+        if is_ours is False:
+            note = f"it is {whose}: so it is not touched"
+            shared = Change(self._settings.bucket, "bucket", "shared", "shared", "keep", note=note)
+            return Plan(f"Bucket {self._settings.bucket}", (shared,))
         create = ["--region", self._settings.region]
         for option, value in self._creation().items():
             create += [_option(option), value if isinstance(value, str) else shown(value)]
@@ -204,7 +209,9 @@ class Bucket:
         if region is None:
             gone = EXISTS.judge(False, expected=expected, observed="absent", how=how, basis="echo")
             return (gone,)
-        checks = [self._verify_owner(expected)]
+        is_ours, whose = self._whose()
+        asked = "s3 ListBuckets" if self._clients.is_compatible_store else how
+        checks = [EXISTS.judge(is_ours, expected=expected, observed=whose, how=asked, basis="echo")]
         wanted = self._settings.region
         if self._clients.is_compatible_store:
             observed = "not proved: a store of its own has no regions, or one"
@@ -224,22 +231,17 @@ class Bucket:
             checks.append(clear.verify_refused(self._settings, clients=self._clients, url=url))
         return tuple(checks)
 
-    def _verify_owner(self, expected: str) -> Check:
+    def _whose(self) -> tuple[bool | None, str]:
         """Return whether the bucket is the caller's; a policy may let anybody reach another's."""
         if not self._clients.is_compatible_store:  # asked with ExpectedBucketOwner
-            return EXISTS.judge(
-                True, expected=expected, observed="found", how="s3 HeadBucket", basis="echo"
-            )
-        holds: bool | None
+            return True, "found"
         try:
             owner, names = self._clients.own_buckets()
-            holds = self._settings.bucket in names
-            observed = f"{'among' if holds else 'reachable, and not among'} the buckets of {owner}"
         except XcomkitError as error:
-            holds, observed = None, f"reachable; whose it is cannot be seen: {error}"
-        return EXISTS.judge(
-            holds, expected=expected, observed=observed, how="s3 ListBuckets", basis="echo"
-        )
+            return None, f"reachable; whose it is cannot be seen: {error}"
+        is_ours = self._settings.bucket in names
+        where = "among" if is_ours else "reachable, and not among"
+        return is_ours, f"{where} the buckets of {owner}"
 
     def _verify_setting(self, setting: BucketSetting) -> list[Check]:
         how = "s3 " + "".join(part.capitalize() for part in setting.read.split("_"))
@@ -266,8 +268,10 @@ class Bucket:
         may_lack_it = reading.state != "set" or setting.rule is PUBLIC  # some switches, not all
         if self._clients.is_compatible_store and may_lack_it and not holds:
             return [setting.rule.unsupported(expected=expected, observed=observed, how=how)]
+        broken = documents.rules_that_cannot_be_put_back(reading.document)
+        by_hand = f"Put ours beside {', '.join(broken)} with whatever made them." if broken else ""
         check = setting.rule.judge(
-            holds, expected=expected, observed=observed, how=how, basis="echo"
+            holds, expected=expected, observed=observed, how=how, basis="echo", remedy=by_hand
         )
         if setting.name != "lifecycle":
             return [check]

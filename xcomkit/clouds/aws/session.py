@@ -97,7 +97,7 @@ class Clients:
 
         config = Config(
             connect_timeout=5,
-            read_timeout=30,
+            read_timeout=20,
             retries={"mode": "standard", "total_max_attempts": 3},
             request_checksum_calculation=self._checksums,
             response_checksum_validation=self._checksums,
