@@ -238,6 +238,24 @@ def test_key_that_may_neither_list_nor_see_the_bucket_is_not_known_where_there_i
     assert nobody.who_am_i().principal.endswith("somebody who may not list buckets")
 
 
+def test_versions_are_each_listed_once_where_a_page_names_its_last_key_with_a_blank_for_a_plus(rig):
+    rig.make_bucket()
+    keys = [f"astro/xcom/d/manual__2026-01-01T00:00:00+00:00/t/{number}" for number in range(5)]
+    for key in keys:
+        rig.put_object(key, b"1")
+
+    def blank(parsed, **_):
+        parsed["NextKeyMarker"] = parsed.get("NextKeyMarker", "").replace("+", " ")
+
+    events = rig.cloud._clients.s3.meta.events
+    events.register("after-call.s3.ListObjectVersions", blank)
+    events.register(
+        "provide-client-params.s3.ListObjectVersions", lambda params, **_: {**params, "MaxKeys": 2}
+    )
+
+    assert list(rig.cloud.list_keys_ever("astro/xcom/d/")) == keys
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
