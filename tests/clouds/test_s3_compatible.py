@@ -8,7 +8,13 @@ from contract import BucketContract, NewRig, ObjectContract
 from rig import Rig, red
 from store_rig import QUIRKS, StoreRig
 
-from xcomkit.errors import CredentialsError, ServiceError, SettingsError, UnreachableError
+from xcomkit.errors import (
+    CredentialsError,
+    ServiceError,
+    SettingsError,
+    UnreachableError,
+    find_cause,
+)
 from xcomkit.local.stand_in import StandIn
 
 Quirk = Callable[..., AbstractContextManager[None]]
@@ -271,8 +277,9 @@ def test_store_that_is_not_there_is_told_with_its_cause(new_rig, url, message):
 def test_certificate_nobody_trusts_is_told_as_that(rig, monkeypatch):
     monkeypatch.delenv("AWS_CA_BUNDLE")
 
-    with pytest.raises(UnreachableError, match=r"not trusted here\. Next: set ca_bundle"):
+    with pytest.raises(UnreachableError, match=r"not trusted here\. Next: set ca_bundle") as caught:
         rig.open().who_am_i()
+    assert find_cause(f"not tried: {caught.value}")[1] == caught.value.hint
 
 
 def test_door_without_tls_is_told_as_that(stand_in, new_rig):
