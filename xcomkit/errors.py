@@ -130,7 +130,7 @@ _CAUSES = (
 def find_cause(text: str) -> tuple[str, str]:
     """Return what an error text of an object store comes from and what to do, or empty texts.
 
-    The texts are those of OpenSSL, the C library, aiohttp, urllib3 and S3's error codes, or our own.
+    The texts are our own, those of OpenSSL, the C library, aiohttp, urllib3, and S3's error codes.
     """
     for pattern, what, hint in _CAUSES:
         if what in text or re.search(pattern, text, re.IGNORECASE):

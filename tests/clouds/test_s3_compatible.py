@@ -299,6 +299,8 @@ def test_store_is_never_asked_at_aws_and_aws_never_elsewhere(new_rig):
 
 def test_commands_shown_go_to_the_store(rig, stand_in):
     commands = [change.command for change in rig.cloud.plan_bucket().pending]
+    rig.make_bucket()
+    commands += [change.command for change in rig.cloud.plan_tear_down().pending]
 
     assert commands
     assert all(command.endswith(f"--endpoint-url {stand_in.url}") for command in commands)

@@ -172,13 +172,13 @@ class AwsCloud:
                 before="absent" if region is None else "holds objects" if objects else "empty",
                 after="present" if objects else "absent",
                 action="unchanged" if region is None else "keep" if objects else "delete",
-                command=shlex.join(["aws", "s3api", "delete-bucket", "--bucket", bucket]),
+                command=self._bucket.command("delete-bucket"),
                 note="objects that this run did not make stay, and so does the bucket"
                 if objects
                 else "",
             )
         )
-        return Plan(f"Tear down {bucket} and {role}", tuple(rows))
+        return Plan(f"Tear down {' and '.join(row.resource for row in rows)}", tuple(rows))
 
     def _first_versions(self) -> Iterator[object]:
         with aws_errors("looking for remaining objects"):

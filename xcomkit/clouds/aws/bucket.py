@@ -94,7 +94,7 @@ class Bucket:
                 before="absent" if region is None else f"in {region or 'a store without regions'}",
                 after=f"in {self._settings.region}",
                 action="create" if region is None else "unchanged",
-                command=self._aws("create-bucket", *create),
+                command=self.command("create-bucket", *create),
             )
         ]
         rows += [self._plan_row(s, absent=region is None) for s in SETTINGS if self._is_wanted(s)]
@@ -119,7 +119,7 @@ class Bucket:
                 options["BucketNamespace"] = "account-regional"
         return options
 
-    def _aws(self, operation: str, *words: str) -> str:
+    def command(self, operation: str, *words: str) -> str:
         """Return the equivalent aws command."""
         endpoint = self._settings.endpoint_url if self._clients.is_compatible_store else ""
         elsewhere = ("--endpoint-url", endpoint) if endpoint else ()
@@ -156,7 +156,7 @@ class Bucket:
         )
 
     def _command(self, setting: BucketSetting, wanted: Document) -> str:
-        return self._aws(setting.put.replace("_", "-"), _option(setting.member), shown(wanted))
+        return self.command(setting.put.replace("_", "-"), _option(setting.member), shown(wanted))
 
     def apply(self, plan: Plan) -> tuple[str, ...]:
         """Make the pending changes; lifecycle, policy and tags are merged once more just before.
