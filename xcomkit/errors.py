@@ -121,7 +121,7 @@ _CAUSES = (
     (
         r"AuthorizationHeaderMalformed|LocationConstraint|region .* is wrong",
         "requests are signed for another region than the store's",
-        "set region to the one that the store names.",
+        "set region to the one that the store names; to us-east-1 where it names none.",
     ),
     (
         r"Content-MD5",
@@ -134,7 +134,9 @@ _CAUSES = (
 def find_cause(text: str) -> tuple[str, str]:
     """Return what an error text of an object store comes from and what to do, or empty texts.
 
-    The texts are those of OpenSSL, the C library, aiohttp, urllib3, and of S3's error codes.
+    The texts are our own, those of OpenSSL, the C library, aiohttp, urllib3, and S3's error codes.
     """
-    found = (pair[1:] for pair in _CAUSES if re.search(pair[0], text, re.IGNORECASE))
-    return next(found, ("", ""))
+    for pattern, what, hint in _CAUSES:
+        if what in text or re.search(pattern, text, re.IGNORECASE):
+            return what, hint
+    return "", ""

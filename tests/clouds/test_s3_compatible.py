@@ -9,7 +9,13 @@ from rig import Rig, red
 from store_rig import QUIRKS, StoreRig
 
 from xcomkit.clouds.aws import clear
-from xcomkit.errors import CredentialsError, ServiceError, SettingsError, UnreachableError
+from xcomkit.errors import (
+    CredentialsError,
+    ServiceError,
+    SettingsError,
+    UnreachableError,
+    find_cause,
+)
 from xcomkit.local.stand_in import StandIn
 
 Quirk = Callable[..., AbstractContextManager[None]]
@@ -108,6 +114,40 @@ def test_setting_that_makes_the_bucket_unusable_is_taken_back_and_named(rig, qui
     assert list(rig.cloud.list_keys_ever("")) == ["astro/xcom/a"]
 
 
+def test_some_switches_where_all_would_forbid_puts_are_the_same_warning_before_and_after_apply(
+    rig, new_rig, quirk
+):
+    rig.make_bucket()
+    some = {"BlockPublicAcls": False, "BlockPublicPolicy": True}
+    rig.client("s3").put_public_access_block(**rig.where, PublicAccessBlockConfiguration=some)
+    with quirk(publicAccessBlock="forbid-puts"):
+        before = statuses(rig)
+        rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+        after = statuses(new_rig(bucket=rig.settings.bucket))
+
+        assert before["XC203"] == after["XC203"] == "warn"
+    kept = rig.client("s3").get_public_access_block(**rig.where)["PublicAccessBlockConfiguration"]
+    assert kept["BlockPublicPolicy"]
+
+
+def test_bucket_that_somebody_else_shares_is_not_touched(rig, monkeypatch):
+    rig.make_bucket()
+    monkeypatch.setattr(rig.cloud._clients, "own_buckets", lambda: ("bob", frozenset({"other"})))
+
+    (row,) = rig.cloud.plan_bucket().changes
+
+    assert (row.action, "not among the buckets of bob" in row.note) == ("keep", True)
+    assert rig.bucket_checks()["XC201"].status == "fail"
+
+
+def test_policy_that_a_block_of_public_policies_refuses_ends_no_step(rig, quirk):
+    with quirk(policy="deny-put"):
+        not_made = rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+
+    assert [one[:16] for one in not_made] == ["policy: refused."]
+    assert rig.bucket_checks()["XC211"].status == "pass"
+
+
 def test_bucket_that_cannot_be_used_before_any_change_is_left_as_it_is(rig, quirk):
     rig.client("s3").create_bucket(
         **rig.where, CreateBucketConfiguration={"LocationConstraint": rig.settings.region}
@@ -136,6 +176,7 @@ def test_rule_whose_prefix_comes_back_apart_is_never_put_back(rig, quirk):
         rig.make_bucket()
 
         assert (rows["lifecycle"].action, "theirs" in rows["lifecycle"].note) == ("keep", True)
+        assert rig.bucket_checks()["XC207"].remedy.startswith("Put ours beside theirs")
         (kept,) = lifecycle_of(rig)
         assert kept["Filter"]["Prefix"] == "tmp/"
 
@@ -158,7 +199,7 @@ def test_other_change_in_progress_is_waited_for(rig, monkeypatch):
     left = ["OperationAborted"]
 
     def busy(**_):
-        return _conflict() if left and left.pop() else None  # None: send it
+        return _answer(409, left.pop()) if left else None  # None: send it
 
     rig.cloud._clients.s3.meta.events.register(
         "before-call.s3.PutBucketLifecycleConfiguration", busy
@@ -170,14 +211,11 @@ def test_other_change_in_progress_is_waited_for(rig, monkeypatch):
     assert rig.bucket_checks()["XC207"].status == "pass"
 
 
-def _conflict():
+def _answer(status, code=""):
     from botocore.awsrequest import AWSResponse
 
-    answer = AWSResponse("http://store", 409, {}, None)
-    return answer, {
-        "Error": {"Code": "OperationAborted", "Message": "A conflicting operation"},
-        "ResponseMetadata": {"HTTPStatusCode": 409},
-    }
+    answer = AWSResponse("http://store", status, {}, None)
+    return answer, {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
 
 def test_access_key_nobody_knows_is_no_sign_in(rig, new_rig, monkeypatch):
@@ -190,6 +228,39 @@ def test_access_key_nobody_knows_is_no_sign_in(rig, new_rig, monkeypatch):
     rig.sign_out(lambda name: monkeypatch.delenv(name, raising=False))
     with pytest.raises(CredentialsError):
         new_rig().cloud.who_am_i()
+
+
+def test_key_that_may_neither_list_nor_see_the_bucket_is_not_known_where_there_is_no_sts(
+    rig, monkeypatch
+):
+    rig.make_bucket()
+    rig.become_nobody(monkeypatch.setenv)
+    nobody = rig.open()
+    nobody._clients.sts.meta.events.register("before-call.sts", lambda **_: _answer(405))
+
+    with pytest.raises(CredentialsError, match="Next: look at the key"):
+        nobody.who_am_i()
+
+    nobody._clients.s3.meta.events.register("before-call.s3.HeadBucket", lambda **_: _answer(404))
+    assert nobody.who_am_i().principal.endswith("somebody who may not list buckets")
+
+
+def test_versions_are_each_listed_once_where_a_page_names_its_last_key_with_a_blank_for_a_plus(rig):
+    rig.make_bucket()
+    keys = [f"astro/xcom/d/manual__2026-01-01T00:00:00+00:00/t/{number}" for number in range(5)]
+    for key in keys:
+        rig.put_object(key, b"1")
+
+    def blank(parsed, **_):
+        parsed["NextKeyMarker"] = parsed.get("NextKeyMarker", "").replace("+", " ")
+
+    events = rig.cloud._clients.s3.meta.events
+    events.register("after-call.s3.ListObjectVersions", blank)
+    events.register(
+        "provide-client-params.s3.ListObjectVersions", lambda params, **_: {**params, "MaxKeys": 2}
+    )
+
+    assert list(rig.cloud.list_keys_ever("astro/xcom/d/")) == keys
 
 
 @pytest.mark.parametrize(
@@ -207,8 +278,9 @@ def test_store_that_is_not_there_is_told_with_its_cause(new_rig, url, message):
 def test_certificate_nobody_trusts_is_told_as_that(rig, monkeypatch):
     monkeypatch.delenv("AWS_CA_BUNDLE")
 
-    with pytest.raises(UnreachableError, match=r"not trusted here\. Next: name its CA"):
+    with pytest.raises(UnreachableError, match=r"not trusted here\. Next: name its CA") as caught:
         rig.open().who_am_i()
+    assert find_cause(f"not tried: {caught.value}")[1] == caught.value.hint
 
 
 def test_door_without_tls_is_told_as_that(stand_in, new_rig):
@@ -228,6 +300,8 @@ def test_store_is_never_asked_at_aws_and_aws_never_elsewhere(new_rig):
 
 def test_commands_shown_go_to_the_store(rig, stand_in):
     commands = [change.command for change in rig.cloud.plan_bucket().pending]
+    rig.make_bucket()
+    commands += [change.command for change in rig.cloud.plan_tear_down().pending]
 
     assert commands
     assert all(command.endswith(f"--endpoint-url {stand_in.url}") for command in commands)

@@ -18,6 +18,10 @@ _UNSET: dict[Subresource, str] = {
     "encryption": "ServerSideEncryptionConfigurationNotFoundError",
     "policy": "NoSuchBucketPolicy",
 }
+_ALL_OFF = (
+    "<PublicAccessBlockConfiguration><BlockPublicAcls>false</BlockPublicAcls>"
+    "</PublicAccessBlockConfiguration>"
+)
 _NO_VERSIONING = '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>'
 
 
@@ -28,9 +32,12 @@ def play_store(world: World, bucket: Any, key: str, *, method: str, query: Any) 
         Answer: what such a store answers in place of S3.
     """
     asked = world.subresources
-    blocks = asked.get("publicAccessBlock") == "forbid-puts" and bucket.public_access_block
-    if blocks and blocks.block_public_acls and key and method == "PUT":
-        raise refuse("s3", "AccessDenied", "Access Denied")
+    blocks = bucket.public_access_block
+    if asked.get("publicAccessBlock") == "forbid-puts":  # a Ceph gateway, 16.2
+        if blocks and blocks.block_public_acls and key and method == "PUT":
+            raise refuse("s3", "AccessDenied", "Access Denied")
+        if not blocks and "publicAccessBlock" in query and method == "GET":
+            raise Answer(200, _ALL_OFF)
     for name, behaviour in asked.items():
         if key or name not in query:
             continue
@@ -49,7 +56,7 @@ def _answer(name: Subresource, behaviour: Behaviour, *, method: str) -> Answer |
         return refuse("s3", "NotImplemented", message, status=501)
     if behaviour == "refuse-without-body":
         return Answer(405)
-    if behaviour == "deny":
+    if behaviour == "deny" or (behaviour == "deny-put" and method == "PUT"):
         return refuse("s3", "AccessDenied", "Access Denied")
     if behaviour != "ignore":
         return None

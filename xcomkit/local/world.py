@@ -27,6 +27,7 @@ Behaviour = Literal[
     "ignore",
     "as-bucket",
     "deny",
+    "deny-put",
     "forbid-puts",
     "prefix-apart",
     "keep-last",

@@ -92,7 +92,7 @@ def check_caller(step: Step) -> show.Table:
         unknown = CALLER.judge(None, expected=expected, observed=str(error), how="asked the cloud",
                                basis="echo", remedy=error.hint)  # fmt: skip
         return step.check(unknown, caption="Who am I")
-    observed = f"{caller.principal} in account {caller.account or 'none'}"
+    observed = caller.principal + (f" in account {caller.account}" if caller.account else "")
     known = bool(caller.principal)
     return step.check(
         CALLER.judge(known, expected=expected, observed=observed, how=caller.how, basis="echo"),

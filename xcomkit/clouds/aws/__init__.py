@@ -44,13 +44,15 @@ class AwsCloud:
 
     @cached_property
     def _caller(self) -> Caller:
-        owner = self._clients.key_owner if self._clients.is_compatible_store else ""
+        is_store = self._clients.is_compatible_store
+        owner = self._clients.key_owner if is_store else ""
         try:
             with aws_errors("asking who the caller is"):
                 answer = self._clients.sts.get_caller_identity()
         except ServiceError as error:
-            if not owner:
+            if not is_store:
                 raise
+            owner = owner or self._clients.name_unlisted()
             self._no_sts = f"its STS was asked: {error}"
             return Caller("", f"the access key of {owner}", how="a signed s3 ListBuckets")
         return Caller(answer["Account"], answer["Arn"], how="sts GetCallerIdentity")
@@ -176,13 +178,13 @@ class AwsCloud:
                 before="absent" if region is None else "holds objects" if objects else "empty",
                 after="present" if objects else "absent",
                 action="unchanged" if region is None else "keep" if objects else "delete",
-                command=shlex.join(["aws", "s3api", "delete-bucket", "--bucket", bucket]),
+                command=self._bucket.command("delete-bucket"),
                 note="objects that this run did not make stay, and so does the bucket"
                 if objects
                 else "",
             )
         )
-        return Plan(f"Tear down {bucket} and {role}", tuple(rows))
+        return Plan(f"Tear down {' and '.join(row.resource for row in rows)}", tuple(rows))
 
     def _first_versions(self) -> Iterator[object]:
         with aws_errors("looking for remaining objects"):

@@ -16,7 +16,7 @@ from xcomkit.clouds.aws.putting import Putting
 from xcomkit.clouds.aws.reading import Reading, read, shown
 from xcomkit.clouds.aws.session import Clients, aws_errors, error_code, patiently
 from xcomkit.clouds.lifecycle import judge_sooner
-from xcomkit.clouds.rules import EXISTS, REGION, TLS_ONLY
+from xcomkit.clouds.rules import EXISTS, PUBLIC, REGION, TLS_ONLY
 from xcomkit.errors import (
     AccessDeniedError,
     ConflictError,
@@ -79,6 +79,11 @@ class Bucket:
             note = f"it is in {region}, not in {self._settings.region}: so it is not touched"
             other = Change(self._settings.bucket, "bucket", region, region, "keep", note=note)
             return Plan(f"Bucket {self._settings.bucket}", (other,))
+        is_ours, whose = (None, "") if region is None else self._whose()
+        if is_ours is False:
+            note = f"it is {whose}: so it is not touched"
+            shared = Change(self._settings.bucket, "bucket", "shared", "shared", "keep", note=note)
+            return Plan(f"Bucket {self._settings.bucket}", (shared,))
         create = ["--region", self._settings.region]
         for option, value in self._creation().items():
             create += [_option(option), value if isinstance(value, str) else shown(value)]
@@ -89,7 +94,7 @@ class Bucket:
                 before="absent" if region is None else f"in {region or 'a store without regions'}",
                 after=f"in {self._settings.region}",
                 action="create" if region is None else "unchanged",
-                command=self._aws("create-bucket", *create),
+                command=self.command("create-bucket", *create),
             )
         ]
         rows += [self._plan_row(s, absent=region is None) for s in SETTINGS if self._is_wanted(s)]
@@ -114,7 +119,7 @@ class Bucket:
                 options["BucketNamespace"] = "account-regional"
         return options
 
-    def _aws(self, operation: str, *words: str) -> str:
+    def command(self, operation: str, *words: str) -> str:
         """Return the equivalent aws command."""
         endpoint = self._settings.endpoint_url if self._clients.is_compatible_store else ""
         elsewhere = ("--endpoint-url", endpoint) if endpoint else ()
@@ -151,7 +156,7 @@ class Bucket:
         )
 
     def _command(self, setting: BucketSetting, wanted: Document) -> str:
-        return self._aws(setting.put.replace("_", "-"), _option(setting.member), shown(wanted))
+        return self.command(setting.put.replace("_", "-"), _option(setting.member), shown(wanted))
 
     def apply(self, plan: Plan) -> tuple[str, ...]:
         """Make the pending changes; lifecycle, policy and tags are merged once more just before.
@@ -204,7 +209,9 @@ class Bucket:
         if region is None:
             gone = EXISTS.judge(False, expected=expected, observed="absent", how=how, basis="echo")
             return (gone,)
-        checks = [self._verify_owner(expected)]
+        is_ours, whose = self._whose()
+        asked = "s3 ListBuckets" if self._clients.is_compatible_store else how
+        checks = [EXISTS.judge(is_ours, expected=expected, observed=whose, how=asked, basis="echo")]
         wanted = self._settings.region
         if self._clients.is_compatible_store:
             observed = "not proved: a store of its own has no regions, or one"
@@ -224,22 +231,17 @@ class Bucket:
             checks.append(clear.verify_refused(self._settings, clients=self._clients, url=url))
         return tuple(checks)
 
-    def _verify_owner(self, expected: str) -> Check:
+    def _whose(self) -> tuple[bool | None, str]:
         """Return whether the bucket is the caller's; a policy may let anybody reach another's."""
         if not self._clients.is_compatible_store:  # asked with ExpectedBucketOwner
-            return EXISTS.judge(
-                True, expected=expected, observed="found", how="s3 HeadBucket", basis="echo"
-            )
-        holds: bool | None
+            return True, "found"
         try:
             owner, names = self._clients.own_buckets()
-            holds = self._settings.bucket in names
-            observed = f"{'among' if holds else 'reachable, and not among'} the buckets of {owner}"
         except XcomkitError as error:
-            holds, observed = None, f"reachable; whose it is cannot be seen: {error}"
-        return EXISTS.judge(
-            holds, expected=expected, observed=observed, how="s3 ListBuckets", basis="echo"
-        )
+            return None, f"reachable; whose it is cannot be seen: {error}"
+        is_ours = self._settings.bucket in names
+        where = "among" if is_ours else "reachable, and not among"
+        return is_ours, f"{where} the buckets of {owner}"
 
     def _verify_setting(self, setting: BucketSetting) -> list[Check]:
         how = "s3 " + "".join(part.capitalize() for part in setting.read.split("_"))
@@ -263,10 +265,13 @@ class Bucket:
         if reason := self._not_made.get(setting.name):
             observed += f"; {reason}"
         # What a store does not have is the same with and without apply: nobody can tell beforehand.
-        if self._clients.is_compatible_store and reading.state != "set" and not holds:
+        may_lack_it = reading.state != "set" or setting.rule is PUBLIC  # some switches, not all
+        if self._clients.is_compatible_store and may_lack_it and not holds:
             return [setting.rule.unsupported(expected=expected, observed=observed, how=how)]
+        broken = documents.rules_that_cannot_be_put_back(reading.document)
+        by_hand = f"Put ours beside {', '.join(broken)} with whatever made them." if broken else ""
         check = setting.rule.judge(
-            holds, expected=expected, observed=observed, how=how, basis="echo"
+            holds, expected=expected, observed=observed, how=how, basis="echo", remedy=by_hand
         )
         if setting.name != "lifecycle":
             return [check]

@@ -15,7 +15,8 @@ from xcomkit.clouds.aws.documents import Document
 from xcomkit.clouds.aws.reading import Reading, read, shown
 from xcomkit.clouds.aws.session import Clients, aws_errors, is_unsupported, patiently
 from xcomkit.clouds.aws.versions import delete_versions
-from xcomkit.errors import ServiceError
+from xcomkit.clouds.rules import TLS_ONLY
+from xcomkit.errors import AccessDeniedError, ServiceError
 from xcomkit.settings import Settings
 
 
@@ -65,7 +66,10 @@ class Putting:
         try:
             self._send(setting, wanted, before.beside)
         except ServiceError as error:
-            if not (self._clients.is_compatible_store and is_unsupported(error)):
+            # A Ceph gateway that blocks public policies takes a refusal of everybody for one.
+            is_blocked = setting.rule is TLS_ONLY and isinstance(error, AccessDeniedError)
+            is_lacking = is_blocked or is_unsupported(error)
+            if not (self._clients.is_compatible_store and is_lacking):
                 raise
             return f"refused. {error}"
         if self._is_tried and (trouble := self._trouble(self._try)):

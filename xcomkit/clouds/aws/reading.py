@@ -13,6 +13,7 @@ from xcomkit.clouds.aws.session import (
     http_status,
     is_unsupported,
 )
+from xcomkit.clouds.rules import PUBLIC
 from xcomkit.errors import AccessDeniedError, ServiceError
 
 _MINIMUM = "TransitionDefaultMinimumObjectSize"
@@ -64,6 +65,8 @@ def read(setting: BucketSetting, *, clients: Clients, target: Document) -> Readi
             document = json.loads(document)
         except ValueError:
             return Reading("unsupported", {}, "the answer is no policy")
+    if setting.rule is PUBLIC and not any(document.values()):
+        document = {}  # how a Ceph gateway says that it has none
     beside = {_MINIMUM: answer[_MINIMUM]} if answer.get(_MINIMUM) else {}
     return Reading("set" if document else "unset", document, beside=beside)
 

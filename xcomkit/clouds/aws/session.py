@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -97,7 +97,7 @@ class Clients:
 
         config = Config(
             connect_timeout=5,
-            read_timeout=30,
+            read_timeout=20,
             retries={"mode": "standard", "total_max_attempts": 3},
             request_checksum_calculation=self._checksums,
             response_checksum_validation=self._checksums,
@@ -125,6 +125,8 @@ class Clients:
     def key_owner(self) -> str:
         """Return whose access key this is, as an S3-compatible store says to a signed request.
 
+        It is empty where the key may not list buckets.
+
         Raises:
             CredentialsError: there is no key, or the store does not know it.
         """
@@ -133,7 +135,23 @@ class Clients:
         except AccessDeniedError as error:
             if error_code(error.__cause__) not in _DENIED:
                 raise
-            return "somebody who may not list buckets"
+            return ""
+
+    def name_unlisted(self) -> str:
+        """Return words for a key that may not list; a Ceph gateway with STS says so to any key.
+
+        Raises:
+            CredentialsError: it may not see the bucket either, so nobody knows whether it is one.
+        """
+        try:
+            with suppress(MissingError), aws_errors("looking for the bucket"):
+                self.s3.head_bucket(Bucket=self._settings.bucket)
+        except AccessDeniedError as error:
+            raise CredentialsError(
+                "The store refuses this access key the list of its buckets, and the bucket.",
+                hint="look at the key: it is wrong, or may do neither.",
+            ) from error
+        return "somebody who may not list buckets"
 
     @cached_property
     def s3(self) -> "S3Client":

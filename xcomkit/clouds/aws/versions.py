@@ -96,8 +96,12 @@ def _next(page: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict
 
     Swift names the version ``null`` and, asked for that, ends the listing: so one that the page
     does not hold is replaced by the oldest of that key which it does hold, its last.
+    A Ceph gateway does not encode the key that it names, so that a ``+``, as every run id holds
+    one, arrives as a blank: a key that the page does not hold is replaced by its last.
     """
     key, version = page["NextKeyMarker"], page.get("NextVersionIdMarker", "")
+    keys = {entry["Key"] for entry in entries}
+    key = key if key in keys or not keys else max(keys)
     held = [entry for entry in reversed(entries) if entry["Key"] == key]
     if held and version not in {entry["VersionId"] for entry in held}:
         version = min(held, key=itemgetter("LastModified"))["VersionId"]
