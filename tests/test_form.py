@@ -85,7 +85,7 @@ class TestWidgets:
 
         assert {n for n, k in kinds.items() if k == "switch"} == {"apply"}
         assert {n for n, k in kinds.items() if k == "choice"} == {
-            "cloud", "connection_store", "backend", "compression", "encryption", "run_in",
+            "cloud", "connection_store", "backend", "checksums", "compression", "encryption", "run_in",
             "fault_depth",
         }  # fmt: skip
         assert "repetitions" in {n for n, k in kinds.items() if k == "number"}

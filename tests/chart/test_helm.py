@@ -43,10 +43,10 @@ def test_rendered_chart_passes_and_gets_this_very_file(
 
 
 def test_helm_that_renders_nothing_is_no_pass(
-    values_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     put_helm(tmp_path, monkeypatch, script="exit 0")
-    check = template_check(values_path, settings=settings)
+    check = template_check(values, settings=settings)
     assert (check.status, check.observed) == ("unknown", "rendered 0 resources")
 
 

@@ -103,7 +103,7 @@ def agents_of_step_06(step: Step) -> None:
 )
 def test_values_file_is_merged_loaded_and_rendered_once_per_step(step, count, monkeypatch, work):
     for module in (agent, fidelity):
-        monkeypatch.setattr(module, "open_worker", lambda *_, **__: nullcontext())
+        monkeypatch.setattr(module, "open_worker", lambda *_, **__: nullcontext(SimpleNamespace()))
 
     work(step)
 
