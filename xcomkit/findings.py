@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from xcomkit.backend.ways import Way
 from xcomkit.errors import InputError, XcomkitError
-from xcomkit.model import CODECS
 
 EVIDENCE = "evidence/04_round_trip.json"
 SHOWN = ("python", "apache-airflow", "apache-airflow-providers-", "fsspec", "s3fs", "adlfs",
@@ -93,17 +93,23 @@ def _faults(faults: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for one in faults:
         verdict = str(one["verdict"])
         told = f"**{verdict}**" if verdict.startswith("silent") else verdict
-        cells.setdefault(f"{one['operation']}: {one['fault']}", {})[one["codec"]] = told
+        cells.setdefault(f"{one['operation']}: {one['fault']}", {})[_way(one)] = told
+    ways = list(dict.fromkeys(map(_way, faults)))
     yield from _table(
-        ("fault", *CODECS),
-        [(name, *(row.get(codec, "") for codec in CODECS)) for name, row in cells.items()],
+        ("fault", *ways),
+        [(name, *(row.get(way, "") for way in ways)) for name, row in cells.items()],
     )
+
+
+def _way(one: Mapping[str, Any]) -> str:
+    """Return the codec, with the class where it is another than the heading names."""
+    return str(Way(one["codec"], one.get("contrast", False)))
 
 
 def _lost(writes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     told = "; ".join(
-        f"{one['codec']} {one['problem']}" if one["problem"] else
-        f"{one['codec']} {one['seen_at_once'] + one['seen_after_exit']} of"
+        f"{_way(one)} {one['problem']}" if one["problem"] else
+        f"{_way(one)} {one['seen_at_once'] + one['seen_after_exit']} of"
         f" {one['at_once'] + one['at_exit']}"
         for one in writes
     )  # fmt: skip

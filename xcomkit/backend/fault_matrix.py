@@ -25,7 +25,7 @@ from xcomkit.backend.protocol import (
 )
 from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.timing import compression
+from xcomkit.backend.ways import Way
 from xcomkit.errors import ProcessError
 from xcomkit.local.faults import Act, Fault, Kind
 from xcomkit.local.wire import Wire
@@ -70,13 +70,22 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What became of a case with one codec: the verdict, how it was seen, and how long it took."""
+    """What became of a case with one codec: the verdict, how it was seen, and how long it took.
+
+    ``contrast``: of the stock class, for comparison, where another is configured.
+    """
 
     case: Case
     codec: Codec
     verdict: Verdict
     observed: str
     seconds: float = 0.0
+    contrast: bool = False
+
+    @property
+    def label(self) -> str:
+        """Return the codec, with the class where that is not the configured one."""
+        return str(Way(self.codec, self.contrast))
 
 
 def cases(cloud: CloudName, *, depth: Literal["quick", "full"]) -> tuple[Case, ...]:
@@ -138,7 +147,7 @@ def _kind(name: str) -> Kind:
 @dataclass(frozen=True, slots=True)
 class _Trial:
     case: Case
-    codec: Codec
+    way: Way
     name: str
 
 
@@ -147,20 +156,20 @@ def run(
     *,
     wire: Wire,
     cases: Sequence[Case],
-    codecs: Sequence[Codec],
+    ways: Sequence[Way],
     reader: ObjectReader,
     bucket: str,
     prefix: str,
     run_id: str,
     progress: Callable[[str], None],
 ) -> tuple[Cell, ...]:
-    """Return one cell per case and codec, but for requests that the class never sends.
+    """Return one cell per case and way, but for requests that the class never sends.
 
     Args:
         worker: was started with the environment of the wire.
         wire: spoils the requests.
         cases: what to try.
-        codecs: with which compressions; large payloads are tried with the fast ones only.
+        ways: class and codec; large payloads are tried with the fast codecs only.
         reader: looks for objects without Airflow and without the wire.
         bucket: where references must lead.
         prefix: of the configured path.
@@ -168,10 +177,10 @@ def run(
         progress: is told in one line what comes next.
     """
     trials = [
-        _Trial(case, codec, f"{number}-{codec}")
+        _Trial(case, way, f"{number}-{way.slug}")
         for number, case in enumerate(cases)
-        for codec in codecs
-        if case.payload is SMALL or codec in ("none", "zip", "gzip")
+        for way in ways
+        if case.payload is SMALL or way.codec in ("none", "zip", "gzip")
     ]
     place = f"{prefix}/{DAG_ID}/{run_id}"
     forks = send_small_values(worker.hello.settings["threshold"])
@@ -228,17 +237,17 @@ def _in_forks(
     *,
     waits: Sequence[Operation],
 ) -> dict[str, _Outcomes]:
-    """Return the outcomes per trial: a codec's trials share a fork, one that waits has its own."""
+    """Return the outcomes per trial: a way's trials share a fork, one that waits has its own."""
 
     def fork_of(trial: _Trial) -> tuple[str, str]:
         is_alone = not trial.case.is_quick and trial.case.operation in waits
-        return (trial.name if is_alone else "", trial.codec)
+        return (trial.name if is_alone else "", str(trial.way))
 
     ordered = sorted(trials, key=fork_of)
     groups = [(fork, [*members]) for fork, members in groupby(ordered, key=fork_of)]
     requests = []
     for (own, _), members in groups:
-        variables = {**environment, **compression(members[0].codec)}
+        variables = {**environment, **members[0].way.variables}
         steps = [step for trial in members for step in steps_of(trial)]
         requests.append(Request(steps, variables, SLOW_CASE_SECONDS if own else QUICK_FORK_SECONDS))
     found: dict[str, _Outcomes] = {}
@@ -259,13 +268,14 @@ def _judge(
     case = trial.case
     if isinstance(pushed, str) or isinstance(seen, str):
         told = pushed if isinstance(pushed, str) else str(seen)
-        return Cell(case, trial.codec, "not proved", told)
+        return Cell(case, trial.way.codec, "not proved", told, contrast=trial.way.contrast)
     encoded, push_ = pushed
     acted = push_ if case.operation == "push" else (seen[0] if seen else push_)
     verdict, observed = _verdict(case, encoded, push_, seen[0] if seen else None, there=there)
     if not hits and verdict not in SILENT:  # what is lost needs no fault to be lost
         verdict, observed = "not proved", f"no request was spoilt ({observed})"
-    return Cell(case, trial.codec, verdict, observed, seconds=acted.ms / 1000)
+    seconds, contrast = acted.ms / 1000, trial.way.contrast
+    return Cell(case, trial.way.codec, verdict, observed, seconds, contrast)
 
 
 def _verdict(

@@ -6,15 +6,14 @@ thread may not be done by then; behind a codec the stock backend does not wait f
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, purge, push, size
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.timing import compression
+from xcomkit.backend.ways import Way
 from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.model import Check, Codec, Rule
 
@@ -36,7 +35,7 @@ RULES: tuple[Rule, ...] = (XC515,)
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """What became of the pushes with one codec.
+    """What became of the pushes with one codec; ``contrast``: of the stock class, for comparison.
 
     Of ``at_once`` pushes ``seen_at_once`` were found by the same process right after; of the
     ``at_exit`` last pushes of a process ``seen_after_exit`` were found by another client.
@@ -49,6 +48,12 @@ class Writes:
     at_exit: int
     seen_after_exit: int
     problem: str = ""
+    contrast: bool = False
+
+    @property
+    def label(self) -> str:
+        """Return the codec, with the class where that is not the configured one."""
+        return str(Way(self.codec, self.contrast))
 
     @property
     def lost(self) -> int:
@@ -73,45 +78,46 @@ def probe(
     *,
     reader: ObjectReader,
     bucket: str,
-    codecs: Sequence[Codec],
+    ways: Sequence[Way],
     repetitions: int,
     run_id: str,
     progress: Callable[[str], None],
 ) -> tuple[Writes, ...]:
-    """Return the fate of the pushes with each codec.
+    """Return the fate of the pushes each way.
 
     Args:
-        worker: its class and path are used; only the compression differs per codec.
+        worker: its path is used, and its class but for the contrast.
         reader: looks after the process has ended; it is not Airflow.
         bucket: where the references must lead.
-        codecs: what to compare.
-        repetitions: processes per codec; each pushes that often, looks, pushes once more and ends.
+        ways: what to compare.
+        repetitions: processes per way; each pushes that often, looks, pushes once more and ends.
         run_id: becomes part of the keys.
         progress: is told in one line what comes next.
     """
-    progress(f"looking for lost writes with {', '.join(codecs)}")
+    progress(f"looking for lost writes with {'; '.join(map(str, ways))}")
     small = send_small_values(worker.hello.settings["threshold"])
     requests = [
         Request(
-            _steps(codec, run_id=run_id, number=number, repetitions=repetitions),
-            {**compression(codec), **small},
+            _steps(way, run_id=run_id, number=number, repetitions=repetitions),
+            {**way.variables, **small},
         )
-        for codec in codecs
+        for way in ways
         for number in range(repetitions)
     ]
     answers = worker.run_all(requests)
-    found, references = [], []
-    for codec, start in zip(codecs, range(0, len(answers), repetitions), strict=True):
+    found, purges = [], []
+    for way, start in zip(ways, range(0, len(answers), repetitions), strict=True):
         rounds = [one for one in answers[start:][:repetitions] if isinstance(one, tuple)]
         errors = [one for one in answers[start:][:repetitions] if isinstance(one, ProcessError)]
-        references += [one.reference for outcomes in rounds for one in _pushes(outcomes)]
+        references = [one.reference for outcomes in rounds for one in _pushes(outcomes)]
+        purges.append(Request([purge(one) for one in references if one], way.variables))
         if errors:
-            found.append(Writes(codec, 0, 0, 0, 0, problem=str(errors[0])))
+            one = Writes(way.codec, 0, 0, 0, 0, problem=str(errors[0]))
         else:
-            found.append(_judge_rounds(codec, rounds, reader=reader, bucket=bucket))
+            one = _judge_rounds(way.codec, rounds, reader=reader, bucket=bucket)
+        found.append(replace(one, contrast=way.contrast))
     # What was lost is not there to be purged; tear down removes whatever this leaves.
-    with suppress(ProcessError):
-        worker.run([purge(reference) for reference in references if reference])
+    worker.run_all(purges)
     return tuple(found)
 
 
@@ -120,8 +126,8 @@ def _pushes(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     return (*outcomes[1:-1:2], outcomes[-1])
 
 
-def _steps(codec: Codec, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
-    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{codec}_{number}")
+def _steps(way: Way, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
+    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{way.slug}_{number}")
     here = [step for _ in range(repetitions) for step in (push(PAYLOAD, where=where), size())]
     return [encode(PAYLOAD), *here, push(PAYLOAD, where=where)]
 
@@ -164,7 +170,7 @@ def check(writes: Sequence[Writes], *, configured: str) -> Check:
     """Return whether the configured codec loses writes (XC515)."""
     expected = "every push there at once and after the process has ended"
     how = "the backend's own filesystem at once, another client afterwards; no fault injected"
-    own = next((one for one in writes if one.codec == configured), None)
+    own = next((one for one in writes if one.label == configured), None)
     if own is None:
         observed = f"not proved: nothing was probed with {configured}"
         return XC515.skip(expected=expected, observed=observed, how=how)

@@ -25,11 +25,11 @@ def _picture(figure: Any, alt: str) -> Picture:
     return Picture(buffer.getvalue(), alt)
 
 
-def codec_chart(found: Sequence[Measurement]) -> Picture:
-    """Return stored bytes and push and pull times of the largest payload, per codec."""
+def codec_chart(found: Sequence[Measurement], *, backend: str) -> Picture:
+    """Return stored bytes and times of the largest payload, per codec of a backend class."""
     biggest = max(found, key=lambda m: m.json_bytes)
     rows = [m for m in found if m.payload == biggest.payload]
-    names = [m.codec for m in rows]
+    names = [f"{backend}, {m.codec}" for m in rows]
     figure = _canvas(8, 2.6)
     left, right = figure.subplots(1, 2)
     left.barh(names, [100 * m.ratio for m in rows], color="#5470c6")
@@ -45,7 +45,7 @@ def codec_chart(found: Sequence[Measurement]) -> Picture:
     right.legend(frameon=False)
     sizes = ", ".join(f"{m.codec} {100 * m.ratio:.1f} %" for m in rows)
     times = ", ".join(f"{m.codec} {m.push_ms.median:.0f}/{m.pull_ms.median:.0f}" for m in rows)
-    alt = f"Payload {biggest.payload}. Stored share: {sizes}. Push/pull in ms: {times}."
+    alt = f"{biggest.payload}, class {backend}. Stored share: {sizes}. Push/pull in ms: {times}."
     return _picture(figure, alt)
 
 
