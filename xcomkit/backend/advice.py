@@ -115,9 +115,9 @@ def advise(
         f"Safe here, a push and a pull of {size:.1f} MB of records at {rtt_ms} ms per request and"
         f" {BYTES_PER_SECOND / 1e6:.0f} MB/s: {'; '.join(ranking[codec] for codec in safe)}."
     )
-    if configured in costs and costs[configured] <= costs[fastest] * WORTH:
+    if configured in safe and costs[configured] <= costs[fastest] * WORTH:
         verdict = f"Keep {configured}."
-    elif configured in costs:
+    elif configured in safe:
         verdict = f"{fastest} would be faster than {configured}, which is safe, too."
     else:
         verdict = f"Change {configured} to {fastest} before any Dag runs."

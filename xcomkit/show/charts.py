@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from xcomkit.airflow_plane.load import PlainLoop, Times
@@ -80,7 +81,7 @@ def heat_map(
                 axes.text(x + 0.5, y, word, ha="center", va="center", fontsize=6)
     axes.set_xlim(0, len(columns))
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xticks([x + 0.5 for x in range(len(columns))], columns)
+    axes.set_xticks([x + 0.5 for x in range(len(columns))], [fill(c, 15) for c in columns])
     axes.set_yticks(range(len(rows)), [_label(row)[:40] for row in rows], fontsize=7)
     axes.xaxis.tick_top()
     axes.set_title(title, fontsize=9)

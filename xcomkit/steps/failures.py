@@ -1,9 +1,10 @@
 """Step 04, its second part: the store fails on the wire, and references lose what they lead to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 from xcomkit import show
 from xcomkit.backend import fault_checks, fault_matrix, lost_writes, silent_references
@@ -97,18 +98,18 @@ def examine(
     return (*checks, *references)
 
 
-def name_class(step: Step) -> str:
+def name_class(results: Mapping[str, Any]) -> str:
     """Return the configured class as ``backend`` names it, or its own name."""
-    path: str = step.results["backend"]
+    path: str = results["backend"]
     return next((n for n, known in BACKENDS.items() if known == path), path.rpartition(".")[2])
 
 
-def label(step: Step, one: fault_matrix.Cell | lost_writes.Writes) -> str:
+def label(results: Mapping[str, Any], one: fault_matrix.Cell | lost_writes.Writes) -> str:
     """Return class and codec of a row, and whether they are configured or the contrast."""
     if one.contrast:
-        return f"{one.label} (the vendor's page)"
-    is_configured = one.codec == step.results["ways"][0].codec
-    return f"{name_class(step)}, {one.codec}{' (configured)' * is_configured}"
+        return f"{one.label} (vendor's recommendation)"
+    is_configured = one.codec == results["ways"][0].codec
+    return f"{name_class(results)}, {one.codec}{' (configured)' * is_configured}"
 
 
 def table(step: Step) -> show.Table | show.Text:
@@ -122,7 +123,7 @@ def table(step: Step) -> show.Table | show.Text:
         if cell.verdict == "raised":
             observed = observed.partition(":")[0]
         key = (cell.case.operation, cell.case.label, cell.verdict, observed)
-        told.setdefault(key, []).append(label(step, cell))
+        told.setdefault(key, []).append(label(step.results, cell))
     rows = [
         (operation, fault, "; ".join(labels), verdict, observed)
         for (operation, fault, verdict, observed), labels in told.items()
@@ -137,7 +138,7 @@ def picture(step: Step) -> show.Picture | show.Text:
     if not cells:
         return show.Text("There is nothing to draw.")
     words = {
-        (f"{c.case.operation}: {c.case.label}", label(step, c).replace(" (", "\n(")): str(c.verdict)
+        (f"{c.case.operation}: {c.case.label}", label(step.results, c)): str(c.verdict)
         for c in cells
     }
     rows = list(dict.fromkeys(row for row, _ in words))

@@ -191,7 +191,7 @@ def lost(step: Step) -> show.Table | show.Text:
     if not writes:
         return show.Text("Nothing was probed.")
     rows = [
-        (failures.label(step, one), f"{one.seen_at_once} of {one.at_once}",
+        (failures.label(step.results, one), f"{one.seen_at_once} of {one.at_once}",
          f"{one.seen_after_exit} of {one.at_exit}", one.problem or ("lost" if one.lost else "kept"))
         for one in writes
     ]  # fmt: skip
@@ -202,7 +202,8 @@ def lost(step: Step) -> show.Table | show.Text:
 def lost_chart(step: Step) -> show.Picture | show.Text:
     """Return the share of pushes that were found again, as a picture."""
     writes: tuple[lost_writes.Writes, ...] = step.facts.get("lost_writes", ())
-    shares = {failures.label(step, one): 100 * one.kept for one in writes if not one.problem}
+    known = [one for one in writes if not one.problem]
+    shares = {failures.label(step.results, one): 100 * one.kept for one in known}
     if not shares:
         return show.Text("There is nothing to draw.")
     return show.bar_chart(shares, label="% of pushes found again")
@@ -213,7 +214,7 @@ def measurements(step: Step) -> show.Table | show.Text:
     measured: tuple[Measurement, ...] = step.facts.get("measurements", ())
     if not measured:
         return show.Text("Nothing could be measured.")
-    return show.measurements(measured, backend=failures.name_class(step))
+    return show.measurements(measured, backend=failures.name_class(step.results))
 
 
 def chart(step: Step) -> show.Picture | show.Text:
@@ -221,7 +222,7 @@ def chart(step: Step) -> show.Picture | show.Text:
     measured: tuple[Measurement, ...] = step.facts.get("measurements", ())
     if not measured:
         return show.Text("There is nothing to draw.")
-    return show.codec_chart(measured, backend=failures.name_class(step))
+    return show.codec_chart(measured, backend=failures.name_class(step.results))
 
 
 def advice(step: Step) -> show.Text:
