@@ -14,7 +14,6 @@ from xcomkit.backend.fault_matrix import Cell, cases, run, silent
 from xcomkit.backend.launch import in_interpreter
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.version_matrix import Matrix, Row, measure
-from xcomkit.backend.ways import Way
 from xcomkit.local.aws import AwsStandIn
 from xcomkit.local.wire import open_wire
 from xcomkit.model import BACKENDS, Codec
@@ -83,7 +82,7 @@ def spoilt(target: WireTarget, row: Row, backend: str) -> tuple[Cell, ...]:
         ) as worker,
     ):
         return run(
-            worker, wire=wire, cases=cases("aws", depth="quick"), ways=[*map(Way, CODECS)],
+            worker, wire=wire, cases=cases("aws", depth="quick"), codecs=CODECS,
             reader=target.cloud, bucket=settings.bucket, prefix=settings.prefix,
             run_id=row.version, progress=str,
         )  # fmt: skip

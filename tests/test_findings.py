@@ -49,7 +49,7 @@ def test_page_names_versions_and_every_silent_fault():
 
 def test_contrast_has_a_column_of_its_own_that_names_its_class():
     zipped = {"operation": "push", "fault": "403", "codec": "zip", "verdict": "raised"}
-    contrast = {**zipped, "verdict": "silent loss", "contrast": True}
+    contrast = {**zipped, "codec": "stock, zip", "verdict": "silent loss"}
 
     page = render([evidence("durable", faults=[zipped, contrast])])
 

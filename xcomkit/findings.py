@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xcomkit.backend.ways import Way
 from xcomkit.errors import InputError, XcomkitError
 
 EVIDENCE = "evidence/04_round_trip.json"
@@ -93,23 +92,16 @@ def _faults(faults: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for one in faults:
         verdict = str(one["verdict"])
         told = f"**{verdict}**" if verdict.startswith("silent") else verdict
-        cells.setdefault(f"{one['operation']}: {one['fault']}", {})[_way(one)] = told
-    ways = list(dict.fromkeys(map(_way, faults)))
-    yield from _table(
-        ("fault", *ways),
-        [(name, *(row.get(way, "") for way in ways)) for name, row in cells.items()],
-    )
-
-
-def _way(one: Mapping[str, Any]) -> str:
-    """Return the codec, with the class where it is another than the heading names."""
-    return str(Way(one["codec"], one.get("contrast", False)))
+        cells.setdefault(f"{one['operation']}: {one['fault']}", {})[one["codec"]] = told
+    codecs = list(dict.fromkeys(one["codec"] for one in faults))
+    rows = [(name, *(row.get(codec, "") for codec in codecs)) for name, row in cells.items()]
+    yield from _table(("fault", *codecs), rows)
 
 
 def _lost(writes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     told = "; ".join(
-        f"{_way(one)} {one['problem']}" if one["problem"] else
-        f"{_way(one)} {one['seen_at_once'] + one['seen_after_exit']} of"
+        f"{one['codec']} {one['problem']}" if one["problem"] else
+        f"{one['codec']} {one['seen_at_once'] + one['seen_after_exit']} of"
         f" {one['at_once'] + one['at_exit']}"
         for one in writes
     )  # fmt: skip

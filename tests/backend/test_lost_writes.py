@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -6,9 +6,9 @@ from backend_target import Target
 
 from xcomkit.backend.lost_writes import DAG_ID, Writes, check, probe
 from xcomkit.backend.process import open_worker
-from xcomkit.backend.ways import CONTRAST, Way
+from xcomkit.backend.timing import CONTRAST
 from xcomkit.errors import AccessDeniedError, MissingError
-from xcomkit.model import DURABLE_BACKEND, Codec
+from xcomkit.model import DURABLE_BACKEND
 
 RUN_ID = "manual__2026-01-02T03:04:05+00:00"
 
@@ -41,12 +41,10 @@ class Truncated(Absent):
 
 
 def probed(target: Target, *, reader: Any = None, environment: dict[str, str] | None = None,
-           role: Mapping[str, str] | None = None,
-           ways: Sequence[Way] = (Way("none"), Way("gzip"))) -> tuple[Writes, ...]:  # fmt: skip
-    role = role or target.identity().environment
-    given = {**target.effective, **(environment or {}), **role}
+           codecs: Sequence[str] = ("none", "gzip")) -> tuple[Writes, ...]:  # fmt: skip
+    given = {**target.effective, **target.identity().environment, **(environment or {})}
     with open_worker(given, timeout=60) as worker:
-        return probe(worker, reader=reader or target, bucket=target.bucket, ways=ways,
+        return probe(worker, reader=reader or target, bucket=target.bucket, codecs=codecs,
                      repetitions=2, run_id=RUN_ID, progress=str)  # fmt: skip
 
 
@@ -78,7 +76,7 @@ def test_objects_lie_where_tear_down_looks_for_them_and_are_purged_at_the_end(
 ) -> None:
     recorder = Recorder(target)
 
-    probed(target, reader=recorder, ways=(Way("none"),))
+    probed(target, reader=recorder, codecs=("none",))
 
     assert len(recorder.keys) == 2
     assert all(key.startswith(f"astro/xcom/{DAG_ID}/{RUN_ID}/") for key in recorder.keys)
@@ -88,7 +86,7 @@ def test_objects_lie_where_tear_down_looks_for_them_and_are_purged_at_the_end(
 def test_object_that_is_gone_after_exit_is_red_for_the_configured_codec_only(
     target: Target,
 ) -> None:
-    writes = probed(target, reader=Absent(), ways=(Way("gzip"),))
+    writes = probed(target, reader=Absent(), codecs=("gzip",))
 
     found = check(writes, configured="gzip")
 
@@ -98,14 +96,14 @@ def test_object_that_is_gone_after_exit_is_red_for_the_configured_codec_only(
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip"])
-def test_object_without_its_end_is_lost_and_not_kept(target: Target, codec: Codec) -> None:
-    (writes,) = probed(target, reader=Truncated(target), ways=(Way(codec),))
+def test_object_without_its_end_is_lost_and_not_kept(target: Target, codec: str) -> None:
+    (writes,) = probed(target, reader=Truncated(target), codecs=(codec,))
 
     assert (writes.seen_after_exit, writes.at_exit) == (0, 2)
 
 
 def test_reader_that_is_refused_makes_it_unknown_and_not_lost(target: Target) -> None:
-    writes = probed(target, reader=Closed(), ways=(Way("none"),))
+    writes = probed(target, reader=Closed(), codecs=("none",))
 
     assert (writes[0].lost, check(writes, configured="none").status) == (0, "unknown")
 
@@ -113,7 +111,7 @@ def test_reader_that_is_refused_makes_it_unknown_and_not_lost(target: Target) ->
 def test_value_that_stays_in_the_database_is_told_as_such(target: Target) -> None:
     high = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "-1"}
 
-    (writes,) = probed(target, environment=high, ways=(Way("none"),))
+    (writes,) = probed(target, environment=high, codecs=("none",))
 
     assert writes.problem == "the value stayed in the metadata database"
 
@@ -121,7 +119,7 @@ def test_value_that_stays_in_the_database_is_told_as_such(target: Target) -> Non
 def test_push_that_raises_is_a_problem_in_words_and_not_a_loss(target: Target) -> None:
     path = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": "s3://aws_default@no-such-bucket/x"}
 
-    (writes,) = probed(target, environment=path, ways=(Way("none"),))
+    (writes,) = probed(target, environment=path, codecs=("none",))
 
     assert writes.problem.startswith("the push raised")
     assert writes.lost == 0
@@ -129,13 +127,21 @@ def test_push_that_raises_is_a_problem_in_words_and_not_a_loss(target: Target) -
 
 def test_contrast_is_pushed_and_purged_by_the_stock_class_and_never_judged(target: Target) -> None:
     durable = {"AIRFLOW__CORE__XCOM_BACKEND": DURABLE_BACKEND}
-    role = target.identity(without=("s3:PutObject",)).environment
 
-    zipped, contrast = probed(target, environment=durable, ways=(Way("zip"), CONTRAST))
-    refused = probed(target, environment=durable, ways=(Way("zip"), CONTRAST), role=role)
+    zipped, contrast = probed(target, environment=durable, codecs=("zip", CONTRAST))
 
-    assert (zipped.label, contrast.label) == ("zip", "stock, zip")
+    assert (zipped.codec, zipped.kept, contrast.codec, contrast.kept) == ("zip", 1, CONTRAST, 1)
     assert target.keys() == set()
-    assert refused[0].problem.startswith("the push raised")
-    assert (refused[1].problem, refused[1].kept) == ("", 0)
     assert check((contrast,), configured="zip").status == "skip"
+
+
+def test_contrast_loses_what_the_store_refuses_where_the_configured_class_says_so(
+    target: Target,
+) -> None:
+    denied = target.identity(without=("s3:PutObject",)).environment
+    durable = {"AIRFLOW__CORE__XCOM_BACKEND": DURABLE_BACKEND}
+
+    zipped, contrast = probed(target, environment={**durable, **denied}, codecs=("zip", CONTRAST))
+
+    assert zipped.problem.startswith("the push raised")
+    assert (contrast.problem, contrast.kept) == ("", 0)

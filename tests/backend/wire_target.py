@@ -14,7 +14,6 @@ from rig import SUBJECTS, Rig
 
 from xcomkit.backend.fault_matrix import Case, Cell, run
 from xcomkit.backend.process import Worker, open_worker
-from xcomkit.backend.ways import Way
 from xcomkit.chart.names import connection_variable
 from xcomkit.local.stand_in import StandIn
 from xcomkit.local.wire import Wire, open_wire
@@ -57,15 +56,15 @@ class WireTarget:
             yield worker, wire
 
     def cells(
-        self, backend: str, cases: tuple[Case, ...], ways: tuple[Way, ...]
+        self, backend: str, cases: tuple[Case, ...], codecs: tuple[str, ...]
     ) -> dict[tuple[str, str], Cell]:
         settings = self.rig.settings
         with self.line(backend) as (worker, wire):
             found = run(
-                worker, wire=wire, cases=cases, ways=ways, reader=self.cloud,
+                worker, wire=wire, cases=cases, codecs=codecs, reader=self.cloud,
                 bucket=settings.bucket, prefix=settings.prefix, run_id="run", progress=str,
             )  # fmt: skip
-        return {(f"{c.case.operation} {c.case.label}", c.label): c for c in found}
+        return {(f"{c.case.operation} {c.case.label}", c.codec): c for c in found}
 
 
 @contextmanager

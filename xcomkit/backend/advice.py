@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from xcomkit.backend.lost_writes import Writes
-from xcomkit.model import Check, Codec, Measurement, Rule
+from xcomkit.model import Check, Measurement, Rule
 
 BYTES_PER_SECOND = 50_000_000
 """Assumed between agent and store; the time of a request is a parameter, ``assumed_rtt_ms``."""
@@ -33,7 +33,7 @@ XC523 = Rule(
 RULES: tuple[Rule, ...] = (XC522, XC523)
 
 
-def _largest(measurements: Sequence[Measurement]) -> dict[Codec, Measurement]:
+def _largest(measurements: Sequence[Measurement]) -> dict[str, Measurement]:
     """Return what was measured with the largest records, per codec: they speak for all."""
     records = [one for one in measurements if one.payload.startswith("records")]
     largest = max((one.json_bytes for one in records), default=0)
@@ -93,7 +93,7 @@ def advise(
     by_codec = _largest(measurements)
     if not by_codec:
         return "Nothing was measured, so there is nothing to advise."
-    lost: dict[str, str] = {one.label: str(one) for one in writes if one.lost or one.problem}
+    lost: dict[str, str] = {one.codec: str(one) for one in writes if one.lost or one.problem}
     told = _tell_unsafe(lost, {name: faults for name, faults in (silent or {}).items() if faults})
     if silent is None:
         return f"No fault could be tried, so no codec is told to be safe. {told}".strip()

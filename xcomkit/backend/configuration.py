@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Hello, connection
-from xcomkit.backend.ways import CLASS_VARIABLE
 from xcomkit.model import Check, Rule, WorkerIdentity
 
+CLASS_VARIABLE = "AIRFLOW__CORE__XCOM_BACKEND"
 THRESHOLD_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl")
 """Schemes of Airflow that leave the pod and honour the connection id."""

@@ -46,7 +46,7 @@ def check(cells: Sequence[Cell], *, configured: str) -> tuple[Check, ...]:
 
 
 def _check(operation: Operation, cells: Sequence[Cell], *, configured: str) -> Check:
-    own = [c for c in cells if c.label == configured and c.case.operation == operation]
+    own = [c for c in cells if c.codec == configured and c.case.operation == operation]
     silent = [cell for cell in own if cell.verdict in SILENT]
     open_ones = [cell for cell in own if cell.verdict == "not proved"]
     told = silent or open_ones or own
@@ -89,11 +89,10 @@ def not_injected(
 
 
 def silent_faults(cells: Sequence[Cell]) -> dict[str, list[str]]:
-    """Return, for each that was tried, the faults that stay silent or were not proved to raise."""
-    found: dict[str, list[str]] = {}
+    """Return, per codec tried, the faults that stay silent or were not proved to raise."""
+    found: dict[str, list[str]] = {cell.codec: [] for cell in cells}
     for cell in cells:
-        told_of = found.setdefault(cell.label, [])
         if cell.verdict in SILENT or cell.verdict == "not proved":
             told = "" if cell.verdict in SILENT else " (not proved)"
-            told_of.append(f"{cell.case.operation} {cell.case.label}{told}")
+            found[cell.codec].append(f"{cell.case.operation} {cell.case.label}{told}")
     return found

@@ -25,11 +25,11 @@ from xcomkit.backend.protocol import (
 )
 from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.ways import Way
+from xcomkit.backend.timing import CONTRAST, compression, slug
 from xcomkit.errors import ProcessError
 from xcomkit.local.faults import Act, Fault, Kind
 from xcomkit.local.wire import Wire
-from xcomkit.model import DURABLE_BACKEND, CloudName, Codec
+from xcomkit.model import DURABLE_BACKEND, CloudName
 
 DAG_ID = "xcomkit_faults"
 SMALL = Payload("records", 2_000)
@@ -70,22 +70,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What became of a case with one codec: the verdict, how it was seen, and how long it took.
-
-    ``contrast``: of the stock class, for comparison, where another is configured.
-    """
+    """What became of a case with one codec or the contrast, how it was seen, how long it took."""
 
     case: Case
-    codec: Codec
+    codec: str
     verdict: Verdict
     observed: str
     seconds: float = 0.0
-    contrast: bool = False
-
-    @property
-    def label(self) -> str:
-        """Return the codec, with the class where that is not the configured one."""
-        return str(Way(self.codec, self.contrast))
 
 
 def cases(cloud: CloudName, *, depth: Literal["quick", "full"]) -> tuple[Case, ...]:
@@ -147,7 +138,7 @@ def _kind(name: str) -> Kind:
 @dataclass(frozen=True, slots=True)
 class _Trial:
     case: Case
-    way: Way
+    codec: str
     name: str
 
 
@@ -156,20 +147,20 @@ def run(
     *,
     wire: Wire,
     cases: Sequence[Case],
-    ways: Sequence[Way],
+    codecs: Sequence[str],
     reader: ObjectReader,
     bucket: str,
     prefix: str,
     run_id: str,
     progress: Callable[[str], None],
 ) -> tuple[Cell, ...]:
-    """Return one cell per case and way, but for requests that the class never sends.
+    """Return one cell per case and codec, but for requests that the class never sends.
 
     Args:
         worker: was started with the environment of the wire.
         wire: spoils the requests.
         cases: what to try.
-        ways: class and codec; large payloads are tried with the fast codecs only.
+        codecs: with which compressions, or the contrast; large payloads with the fast ones only.
         reader: looks for objects without Airflow and without the wire.
         bucket: where references must lead.
         prefix: of the configured path.
@@ -177,10 +168,10 @@ def run(
         progress: is told in one line what comes next.
     """
     trials = [
-        _Trial(case, way, f"{number}-{way.slug}")
+        _Trial(case, codec, f"{number}-{slug(codec)}")
         for number, case in enumerate(cases)
-        for way in ways
-        if case.payload is SMALL or way.codec in ("none", "zip", "gzip")
+        for codec in codecs
+        if case.payload is SMALL or codec in ("none", "zip", "gzip", CONTRAST)
     ]
     place = f"{prefix}/{DAG_ID}/{run_id}"
     forks = send_small_values(worker.hello.settings["threshold"])
@@ -237,17 +228,17 @@ def _in_forks(
     *,
     waits: Sequence[Operation],
 ) -> dict[str, _Outcomes]:
-    """Return the outcomes per trial: a way's trials share a fork, one that waits has its own."""
+    """Return the outcomes per trial: a codec's trials share a fork, one that waits has its own."""
 
     def fork_of(trial: _Trial) -> tuple[str, str]:
         is_alone = not trial.case.is_quick and trial.case.operation in waits
-        return (trial.name if is_alone else "", str(trial.way))
+        return (trial.name if is_alone else "", trial.codec)
 
     ordered = sorted(trials, key=fork_of)
     groups = [(fork, [*members]) for fork, members in groupby(ordered, key=fork_of)]
     requests = []
     for (own, _), members in groups:
-        variables = {**environment, **members[0].way.variables}
+        variables = {**environment, **compression(members[0].codec)}
         steps = [step for trial in members for step in steps_of(trial)]
         requests.append(Request(steps, variables, SLOW_CASE_SECONDS if own else QUICK_FORK_SECONDS))
     found: dict[str, _Outcomes] = {}
@@ -268,14 +259,13 @@ def _judge(
     case = trial.case
     if isinstance(pushed, str) or isinstance(seen, str):
         told = pushed if isinstance(pushed, str) else str(seen)
-        return Cell(case, trial.way.codec, "not proved", told, contrast=trial.way.contrast)
+        return Cell(case, trial.codec, "not proved", told)
     encoded, push_ = pushed
     acted = push_ if case.operation == "push" else (seen[0] if seen else push_)
     verdict, observed = _verdict(case, encoded, push_, seen[0] if seen else None, there=there)
     if not hits and verdict not in SILENT:  # what is lost needs no fault to be lost
         verdict, observed = "not proved", f"no request was spoilt ({observed})"
-    seconds, contrast = acted.ms / 1000, trial.way.contrast
-    return Cell(case, trial.way.codec, verdict, observed, seconds, contrast)
+    return Cell(case, trial.codec, verdict, observed, seconds=acted.ms / 1000)
 
 
 def _verdict(

@@ -6,16 +6,16 @@ thread may not be done by then; behind a codec the stock backend does not wait f
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, purge, push, size
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.ways import Way
+from xcomkit.backend.timing import compression, slug
 from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
-from xcomkit.model import Check, Codec, Rule
+from xcomkit.model import Check, Rule
 
 DAG_ID = "xcomkit_lost_writes"
 PAYLOAD = Payload("records", 1_000)
@@ -35,25 +35,19 @@ RULES: tuple[Rule, ...] = (XC515,)
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """What became of the pushes with one codec; ``contrast``: of the stock class, for comparison.
+    """What became of the pushes with one codec, or with the contrast.
 
     Of ``at_once`` pushes ``seen_at_once`` were found by the same process right after; of the
     ``at_exit`` last pushes of a process ``seen_after_exit`` were found by another client.
     ``problem`` says why nothing could be told.
     """
 
-    codec: Codec
+    codec: str
     at_once: int
     seen_at_once: int
     at_exit: int
     seen_after_exit: int
     problem: str = ""
-    contrast: bool = False
-
-    @property
-    def label(self) -> str:
-        """Return the codec, with the class where that is not the configured one."""
-        return str(Way(self.codec, self.contrast))
 
     @property
     def lost(self) -> int:
@@ -78,44 +72,43 @@ def probe(
     *,
     reader: ObjectReader,
     bucket: str,
-    ways: Sequence[Way],
+    codecs: Sequence[str],
     repetitions: int,
     run_id: str,
     progress: Callable[[str], None],
 ) -> tuple[Writes, ...]:
-    """Return the fate of the pushes each way.
+    """Return the fate of the pushes with each codec.
 
     Args:
-        worker: its path is used, and its class but for the contrast.
+        worker: its class and path are used; only the compression differs, and the contrast's class.
         reader: looks after the process has ended; it is not Airflow.
         bucket: where the references must lead.
-        ways: what to compare.
-        repetitions: processes per way; each pushes that often, looks, pushes once more and ends.
+        codecs: what to compare.
+        repetitions: processes per codec; each pushes that often, looks, pushes once more and ends.
         run_id: becomes part of the keys.
         progress: is told in one line what comes next.
     """
-    progress(f"looking for lost writes with {'; '.join(map(str, ways))}")
+    progress(f"looking for lost writes with {'; '.join(codecs)}")
     small = send_small_values(worker.hello.settings["threshold"])
     requests = [
         Request(
-            _steps(way, run_id=run_id, number=number, repetitions=repetitions),
-            {**way.variables, **small},
+            _steps(codec, run_id=run_id, number=number, repetitions=repetitions),
+            {**compression(codec), **small},
         )
-        for way in ways
+        for codec in codecs
         for number in range(repetitions)
     ]
     answers = worker.run_all(requests)
     found, purges = [], []
-    for way, start in zip(ways, range(0, len(answers), repetitions), strict=True):
+    for codec, start in zip(codecs, range(0, len(answers), repetitions), strict=True):
         rounds = [one for one in answers[start:][:repetitions] if isinstance(one, tuple)]
         errors = [one for one in answers[start:][:repetitions] if isinstance(one, ProcessError)]
         references = [one.reference for outcomes in rounds for one in _pushes(outcomes)]
-        purges.append(Request([purge(one) for one in references if one], way.variables))
+        purges.append(Request([purge(one) for one in references if one], compression(codec)))
         if errors:
-            one = Writes(way.codec, 0, 0, 0, 0, problem=str(errors[0]))
+            found.append(Writes(codec, 0, 0, 0, 0, problem=str(errors[0])))
         else:
-            one = _judge_rounds(way.codec, rounds, reader=reader, bucket=bucket)
-        found.append(replace(one, contrast=way.contrast))
+            found.append(_judge_rounds(codec, rounds, reader=reader, bucket=bucket))
     # What was lost is not there to be purged; tear down removes whatever this leaves.
     worker.run_all(purges)
     return tuple(found)
@@ -126,14 +119,14 @@ def _pushes(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     return (*outcomes[1:-1:2], outcomes[-1])
 
 
-def _steps(way: Way, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
-    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{way.slug}_{number}")
+def _steps(codec: str, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
+    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{slug(codec)}_{number}")
     here = [step for _ in range(repetitions) for step in (push(PAYLOAD, where=where), size())]
     return [encode(PAYLOAD), *here, push(PAYLOAD, where=where)]
 
 
 def _judge_rounds(
-    codec: Codec, rounds: Sequence[Sequence[Outcome]], *, reader: ObjectReader, bucket: str
+    codec: str, rounds: Sequence[Sequence[Outcome]], *, reader: ObjectReader, bucket: str
 ) -> Writes:
     pushed = [outcome for outcomes in rounds for outcome in _pushes(outcomes)]
     refused = next((str(outcome.error) for outcome in pushed if outcome.error), "")
@@ -170,7 +163,7 @@ def check(writes: Sequence[Writes], *, configured: str) -> Check:
     """Return whether the configured codec loses writes (XC515)."""
     expected = "every push there at once and after the process has ended"
     how = "the backend's own filesystem at once, another client afterwards; no fault injected"
-    own = next((one for one in writes if one.label == configured), None)
+    own = next((one for one in writes if one.codec == configured), None)
     if own is None:
         observed = f"not proved: nothing was probed with {configured}"
         return XC515.skip(expected=expected, observed=observed, how=how)

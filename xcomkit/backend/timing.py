@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
+from typing import Literal
 
+from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Step, Where, encode, pull, purge, push, size
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.ways import Way
 from xcomkit.errors import ProcessError
-from xcomkit.model import Codec, Measurement, Spread
+from xcomkit.model import CODECS, STOCK_BACKEND, Measurement, Spread
 from xcomkit.settings import Settings
 
+CODEC_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
+CONTRAST = "stock, zip"
+"""The stock class with zip, which the vendor's page recommends; stands where a codec does."""
 DAG_ID = "xcomkit_timing"
 WARM_UP = Payload("small_dict", seed=0)
 LARGE = 1_000_000
@@ -31,6 +35,30 @@ class Timing:
     left: tuple[str, ...]
 
 
+def compression(codec: str) -> dict[str, str]:
+    """Return the variables that lead one request through a codec, or through the contrast."""
+    if codec == CONTRAST:
+        return {CODEC_VARIABLE: "zip", CLASS_VARIABLE: STOCK_BACKEND}
+    return {CODEC_VARIABLE: "" if codec == "none" else codec}
+
+
+def slug(codec: str) -> str:
+    """Return a codec, or the contrast, as a part of an object key."""
+    return codec.replace(", ", "-")
+
+
+def distinct(configured: str) -> tuple[str, ...]:
+    """Return every codec once, the configured one first: lzma and xz are two names of one."""
+    other = "xz" if configured == "lzma" else "lzma"
+    return tuple(dict.fromkeys((configured, *(codec for codec in CODECS if codec != other))))
+
+
+def chosen(backend: str, configured: str, *, depth: Literal["quick", "full"]) -> tuple[str, ...]:
+    """Return the configured codec and in full all others, then the contrast."""
+    own = distinct(configured) if depth == "full" else (configured,)
+    return own if backend == STOCK_BACKEND and "zip" in own else (*own, CONTRAST)
+
+
 def payloads_to_time(settings: Settings) -> tuple[Payload, ...]:
     """Return what is timed: a small dict, records of the chosen sizes, noise, prose, a table."""
     return (
@@ -46,7 +74,7 @@ def measure(
     worker: Worker,
     *,
     settings: Settings,
-    codecs: Sequence[Codec],
+    codecs: Sequence[str],
     progress: Callable[[str], None],
     run_id: str = "",
     repeated_seconds: float = REPEATED_SECONDS,
@@ -140,7 +168,7 @@ def _run(
     worker: Worker,
     payloads: Iterable[Payload],
     *,
-    codec: Codec,
+    codec: str,
     run_id: str,
     settings: Settings,
     within: float,
@@ -153,7 +181,7 @@ def _run(
         where = Where(dag_id=DAG_ID, run_id=run_id, task_id=payload.kind)
         again = within if number else None
         steps += [push(payload, where=where, again=again), pull(), size(), purge(), size()]
-    outcomes = worker.run(steps, environment=Way(codec).variables)
+    outcomes = worker.run(steps, environment=compression(codec))
     rounds: dict[Payload, list[_Round]] = {}
     for place, (payload, _) in enumerate(plan):
         one = _Round(*outcomes[place * STEPS : (place + 1) * STEPS])
@@ -163,7 +191,7 @@ def _run(
 
 
 def _measurement(
-    payload: Payload, codec: Codec, encoded: Sequence[Outcome], rounds: Sequence[_Round]
+    payload: Payload, codec: str, encoded: Sequence[Outcome], rounds: Sequence[_Round]
 ) -> Measurement:
     last = rounds[-1]
     return Measurement(

@@ -27,7 +27,7 @@ from xcomkit.backend.protocol import (
     size,
 )
 from xcomkit.backend.round_trip import PAYLOADS
-from xcomkit.backend.ways import Way
+from xcomkit.backend.timing import compression
 from xcomkit.errors import ProcessError
 from xcomkit.model import Codec
 
@@ -212,7 +212,7 @@ def _behave(worker: Worker, *, run_id: str) -> Behaviour:
     found = Behaviour(loops={None: "has none", "": "run"}.get(hello.loops, "refused"))
     try:
         encoded, pushed, there, _, left, gone = worker.run(
-            steps, environment={**Way("zip").variables, **small}, timeout=ROUND_SECONDS
+            steps, environment={**compression("zip"), **small}, timeout=ROUND_SECONDS
         )
     except ProcessError:
         return found
@@ -235,7 +235,7 @@ def _write(
         steps += [encode(payload, describe=True), push(payload, where=where)]
     try:
         small = send_small_values(worker.hello.settings["threshold"])
-        variables = {**Way(codec).variables, **small}
+        variables = {**compression(codec), **small}
         outcomes = worker.run(steps, environment=variables, timeout=ROUND_SECONDS)
     except ProcessError as error:
         return _Written(problem=str(error))
@@ -283,7 +283,7 @@ def _read(written: _Written, *, worker: Worker, cell: Cell) -> Cell:
     if cell.reader == cell.writer:
         steps += [step for reference in references for step in (purge(reference), size(reference))]
     try:
-        outcomes = worker.run(steps, environment=Way(cell.codec).variables, timeout=ROUND_SECONDS)
+        outcomes = worker.run(steps, environment=compression(cell.codec), timeout=ROUND_SECONDS)
     except ProcessError as error:
         return replace(cell, reason=str(error))
     pulls, purges = outcomes[: len(there)], outcomes[len(there) :]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from xcomkit import show
-from xcomkit.backend import fault_checks, fault_matrix, lost_writes, silent_references
+from xcomkit.backend import fault_checks, fault_matrix, silent_references, timing
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.errors import ProcessError
 from xcomkit.local.wire import Wire, open_wire
@@ -69,7 +69,7 @@ def examine(
             line.worker,
             wire=line.wire,
             cases=fault_matrix.cases(step.settings.cloud, depth=depth),
-            ways=step.results["ways"],
+            codecs=step.results["codecs"],
             reader=step.cloud,
             bucket=step.settings.bucket,
             prefix=step.settings.prefix,
@@ -104,12 +104,11 @@ def name_class(results: Mapping[str, Any]) -> str:
     return next((n for n, known in BACKENDS.items() if known == path), path.rpartition(".")[2])
 
 
-def label(results: Mapping[str, Any], one: fault_matrix.Cell | lost_writes.Writes) -> str:
-    """Return class and codec of a row, and whether they are configured or the contrast."""
-    if one.contrast:
-        return f"{one.label} (vendor's recommendation)"
-    is_configured = one.codec == results["ways"][0].codec
-    return f"{name_class(results)}, {one.codec}{' (configured)' * is_configured}"
+def label(results: Mapping[str, Any], codec: str) -> str:
+    """Return class and codec, and whether they are configured or the contrast."""
+    if codec == timing.CONTRAST:
+        return f"{codec} (vendor's recommendation)"
+    return f"{name_class(results)}, {codec}{' (configured)' * (codec == results['codecs'][0])}"
 
 
 def table(step: Step) -> show.Table | show.Text:
@@ -123,7 +122,7 @@ def table(step: Step) -> show.Table | show.Text:
         if cell.verdict == "raised":
             observed = observed.partition(":")[0]
         key = (cell.case.operation, cell.case.label, cell.verdict, observed)
-        told.setdefault(key, []).append(label(step.results, cell))
+        told.setdefault(key, []).append(label(step.results, cell.codec))
     rows = [
         (operation, fault, "; ".join(labels), verdict, observed)
         for (operation, fault, verdict, observed), labels in told.items()
@@ -138,7 +137,7 @@ def picture(step: Step) -> show.Picture | show.Text:
     if not cells:
         return show.Text("There is nothing to draw.")
     words = {
-        (f"{c.case.operation}: {c.case.label}", label(step.results, c)): str(c.verdict)
+        (f"{c.case.operation}: {c.case.label}", label(step.results, c.codec)): str(c.verdict)
         for c in cells
     }
     rows = list(dict.fromkeys(row for row, _ in words))

@@ -10,8 +10,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from xcomkit import evidence, show
+from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.process import open_worker
-from xcomkit.backend.ways import CLASS_VARIABLE
 from xcomkit.errors import XcomkitError
 from xcomkit.model import STOCK_BACKEND, Check, Rule
 from xcomkit.step import Step

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
 
 from xcomkit import evidence, show
 from xcomkit.backend import (
@@ -21,12 +20,11 @@ from xcomkit.backend import (
     silent_references,
     timing,
     type_fidelity,
-    ways,
 )
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Payload, Where, push
 from xcomkit.errors import ProcessError, XcomkitError
-from xcomkit.model import Check, Codec, Measurement
+from xcomkit.model import Check, Measurement
 from xcomkit.step import Step
 from xcomkit.steps import failures, fidelity
 from xcomkit.steps.agent import Agent, check_drift, open_agent
@@ -75,8 +73,8 @@ def _prove(
     )
     yield proof.checks
     step.results["backend"] = backend = worker.hello.backend
-    configured = cast("Codec", worker.hello.settings["compression"] or "none")
-    step.results["ways"] = ways.chosen(backend, configured, depth=step.settings.fault_depth)
+    configured = worker.hello.settings["compression"] or "none"
+    step.results["codecs"] = timing.chosen(backend, configured, depth=step.settings.fault_depth)
     pushes = [check.status for check in proof.checks if check.id == promises.XC503.id]
     if pushes != ["pass"]:  # timing each codec's failure would only take time
         return
@@ -84,7 +82,7 @@ def _prove(
         worker,
         reader=step.cloud,
         bucket=step.settings.bucket,
-        ways=step.results["ways"],
+        codecs=step.results["codecs"],
         repetitions=step.settings.repetitions,
         run_id=run_id,
         progress=step.say,
@@ -96,7 +94,7 @@ def _prove(
     measured = timing.measure(
         worker,
         settings=step.settings,
-        codecs=ways.distinct(configured),
+        codecs=timing.distinct(configured),
         progress=step.say,
         run_id=run_id,
     )
@@ -191,7 +189,7 @@ def lost(step: Step) -> show.Table | show.Text:
     if not writes:
         return show.Text("Nothing was probed.")
     rows = [
-        (failures.label(step.results, one), f"{one.seen_at_once} of {one.at_once}",
+        (failures.label(step.results, one.codec), f"{one.seen_at_once} of {one.at_once}",
          f"{one.seen_after_exit} of {one.at_exit}", one.problem or ("lost" if one.lost else "kept"))
         for one in writes
     ]  # fmt: skip
@@ -203,7 +201,7 @@ def lost_chart(step: Step) -> show.Picture | show.Text:
     """Return the share of pushes that were found again, as a picture."""
     writes: tuple[lost_writes.Writes, ...] = step.facts.get("lost_writes", ())
     known = [one for one in writes if not one.problem]
-    shares = {failures.label(step.results, one): 100 * one.kept for one in known}
+    shares = {failures.label(step.results, one.codec): 100 * one.kept for one in known}
     if not shares:
         return show.Text("There is nothing to draw.")
     return show.bar_chart(shares, label="% of pushes found again")
