@@ -49,11 +49,11 @@ def test_page_names_versions_and_every_silent_fault():
 
 def test_contrast_has_a_column_of_its_own_that_names_its_class():
     zipped = {"operation": "push", "fault": "403", "codec": "zip", "verdict": "raised"}
-    contrast = {**zipped, "codec": "stock, zip", "verdict": "silent loss"}
+    contrast = {**zipped, "codec": "stock-zip", "verdict": "silent loss"}
 
     page = render([evidence("durable", faults=[zipped, contrast])])
 
-    assert "| fault | zip | stock, zip |" in page
+    assert "| fault | zip | stock-zip |" in page
     assert "| push: 403 | raised | **silent loss** |" in page
 
 

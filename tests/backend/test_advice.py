@@ -2,6 +2,7 @@ import pytest
 
 from xcomkit.backend.advice import advise, check, estimate_ms
 from xcomkit.backend.lost_writes import Writes
+from xcomkit.backend.timing import CONTRAST
 from xcomkit.model import Measurement, Spread
 
 
@@ -75,12 +76,14 @@ def test_a_codec_with_which_no_fault_was_tried_is_told_as_timed_only_and_never_a
 
 
 def test_the_contrast_is_told_and_changes_nothing_about_the_configured_class() -> None:
-    lost = Writes("stock, zip", 9, 1, 3, 0)
-    told = advice(writes=[lost], silent={"stock, zip": ["push 403"]}, configured="zip")
+    lost = Writes(CONTRAST, 9, 1, 3, 0)
+    told = advice(writes=[lost], silent={CONTRAST: ["push 403"]}, configured="zip")
     assert "Safe here" in told
     assert "zip 400 ms" in told
-    assert "Without any fault: stock, zip: 1 of 9 there at once" in told
-    assert "Silent under faults: stock, zip: push 403." in told
+    assert (
+        "Without any fault: stock, zip (the vendor's recommendation): 1 of 9 there at once" in told
+    )
+    assert "Silent under faults: stock, zip (the vendor's recommendation): push 403." in told
 
 
 def test_nothing_measured_is_nothing_advised() -> None:

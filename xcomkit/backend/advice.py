@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from xcomkit.backend.lost_writes import Writes
+from xcomkit.backend.timing import CONTRAST, CONTRAST_LABEL
 from xcomkit.model import Check, Measurement, Rule
 
 BYTES_PER_SECOND = 50_000_000
@@ -136,4 +137,4 @@ def _tell_unsafe(lost: Mapping[str, str], silent: Mapping[str, Sequence[str]]) -
             faults.setdefault(tuple(names), []).append(codec)
         listed = "; ".join(f"{', '.join(cs)}: {', '.join(ns)}" for ns, cs in faults.items())
         parts.append(f"Silent under faults: {listed}.")
-    return " ".join(parts)
+    return " ".join(parts).replace(CONTRAST, CONTRAST_LABEL)

@@ -25,7 +25,7 @@ from xcomkit.backend.protocol import (
 )
 from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.timing import CONTRAST, compression, slug
+from xcomkit.backend.timing import CONTRAST, compression
 from xcomkit.errors import ProcessError
 from xcomkit.local.faults import Act, Fault, Kind
 from xcomkit.local.wire import Wire
@@ -168,7 +168,7 @@ def run(
         progress: is told in one line what comes next.
     """
     trials = [
-        _Trial(case, codec, f"{number}-{slug(codec)}")
+        _Trial(case, codec, f"{number}-{codec}")
         for number, case in enumerate(cases)
         for codec in codecs
         if case.payload is SMALL or codec in ("none", "zip", "gzip", CONTRAST)

@@ -13,7 +13,7 @@ from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, purge, push, size
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.timing import compression, slug
+from xcomkit.backend.timing import compression
 from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.model import Check, Rule
 
@@ -88,7 +88,7 @@ def probe(
         run_id: becomes part of the keys.
         progress: is told in one line what comes next.
     """
-    progress(f"looking for lost writes with {'; '.join(codecs)}")
+    progress(f"looking for lost writes with {', '.join(codecs)}")
     small = send_small_values(worker.hello.settings["threshold"])
     requests = [
         Request(
@@ -120,7 +120,7 @@ def _pushes(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
 
 
 def _steps(codec: str, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
-    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{slug(codec)}_{number}")
+    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{codec}_{number}")
     here = [step for _ in range(repetitions) for step in (push(PAYLOAD, where=where), size())]
     return [encode(PAYLOAD), *here, push(PAYLOAD, where=where)]
 

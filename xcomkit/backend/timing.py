@@ -15,8 +15,8 @@ from xcomkit.model import CODECS, STOCK_BACKEND, Measurement, Spread
 from xcomkit.settings import Settings
 
 CODEC_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
-CONTRAST = "stock, zip"
-"""The stock class with zip, which the vendor's page recommends; stands where a codec does."""
+CONTRAST, CONTRAST_LABEL = "stock-zip", "stock, zip (the vendor's recommendation)"
+"""Stands where a codec does, and in keys: the stock class with zip, beside what is configured."""
 DAG_ID = "xcomkit_timing"
 WARM_UP = Payload("small_dict", seed=0)
 LARGE = 1_000_000
@@ -40,11 +40,6 @@ def compression(codec: str) -> dict[str, str]:
     if codec == CONTRAST:
         return {CODEC_VARIABLE: "zip", CLASS_VARIABLE: STOCK_BACKEND}
     return {CODEC_VARIABLE: "" if codec == "none" else codec}
-
-
-def slug(codec: str) -> str:
-    """Return a codec, or the contrast, as a part of an object key."""
-    return codec.replace(", ", "-")
 
 
 def distinct(configured: str) -> tuple[str, ...]:

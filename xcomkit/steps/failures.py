@@ -100,14 +100,14 @@ def examine(
 
 def name_class(results: Mapping[str, Any]) -> str:
     """Return the configured class as ``backend`` names it, or its own name."""
-    path: str = results["backend"]
+    path: str = results.get("backend", "")
     return next((n for n, known in BACKENDS.items() if known == path), path.rpartition(".")[2])
 
 
 def label(results: Mapping[str, Any], codec: str) -> str:
     """Return class and codec, and whether they are configured or the contrast."""
     if codec == timing.CONTRAST:
-        return f"{codec} (vendor's recommendation)"
+        return timing.CONTRAST_LABEL
     return f"{name_class(results)}, {codec}{' (configured)' * (codec == results['codecs'][0])}"
 
 

@@ -91,12 +91,9 @@ def _prove(
     yield failures.examine(step, agent, line=line, run_id=run_id)
     yield fidelity.examine(step, agent, run_id=run_id)
     _leave_specimen(worker, run_id=run_id)
+    every = timing.distinct(configured)
     measured = timing.measure(
-        worker,
-        settings=step.settings,
-        codecs=timing.distinct(configured),
-        progress=step.say,
-        run_id=run_id,
+        worker, settings=step.settings, codecs=every, progress=step.say, run_id=run_id
     )
     step.facts["measurements"] = measured.measurements
     step.facts["not_measured"] = measured.problems
@@ -210,17 +207,16 @@ def lost_chart(step: Step) -> show.Picture | show.Text:
 def measurements(step: Step) -> show.Table | show.Text:
     """Return sizes, times and requests per payload and codec."""
     measured: tuple[Measurement, ...] = step.facts.get("measurements", ())
-    if not measured:
-        return show.Text("Nothing could be measured.")
-    return show.measurements(measured, backend=failures.name_class(step.results))
+    backend = failures.name_class(step.results)
+    nothing = show.Text("Nothing could be measured.")
+    return show.measurements(measured, backend=backend) if measured else nothing
 
 
 def chart(step: Step) -> show.Picture | show.Text:
     """Return the largest payload's sizes and times as a picture."""
     measured: tuple[Measurement, ...] = step.facts.get("measurements", ())
-    if not measured:
-        return show.Text("There is nothing to draw.")
-    return show.codec_chart(measured, backend=failures.name_class(step.results))
+    backend, nothing = failures.name_class(step.results), show.Text("There is nothing to draw.")
+    return show.codec_chart(measured, backend=backend) if measured else nothing
 
 
 def advice(step: Step) -> show.Text:
