@@ -47,6 +47,16 @@ def test_page_names_versions_and_every_silent_fault():
     assert "| push: 403 | raised | **silent loss** |" in page
 
 
+def test_contrast_has_a_column_of_its_own_that_names_its_class():
+    zipped = {"operation": "push", "fault": "403", "codec": "zip", "verdict": "raised"}
+    contrast = {**zipped, "codec": "stock-zip", "verdict": "silent loss"}
+
+    page = render([evidence("durable", faults=[zipped, contrast])])
+
+    assert "| fault | zip | stock-zip |" in page
+    assert "| push: 403 | raised | **silent loss** |" in page
+
+
 def test_page_tells_lost_writes_sizes_and_references_as_seen():
     page = render([evidence()])
     assert "none 11 of 12; gzip the push raised an error" in page

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from xcomkit.errors import InputError, XcomkitError
-from xcomkit.model import CODECS
 
 EVIDENCE = "evidence/04_round_trip.json"
 SHOWN = ("python", "apache-airflow", "apache-airflow-providers-", "fsspec", "s3fs", "adlfs",
@@ -94,10 +93,9 @@ def _faults(faults: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         verdict = str(one["verdict"])
         told = f"**{verdict}**" if verdict.startswith("silent") else verdict
         cells.setdefault(f"{one['operation']}: {one['fault']}", {})[one["codec"]] = told
-    yield from _table(
-        ("fault", *CODECS),
-        [(name, *(row.get(codec, "") for codec in CODECS)) for name, row in cells.items()],
-    )
+    codecs = list(dict.fromkeys(one["codec"] for one in faults))
+    rows = [(name, *(row.get(codec, "") for codec in codecs)) for name, row in cells.items()]
+    yield from _table(("fault", *codecs), rows)
 
 
 def _lost(writes: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -208,7 +208,7 @@ class Measurement:
     """One payload through one codec: sizes in bytes, times in ms, requests per operation."""
 
     payload: str
-    codec: Codec
+    codec: str
     repetitions: int
     json_bytes: int
     stored_bytes: int

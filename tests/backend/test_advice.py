@@ -2,11 +2,12 @@ import pytest
 
 from xcomkit.backend.advice import advise, check, estimate_ms
 from xcomkit.backend.lost_writes import Writes
-from xcomkit.model import Codec, Measurement, Spread
+from xcomkit.backend.timing import CONTRAST
+from xcomkit.model import Measurement, Spread
 
 
 def measurement(
-    codec: Codec, *, stored: int, pull: int | None = 2, ms: float = 10, json: int = 5_000_000
+    codec: str, *, stored: int, pull: int | None = 2, ms: float = 10, json: int = 5_000_000
 ) -> Measurement:
     spread = Spread(median=ms, low=ms, high=ms)
     return Measurement(f"records {json}", codec, 3, json, stored, *[spread] * 3, 4, pull)
@@ -20,11 +21,9 @@ SERIES = (
 )
 
 
-def advice(series=SERIES, *, writes=(), silent=None, configured: Codec = "none", rtt_ms=20) -> str:
-    return advise(
-        series, writes=writes, silent={} if silent is None else silent, configured=configured,
-        rtt_ms=rtt_ms,
-    )  # fmt: skip
+def advice(series=SERIES, *, writes=(), silent=None, configured: str = "none", rtt_ms=20) -> str:
+    tried = {**dict.fromkeys(("none", "gzip", "zip"), ()), **(silent or {})}
+    return advise(series, writes=writes, silent=tried, configured=configured, rtt_ms=rtt_ms)
 
 
 def test_the_fastest_safe_codec_is_kept() -> None:
@@ -49,7 +48,7 @@ def test_a_codec_with_a_silent_fault_is_never_advised_even_if_it_is_fastest() ->
 def test_a_codec_that_lost_writes_without_a_fault_is_never_advised() -> None:
     told = advice(writes=[Writes("none", 9, 1, 3, 0)], configured="none")
     assert "Change none to" in told
-    assert "Without any fault: none 1 of 9 there at once, 0 of 3 after" in told
+    assert "Without any fault: none: 1 of 9 there at once, 0 of 3 after" in told
 
 
 def test_a_codec_whose_writes_could_not_be_looked_up_is_not_advised() -> None:
@@ -67,6 +66,24 @@ def test_faults_that_were_not_tried_make_nothing_safe() -> None:
     told = advise(SERIES, writes=(), silent=None, configured="none", rtt_ms=20)
     assert "no codec is told to be safe" in told
     assert "Keep" not in told
+
+
+def test_a_codec_with_which_no_fault_was_tried_is_told_as_timed_only_and_never_as_safe() -> None:
+    told = advise(SERIES, writes=(), silent={"gzip": ()}, configured="gzip", rtt_ms=20)
+    assert "MB/s: gzip 554 ms, 16.8% of the bytes. Keep gzip." in told
+    assert "Only timed, no fault was tried: none 340 ms, 100.0% of the bytes; zip" in told
+    assert told.endswith("fault_depth full tries all of them.")
+
+
+def test_the_contrast_is_told_and_changes_nothing_about_the_configured_class() -> None:
+    lost = Writes(CONTRAST, 9, 1, 3, 0)
+    told = advice(writes=[lost], silent={CONTRAST: ["push 403"]}, configured="zip")
+    assert "Safe here" in told
+    assert "zip 400 ms" in told
+    assert (
+        "Without any fault: stock, zip (the vendor's recommendation): 1 of 9 there at once" in told
+    )
+    assert "Silent under faults: stock, zip (the vendor's recommendation): push 403." in told
 
 
 def test_nothing_measured_is_nothing_advised() -> None:

@@ -2,11 +2,12 @@ import pytest
 
 from xcomkit.backend.fault_checks import check, not_injected, silent_faults
 from xcomkit.backend.fault_matrix import Case, Cell, Operation, Verdict
+from xcomkit.backend.timing import CONTRAST
 from xcomkit.local.faults import Fault
-from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND, Codec
+from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND
 
 
-def cell(operation: Operation, verdict: Verdict, *, codec: Codec = "none") -> Cell:
+def cell(operation: Operation, verdict: Verdict, *, codec: str = "none") -> Cell:
     return Cell(Case(operation, "403", Fault("403", ())), codec, verdict, "as seen")
 
 
@@ -45,6 +46,12 @@ def test_what_happens_with_another_codec_is_not_this_configuration() -> None:
     assert set(statuses(*GOOD, cell("push", "silent loss", codec="gzip")).values()) == {"pass"}
 
 
+def test_what_happens_to_the_contrast_is_not_this_configuration_even_with_its_codec() -> None:
+    good = [cell(one.case.operation, one.verdict, codec="zip") for one in GOOD]
+    lost = cell("push", "silent loss", codec=CONTRAST)
+    assert set(statuses(*good, lost, configured="zip").values()) == {"pass"}
+
+
 def test_a_fault_that_could_not_be_proved_is_unknown_unless_another_is_silent() -> None:
     open_one = cell("push", "not proved")
     assert statuses(*GOOD, open_one)["XC511"] == "unknown"
@@ -68,7 +75,8 @@ def test_without_a_wire_only_what_is_known_to_lose_is_red(codec, backend, status
     assert [one.status for one in found] == [status, "unknown", "unknown"]
 
 
-def test_silent_faults_are_listed_per_codec() -> None:
+def test_silent_faults_are_listed_per_codec_that_was_tried() -> None:
+    assert silent_faults(GOOD) == {"none": []}
     cells = (*GOOD, cell("push", "silent loss", codec="gzip"), cell("pull", "silent wrong value"))
     assert silent_faults([cell("push", "not proved")]) == {"none": ["push 403 (not proved)"]}
     assert silent_faults(cells) == {"gzip": ["push 403"], "none": ["pull 403"]}

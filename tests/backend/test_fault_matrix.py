@@ -4,11 +4,13 @@ import pytest
 from wire_target import WireTarget, open_wire_target
 
 from xcomkit.backend.fault_matrix import Case, Cell, cases
+from xcomkit.backend.timing import CONTRAST, chosen, distinct
 from xcomkit.local.faults import Fault
 from xcomkit.local.stand_in import StandIn
-from xcomkit.model import CODECS, CloudName
+from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND, CloudName
 
 Cells = dict[tuple[str, str], Cell]
+CODECS = distinct("none")
 GOOD = {"raised", "retried and stored"}
 
 
@@ -27,7 +29,7 @@ def stock(target: WireTarget) -> Cells:
 
 @pytest.fixture(scope="module")
 def durable(target: WireTarget) -> Cells:
-    return target.cells("durable", cases(target.cloud_name, depth="quick"), CODECS)
+    return target.cells("durable", cases(target.cloud_name, depth="quick"), (*CODECS, CONTRAST))
 
 
 def verdicts(cells: Cells, name: str, *, with_codec: bool) -> set[str]:
@@ -36,7 +38,35 @@ def verdicts(cells: Cells, name: str, *, with_codec: bool) -> set[str]:
 
 
 def test_durable_backend_is_never_silent_whatever_fails(durable: Cells):
-    assert {f"{key}: {c.observed}" for key, c in durable.items() if c.verdict not in GOOD} == set()
+    assert {
+        f"{key}: {c.observed}"
+        for key, c in durable.items()
+        if c.verdict not in GOOD and c.codec != CONTRAST
+    } == set()
+
+
+def test_contrast_fails_as_the_stock_class_does_although_the_durable_one_is_configured(
+    stock: Cells, durable: Cells
+):
+    fates = {name: c.verdict for (name, way), c in durable.items() if way == CONTRAST}
+
+    assert fates["push 403"] == "silent loss"
+    assert fates["pull 404"] == "silent wrong value"
+    assert fates == {name: c.verdict for (name, way), c in stock.items() if way == "zip"}
+
+
+def test_quick_depth_tries_the_configured_pair_and_the_contrast_where_that_is_another():
+    assert chosen(DURABLE_BACKEND, "none", depth="quick") == ("none", CONTRAST)
+    assert chosen(DURABLE_BACKEND, "zip", depth="quick") == ("zip", CONTRAST)
+    assert chosen(STOCK_BACKEND, "gzip", depth="quick") == ("gzip", CONTRAST)
+    assert chosen(STOCK_BACKEND, "zip", depth="quick") == ("zip",)
+
+
+def test_full_depth_tries_every_codec_once_under_the_name_that_is_configured():
+    assert chosen(STOCK_BACKEND, "none", depth="full") == ("none", "gzip", "zip", "bz2", "xz")
+    assert chosen(DURABLE_BACKEND, "lzma", depth="full") == (
+        "lzma", "none", "gzip", "zip", "bz2", CONTRAST
+    )  # fmt: skip
 
 
 def test_every_codec_hides_a_refused_upload_from_the_stock_backend(stock: Cells):

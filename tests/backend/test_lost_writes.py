@@ -6,8 +6,9 @@ from backend_target import Target
 
 from xcomkit.backend.lost_writes import DAG_ID, Writes, check, probe
 from xcomkit.backend.process import open_worker
+from xcomkit.backend.timing import CONTRAST
 from xcomkit.errors import AccessDeniedError, MissingError
-from xcomkit.model import Codec
+from xcomkit.model import DURABLE_BACKEND
 
 RUN_ID = "manual__2026-01-02T03:04:05+00:00"
 
@@ -40,8 +41,8 @@ class Truncated(Absent):
 
 
 def probed(target: Target, *, reader: Any = None, environment: dict[str, str] | None = None,
-           codecs: Sequence[Codec] = ("none", "gzip")) -> tuple[Writes, ...]:  # fmt: skip
-    given = {**target.effective, **(environment or {}), **target.identity().environment}
+           codecs: Sequence[str] = ("none", "gzip")) -> tuple[Writes, ...]:  # fmt: skip
+    given = {**target.effective, **target.identity().environment, **(environment or {})}
     with open_worker(given, timeout=60) as worker:
         return probe(worker, reader=reader or target, bucket=target.bucket, codecs=codecs,
                      repetitions=2, run_id=RUN_ID, progress=str)  # fmt: skip
@@ -95,7 +96,7 @@ def test_object_that_is_gone_after_exit_is_red_for_the_configured_codec_only(
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip"])
-def test_object_without_its_end_is_lost_and_not_kept(target: Target, codec: Codec) -> None:
+def test_object_without_its_end_is_lost_and_not_kept(target: Target, codec: str) -> None:
     (writes,) = probed(target, reader=Truncated(target), codecs=(codec,))
 
     assert (writes.seen_after_exit, writes.at_exit) == (0, 2)
@@ -124,4 +125,23 @@ def test_push_that_raises_is_a_problem_in_words_and_not_a_loss(target: Target) -
     assert writes.lost == 0
 
 
-LOSING = (Writes("none", 9, 9, 3, 3), Writes("gzip", 9, 2, 3, 0), Writes("xz", 9, 9, 3, 1))
+def test_contrast_is_pushed_and_purged_by_the_stock_class_and_never_judged(target: Target) -> None:
+    durable = {"AIRFLOW__CORE__XCOM_BACKEND": DURABLE_BACKEND}
+
+    zipped, contrast = probed(target, environment=durable, codecs=("zip", CONTRAST))
+
+    assert (zipped.codec, zipped.kept, contrast.codec, contrast.kept) == ("zip", 1, CONTRAST, 1)
+    assert target.keys() == set()
+    assert check((contrast,), configured="zip").status == "skip"
+
+
+def test_contrast_loses_what_the_store_refuses_where_the_configured_class_says_so(
+    target: Target,
+) -> None:
+    denied = target.identity(without=("s3:PutObject",)).environment
+    durable = {"AIRFLOW__CORE__XCOM_BACKEND": DURABLE_BACKEND}
+
+    zipped, contrast = probed(target, environment={**durable, **denied}, codecs=("zip", CONTRAST))
+
+    assert zipped.problem.startswith("the push raised")
+    assert (contrast.problem, contrast.kept) == ("", 0)

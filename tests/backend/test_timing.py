@@ -1,3 +1,4 @@
+import pytest
 from backend_target import Target
 
 from xcomkit.backend.process import open_worker
@@ -57,14 +58,27 @@ def test_codec_that_stores_nothing_is_a_problem_in_words_not_a_measurement(targe
     assert any("gzip: the push reported success" in problem for problem in timing.problems)
 
 
-def test_large_payloads_are_repeated_less_and_the_measurement_says_how_often(
-    target: Target,
+@pytest.mark.parametrize(("seconds", "repetitions"), [(60, 3), (0, 1)])
+def test_every_payload_is_measured_and_repeated_only_while_its_time_lasts(
+    target: Target, seconds: float, repetitions: int
 ) -> None:
-    settings = settings_of(target, repetitions=3, payload_sizes=(1_000_000,))
+    settings = settings_of(target, repetitions=3)
     environment = {**target.effective, **target.identity().environment}
     with open_worker(environment, timeout=60) as worker:
-        timing = measure(worker, settings=settings, codecs=("zip", "xz"), progress=str)
-    found = {(one.payload, one.codec): one.repetitions for one in timing.measurements}
-    assert found["records 1 MB", "zip"] == 2
-    assert found["records 1 MB", "xz"] == 1
-    assert found["small dict", "xz"] == 3
+        timing = measure(
+            worker, settings=settings, codecs=("zip", "xz"), progress=str, repeated_seconds=seconds
+        )
+    assert timing.problems == ()
+    assert len(timing.measurements) == 2 * len(payloads_to_time(settings))
+    assert {one.repetitions for one in timing.measurements} == {repetitions}
+
+
+def test_slow_codec_is_repeated_less_than_a_fast_one_in_the_same_time(target: Target) -> None:
+    settings = settings_of(target, repetitions=20, payload_sizes=(500_000,))
+    environment = {**target.effective, **target.identity().environment}
+    with open_worker(environment, timeout=60) as worker:
+        timing = measure(
+            worker, settings=settings, codecs=("none", "xz"), progress=str, repeated_seconds=0.02
+        )
+    plain, packed = (one.repetitions for one in timing.measurements if "records" in one.payload)
+    assert packed < plain

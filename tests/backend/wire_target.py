@@ -17,7 +17,7 @@ from xcomkit.backend.process import Worker, open_worker
 from xcomkit.chart.names import connection_variable
 from xcomkit.local.stand_in import StandIn
 from xcomkit.local.wire import Wire, open_wire
-from xcomkit.model import BACKENDS, CloudName, Codec
+from xcomkit.model import BACKENDS, CloudName
 
 KINDS: dict[CloudName, type[Rig]] = {"aws": AwsRig, "azure": AzureRig, "gcp": GcpRig}
 
@@ -56,7 +56,7 @@ class WireTarget:
             yield worker, wire
 
     def cells(
-        self, backend: str, cases: tuple[Case, ...], codecs: tuple[Codec, ...]
+        self, backend: str, cases: tuple[Case, ...], codecs: tuple[str, ...]
     ) -> dict[tuple[str, str], Cell]:
         settings = self.rig.settings
         with self.line(backend) as (worker, wire):

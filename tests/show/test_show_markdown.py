@@ -124,7 +124,9 @@ def test_measurements_are_a_table_too():
     spread = Spread(1.0, 0.5, 2.0)
     one = Measurement("records", "none", 3, 1000, 500, spread, spread, spread, 4, None)
 
-    assert "| records | none | 3 | 1,000 | 500 |" in show.measurements([one])._repr_markdown_()
+    shown = show.measurements([one], backend="stock")._repr_markdown_()
+
+    assert "| records | none | 3 | 1,000 | 500 |" in shown
 
 
 @pytest.mark.parametrize("exporter", [HTMLExporter, MarkdownExporter])

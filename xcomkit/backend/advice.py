@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from xcomkit.backend.lost_writes import Writes
-from xcomkit.model import Check, Codec, Measurement, Rule
+from xcomkit.backend.timing import CONTRAST, CONTRAST_LABEL
+from xcomkit.model import Check, Measurement, Rule
 
 BYTES_PER_SECOND = 50_000_000
 """Assumed between agent and store; the time of a request is a parameter, ``assumed_rtt_ms``."""
@@ -33,7 +34,7 @@ XC523 = Rule(
 RULES: tuple[Rule, ...] = (XC522, XC523)
 
 
-def _largest(measurements: Sequence[Measurement]) -> dict[Codec, Measurement]:
+def _largest(measurements: Sequence[Measurement]) -> dict[str, Measurement]:
     """Return what was measured with the largest records, per codec: they speak for all."""
     records = [one for one in measurements if one.payload.startswith("records")]
     largest = max((one.json_bytes for one in records), default=0)
@@ -85,7 +86,8 @@ def advise(
     Args:
         measurements: of one run.
         writes: what became of pushes without a fault.
-        silent: per codec, the faults nobody was told of; ``None`` where none could be tried.
+        silent: per codec that was tried, the faults nobody was told of, and so for the contrast;
+            ``None`` where none could be tried.
         configured: the codec in use.
         rtt_ms: assumed ms per request.
     """
@@ -93,37 +95,41 @@ def advise(
     if not by_codec:
         return "Nothing was measured, so there is nothing to advise."
     lost: dict[str, str] = {one.codec: str(one) for one in writes if one.lost or one.problem}
-    safe = [codec for codec in by_codec if codec not in lost and codec not in (silent or {})]
-    told = _tell_unsafe(lost, silent or {})
+    told = _tell_unsafe(lost, {name: faults for name, faults in (silent or {}).items() if faults})
     if silent is None:
         return f"No fault could be tried, so no codec is told to be safe. {told}".strip()
+    costs: dict[str, float] = {c: estimate_ms(one, rtt_ms=rtt_ms) for c, one in by_codec.items()}
+    ranked = sorted(by_codec, key=lambda codec: costs[codec])
+    safe = [codec for codec in ranked if codec not in lost and not silent.get(codec, ("untried",))]
+    ranking = {
+        codec: f"{codec} {costs[codec]:,.0f} ms, {by_codec[codec].ratio:.1%} of the bytes"
+        for codec in ranked
+    }
+    if untried := [codec for codec in ranked if codec not in silent]:
+        names = "; ".join(ranking[codec] for codec in untried)
+        told += f" Only timed, no fault was tried: {names}; fault_depth full tries all of them."
     if not safe:
-        return f"No codec of this class is known to be safe here. {told}"
-    costs: dict[str, float] = {codec: estimate_ms(by_codec[codec], rtt_ms=rtt_ms) for codec in safe}
-    fastest = min(safe, key=lambda codec: costs[codec])
+        return f"No codec of this class is known to be safe here. {told.strip()}"
+    fastest = safe[0]
     size = max(one.json_bytes for one in by_codec.values()) / 1e6
-    ranking = "; ".join(
-        f"{codec} {costs[codec]:,.0f} ms, {by_codec[codec].ratio:.1%} of the bytes"
-        for codec in sorted(safe, key=lambda codec: costs[codec])
-    )
     base = (
         f"Safe here, a push and a pull of {size:.1f} MB of records at {rtt_ms} ms per request and"
-        f" {BYTES_PER_SECOND / 1e6:.0f} MB/s: {ranking}."
+        f" {BYTES_PER_SECOND / 1e6:.0f} MB/s: {'; '.join(ranking[codec] for codec in safe)}."
     )
-    if configured in costs and costs[configured] <= costs[fastest] * WORTH:
+    if configured in safe and costs[configured] <= costs[fastest] * WORTH:
         verdict = f"Keep {configured}."
-    elif configured in costs:
+    elif configured in safe:
         verdict = f"{fastest} would be faster than {configured}, which is safe, too."
     else:
         verdict = f"Change {configured} to {fastest} before any Dag runs."
-    return " ".join(filter(None, (base, verdict, told)))
+    return " ".join(filter(None, (base, verdict, told.strip())))
 
 
 def _tell_unsafe(lost: Mapping[str, str], silent: Mapping[str, Sequence[str]]) -> str:
     parts = []
     if lost:
         parts.append(
-            "Without any fault: " + "; ".join(f"{c} {told}" for c, told in lost.items()) + "."
+            "Without any fault: " + "; ".join(f"{c}: {told}" for c, told in lost.items()) + "."
         )
     if silent:
         faults: dict[tuple[str, ...], list[str]] = {}
@@ -131,4 +137,4 @@ def _tell_unsafe(lost: Mapping[str, str], silent: Mapping[str, Sequence[str]]) -
             faults.setdefault(tuple(names), []).append(codec)
         listed = "; ".join(f"{', '.join(cs)}: {', '.join(ns)}" for ns, cs in faults.items())
         parts.append(f"Silent under faults: {listed}.")
-    return " ".join(parts)
+    return " ".join(parts).replace(CONTRAST, CONTRAST_LABEL)

@@ -89,12 +89,10 @@ def not_injected(
 
 
 def silent_faults(cells: Sequence[Cell]) -> dict[str, list[str]]:
-    """Return, per codec, the faults that stay silent or were not proved to raise."""
-    found: dict[str, list[str]] = {}
+    """Return, per codec tried, the faults that stay silent or were not proved to raise."""
+    found: dict[str, list[str]] = {cell.codec: [] for cell in cells}
     for cell in cells:
         if cell.verdict in SILENT or cell.verdict == "not proved":
             told = "" if cell.verdict in SILENT else " (not proved)"
-            found.setdefault(cell.codec, []).append(
-                f"{cell.case.operation} {cell.case.label}{told}"
-            )
+            found[cell.codec].append(f"{cell.case.operation} {cell.case.label}{told}")
     return found

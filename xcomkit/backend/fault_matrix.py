@@ -25,11 +25,11 @@ from xcomkit.backend.protocol import (
 )
 from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.timing import compression
+from xcomkit.backend.timing import CONTRAST, compression
 from xcomkit.errors import ProcessError
 from xcomkit.local.faults import Act, Fault, Kind
 from xcomkit.local.wire import Wire
-from xcomkit.model import DURABLE_BACKEND, CloudName, Codec
+from xcomkit.model import DURABLE_BACKEND, CloudName
 
 DAG_ID = "xcomkit_faults"
 SMALL = Payload("records", 2_000)
@@ -70,10 +70,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What became of a case with one codec: the verdict, how it was seen, and how long it took."""
+    """What became of a case with one codec or the contrast, how it was seen, how long it took."""
 
     case: Case
-    codec: Codec
+    codec: str
     verdict: Verdict
     observed: str
     seconds: float = 0.0
@@ -138,7 +138,7 @@ def _kind(name: str) -> Kind:
 @dataclass(frozen=True, slots=True)
 class _Trial:
     case: Case
-    codec: Codec
+    codec: str
     name: str
 
 
@@ -147,7 +147,7 @@ def run(
     *,
     wire: Wire,
     cases: Sequence[Case],
-    codecs: Sequence[Codec],
+    codecs: Sequence[str],
     reader: ObjectReader,
     bucket: str,
     prefix: str,
@@ -160,7 +160,7 @@ def run(
         worker: was started with the environment of the wire.
         wire: spoils the requests.
         cases: what to try.
-        codecs: with which compressions; large payloads are tried with the fast ones only.
+        codecs: with which compressions, or the contrast; large payloads with the fast ones only.
         reader: looks for objects without Airflow and without the wire.
         bucket: where references must lead.
         prefix: of the configured path.
@@ -171,7 +171,7 @@ def run(
         _Trial(case, codec, f"{number}-{codec}")
         for number, case in enumerate(cases)
         for codec in codecs
-        if case.payload is SMALL or codec in ("none", "zip", "gzip")
+        if case.payload is SMALL or codec in ("none", "zip", "gzip", CONTRAST)
     ]
     place = f"{prefix}/{DAG_ID}/{run_id}"
     forks = send_small_values(worker.hello.settings["threshold"])

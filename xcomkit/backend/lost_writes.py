@@ -6,7 +6,6 @@ thread may not be done by then; behind a codec the stock backend does not wait f
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from xcomkit.backend.configuration import send_small_values
@@ -16,7 +15,7 @@ from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import compression
 from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
-from xcomkit.model import Check, Codec, Rule
+from xcomkit.model import Check, Rule
 
 DAG_ID = "xcomkit_lost_writes"
 PAYLOAD = Payload("records", 1_000)
@@ -36,14 +35,14 @@ RULES: tuple[Rule, ...] = (XC515,)
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """What became of the pushes with one codec.
+    """What became of the pushes with one codec, or with the contrast.
 
     Of ``at_once`` pushes ``seen_at_once`` were found by the same process right after; of the
     ``at_exit`` last pushes of a process ``seen_after_exit`` were found by another client.
     ``problem`` says why nothing could be told.
     """
 
-    codec: Codec
+    codec: str
     at_once: int
     seen_at_once: int
     at_exit: int
@@ -73,7 +72,7 @@ def probe(
     *,
     reader: ObjectReader,
     bucket: str,
-    codecs: Sequence[Codec],
+    codecs: Sequence[str],
     repetitions: int,
     run_id: str,
     progress: Callable[[str], None],
@@ -81,7 +80,7 @@ def probe(
     """Return the fate of the pushes with each codec.
 
     Args:
-        worker: its class and path are used; only the compression differs per codec.
+        worker: its class and path are used; only the compression differs, and the contrast's class.
         reader: looks after the process has ended; it is not Airflow.
         bucket: where the references must lead.
         codecs: what to compare.
@@ -100,18 +99,18 @@ def probe(
         for number in range(repetitions)
     ]
     answers = worker.run_all(requests)
-    found, references = [], []
+    found, purges = [], []
     for codec, start in zip(codecs, range(0, len(answers), repetitions), strict=True):
         rounds = [one for one in answers[start:][:repetitions] if isinstance(one, tuple)]
         errors = [one for one in answers[start:][:repetitions] if isinstance(one, ProcessError)]
-        references += [one.reference for outcomes in rounds for one in _pushes(outcomes)]
+        references = [one.reference for outcomes in rounds for one in _pushes(outcomes)]
+        purges.append(Request([purge(one) for one in references if one], compression(codec)))
         if errors:
             found.append(Writes(codec, 0, 0, 0, 0, problem=str(errors[0])))
         else:
             found.append(_judge_rounds(codec, rounds, reader=reader, bucket=bucket))
     # What was lost is not there to be purged; tear down removes whatever this leaves.
-    with suppress(ProcessError):
-        worker.run([purge(reference) for reference in references if reference])
+    worker.run_all(purges)
     return tuple(found)
 
 
@@ -120,14 +119,14 @@ def _pushes(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     return (*outcomes[1:-1:2], outcomes[-1])
 
 
-def _steps(codec: Codec, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
+def _steps(codec: str, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
     where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{codec}_{number}")
     here = [step for _ in range(repetitions) for step in (push(PAYLOAD, where=where), size())]
     return [encode(PAYLOAD), *here, push(PAYLOAD, where=where)]
 
 
 def _judge_rounds(
-    codec: Codec, rounds: Sequence[Sequence[Outcome]], *, reader: ObjectReader, bucket: str
+    codec: str, rounds: Sequence[Sequence[Outcome]], *, reader: ObjectReader, bucket: str
 ) -> Writes:
     pushed = [outcome for outcomes in rounds for outcome in _pushes(outcomes)]
     refused = next((str(outcome.error) for outcome in pushed if outcome.error), "")

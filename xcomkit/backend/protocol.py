@@ -91,7 +91,7 @@ class Outcome:
     ``requests`` counts HTTP attempts per operation (``None``: nothing there tells about them),
     ``ignored`` holds exceptions Python could only ignore, ``log`` lines from WARNING up. The
     remaining fields belong to single steps; ``reference`` is empty for a value kept inline, and
-    ``signs`` tells that a connection holds a key of its own.
+    ``signs`` tells that a connection holds a key of its own, ``skipped`` that time was up.
     """
 
     ms: float
@@ -110,6 +110,7 @@ class Outcome:
     types: tuple[dict[str, str], ...] = ()
     subject: str = ""
     signs: bool = False
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +135,14 @@ def encode(payload: Payload, *, describe: bool = False) -> Step:
     return {"do": "encode", "payload": payload.spec, "describe": describe}
 
 
-def push(payload: Payload, *, where: Where, backend: str = "") -> Step:
-    """Return the step that pushes a payload through the backend, or through another class."""
-    return {"do": "push", "payload": payload.spec, "where": asdict(where), "backend": backend}
+def push(payload: Payload, *, where: Where, backend: str = "", again: float | None = None) -> Step:
+    """Return the step that pushes a payload through the backend, or through another class.
+
+    With ``again`` it and the steps up to the next push are skipped once that many seconds have
+    passed since the latest push without.
+    """
+    step = {"do": "push", "payload": payload.spec, "where": asdict(where), "backend": backend}
+    return step if again is None else {**step, "again": again}
 
 
 def pull(reference: str = "", *, describe: bool = False) -> Step:

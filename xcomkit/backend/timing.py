@@ -4,21 +4,26 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
+from typing import Literal
 
+from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Step, Where, encode, pull, purge, push, size
 from xcomkit.backend.round_trip import object_key
 from xcomkit.errors import ProcessError
-from xcomkit.model import Codec, Measurement, Spread
+from xcomkit.model import CODECS, STOCK_BACKEND, Measurement, Spread
 from xcomkit.settings import Settings
 
 CODEC_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
+CONTRAST, CONTRAST_LABEL = "stock-zip", "stock, zip (the vendor's recommendation)"
+"""Stands where a codec does, and in keys: the stock class with zip, beside what is configured."""
 DAG_ID = "xcomkit_timing"
 WARM_UP = Payload("small_dict", seed=0)
 LARGE = 1_000_000
 STEPS = 5
-SLOW_CODECS: frozenset[Codec] = frozenset(("lzma", "xz"))
-"""About 2 MB/s of records on one core: one repetition says enough where others get two."""
+REPEATED_SECONDS = 0.3
+"""Times the repetitions asked for: how long a payload is begun again with one codec. Every one is
+measured once; about 2 MB/s, as with xz, is said once as well as three times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,23 @@ class Timing:
     left: tuple[str, ...]
 
 
-def compression(codec: Codec) -> dict[str, str]:
-    """Return the variable that makes the backend compress with a codec."""
+def compression(codec: str) -> dict[str, str]:
+    """Return the variables that lead one request through a codec, or through the contrast."""
+    if codec == CONTRAST:
+        return {CODEC_VARIABLE: "zip", CLASS_VARIABLE: STOCK_BACKEND}
     return {CODEC_VARIABLE: "" if codec == "none" else codec}
+
+
+def distinct(configured: str) -> tuple[str, ...]:
+    """Return every codec once, the configured one first: lzma and xz are two names of one."""
+    other = "xz" if configured == "lzma" else "lzma"
+    return tuple(dict.fromkeys((configured, *(codec for codec in CODECS if codec != other))))
+
+
+def chosen(backend: str, configured: str, *, depth: Literal["quick", "full"]) -> tuple[str, ...]:
+    """Return the configured codec and in full all others, then the contrast."""
+    own = distinct(configured) if depth == "full" else (configured,)
+    return own if backend == STOCK_BACKEND and "zip" in own else (*own, CONTRAST)
 
 
 def payloads_to_time(settings: Settings) -> tuple[Payload, ...]:
@@ -50,21 +69,23 @@ def measure(
     worker: Worker,
     *,
     settings: Settings,
-    codecs: Sequence[Codec],
+    codecs: Sequence[str],
     progress: Callable[[str], None],
     run_id: str = "",
+    repeated_seconds: float = REPEATED_SECONDS,
 ) -> Timing:
     """Return medians per payload and codec, measured in one warm process per codec.
 
-    A first push and pull per process is dropped as warm-up. Payloads from 1 MB are repeated at
-    most twice, once with lzma and xz. Every object is purged again right after its last pull.
+    A first push and pull per process is dropped as warm-up. Every payload is measured once and
+    again while its time lasts. Every object is purged again right after its last pull.
 
     Args:
         worker: its class and path are used; only the compression differs per codec.
-        settings: payload sizes and repetitions.
+        settings: payload sizes and the most repetitions.
         codecs: what to compare; one the agents do not have becomes a problem in words.
         progress: is told in one line what comes next.
         run_id: becomes part of the keys; the default is made of the time.
+        repeated_seconds: per repetition asked for, of each payload with each codec.
 
     Raises:
         ProcessError: when the worker is lost before the first codec.
@@ -79,7 +100,10 @@ def measure(
     for codec in codecs:
         progress(f"timing {codec}")
         try:
-            results = _run(worker, usable, codec=codec, run_id=run_id, settings=settings)
+            results = _run(
+                worker, usable, codec=codec, run_id=run_id, settings=settings,
+                within=repeated_seconds * settings.repetitions,
+            )  # fmt: skip
         except ProcessError as error:
             below = f"{settings.prefix}/{DAG_ID}/{run_id}/"
             problems.append(f"{codec}: {error} Objects below {below} may be left.")
@@ -105,12 +129,6 @@ def _encode(
         payload: outcomes[number * repetitions : (number + 1) * repetitions]
         for number, payload in enumerate(payloads)
     }
-
-
-def _repetitions(payload: Payload, *, codec: Codec, most: int) -> int:
-    if payload.size < LARGE:
-        return most
-    return 1 if codec in SLOW_CODECS else min(most, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,31 +163,30 @@ def _run(
     worker: Worker,
     payloads: Iterable[Payload],
     *,
-    codec: Codec,
+    codec: str,
     run_id: str,
     settings: Settings,
+    within: float,
 ) -> dict[Payload, list[_Round]]:
-    """Return every repetition of every payload after the warm-up, all of them in one process."""
-    plan = [WARM_UP] + [
-        payload
-        for payload in payloads
-        for _ in range(_repetitions(payload, codec=codec, most=settings.repetitions))
-    ]
+    """Return the repetitions of every payload after the warm-up, all of them in one process."""
+    repeats = range(settings.repetitions)
+    plan = [(WARM_UP, 0), *((payload, number) for payload in payloads for number in repeats)]
     steps: list[Step] = []
-    for payload in plan:
+    for payload, number in plan:
         where = Where(dag_id=DAG_ID, run_id=run_id, task_id=payload.kind)
-        steps += [push(payload, where=where), pull(), size(), purge(), size()]
-    variable = compression(codec)
-    outcomes = worker.run(steps, environment=variable)
+        again = within if number else None
+        steps += [push(payload, where=where, again=again), pull(), size(), purge(), size()]
+    outcomes = worker.run(steps, environment=compression(codec))
     rounds: dict[Payload, list[_Round]] = {}
-    for number, payload in enumerate(plan):
-        one = _Round(*outcomes[number * STEPS : (number + 1) * STEPS])
-        rounds.setdefault(payload, []).append(one)
+    for place, (payload, _) in enumerate(plan):
+        one = _Round(*outcomes[place * STEPS : (place + 1) * STEPS])
+        if not one.pushed.skipped:
+            rounds.setdefault(payload, []).append(one)
     return rounds
 
 
 def _measurement(
-    payload: Payload, codec: Codec, encoded: Sequence[Outcome], rounds: Sequence[_Round]
+    payload: Payload, codec: str, encoded: Sequence[Outcome], rounds: Sequence[_Round]
 ) -> Measurement:
     last = rounds[-1]
     return Measurement(

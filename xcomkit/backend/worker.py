@@ -422,10 +422,21 @@ class Steps:
         self.witness = witness
         self.supervisor = Supervisor()
         self.reference = ""
+        self.began = 0.0
+        self.skips = False
 
     def perform(self, step: dict[str, Any]) -> dict[str, Any]:
-        """Return the outcome of one step, its time in ms and what happened beside it."""
+        """Return the outcome of one step, its time in ms and what happened beside it.
+
+        Skipped is a push that only repeats and comes too late, with what follows it.
+        """
         self.result: dict[str, Any] = {"ms": 0.0}
+        if step["do"] == "push":
+            now = time.perf_counter()
+            self.skips = "again" in step and now - self.began > step["again"]
+            self.began = self.began if "again" in step else now
+        if self.skips:
+            return {**self.result, "error": None, "requests": None, "skipped": True}
         self.reference = step.get("reference") or self.reference
         with Attempt() as attempt:
             getattr(self, f"step_{step['do']}")(step)

@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from xcomkit.airflow_plane.load import PlainLoop, Times
@@ -25,11 +26,11 @@ def _picture(figure: Any, alt: str) -> Picture:
     return Picture(buffer.getvalue(), alt)
 
 
-def codec_chart(found: Sequence[Measurement]) -> Picture:
-    """Return stored bytes and push and pull times of the largest payload, per codec."""
+def codec_chart(found: Sequence[Measurement], *, backend: str) -> Picture:
+    """Return stored bytes and times of the largest payload, per codec of a backend class."""
     biggest = max(found, key=lambda m: m.json_bytes)
     rows = [m for m in found if m.payload == biggest.payload]
-    names = [m.codec for m in rows]
+    names = [f"{backend}, {m.codec}" for m in rows]
     figure = _canvas(8, 2.6)
     left, right = figure.subplots(1, 2)
     left.barh(names, [100 * m.ratio for m in rows], color="#5470c6")
@@ -45,7 +46,7 @@ def codec_chart(found: Sequence[Measurement]) -> Picture:
     right.legend(frameon=False)
     sizes = ", ".join(f"{m.codec} {100 * m.ratio:.1f} %" for m in rows)
     times = ", ".join(f"{m.codec} {m.push_ms.median:.0f}/{m.pull_ms.median:.0f}" for m in rows)
-    alt = f"Payload {biggest.payload}. Stored share: {sizes}. Push/pull in ms: {times}."
+    alt = f"{biggest.payload}, class {backend}. Stored share: {sizes}. Push/pull in ms: {times}."
     return _picture(figure, alt)
 
 
@@ -80,7 +81,7 @@ def heat_map(
                 axes.text(x + 0.5, y, word, ha="center", va="center", fontsize=6)
     axes.set_xlim(0, len(columns))
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xticks([x + 0.5 for x in range(len(columns))], columns)
+    axes.set_xticks([x + 0.5 for x in range(len(columns))], [fill(c, 15) for c in columns])
     axes.set_yticks(range(len(rows)), [_label(row)[:40] for row in rows], fontsize=7)
     axes.xaxis.tick_top()
     axes.set_title(title, fontsize=9)

@@ -59,7 +59,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, caption: 
     return Table(caption, tuple(headers), body)
 
 
-def measurements(found: Iterable[Measurement]) -> Table:
+def measurements(found: Iterable[Measurement], *, backend: str) -> Table:
     """Return sizes, times and requests per payload and codec."""
 
     def spread(value: Any) -> str:
@@ -78,4 +78,5 @@ def measurements(found: Iterable[Measurement]) -> Table:
         "payload", "codec", "n", "JSON B", "stored B", "stored/JSON",
         "serialize ms (low-high)", "push ms", "pull ms", "requests/push", "requests/pull",
     )  # fmt: skip
-    return table(headers, rows, caption="Codecs: medians with the smallest and largest")
+    caption = f"Codecs of the {backend} class: medians of n with the smallest and largest"
+    return table(headers, rows, caption=caption)

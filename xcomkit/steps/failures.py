@@ -1,16 +1,17 @@
 """Step 04, its second part: the store fails on the wire, and references lose what they lead to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 from xcomkit import show
-from xcomkit.backend import fault_checks, fault_matrix, silent_references
+from xcomkit.backend import fault_checks, fault_matrix, silent_references, timing
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.errors import ProcessError
 from xcomkit.local.wire import Wire, open_wire
-from xcomkit.model import CODECS, Check
+from xcomkit.model import BACKENDS, Check
 from xcomkit.step import Step
 from xcomkit.steps.agent import Agent, look
 
@@ -68,7 +69,7 @@ def examine(
             line.worker,
             wire=line.wire,
             cases=fault_matrix.cases(step.settings.cloud, depth=depth),
-            codecs=CODECS,
+            codecs=step.results["codecs"],
             reader=step.cloud,
             bucket=step.settings.bucket,
             prefix=step.settings.prefix,
@@ -97,6 +98,19 @@ def examine(
     return (*checks, *references)
 
 
+def name_class(results: Mapping[str, Any]) -> str:
+    """Return the configured class as ``backend`` names it, or its own name."""
+    path: str = results.get("backend", "")
+    return next((n for n, known in BACKENDS.items() if known == path), path.rpartition(".")[2])
+
+
+def label(results: Mapping[str, Any], codec: str) -> str:
+    """Return class and codec, and whether they are configured or the contrast."""
+    if codec == timing.CONTRAST:
+        return timing.CONTRAST_LABEL
+    return f"{name_class(results)}, {codec}{' (configured)' * (codec == results['codecs'][0])}"
+
+
 def table(step: Step) -> show.Table | show.Text:
     """Return every fault that is not simply raised, and how it was seen."""
     cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
@@ -108,23 +122,25 @@ def table(step: Step) -> show.Table | show.Text:
         if cell.verdict == "raised":
             observed = observed.partition(":")[0]
         key = (cell.case.operation, cell.case.label, cell.verdict, observed)
-        told.setdefault(key, []).append(cell.codec)
+        told.setdefault(key, []).append(label(step.results, cell.codec))
     rows = [
-        (operation, fault, ", ".join(codecs), verdict, observed)
-        for (operation, fault, verdict, observed), codecs in told.items()
+        (operation, fault, "; ".join(labels), verdict, observed)
+        for (operation, fault, verdict, observed), labels in told.items()
     ]
-    headers = ("what", "fault", "codecs", "verdict", "seen")
-    caption = f"The store fails: {step.results['backend'].rpartition('.')[2]}"
-    return show.table(headers, rows, caption=caption)
+    headers = ("what", "fault", "class and codec", "verdict", "seen")
+    return show.table(headers, rows, caption="The store fails")
 
 
 def picture(step: Step) -> show.Picture | show.Text:
-    """Return the verdicts as a heat map: rows are faults, columns codecs."""
+    """Return the verdicts as a heat map: rows are faults, columns class and codec."""
     cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
     if not cells:
         return show.Text("There is nothing to draw.")
-    words = {(f"{c.case.operation}: {c.case.label}", str(c.codec)): str(c.verdict) for c in cells}
+    words = {
+        (f"{c.case.operation}: {c.case.label}", label(step.results, c.codec)): str(c.verdict)
+        for c in cells
+    }
     rows = list(dict.fromkeys(row for row, _ in words))
     columns = list(dict.fromkeys(column for _, column in words))
-    title = f"What tasks see of a fault, {step.results['backend'].rpartition('.')[2]}"
+    title = "What tasks see of a fault"
     return show.heat_map(rows, columns, words, colours=COLOURS, title=title)

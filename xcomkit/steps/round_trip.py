@@ -24,7 +24,7 @@ from xcomkit.backend import (
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Payload, Where, push
 from xcomkit.errors import ProcessError, XcomkitError
-from xcomkit.model import CODECS, Check, Measurement
+from xcomkit.model import Check, Measurement
 from xcomkit.step import Step
 from xcomkit.steps import failures, fidelity
 from xcomkit.steps.agent import Agent, check_drift, open_agent
@@ -72,7 +72,9 @@ def _prove(
         payloads=(*round_trip.PAYLOADS, *fidelity.own_payloads(step)),
     )
     yield proof.checks
-    step.results["backend"] = worker.hello.backend
+    step.results["backend"] = backend = worker.hello.backend
+    configured = worker.hello.settings["compression"] or "none"
+    step.results["codecs"] = timing.chosen(backend, configured, depth=step.settings.fault_depth)
     pushes = [check.status for check in proof.checks if check.id == promises.XC503.id]
     is_kept = pushes == ["skip"] and proof.trips  # a threshold above all values
     if pushes != ["pass"] and not is_kept:  # timing each codec's failure would only take time
@@ -81,18 +83,18 @@ def _prove(
         worker,
         reader=step.cloud,
         bucket=step.settings.bucket,
-        codecs=CODECS,
+        codecs=step.results["codecs"],
         repetitions=step.settings.repetitions,
         run_id=run_id,
         progress=step.say,
     )
-    configured = worker.hello.settings["compression"] or "none"
     yield (lost_writes.check(writes, configured=configured),)
     yield failures.examine(step, agent, line=line, run_id=run_id)
     yield fidelity.examine(step, agent, run_id=run_id)
     _leave_specimen(worker, run_id=run_id)
+    every = timing.distinct(configured)
     measured = timing.measure(
-        worker, settings=step.settings, codecs=CODECS, progress=step.say, run_id=run_id
+        worker, settings=step.settings, codecs=every, progress=step.say, run_id=run_id
     )
     step.facts["measurements"] = measured.measurements
     step.facts["not_measured"] = measured.problems
@@ -176,23 +178,24 @@ def report(step: Step) -> show.Table | show.Text:
 
 
 def lost(step: Step) -> show.Table | show.Text:
-    """Return, per codec, which pushes were there at once and after the process had ended."""
+    """Return which pushes were there at once and after the process had ended."""
     writes: tuple[lost_writes.Writes, ...] = step.facts.get("lost_writes", ())
     if not writes:
         return show.Text("Nothing was probed.")
     rows = [
-        (one.codec, f"{one.seen_at_once} of {one.at_once}",
+        (failures.label(step.results, one.codec), f"{one.seen_at_once} of {one.at_once}",
          f"{one.seen_after_exit} of {one.at_exit}", one.problem or ("lost" if one.lost else "kept"))
         for one in writes
     ]  # fmt: skip
-    headers = ("codec", "there at once", "there after exit", "verdict")
+    headers = ("class and codec", "there at once", "there after exit", "verdict")
     return show.table(headers, rows, caption="Pushes found again, without any fault")
 
 
 def lost_chart(step: Step) -> show.Picture | show.Text:
-    """Return the share of pushes that were found again, per codec, as a picture."""
+    """Return the share of pushes that were found again, as a picture."""
     writes: tuple[lost_writes.Writes, ...] = step.facts.get("lost_writes", ())
-    shares = {str(one.codec): 100 * one.kept for one in writes if not one.problem}
+    known = [one for one in writes if not one.problem]
+    shares = {failures.label(step.results, one.codec): 100 * one.kept for one in known}
     if not shares:
         return show.Text("There is nothing to draw.")
     return show.bar_chart(shares, label="% of pushes found again")
@@ -201,13 +204,16 @@ def lost_chart(step: Step) -> show.Picture | show.Text:
 def measurements(step: Step) -> show.Table | show.Text:
     """Return sizes, times and requests per payload and codec."""
     measured: tuple[Measurement, ...] = step.facts.get("measurements", ())
-    return show.measurements(measured) if measured else show.Text("Nothing could be measured.")
+    backend = failures.name_class(step.results)
+    nothing = show.Text("Nothing could be measured.")
+    return show.measurements(measured, backend=backend) if measured else nothing
 
 
 def chart(step: Step) -> show.Picture | show.Text:
     """Return the largest payload's sizes and times as a picture."""
     measured: tuple[Measurement, ...] = step.facts.get("measurements", ())
-    return show.codec_chart(measured) if measured else show.Text("There is nothing to draw.")
+    backend, nothing = failures.name_class(step.results), show.Text("There is nothing to draw.")
+    return show.codec_chart(measured, backend=backend) if measured else nothing
 
 
 def advice(step: Step) -> show.Text:
