@@ -85,8 +85,8 @@ class TestWidgets:
 
         assert {n for n, k in kinds.items() if k == "switch"} == {"apply"}
         assert {n for n, k in kinds.items() if k == "choice"} == {
-            "cloud", "connection_store", "backend", "checksums", "compression", "encryption", "run_in",
-            "fault_depth",
+            "cloud", "connection_store", "backend", "checksums", "compression", "encryption",
+            "run_in", "fault_depth",
         }  # fmt: skip
         assert "repetitions" in {n for n, k in kinds.items() if k == "number"}
 
