@@ -7,7 +7,7 @@ READY := .venv/.ready
 UV := $(shell sed -n 's,^\(uv==[^ ]*\).*,\1,p' requirements.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runbook lab test live lint bench docs findings screenshots notebooks lock clean
+.PHONY: help setup runbook lab test live mutations lint bench docs findings screenshots notebooks lock clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ test: $(READY) ## run every test
 live: $(READY) ## run the contract on live clouds: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=FILE make live
 	@test -n "$$XCOMKIT_LIVE" || { echo "make: name the clouds. Next: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=my-aws.yaml make live"; exit 2; }
 	for cloud in $$(echo $$XCOMKIT_LIVE | tr , ' '); do $(BIN)/python -m pytest tests/clouds/test_$${cloud}_contract.py || exit 1; done
+
+mutations: $(READY) ## tell which single faults no test sees: make mutations [ROOM=dag_scan] (hours for all)
+	$(BIN)/python tests/mutations/run.py $(ROOM)
 
 lint: $(READY) ## ruff, mypy and import-linter
 	$(BIN)/ruff check .

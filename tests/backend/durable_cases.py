@@ -251,6 +251,31 @@ def written(r, **info):
     return store.seen
 
 
+def threshold_at_its_edges(r):
+    """One byte below what the value takes, exactly, one above, and 0."""
+    size, large = len(json.dumps(LARGE)), []
+    for threshold in (size - 1, size, size + 1, 0):
+        with changed(r, THRESHOLD=str(threshold)):
+            large.append(r.push(LARGE) != LARGE)
+    return large
+
+
+def json_exactly_at_the_limit(r):
+    r.durable._MOST_JSON_BYTES = len(json.dumps(LARGE))
+    try:
+        return r.pull(with_codec(r, "gzip")) == LARGE
+    finally:
+        r.durable._MOST_JSON_BYTES = 2**31
+
+
+def purge_of_what_is_gone_or_elsewhere(r):
+    row = r.push(LARGE)
+    path_of(row).unlink()
+    r.delete(row)
+    r.delete(f"file:///elsewhere/dag/run/task/{UUID}")
+    return "no error"
+
+
 def digests(r):
     right, wrong = (hashlib.md5(text).digest() for text in (b"[1, 2]", b"[1, 3]"))
     infos = [
@@ -363,7 +388,8 @@ CASES = (
     missing_object, codec_that_is_not_installed, damaged_objects, codecs, gzip_has_level_6, bomb,
     larger_than_can_be_read_back, digests, timers, error_is_airflows, path_without_a_scheme,
     asynchronous, same_key_again, every_task_instance_has_an_object_of_its_own, another_tasks_xcom,
-    key_too_long_for_an_object, supports_task_loops,
+    key_too_long_for_an_object, supports_task_loops, threshold_at_its_edges,
+    json_exactly_at_the_limit, purge_of_what_is_gone_or_elsewhere,
 )  # fmt: skip
 
 

@@ -273,6 +273,15 @@ def test_threshold_below_0_keeps_values_in_the_database_but_text_like_a_referenc
     assert found["no_path_at_all"] == [True, True]
 
 
+def test_threshold_and_size_hold_exactly_at_their_limits(found: Found) -> None:
+    assert found["threshold_at_its_edges"] == [True, True, False, True]
+    assert found["json_exactly_at_the_limit"] is True
+
+
+def test_purge_of_what_is_gone_or_below_another_path_lets_the_task_run_again(found: Found) -> None:
+    assert found["purge_of_what_is_gone_or_elsewhere"] == "no error"
+
+
 def test_task_instances_share_no_object_and_each_overwrites_its_own(found: Found) -> None:
     assert found["every_task_instance_has_an_object_of_its_own"] == 6
     paths, last, place = found["same_key_again"]

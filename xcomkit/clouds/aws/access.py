@@ -83,10 +83,12 @@ class Access:
         """Return the names of further policies on the role: rights that nobody here proved."""
         name = self._settings.role_name
         with aws_errors("listing the role's policies"):
-            inline = self._clients.iam.list_role_policies(RoleName=name)["PolicyNames"]
-            attached = self._clients.iam.list_attached_role_policies(RoleName=name)
-        names = [policy["PolicyName"] for policy in attached["AttachedPolicies"]]
-        return tuple(sorted({*inline, *names} - {POLICY_NAME}))
+            pages = self._clients.iam.get_paginator("list_role_policies").paginate(RoleName=name)
+            names = {inline for page in pages for inline in page["PolicyNames"]} - {POLICY_NAME}
+            attached = self._clients.iam.get_paginator("list_attached_role_policies")
+            for page in attached.paginate(RoleName=name):
+                names |= {policy["PolicyName"] for policy in page["AttachedPolicies"]}
+        return tuple(sorted(names))
 
     def read_secret(self) -> str | None:
         """Return our connection or ``None``; a foreign one may hold a password: never its text."""

@@ -28,10 +28,12 @@ def verify_refused(settings: Settings, *, clients: Clients, url: str) -> Check:
 def verify_store(settings: Settings, *, clients: Clients) -> Check:
     """Return whether an S3-compatible store answers in clear where agents ask it (XC209)."""
     endpoint = settings.endpoint_url
+    is_without_tls = endpoint.startswith("http://")
     answer = _ask(settings, clients=clients, url=endpoint.replace("https://", "http://", 1))
-    is_clear = answer == "200" or (answer == "403" and endpoint.startswith("http://"))
-    # Other answers, such as a 404 or 503, came in clear as well, and say nothing of the data.
-    is_refused = answer in _REFUSALS or not answer.isdigit()
+    is_clear = answer == "200" or (is_without_tls and answer == "403")
+    # Other answers, such as a 404 or 503, came in clear as well, and say nothing of the data; nor
+    # does a port without TLS that does not answer.
+    is_refused = not is_without_tls and (answer in _REFUSALS or not answer.isdigit())
     told = f"no answer in clear at this port: {answer}" if is_refused else f"{answer} in clear"
     return TLS_ONLY.judge(
         False if is_clear else True if is_refused else None,

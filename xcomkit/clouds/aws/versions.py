@@ -82,7 +82,7 @@ def _list_versions(clients: Clients, *, bucket: str, prefix: str) -> Iterator[tu
         with aws_errors("listing versions"):
             page = clients.s3.list_object_versions(Bucket=bucket, Prefix=prefix, **marker)
         entries: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        for entry in entries:
+        for entry in sorted(entries, key=itemgetter("Key")):  # a key may have both
             yield entry["Key"], entry["VersionId"]
         if not page["IsTruncated"]:
             return

@@ -1,0 +1,225 @@
+"""What a worker or the reader of the bucket did not answer is unknown, and limits hold at them."""
+
+import bz2
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from xcomkit.backend import components, round_trip, silent_references, version_matrix
+from xcomkit.backend.configuration import (
+    THRESHOLD_VARIABLE,
+    check_class,
+    check_path,
+    is_threshold,
+    send_small_values,
+)
+from xcomkit.backend.protocol import Failure, Hello, Outcome, Payload
+from xcomkit.backend.reading import unpack
+from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
+from xcomkit.settings import Settings
+
+REFUSED = [AccessDeniedError("403"), ServiceError("500")]
+ERROR = Failure("PermissionError", "403", "")
+BODY = b'{"a": 1}'
+SETTINGS = Settings.from_mapping(
+    {"bucket": "acme", "prefix": "x", "threshold": 8, "region": "eu-central-1"}
+)
+
+
+def outcome(**fields: Any) -> Outcome:
+    return Outcome(
+        **{"ms": 0.0, "error": None, "log": (), "ignored": (), "requests": None, **fields}
+    )
+
+
+def trip(*, body: bytes = BODY, **pushed: Any) -> round_trip.Trip:
+    encoded = outcome(bytes=len(body), sha256=hashlib.sha256(body).hexdigest(),
+                      value={"digest": "d", "canonical": ["builtins.dict", []]})  # fmt: skip
+    found = outcome(**{"reference": "s3://aws@acme/x/k", **pushed})
+    key = round_trip.object_key(found.reference, bucket="acme")
+    return round_trip.Trip(Payload("small_dict"), encoded, found, key)
+
+
+class Reader:
+    """A bucket that holds one object, or refuses."""
+
+    def __init__(self, body: bytes | Exception) -> None:
+        self.body = body
+
+    def read_object(self, _key: str) -> bytes:
+        if isinstance(self.body, Exception):
+            raise self.body
+        return self.body
+
+    def object_exists(self, _key: str) -> bool:
+        return bool(self.read_object(""))
+
+
+class Answers:
+    """A worker that has its outcomes ready."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.outcomes = outcomes
+
+    def run(self, _steps: object, **_: object) -> tuple[Outcome, ...]:
+        return self.outcomes
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [*((error, ("unknown", "skip")) for error in REFUSED), (MissingError("404"), ("fail", "skip")),
+     (BODY, ("pass", "pass")), (BODY + b" ", ("pass", "fail")), (BODY[:-1], ("pass", "fail")),
+     (b"", ("pass", "fail"))],
+    ids=str,
+)  # fmt: skip
+def test_object_is_judged_by_all_of_its_bytes_and_unknown_to_a_reader_that_is_refused(body, status):
+    found = round_trip.check_objects([trip()], reader=Reader(body))
+
+    assert tuple(check.status for check in found) == status
+
+
+@pytest.mark.parametrize("body", [*REFUSED, BODY, b""], ids=str)
+@pytest.mark.parametrize("error", [None, ERROR])
+def test_purge_is_proved_only_by_a_reader_that_sees_no_object(body, error):
+    worker: Any = Answers(outcome(error=error))
+
+    found = round_trip.check_purge(worker, [trip()], reader=Reader(body))
+
+    gone = "fail" if body or error else "pass"
+    assert found.status == ("unknown" if isinstance(body, Exception) else gone)
+
+
+@pytest.mark.parametrize(
+    ("pulled", "status"),
+    [({"value": {"digest": "d"}}, "pass"), ({"value": {"digest": "e"}}, "fail"), ({}, "fail"),
+     ({"error": ERROR}, "fail"), ({"is_reference": True, "value": {"digest": "d"}}, "fail")],
+)  # fmt: skip
+def test_only_the_same_value_is_the_same(pulled, status):
+    worker: Any = Answers(outcome(**pulled))
+
+    assert round_trip.check_pull(worker, [trip()]).status == status
+    assert bool(version_matrix._compare(trip().encoded, outcome(**pulled))) is (status == "fail")
+
+
+@pytest.mark.parametrize(
+    ("pushed", "size", "status"),
+    [
+        ({}, 8, "pass"),
+        ({"reference": "s3://aws@acme/xy/k"}, 8, "fail"),
+        ({"error": ERROR}, 8, "fail"),
+        ({"reference": ""}, 7, "pass"),
+        ({"reference": ""}, 8, "fail"),
+        ({"reference": ""}, 9, "fail"),
+    ],
+)
+def test_value_stays_in_the_database_only_below_the_threshold(pushed, size, status):
+    found, _ = round_trip.check_push([trip(body=b"x" * size, **pushed)], settings=SETTINGS)
+
+    assert found.status == status
+
+
+@pytest.mark.parametrize("line", ["ERROR x", "CRITICAL x", "WARNING x"])
+def test_error_that_is_only_logged_is_swallowed(line):
+    _, found = round_trip.check_push([trip(log=(line,))], settings=SETTINGS)
+
+    assert found.status == ("pass" if line.startswith("WARNING") else "fail")
+
+
+def hello(**fields: Any) -> Hello:
+    usual: dict[str, Any] = {
+        "python": "",
+        "packages": {},
+        "backend": "",
+        "settings": {},
+        "codecs": (),
+        "import_ms": 0,
+        "error": None,
+        "loops": None,
+    }
+    return Hello(**{**usual, **fields})
+
+
+@pytest.mark.parametrize(
+    ("path", "threshold", "status"),
+    [("s3://aws@acme/x", "0", "pass"), ("s3://aws@", "0", "fail"), ("s3://aws@/", "0", "fail"),
+     ("file:///tmp/x", "0", "fail"), ("", "0", "fail"), ("s3://acme", "-1", "fail"),
+     ("gcs://acme", "1", "pass"), ("s3://acme", "", "fail")],
+)  # fmt: skip
+def test_path_names_a_bucket_and_a_threshold_from_0(path, threshold, status):
+    found = check_path(hello(settings={"path": path, "threshold": threshold}))
+
+    assert found.status == status
+
+
+def test_class_that_nobody_configured_is_not_the_configured_one():
+    assert check_class(hello(), configured=" ").status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one", "is_sent"),
+    [("-1", False, False), ("0", True, False), ("1", True, True), ("2", True, True),
+     ("", False, False), ("0.5", False, False)],
+)  # fmt: skip
+def test_threshold_from_0_is_one_and_from_1_on_it_keeps_a_probe_back(text, is_one, is_sent):
+    assert is_threshold(text) is is_one
+    assert send_small_values(text) == ({THRESHOLD_VARIABLE: "0"} if is_sent else {})
+
+
+@pytest.mark.parametrize("limit", [8, 9, 10])
+@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".bz2", bz2.compress)])
+def test_object_is_unpacked_one_byte_further_than_the_limit(suffix, pack, limit):
+    text = b"123456789"
+
+    assert unpack(pack(text), key=f"k{suffix}", limit=limit) == text[: limit + 1]
+    if suffix:
+        with pytest.raises(EOFError):
+            unpack(pack(text)[:-2], key="k.bz2", limit=9)
+
+
+@pytest.mark.parametrize(
+    ("answer", "holds"),
+    [(ProcessError("gone"), None), (outcome(error=ERROR), False),
+     (outcome(value={"digest": "d"}), True), (outcome(is_reference=True), False)],
+    ids=["lost", "raised", "the same", "path"],
+)  # fmt: skip
+def test_component_that_does_not_answer_is_unknown(answer, holds):
+    written = (trip().encoded, trip().pushed)
+    reading = components._judge("a", written, "b", answer)
+    status = {None: "unknown", False: "fail", True: "pass"}[holds]
+
+    assert (reading.holds, components.check([reading], identity="i").status) == (holds, status)
+    assert components.check([], identity="i").status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [(ProcessError("gone"), "unknown"), ((outcome(error=ERROR),), "pass"), ((outcome(),), "pass"),
+     ((outcome(is_reference=True),), "fail")],
+    ids=["lost", "raised", "value", "path"],
+)  # fmt: skip
+def test_reference_is_silent_only_where_its_path_came_back(answer, status):
+    found = silent_references._judge(silent_references.XC521, answer, "gone", "3.2")
+
+    assert found.status == status
+
+
+@pytest.mark.parametrize(
+    ("purged", "looked", "is_clean"),
+    [(outcome(), outcome(), True), (outcome(), outcome(bytes=0), False),
+     (outcome(), outcome(error=ERROR), False), (outcome(error=ERROR), outcome(), False)],
+)  # fmt: skip
+def test_look_after_a_purge_that_failed_proves_nothing(purged, looked, is_clean):
+    assert (version_matrix._left(purged, looked) == "") is is_clean
+
+
+def test_one_payload_that_is_unknown_leaves_all_unknown_and_one_that_is_wrong_is_told():
+    def combined(*verdicts: bool | None) -> str:
+        findings = [round_trip._Finding(str(n), one, "x") for n, one in enumerate(verdicts)]
+        return round_trip._combine(round_trip.XC504, findings).status
+
+    found: list[Callable[[], str]] = [lambda: combined(True, None), lambda: combined(None, False)]
+    assert [one() for one in found] == ["unknown", "fail"]
+    assert json.loads(BODY)

@@ -1,0 +1,201 @@
+"""What a file does not tell stays unknown, and every limit holds below, at and above it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from xcomkit.access_terms.azure import MOST_CREDENTIALS
+from xcomkit.chart.environment import MOST_GROUPS, effective_environment, list_variables
+from xcomkit.chart.flags import MAX_CHARACTERS, MAX_INDEX, MAX_PLACES, read_flag
+from xcomkit.chart.layers import layer
+from xcomkit.chart.merge_rules import is_owned, is_same
+from xcomkit.chart.values import read_values
+from xcomkit.errors import InputError
+from xcomkit.lint.cloud_files import judge_trust
+from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
+from xcomkit.lint.connections import _uri_problem, read_extra
+from xcomkit.lint.prefixes import _overlap, parse_base_path
+from xcomkit.lint.rules import MOST_FINDINGS, lint_values
+from xcomkit.lint.storage import read_threshold
+
+GOOD = (Path(__file__).parent / "examples" / "XC001-pass.yaml").read_text(encoding="utf-8")
+SUBJECT = "system:serviceaccount:airflow:astro-worker"
+ISSUER = "oidc.eks.eu-central-1.amazonaws.com/id/"
+
+
+def statuses(text: str, rule_id: str) -> list[str]:
+    return [check.status for check in lint_values(text, name="values.yaml") if check.id == rule_id]
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 2])
+def test_findings_of_a_rule_are_listed_up_to_the_limit_and_the_rest_is_counted(more):
+    count = MOST_FINDINGS + more
+    text = GOOD + "".join(f"extra{n}: <FILL-{n}>\n" for n in range(count))
+
+    found = [c for c in lint_values(text, name="values.yaml") if c.id == "XC008"]
+
+    assert len(found) == min(count, MOST_FINDINGS + 1)
+    assert ("more" in found[-1].observed) is (more > 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "below", "above"),
+    [("-1", "fail", "pass"), ("0", "pass", "pass"), ("1", "pass", "warn"), ("2", "pass", "warn")],
+)
+def test_threshold_is_judged_at_its_edges(value, below, above):
+    assert GOOD.count('value: "0"') == 1
+    text = GOOD.replace('value: "0"', f'value: "{value}"')
+
+    assert (statuses(text, "XC002"), statuses(text, "XC003")) == ([below], [above])
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [("1.0", 1), ("1.5", None), ("1e3", 1000), ("inf", None), ("", None)]
+)
+def test_threshold_is_a_whole_number(value, number):
+    assert read_threshold(value) == number
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "holds"),
+    [("s3://b", "s3://b/x", True), ("s3://b/x", "s3://b/x", True), ("s3://b/x", "s3://b/x/y", True),
+     ("s3://b/x/y", "s3://b/x/z", False), ("s3://b/x", "s3://b/xy", False),
+     ("s3://b/x", "gs://b/x", False)],
+)  # fmt: skip
+def test_prefixes_overlap_by_whole_parts(one, other, holds):
+    first, second = parse_base_path(one), parse_base_path(other)
+    assert first is not None
+    assert second is not None
+    assert _overlap(first, second) is holds
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_read"),
+    [("aws://", True), ("aws://https://host", True), ("aws://u@https://host", False),
+     ("aws://a://b://c", False), ("aws", False)],
+)  # fmt: skip
+def test_connection_has_one_place_more_at_most(uri, is_read):
+    assert (_uri_problem(uri) == "") is is_read
+    assert read_extra(uri) == {}
+
+
+def trust(host: str) -> dict[str, object]:
+    provider = f"arn:aws:iam::1:oidc-provider/{host}"
+    condition = {f"{host}:sub": SUBJECT, f"{host}:aud": "sts.amazonaws.com"}
+    return {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": provider},
+        "Condition": {"StringEquals": condition},
+    }
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_trust_may_name_so_many_issuers_and_credentials(more):
+    statements = [trust(f"{ISSUER}{n}") for n in range(MOST_ISSUERS + more)]
+    text = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    if more > 0:
+        with pytest.raises(InputError, match="issuers"):
+            judge_trust(text, name="t.json", subjects=(SUBJECT,))
+    else:
+        assert judge_trust(text, name="t.json", subjects=(SUBJECT,)) == ()
+
+    subjects = tuple(f"{SUBJECT}-{n}" for n in range(MOST_CREDENTIALS + more))
+    held = [{"issuer": "https://i", "subject": one, "audiences": ["api://AzureADTokenExchange"]}
+            for one in subjects]  # fmt: skip
+    findings = judge_trust(json.dumps(held), name="t.json", subjects=subjects)
+    assert len(findings) == (1 if more > 0 else 0)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        lambda more: f"a[{MAX_INDEX + more}]=x",
+        lambda more: "a=" + "x" * (MAX_CHARACTERS - 2 + more),
+        lambda more: ".".join("a" * (31 + more)) + "=x",
+        lambda more: (
+            ",".join(f"a{n}[{MAX_INDEX - 1}]=x" for n in range(MAX_PLACES // MAX_INDEX))
+            + f",b[{MAX_PLACES - MAX_PLACES // MAX_INDEX * (MAX_INDEX - 1) + more}]=x"
+        ),
+    ],
+    ids=["index", "characters", "dots", "all indices of a flag"],
+)
+def test_flag_is_read_up_to_each_limit(flag, more):
+    if more > 0:
+        with pytest.raises(InputError):
+            read_flag("set", flag(more))
+    else:
+        assert read_flag("set", flag(more))
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0), ("00", "00"), ("1", 1), ("-0", 0)])
+def test_number_with_a_leading_nought_is_a_text(text, value):
+    assert read_flag("set", f"a={text}")[0].value == value
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_worker_groups_are_read_up_to_their_limit(more):
+    groups = "".join(f"  - name: w{n}\n" for n in range(MOST_GROUPS + more))
+    values = read_values(f"workers:\n{groups}", name="v.yaml")
+    if more > 0:
+        with pytest.raises(InputError, match="more worker groups"):
+            list_variables(values)
+    else:
+        assert len(list_variables(values)) == MOST_GROUPS + more + 2
+
+
+def test_groups_times_variables_are_limited_and_not_the_variables_alone():
+    shared = "".join(f"  - {{name: A{n}, value: x}}\n" for n in range(1000))
+    groups = "".join(f"  - name: w{n}\n" for n in range(101))
+
+    with pytest.raises(InputError, match="more worker groups and variables"):
+        list_variables(read_values(f"commonEnv:\n{shared}workers:\n{groups}", name="v.yaml"))
+
+
+def test_variable_that_is_told_elsewhere_and_what_refers_to_it_are_not_told():
+    text = """commonEnv:
+  - {name: A, value: "1"}
+  - {name: B, value: "$(A)"}
+  - name: A
+    valueFrom: {secretKeyRef: {name: s, key: k}}
+  - {name: C, value: "$(A)"}
+  - {name: D, value: "$(C)"}
+  - {name: A, value: "2"}
+  - {name: E, value: "$(A)"}
+"""
+    found = effective_environment(list_variables(read_values(text, name="v.yaml")))
+
+    assert found["triggerer"] == {"A": "2", "B": "1", "E": "2"}
+
+
+@pytest.mark.parametrize(
+    ("path", "owned"),
+    [(("labels", "x"), True), (("serviceAccount", "annotations", "x"), True),
+     (("serviceAccount", "workers", "create"), False), (("commonEnv", "OTHER", "value"), False),
+     (("commonEnv", "AIRFLOW__CORE__PARALLELISM", "value"), False),
+     (("commonEnv", "AIRFLOW_CONN_X", "value"), True)],
+)  # fmt: skip
+def test_only_what_is_the_runbooks_replaces_what_the_file_says(path, owned):
+    assert is_owned(path) is owned
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "same"),
+    [(1, True, False), (True, True, True), (None, "", False), ("1", "1", True), (0, False, False),
+     ('{"a": 1}', '{ "a":1}', True), ("a", "b", False)],
+)  # fmt: skip
+def test_same_means_equal_and_of_one_kind(held, wanted, same):
+    assert is_same(held, wanted) is same
+
+
+@pytest.mark.parametrize(
+    ("above", "lost"),
+    [("[{name: A, value: x}]", [()]), ("[{name: B}]", [("A",)]), ("[]", [("A",)]), ("~", [("A",)])],
+)
+def test_list_that_a_later_file_replaces_tells_what_was_lost(above, lost):
+    below = read_values("commonEnv: [{name: A, value: x}]\n", name="a.yaml")
+    _, replaced = layer([below, read_values(f"commonEnv: {above}\n", name="b.yaml")])
+
+    assert [one.lost for one in replaced] == ([] if lost == [()] else lost)

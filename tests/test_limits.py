@@ -1,0 +1,151 @@
+"""Below, at and above the limits of listings, opened objects, records and logs."""
+
+import gzip
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcomkit import evidence, redaction
+from xcomkit.airflow_plane import task_log
+from xcomkit.errors import ServiceError
+from xcomkit.model import Basis, Check, Rule, StoredXCom
+from xcomkit.objects import summary
+from xcomkit.objects.decode import decode, read_value
+from xcomkit.record import cover, differences, index
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+A_SECOND = timedelta(seconds=1)
+RULE = Rule("XC999", "title", "fail", "why", "remedy", "source")
+
+
+def stored(number: int = 0, *, age: timedelta = timedelta(), dag: str = "d") -> StoredXCom:
+    return StoredXCom(f"p/{number}", 3, NOW - age, "uuid", dag, "r", "t")
+
+
+def summed(found: Iterator[StoredXCom] | list[StoredXCom]) -> summary.Summary:
+    return summary.summarise(found, now=NOW, retention_days=30)
+
+
+@pytest.mark.parametrize(("more", "count"), [(-A_SECOND, 0), (timedelta(), 0), (A_SECOND, 1)])
+def test_object_outlives_its_retention_after_the_grace_and_not_at_its_end(more, count):
+    age = timedelta(days=30) + summary.GRACE + more
+
+    assert summed([stored(age=age)]).past_retention == count
+
+
+@pytest.mark.parametrize(("more", "place"), [(-A_SECOND, 1), (timedelta(), 1), (A_SECOND, 2)])
+def test_object_of_exactly_seven_days_is_up_to_seven_days_old(more, place):
+    ages = summed([stored(age=timedelta(days=7) + more)]).ages
+
+    assert [total.count for total in ages].index(1) == place
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_names_and_examples_are_kept_up_to_their_limit_and_known_names_go_on(more):
+    dags = [*range(summary.MAX_NAMES + more), 0]
+    found = summed([stored(n, dag=f"d{dag}") for n, dag in enumerate(dags)])
+
+    by_name = {total.name: total.count for total in found.dags}
+    assert by_name["d0"] == 2
+    assert by_name.get(summary.REST, 0) == max(more, 0)
+
+    old = [stored(n, age=timedelta(days=99)) for n in range(summary.EXAMPLES + more)]
+    assert len(summed(old).past_retention_keys) == min(len(old), summary.EXAMPLES)
+
+
+@pytest.mark.parametrize(("more", "is_whole"), [(-1, False), (0, True), (1, True)])
+@pytest.mark.parametrize("codec", ["none", "gzip"])
+def test_object_is_opened_up_to_the_limit_stored_and_unpacked(codec, more, is_whole):
+    text = b'"' + b"x" * 98 + b'"'
+    body = gzip.compress(text) if codec == "gzip" else text
+
+    found = decode(body, codec=codec, limit_bytes=100 + more)
+
+    assert (found.is_json, found.truncated) == ((True, False) if is_whole else (None, True))
+    if is_whole:
+        assert read_value(body, codec=codec, limit_bytes=100 + more) == "x" * 98
+    else:
+        with pytest.raises(ServiceError, match="more than 99 bytes"):
+            read_value(body, codec=codec, limit_bytes=100 + more)
+
+
+@given(st.text(max_size=60), st.integers(min_value=2, max_value=40))
+def test_text_of_a_difference_is_whole_up_to_its_limit(text, longest):
+    shown = differences.cut(text, longest)
+    whole = differences.cut(text, 1000)
+
+    assert shown == whole or (len(whole) > longest >= len(shown) and shown.endswith("…"))
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_cover_and_index_and_differences_say_what_they_leave_out(more):
+    text = "x" * (cover._LONGEST + more)
+    assert (cover._cut(text) == text) is (more < 1)
+
+    names = [f"n{n}" for n in range(index._MOST_NAMED + more)]
+    assert (" more</li>" in index._named("h", names)) is (more > 0)
+    assert len(differences._more(differences.MOST_SHOWN + more, what="x")) == (more > 0)
+
+
+def test_records_that_are_not_even_read_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(index, "_MOST_READ", 1)
+    for name in ("20260101T000000Z-x", "20260102T000000Z-x"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "record.json").write_text("{}")
+
+    assert "1 older records are not shown" in index.render(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("basis", "status", "proves"),
+    [("behaviour", "pass", True), ("echo", "fail", True), ("behaviour", "unknown", False),
+     ("behaviour", "skip", False), ("not-supported-here", "warn", False)],
+)  # fmt: skip
+def test_what_gave_no_answer_is_not_proved_on_the_cover(basis: Basis, status, proves):
+    check = Check("XC999", "t", status, "fail", "e", "o", "h", "r", basis)
+
+    assert (cover._basis(check) != "not proved") is proves
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, evidence._LONGEST, evidence._LONGEST + 1])
+def test_time_of_a_moment_is_kept_up_to_its_limit(seconds):
+    assert evidence._is_time(seconds) is (0 <= seconds <= evidence._LONGEST)
+
+
+def test_run_directory_is_of_a_target_of_exactly_that_name(tmp_path):
+    made = evidence.make_run_directory(tmp_path, name="n", target="aws s3://b/x")
+
+    def find(target: str) -> object:
+        return evidence.find_run_directory(tmp_path, name="n", target=target)
+
+    assert (find("aws s3://b"), find("aws s3://b/x")) == (None, made)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_lines_of_an_event_and_of_a_log_are_kept_up_to_their_limit(more):
+    event = "\n".join(str(n) for n in range(task_log._MOST_OF_EVENT + more))
+    lines = task_log.to_log(f'[{{"event": {event!r}}}]'.replace("'", '"'), secrets=()).lines
+    assert ("left out" in str(lines)) is (more > 0)
+
+    plain = "\n".join("x" for _ in range(task_log.MOST_LINES + more))
+    assert ("left out" in str(task_log.to_log(plain, secrets=()).lines)) is (more > 0)
+    pairs = [["a", "b"]] * (task_log.MOST_LINES // 2 + more)
+    assert ("left out" in str([*task_log._cut(pairs)])) is (more > 0)
+
+
+@pytest.mark.parametrize(("secret", "is_hidden"), [("abc", False), ("abcd", True), ("abcde", True)])
+def test_secret_of_four_letters_is_one(secret, is_hidden):
+    assert bool(redaction.secret_texts({"X_PASSWORD": secret})) is is_hidden
+
+
+@pytest.mark.parametrize(
+    ("holds", "status", "closes"),
+    [(True, "pass", False), (False, "fail", True), (None, "unknown", True)],
+)
+def test_what_is_not_known_is_never_a_pass(holds, status, closes):
+    check = RULE.judge(holds, expected="e", observed="o", how="h", basis="echo")
+
+    assert (check.status, check.closes_gate) == (status, closes)
