@@ -179,6 +179,15 @@ class TestFiles:
         with pytest.raises(SettingsError, match="still a placeholder"):
             Settings.from_yaml(ROOT / "parameters/aws.yaml")
 
+    def test_file_for_other_stores_asks_for_bucket_and_address_only(self):
+        given = {"bucket": "some-bucket", "endpoint_url": "https://store.example"}
+
+        settings = Settings.from_yaml(ROOT / "parameters/s3-compatible.yaml", overrides=given)
+
+        assert settings.is_compatible_store
+        assert settings.agent_keys_secret
+        assert not settings.oidc_issuer
+
     @pytest.mark.parametrize(
         ("text", "problem"),
         [

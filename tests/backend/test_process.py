@@ -11,6 +11,7 @@ import pytest
 from backend_target import CONNECTION, REGION, Target
 
 from xcomkit.backend import process
+from xcomkit.backend.configuration import check_identity
 from xcomkit.backend.process import WORKER, open_worker
 from xcomkit.backend.protocol import (
     Payload,
@@ -23,7 +24,7 @@ from xcomkit.backend.protocol import (
     size,
 )
 from xcomkit.errors import ProcessError, UnreachableError
-from xcomkit.model import STOCK_BACKEND
+from xcomkit.model import STOCK_BACKEND, WorkerIdentity
 
 WHERE = Where(dag_id="dag", run_id="run", task_id="task")
 SMALL = Payload("small_dict")
@@ -90,6 +91,25 @@ def test_worker_sees_only_the_given_environment(monkeypatch):
         (found,) = worker.run([connection("from_the_user")])
         assert worker.hello.settings["compression"] == ""
     assert found.resolved is False
+
+
+@pytest.mark.parametrize(
+    ("connection_text", "signs"),
+    [
+        (CONNECTION, False),
+        ('{"conn_type": "aws", "login": "id", "password": "in-clear"}', True),
+        ('{"conn_type": "aws", "extra": {"aws_secret_access_key": "in-clear"}}', True),
+    ],
+)
+def test_connection_with_a_key_of_its_own_is_who_signs(connection_text, signs):
+    environment = {**EFFECTIVE, "AIRFLOW_CONN_AWS_DEFAULT": connection_text}
+
+    with open_worker(environment, timeout=60) as worker:
+        (found,) = worker.run([connection("aws_default")])
+
+    caller = WorkerIdentity("me", {}, proves="the caller", agents=False)
+    check = check_identity(caller, key_of="aws_default" if found.signs else "")
+    assert (found.signs, check.status) == (signs, "pass" if signs else "warn")
 
 
 def test_connections_resolve_from_the_environment_and_from_secrets_manager(target: Target):

@@ -12,6 +12,7 @@ import pytest
 from xcomkit.chart import fragment, merge, values
 from xcomkit.clouds import Cloud, Platform
 from xcomkit.effective import EffectiveValues
+from xcomkit.errors import ServiceError
 from xcomkit.model import WorkerIdentity
 from xcomkit.settings import Settings
 from xcomkit.settings.observed import ObservedSettings
@@ -149,3 +150,15 @@ def test_evidence_is_the_same_without_the_cells_that_show(step):
 
     assert measured["environment"]
     assert step.facts == measured
+
+
+def test_cloud_that_cannot_be_asked_is_a_check_in_every_cell_and_no_traceback(step, monkeypatch):
+    def refuse() -> dict[str, str]:
+        raise ServiceError("AWS_ENDPOINT_URL leads elsewhere", hint="unset it")
+
+    monkeypatch.setattr(step.cloud, "annotations", refuse)
+    for cell in (helm_values.plan, helm_values.show_environment, helm_values.verify):
+        cell(step)
+    helm_values.show_next_steps(step)
+
+    assert {(check.id, check.status) for check in step.checks} == {("XC901", "unknown")}
