@@ -1,6 +1,7 @@
 """Google's clients with bounded patience, and their errors in this project's words."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -71,12 +72,17 @@ class Clients:
     @cached_property
     def service_accounts(self) -> Any:
         """Return the service-account part of the IAM API."""
+        import httplib2
+        from google_auth_httplib2 import AuthorizedHttp  # type: ignore[import-untyped]
         from googleapiclient.discovery import build
 
         with gcp_errors("opening IAM"):
+            # Left alone, httplib2 knows the CA of the moment when it was imported.
+            trusted = os.environ.get("HTTPLIB2_CA_CERTS")
+            plain = httplib2.Http(ca_certs=trusted, timeout=SECONDS)
             service = build(
-                "iam", "v1", credentials=self.credentials, static_discovery=True,
-                cache_discovery=False,
+                "iam", "v1", http=AuthorizedHttp(self.credentials, http=plain),
+                static_discovery=True, cache_discovery=False,
             )  # fmt: skip
         return service.projects().serviceAccounts()
 
