@@ -83,6 +83,15 @@ class BucketContract:
         assert any("astro/xcom/" in prefix for prefix in prefixes)
         assert rig.bucket_checks()["XC208"].status == "pass"
 
+    def test_expiry_of_ours_that_gets_shorter_is_said_in_the_plan(self, rig: Rig) -> None:
+        rig.make_bucket()
+        rig.settings = rig.settings.model_copy(update={"retention_days": 20})
+        rig.cloud = rig.open()
+
+        notes = {change.setting: change.note for change in rig.cloud.plan_bucket().pending}
+
+        assert notes == {"lifecycle": "objects expire after 20 days, so far after 30"}
+
     def test_lifecycle_rule_that_expires_xcom_sooner_is_red_and_named(self, rig: Rig) -> None:
         rig.make_bucket()
         rig.add_lifecycle_rule(days=2, prefix="astro/")

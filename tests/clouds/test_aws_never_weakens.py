@@ -134,49 +134,50 @@ def test_two_layers_of_kms_fulfil_one(rig, new_target):
     assert asked.bucket_checks()["XC206"].status == "pass"
 
 
-def test_shorter_expiry_than_so_far_is_said_in_words(rig, new_target):
-    asked = new_target(bucket=rig.settings.bucket, retention_days=3)
+def test_first_key_comes_with_a_bucket_key_and_what_else_was_blocked(rig, new_target):
+    default = sse("AES256")["Rules"][0] | {"BucketKeyEnabled": False}
+    put(rig, "encryption", {"Rules": [default]})
 
-    (row,) = asked.cloud.plan_bucket().pending
+    asked = new_target(bucket=rig.settings.bucket, encryption="sse-kms", kms_key=OTHER)
+    asked.make_bucket()
 
-    assert row.note == "objects expire after 3 days, so far after 30"
+    (rule,) = state(asked)["encryption"]["Rules"]
+    assert rule["BucketKeyEnabled"] is True
+    assert rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == OTHER
 
 
-def test_new_bucket_is_without_access_lists_from_the_creating_call_on(new_target):
-    target, sent = new_target(), []
-    events = target.cloud._clients.s3.meta.events
-    events.register(
+@pytest.mark.parametrize(
+    ("bucket", "option", "value"),
+    [
+        ("xcom-of-anybody", "--object-ownership", "BucketOwnerEnforced"),
+        ("xcom-123456789012-eu-central-1-an", "--bucket-namespace", "account-regional"),
+    ],
+    ids=["without access lists", "in the account's own namespace"],
+)
+def test_bucket_is_from_the_creating_call_on(new_target, bucket, option, value):
+    target, sent = new_target(bucket=bucket), []
+    target.cloud._clients.s3.meta.events.register(
         "before-send.s3.CreateBucket", lambda request, **_: sent.append(dict(request.headers))
     )
 
     plan = target.cloud.plan_bucket()
     target.cloud.apply_bucket(plan)
 
-    assert b"BucketOwnerEnforced" in sent[0].values()
-    assert "--object-ownership BucketOwnerEnforced" in plan.changes[0].command
+    assert value.encode() in sent[0].values()
+    assert f"{option} {value}" in plan.changes[0].command
 
 
-def test_name_of_the_accounts_own_namespace_is_made_there(new_target):
-    target, sent = new_target(bucket="xcom-123456789012-eu-central-1-an"), []
-    events = target.cloud._clients.s3.meta.events
-    events.register(
-        "before-send.s3.CreateBucket", lambda request, **_: sent.append(dict(request.headers))
-    )
-
-    plan = target.cloud.plan_bucket()
-    target.cloud.apply_bucket(plan)
-
-    assert b"account-regional" in sent[0].values()
-    assert "--bucket-namespace account-regional" in plan.changes[0].command
-
-
-def test_trust_of_somebody_else_in_the_role_stays_and_is_named(rig):
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_trust_of_somebody_else_in_the_role_stays_and_is_named(rig, effect):
     rig.make_access()
     iam, name = rig.client("iam"), rig.settings.role_name
     trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-    theirs = {"Sid": "BreakGlass", "Effect": "Allow", "Action": "sts:AssumeRole",
-              "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}  # fmt: skip
-    trust["Statement"] = [theirs, *trust["Statement"]]
+    ours = trust["Statement"][0]
+    root = {"Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
+    nobody = {"StringLike": {"sts:RoleSessionName": "nobody-*"}}
+    theirs = {"Allow": root, "Deny": {**ours, "Condition": nobody}}[effect]
+    theirs = {**theirs, "Sid": "Theirs", "Effect": effect}
+    trust["Statement"] = [theirs, ours]
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
 
     one_less = SUBJECTS[:1]
@@ -186,5 +187,5 @@ def test_trust_of_somebody_else_in_the_role_stays_and_is_named(rig):
     after = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     assert after == trust
     check = rig.access_checks()["XC302"]
-    assert (check.status, "BreakGlass" in check.observed) == ("fail", True)
+    assert (check.status, "Theirs" in check.observed) == ("fail", True)
     assert "trust" not in {change.setting for change in rig.cloud.plan_access(SUBJECTS).pending}

@@ -118,15 +118,6 @@ def test_foreign_lifecycle_rules_stay_in_their_order_and_to_the_letter(rig):
     assert not rig.cloud.plan_bucket().pending
 
 
-def test_expiry_of_ours_that_gets_shorter_is_said_in_words(rig):
-    rig.settings = rig.settings.model_copy(update={"retention_days": 20})
-    rig.cloud = rig.open()
-
-    (row,) = rig.cloud.plan_bucket().pending
-
-    assert (row.setting, row.note) == ("lifecycle", "objects expire after 20 days, so far after 30")
-
-
 @pytest.mark.parametrize(
     "asked",
     [{"encryption": "google-managed"}, {"encryption": "customer-managed", "kms_key": OTHER_KEY}],

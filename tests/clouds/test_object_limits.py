@@ -28,6 +28,7 @@ from xcomkit.errors import (
     ServiceError,
     SettingsError,
 )
+from xcomkit.settings import Settings
 
 KEY = "astro/xcom/d/r/t/a"
 PAGE = 1000
@@ -141,7 +142,12 @@ def test_prefix_of_one_key_is_the_key_and_of_two_their_run(keys, prefixes):
      ([10, 30], [20], True), ([30], [29, 40], True), ([30], [], False)],
 )  # fmt: skip
 def test_shorter_expiry_is_said_in_words(present, wanted, is_said):
-    assert bool(expires_sooner(present, wanted)) is is_said
+    before, after = (
+        [{"ID": str(days), "Status": "Enabled", "Expiration": {"Days": days}} for days in rules]
+        for rules in (present, wanted)
+    )
+
+    assert bool(expires_sooner(Settings(bucket="some-bucket"), before, after)) is is_said
 
 
 def test_status_of_versioning_is_enabled_or_set_and_more_in_it_stays():
@@ -169,7 +175,9 @@ def test_statements_and_encryption_of_others_stay_beside_ours():
 
     policy = documents.bucket_policy(settings, {"Statement": [theirs, former]})
     assert policy["Statement"] == [theirs, documents.tls_only_statement(settings)]
-    (rule,) = documents.encryption(settings, {"Rules": [{"BucketKeyEnabled": False}]})["Rules"]
+    kms = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    present = {"Rules": [{**kms, "BucketKeyEnabled": False}]}
+    (rule,) = documents.encryption(settings, present)["Rules"]
     assert rule["BucketKeyEnabled"] is False
     unasked = settings_of("aws")
     assert documents.encryption(unasked, {"Rules": [{"x": 1}]}) == {"Rules": [{"x": 1}]}

@@ -1,7 +1,9 @@
 """Stores that speak S3 and are not AWS: the contract, and each quirk that was met on one."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 import pytest
 from contract import BucketContract, NewRig, ObjectContract
@@ -160,6 +162,40 @@ def test_bucket_that_cannot_be_used_before_any_change_is_left_as_it_is(rig, quir
             rig.cloud.apply_bucket(rig.cloud.plan_bucket())
 
         assert statuses(rig)["XC205"] != "pass"
+
+
+def test_probe_that_cannot_be_read_is_not_left_behind(rig):
+    rig.make_bucket()
+    rig.client("s3").delete_bucket_lifecycle(**rig.where)
+    everybody = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",
+                 "Resource": f"arn:aws:s3:::{rig.settings.bucket}/*"}  # fmt: skip
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
+    rig.client("s3").put_bucket_policy(**rig.where, Policy=document)
+
+    with pytest.raises(ServiceError, match="cannot be used even before any setting is changed"):
+        rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+
+    assert list(rig.cloud.list_keys_ever("")) == []
+
+
+def worker_of(rig, **changes):
+    """Return who step 04's process is, with the caller's key and these variables."""
+    identity = rig.cloud.worker_identity("agent", directory="")
+    environment = {**identity.environment, **rig.stand_in.platform_environment, **changes}
+    return replace(identity, environment=environment)
+
+
+def test_store_is_tried_with_what_the_worker_has_and_nothing_is_left(rig):
+    rig.make_bucket()
+    rig.cloud = rig.open(can_mint=False)
+
+    rig.cloud.sign_in(worker_of(rig))
+
+    assert list(rig.cloud.list_keys_ever("")) == []
+    with pytest.raises(UnreachableError, match="not trusted here"):
+        rig.cloud.sign_in(worker_of(rig, AWS_CA_BUNDLE=""))
+    with pytest.raises(CredentialsError):
+        rig.cloud.sign_in(worker_of(rig, AWS_ACCESS_KEY_ID="AKIAUNKNOWNUNKNOWNUN"))
 
 
 def test_rule_whose_prefix_comes_back_apart_is_never_put_back(rig, quirk):

@@ -454,7 +454,8 @@ class Steps:
         """Look a connection up as a task does; keep what each secrets backend says against it."""
         with Attempt() as lookup:
             found = airflow("sdk", "Connection").get(step["conn_id"])
-            names = ("aws_secret_access_key", "account_key", "keyfile_dict", "connection_string")
+            names = ("aws_secret_access_key", "account_key", "sas_token", "connection_string",
+                     "keyfile_dict", "key_path")  # fmt: skip
             in_extra = any(found.extra_dejson.get(name) for name in names)
             self.result["signs"] = bool(found.password) or in_extra
         self.result |= {"resolved": lookup.error is None, "reasons": []}

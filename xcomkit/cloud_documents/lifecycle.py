@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
+from xcomkit.cloud_documents import items
 from xcomkit.model import CloudName
 
 Action = Literal["deletes", "archives", "deletes old versions", "aborts uploads"]
@@ -125,7 +126,7 @@ def _read_s3(rule: Rule, below: str) -> _Effects:
     reach = _overlap(selector.get("Prefix") or rule.get("Prefix"), below)
     if any(name.startswith("ObjectSize") for name in selector):  # an XCom may have any size
         reach = _part(reach)
-    moves = map(_mapping, _items(rule.get("Transitions") or rule.get("Transition")))
+    moves = map(_mapping, items(rule.get("Transitions") or rule.get("Transition")))
     takings: list[tuple[Action, Rule]] = [("deletes", _mapping(rule.get("Expiration")))]
     takings += [("archives", m) for m in moves if m.get("StorageClass") in _UNREADABLE]
     for action, timed in takings:
@@ -147,7 +148,7 @@ def _read_azure(rule: Rule, below: str) -> _Effects:
     """
     definition = _mapping(rule.get("definition"))
     filters, actions = _mapping(definition.get("filters")), _mapping(definition.get("actions"))
-    kinds = _items(filters.get("blobTypes"))
+    kinds = items(filters.get("blobTypes"))
     others_only = (kinds and "blockBlob" not in kinds) or filters.get("blobIndexMatch")
     if rule.get("enabled") is False or others_only:
         return
@@ -169,7 +170,7 @@ def _read_gcs(rule: Rule, below: str) -> _Effects:
     condition = {k: v for k, v in _mapping(rule.get("condition")).items() if v is not None}
     kind = _mapping(rule.get("action")).get("type")
     reach = _overlap(condition.get("matchesPrefix"), below)
-    if suffixes := _items(condition.get("matchesSuffix")):
+    if suffixes := items(condition.get("matchesSuffix")):
         reach = _part(reach) if any(_ends_a_key(str(one)) for one in suffixes) else "none"
     if any(condition.get(name) for name in _SELECTS):
         reach = _part(reach)
@@ -210,7 +211,7 @@ def _ends_a_key(suffix: str) -> bool:
 
 def _overlap(selected: object, below: str) -> Reach:
     """Return how many of the objects, whose keys begin with a text, a rule for prefixes reaches."""
-    prefixes = [str(prefix) for prefix in _items(selected)] or [""]
+    prefixes = [str(prefix) for prefix in items(selected)] or [""]
     if any(below.startswith(prefix) for prefix in prefixes):
         return "all"
     return "some" if any(prefix.startswith(below) for prefix in prefixes) else "none"
@@ -228,7 +229,3 @@ def _after(days: object) -> _When:
 
 def _mapping(value: object) -> Rule:
     return value if isinstance(value, dict) else {}
-
-
-def _items(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]

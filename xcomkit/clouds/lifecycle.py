@@ -48,7 +48,7 @@ def judge_sooner(
     settings: Settings, rules: Iterable[object] | None, *, how: str, unread: str = ""
 ) -> Check:
     """Return whether XComs can be read for ``retention_days``; ``unread`` is why no rules came."""
-    effects = [effect for effect in _read(settings, rules or ()) if effect.takes]
+    effects = [effect for effect in read_ours(settings, rules or ()) if effect.takes]
     sooner = [e for e in effects if e.days is not None and e.days < settings.retention_days]
     unknown = [effect for effect in effects if effect.days is None]
     told = (f"rule {plain(effect.label)} {plain(effect.told)}" for effect in sooner or unknown)
@@ -62,9 +62,10 @@ def judge_sooner(
 
 
 def _done(settings: Settings, rules: Iterable[Document]) -> set[tuple[str, float | None]]:
-    return {(e.action, e.days) for e in _read(settings, rules) if e.reach == "all"}
+    return {(e.action, e.days) for e in read_ours(settings, rules) if e.reach == "all"}
 
 
-def _read(settings: Settings, rules: Iterable[object]) -> tuple[Effect, ...]:
+def read_ours(settings: Settings, rules: Iterable[object]) -> tuple[Effect, ...]:
+    """Return what the rules of a bucket do to the XCom objects of the settings."""
     cloud, bucket, prefix = settings.cloud, settings.bucket, settings.prefix
     return read_lifecycle(cloud, rules, bucket=bucket, prefix=prefix)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from xcomkit.access_terms.aws import AUDIENCE, trust
+from xcomkit.cloud_documents import items
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.documents import Document
 from xcomkit.clouds.aws.session import Clients, aws_errors
@@ -187,14 +188,15 @@ class Access:
 
     def _with_foreign(self, wanted: Document, present: Document | None) -> Document:
         """Return the trust with whom somebody else lets in; XC302 names them, apply keeps them."""
-        theirs = [one for one in _statements(present or {}) if not self._is_ours(one)]
+        theirs = [one for one in items((present or {}).get("Statement")) if not self._is_ours(one)]
         if not theirs or not present:
             return wanted
         return {**present, "Statement": [*theirs, *wanted["Statement"]]}
 
     def _is_ours(self, statement: Document) -> bool:
         """Tell whether a statement lets in service accounts by the cluster's token issuer."""
-        return statement.get("Principal") == {"Federated": self._provider_arn}
+        provider = {"Federated": self._provider_arn}
+        return (statement.get("Effect"), statement.get("Principal")) == ("Allow", provider)
 
     def _put_trust(self, subjects: tuple[str, ...], *, create: bool) -> None:
         name, wanted = self._settings.role_name, self._trust(subjects)
@@ -285,11 +287,6 @@ def _document(value: Any) -> Document:
     if isinstance(value, str):
         value = json.loads(unquote(value))
     return dict(value)
-
-
-def _statements(document: Document) -> list[Document]:
-    found = document.get("Statement", [])
-    return found if isinstance(found, list) else [found]
 
 
 def _normal(value: Any) -> Any:

@@ -33,8 +33,8 @@ class Bucket:
     def __init__(self, settings: Settings, *, clients: Clients, account: str) -> None:
         self._settings = settings
         self._clients = clients
-        self._owner = {"ExpectedBucketOwner": account} if account else {}
-        self._target: Document = {"Bucket": settings.bucket, **self._owner}
+        owner = {"ExpectedBucketOwner": account} if account else {}
+        self._target: Document = {"Bucket": settings.bucket, **owner}
         self._not_made: dict[str, str] = {}
 
     def find(self) -> str | None:
@@ -150,7 +150,7 @@ class Bucket:
         if reading.document == wanted:
             return Change(**row, before=before, after=before, action="unchanged", command=command)
         action: Literal["create", "update"] = "update" if reading.document else "create"
-        note = documents.taken_away(setting.name, reading.document, wanted)
+        note = setting.note(self._settings, reading.document, wanted)
         return Change(
             **row, before=before, after=shown(wanted), action=action, command=command, note=note
         )

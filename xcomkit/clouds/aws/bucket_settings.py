@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.documents import Document
+from xcomkit.clouds.notes import Note, no_note
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -22,8 +23,8 @@ from xcomkit.settings import Settings
 class BucketSetting:
     """A sub-resource of the bucket: how it is read, wanted and put, and the rule that judges it.
 
-    ``items`` is the list in its document that may hold what is not ours, ``off`` what takes it
-    back where no operation removes it.
+    ``items`` is the list in its document that may hold what is not ours, ``note`` says what a
+    change from present to wanted takes away, ``off`` takes it back where no operation removes it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class BucketSetting:
     wanted: Callable[[Settings, Document], Document]
     nested: bool = True
     items: str = ""
+    note: Note = no_note
     off: Document = field(default_factory=dict)
 
     @property
@@ -68,12 +70,13 @@ SETTINGS: tuple[BucketSetting, ...] = (
         "encryption", ENCRYPTION,
         "get_bucket_encryption", "ServerSideEncryptionConfiguration",
         "ServerSideEncryptionConfigurationNotFoundError", documents.encryption,
+        note=documents.replaced_key,
     ),
     BucketSetting(
         "lifecycle", LIFECYCLE,
         "get_bucket_lifecycle_configuration", "LifecycleConfiguration",
         "NoSuchLifecycleConfiguration", documents.lifecycle, nested=False,
-        items="Rules",
+        items="Rules", note=documents.shortened,
     ),
     BucketSetting(
         "policy", TLS_ONLY,

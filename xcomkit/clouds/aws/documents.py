@@ -9,6 +9,7 @@ federation), and what s3fs asks for in practice: HEAD bucket, its location, then
 from collections.abc import Mapping
 from typing import Any
 
+from xcomkit.cloud_documents import items
 from xcomkit.clouds.lifecycle import our_rules, with_ours
 from xcomkit.clouds.notes import expires_sooner, replaces_key
 from xcomkit.settings import Settings
@@ -68,30 +69,26 @@ def encryption(settings: Settings, present: Document) -> Document:
         default = {name: str(value).removesuffix(":dsse") for name, value in default.items()}
         if all(default.get(name) == value for name, value in wanted.items()):
             return present
-    so_far = present.get("Rules") or [{"BucketKeyEnabled": True} if settings.kms_key else {}]
-    return {"Rules": [{**so_far[0], "ApplyServerSideEncryptionByDefault": wanted}]}
+    (so_far,) = (present.get("Rules") or [{}])[:1]
+    rule = {**so_far, "ApplyServerSideEncryptionByDefault": wanted}
+    had_key = "kms" in str(so_far.get("ApplyServerSideEncryptionByDefault"))
+    if algorithm == "aws:kms" and not had_key:  # what they chose for a key of theirs stays
+        rule["BucketKeyEnabled"] = True
+    return {"Rules": [rule]}
 
 
-def taken_away(setting: str, present: Document, wanted: Document) -> str:
-    """Return in words what a setting of the bucket takes away that was there, or ``""``."""
-    if setting == "encryption" and present.get("Rules"):
-        before, after = (_key(document) for document in (present, wanted))
-        return replaces_key(before) if before and after != before else ""
-    if setting == "lifecycle":
-        theirs, ours = present.get("Rules", []), wanted["Rules"]
-        return expires_sooner(_days(theirs, ours), _days(ours, theirs))
-    return ""
+def replaced_key(_settings: Settings, present: Document, wanted: Document) -> str:
+    """Return in words which customer's key is replaced, or ``""``."""
+    before, after = (
+        rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "")
+        for rules in (present.get("Rules") or [{}], wanted["Rules"])
+    )
+    return replaces_key(before) if before and after != before else ""
 
 
-def _key(encryption: Document) -> str:
-    default = encryption["Rules"][0].get("ApplyServerSideEncryptionByDefault", {})
-    return str(default.get("KMSMasterKeyID", ""))
-
-
-def _days(rules: list[Document], others: list[Document]) -> list[int]:
-    """Return after how many days objects expire by rules that the others have not."""
-    found = [rule.get("Expiration", {}).get("Days") for rule in rules if rule not in others]
-    return [days for days in found if days]
+def shortened(settings: Settings, present: Document, wanted: Document) -> str:
+    """Return in words that objects expire sooner than so far, or ``""``."""
+    return expires_sooner(settings, present.get("Rules", []), wanted["Rules"])
 
 
 def lifecycle(settings: Settings, present: Document) -> Document:
@@ -137,8 +134,7 @@ def tls_only_statement(settings: Settings) -> Document:
 def bucket_policy(settings: Settings, present: Document) -> Document:
     """Return the bucket policy with our statement, every foreign statement kept."""
     ours = tls_only_statement(settings)
-    statements = present.get("Statement", [])
-    statements = statements if isinstance(statements, list) else [statements]
+    statements = items(present.get("Statement"))
     if ours in statements:
         return present
     kept = [statement for statement in statements if statement.get("Sid") != TLS_ONLY_SID]

@@ -7,7 +7,6 @@ after each setting of such a store, and what is read back is compared with what 
 
 import json
 import uuid
-from collections.abc import Callable
 from typing import Any, Self
 
 from xcomkit.clouds.aws.bucket_settings import BucketSetting
@@ -24,7 +23,7 @@ class Putting:
     """The settings of one bucket being made, with a probe object beside them.
 
     The first of the two probes stays until the last setting is made: some stores delete an *empty*
-    bucket when they are told to delete one of its settings.
+    bucket when they are asked to delete one of its settings.
     """
 
     def __init__(self, settings: Settings, *, clients: Clients, target: Document) -> None:
@@ -46,7 +45,11 @@ class Putting:
             with aws_errors("putting a probe object, before any setting is changed"):
                 self._clients.s3.put_object(Bucket=self._bucket, Key=self._guard, Body=b"1")
             self._is_tried = True
-            self._try()
+            if trouble := self._trouble():
+                self.__exit__()
+                raise ServiceError(
+                    f"The bucket cannot be used even before any setting is changed. {trouble}"
+                )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,7 +75,7 @@ class Putting:
             if not (self._clients.is_compatible_store and is_lacking):
                 raise
             return f"refused. {error}"
-        if self._is_tried and (trouble := self._trouble(self._try)):
+        if self._is_tried and (trouble := self._trouble()):
             self._take_back(setting, before)
             return f"taken back, because the bucket could not be used with it. {trouble}"
         after = read(setting, clients=self._clients, target=self._target)
@@ -96,27 +99,18 @@ class Putting:
         kept = [one for one in wanted[setting.items] if one in before.get(setting.items, [])]
         return next((shown(one) for one in kept if one not in after.get(setting.items, [])), "")
 
-    def _try(self) -> None:
-        """Put, read and delete an object.
-
-        Raises:
-            ServiceError: one of it is refused, or other bytes come back.
-        """
+    def _trouble(self) -> str:
+        """Put, read and delete an object; return what is refused, or ``""``."""
         s3: Any = self._clients.s3
-        where = {"Bucket": self._bucket, "Key": self._probe}
-        with aws_errors("trying the bucket with a probe object"):
-            s3.put_object(**where, Body=self._probe.encode())
-            body = s3.get_object(**where)["Body"].read()
-            s3.delete_object(**where)
-        if body != self._probe.encode():
-            raise ServiceError("A probe object came back with other bytes.")
-
-    def _trouble(self, act: Callable[[], object]) -> str:
+        where, body = {"Bucket": self._bucket, "Key": self._probe}, self._probe.encode()
         try:
-            act()
+            with aws_errors("trying the bucket with a probe object"):
+                s3.put_object(**where, Body=body)
+                is_same = s3.get_object(**where)["Body"].read() == body
+                s3.delete_object(**where)
         except ServiceError as error:
             return str(error)
-        return ""
+        return "" if is_same else "A probe object came back with other bytes."
 
     def _take_back(self, setting: BucketSetting, before: Reading) -> None:
         """Put back what was there, or nothing; the first probe keeps the bucket from being empty.
@@ -129,7 +123,7 @@ class Putting:
         elif self._is_tried:
             with aws_errors(f"taking back {setting.name}"):
                 getattr(self._clients.s3, setting.delete)(**self._target)
-        if self._is_tried and (trouble := self._trouble(self._try)):
+        if self._is_tried and (trouble := self._trouble()):
             raise ServiceError(
                 f"Setting {setting.name} was taken back, and the bucket still cannot be used:"
                 f" {trouble}",

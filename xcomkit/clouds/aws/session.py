@@ -95,10 +95,12 @@ class Clients:
         """
         from botocore.config import Config
 
+        # A store that accepts and never answers must not take a minute.
+        attempts = 2 if self.is_compatible_store else 3
         config = Config(
             connect_timeout=5,
             read_timeout=20,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             request_checksum_calculation=self._checksums,
             response_checksum_validation=self._checksums,
         ).merge(options.pop("config", Config()))

@@ -167,7 +167,7 @@ class Bucket:
             after=_json(wanted),
             action="create" if is_new else "update",
             command=self._command(setting, wanted),
-            note=setting.note(present, wanted),
+            note=setting.note(self._settings, present, wanted),
         )
 
     def _command(self, setting: BucketSetting, wanted: Any) -> str:

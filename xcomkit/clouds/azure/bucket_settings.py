@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from xcomkit.clouds.lifecycle import our_rules, with_ours
-from xcomkit.clouds.notes import expires_sooner, replaces_key
+from xcomkit.clouds.notes import Note, expires_sooner, no_note, replaces_key
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -46,7 +46,7 @@ class BucketSetting:
     wanted: Callable[[Settings, Any], Any]
     body: Callable[[Any], Document]
     flags: Callable[[Any], str]
-    note: Callable[[Any, Any], str] = lambda _present, _wanted: ""
+    note: Note = no_note
 
 
 def rule_name(settings: Settings) -> str:
@@ -123,17 +123,9 @@ def _retention(settings: Settings, present: Any) -> Document:
     return {name: one(name) for name in ("containerDeleteRetentionPolicy", "deleteRetentionPolicy")}
 
 
-def _key_note(present: Any, _wanted: Any) -> str:
+def _key_note(_settings: Settings, present: Any, _wanted: Any) -> str:
     key = (present or {}).get("keyvaultproperties", {})
     return replaces_key(f"{key['keyvaulturi']}/keys/{key['keyname']}") if key else ""
-
-
-def _ages(rules: list[Document], others: list[Document]) -> list[int]:
-    """Return after how many days blobs expire by rules that the others have not, but by name."""
-    names = [rule.get("name") for rule in others]
-    found = (rule["definition"]["actions"].get("baseBlob", {}).get("delete", {}) for rule in rules
-             if rule not in others and rule.get("name") in names)  # fmt: skip
-    return [int(days) for delete in found for days in delete.values()]
 
 
 def _part(*names: str) -> Callable[[Document], Any]:
@@ -201,7 +193,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
         "lifecycle", LIFECYCLE, "policy",
         lambda policy: policy.get("properties", {}).get("policy", {}).get("rules", []), lifecycle,
         lambda wanted: {"properties": {"policy": {"rules": wanted}}}, lambda _wanted: "",
-        lambda present, wanted: expires_sooner(_ages(present, wanted), _ages(wanted, present)),
+        lambda settings, present, wanted: expires_sooner(settings, present or (), wanted),
     ),
 )  # fmt: skip
 

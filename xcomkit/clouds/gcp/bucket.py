@@ -121,7 +121,7 @@ class Bucket:
             **self._row(setting.name, _json(present) if handle else "absent", _json(wanted)),
             action="unchanged" if is_same else "update" if handle else "create",
             command=command,
-            note=setting.note(present, wanted) if handle and not is_same else "",
+            note=setting.note(self._settings, present, wanted) if handle and not is_same else "",
         )
 
     def apply(self, plan: Plan) -> None:

@@ -12,7 +12,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from xcomkit.clouds.lifecycle import our_rules, with_ours
-from xcomkit.clouds.notes import expires_sooner, replaces_key
+from xcomkit.clouds.notes import Note, expires_sooner, no_note, replaces_key
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -47,7 +47,7 @@ class BucketSetting:
     write: Callable[["Bucket", Any], None]
     wanted: Callable[[Settings, Any], Any]
     flag: Callable[[Any], str]
-    note: Callable[[Any, Any], str] = lambda _present, _wanted: ""
+    note: Note = no_note
 
 
 def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
@@ -60,15 +60,6 @@ def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
         return has_our_prefix and _shape(rule) in map(_shape, ours)
 
     return with_ours(settings, present or (), ours=ours, is_former=is_former)
-
-
-def _ages(rules: Any, others: Any) -> list[int]:
-    """Return after how many days live objects expire by rules that the others have not."""
-    return [
-        rule["condition"]["age"]
-        for rule in rules
-        if rule not in others and rule["action"]["type"] == "Delete" and "age" in rule["condition"]
-    ]
 
 
 def _shape(rule: dict[str, Any]) -> tuple[str, frozenset[str]]:
@@ -123,7 +114,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
         or (MANAGED if settings.encryption else present or MANAGED),
         lambda wanted: "--clear-default-encryption-key" if wanted == MANAGED
         else shlex.quote(f"--default-encryption-key={wanted}"),
-        lambda present, _wanted: "" if present == MANAGED else replaces_key(present),
+        lambda _settings, present, _wanted: "" if present == MANAGED else replaces_key(present),
     ),
     BucketSetting(
         "lifecycle", LIFECYCLE,
@@ -131,7 +122,7 @@ SETTINGS: tuple[BucketSetting, ...] = (
         lambda b: list(b._properties.get("lifecycle", {}).get("rule", ())),  # noqa: SLF001
         _setter("lifecycle_rules"), lifecycle,
         lambda wanted: f"--lifecycle-file=<(echo {_json(wanted)})",
-        lambda present, wanted: expires_sooner(_ages(present, wanted), _ages(wanted, present)),
+        expires_sooner,
     ),
     BucketSetting(
         "labels", TAGS,

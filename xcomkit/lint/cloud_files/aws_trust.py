@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.access_terms.aws import AUDIENCE, trust
-from xcomkit.lint.cloud_files.reading import Block, block, items, refusal, texts
+from xcomkit.cloud_documents import items
+from xcomkit.lint.cloud_files.reading import Block, block, refusal, texts
 from xcomkit.lint.cloud_files.rules import (
     XC060,
     XC061,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from xcomkit.access_terms.gcp import BECOME, OBJECTS, READER
 from xcomkit.chart.names import BasePath
-from xcomkit.lint.cloud_files.reading import Block, block, items, texts
+from xcomkit.cloud_documents import items
+from xcomkit.lint.cloud_files.reading import Block, block, texts
 from xcomkit.lint.cloud_files.rules import (
     XC060,
     XC061,

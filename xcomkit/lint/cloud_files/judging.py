@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.chart.names import BasePath
+from xcomkit.cloud_documents import items
 from xcomkit.lint.cloud_files import aws_policy, aws_trust, azure, gcp, lifecycle
 from xcomkit.lint.cloud_files.reading import (
     Block,
     block,
-    items,
     read_document,
     read_embedded,
     refusal,

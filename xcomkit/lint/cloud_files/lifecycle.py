@@ -8,8 +8,9 @@ import json
 from typing import Any
 
 from xcomkit.chart.names import BasePath
+from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.lifecycle import lifecycle_rules, read_lifecycle
-from xcomkit.lint.cloud_files.reading import block, items
+from xcomkit.lint.cloud_files.reading import block
 from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, Collector, shown
 from xcomkit.model import CloudName
 

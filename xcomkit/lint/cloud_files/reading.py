@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from xcomkit.chart.tree import MAX_DEPTH
 from xcomkit.chart.values import MAX_CHARACTERS, Key, read_values
+from xcomkit.cloud_documents import items
 from xcomkit.errors import InputError
 
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:\n]|[^\s\[\]{},:"]+')
@@ -42,11 +43,6 @@ def line_of(*values: object) -> int:
 def block(value: object) -> Block:
     """Return the value where it is a mapping, an empty one otherwise."""
     return value if isinstance(value, Block) else Block()
-
-
-def items(value: object) -> list[Any]:
-    """Return a list as it is and one value as a list of one, as IAM reads its elements."""
-    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def texts(value: object) -> tuple[str, ...]:

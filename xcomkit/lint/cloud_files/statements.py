@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from xcomkit.cloud_documents import items
 from xcomkit.errors import InputError
-from xcomkit.lint.cloud_files.reading import Block, block, items, line_of, refusal, texts
+from xcomkit.lint.cloud_files.reading import Block, block, line_of, refusal, texts
 from xcomkit.local.conditions import Context, both, either, evaluate, to_texts
 
 MOST_TEXTS = 5_000  # IAM takes 10,240 characters of policies per role
