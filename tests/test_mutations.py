@@ -18,7 +18,7 @@ def faults(monkeypatch):
 
 
 def test_text_of_every_fault_stands_once_in_its_file_and_is_changed(faults):
-    assert [one.told for one in faults if one.is_stale or one.old == one.new] == []
+    assert [one.text for one in faults if one.is_stale or one.old == one.new] == []
     assert {one.kind for one in faults} == set("abcdeo")
 
 

@@ -40,6 +40,7 @@ from xcomkit.model import BACKENDS, Check, StoredXCom
 from xcomkit.settings import Settings
 from xcomkit.step import Step
 from xcomkit.steps import verify_dag, verify_reruns
+from xcomkit.terms import EMBEDDED
 
 CONF = {"payload_bytes": 1_000, "mapped_tasks": 1}
 OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
@@ -415,6 +416,7 @@ class TestDeployment:
                 "bucket": ground.bucket.settings.bucket,
                 "prefix": ground.bucket.settings.prefix,
                 "region": ground.bucket.settings.region,
+                "endpoint_url": EMBEDDED,
                 "deployment": ground.plane.url,
                 "token_variable": self.TOKEN,
                 "workers": "spot-worker-a,default-worker",
@@ -439,6 +441,7 @@ class TestDeployment:
             verify_dag.run(step)
             verify_dag.tasks(step)
             verify_dag.verify(step)
+            assert "dag_run" in step.facts, step.checks
             run_id = step.facts["dag_run"]["run_id"]
             argument = mark(run_id, ARGUMENT)
             kept = ground.plane.database.search(argument)[argument]

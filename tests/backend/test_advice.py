@@ -27,9 +27,9 @@ def advice(series=SERIES, *, writes=(), silent=None, configured: str = "none", r
 
 
 def test_the_fastest_safe_codec_is_kept() -> None:
-    told = advice()
-    assert "none 340 ms, 100.0% of the bytes" in told
-    assert told.endswith("Keep none.")
+    text = advice()
+    assert "none 340 ms, 100.0% of the bytes" in text
+    assert text.endswith("Keep none.")
 
 
 def test_the_price_of_a_request_is_the_given_one() -> None:
@@ -39,16 +39,16 @@ def test_the_price_of_a_request_is_the_given_one() -> None:
 
 
 def test_a_codec_with_a_silent_fault_is_never_advised_even_if_it_is_fastest() -> None:
-    told = advice(silent={"none": ["pull 404"], "zip": ["push 403"]}, configured="none")
-    assert "Change none to gzip before any Dag runs." in told
-    assert "Silent under faults: none: pull 404; zip: push 403." in told
-    assert "none 340 ms" not in told
+    text = advice(silent={"none": ["pull 404"], "zip": ["push 403"]}, configured="none")
+    assert "Change none to gzip before any Dag runs." in text
+    assert "Silent under faults: none: pull 404; zip: push 403." in text
+    assert "none 340 ms" not in text
 
 
 def test_a_codec_that_lost_writes_without_a_fault_is_never_advised() -> None:
-    told = advice(writes=[Writes("none", 9, 1, 3, 0)], configured="none")
-    assert "Change none to" in told
-    assert "Without any fault: none: 1 of 9 there at once, 0 of 3 after" in told
+    text = advice(writes=[Writes("none", 9, 1, 3, 0)], configured="none")
+    assert "Change none to" in text
+    assert "Without any fault: none: 1 of 9 there at once, 0 of 3 after" in text
 
 
 def test_a_codec_whose_writes_could_not_be_looked_up_is_not_advised() -> None:
@@ -58,32 +58,32 @@ def test_a_codec_whose_writes_could_not_be_looked_up_is_not_advised() -> None:
 
 def test_where_no_codec_is_safe_none_is_told() -> None:
     silent = {codec: ["pull 404"] for codec in ("none", "gzip", "zip")}
-    told = advice(silent=silent, configured="gzip")
-    assert told.startswith("No codec of this class is known to be safe here.")
+    text = advice(silent=silent, configured="gzip")
+    assert text.startswith("No codec of this class is known to be safe here.")
 
 
 def test_faults_that_were_not_tried_make_nothing_safe() -> None:
-    told = advise(SERIES, writes=(), silent=None, configured="none", rtt_ms=20)
-    assert "no codec is told to be safe" in told
-    assert "Keep" not in told
+    text = advise(SERIES, writes=(), silent=None, configured="none", rtt_ms=20)
+    assert "no codec is known to be safe" in text
+    assert "Keep" not in text
 
 
 def test_a_codec_with_which_no_fault_was_tried_is_told_as_timed_only_and_never_as_safe() -> None:
-    told = advise(SERIES, writes=(), silent={"gzip": ()}, configured="gzip", rtt_ms=20)
-    assert "MB/s: gzip 554 ms, 16.8% of the bytes. Keep gzip." in told
-    assert "Only timed, no fault was tried: none 340 ms, 100.0% of the bytes; zip" in told
-    assert told.endswith("fault_depth full tries all of them.")
+    text = advise(SERIES, writes=(), silent={"gzip": ()}, configured="gzip", rtt_ms=20)
+    assert "MB/s: gzip 554 ms, 16.8% of the bytes. Keep gzip." in text
+    assert "Only timed, no fault was tried: none 340 ms, 100.0% of the bytes; zip" in text
+    assert text.endswith("fault_depth full tries all of them.")
 
 
 def test_the_contrast_is_told_and_changes_nothing_about_the_configured_class() -> None:
     lost = Writes(CONTRAST, 9, 1, 3, 0)
-    told = advice(writes=[lost], silent={CONTRAST: ["push 403"]}, configured="zip")
-    assert "Safe here" in told
-    assert "zip 400 ms" in told
+    text = advice(writes=[lost], silent={CONTRAST: ["push 403"]}, configured="zip")
+    assert "Safe here" in text
+    assert "zip 400 ms" in text
     assert (
-        "Without any fault: stock, zip (the vendor's recommendation): 1 of 9 there at once" in told
+        "Without any fault: stock, zip (the vendor's recommendation): 1 of 9 there at once" in text
     )
-    assert "Silent under faults: stock, zip (the vendor's recommendation): push 403." in told
+    assert "Silent under faults: stock, zip (the vendor's recommendation): push 403." in text
 
 
 def test_nothing_measured_is_nothing_advised() -> None:

@@ -43,20 +43,20 @@ def test_class_that_alters_a_type_of_its_own_is_a_warning(target: Target, tmp_pa
     own = {CLASS: "lossy.Lossy", "PYTHONPATH": str(tmp_path)}
     environment = {**target.effective, **target.identity().environment, **own}
     with open_worker(environment, timeout=60) as worker:
-        told = check(examine(worker, run_id="run"))
+        found = check(examine(worker, run_id="run"))
 
-    assert (told.status, "datetime becomes str" in told.observed) == ("warn", True)
+    assert (found.status, "datetime becomes str" in found.observed) == ("warn", True)
 
 
 def test_known_changes_are_told_in_the_check_that_passes():
-    told = check((KEPT, TUPLE))
-    assert told.status == "pass"
-    assert "tuple in a list becomes list" in told.observed
+    found = check((KEPT, TUPLE))
+    assert found.status == "pass"
+    assert "tuple in a list becomes list" in found.observed
 
 
 def test_type_that_only_the_object_changes_is_a_warning_when_nobody_knew():
-    told = check((KEPT, TUPLE, Fate("datetime", "becomes str 2026", "kept")))
-    assert (told.status, "datetime becomes str" in told.observed) == ("warn", True)
+    found = check((KEPT, TUPLE, Fate("datetime", "becomes str 2026", "kept")))
+    assert (found.status, "datetime becomes str" in found.observed) == ("warn", True)
 
 
 def test_errors_and_changes_on_both_ways_are_no_silent_difference():

@@ -195,13 +195,13 @@ def test_component_that_does_not_answer_is_unknown(answer, holds):
 
 
 @pytest.mark.parametrize(
-    ("told", "status"),
+    ("result", "status"),
     [(ProcessError("gone"), "unknown"), ("raised ValueError: x", "pass"),
      (silent_references._SILENT, "fail"), (silent_references._OTHER, "fail")],
     ids=["lost", "raised", "path", "another value"],
 )  # fmt: skip
-def test_reference_is_silent_where_its_path_or_another_value_came_back(told, status):
-    found = silent_references._judge(silent_references.XC521, told, "gone", "3.2")
+def test_reference_is_silent_where_its_path_or_another_value_came_back(result, status):
+    found = silent_references._judge(silent_references.XC521, result, "gone", "3.2")
 
     assert found.status == status
 

@@ -219,8 +219,8 @@ def test_setting_of_a_bucket_on_aws_that_is_not_told_never_passes(state):
     found = verify(bucket)
 
     rules = {setting.rule.id for setting in SETTINGS}
-    told = {"unknown"} if state == "denied" else {"fail", "warn"}
-    assert {found[rule] for rule in rules} <= told
+    expected = {"unknown"} if state == "denied" else {"fail", "warn"}
+    assert {found[rule] for rule in rules} <= expected
     assert bucket.find() == "eu-central-1"
     rows = {c.setting: c.action for c in bucket.plan().changes if c.setting != "bucket"}
     actions = {"denied": "keep", "unset": "create", "unsupported": "unsupported"}

@@ -162,9 +162,9 @@ RULES: dict[CloudName, list[tuple[str, dict[str, Any], str]]] = {
     "aws": S3_RULES, "azure": AZURE_RULES, "gcp": GCS_RULES,
 }  # fmt: skip
 TABLE = [
-    pytest.param(cloud, rule, told, id=f"{cloud}: {name}")
+    pytest.param(cloud, rule, text, id=f"{cloud}: {name}")
     for cloud, rules in RULES.items()
-    for name, rule, told in rules
+    for name, rule, text in rules
 ]
 NewRig = Callable[[CloudName], Rig]
 
@@ -196,18 +196,18 @@ def lint(cloud: CloudName, rules: list[dict[str, Any]], *, bucket: str) -> dict[
     return {finding.rule.id: finding for finding in found}
 
 
-@pytest.mark.parametrize(("cloud", "rule", "told"), TABLE)
-def test_step_and_lint_tell_the_same_of_a_rule(cloud, rule, told):
+@pytest.mark.parametrize(("cloud", "rule", "text"), TABLE)
+def test_step_and_lint_say_the_same_of_a_rule(cloud, rule, text):
     rules = within("acme", [rule])
 
     check = judge_sooner(settings(cloud), rules, how="read")
     finding = lint(cloud, rules, bucket="acme").get("XC070")
 
-    if told:
+    if text:
         assert finding is not None
         assert (check.status, finding.severity, finding.is_unknown) == ("fail", "fail", False)
-        assert check.observed.endswith(told)
-        assert f" {told}, re-runs reach back 30 d" in finding.observed
+        assert check.observed.endswith(text)
+        assert f" {text}, re-runs reach back 30 d" in finding.observed
     else:
         assert (check.status, finding) == ("pass", None)
 
@@ -216,14 +216,14 @@ def test_step_and_lint_tell_the_same_of_a_rule(cloud, rule, told):
 def test_step_reads_the_rules_of_the_bucket_itself(made, cloud):
     rig = made(cloud)
     rules, expected = [], []
-    for name, rule, told in RULES[cloud]:
+    for name, rule, text in RULES[cloud]:
         if "size" in name or "Prefix" in rule:  # moto drops the one, S3 takes no mixture
             continue
         number = len(rules) + 1
         key = {"aws": "ID", "azure": "name"}.get(cloud)
         rules.append({**rule, key: f"r{number}"} if key else rule)
-        if told:
-            expected.append(f"rule {f'r{number}' if key else number} {told}")
+        if text:
+            expected.append(f"rule {f'r{number}' if key else number} {text}")
     rig.put_lifecycle(within(rig.settings.bucket, rules))
 
     assert rig.bucket_checks()["XC208"].observed.split(", rule ") == [
@@ -232,19 +232,19 @@ def test_step_reads_the_rules_of_the_bucket_itself(made, cloud):
 
 
 @pytest.mark.parametrize(
-    ("cloud", "rule", "told"),
+    ("cloud", "rule", "text"),
     [
         ("aws", s3(Expiration={"Days": "soon"}), "after 'soon', which is no number of days"),
         ("gcp", gcs(createdBefore="spring"), "created before spring"),
     ],
 )
-def test_rule_that_tells_no_time_is_unknown_to_both(cloud, rule, told):
+def test_rule_that_tells_no_time_is_unknown_to_both(cloud, rule, text):
     check = judge_sooner(settings(cloud), [rule], how="read")
     finding = lint(cloud, [rule], bucket="acme")["XC070"]
 
     assert (check.status, finding.is_unknown) == ("unknown", True)
-    assert told in check.observed
-    assert told in finding.observed
+    assert text in check.observed
+    assert text in finding.observed
 
 
 SAME_FOR_ALL: dict[CloudName, list[dict[str, Any]]] = {

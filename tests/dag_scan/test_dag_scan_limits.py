@@ -99,7 +99,7 @@ def test_virtual_environment_that_is_named_itself_is_scanned(tmp_path):
         ("from airflow.sdk import dag\n@dag(dag_id=name())\ndef d(): ...\n", [True]),
         ("", [True]),
     ],
-    ids=["told", "told twice", "computed", "computed in a decorator", "no Dag here"],
+    ids=["named", "named twice", "computed", "computed in a decorator", "no Dag here"],
 )
 def test_dag_of_a_pull_is_unknown_unless_the_ids_of_the_file_are_told(dags, statuses):
     assert [one.is_unknown for one in found(dags + OTHER, "XC034")] == statuses

@@ -16,7 +16,7 @@ from xcomkit.lint.cloud_files import judge_trust
 from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
 from xcomkit.lint.connections import _uri_problem, read_extra
 from xcomkit.lint.prefixes import _overlap, parse_base_path
-from xcomkit.lint.rules import MOST_FINDINGS, lint_values
+from xcomkit.lint.rules import MOST_FINDINGS, lint
 from xcomkit.lint.storage import read_threshold
 
 GOOD = (Path(__file__).parent / "examples" / "XC001-pass.yaml").read_text(encoding="utf-8")
@@ -25,7 +25,9 @@ ISSUER = "oidc.eks.eu-central-1.amazonaws.com/id/"
 
 
 def statuses(text: str, rule_id: str) -> list[str]:
-    return [check.status for check in lint_values(text, name="values.yaml") if check.id == rule_id]
+    return [
+        check.status for check in lint(read_values(text, name="values.yaml")) if check.id == rule_id
+    ]
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1, 2])
@@ -33,7 +35,7 @@ def test_findings_of_a_rule_are_listed_up_to_the_limit_and_the_rest_is_counted(m
     count = MOST_FINDINGS + more
     text = GOOD + "".join(f"extra{n}: <FILL-{n}>\n" for n in range(count))
 
-    found = [c for c in lint_values(text, name="values.yaml") if c.id == "XC008"]
+    found = [c for c in lint(read_values(text, name="values.yaml")) if c.id == "XC008"]
 
     assert len(found) == min(count, MOST_FINDINGS + 1)
     assert ("more" in found[-1].observed) is (more > 1)

@@ -8,9 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xcomkit.chart.values import read_values
 from xcomkit.errors import InputError
 from xcomkit.lint.inputs.reading import read_configuration
-from xcomkit.lint.rules import MOST_FINDINGS, RULES, lint_values
+from xcomkit.lint.rules import MOST_FINDINGS, RULES, lint
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.storage import read_threshold
 from xcomkit.model import Check, Finding
@@ -23,7 +24,7 @@ GOOD = (EXAMPLES / "XC001-pass.yaml").read_text(encoding="utf-8")
 
 
 def found(text: str, rule_id: str) -> list[Check]:
-    return [check for check in lint_values(text, name="values.yaml") if check.id == rule_id]
+    return [check for check in lint(read_values(text, name="values.yaml")) if check.id == rule_id]
 
 
 def changed(old: str, new: str) -> str:
@@ -197,7 +198,7 @@ def test_secret_is_named_by_place_and_kind_and_never_shown() -> None:
         f"dagProcessor:\n  env:\n    - name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH\n"
         f"      value: 's3://user:{secret}@bucket/x/<todo>'\n"
     )
-    checks = lint_values(text, name="values.yaml")
+    checks = lint(read_values(text, name="values.yaml"))
     assert secret not in repr(checks)
     assert [c.observed for c in checks if c.id == "XC014"] == [
         "agentToken: a secret by its name (value hidden)",
@@ -216,19 +217,19 @@ def test_file_with_a_thousand_mistakes_stays_readable() -> None:
 def test_hostile_names_are_shown_on_one_line() -> None:
     text = 'workers:\n  - name: "<script>\\n\\u001b[31m"\n'
     text += 'commonEnv:\n  - name: "a\\nb"\n    value: 1\n'
-    for check in lint_values(text, name="v"):
+    for check in lint(read_values(text, name="v")):
         assert check.observed.isprintable(), check
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "unknown: {keys: [are, fine]}\n"])
 def test_empty_file_is_judged_not_refused(text: str) -> None:
-    failed = [check.id for check in lint_values(text, name="v") if check.status == "fail"]
+    failed = [check.id for check in lint(read_values(text, name="v")) if check.status == "fail"]
     assert failed == ["XC001", "XC002", "XC009"]
 
 
 def test_text_that_is_no_yaml_is_refused() -> None:
     with pytest.raises(InputError, match=r"^v\.yaml:1:4: "):
-        lint_values("a: \x00", name="v.yaml")
+        read_values("a: \x00", name="v.yaml")
 
 
 KEYS = st.sampled_from(
@@ -255,13 +256,15 @@ JSON = st.recursive(
 def test_any_mapping_is_judged_by_every_rule(data: dict[str, object]) -> None:
     from xcomkit.chart.emit import flow
 
-    checks = lint_values(flow(data), name="v")
+    checks = lint(read_values(flow(data), name="v"))
     assert {"XC001", "XC006", "XC018", "XC044"} <= {check.id for check in checks}
 
 
 def test_linting_loads_neither_airflow_nor_a_cloud_nor_pydantic() -> None:
     code = (
-        "import sys; from xcomkit.lint.rules import lint_values; lint_values('a: 1', name='v');"
+        "import sys; from xcomkit.chart.values import read_values;"
+        "from xcomkit.lint.rules import lint;"
+        "lint(read_values('a: 1', name='v'));"
         "heavy = ('airflow', 'boto3', 'pandas', 'pydantic', 'fsspec');"
         "print([name for name in heavy if name in sys.modules])"
     )
@@ -309,7 +312,7 @@ def test_compression_on_cloud_storage_is_told_to_lose_values_without_a_fault() -
 
 def test_what_a_file_says_nothing_of_is_skipped_in_a_run_not_passed() -> None:
     def statuses(text: str) -> dict[str, str]:
-        return {check.id: check.status for check in lint_values(text, name="v")}
+        return {check.id: check.status for check in lint(read_values(text, name="v"))}
 
     def skipped(text: str) -> set[str]:
         return {rule for rule, status in statuses(text).items() if status == "skip"}

@@ -4,7 +4,7 @@
 
 A room is a YAML file beside this one: per source file its tests (a pytest selection that takes
 well under a minute) and its faults, each ``[kind, old text, new text]``, where a fault may name
-tests of its own as a fourth item. Kinds: ``a`` an unknown is told as a pass, ``b`` a boundary,
+tests of its own as a fourth item. Kinds: ``a`` an unknown is reported as a pass, ``b`` a boundary,
 ``c`` a branch of one cloud only, ``d`` what is somebody else's is not kept, ``e`` a limit in the
 wrong scope, ``o`` other.
 """
@@ -50,7 +50,7 @@ class Fault:
         return (ROOT / self.file).read_text(encoding="utf-8").count(self.old) != 1
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """Return the fault in one line."""
         old, new = (" ".join(text.split())[:70] for text in (self.old, self.new))
         return f"{self.file} ({self.kind}): {old!r} -> {new!r}"
@@ -110,7 +110,7 @@ def main() -> int:
     parser.add_argument("-k", default="", metavar="TEXT", help="only faults whose line holds this")
     parser.add_argument("rooms", nargs="*", metavar="ROOM")
     asked = parser.parse_args()
-    faults = [one for one in read_faults(*asked.rooms) if asked.k in one.told]
+    faults = [one for one in read_faults(*asked.rooms) if asked.k in one.text]
     with tempfile.TemporaryDirectory(prefix="xcomkit-mutations-") as private:
         copies: Queue[Path] = Queue()
         for number in range(asked.j):
@@ -131,15 +131,15 @@ def main() -> int:
                 finally:
                     copies.put(copy)
             if word != "caught":
-                print(f"{word:<10} {fault.told}", flush=True)  # noqa: T201
+                print(f"{word:<10} {fault.text}", flush=True)  # noqa: T201
             return word
 
         with ThreadPoolExecutor(asked.j) as pool:
             words = list(pool.map(run, faults))
     counts = Counter((fault.room, word) for fault, word in zip(faults, words, strict=True))
     for room in dict.fromkeys(fault.room for fault in faults):
-        told = ", ".join(f"{counts[room, w]} {w}" for w in WORDS)
-        print(f"{room:<16} {told}")  # noqa: T201
+        text = ", ".join(f"{counts[room, w]} {w}" for w in WORDS)
+        print(f"{room:<16} {text}")  # noqa: T201
     return int(any(word != "caught" for word in words))
 
 

@@ -69,9 +69,9 @@ def running_swift() -> Iterator[Swift]:
         assert process.stdin
         assert process.stdout
         try:
-            told = process.stdout.readline()
-            assert told, f"Swift did not start: {log.read_text()[-2000:]}"
-            yield Swift(**json.loads(told), ca_bundle=bundle)
+            line = process.stdout.readline()
+            assert line, f"Swift did not start: {log.read_text()[-2000:]}"
+            yield Swift(**json.loads(line), ca_bundle=bundle)
         finally:
             process.stdin.close()  # which ends it
             try:

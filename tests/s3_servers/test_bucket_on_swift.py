@@ -1,7 +1,7 @@
 """Step 01 on a store that is not ours: it keeps little of S3's settings, and loses no data by that.
 
 Swift answers 200 to questions about settings it does not have, 400 or 501 to putting them, and
-deletes the bucket, where it is empty, when told to delete one of them.
+deletes the bucket, where it is empty, when asked to delete one of them.
 """
 
 import pytest
@@ -43,15 +43,15 @@ def test_bucket_is_made_and_found_again_by_a_key_with_a_colon(open_store, swift,
 def test_setting_the_store_does_not_have_is_the_same_warning_before_and_after_every_try(open_store):
     first = open_store()
     apply(first)
-    told = statuses(first)
-    assert {name: told[name] for name in NOT_KEPT} == dict.fromkeys(NOT_KEPT, "warn")
+    applied = statuses(first)
+    assert {name: applied[name] for name in NOT_KEPT} == dict.fromkeys(NOT_KEPT, "warn")
 
     only_looked = statuses(open_store())
     second = open_store()
     apply(second)
 
-    assert only_looked == told
-    assert statuses(second) == told
+    assert only_looked == applied
+    assert statuses(second) == applied
 
 
 def test_what_was_refused_is_told_with_the_answer_of_the_store_and_not_as_made(open_store):

@@ -81,12 +81,12 @@ def advise(
     configured: str,
     rtt_ms: int,
 ) -> str:
-    """Return what to use and why; a codec behind which anything went wrong silently is never told.
+    """Return what to use and why; a codec behind which anything went wrong silently is not advised.
 
     Args:
         measurements: of one run.
         writes: what became of pushes without a fault.
-        silent: per codec that was tried, the faults nobody was told of, and so for the contrast;
+        silent: per codec that was tried, the silent faults, and so for the contrast;
             ``None`` where none could be tried.
         configured: the codec in use.
         rtt_ms: assumed ms per request.
@@ -95,9 +95,9 @@ def advise(
     if not by_codec:
         return "Nothing was measured, so there is nothing to advise."
     lost: dict[str, str] = {one.codec: str(one) for one in writes if one.lost or one.problem}
-    told = _tell_unsafe(lost, {name: faults for name, faults in (silent or {}).items() if faults})
+    unsafe = _tell_unsafe(lost, {name: faults for name, faults in (silent or {}).items() if faults})
     if silent is None:
-        return f"No fault could be tried, so no codec is told to be safe. {told}".strip()
+        return f"No fault could be tried, so no codec is known to be safe. {unsafe}".strip()
     costs: dict[str, float] = {c: estimate_ms(one, rtt_ms=rtt_ms) for c, one in by_codec.items()}
     ranked = sorted(by_codec, key=lambda codec: costs[codec])
     safe = [codec for codec in ranked if codec not in lost and not silent.get(codec, ("untried",))]
@@ -107,9 +107,9 @@ def advise(
     }
     if untried := [codec for codec in ranked if codec not in silent]:
         names = "; ".join(ranking[codec] for codec in untried)
-        told += f" Only timed, no fault was tried: {names}; fault_depth full tries all of them."
+        unsafe += f" Only timed, no fault was tried: {names}; fault_depth full tries all of them."
     if not safe:
-        return f"No codec of this class is known to be safe here. {told.strip()}"
+        return f"No codec of this class is known to be safe here. {unsafe.strip()}"
     fastest = safe[0]
     size = max(one.json_bytes for one in by_codec.values()) / 1e6
     base = (
@@ -122,14 +122,14 @@ def advise(
         verdict = f"{fastest} would be faster than {configured}, which is safe, too."
     else:
         verdict = f"Change {configured} to {fastest} before any Dag runs."
-    return " ".join(filter(None, (base, verdict, told.strip())))
+    return " ".join(filter(None, (base, verdict, unsafe.strip())))
 
 
 def _tell_unsafe(lost: Mapping[str, str], silent: Mapping[str, Sequence[str]]) -> str:
     parts = []
     if lost:
         parts.append(
-            "Without any fault: " + "; ".join(f"{c}: {told}" for c, told in lost.items()) + "."
+            "Without any fault: " + "; ".join(f"{c}: {text}" for c, text in lost.items()) + "."
         )
     if silent:
         faults: dict[tuple[str, ...], list[str]] = {}

@@ -189,8 +189,8 @@ def check_push(trips: Sequence[Trip], *, settings: Settings) -> tuple[Check, Che
     if all(one.holds for one in pushed) and not any(trip.pushed.reference for trip in trips):
         pushed = []  # all of it stayed in the database by choice: no push was seen
     silence = [(_judge_silence(trip), trip.pushed) for trip in trips]
-    told = [one for one, push in silence if push.reference or push.error or not one.holds]
-    return _combine(XC503, pushed), _combine(XC508, told)
+    seen = [one for one, push in silence if push.reference or push.error or not one.holds]
+    return _combine(XC503, pushed), _combine(XC508, seen)
 
 
 def _judge_push(trip: Trip, *, settings: Settings) -> _Finding:
@@ -310,13 +310,13 @@ def _combine(rule: Rule, findings: Sequence[_Finding]) -> Check:
         return rule.skip(expected=expected, observed=observed, how=how)
     verdicts = {finding.holds for finding in findings}
     holds = False if False in verdicts else None if None in verdicts else True
-    told = [finding for finding in findings if finding.holds is holds]
-    causes = {finding.text: "" if holds else find_cause(finding.text)[0] for finding in told}
+    alike = [finding for finding in findings if finding.holds is holds]
+    causes = {finding.text: "" if holds else find_cause(finding.text)[0] for finding in alike}
     payloads: dict[str, list[_Finding]] = {}
-    for finding in told:  # errors of one cause differ by the key in their text
+    for finding in alike:  # errors of one cause differ by the key in their text
         payloads.setdefault(causes[finding.text] or finding.text, []).append(finding)
     observed = "; ".join(
-        f"{', '.join(one.payload for one in alike)}: {alike[0].text}" for alike in payloads.values()
+        f"{', '.join(one.payload for one in same)}: {same[0].text}" for same in payloads.values()
     )
     found = next((find_cause(text) for text, cause in causes.items() if cause), None)
     return rule.judge(

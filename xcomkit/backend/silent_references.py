@@ -93,8 +93,8 @@ def check(
         moved, other, here = worker.run_all(
             [Request(look, {PATH_VARIABLE: f"{path}-moved"}), Request(look, renamed), Request(look)]
         )
-        if (told := _told(here, encoded)) != "the value":
-            return _unknown(f"the value does not come back anyway: {told}", release)
+        if (result := _result(here, encoded)) != "the value":
+            return _unknown(f"the value does not come back anyway: {result}", release)
         delete([key])
         if is_there(key, reader=reader) is not False:
             return _unknown("the object is not known to be gone after it was deleted", release)
@@ -102,9 +102,11 @@ def check(
     except XcomkitError as error:
         return _unknown(str(error), release)
     return (
-        _judge(XC518, _told(moved, encoded), f"path {path}-moved", release),
-        _judge(XC519, _told(other, encoded), f"path {renamed[PATH_VARIABLE]}", release),
-        _judge(XC521, _told(gone, encoded), "the object was deleted, the reference kept", release),
+        _judge(XC518, _result(moved, encoded), f"path {path}-moved", release),
+        _judge(XC519, _result(other, encoded), f"path {renamed[PATH_VARIABLE]}", release),
+        _judge(
+            XC521, _result(gone, encoded), "the object was deleted, the reference kept", release
+        ),
     )
 
 
@@ -116,7 +118,7 @@ def _renamed(path: str, conn_id: str, environment: Mapping[str, str]) -> dict[st
     return {**variables, f"AIRFLOW_CONN_{new.upper()}": uri} if uri else variables
 
 
-def _told(outcomes: tuple[Outcome, ...] | ProcessError, encoded: Outcome) -> str | ProcessError:
+def _result(outcomes: tuple[Outcome, ...] | ProcessError, encoded: Outcome) -> str | ProcessError:
     if isinstance(outcomes, ProcessError):
         return outcomes
     (pulled,) = outcomes
@@ -128,11 +130,11 @@ def _told(outcomes: tuple[Outcome, ...] | ProcessError, encoded: Outcome) -> str
     return "the value" if is_same else _OTHER
 
 
-def _judge(rule: Rule, told: str | ProcessError, change: str, release: str) -> Check:
+def _judge(rule: Rule, result: str | ProcessError, change: str, release: str) -> Check:
     return rule.judge(
-        None if isinstance(told, ProcessError) else told not in (_SILENT, _OTHER),
+        None if isinstance(result, ProcessError) else result not in (_SILENT, _OTHER),
         expected="an error, or the value itself",
-        observed=f"{told}; {change}",
+        observed=f"{result}; {change}",
         how=f"pulled in a fresh process, {release}",
         basis="behaviour",
     )

@@ -47,7 +47,7 @@ class Effect:
         return self.action in ("deletes", "archives")
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """Return what it does and when, as words."""
         return f"{self.action}{' some of the objects' if self.reach == 'some' else ''} {self.when}"
 
@@ -157,10 +157,10 @@ def _read_azure(rule: Rule, below: str) -> _Effects:
     takings: tuple[tuple[Action, str], ...] = ("deletes", "delete"), ("archives", "tierToArchive")
     for action, name in takings:
         ages = {**_mapping(current.get(name)), "daysAfterLastTierChangeGreaterThan": None}
-        told = [_after(days) for days in ages.values() if days is not None]
-        if told:
-            known = [when for when in told if when[0] is not None]
-            yield action, min(known or told, key=lambda when: when[0] or 0), reach
+        limits = [_after(days) for days in ages.values() if days is not None]
+        if limits:
+            known = [when for when in limits if when[0] is not None]
+            yield action, min(known or limits, key=lambda when: when[0] or 0), reach
     old = _mapping(_mapping(actions.get("version")).get("delete"))
     yield "deletes old versions", _after(old.get("daysAfterCreationGreaterThan")), reach
 
@@ -190,15 +190,15 @@ def _read_gcs(rule: Rule, below: str) -> _Effects:
 
 def _gcs_age(condition: Rule) -> _When:
     """Return how old the youngest object is that conditions on age and creation take together."""
-    days, told = _after(condition["age"]) if "age" in condition else (0, "at once")
+    days, when = _after(condition["age"]) if "age" in condition else (0, "at once")
     if created := str(condition.get("createdBefore", ""))[:10]:
-        told = f"created before {created}"
+        when = f"created before {created}"
         try:
             since = (datetime.now(UTC).date() - date.fromisoformat(created)).days
         except ValueError:
-            return None, told
+            return None, when
         days = None if days is None else max(days, since)
-    return days, told
+    return days, when
 
 
 def _ends_a_key(suffix: str) -> bool:

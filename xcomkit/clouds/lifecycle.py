@@ -51,11 +51,11 @@ def judge_sooner(
     effects = [effect for effect in read_ours(settings, rules or ()) if effect.takes]
     sooner = [e for e in effects if e.days is not None and e.days < settings.retention_days]
     unknown = [effect for effect in effects if effect.days is None]
-    told = (f"rule {plain(effect.label)} {plain(effect.told)}" for effect in sooner or unknown)
+    texts = (f"rule {plain(effect.label)} {plain(effect.text)}" for effect in sooner or unknown)
     return SOONER.judge(
         False if sooner else None if unknown or rules is None else True,
         expected=f"every XCom can be read for {settings.retention_days} days",
-        observed=unread or ", ".join(told) or "no such rule",
+        observed=unread or ", ".join(texts) or "no such rule",
         how=how,
         basis="echo",
     )

@@ -7,7 +7,7 @@ below; it counts once ``tests/lint/examples`` has a file that fails it and one t
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xcomkit.chart.values import Values, read_values
+from xcomkit.chart.values import Values
 from xcomkit.lint.agreement import AGREEMENT
 from xcomkit.lint.annotations import ANNOTATIONS
 from xcomkit.lint.chart_keys import CHART_KEYS
@@ -71,15 +71,6 @@ def _found(entry: LintRule, *, context: Context) -> Iterator[Finding]:
             fix=render(objection.fix or entry.fix, kind=context.kind),
             is_unknown=objection.holds is None,
         )
-
-
-def lint_values(text: str, *, name: str) -> tuple[Check, ...]:
-    """Return the checks of every rule over the text of a values file, one at least per rule.
-
-    Raises:
-        InputError: when the text is no values file at all.
-    """
-    return lint(read_values(text, name=name))
 
 
 def lint(values: Values) -> tuple[Check, ...]:

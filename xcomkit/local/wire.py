@@ -252,8 +252,8 @@ def open_wire(cloud: CloudName, *, environment: Mapping[str, str]) -> Iterator[W
         environment: tells the way to the store: a proxy, CA bundles, an address.
 
     Raises:
-        ProcessError: gcsfs is told an address without TLS, or a CA bundle of the environment
-            cannot be read here, so nothing can be spoilt.
+        ProcessError: gcsfs is given an address without TLS, or a CA bundle of the environment
+            cannot be read here, so no fault can be injected.
     """
     plain = environment.get(_GCS_VARIABLE, "")
     if plain.startswith(_PLAIN):

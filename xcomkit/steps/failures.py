@@ -116,16 +116,16 @@ def table(step: Step) -> show.Table | show.Text:
     cells: tuple[fault_matrix.Cell, ...] = step.results.get("cells", ())
     if not cells:
         return show.Text("No fault was injected.")
-    told: dict[tuple[str, str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str, str], list[str]] = {}
     for cell in cells:
         observed = cell.observed.split(" (")[0][:120]
         if cell.verdict == "raised":
             observed = observed.partition(":")[0]
         key = (cell.case.operation, cell.case.label, cell.verdict, observed)
-        told.setdefault(key, []).append(label(step.results, cell.codec))
+        found.setdefault(key, []).append(label(step.results, cell.codec))
     rows = [
         (operation, fault, "; ".join(labels), verdict, observed)
-        for (operation, fault, verdict, observed), labels in told.items()
+        for (operation, fault, verdict, observed), labels in found.items()
     ]
     headers = ("what", "fault", "class and codec", "verdict", "seen")
     return show.table(headers, rows, caption="The store fails")

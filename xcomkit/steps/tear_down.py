@@ -143,6 +143,6 @@ def _verify_target(step: Step) -> Check:
     except XcomkitError as error:
         return TARGET.judge(None, expected=expected, observed=str(error), how=how, basis="echo")
     left = [c for c in found if c.action != "unchanged"]
-    told = [f"{c.setting} {c.resource}: {c.note or c.before}" for c in left or found]
-    observed = "; ".join(told if left else (*told, _STAYS))
+    texts = [f"{c.setting} {c.resource}: {c.note or c.before}" for c in left or found]
+    observed = "; ".join(texts if left else (*texts, _STAYS))
     return TARGET.judge(not left, expected=expected, observed=observed, how=how, basis="echo")

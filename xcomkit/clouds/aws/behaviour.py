@@ -105,7 +105,7 @@ class Behaviour:
     def verify(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return one check per right and per refusal, all by behaviour."""
         assumed, first = self._verify_assume(subjects)
-        if first is None:  # a stranger's refusal would say nothing either
+        if first is None:  # that others are refused would prove nothing
             rest = (STRANGER, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, *self._secret_rules())
             return (assumed, *untried(rest, "the role could not be assumed"))
         return (assumed, self._verify_stranger(), *self._verify_rights(first))

@@ -34,11 +34,11 @@ def verify_store(settings: Settings, *, clients: Clients) -> Check:
     # Other answers, such as a 404 or 503, came in clear as well, and say nothing of the data; nor
     # does a port without TLS that does not answer.
     is_refused = not is_without_tls and (answer in _REFUSALS or not answer.isdigit())
-    told = f"no answer in clear at this port: {answer}" if is_refused else f"{answer} in clear"
+    other = f"no answer in clear at this port: {answer}" if is_refused else f"{answer} in clear"
     return TLS_ONLY.judge(
         False if is_clear else True if is_refused else None,
         expected="no answer without TLS",
-        observed="answered in clear" if is_clear else told,
+        observed="answered in clear" if is_clear else other,
         how=_HOW,
         basis="behaviour",
         remedy="Give endpoint_url as https://, and let the store listen without TLS nowhere.",

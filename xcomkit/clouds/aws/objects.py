@@ -45,7 +45,7 @@ def describe(clients: Clients, key: str, *, bucket: str) -> ObjectDetails:
         size=head["ContentLength"],
         modified=head["LastModified"],
         version=head.get("VersionId", ""),
-        encryption=head.get("ServerSideEncryption", "not told"),
+        encryption=head.get("ServerSideEncryption", "not reported"),
         tags=tuple((tag["Key"], tag["Value"]) for tag in tags),
     )
 

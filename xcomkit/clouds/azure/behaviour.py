@@ -93,7 +93,7 @@ class Behaviour:
                 how="client assertion at Entra with a token per service account",
                 basis="behaviour",
             )
-            if first is None:  # a stranger's refusal would say nothing either
+            if first is None:  # that others are refused would prove nothing
                 rest = (STRANGER, LIST, PUT, GET, DELETE, OTHER)
                 tried = untried(rest, "nobody could become it")
             else:

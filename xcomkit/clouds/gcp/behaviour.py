@@ -74,7 +74,7 @@ class Behaviour:
             how="STS exchange and generateAccessToken with a token per service account",
             basis="behaviour",
         )
-        if first is None:  # a stranger's refusal would say nothing either
+        if first is None:  # that others are refused would prove nothing
             return (assumed, *untried((STRANGER, *_RIGHTS), "nobody could become the account"))
         stranger = f"system:serviceaccount:{self._settings.namespace}:xcomkit-stranger"
         kept_out = _refused(

@@ -1,7 +1,6 @@
 """Judges who may become an AWS role: a trust policy, or the associations of EKS Pod Identity.
 
-Exactly the agents' service accounts are wanted: another subject, role, service or account that is
-let in counts as too wide, however exactly it is named.
+Exactly the agents' service accounts are wanted: whoever else is let in makes it too wide.
 """
 
 import json

@@ -53,13 +53,13 @@ def judge_expiry(
     below = shown(f"{path.prefix}/" if path.prefix else path.bucket)
     expected = f"{rerun_days} d or more below {below}"
     for taking in takings:
-        told = f"rule {shown(taking.label)} {taking.told}"
+        text = f"rule {shown(taking.label)} {taking.text}"
         if taking.days is None:
-            report.add(XC070, told, expected="a number of days", at=taking.rule, is_unknown=True)
+            report.add(XC070, text, expected="a number of days", at=taking.rule, is_unknown=True)
         elif rerun_days is not None and taking.days < rerun_days:
             report.add(
                 XC070,
-                f"{told}, re-runs reach back {rerun_days} d",
+                f"{text}, re-runs reach back {rerun_days} d",
                 expected=expected,
                 at=taking.rule,
                 fix=_rule(cloud, path=path, days=rerun_days),
@@ -77,7 +77,7 @@ def judge_expiry(
         first = min(known, key=lambda taking: taking.days or 0)
         report.add(
             XC072,
-            f"rule {shown(first.label)} {first.told}",
+            f"rule {shown(first.label)} {first.text}",
             expected="the longest re-run in days: --rerun-days",
             at=first.rule,
         )
