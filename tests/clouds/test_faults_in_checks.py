@@ -189,8 +189,7 @@ def bucket_of(cloud: str, error: XcomkitError = DENIED, **changes: object) -> An
 
 
 def verify(bucket: Any) -> dict[str, str]:
-    named = {"plain_http_url": ""} if isinstance(bucket, aws.Bucket) else {}
-    return statuses(lambda: bucket.verify(**named))
+    return statuses(bucket.verify)
 
 
 @pytest.mark.parametrize("error", UNKNOWN, ids=str)

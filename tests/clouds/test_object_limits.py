@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from test_faults_in_checks import clients_of, settings_of
 
-from xcomkit.clouds.aws import Clients, documents
-from xcomkit.clouds.aws.session import is_unsupported
-from xcomkit.clouds.aws.versions import delete_versions, find_versions, list_keys
-from xcomkit.clouds.azure import objects as blobs
+from xcomkit.clouds.aws import documents
+from xcomkit.clouds.aws.objects import AwsObjects
+from xcomkit.clouds.aws.session import Clients, is_unsupported
 from xcomkit.clouds.azure.access import Access
 from xcomkit.clouds.azure.bucket_settings import keep_identities
-from xcomkit.clouds.gcp import objects as gcs
+from xcomkit.clouds.azure.objects import AzureObjects
 from xcomkit.clouds.gcp.bucket import Bucket
+from xcomkit.clouds.gcp.objects import GcpObjects
 from xcomkit.clouds.notes import expires_sooner
-from xcomkit.clouds.prefixes import narrowest_prefixes
+from xcomkit.clouds.objects import narrowest_prefixes
 from xcomkit.clouds.statuses import error_for
 from xcomkit.errors import (
     AccessDeniedError,
@@ -72,34 +72,34 @@ class Store(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
+def objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsObjects]:
     server = HTTPServer(("127.0.0.1", 0), Store)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     Store.deletions, Store.inside = [], ""
-    yield Clients(settings_of("aws", endpoint_url="embedded"))
+    yield AwsObjects(Clients(settings_of("aws", endpoint_url="embedded")), bucket="acme")
     server.shutdown()
     server.server_close()
 
 
 @pytest.mark.parametrize("count", [1, PAGE, PAGE + 1])
-def test_all_versions_of_a_key_go_over_every_page_and_never_more_than_1000_at_once(clients, count):
+def test_all_versions_of_a_key_go_over_every_page_and_never_more_than_1000_at_once(objects, count):
     Store.count = count
 
-    assert len(find_versions(clients, bucket="acme", keys=[KEY])) == count
-    assert [*list_keys(clients, bucket="acme", prefix="")] == [KEY, f"{KEY}b"]
-    assert delete_versions(clients, bucket="acme", keys=[KEY]) == count
+    assert [*objects.list_keys_ever("")] == [KEY, f"{KEY}b"]
+    assert objects.find_left([KEY]) == (KEY,)
+    assert objects.delete_keys([KEY]) == count
     assert (sum(Store.deletions), max(Store.deletions)) == (count, min(count, PAGE))
 
 
-def test_refusal_inside_the_answer_to_a_bulk_delete_is_an_error(clients):
+def test_refusal_inside_the_answer_to_a_bulk_delete_is_an_error(objects):
     Store.count = 1
     Store.inside = f"<Error><Key>{KEY}</Key><Code>AccessDenied</Code></Error>"
 
     with pytest.raises(AccessDeniedError, match="1 versions were not deleted"):
-        delete_versions(clients, bucket="acme", keys=[KEY])
+        objects.delete_keys([KEY])
 
 
 @pytest.mark.parametrize(
@@ -259,9 +259,9 @@ def test_every_version_of_exactly_the_named_keys_is_asked_for_and_deleted(cloud)
         list_blobs=listed, get_blob_client=lambda _: one, delete_blob=gone, bucket=lambda _: handle
     )
     clients = SimpleNamespace(container=handle, storage=handle, bucket=handle)
-    delete = blobs.delete_versions if cloud == "azure" else gcs.delete_generations
+    kind = AzureObjects if cloud == "azure" else GcpObjects
 
-    assert delete(clients, keys=["d/r/t/a"]) == 2
+    assert kind(clients).delete_keys(["d/r/t/a"]) == 2
     assert asked == [["versions"] if cloud == "azure" else True]
     assert deleted == ([(), "0", "1"] if cloud == "azure" else [0, 1])
 
@@ -277,7 +277,7 @@ def test_object_on_cloud_storage_is_read_up_to_the_limit_also_an_empty_one(lengt
 
     handle = SimpleNamespace(blob=lambda _: SimpleNamespace(download_as_bytes=download))
 
-    found = gcs.read(SimpleNamespace(bucket=handle), "k", limit=limit)
+    found = GcpObjects(SimpleNamespace(bucket=handle)).read_object("k", limit=limit)
 
     assert len(found) == (min(length, limit) if limit else length)
 

@@ -4,11 +4,13 @@ A cloud plans, applies and verifies the bucket and the access to it, and reads o
 independently of Airflow. The SDK is imported inside the cloud's own package, on first use.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
-from xcomkit.model import Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
+from xcomkit.clouds.objects import Objects
+from xcomkit.model import Check, Plan, WorkerIdentity
 from xcomkit.settings import Settings
 
 
@@ -46,75 +48,112 @@ class Platform:
     """Tells one stand-in from another; of a real cloud there is but one."""
 
 
-class Cloud(Protocol):
-    """What a step may ask of a cloud."""
+class Bucket(Protocol):
+    """The bucket of a target with its settings."""
+
+    def plan(self) -> Plan:
+        """Return what would be done to the bucket and its settings."""
+        ...
+
+    def apply(self, plan: Plan) -> tuple[str, ...]:
+        """Make the pending changes in order; return what was not made, each with the reason."""
+        ...
+
+    def verify(self) -> tuple[Check, ...]:
+        """Return the checks of the bucket, each read back from the cloud."""
+        ...
+
+
+class Access(Protocol):
+    """The identity of the agents and what it may do."""
+
+    def plan(self, subjects: tuple[str, ...]) -> Plan:
+        """Return what would be done so that exactly these subjects may use the prefix."""
+        ...
+
+    def apply(self, plan: Plan, subjects: tuple[str, ...]) -> None:
+        """Make the pending changes of the plan, in its order."""
+        ...
+
+
+class Cloud(Objects):
+    """What a step may ask of a cloud; the bucket and the access to it are its own classes."""
 
     agent_packages: tuple[str, ...]
     rival_variables: tuple[str, ...]
     """Variables that stand over, or in place of, the workload identity in an agent's pod."""
-    annotation_is_needed: bool
+    annotation_is_needed: bool = True
     """Whether a pod whose account lacks the annotation is nobody at all."""
 
+    @property
+    @abstractmethod
+    def _bucket(self) -> Bucket: ...
+
+    @property
+    @abstractmethod
+    def _access(self) -> Access: ...
+
+    @abstractmethod
     def who_am_i(self) -> Caller:
         """Return the caller as the cloud sees it."""
-        ...
 
     def plan_bucket(self) -> Plan:
         """Return what would be done to the bucket and its settings."""
-        ...
+        return self._bucket.plan()
 
     def apply_bucket(self, plan: Plan) -> tuple[str, ...]:
         """Make the pending changes in order; return what was not made, each with the reason."""
-        ...
+        return self._bucket.apply(plan)
 
     def verify_bucket(self) -> tuple[Check, ...]:
         """Return the checks of the bucket, each read back from the cloud."""
-        ...
+        return self._bucket.verify()
 
     def plan_access(self, subjects: tuple[str, ...]) -> Plan:
         """Return what would be done so that exactly these subjects may use the prefix."""
-        ...
+        return self._access.plan(subjects)
 
     def apply_access(self, plan: Plan, subjects: tuple[str, ...]) -> None:
         """Make the pending changes of the plan, in its order."""
-        ...
+        self._access.apply(plan, subjects)
 
+    @abstractmethod
     def verify_access(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return the checks of the access, by behaviour wherever a token can be had."""
-        ...
 
+    @abstractmethod
     def plan_tear_down(self) -> Plan:
         """Return what deleting bucket and identity would do, and what stays."""
-        ...
 
+    @abstractmethod
     def apply_tear_down(self, plan: Plan) -> None:
         """Delete what the plan names; never a bucket that still holds objects."""
-        ...
 
+    @abstractmethod
     def connection(self) -> Mapping[str, object]:
         """Return the Airflow connection for workload identity; it holds no secret."""
-        ...
 
+    @abstractmethod
     def annotations(self) -> Mapping[str, str]:
         """Return the annotations that tie the service accounts to the identity."""
-        ...
 
     def labels(self) -> Mapping[str, str]:
         """Return the labels that every pod needs for its workload identity."""
-        ...
+        return {}
 
     def agent_environment(self) -> Mapping[str, str]:
         """Return what the identity needs in commonEnv beside the connection; no secret."""
-        ...
+        return {}
 
     def secrets_backend(self) -> Mapping[str, str]:
         """Return ``class`` and ``kwargs`` (JSON) of Airflow's secrets backend of this cloud."""
-        ...
+        return {}  # the connection holds no secret and stands in the values
 
+    @abstractmethod
     def worker_identity(self, subject: str, *, directory: str) -> WorkerIdentity:
         """Return who an agent's process is; a token is written into the private directory."""
-        ...
 
+    @abstractmethod
     def sign_in(self, identity: WorkerIdentity) -> None:
         """Exchange the worker's token for the identity once; nothing to do for the caller's own.
 
@@ -124,42 +163,6 @@ class Cloud(Protocol):
             CredentialsError: the token is refused.
             AccessDeniedError: the identity does not trust the subject.
         """
-        ...
-
-    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield every object below the prefix, page by page."""
-        ...
-
-    def read_object(self, key: str, *, limit: int = 0) -> bytes:
-        """Return the object's bytes, at most ``limit`` of them where it is above 0."""
-        ...
-
-    def write_object(self, key: str, body: bytes) -> None:
-        """Put the bytes under the key, in one request where they are small; replace what is there.
-
-        Nothing but the bytes is sent: encryption is left to what the bucket does by default.
-        """
-        ...
-
-    def describe_object(self, key: str) -> ObjectDetails:
-        """Return what the store says of the object beside its bytes."""
-        ...
-
-    def object_exists(self, key: str) -> bool:
-        """Tell whether the object is there."""
-        ...
-
-    def list_keys_ever(self, prefix: str) -> Iterator[str]:
-        """Yield every key below the prefix, also those of which only old versions are left."""
-        ...
-
-    def find_left(self, keys: Collection[str]) -> tuple[str, ...]:
-        """Return those of the keys that still have any version."""
-        ...
-
-    def delete_keys(self, keys: Collection[str]) -> int:
-        """Delete every version of exactly these keys; return how many there were."""
-        ...
 
 
 def open_cloud(settings: Settings, *, platform: Platform) -> Cloud:

@@ -3,25 +3,26 @@
 import json
 import os
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from xcomkit.clouds import Caller, Platform
-from xcomkit.clouds.aws import behaviour, documents, objects
+from xcomkit.clouds import Caller, Cloud, Platform
+from xcomkit.clouds.aws import behaviour, documents
 from xcomkit.clouds.aws.access import Access
 from xcomkit.clouds.aws.behaviour import Behaviour, simulate
 from xcomkit.clouds.aws.bucket import Bucket
+from xcomkit.clouds.aws.objects import AwsObjects
 from xcomkit.clouds.aws.session import Clients, aws_errors
-from xcomkit.clouds.aws.versions import delete_versions, find_versions, list_keys
 from xcomkit.clouds.rules import POLICY, PROVIDER, TRUST
+from xcomkit.clouds.tear_down import bucket_row, identity_row
 from xcomkit.errors import ServiceError, SettingsError
-from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
+from xcomkit.model import Change, Check, Plan, WorkerIdentity
 from xcomkit.settings import Settings
 from xcomkit.terms import TERMS
 
 
-class AwsCloud:
+class AwsCloud(AwsObjects, Cloud):
     """The bucket, the role and the objects of one target on AWS or an S3-compatible store."""
 
     agent_packages: tuple[str, ...] = (
@@ -35,7 +36,7 @@ class AwsCloud:
     def __init__(self, settings: Settings, *, platform: Platform) -> None:
         self._settings = settings
         self._platform = platform
-        self._clients = Clients(settings)
+        super().__init__(Clients(settings), bucket=settings.bucket)
         self._no_sts = ""
 
     @cached_property
@@ -76,19 +77,12 @@ class AwsCloud:
         account = self._caller.account  # asked first: a HEAD refused has no reason in it
         if self._clients.is_compatible_store:
             account = ""  # who owns a bucket there, its list of buckets tells
-        return Bucket(self._settings, clients=self._clients, account=account)
-
-    def plan_bucket(self) -> Plan:
-        """Return what would be done to the bucket and its settings."""
-        return self._bucket.plan()
-
-    def apply_bucket(self, plan: Plan) -> tuple[str, ...]:
-        """Make the pending changes of the plan; return what was not made, each with the reason."""
-        return self._bucket.apply(plan)
-
-    def verify_bucket(self) -> tuple[Check, ...]:
-        """Return the checks of the bucket, each read back from S3."""
-        return self._bucket.verify(plain_http_url=self._platform.plain_http_url)
+        return Bucket(
+            self._settings,
+            clients=self._clients,
+            account=account,
+            plain_http_url=self._platform.plain_http_url,
+        )
 
     @cached_property
     def _access(self) -> Access:
@@ -157,39 +151,18 @@ class AwsCloud:
         elif not self._clients.is_compatible_store:
             present = self._access.read_role()
             tags = {t["Key"]: t["Value"] for t in (present or {}).get("Tags", [])}
-            ours = documents.MARKER.items() <= tags.items()
-            rows.append(
-                Change(
-                    resource=role,
-                    setting="role",
-                    before="absent" if present is None else "present",
-                    after="absent" if present is None or ours else "present",
-                    action="unchanged" if present is None else "delete" if ours else "keep",
-                    command=shlex.join(["aws", "iam", "delete-role", "--role-name", role]),
-                    note="" if ours or present is None else "was not made by xcomkit",
-                )
-            )
-        region = self._bucket.find()
-        objects = 0 if region is None else sum(1 for _ in self._first_versions())
-        rows.append(
-            Change(
-                resource=bucket,
-                setting="bucket",
-                before="absent" if region is None else "holds objects" if objects else "empty",
-                after="present" if objects else "absent",
-                action="unchanged" if region is None else "keep" if objects else "delete",
-                command=self._bucket.command("delete-bucket"),
-                note="objects that this run did not make stay, and so does the bucket"
-                if objects
-                else "",
-            )
-        )
+            is_ours = None if present is None else documents.MARKER.items() <= tags.items()
+            command = shlex.join(["aws", "iam", "delete-role", "--role-name", role])
+            rows.append(identity_row(role, "role", is_ours=is_ours, command=command))
+        is_used = None if self._bucket.find() is None else self._holds_versions()
+        delete = self._bucket.command("delete-bucket")
+        rows.append(bucket_row(bucket, is_used=is_used, command=delete))
         return Plan(f"Tear down {' and '.join(row.resource for row in rows)}", tuple(rows))
 
-    def _first_versions(self) -> Iterator[object]:
+    def _holds_versions(self) -> bool:
         with aws_errors("looking for remaining objects"):
             answer = self._clients.s3.list_object_versions(Bucket=self._settings.bucket, MaxKeys=1)
-        yield from (*answer.get("Versions", ()), *answer.get("DeleteMarkers", ()))
+        return bool(answer.get("Versions") or answer.get("DeleteMarkers"))
 
     def apply_tear_down(self, plan: Plan) -> None:
         """Delete role and bucket where the plan says so; S3 itself refuses a bucket in use."""
@@ -218,10 +191,6 @@ class AwsCloud:
         if self._clients.is_compatible_store:
             return {}
         return {TERMS["aws"].annotation: self._access.role_arn}
-
-    def labels(self) -> Mapping[str, str]:
-        """Return nothing: EKS finds the role by annotation or by a Pod Identity association."""
-        return {}
 
     def agent_environment(self) -> Mapping[str, str]:
         """Return nothing on EKS; for another store whom to trust, and when to send checksums.
@@ -305,36 +274,3 @@ class AwsCloud:
             f" {'key' if self._clients.is_compatible_store else 'role'}",
             agents=False,
         )
-
-    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield every current object below the prefix, 1,000 a page."""
-        return objects.list_objects(self._clients, bucket=self._settings.bucket, prefix=prefix)
-
-    def read_object(self, key: str, *, limit: int = 0) -> bytes:
-        """Return the object's bytes, at most ``limit`` of them where it is above 0."""
-        return objects.read(self._clients, key, bucket=self._settings.bucket, limit=limit)
-
-    def write_object(self, key: str, body: bytes) -> None:
-        """Put the bytes under the key with one PutObject; replace what is there."""
-        objects.write(self._clients, key, body, bucket=self._settings.bucket)
-
-    def describe_object(self, key: str) -> ObjectDetails:
-        """Return size, time, version, encryption and tags of the object."""
-        return objects.describe(self._clients, key, bucket=self._settings.bucket)
-
-    def object_exists(self, key: str) -> bool:
-        """Tell whether the object is there; raises where the caller may not look."""
-        return objects.exists(self._clients, key, bucket=self._settings.bucket)
-
-    def list_keys_ever(self, prefix: str) -> Iterator[str]:
-        """Yield every key below the prefix, also those of which only old versions are left."""
-        return list_keys(self._clients, bucket=self._settings.bucket, prefix=prefix)
-
-    def find_left(self, keys: Collection[str]) -> tuple[str, ...]:
-        """Return those of the keys that still have any version."""
-        found = find_versions(self._clients, bucket=self._settings.bucket, keys=keys)
-        return tuple(sorted({key for key, _ in found}))
-
-    def delete_keys(self, keys: Collection[str]) -> int:
-        """Delete every version of exactly these keys; return how many there were."""
-        return delete_versions(self._clients, bucket=self._settings.bucket, keys=keys)

@@ -11,8 +11,8 @@ from typing import Any
 
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.documents import Document
+from xcomkit.clouds.aws.objects import AwsObjects
 from xcomkit.clouds.aws.session import Clients, aws_errors
-from xcomkit.clouds.aws.versions import delete_versions
 from xcomkit.clouds.rules import (
     ASSUME,
     DELETE,
@@ -82,7 +82,7 @@ def use_store(settings: Settings, *, clients: Clients, environment: Mapping[str,
     }
     with aws_errors("putting a probe object with what the worker has"):
         s3.put_object(**where, Body=b"{}")
-    delete_versions(clients, bucket=settings.bucket, keys=(where["Key"],))
+    AwsObjects(clients, bucket=settings.bucket).delete_keys((where["Key"],))
 
 
 class Behaviour:
@@ -178,7 +178,7 @@ class Behaviour:
                 self._verify_other_bucket(s3),
             ]
         finally:
-            delete_versions(self._clients, bucket=bucket, keys=(inside, outside))
+            AwsObjects(self._clients, bucket=bucket).delete_keys((inside, outside))
         if self._secret_rules():
             secrets = self._clients.client("secretsmanager", session=session)
             name = documents.secret_name(self._settings)

@@ -30,9 +30,12 @@ from xcomkit.settings import Settings
 class Bucket:
     """The bucket of the settings, as the caller's clients see it."""
 
-    def __init__(self, settings: Settings, *, clients: Clients, account: str) -> None:
+    def __init__(
+        self, settings: Settings, *, clients: Clients, account: str, plain_http_url: str = ""
+    ) -> None:
         self._settings = settings
         self._clients = clients
+        self._plain_http_url = plain_http_url
         owner = {"ExpectedBucketOwner": account} if account else {}
         self._target: Document = {"Bucket": settings.bucket, **owner}
         self._not_made: dict[str, str] = {}
@@ -195,7 +198,7 @@ class Bucket:
         waiter = self._clients.s3.get_waiter("bucket_exists")
         waiter.wait(Bucket=self._settings.bucket, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
 
-    def verify(self, *, plain_http_url: str) -> tuple[Check, ...]:
+    def verify(self) -> tuple[Check, ...]:
         """Return every bucket check; a request without TLS is tried where its address is known."""
         how = "s3 HeadBucket"
         expected = f"bucket {self._settings.bucket} of this account"
@@ -226,8 +229,7 @@ class Bucket:
                 checks.append(clear.verify_store(self._settings, clients=self._clients))
             else:
                 checks += self._verify_setting(setting)
-        if plain_http_url:
-            url = plain_http_url
+        if url := self._plain_http_url:
             checks.append(clear.verify_refused(self._settings, clients=self._clients, url=url))
         return tuple(checks)
 

@@ -1,64 +1,134 @@
-"""The objects of the bucket, read and written without Airflow."""
+"""The objects of the bucket, read and written without Airflow, and their versions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from operator import itemgetter
+from typing import Any
 
 from xcomkit.clouds.aws.session import Clients, aws_errors, is_unsupported
-from xcomkit.errors import MissingError, ServiceError
+from xcomkit.clouds.objects import Objects, Version
+from xcomkit.errors import AccessDeniedError, MissingError, ServiceError, UnreachableError
 from xcomkit.model import ObjectDetails, StoredObject
 
-
-def list_objects(clients: Clients, *, bucket: str, prefix: str) -> Iterator[StoredObject]:
-    """Yield every current object below the prefix, 1,000 a page."""
-    paginator = clients.s3.get_paginator("list_objects_v2")
-    with aws_errors("listing objects"):
-        for page in paginator.paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", ()):
-                yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"])
+_BULK = 1000
+"""Objects one DeleteObjects call may name (Amazon S3 API reference)."""
 
 
-def read(clients: Clients, key: str, *, bucket: str, limit: int) -> bytes:
-    """Return the object's bytes, at most ``limit`` of them where it is above 0."""
-    with aws_errors(f"reading {key}"):
-        answer = clients.s3.get_object(Bucket=bucket, Key=key)
-        return answer["Body"].read(limit or None)
+class AwsObjects(Objects):
+    """The objects of one bucket; a delete marker counts as a version."""
+
+    def __init__(self, clients: Clients, *, bucket: str) -> None:
+        self._clients = clients
+        self._name = bucket
+
+    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield every current object below the prefix, 1,000 a page."""
+        paginator = self._clients.s3.get_paginator("list_objects_v2")
+        with aws_errors("listing objects"):
+            for page in paginator.paginate(Bucket=self._name, Prefix=prefix):
+                for entry in page.get("Contents", ()):
+                    yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"])
+
+    def read_object(self, key: str, *, limit: int = 0) -> bytes:
+        """Return the object's bytes, at most ``limit`` of them where it is above 0."""
+        with aws_errors(f"reading {key}"):
+            answer = self._clients.s3.get_object(Bucket=self._name, Key=key)
+            return answer["Body"].read(limit or None)
+
+    def write_object(self, key: str, body: bytes) -> None:
+        """Put the bytes under the key with one PutObject; replace what is there."""
+        with aws_errors(f"writing {key}"):
+            self._clients.s3.put_object(Bucket=self._name, Key=key, Body=body)
+
+    def describe_object(self, key: str) -> ObjectDetails:
+        """Return size, time, version, encryption and tags of the object."""
+        with aws_errors(f"describing {key}"):
+            head = self._clients.s3.head_object(Bucket=self._name, Key=key)
+        try:
+            with aws_errors(f"reading the tags of {key}"):
+                answer = self._clients.s3.get_object_tagging(Bucket=self._name, Key=key)
+                tags = answer["TagSet"]
+        except ServiceError as error:
+            if not (self._clients.is_compatible_store and is_unsupported(error)):
+                raise
+            tags = []
+        return ObjectDetails(
+            key=key,
+            size=head["ContentLength"],
+            modified=head["LastModified"],
+            version=head.get("VersionId", ""),
+            encryption=head.get("ServerSideEncryption", "not reported"),
+            tags=tuple((tag["Key"], tag["Value"]) for tag in tags),
+        )
+
+    def object_exists(self, key: str) -> bool:
+        """Tell whether the object is there; raises where the caller may not look."""
+        try:
+            with aws_errors(f"looking for {key}"):
+                self._clients.s3.head_object(Bucket=self._name, Key=key)
+        except MissingError:
+            return False
+        return True
+
+    def _list_versions(self, prefix: str) -> Iterator[Version]:
+        marker: dict[str, Any] = {}
+        while True:
+            with aws_errors("listing versions"):
+                page = self._clients.s3.list_object_versions(
+                    Bucket=self._name, Prefix=prefix, **marker
+                )
+            entries: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            for entry in sorted(entries, key=itemgetter("Key")):  # a key may have both
+                yield entry["Key"], entry["VersionId"]
+            if not page["IsTruncated"]:
+                return
+            before, marker = marker, _next(page, entries)
+            if marker == before:
+                raise ServiceError(f"Listing versions does not go on behind {marker['KeyMarker']}.")
+
+    def _delete_versions(self, versions: Sequence[Version]) -> None:
+        for start in range(0, len(versions), _BULK):
+            try:
+                self._delete_at_once(versions[start : start + _BULK])
+            except ServiceError as error:
+                # Stores that speak S3 may know no bulk delete, or want a checksum that no client
+                # sends any more, or grant it to nobody whose rights end at a prefix.
+                if not self._clients.is_compatible_store or isinstance(error, UnreachableError):
+                    raise
+                self._delete_one_by_one(versions[start:])
+                return
+
+    def _delete_at_once(self, versions: Iterable[Version]) -> None:
+        entries = [{"Key": key, "VersionId": version} for key, version in versions]
+        with aws_errors("deleting objects"):
+            answer = self._clients.s3.delete_objects(
+                Bucket=self._name,
+                Delete={"Objects": entries, "Quiet": True},  # type: ignore[typeddict-item]
+            )
+        if errors := answer.get("Errors", []):  # a bulk delete says so inside a 200
+            first = errors[0]
+            text = f"{len(errors)} versions were not deleted, {first.get('Code')} first."
+            kind = AccessDeniedError if first.get("Code") == "AccessDenied" else ServiceError
+            raise kind(text, hint="ask for s3:DeleteObjectVersion on the prefix.")
+
+    def _delete_one_by_one(self, versions: Iterable[Version]) -> None:
+        for key, version in versions:
+            with suppress(MissingError), aws_errors(f"deleting a version of {key}"):
+                self._clients.s3.delete_object(Bucket=self._name, Key=key, VersionId=version)
 
 
-def write(clients: Clients, key: str, body: bytes, *, bucket: str) -> None:
-    """Put the bytes under the key with one PutObject; replace what is there."""
-    with aws_errors(f"writing {key}"):
-        clients.s3.put_object(Bucket=bucket, Key=key, Body=body)
+def _next(page: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return where the next page begins.
 
-
-def describe(clients: Clients, key: str, *, bucket: str) -> ObjectDetails:
-    """Return size, time, version, encryption and tags of the object."""
-    with aws_errors(f"describing {key}"):
-        head = clients.s3.head_object(Bucket=bucket, Key=key)
-    try:
-        with aws_errors(f"reading the tags of {key}"):
-            tags = clients.s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
-    except ServiceError as error:
-        if not (clients.is_compatible_store and is_unsupported(error)):
-            raise
-        tags = []
-    return ObjectDetails(
-        key=key,
-        size=head["ContentLength"],
-        modified=head["LastModified"],
-        version=head.get("VersionId", ""),
-        encryption=head.get("ServerSideEncryption", "not reported"),
-        tags=tuple((tag["Key"], tag["Value"]) for tag in tags),
-    )
-
-
-def exists(clients: Clients, key: str, *, bucket: str) -> bool:
-    """Tell whether the object is there.
-
-    Raises:
-        AccessDeniedError: the caller may not look, so nobody knows.
+    Swift names the version ``null`` and, asked for that, ends the listing: so one that the page
+    does not hold is replaced by the oldest of that key which it does hold, its last.
+    A Ceph gateway does not encode the key that it names, so that a ``+``, as every run id holds
+    one, arrives as a blank: a key that the page does not hold is replaced by its last.
     """
-    try:
-        with aws_errors(f"looking for {key}"):
-            clients.s3.head_object(Bucket=bucket, Key=key)
-    except MissingError:
-        return False
-    return True
+    key, version = page["NextKeyMarker"], page.get("NextVersionIdMarker", "")
+    keys = {entry["Key"] for entry in entries}
+    key = key if key in keys or not keys else max(keys)
+    held = [entry for entry in reversed(entries) if entry["Key"] == key]
+    if held and version not in {entry["VersionId"] for entry in held}:
+        version = min(held, key=itemgetter("LastModified"))["VersionId"]
+    return {"KeyMarker": key, **({"VersionIdMarker": version} if version else {})}

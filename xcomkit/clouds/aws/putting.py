@@ -11,9 +11,9 @@ from typing import Any, Self
 
 from xcomkit.clouds.aws.bucket_settings import BucketSetting
 from xcomkit.clouds.aws.documents import Document
+from xcomkit.clouds.aws.objects import AwsObjects
 from xcomkit.clouds.aws.reading import Reading, read, shown
 from xcomkit.clouds.aws.session import Clients, aws_errors, is_unsupported, patiently
-from xcomkit.clouds.aws.versions import delete_versions
 from xcomkit.clouds.rules import TLS_ONLY
 from xcomkit.errors import AccessDeniedError, ServiceError
 from xcomkit.settings import Settings
@@ -56,7 +56,7 @@ class Putting:
         """Delete both probes with all their versions."""
         if self._is_tried:
             keys = (self._guard, self._probe)
-            delete_versions(self._clients, bucket=self._bucket, keys=keys)
+            AwsObjects(self._clients, bucket=self._bucket).delete_keys(keys)
 
     def put(self, setting: BucketSetting) -> str:
         """Put a setting; return why it is not there now, or ``""``.

@@ -2,20 +2,21 @@
 
 import os
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from xcomkit.access_terms.azure import AUDIENCE
-from xcomkit.clouds import Caller, Platform
-from xcomkit.clouds.azure import objects
+from xcomkit.clouds import Caller, Cloud, Platform
 from xcomkit.clouds.azure.access import MARKER, Access
 from xcomkit.clouds.azure.behaviour import TRIED, Behaviour, exchange
 from xcomkit.clouds.azure.bucket import Bucket
+from xcomkit.clouds.azure.objects import AzureObjects
 from xcomkit.clouds.azure.session import Clients
+from xcomkit.clouds.tear_down import bucket_row, identity_row
 from xcomkit.clouds.trying import untried
 from xcomkit.errors import MissingError, SettingsError
-from xcomkit.model import Change, Check, ObjectDetails, Plan, StoredObject, WorkerIdentity
+from xcomkit.model import Change, Check, Plan, WorkerIdentity
 from xcomkit.settings import Settings
 from xcomkit.terms import TERMS
 
@@ -23,7 +24,7 @@ _AUTHORITY = "https://login.microsoftonline.com/"
 _CALLERS = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET")
 
 
-class AzureCloud:
+class AzureCloud(AzureObjects, Cloud):
     """The container, the managed identity and the objects of one target on Azure."""
 
     agent_packages: tuple[str, ...] = (
@@ -32,12 +33,11 @@ class AzureCloud:
         "adlfs",
     )
     rival_variables: tuple[str, ...] = TERMS["azure"].rivals
-    annotation_is_needed: bool = True
 
     def __init__(self, settings: Settings, *, platform: Platform) -> None:
         self._settings = settings
         self._platform = platform
-        self._clients = Clients(settings)
+        super().__init__(Clients(settings))
 
     @cached_property
     def _issuer(self) -> str:
@@ -68,27 +68,6 @@ class AzureCloud:
             )
         return Access(self._settings, clients=self._clients, issuer=self._issuer)
 
-    def plan_bucket(self) -> Plan:
-        """Return what would be done to account, container and their settings."""
-        return self._bucket.plan()
-
-    def apply_bucket(self, plan: Plan) -> tuple[str, ...]:
-        """Make the pending changes of the plan, in its order; a refusal raises."""
-        self._bucket.apply(plan)
-        return ()
-
-    def verify_bucket(self) -> tuple[Check, ...]:
-        """Return the checks of account and container, each read back from Azure."""
-        return self._bucket.verify()
-
-    def plan_access(self, subjects: tuple[str, ...]) -> Plan:
-        """Return what would be done to identity, federated credentials and role assignment."""
-        return self._access.plan(subjects)
-
-    def apply_access(self, plan: Plan, subjects: tuple[str, ...]) -> None:
-        """Make the pending changes of the plan."""
-        self._access.apply(plan, subjects)
-
     def verify_access(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return what Azure says of the identity, and what the identity can do."""
         documents = self._access.verify_documents(subjects)
@@ -117,34 +96,20 @@ class AzureCloud:
         name, group = self._settings.managed_identity, self._settings.resource_group
         if self._issuer:
             identity = self._access.read_identity()
-            ours = identity is not None and MARKER.items() <= identity["tags"].items()
+            is_ours = None if identity is None else MARKER.items() <= identity["tags"].items()
             delete = ["az", "identity", "delete", "--name", name, "--resource-group", group]
-            rows.append(
-                Change(
-                    resource=name,
-                    setting="managed identity",
-                    before="absent" if identity is None else "present",
-                    after="absent" if identity is None or ours else "present",
-                    action="unchanged" if identity is None else "delete" if ours else "keep",
-                    command=shlex.join(delete),
-                    note="" if ours or identity is None else "was not made by xcomkit",
-                )
-            )
-        present = self._bucket.find_account() is not None and self._bucket.has_container()
-        used = present and next(objects.list_keys(self._clients, prefix=""), None) is not None
+            command = shlex.join(delete)
+            rows.append(identity_row(name, "managed identity", is_ours=is_ours, command=command))
+        is_there = self._bucket.find_account() is not None and self._bucket.has_container()
         delete = ["az", "storage", "container-rm", "delete", "--name", self._settings.bucket,
                   "--storage-account", self._settings.storage_account]  # fmt: skip
         rows.append(
-            Change(
-                resource=self._settings.bucket,
-                setting="bucket",
-                before="absent" if not present else "holds objects" if used else "empty",
-                after="present" if used else "absent",
-                action="unchanged" if not present else "keep" if used else "delete",
+            bucket_row(
+                self._settings.bucket,
+                is_used=any(True for _ in self.list_keys_ever("")) if is_there else None,
                 command=shlex.join(delete),
-                note="objects that this run did not make stay, and so does the container"
-                if used
-                else f"our lifecycle rule goes with it; soft delete keeps the container"
+                kind="container",
+                note=f"our lifecycle rule goes with it; soft delete keeps the container"
                 f" {self._settings.noncurrent_days} days",
             )
         )
@@ -158,7 +123,7 @@ class AzureCloud:
         for change in plan.pending:
             if change.setting == "managed identity":
                 self._access.delete()
-            elif next(objects.list_keys(self._clients, prefix=""), None) is None:
+            elif not any(True for _ in self.list_keys_ever("")):
                 self._bucket.delete()
 
     def connection(self) -> Mapping[str, object]:
@@ -186,10 +151,6 @@ class AzureCloud:
         Where the pod's token is refused, none of the other seven may sign in its place.
         """
         return {"AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"}
-
-    def secrets_backend(self) -> Mapping[str, str]:
-        """Return nothing: the connection holds no secret and stands in the values."""
-        return {}
 
     def worker_identity(self, subject: str, *, directory: str) -> WorkerIdentity:
         """Return what AKS injects for the subject, or the caller's own credentials without it."""
@@ -245,36 +206,3 @@ class AzureCloud:
             proves=f"the caller {self._caller.principal} in place of the agents' identity",
             agents=False,
         )
-
-    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield every current blob below the prefix, 5,000 a page."""
-        return objects.list_objects(self._clients, prefix=prefix)
-
-    def read_object(self, key: str, *, limit: int = 0) -> bytes:
-        """Return the blob's bytes, at most ``limit`` of them where it is above 0."""
-        return objects.read(self._clients, key, limit=limit)
-
-    def write_object(self, key: str, body: bytes) -> None:
-        """Put the bytes under the key, up to 64 MiB with one Put Blob; replace what is there."""
-        objects.write(self._clients, key, body)
-
-    def describe_object(self, key: str) -> ObjectDetails:
-        """Return size, time, version, encryption and metadata of the blob."""
-        return objects.describe(self._clients, key)
-
-    def object_exists(self, key: str) -> bool:
-        """Tell whether the blob is there; raises where the caller may not look."""
-        return objects.exists(self._clients, key)
-
-    def list_keys_ever(self, prefix: str) -> Iterator[str]:
-        """Yield every key below the prefix, also those of which only old versions are left."""
-        return objects.list_keys(self._clients, prefix=prefix)
-
-    def find_left(self, keys: Collection[str]) -> tuple[str, ...]:
-        """Return those of the keys that still have any version."""
-        found = objects.find_versions(self._clients, keys=keys)
-        return tuple(sorted({key for key, _ in found}))
-
-    def delete_keys(self, keys: Collection[str]) -> int:
-        """Delete every version of exactly these keys; return how many there were."""
-        return objects.delete_versions(self._clients, keys=keys)

@@ -184,7 +184,7 @@ class Bucket:
         where = f"{name} {account} --resource-group {group}"
         return f"az storage account {verb} {where} {setting.flags(wanted)}"
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> tuple[str, ...]:
         """Make the pending changes; lifecycle and tags are merged once more just before.
 
         Raises:
@@ -207,6 +207,7 @@ class Bucket:
                         )
                     case name:
                         self._put(by_name[name])
+        return ()
 
     def _put(self, setting: BucketSetting) -> None:
         storage, held = self._clients.storage, self._read()

@@ -124,7 +124,7 @@ class Bucket:
             note=setting.note(self._settings, present, wanted) if handle and not is_same else "",
         )
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: Plan) -> tuple[str, ...]:
         """Make the pending changes; lifecycle and labels are merged once more just before.
 
         Raises:
@@ -143,6 +143,7 @@ class Bucket:
                 if (wanted := setting.wanted(self._settings, present)) != present:
                     setting.write(handle, wanted)
                     handle.patch(if_metageneration_match=handle.metageneration, **patience())
+        return ()
 
     def _create(self) -> None:
         handle = self._clients.bucket
