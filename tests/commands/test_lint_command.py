@@ -38,7 +38,7 @@ def test_bad_file_is_1_and_shows_line_remedy_and_what_to_paste(capsys):
         [BAD, "--baseline", "gone.json"],
         [BAD, "--trust", "gone.json"],
         [BAD, "--set", "a"],
-        [BAD, "--set-json", "a={"],
+        [BAD, "--set-literal", "a={"],
         [BAD, "--each", "--set", "a=b"],
     ],
 )
@@ -87,15 +87,35 @@ def test_each_judges_files_by_themselves_and_sees_what_they_share(capsys, tmp_pa
     assert len(document["environment"]) == 6
 
 
-def test_flags_are_applied_in_helms_order_not_in_that_of_the_line(capsys):
-    words = ["lint", GOOD, "--set-string", "namespace=last", "--set", "namespace=x", "--format",
-             "json", "--set-json", 'commonEnv=[{"name": "A", "value": "1"}]']  # fmt: skip
+def test_flags_of_helm_are_refused_with_the_way_through_helm_itself(capsys):
+    assert main(["lint", GOOD, "--set-json", "commonEnv=[]"]) == 2
+    assert "helm template RELEASE CHART -f FILE --set ... | xcomkit lint -" in (
+        capsys.readouterr().err
+    )
 
-    assert main(words) == 1
+
+def test_what_helm_rendered_is_judged_per_container_from_a_pipe(capsys, monkeypatch):
+    rendered = b"""---
+# Source: astro-remote-execution-agent/templates/worker.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: astro-agent-worker}
+spec:
+  template:
+    spec:
+      containers:
+        - name: worker
+          env:
+            - {name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD, value: "0"}
+            - {name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD, value: 1MB}
+"""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rendered)))
+
+    assert main(["lint", "-", "--format", "json"]) == 1
     document = json.loads(capsys.readouterr().out)
-    lost = next(f for f in document["findings"] if f["id"] == "XC025")
-    assert "--set-json commonEnv replaces the whole list" in lost["observed"]
-    assert document["origins"]["triggerer"]["A"] == "--set-json commonEnv commonEnv"
+    where = {found["id"]: found["where"] for found in document["findings"]}
+    assert (where["XC007"], where["XC010"]) == ("stdin:13", "stdin:13")
+    assert list(document["environment"]) == ["deployment/astro-agent-worker:worker"]
 
 
 def test_trust_and_policy_of_the_cloud_are_joined_with_the_accounts_of_the_file(capsys, tmp_path):

@@ -9,7 +9,7 @@ from xcomkit.chart.values import Values
 from xcomkit.lint.kinds import Kind
 
 Place = tuple[str, int]
-"""File and line, from 1; line 0 stands for a whole command-line flag."""
+"""File and line, from 1."""
 
 
 AGENT_KEYS = frozenset(
