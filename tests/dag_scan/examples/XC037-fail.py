@@ -1,24 +1,13 @@
-"""Values that change their type on the way."""
+"""An amount that loses digits on the way."""
 
-from typing import NamedTuple
+from decimal import Decimal
 
 from airflow.sdk import DAG, task
-
-
-class Row(NamedTuple):
-    name: str
-    count: int
-
 
 with DAG("orders", schedule="@daily"):
 
     @task
-    def by_number():
-        return {1: "one", 2: "two"}
+    def total():
+        return {"total": Decimal("12345678901234567.89")}
 
-    @task
-    def first_row():
-        return Row("a", 1)
-
-    by_number()
-    first_row()
+    total()

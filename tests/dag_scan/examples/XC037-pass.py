@@ -1,26 +1,13 @@
-"""Values that stay what they are."""
+"""An amount that goes as text."""
 
-from typing import NamedTuple
+from decimal import Decimal
 
 from airflow.sdk import DAG, task
-
-
-class Row(NamedTuple):
-    name: str
-    count: int
-
-
-NAMES = {1: "one", 2: "two"}
 
 with DAG("orders", schedule="@daily"):
 
     @task
-    def by_number():
-        return {str(number): name for number, name in NAMES.items()}
+    def total():
+        return {"total": str(Decimal("12345678901234567.89"))}
 
-    @task
-    def first_row():
-        return Row("a", 1)._asdict()
-
-    by_number()
-    first_row()
+    total()
