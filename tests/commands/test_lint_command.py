@@ -11,15 +11,15 @@ import pytest
 
 from xcomkit.__main__ import main
 
-EXAMPLES = Path(__file__).parents[1] / "lint/examples"
-GOOD = str(EXAMPLES / "XC029-pass.yaml")
-BAD = str(EXAMPLES / "XC005-fail.yaml")
+EXAMPLES = Path(__file__).parents[1] / "lint"
+GOOD = str(EXAMPLES / "good.yaml")
+BAD = str(EXAMPLES / "bad.yaml")
 
 
 def test_good_file_is_0_and_says_what_it_was_taken_for(capsys):
     assert main(["lint", GOOD]) == 0
     text = capsys.readouterr().out
-    assert "XC029-pass.yaml: a values file of the agent chart" in text
+    assert "good.yaml: a values file of the agent chart" in text
     assert "✔ nothing failed: 0 fail, 0 warn, 0 info" in text
 
 
@@ -27,7 +27,7 @@ def test_bad_file_is_1_and_shows_line_remedy_and_what_to_paste(capsys):
     assert main(["lint", BAD]) == 1
     text = capsys.readouterr().out
     assert "✖ fail  XC005" in text
-    assert "XC005-fail.yaml:" in text
+    assert "bad.yaml:" in text
     assert "paste:" in text
 
 
@@ -154,7 +154,7 @@ def test_sentinel_is_of_the_chart_and_nobody_else_is(capsys, tmp_path):
     ]
     trust = tmp_path / "trust.json"
     path = tmp_path / "values.yaml"
-    path.write_text((EXAMPLES / "XC050-pass.yaml").read_text())
+    path.write_text((EXAMPLES / "good-azure.yaml").read_text())
     trust.write_text(json.dumps(credentials))
     assert main(["lint", str(path), "--trust", str(trust)]) == 0
 
@@ -179,7 +179,7 @@ def test_env_shows_value_and_place_per_component(capsys):
     text = capsys.readouterr().out
     assert text.startswith("# triggerer\n")
     assert "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD=0  # " in text
-    assert "XC029-pass.yaml:7 commonEnv" in text
+    assert "good.yaml:7 commonEnv" in text
 
 
 def test_env_of_a_component_that_is_not_there_names_those_that_are(capsys):

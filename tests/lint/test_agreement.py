@@ -8,7 +8,7 @@ from xcomkit.lint.inputs.reading import read_configuration
 from xcomkit.lint.rules import find
 from xcomkit.model import Finding
 
-GOOD = (Path(__file__).parent / "examples/XC001-pass.yaml").read_text(encoding="utf-8")
+GOOD = (Path(__file__).parent / "good.yaml").read_text(encoding="utf-8")
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 COMPRESSION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 

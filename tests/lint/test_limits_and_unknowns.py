@@ -18,7 +18,7 @@ from xcomkit.lint.prefixes import _overlap, parse_base_path
 from xcomkit.lint.rules import MOST_FINDINGS, lint
 from xcomkit.lint.storage import read_threshold
 
-GOOD = (Path(__file__).parent / "examples" / "XC001-pass.yaml").read_text(encoding="utf-8")
+GOOD = (Path(__file__).parent / "good.yaml").read_text(encoding="utf-8")
 SUBJECT = "system:serviceaccount:airflow:astro-worker"
 ISSUER = "oidc.eks.eu-central-1.amazonaws.com/id/"
 

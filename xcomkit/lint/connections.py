@@ -31,15 +31,6 @@ XC019 = Rule(
     remedy="write it as JSON with conn_type and extra; percent-encode what stands in a URI.",
     source="Airflow, Connection.from_uri and JSON connections; azure provider, fs/adls",
 )
-XC020 = Rule(
-    id="XC020",
-    title="The path names its connection",
-    severity="info",
-    why="without one the pod's ambient identity signs, in the region the environment happens to"
-    " say; adlfs then knows no account and fails.",
-    remedy="write <s3|gs|abfs>://<connection-id>@<bucket>/<prefix> and define the connection.",
-    source="Airflow, object storage, authentication; provider filesystems",
-)
 XC059 = Rule(
     id="XC059",
     title="The connection is of the path's store",
@@ -262,14 +253,6 @@ def _read_type(value: str) -> str:
     return str(document.get("conn_type") or "") if isinstance(document, dict) else ""
 
 
-def find_nameless(context: Context) -> Iterator[Objection]:
-    """Yield paths without a connection; on Azure that is the matter of the path's own rule."""
-    for text, seen in context.told(PATH):
-        path = parse_base_path(text)
-        if path and path.bucket and not path.connection_id and path.scheme not in AZURE_SCHEMES:
-            yield Objection(f"no connection in the path of {seen.where}", seen.place)
-
-
 def find_unreadable_kwargs(context: Context) -> Iterator[Objection]:
     """Yield keyword arguments of the secrets backend that are no mapping."""
     for value, seen in (*context.told(SECRETS_KWARGS), *context.told(_WORKERS_KWARGS)):
@@ -285,7 +268,6 @@ def find_unreadable_kwargs(context: Context) -> Iterator[Objection]:
 CONNECTIONS: tuple[LintRule, ...] = (
     LintRule(XC016, "no key, no secret, anon: false", "nothing else signs", find_other_signers),
     LintRule(XC019, "JSON, or a URI Airflow reads", "it can be read", find_unreadable),
-    LintRule(XC020, "a connection id before the @", "every path names one", find_nameless),
     LintRule(XC059, "a connection of the path's store", "of the same store", find_foreign),
     LintRule(XC052, "a JSON mapping", "it can be read", find_unreadable_kwargs,
              fix=((SECRETS_KWARGS, '{"connections_prefix": "airflow/connections"}'),)),

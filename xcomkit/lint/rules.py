@@ -1,7 +1,7 @@
 """The registry of lint rules.
 
 A new rule is a ``Rule``, a function from ``Context`` to objections and one line in a registry
-below; it counts once ``tests/lint/examples`` has a file that fails it and one that passes.
+below; it counts once ``tests/lint/examples.yaml`` has a file that fails it.
 """
 
 from collections.abc import Iterator

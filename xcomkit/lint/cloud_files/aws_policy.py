@@ -19,7 +19,6 @@ from xcomkit.lint.cloud_files.rules import (
     XC066,
     XC067,
     XC068,
-    XC069,
     Collector,
     listed,
     shown,
@@ -33,10 +32,9 @@ _RIGHTS: tuple[tuple[Rule, tuple[str, ...]], ...] = (
     (XC063, ("GetObject", "PutObject")),
     (XC064, ("ListBucket", "GetBucketLocation")),
     (XC065, ("DeleteObject",)),
-    (XC069, ("AbortMultipartUpload",)),
 )
 _ON_BUCKET = ("ListBucket", "GetBucketLocation")
-_NEEDED = tuple(action for _, actions in _RIGHTS for action in actions)
+_NEEDED = (*(one for _, actions in _RIGHTS for one in actions), "AbortMultipartUpload")
 _BEYOND = ("DeleteBucket", "PutBucketPolicy", "PutLifecycleConfiguration", "PutBucketAcl")
 _SSE = "s3:x-amz-server-side-encryption"
 _SENT: Context = {"aws:securetransport": ("true",)}
