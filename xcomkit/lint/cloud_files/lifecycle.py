@@ -43,7 +43,6 @@ def judge_expiry(
     *,
     path: BasePath,
     rerun_days: int | None,
-    at: object,
     report: Collector,
 ) -> None:
     """Note expiry that comes too soon, is missing, or cannot be compared."""
@@ -56,13 +55,12 @@ def judge_expiry(
         text = f"rule {shown(taking.label)} {taking.text}"
         if taking.days is None or rerun_days is None:
             told = "a number of days" if taking.days is None else "a window: --rerun-days"
-            report.add(XC070, text, expected=told, at=taking.rule, is_unknown=True)
+            report.add(XC070, text, expected=told, is_unknown=True)
         elif taking.days < rerun_days:
             report.add(
                 XC070,
                 f"{text}, re-runs reach back {rerun_days} d",
                 expected=expected,
-                at=taking.rule,
                 fix=_rule(cloud, path=path, days=rerun_days),
             )
     if "deletes" not in done_to_all:
@@ -70,7 +68,6 @@ def judge_expiry(
             XC071,
             f"no rule expires every object below {below}",
             expected="a rule for the path",
-            at=(*(taking.rule for taking in takings), at),
             fix=_rule(cloud, path=path, days=rerun_days or _DAYS),
         )
     if cloud == "aws" and "aborts uploads" not in done_to_all:
@@ -78,7 +75,6 @@ def judge_expiry(
             XC073,
             f"no rule aborts unfinished uploads below {below}",
             expected="AbortIncompleteMultipartUpload",
-            at=at,
             fix=_rule(cloud, path=path, leave_out=("Expiration", "NoncurrentVersionExpiration")),
         )
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 
-from xcomkit.lint.cloud_files.reading import line_of
 from xcomkit.model import CloudName, Finding, Rule
 
 XC060 = Rule(
@@ -176,15 +175,14 @@ class Collector:
         observed: str,
         *,
         expected: str,
-        at: object = None,
         fix: str = "",
         is_unknown: bool = False,
     ) -> None:
-        """Note what a rule objects to; ``at`` is a value of the file, or several, for its line."""
+        """Note what a rule objects to."""
         finding = Finding(
             rule=rule,
             file=self.name,
-            line=line_of(*at) if isinstance(at, tuple) else line_of(at),
+            line=1,
             observed=_bounded(observed),
             expected=_bounded(expected),
             fix=fix if fix.replace("\n", "").isprintable() else "",
