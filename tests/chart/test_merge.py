@@ -16,6 +16,7 @@ THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 COMPRESSION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 WANTED = "s3://aws_default@xcom-bucket/astro/xcom"
 ROLE = "eks.amazonaws.com/role-arn"
+CLOSED = "must stand in lines of its own, without brackets, anchor or tag around it"
 FRAGMENT = generate(
     Settings.from_mapping({"bucket": "xcom-bucket", "prefix": "astro/xcom"}),
     connection={"conn_type": "aws", "extra": {"region_name": "eu-central-1"}},
@@ -80,8 +81,6 @@ def test_new_entries_stand_above_the_comment_of_the_next_section() -> None:
     [
         "commonEnv:\n- name: A\n  value: '1'\nlogLevel: INFO\n",
         "commonEnv:\n    -   name: A\n        value: '1'\nlogLevel: INFO\n",
-        "commonEnv: [{name: A, value: '1'}]\nlogLevel: INFO\n",
-        '{"commonEnv": [{"name": "A", "value": "1"}], "logLevel": "INFO"}\n',
         "commonEnv:\n  - name: A\n    value: |\n      1\nlogLevel: INFO",
         "logLevel: INFO\r\ncommonEnv:\r\n  - name: A\r\n    value: '1'\r\n",
         "\ufefflogLevel: INFO\ncommonEnv:\n  - {name: A, value: '1'}\n",
@@ -92,7 +91,6 @@ def test_new_entries_stand_above_the_comment_of_the_next_section() -> None:
         "---\nlogLevel: INFO\n...\n",
         "logLevel: INFO\nx: &one '1'\ncommonEnv:\n  - name: A\n    value: *one\n",
         "logLevel: INFO\nlast: |+\n  text\n\n",
-        "commonEnv: [{name: A, value: '1'},]\n",
     ],
 )
 def test_every_ordinary_shape_is_merged_and_stays_the_same_a_second_time(text: str) -> None:
@@ -207,9 +205,13 @@ def test_alias_gives_way_to_a_text_of_its_own_and_the_anchor_stays() -> None:
         ("commonEnv:\n  A: '1'\n", "v:2:3: commonEnv must be a list"),
         ("serviceAccount: true\n", "v:1:17: serviceAccount must be a mapping"),
         ("xcomBackend:\n  type: k8s\n", "v:2:3: xcomBackend must be a text"),
-        ("x: &x []\ncommonEnv: *x\n", "v:2:12: commonEnv must be a list"),
+        ("commonEnv: [{name: A}]\n", f"v:1:12: commonEnv {CLOSED}"),
+        ("commonEnv: &e\n  - name: A\n", f"v:1:12: commonEnv {CLOSED}"),
+        ("commonEnv: !!seq\n- name: A\n", f"v:1:12: commonEnv {CLOSED}"),
+        ("{a: 1}\n", f"v:1:1: resourceNamePrefix {CLOSED}"),
+        ("b: &b {c: d}\nserviceAccount:\n  <<: *b\n", "cannot be looked for behind <<"),
         ("workers: &w ~\nz: *w\n", "an alias without an anchor"),
-        ("xcomBackend: &b other\ny: *b\n", "an anchor would carry the change elsewhere"),
+        ("xcomBackend: &b other\ny: *b\n", "an alias without an anchor"),
     ],
 )
 def test_shape_that_would_be_a_guess_is_refused_with_its_reason(text: str, reason: str) -> None:

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -284,9 +285,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(KEYS, JSON))
 def test_any_mapping_is_judged_by_every_rule(data: dict[str, object]) -> None:
-    from xcomkit.chart.emit import flow
-
-    checks = lint(read_values(flow(data), name="v"))
+    checks = lint(read_values(json.dumps(data), name="v"))
     assert {"XC001", "XC006", "XC018"} <= {check.id for check in checks}
 
 
