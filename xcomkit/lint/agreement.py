@@ -12,7 +12,7 @@ from xcomkit.chart.names import (
     parse_base_path,
 )
 from xcomkit.chart.sensitive import show
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.model import Rule, where
 
 XC018 = Rule(
@@ -36,6 +36,7 @@ XC025 = Rule(
 _MAY_BE_UNSET = (COMPRESSION, SECRETS_BACKEND, SECRETS_KWARGS)
 
 
+@lint_rule(XC018, "the same values everywhere")
 def find_disagreement(context: Context) -> Iterator[Objection]:
     """Yield settings that one component sees differently from another.
 
@@ -66,6 +67,7 @@ def _shared_names(context: Context) -> tuple[str, ...]:
     return (*XCOM_SETTINGS, *connections, SECRETS_BACKEND, SECRETS_KWARGS)
 
 
+@lint_rule(XC025, "lists as they were", kinds=("values",))
 def find_replaced(context: Context) -> Iterator[Objection]:
     """Yield lists that a later file replaced, with the names that went with them."""
     for replaced in context.configuration.replacements:
@@ -78,9 +80,3 @@ def find_replaced(context: Context) -> Iterator[Objection]:
                 f" {where(*replaced.before)}; lost: {names}{more}"
             )
             yield Objection(text, replaced.after)
-
-
-AGREEMENT: tuple[LintRule, ...] = (
-    LintRule(XC018, "the same values everywhere", "the same everywhere", find_disagreement),
-    LintRule(XC025, "lists as they were", "no entry lost", find_replaced, kinds=("values",)),
-)

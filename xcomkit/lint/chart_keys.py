@@ -8,7 +8,7 @@ from xcomkit.chart.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
 from xcomkit.chart.names import BACKEND
 from xcomkit.chart.values import Key, Values
 from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.lint.storage import is_durable
 from xcomkit.model import Rule
 
@@ -65,6 +65,18 @@ XC057 = Rule(
 )
 
 
+_TOKEN = "agentTokenSecretName: <secret with the key token>\n"  # noqa: S105 - the name of a secret
+
+
+def _tells_token(context: Context) -> bool:
+    return context.values is not None and bool(set(_TOKENS) & set(context.values.data))
+
+
+def _tells_images(context: Context) -> bool:
+    return bool(_all_images(context))
+
+
+@lint_rule(XC042, "exactly one", fix=_TOKEN, kinds=("values",), is_told=_tells_token)
 def find_wrong_tokens(context: Context) -> Iterator[Objection]:
     """Yield tokens that are given twice or not at all."""
     values = context.values
@@ -97,6 +109,7 @@ def _all_images(context: Context) -> list[tuple[str, str, Place]]:
     return [(pod.component, pod.image, pod.place) for pod in context.configuration.pods]
 
 
+@lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), is_told=_tells_images)
 def find_old_agents(context: Context) -> Iterator[Objection]:
     """Yield images of triggerers that are too old for XCom in triggers."""
     for component, image, place in _all_images(context):
@@ -107,6 +120,7 @@ def find_old_agents(context: Context) -> Iterator[Objection]:
                 yield Objection(f"{component[:80]}: {match[0]}", place)
 
 
+@lint_rule(XC041, "one image", kinds=("values",), is_told=_tells_images)
 def find_different_images(context: Context) -> Iterator[Objection]:
     """Yield images of which only some components run."""
     values = context.values
@@ -124,6 +138,7 @@ def find_different_images(context: Context) -> Iterator[Objection]:
         yield Objection(spread[:600], rare[0][1])
 
 
+@lint_rule(XC051, "one component per account", kinds=("values",))
 def find_accounts_twice(context: Context) -> Iterator[Objection]:
     """Yield service accounts that two components would create."""
     values = context.values
@@ -139,6 +154,9 @@ def find_accounts_twice(context: Context) -> Iterator[Objection]:
             yield Objection(text, values.place("serviceAccount"))
 
 
+@lint_rule(
+    XC057, "an image of your own", kinds=("values", "pod"), backend="durable", is_told=_tells_images
+)
 def find_missing_class(context: Context) -> Iterator[Objection]:
     """Yield components whose base image cannot hold the durable class."""
     for component, image, place in _all_images(context):
@@ -146,28 +164,3 @@ def find_missing_class(context: Context) -> Iterator[Objection]:
         if is_durable(backend) and image.startswith(_BASE_IMAGE):
             yield Objection(f"{component[:80]}: {image[-80:]!r}", place)
             return
-
-
-_TOKEN = "agentTokenSecretName: <secret with the key token>\n"  # noqa: S105 - the name of a secret
-
-
-def _tells_token(context: Context) -> bool:
-    return context.values is not None and bool(set(_TOKENS) & set(context.values.data))
-
-
-def _tells_images(context: Context) -> bool:
-    return bool(_all_images(context))
-
-
-CHART_KEYS: tuple[LintRule, ...] = (
-    LintRule(XC058, "1.5.0 or later", "no older triggerer", find_old_agents,
-             kinds=("values", "pod"), is_told=_tells_images),
-    LintRule(XC041, "one image", "one image", find_different_images, kinds=("values",),
-             is_told=_tells_images),
-    LintRule(XC042, "exactly one", "exactly one", find_wrong_tokens, fix=_TOKEN,
-             kinds=("values",), is_told=_tells_token),
-    LintRule(XC051, "one component per account", "no account twice", find_accounts_twice,
-             kinds=("values",)),
-    LintRule(XC057, "an image of your own", "no base image with it", find_missing_class,
-             kinds=("values", "pod"), backend="durable", is_told=_tells_images),
-)  # fmt: skip

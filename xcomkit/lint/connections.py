@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from xcomkit.chart.names import PATH, SECRETS_KWARGS, connection_variable, parse_base_path
 from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.model import Rule
 
 _WORKERS_KWARGS = "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS"
@@ -90,6 +90,7 @@ def _connections(context: Context) -> Iterator[tuple[str, str, str, Place]]:
                 yield path.scheme, name, value, seen.place
 
 
+@lint_rule(XC016, "no key, no secret, anon: false")
 def find_other_signers(context: Context) -> Iterator[Objection]:
     """Yield what in the path's connection signs in place of the workload identity."""
     for _, name, value, place in _connections(context):
@@ -157,6 +158,7 @@ def read_extra(value: str) -> dict[str, Any]:
     return extra if isinstance(extra, dict) else {}
 
 
+@lint_rule(XC019, "JSON, or a URI Airflow reads")
 def find_unreadable(context: Context) -> Iterator[Objection]:
     """Yield connections that Airflow refuses, or reads as something else."""
     for scheme, name, value, place in _connections(context):
@@ -233,6 +235,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
 }
 
 
+@lint_rule(XC059, "a connection of the path's store")
 def find_foreign(context: Context) -> Iterator[Objection]:
     """Yield connections whose type is of another store than the path."""
     for scheme, name, value, place in _connections(context):
@@ -253,6 +256,11 @@ def _read_type(value: str) -> str:
     return str(document.get("conn_type") or "") if isinstance(document, dict) else ""
 
 
+@lint_rule(
+    XC052,
+    "a JSON mapping",
+    fix=((SECRETS_KWARGS, '{"connections_prefix": "airflow/connections"}'),),
+)
 def find_unreadable_kwargs(context: Context) -> Iterator[Objection]:
     """Yield keyword arguments of the secrets backend that are no mapping."""
     for value, seen in (*context.told(SECRETS_KWARGS), *context.told(_WORKERS_KWARGS)):
@@ -263,12 +271,3 @@ def find_unreadable_kwargs(context: Context) -> Iterator[Objection]:
         if not isinstance(found, dict):
             name = seen.variable.name if seen.variable else SECRETS_KWARGS
             yield Objection(f"{name} in {seen.where} is no JSON mapping", seen.place)
-
-
-CONNECTIONS: tuple[LintRule, ...] = (
-    LintRule(XC016, "no key, no secret, anon: false", "nothing else signs", find_other_signers),
-    LintRule(XC019, "JSON, or a URI Airflow reads", "it can be read", find_unreadable),
-    LintRule(XC059, "a connection of the path's store", "of the same store", find_foreign),
-    LintRule(XC052, "a JSON mapping", "it can be read", find_unreadable_kwargs,
-             fix=((SECRETS_KWARGS, '{"connections_prefix": "airflow/connections"}'),)),
-)  # fmt: skip

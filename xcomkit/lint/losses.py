@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from xcomkit.chart.names import BACKEND, COMPRESSION, PATH, parse_base_path
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.lint.storage import CODECS, EXTRA_CODECS, OLD_CLASSES
 from xcomkit.model import STOCK_BACKEND, Rule
 
@@ -21,6 +21,9 @@ XC015 = Rule(
 )
 
 
+@lint_rule(
+    XC015, "no compression with the stock backend", fix=((COMPRESSION, ""),), backend="stock"
+)
 def find_hiding_compression(context: Context) -> Iterator[Objection]:
     """Yield components in which the stock backend compresses."""
     for value, seen in context.told(COMPRESSION):
@@ -32,11 +35,3 @@ def find_hiding_compression(context: Context) -> Iterator[Objection]:
             worse = path is not None and path.scheme in LOSING_SCHEMES
             more = "; on Cloud Storage values are lost even without a fault" if worse else ""
             yield Objection(f"{value} with the stock backend in {seen.where}{more}", seen.place)
-
-
-LOSSES: tuple[LintRule, ...] = (
-    LintRule(
-        XC015, "no compression with the stock backend", "none", find_hiding_compression,
-        fix=((COMPRESSION, ""),), backend="stock",
-    ),
-)  # fmt: skip
