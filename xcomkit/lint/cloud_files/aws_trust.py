@@ -18,7 +18,7 @@ from xcomkit.lint.cloud_files.rules import (
     Collector,
     is_agents,
     listed,
-    plain,
+    pasted,
     shown,
 )
 from xcomkit.lint.cloud_files.statements import Clause, Statement, read_statements
@@ -279,7 +279,7 @@ def _fix(statements: tuple[Statement, ...], *, subjects: tuple[str, ...]) -> str
         if _PROVIDER in name and not _is_wild(name)
     )
     otherwise = "arn:aws:iam::ACCOUNT:oidc-provider/OIDC-HOST"
-    provider = plain(next(providers, otherwise), otherwise=otherwise)
+    provider = pasted(next(providers, otherwise), otherwise=otherwise)
     issuer = provider.partition(_PROVIDER)[2]
     wanted = trust(provider_arn=provider, issuer=issuer, subjects=subjects)
     return json.dumps(wanted, indent=2)

@@ -20,7 +20,7 @@ from xcomkit.lint.cloud_files.rules import (
     Collector,
     is_agents,
     listed,
-    plain,
+    pasted,
     shown,
 )
 
@@ -116,12 +116,12 @@ def _create(subject: str, *, entries: list[Block]) -> str:
     issuer = next((e["issuer"] for e in entries if isinstance(e.get("issuer"), str)), "")
     words = ["az", "identity", "federated-credential", "create", "--name", credential_name(subject)]
     words += ["--identity-name", "IDENTITY", "--resource-group", "GROUP"]
-    words += ["--issuer", plain(issuer, otherwise="https://ISSUER"), "--subject", subject]
+    words += ["--issuer", pasted(issuer, otherwise="https://ISSUER"), "--subject", subject]
     return shlex.join([*words, "--audiences", AUDIENCE])
 
 
 def _delete(entry: Block) -> str:
-    name = plain(entry.get("name") or "", otherwise="NAME")
+    name = pasted(entry.get("name") or "", otherwise="NAME")
     words = ["az", "identity", "federated-credential", "delete", "--name", name]
     return shlex.join([*words, "--identity-name", "IDENTITY", "--resource-group", "GROUP", "--yes"])
 

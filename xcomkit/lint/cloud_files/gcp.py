@@ -23,7 +23,7 @@ from xcomkit.lint.cloud_files.rules import (
     Collector,
     is_agents,
     listed,
-    plain,
+    pasted,
     shown,
 )
 
@@ -102,7 +102,7 @@ def judge_account_policy(policy: Block, *, subjects: tuple[str, ...], report: Co
     missing = sorted(set(subjects) - sure - perhaps)
     unknown = sorted(perhaps.intersection(subjects))
     pool = next((g.member.partition("[")[0] for g in become if g.subject), "")
-    pool = plain(pool, otherwise="serviceAccount:PROJECT.svc.id.goog")
+    pool = pasted(pool, otherwise="serviceAccount:PROJECT.svc.id.goog")
     if missing:
         members = (f"{pool}[{'/'.join(s.split(':')[-2:])}]" for s in missing)
         report.add(
@@ -121,12 +121,12 @@ def judge_account_policy(policy: Block, *, subjects: tuple[str, ...], report: Co
     for grant in grants:
         problem = _stranger(grant, subjects=subjects)
         if problem:
-            member = plain(grant.member, otherwise="MEMBER")
+            member = pasted(grant.member, otherwise="MEMBER")
             report.add(
                 XC061,
                 f"{shown(grant.member)} {problem}",
                 expected=expected,
-                fix=_bind_account("remove", member, role=plain(grant.role, otherwise="ROLE")),
+                fix=_bind_account("remove", member, role=pasted(grant.role, otherwise="ROLE")),
             )
 
 
@@ -160,7 +160,7 @@ def judge_bucket_policy(
                 XC067,
                 f"{grant.member} has {shown(grant.role)}",
                 expected="named members",
-                fix=_bind(path, role=plain(grant.role, otherwise="ROLE"), member=grant.member,
+                fix=_bind(path, role=pasted(grant.role, otherwise="ROLE"), member=grant.member,
                           verb="remove"),
             )  # fmt: skip
     held: dict[str, list[Grant]] = {}
@@ -180,7 +180,7 @@ def judge_bucket_policy(
 def _judge_agent(agent: str, *, grants: list[Grant], path: BasePath, report: Collector) -> None:
     have, unsure = _permissions(grants, path=path)
     who = shown(agent) if agent else "no service account"
-    member = plain(grants[0].member, otherwise="MEMBER") if grants else "MEMBER"
+    member = pasted(grants[0].member, otherwise="MEMBER") if grants else "MEMBER"
     rights = (
         (XC063, ("objects.get", "objects.create", _LIST)),
         (XC064, (_PROBE,)),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from xcomkit import plain
 from xcomkit.model import CloudName, Finding, Rule
 
 XC060 = Rule(
@@ -131,7 +132,6 @@ STORES: dict[CloudName, str] = {
     "gcp": "Google Cloud Storage",
 }
 MOST_FINDINGS = 20  # per rule; a file with more has one cause
-_MOST_NAMED = 5
 _LONGEST = 400
 _PLAIN = re.compile(r"[\w.:/@\[\]~+=,()* -]{1,400}", re.ASCII)
 
@@ -151,12 +151,10 @@ def is_agents(subject: str, subjects: tuple[str, ...]) -> bool:
 
 def listed(texts: Iterable[object]) -> str:
     """Return texts of a file as one printable line, the first few by name."""
-    found = [shown(text) for text in texts]
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return ", ".join(found[:_MOST_NAMED]) + more
+    return plain.listed([shown(text) for text in texts], most=5)
 
 
-def plain(text: object, *, otherwise: str) -> str:
+def pasted(text: object, *, otherwise: str) -> str:
     """Return a text of a file for use in a command, or a placeholder where it looks odd."""
     words = str(text)
     return words if _PLAIN.fullmatch(words) else otherwise
@@ -194,5 +192,5 @@ class Collector:
 
 
 def _bounded(text: str) -> str:
-    text = text if text.isprintable() else repr(text)[1:-1]
+    text = plain.plain(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
