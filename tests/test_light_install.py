@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-VALUES = ROOT / "tests/lint/examples/XC029-pass.yaml"
+VALUES = ROOT / "tests/lint/good.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_hooks_call_commands_that_are_there(command):
 
 
 def test_action_writes_reports_and_ends_with_the_worst_code(command, tmp_path):
-    bad = ROOT / "tests/lint/examples/XC005-fail.yaml"
+    bad = ROOT / "tests/lint/bad.yaml"
     (tmp_path / "dags").mkdir()
     environment = {
         "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",

@@ -130,8 +130,8 @@ class Rule:
 
 
 def where(file: str, line: int) -> str:
-    """Return a place as words; line 0 stands for a flag, which has none."""
-    return f"{file}:{line}" if line else file
+    """Return a place as words."""
+    return f"{file}:{line}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def fragment(settings: Settings) -> dict[str, Any]:
     )
 
 
-@pytest.fixture(params=["1.0.2", "2.0.0", "2.3.0"])
+@pytest.fixture(params=["1.0.2", "2.3.0"])
 def era(request: pytest.FixtureRequest) -> str:
     path = Path(__file__).parent / "examples" / f"era-{request.param}.yaml"
     return path.read_text(encoding="utf-8")

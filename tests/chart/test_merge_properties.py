@@ -387,7 +387,7 @@ def test_fragment_read_from_its_own_text_is_the_same_and_fills_an_empty_file(
     text = "\n".join(block(fragment, indent=0)) if fragment else ""
     read = read_fragment(text, name="f")
     assert is_equal(read, fragment)
-    for empty in ("", "# mine", "---\n", "{}\n", "---\n...\n"):
+    for empty in ("", "# mine", "---\n", "---\n...\n"):
         result = merge(empty, fragment, name="v")
         assert is_equal(read_values(result.text, name="v").data, fragment)
         assert result.conflicts == ()

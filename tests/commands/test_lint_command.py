@@ -11,15 +11,15 @@ import pytest
 
 from xcomkit.__main__ import main
 
-EXAMPLES = Path(__file__).parents[1] / "lint/examples"
-GOOD = str(EXAMPLES / "XC029-pass.yaml")
-BAD = str(EXAMPLES / "XC005-fail.yaml")
+EXAMPLES = Path(__file__).parents[1] / "lint"
+GOOD = str(EXAMPLES / "good.yaml")
+BAD = str(EXAMPLES / "bad.yaml")
 
 
 def test_good_file_is_0_and_says_what_it_was_taken_for(capsys):
     assert main(["lint", GOOD]) == 0
     text = capsys.readouterr().out
-    assert "XC029-pass.yaml: a values file of the agent chart" in text
+    assert "good.yaml: a values file of the agent chart" in text
     assert "✔ nothing failed: 0 fail, 0 warn, 0 info" in text
 
 
@@ -27,7 +27,7 @@ def test_bad_file_is_1_and_shows_line_remedy_and_what_to_paste(capsys):
     assert main(["lint", BAD]) == 1
     text = capsys.readouterr().out
     assert "✖ fail  XC005" in text
-    assert "XC005-fail.yaml:" in text
+    assert "bad.yaml:" in text
     assert "paste:" in text
 
 
@@ -38,7 +38,7 @@ def test_bad_file_is_1_and_shows_line_remedy_and_what_to_paste(capsys):
         [BAD, "--baseline", "gone.json"],
         [BAD, "--trust", "gone.json"],
         [BAD, "--set", "a"],
-        [BAD, "--set-json", "a={"],
+        [BAD, "--set-literal", "a={"],
         [BAD, "--each", "--set", "a=b"],
     ],
 )
@@ -87,15 +87,35 @@ def test_each_judges_files_by_themselves_and_sees_what_they_share(capsys, tmp_pa
     assert len(document["environment"]) == 6
 
 
-def test_flags_are_applied_in_helms_order_not_in_that_of_the_line(capsys):
-    words = ["lint", GOOD, "--set-string", "namespace=last", "--set", "namespace=x", "--format",
-             "json", "--set-json", 'commonEnv=[{"name": "A", "value": "1"}]']  # fmt: skip
+def test_flags_of_helm_are_refused_with_the_way_through_helm_itself(capsys):
+    assert main(["lint", GOOD, "--set-json", "commonEnv=[]"]) == 2
+    assert "helm template RELEASE CHART -f FILE --set ... | xcomkit lint -" in (
+        capsys.readouterr().err
+    )
 
-    assert main(words) == 1
+
+def test_what_helm_rendered_is_judged_per_container_from_a_pipe(capsys, monkeypatch):
+    rendered = b"""---
+# Source: astro-remote-execution-agent/templates/worker.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: astro-agent-worker}
+spec:
+  template:
+    spec:
+      containers:
+        - name: worker
+          env:
+            - {name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD, value: "0"}
+            - {name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD, value: 1MB}
+"""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rendered)))
+
+    assert main(["lint", "-", "--format", "json"]) == 1
     document = json.loads(capsys.readouterr().out)
-    lost = next(f for f in document["findings"] if f["id"] == "XC025")
-    assert "--set-json commonEnv replaces the whole list" in lost["observed"]
-    assert document["origins"]["triggerer"]["A"] == "--set-json commonEnv commonEnv"
+    where = {found["id"]: found["where"] for found in document["findings"]}
+    assert (where["XC007"], where["XC010"]) == ("stdin:13", "stdin:13")
+    assert list(document["environment"]) == ["deployment/astro-agent-worker:worker"]
 
 
 def test_trust_and_policy_of_the_cloud_are_joined_with_the_accounts_of_the_file(capsys, tmp_path):
@@ -134,7 +154,7 @@ def test_sentinel_is_of_the_chart_and_nobody_else_is(capsys, tmp_path):
     ]
     trust = tmp_path / "trust.json"
     path = tmp_path / "values.yaml"
-    path.write_text((EXAMPLES / "XC050-pass.yaml").read_text())
+    path.write_text((EXAMPLES / "good-azure.yaml").read_text())
     trust.write_text(json.dumps(credentials))
     assert main(["lint", str(path), "--trust", str(trust)]) == 0
 
@@ -159,7 +179,7 @@ def test_env_shows_value_and_place_per_component(capsys):
     text = capsys.readouterr().out
     assert text.startswith("# triggerer\n")
     assert "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD=0  # " in text
-    assert "XC029-pass.yaml:7 commonEnv" in text
+    assert "good.yaml:7 commonEnv" in text
 
 
 def test_env_of_a_component_that_is_not_there_names_those_that_are(capsys):

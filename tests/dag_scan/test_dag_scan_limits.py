@@ -16,13 +16,6 @@ PULL = "ti.xcom_pull(task_ids='x')\n"
 OTHER = 'def f(ti, cfg):\n    ti.xcom_pull("t", dag_id=cfg["dag"])\n'
 BACKEND = "AIRFLOW__CORE__XCOM_BACKEND"
 TASK = "from airflow.sdk import task\n@task\n"
-MULTIPLE = """from collections import namedtuple
-from airflow.sdk import task
-P = namedtuple("P", "a")
-@task(multiple_outputs=True)
-def f():
-    return P(1)
-"""
 
 
 def found(text: str, rule_id: str) -> list[Finding]:
@@ -135,14 +128,9 @@ def test_task_is_one_wherever_its_decorator_stands(above):
         ("task(on_failure_callback=(N(text='{{ ti.xcom_pull(1) }}'),))\n", "XC030", 1),
         (f"def cb(c):\n    c['ti'].{PULL[3:]}task(on_skipped_callback=cb)\n", "XC030", 1),
         ("from airflow.sdk import conf\nconf.set('COMMON.IO', 'xcom_x', '1')\n", "XC039", 1),
-        (TASK + "def f(x):\n    y = x\n    y = open\n    return y('p')\n", "XC036", 0),
+        (TASK + "def f(x):\n    y = x\n    y = bytes\n    return y(1)\n", "XC036", 0),
         (TASK + "def f(x):\n    return 1 if x else b'x'\n", "XC036", 1),
-        (TASK + "def f():\n    return {1.5: 'a'}\n", "XC037", 1),
-        (TASK + "def f():\n    return {None: 'a'}\n", "XC037", 1),
-        (TASK + "def f():\n  class C:\n    def serialize(self): ...\n  return C()\n", "XC036", 0),
         ("def f():\n    return b'x'\nPythonSensor(python_callable=f)\n", "XC036", 0),
-        (MULTIPLE, "XC036", 0),
-        (MULTIPLE, "XC037", 1),
         (f"class T(ATrigger):\n  def run(self): ...\n  def cleanup(self):\n    {PULL}", "XC031", 1),
         ("class T(BaseTrigger):\n    def serialize(self):\n        ti.xcom_pull()\n", "XC031", 1),
         ("B(sql='''{% if ti.xcom_pull('a') %}{{ ti.xcom_pull('b', dag_id='z') }}{% endif %}''')\n",

@@ -4,27 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from xcomkit.chart.flags import read_flag
 from xcomkit.lint.inputs.reading import read_configuration
 from xcomkit.lint.rules import find
 from xcomkit.model import Finding
 
-GOOD = (Path(__file__).parent / "examples/XC001-pass.yaml").read_text(encoding="utf-8")
+GOOD = (Path(__file__).parent / "good.yaml").read_text(encoding="utf-8")
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 COMPRESSION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 
 
 @pytest.fixture
 def judged(tmp_path):
-    def judge(*texts: str, flags: tuple[tuple[str, str], ...] = ()) -> dict[str, list[Finding]]:
+    def judge(*texts: str) -> dict[str, list[Finding]]:
         names = []
         for number, text in enumerate(texts):
             path = tmp_path / f"{number}.yaml"
             path.write_text(text)
             names.append(str(path))
-        assignments = [a for kind, text in flags for a in read_flag(kind, text)]
         found: dict[str, list[Finding]] = {}
-        for finding in find(read_configuration(names, flags=assignments)):
+        for finding in find(read_configuration(names)):
             found.setdefault(finding.rule.id, []).append(finding)
         return found
 
@@ -73,28 +71,6 @@ def test_later_file_with_a_list_takes_the_earlier_entries_with_it(judged):
     assert {"XC001", "XC002"} <= set(found)
 
 
-def test_flag_with_json_replaces_the_list_and_says_what_is_lost(judged):
-    found = judged(GOOD, flags=(("set-json", 'commonEnv=[{"name": "A", "value": "1"}]'),))
-
-    (lost,) = found["XC025"]
-    assert "--set-json commonEnv replaces the whole list commonEnv of" in lost.observed
-    assert "AIRFLOW_CONN_AWS_DEFAULT" in lost.observed
-
-
-def test_flag_with_an_index_writes_over_an_entry_by_position(judged):
-    found = judged(GOOD, flags=(("set", "commonEnv[1].value=1048576"),))
-
-    (position,) = found["XC025"]
-    assert "writes over entry 1 of commonEnv, by position" in position.observed
-    assert "is a number" in found["XC006"][0].observed  # --set makes one of digits
-
-
-def test_flag_that_renames_an_entry_loses_the_old_name(judged):
-    (position,) = judged(GOOD, flags=(("set", "commonEnv[1].name=OTHER"),))["XC025"]
-
-    assert f"lost: {THRESHOLD}" in position.observed
-
-
 def test_mapping_of_a_later_file_is_merged_and_its_line_is_the_later_one(judged):
     found = judged(GOOD, "serviceAccount:\n  annotations:\n    eks.amazonaws.com/role-arn: nope\n")
 
@@ -105,9 +81,3 @@ def test_mapping_of_a_later_file_is_merged_and_its_line_is_the_later_one(judged)
 
 def test_later_file_may_unset_a_key_with_null(judged):
     assert "XC009" in judged(GOOD, "xcomBackend: null\n")
-
-
-def test_flag_has_no_line_but_a_name(judged):
-    (finding,) = judged(GOOD, flags=(("set-string", "xcomBackend=Nope"),))["XC009"]
-
-    assert (finding.file, finding.line) == ("--set-string xcomBackend", 0)

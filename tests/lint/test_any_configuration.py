@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcomkit.chart.flags import read_flag
 from xcomkit.errors import InputError
 from xcomkit.lint.inputs.reading import read_configuration
 from xcomkit.lint.kinds import KINDS
@@ -104,16 +103,12 @@ DATA = st.recursive(
 @given(
     st.dictionaries(st.sampled_from(KEYS), DATA, max_size=8),
     st.sampled_from(["values", "compose", "pod", None]),
-    st.sampled_from(["", "commonEnv[0].value=x", "a.b=1", "commonEnv=null"]),
 )
-def test_any_document_is_judged_or_refused_in_every_format(tmp_path_factory, data, kind, flag):
+def test_any_document_is_judged_or_refused_in_every_format(tmp_path_factory, data, kind):
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps(data))
     try:
-        flags = read_flag("set", flag) if flag and kind == "values" else ()
-        report = judge(
-            [read_configuration([str(path)], kind=kind, flags=flags)], cloud=CloudFiles()
-        )
+        report = judge([read_configuration([str(path)], kind=kind)], cloud=CloudFiles())
     except InputError as refusal:
         assert "\n" not in str(refusal)
         return

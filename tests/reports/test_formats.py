@@ -9,7 +9,6 @@ import sarif_om
 from pydantic import ValidationError
 from sarif_pydantic import Sarif
 
-from xcomkit.chart.flags import read_flag
 from xcomkit.lint.inputs.reading import read_configuration
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.reports.junit import to_junit
@@ -178,25 +177,18 @@ def test_report_without_findings_says_so():
     assert "✔ nothing failed: 0 fail, 0 warn, 0 info" in to_text(empty, width=80, colour=False)
 
 
-def test_sarif_tells_a_baseline_from_a_comment_and_shows_a_flag_at_the_first_file(
-    report, tmp_path, monkeypatch
-):
+def test_sarif_tells_a_baseline_from_a_comment(report, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "baseline.json").write_text(to_json(report))
-    flags = read_flag("set-string", "namespace=<ns>")
     known = judge(
-        [read_configuration(["my values.yaml"], flags=flags)],
-        cloud=CloudFiles(),
-        baseline="baseline.json",
+        [read_configuration(["my values.yaml"])], cloud=CloudFiles(), baseline="baseline.json"
     )
 
     results = json.loads(to_sarif(known))["runs"][0]["results"]
     kinds = {s["kind"] for result in results for s in result.get("suppressions", ())}
     assert kinds == {"inSource", "external"}
-    flagged = next(r for r in results if "namespace" in r["message"]["text"])
-    place = flagged["locations"][0]["physicalLocation"]
+    place = results[0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "my%20values.yaml"
-    assert place["region"]["startLine"] == 1
 
 
 def test_absolute_path_is_a_file_uri(tmp_path):

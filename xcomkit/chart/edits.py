@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from xcomkit.chart.tree import Node
 
-_PROPERTIES = re.compile(r"(?:(?:[&!]\S*+|#[^\n]*+)\s+)*")
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*(?P<comment>[ \t]+#[^\r\n]*)?")
-_FLOW_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,52 +59,23 @@ def scalar_end(text: str, node: Node) -> int:
 
 def block_header(text: str, node: Node) -> tuple[str, str]:
     """Return the ``|2-`` of a block text, and the comment behind it with the spaces before."""
-    match = _BLOCK_HEADER.match(text, properties_end(text, node))
+    match = _BLOCK_HEADER.match(text, node.start)
     if match is None:
         return "", ""
     comment = match["comment"] or ""
     return match[0].removesuffix(comment), comment
 
 
-def properties_end(text: str, node: Node) -> int:
-    """Return where a value begins behind its anchor, its tag and their comments."""
-    match = _PROPERTIES.match(text, node.start, max(node.end, node.start))
-    return match.end() if match else node.start
-
-
-def anchor_of(text: str, node: Node) -> str:
-    """Return the anchor of a value as it is written, with a space behind it, or nothing."""
-    return f"&{node.anchor} " if node.anchor and text[node.start : node.start + 1] in "&!" else ""
-
-
 def indentation(text: str, node: Node) -> int:
-    """Return how many spaces stand before the keys or dashes of a block.
-
-    A block's own place is that of its anchor or tag where it has one.
-    """
+    """Return how many spaces stand before the keys or dashes of a block."""
     if not node.pairs and not node.items:
         return 0
-    start = node.start
-    if node.items and text[start] != "-":
-        start = properties_end(text, node)
-    elif node.pairs and text[start] in "&!" and start != node.pairs[0][0].start:
-        start = node.pairs[0][0].start
-        line = text.rfind("\n", 0, start) + 1
-        if text[line:start].strip() == "?":
-            start = text.index("?", line)
-    begin = text.rfind("\n", 0, start) + 1 or int(text.startswith("\ufeff"))
-    return start - begin
+    return node.start - (text.rfind("\n", 0, node.start) + 1 or int(text.startswith("\ufeff")))
 
 
 def has_comment(text: str, node: Node) -> bool:
     """Tell whether a comment may stand inside an empty container."""
     return node.kind in ("list", "mapping") and "#" in text[node.start : node.end]
-
-
-def ends_with_comma(text: str, node: Node) -> bool:
-    """Tell whether the last entry inside brackets has a comma behind it already."""
-    last = node.pairs[-1][1] if node.pairs else node.items[-1]
-    return "," in _FLOW_COMMENT.sub("", text[last.end : node.end - 1])
 
 
 def root_below(text: str) -> int:

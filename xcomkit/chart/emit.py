@@ -27,22 +27,11 @@ def quote(value: object, *, style: str = "") -> str:
     return '"' + _UNPRINTABLE.sub(_escape, body) + '"'
 
 
-def flow(data: Any) -> str:
-    """Return data on one line, as it can stand inside brackets."""
-    match data:
-        case dict():
-            return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in data.items()) + "}"
-        case list() | tuple():
-            return "[" + ", ".join(flow(item) for item in data) + "]"
-        case _:
-            return quote(data, style='"')
-
-
 def block(data: Any, *, indent: int) -> list[str]:
     """Return data as indented lines without line ends; environment values are always quoted."""
     pad = " " * indent
     if isinstance(data, (dict, list, tuple)) and not data:
-        return [pad + flow(data)]
+        return [pad + json.dumps(data)]
     match data:
         case dict():
             return [line for key, value in data.items() for line in pair(key, value, indent=indent)]
@@ -60,7 +49,9 @@ def pair(key: str, value: Any, *, indent: int) -> list[str]:
     """Return one key and its value as indented lines."""
     head = f"{' ' * indent}{quote(key)}:"
     if isinstance(value, (dict, list, tuple)):
-        return [head, *block(value, indent=indent + 2)] if value else [f"{head} {flow(value)}"]
+        return (
+            [head, *block(value, indent=indent + 2)] if value else [f"{head} {json.dumps(value)}"]
+        )
     # a variable's value stays a text whatever it looks like; '0' unquoted is refused by Kubernetes
     style = ("'" if '"' in str(value) else '"') if key == "value" else ""
     return [f"{head} {quote(value, style=style)}"]

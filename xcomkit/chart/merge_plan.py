@@ -5,16 +5,14 @@ say what counts as the same, as unset, and as the runbook's.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from xcomkit.chart import emit
 from xcomkit.chart.edits import (
     Edit,
-    anchor_of,
     block_header,
     content_end,
-    ends_with_comma,
     has_comment,
     indentation,
     line_after_key,
@@ -33,7 +31,6 @@ from xcomkit.chart.merge_rules import (
     is_whole,
     kind_of,
     label,
-    merged_in,
     told,
     with_compression_off,
 )
@@ -42,6 +39,7 @@ from xcomkit.chart.values import Key, Values
 from xcomkit.errors import InputError
 
 Pair = tuple[Node, Node]
+_CLOSED = "must stand in lines of its own, without brackets, anchor or tag around it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +68,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """Where the walk is: as people say it (entries by name), and in the data (by index).
-
-    ``shared`` is the alias or ``<<`` it came through; what stands there is not of this place only.
-    """
+    """Where the walk is: as people say it (entries by name), and in the data (by index)."""
 
     path: Key = ()
     place: Key = ()
-    shared: Node | None = None
 
     def at(self, name: str, place: str | int) -> "_Spot":
-        return replace(self, path=(*self.path, name), place=(*self.place, place))
-
-    def through(self, node: Node) -> "_Spot":
-        return self if node.target is None or self.shared else replace(self, shared=node)
+        return _Spot((*self.path, name), (*self.place, place))
 
 
 class MergePlan:
@@ -96,41 +87,34 @@ class MergePlan:
         self.rewritten: set[int] = set()
         self._values = values
         self._text = values.text
-        self._begun: set[int] = set()
         self._into_mapping(values.root, fragment, spot=_Spot())
 
     def _into_mapping(self, node: Node, wanted: Mapping[str, Any], *, spot: _Spot) -> None:
         for key, value in wanted.items():
             inner = spot.at(key, key)
-            pair, source = self._find(node, key, path=inner.path)
+            pair = self._find(node, key, path=inner.path)
             if pair is not None:
-                shared = inner if source is None else replace(inner, shared=spot.shared or source)
-                self._into_value(pair, value, spot=shared)
+                self._into_value(pair, value, spot=inner)
                 continue
-            self._writable(node, inner, kind="mapping")
+            self._refuse_closed(node, inner)
             self.changes.append(Change(inner.place, value))
-            if node.flow:
-                self._into_brackets(node, f"{emit.flow(key)}: {emit.flow(value)}")
-            else:
-                lines = emit.pair(key, value, indent=indentation(self._text, node))
-                self._below(node, lines, depth=len(spot.path))
+            lines = emit.pair(key, value, indent=indentation(self._text, node))
+            self._below(node, lines, depth=len(spot.path))
 
-    def _find(self, node: Node, key: str, *, path: Key) -> tuple[Pair | None, Node | None]:
-        """Return a key's pair, and the ``<<`` it comes through where it is not the node's own."""
+    def _find(self, node: Node, key: str, *, path: Key) -> Pair | None:
+        """Return a key's pair; ``<<`` is refused, as what it brings in is of other places too."""
         for pair in reversed(node.pairs):
-            if pair[0].value == key and not is_merge_key(pair[0]):
-                return pair, None
+            if is_merge_key(pair[0]):
+                problem = "cannot be looked for behind <<; write out what it brings in"
+                raise self._refuse(pair[0], path=path, problem=problem)
+            if pair[0].value == key:
+                return pair
             if not isinstance(pair[0].value, str) and self._raw(pair[0]) == key:
                 raise self._refuse(pair[0], path=path, problem="must be a key in quotes")
-        for source in merged_in(node):
-            target = source.target or source
-            pair_there, _ = self._find(target, key, path=path)
-            if pair_there is not None:
-                return pair_there, source
-        return None, None
+        return None
 
     def _into_value(self, pair: Pair, wanted: Any, *, spot: _Spot) -> None:
-        held, inner = pair[1].target or pair[1], spot.through(pair[1])
+        held = pair[1].target or pair[1]
         if wanted is None or (isinstance(wanted, (dict, list)) and not wanted and is_unset(held)):
             # nothing asks for nothing but that the key is there
             if not is_unset(held):
@@ -138,17 +122,16 @@ class MergePlan:
         elif not isinstance(wanted, (dict, list)):
             self._into_scalar(pair, held, wanted, spot=spot)
         elif is_unset(held):
-            self._writable(pair[1], inner, kind=kind_of(wanted))
-            self._fill(pair, wanted, spot=inner)
+            self._fill(pair, wanted, spot=spot)
         elif held.kind != kind_of(wanted):
             problem = f"must be a {kind_of(wanted)} written out here"
             raise self._refuse(pair[1], path=spot.path, problem=problem)
         elif is_whole(spot.path) or (isinstance(wanted, list) and not is_by_name(wanted)):
             self._compare(held, wanted, spot=spot)
         elif isinstance(wanted, list):
-            self._into_list(held, wanted, spot=inner)
+            self._into_list(held, wanted, spot=spot)
         else:
-            self._into_mapping(held, wanted, spot=inner)
+            self._into_mapping(held, wanted, spot=spot)
 
     def _into_list(self, node: Node, wanted: Sequence[Mapping[str, Any]], *, spot: _Spot) -> None:
         """Merge entries by name; worker groups are the user's and are never added."""
@@ -164,18 +147,15 @@ class MergePlan:
             name = entry["name"]
             if name in present:
                 item = node.items[present[name]]
-                inner = spot.at(name, present[name]).through(item)
+                inner = spot.at(name, present[name])
                 self._into_entry(item.target or item, entry, spot=inner)
             elif spot.path == ("workers",):
                 self._note(spot.path, node, before=", ".join(present), after=name)
             else:
-                self._writable(node, spot, kind="list")
+                self._refuse_closed(node, spot)
                 self.changes.append(Change(spot.place, entry, appended=True))
-                if node.flow:
-                    self._into_brackets(node, emit.flow(entry))
-                else:
-                    lines = emit.block([entry], indent=indentation(self._text, node))
-                    self._below(node, lines, depth=len(spot.path))
+                lines = emit.block([entry], indent=indentation(self._text, node))
+                self._below(node, lines, depth=len(spot.path))
 
     def _into_entry(self, node: Node, entry: Mapping[str, Any], *, spot: _Spot) -> None:
         held = self._values.get(*spot.place)
@@ -214,7 +194,6 @@ class MergePlan:
             self._note(spot.path, pair[1], before=before, after=after, replaced=replaced)
             if not replaced:
                 return
-        self._writable(pair[1], spot, kind="text")
         self.changes.append(Change(spot.place, wanted))
         self._rewrite(pair, wanted, spot=spot)
 
@@ -223,16 +202,12 @@ class MergePlan:
         start, end = node.start, scalar_end(self._text, node)
         gap = " " if self._text[start - 1 : start] == ":" else ""
         if start == end and ":" not in self._text[key.end : start]:
-            start, end, gap = key.end, key.end, ": "
-        if has_comment(self._text, node):
-            problem = "must be a single value; a comment would be lost with what stands here"
-            raise self._refuse(node, path=spot.path, problem=problem)
-        if gap == ": " and not node.flow:
             raise self._refuse(key, path=spot.path, problem="must be a key with a colon behind it")
+        self._refuse_comment(node, spot)
         style = node.style if node.style in ("'", '"') else ""
         if not style and (node.flow or spot.path[-1] == "value"):
             style = "'" if '"' in str(wanted) else '"'
-        text = anchor_of(self._text, node) + emit.quote(wanted, style=style)
+        text = emit.quote(wanted, style=style)
         comment = block_header(self._text, node)[1] if node.style in ("|", ">") else ""
         self.edits.append(Edit(start, end, gap + text + comment))
         self._touch(start, end)
@@ -241,34 +216,15 @@ class MergePlan:
         """Put a block where an empty value stood: ``~``, ``{}``, ``[]`` or nothing."""
         key, node = pair
         self.changes.append(Change(spot.place, wanted))
-        if has_comment(self._text, node):
-            if node.kind != kind_of(wanted):
-                problem = f"must be a {kind_of(wanted)} written out here"
-                raise self._refuse(node, path=spot.path, problem=problem)
-            self._into_brackets(node, emit.flow(wanted)[1:-1])
-            return
+        self._refuse_comment(node, spot)
+        if key.flow:
+            raise self._refuse(node, path=spot.path, problem=_CLOSED)
         end = scalar_end(self._text, node)
         self._touch(node.start, end)
-        if key.flow:
-            gap = " " if self._text[node.start - 1 : node.start] == ":" else ""
-            self.edits.append(Edit(node.start, end, gap + emit.flow(wanted)))
-            return
         self.edits.append(line_after_key(self._text, node))
         below = line_below(self._text, end)
         lines = tuple(emit.block(wanted, indent=key.column + 1))
         self.edits.append(Edit(below, below, lines=lines, depth=len(spot.path)))
-
-    def _into_brackets(self, node: Node, text: str) -> None:
-        is_first = not node.items and not node.pairs and node.start not in self._begun
-        is_open = (
-            node.start not in self._begun
-            and bool(node.items or node.pairs)
-            and ends_with_comma(self._text, node)
-        )
-        self._begun.add(node.start)
-        comma = "" if is_first else " " if is_open else ", "
-        self.edits.append(Edit(node.end - 1, node.end - 1, comma + text))
-        self._touch(node.end - 1, node.end - 1)
 
     def _below(self, node: Node, lines: Sequence[str], *, depth: int) -> None:
         if node.pairs or node.items:
@@ -293,12 +249,15 @@ class MergePlan:
         line = self._line(node.start)
         self.conflicts.append(Conflict(label(path), line, before, after, replaced))
 
-    def _writable(self, node: Node, spot: _Spot, *, kind: str) -> None:
-        """Refuse to write through an alias: the change would show up elsewhere too."""
-        if spot.shared is not None:
-            place = spot.shared if spot.shared.kind == "alias" else node
-            problem = f"must be a {kind} written out here"
-            raise self._refuse(place, path=spot.path, problem=problem)
+    def _refuse_closed(self, node: Node, spot: _Spot) -> None:
+        """Refuse to add to brackets, and behind an anchor, whose aliases would change as well."""
+        if node.flow or self._text[node.start : node.start + 1] in ("&", "!"):
+            raise self._refuse(node, path=spot.path, problem=_CLOSED)
+
+    def _refuse_comment(self, node: Node, spot: _Spot) -> None:
+        if has_comment(self._text, node):
+            problem = "must be unset; a comment would be lost with what stands here"
+            raise self._refuse(node, path=spot.path, problem=problem)
 
     def _refuse(self, node: Node, *, path: Key, problem: str) -> InputError:
         return InputError(

@@ -1,7 +1,7 @@
 """What a merge goes by: the same or not, unset or not, whose value it is, what may be shown."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xcomkit.chart import sensitive
@@ -63,14 +63,6 @@ def with_compression_off(
     if PATH in names and COMPRESSION not in names and COMPRESSION in present:
         return [*wanted, {"name": COMPRESSION, "value": ""}]
     return list(wanted)
-
-
-def merged_in(node: Node) -> Iterator[Node]:
-    """Yield the mappings a ``<<`` key brings in, the one that wins first."""
-    for key, value in reversed(node.pairs):
-        if is_merge_key(key):
-            sources = value.items if value.kind == "list" else (value,)
-            yield from (s for s in sources if (s.target or s).kind == "mapping")
 
 
 def is_merge_key(key: Node) -> bool:

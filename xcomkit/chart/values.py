@@ -27,8 +27,7 @@ class Values:
     """A values file: plain data, the line of every key and item, and its duplicate keys.
 
     Several files laid over each other keep the files themselves in ``layers``, and in ``owners``
-    who last wrote a key: its turn, and a file or the name of a flag. ``text`` and ``root`` are then
-    those of the first.
+    who last wrote a key: its turn, and the file. ``text`` and ``root`` are then those of the first.
     """
 
     name: str
@@ -37,7 +36,7 @@ class Values:
     data: dict[str, Any] = field(repr=False)
     lines: Mapping[Key, int] = field(repr=False)
     duplicates: tuple[DuplicateKey, ...] = ()
-    owners: Mapping[Key, tuple[int, "Values | str"]] = field(default_factory=dict, repr=False)
+    owners: Mapping[Key, tuple[int, "Values"]] = field(default_factory=dict, repr=False)
     layers: tuple["Values", ...] = field(default=(), repr=False)
 
     @property
@@ -62,18 +61,13 @@ class Values:
         return self.place(*path)[1]
 
     def place(self, *path: str | int) -> tuple[str, int]:
-        """Return file and line of a path, or of the nearest parent that is in a text.
-
-        A flag has no line, which is 0.
-        """
+        """Return file and line of a path, or of the nearest parent that is in a text."""
         turn = -1
-        owner: Values | str = self.texts[0]
+        owner = self.texts[0]
         for end in range(1, len(path) + 1):
             found = self.owners.get(path[:end])
             if found is not None and found[0] > turn:
                 turn, owner = found
-        if isinstance(owner, str):
-            return owner, 0
         while path and path not in owner.lines:
             path = path[:-1]
         return owner.name, owner.lines.get(path, 1)

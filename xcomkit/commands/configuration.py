@@ -3,15 +3,15 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from xcomkit.errors import InputError
 from xcomkit.lint.kinds import KINDS, Kind
 
 if TYPE_CHECKING:  # the command line is taught in a few milliseconds, whatever is asked of it
-    from xcomkit.chart.flags import Assignment
     from xcomkit.lint.configuration import Configuration
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
-    """Teach a command the files, their kind and helm's flags."""
+    """Teach a command the files and their kind."""
     parser.add_argument(
         "files", nargs="+", metavar="FILE",
         help="values.yaml, .env, airflow.cfg, docker-compose.yaml or pod spec; - is the standard"
@@ -22,39 +22,30 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         help="what the files are; auto tells by name and content",
     )  # fmt: skip
     parser.add_argument(
-        "--set-json", action="append", default=[], metavar="KEY=JSON", help="as helm's own flag"
-    )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="as helm's own flag"
-    )
-    parser.add_argument(
-        "--set-string", action="append", default=[], metavar="KEY=TEXT", help="as helm's own flag"
-    )
+        *("--set", "--set-string", "--set-json", "--set-literal", "--set-file"), dest="set",
+        help=argparse.SUPPRESS,
+    )  # fmt: skip
 
 
 def read_files(options: argparse.Namespace) -> "Configuration":
-    """Return what the files and flags say together.
+    """Return what the files say together.
 
     Raises:
         InputError: something cannot be read.
     """
     from xcomkit.lint.inputs.reading import read_configuration
 
-    kind = read_kind(options)
-    return read_configuration(options.files, kind=kind, flags=_flags(options))
+    return read_configuration(options.files, kind=read_kind(options))
 
 
 def read_kind(options: argparse.Namespace) -> Kind | None:
-    """Return the kind that was said, ``None`` where it is to be told by the files."""
+    """Return the kind that was said, ``None`` where it is to be told by the files.
+
+    Raises:
+        InputError: a flag of helm's stands beside it.
+    """
+    if options.set is not None:
+        problem = "helm's --set flags are not read: helm knows best what they do."
+        hint = "helm template RELEASE CHART -f FILE --set ... | xcomkit lint -"
+        raise InputError(problem, hint=hint)
     return None if options.kind == "auto" else options.kind
-
-
-def _flags(options: argparse.Namespace) -> "list[Assignment]":
-    """Return the flags in the order in which helm applies them, whatever order they stand in."""
-    from xcomkit.chart.flags import read_flag
-
-    return [
-        *(found for text in options.set_json for found in read_flag("set-json", text)),
-        *(found for text in options.set for found in read_flag("set", text)),
-        *(found for text in options.set_string for found in read_flag("set-string", text)),
-    ]

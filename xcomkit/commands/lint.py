@@ -10,8 +10,9 @@ from xcomkit.plain import plain
 
 _EXAMPLES = """examples:
   xcomkit lint values.yaml
-  xcomkit lint values.yaml prod.yaml --set-json 'commonEnv=[...]'
+  xcomkit lint values.yaml prod.yaml
   helm get values astro-agent -n astro | xcomkit lint -
+  helm template astro-agent astronomer/CHART -f values.yaml --set ... | xcomkit lint -
   kubectl get pods -n astro -o yaml | xcomkit lint - --kind pod
   aws iam get-role --role-name xcom-agents > trust.json
   xcomkit lint values.yaml --trust trust.json
@@ -82,8 +83,6 @@ def act(options: argparse.Namespace) -> int:
         rerun_days=options.rerun_days,
     )
     refused: tuple[InputError, ...] = ()
-    if options.each and (options.set or options.set_json or options.set_string):
-        raise InputError("--each: helm's flags go with one set of values.", hint="leave one out.")
     if options.each:
         configurations, others, refused = read_each(options.files, kind=read_kind(options))
         for name in others:

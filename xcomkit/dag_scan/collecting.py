@@ -135,7 +135,6 @@ class _Collector:
     def with_item(self, node: ast.withitem, scope: Scope, guarded: bool) -> None:
         if node.optional_vars is not None:
             self.target(node.optional_vars, scope, Binding("value", scope, node.context_expr))
-        self.module.entered.add(node.context_expr)
         self.todo.append((node.context_expr, scope, guarded))
 
     def named(self, node: ast.AST, scope: Scope, guarded: bool) -> None:

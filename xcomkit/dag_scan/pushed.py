@@ -1,8 +1,10 @@
-"""XC036, XC037 and XC038: values that tasks push and Airflow refuses, changes or guards."""
+"""XC036, XC037 and XC038: values that tasks push and Airflow refuses, rounds or guards.
+
+Only what can be told without knowing the values: literals, and calls of names that are known.
+"""
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from xcomkit.dag_scan.airflow_names import (
     argument,
@@ -14,7 +16,6 @@ from xcomkit.dag_scan.airflow_names import (
 )
 from xcomkit.dag_scan.resolving import Project, origin
 from xcomkit.dag_scan.scopes import FUNCTIONS, Module, Scope
-from xcomkit.dag_scan.serialisable import Fate, Judge, Verdict, annotation
 from xcomkit.model import Finding, Rule
 
 XC036 = Rule(
@@ -23,18 +24,17 @@ XC036 = Rule(
     severity="fail",
     why="the encoder raises TypeError after the work is done, so the task fails at its end.",
     remedy="push text, numbers, lists and dicts: str(path), base64 text for bytes, list(...) for"
-    " iterators and arrays, .isoformat() for a time; write files to an ObjectStoragePath and push"
-    " its path; or set do_xcom_push=False where nobody reads the value.",
-    source="measured with task-sdk: bytes, Path, ndarray, Series, complex, time; Airflow, XComs",
+    " generators and arrays; write files to an ObjectStoragePath and push its path; or set"
+    " do_xcom_push=False where nobody reads the value.",
+    source="measured with task-sdk: bytes, Path, generator, ndarray; Airflow, XComs",
 )
 XC037 = Rule(
     id="XC037",
-    title="Values come back as the type that was pushed",
-    severity="info",
-    why="keys of dicts become text and namedtuples become tuples, so value[1] and value.name fail"
-    " in the task that reads.",
-    remedy="use text as keys (or convert them back), and a dict such as row._asdict().",
-    source="measured with task-sdk: int dict keys become str, namedtuple becomes tuple",
+    title="Values come back as they were pushed",
+    severity="warn",
+    why="a Decimal is written as a float, so digits are lost without an error.",
+    remedy="push str(value), and make a Decimal of it where it is read.",
+    source="measured with task-sdk: 12345678901234567.89 comes back as another number",
 )
 XC038 = Rule(
     id="XC038",
@@ -46,69 +46,96 @@ XC038 = Rule(
     " push asdict(value) or value.model_dump().",
     source="measured with task-sdk; Airflow, core allowed_deserialization_classes",
 )
-_RULES: dict[Fate, Rule] = {"refused": XC036, "changed": XC037, "guarded": XC038}
-_EXPECTED: dict[Fate, str] = {
-    "refused": "a value that Airflow can write",
-    "changed": "a value that comes back as it was",
-    "guarded": "the class path in [core] allowed_deserialization_classes",
+_EXPECTED = {
+    "XC036": "a value that Airflow can write",
+    "XC037": "a value that comes back as it was",
+    "XC038": "the class path in [core] allowed_deserialization_classes",
 }
+_MADE_BY = {
+    **dict.fromkeys(("builtins.bytes", "base64.b64encode"), (XC036, "bytes")),
+    **dict.fromkeys((f"pathlib.{n}" for n in ("Path", "PurePath", "PosixPath")), (XC036, "a Path")),
+    "numpy.array": (XC036, "an ndarray"),
+    "decimal.Decimal": (XC037, "a Decimal"),
+}
+_GUARDED = frozenset(
+    {"dataclasses.dataclass", "pydantic.dataclasses.dataclass", "pydantic.BaseModel", "attr.s",
+     "attr.define", "attrs.define", "attrs.frozen"}
+)  # fmt: skip
 _NO_RETURN = frozenset({"bash", "kubernetes_cmd", "stub", "sensor"})  # what returns is no XCom
 
-
-@dataclass(frozen=True, slots=True)
-class _Pusher:
-    """A function whose return value is pushed, and by what words."""
-
-    unit: Scope
-    told: str
-    multiple: bool = False
+Pushed = tuple[ast.expr, Scope, str]
+"""A value that is pushed, where it stands, and by what words."""
 
 
 def find_pushed(module: Module, project: Project) -> Iterator[Finding]:
     """Yield what can be told of the values that the tasks of a file push."""
-    judge = Judge(project)
-    for pusher in _pushers(module, project):
-        found = False
-        for result in _results(pusher.unit):
-            for verdict in judge.value(result, pusher.unit):
-                found = True
-                yield _finding(verdict, pusher.told, pusher.unit, multiple=pusher.multiple)
-        if not found:
-            yield from _promised(pusher)
+    seen: set[ast.AST] = set()
+    for unit, told in _pushers(module, project):
+        body = [unit.node.body] if isinstance(unit.node, ast.Lambda) else []
+        for result in (*body, *(one.value for one in unit.returns)):
+            if result is not None:
+                yield from _judged((result, unit, told), project, seen)
     for site in module.calls:
-        call = site.node
-        if isinstance(call, ast.Call):
-            for value, told in _handed(call, site.scope):
-                for verdict in judge.value(value, site.scope):
-                    yield _finding(verdict, told, site.scope)
+        if isinstance(site.node, ast.Call):
+            for value, told in _handed(site.node, site.scope):
+                yield from _judged((value, site.scope, told), project, seen)
 
 
-def _finding(verdict: Verdict, told: str, scope: Scope, *, multiple: bool = False) -> Finding:
-    refused = multiple and verdict.fate == "changed" and "key" in verdict.what
-    fate: Fate = "refused" if refused else verdict.fate
-    more = ", and multiple_outputs refuses such keys" if refused else ""
-    observed = f"{verdict.what}{more}, {told}"
-    line = verdict.node.lineno
-    return Finding(_RULES[fate], scope.module.file, line, observed, _EXPECTED[fate])
+def _judged(pushed: Pushed, project: Project, seen: set[ast.AST]) -> Iterator[Finding]:
+    """Yield what becomes of a value and of what it holds, each once however many push it."""
+    expression, scope, told = pushed
+    todo = [(expression, scope)]
+    while todo:
+        node, here = todo.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        for rule, what in _verdicts(node, here, project):
+            observed, file = f"{what}, {told}", here.module.file
+            yield Finding(rule, file, node.lineno, observed, _EXPECTED[rule.id])
+        todo += reversed(_parts(node, here))
 
 
-def _results(unit: Scope) -> Iterator[ast.expr]:
-    if isinstance(unit.node, ast.Lambda):
-        yield unit.node.body
-    for one in unit.returns:
-        if one.value is not None:
-            yield one.value
+def _verdicts(node: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[Rule, str]]:
+    match node:
+        case ast.Constant(value=bytes()):
+            yield XC036, "bytes"
+        case ast.GeneratorExp():
+            yield XC036, "a generator"
+        case ast.Call(func=func):
+            if (name := origin(func, scope)) in _MADE_BY:
+                yield _MADE_BY[name]
+            for owner in project.classes(func, scope) if isinstance(func, ast.Name) else ():
+                if isinstance(owner.node, ast.ClassDef):
+                    marks = (*owner.node.bases, *owner.node.decorator_list)
+                    names = {origin(one, owner.parent or owner).replace("()", "") for one in marks}
+                    if names & _GUARDED:
+                        path = ".".join((*owner.module.path[-1:], owner.name))
+                        yield XC038, f"an instance of {path}"
 
 
-def _promised(pusher: _Pusher) -> Iterator[Finding]:
-    """Yield what the return annotation says."""
-    node, unit = pusher.unit.node, pusher.unit
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return
-    what = annotation(node.returns, unit.parent or unit)
-    if what and node.returns is not None:
-        observed = f"{what}, {pusher.told}"
-        yield Finding(XC036, unit.module.file, node.returns.lineno, observed, _EXPECTED["refused"])
+def _parts(node: ast.expr, scope: Scope) -> list[tuple[ast.expr, Scope]]:
+    """Return the expressions whose values are the value of this one, or lie in it."""
+    inner = scope.module.scopes.get(node, scope)
+    match node:
+        case (
+            ast.Dict(values=parts)
+            | ast.BoolOp(values=parts)
+            | ast.List(elts=parts)
+            | ast.Tuple(elts=parts)
+            | ast.Set(elts=parts)
+        ):
+            return [(one, scope) for one in parts]  # what is unpacked is judged no further
+        case ast.ListComp(elt=part) | ast.SetComp(elt=part) | ast.DictComp(value=part):
+            return [(part, inner)]
+        case ast.IfExp(body=left, orelse=right):
+            return [(left, scope), (right, scope)]
+        case ast.Name(id=name):
+            found = scope.find(name)
+            if found is not None and len(found[1]) == 1 and found[1][0].kind == "value":
+                value, there = found[1][0].value, found[1][0].scope
+                return [] if value is None else [(value, there)]
+    return []
 
 
 def _handed(call: ast.Call, scope: Scope) -> Iterator[tuple[ast.expr, str]]:
@@ -123,7 +150,8 @@ def _handed(call: ast.Call, scope: Scope) -> Iterator[tuple[ast.expr, str]]:
             yield value, "given as xcom_value"
 
 
-def _pushers(module: Module, project: Project) -> Iterator[_Pusher]:
+def _pushers(module: Module, project: Project) -> Iterator[tuple[Scope, str]]:
+    """Yield the functions whose return values are pushed, and by what words."""
     silent = _silent(module, project)
     if module in silent:
         return
@@ -138,20 +166,19 @@ def _pushers(module: Module, project: Project) -> Iterator[_Pusher]:
             yield from _called(site.node, site.scope, project)
 
 
-def _executed(owner: Scope) -> Iterator[_Pusher]:
+def _executed(owner: Scope) -> Iterator[tuple[Scope, str]]:
     """Yield the methods of an operator whose return values are pushed."""
     if not _mentions(owner):
         for name in ("execute", "execute_complete"):
             for binding in owner.names.get(name, ()):
                 if binding.kind == "definition":
-                    yield _Pusher(binding.scope, f"returned by {name} of {owner.name}")
+                    yield binding.scope, f"returned by {name} of {owner.name}"
 
 
-def _decorated(unit: Scope) -> Iterator[_Pusher]:
+def _decorated(unit: Scope) -> Iterator[tuple[Scope, str]]:
     """Yield a function that decorators made into a task which pushes what it returns."""
     if not isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return
-    multiple = False
     for decorator in unit.node.decorator_list:
         name = origin(decorator, unit.parent or unit).replace("()", "")
         last = name.rpartition(".")[2]
@@ -160,23 +187,17 @@ def _decorated(unit: Scope) -> Iterator[_Pusher]:
         keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
         if last in _NO_RETURN or not _pushes(keywords):
             return
-        multiple |= any(
-            one.arg == "multiple_outputs"
-            and isinstance(one.value, ast.Constant)
-            and one.value.value is True
-            for one in keywords
-        )
-    yield _Pusher(unit, f"returned by the task {unit.name}", multiple)
+    yield unit, f"returned by the task {unit.name}"
 
 
-def _called(call: ast.Call, scope: Scope, project: Project) -> Iterator[_Pusher]:
+def _called(call: ast.Call, scope: Scope, project: Project) -> Iterator[tuple[Scope, str]]:
     """Yield the functions that a call makes into tasks: ``python_callable``, ``task(f)``."""
     name = origin(call.func, scope)
     last = name.replace("()", "").rpartition(".")[2] or getattr(call.func, "attr", "")
     value = argument(call, "python_callable")
     if value is not None and not last.endswith("Sensor"):
         for unit in project.callables(value, scope):
-            yield _Pusher(unit, f"returned by {unit.name} (python_callable)")
+            yield unit, f"returned by {unit.name} (python_callable)"
     elif (
         decorator_role(name) == "task"
         and is_airflow(name)
@@ -186,7 +207,7 @@ def _called(call: ast.Call, scope: Scope, project: Project) -> Iterator[_Pusher]
     ):
         for unit in project.callables(call.args[0], scope):
             if isinstance(unit.node, FUNCTIONS) and role(unit) == "plain":
-                yield _Pusher(unit, f"returned by the task {unit.name}")
+                yield unit, f"returned by the task {unit.name}"
 
 
 def _silent(module: Module, project: Project) -> set[Module | Scope]:

@@ -1,7 +1,6 @@
 """The registry of rules over Dag files, and the functions that run them all.
 
-A new rule is a ``Rule``, a function from a file and the scan to findings, and a line below; it
-counts once ``tests/dag_scan/examples`` has a file that fails it and one that passes.
+A new rule is a ``Rule``, a function from a file and the scan to findings, and a line below.
 """
 
 from collections.abc import Callable, Iterator

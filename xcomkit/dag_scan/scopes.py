@@ -106,7 +106,6 @@ class Module:
     dicts: list[Site] = field(default_factory=list)
     texts: list[Site] = field(default_factory=list)
     stars: list[str] = field(default_factory=list)
-    entered: set[ast.AST] = field(default_factory=set)
     imports: list[ast.ImportFrom] = field(default_factory=list)
     origins: dict[ast.AST, str] = field(default_factory=dict)
 

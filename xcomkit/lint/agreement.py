@@ -12,8 +12,7 @@ from xcomkit.chart.names import (
     parse_base_path,
 )
 from xcomkit.chart.sensitive import show
-from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.model import Rule, where
 
 XC018 = Rule(
@@ -26,18 +25,18 @@ XC018 = Rule(
 )
 XC025 = Rule(
     id="XC025",
-    title="No file or flag takes entries of a list away",
+    title="No file takes entries of a list away",
     severity="warn",
-    why="helm merges mappings but replaces lists: a later commonEnv is the whole commonEnv, and"
-    " commonEnv[0] is whatever entry stands first.",
+    why="helm merges mappings but replaces lists: a later commonEnv is the whole commonEnv.",
     remedy="write the whole list in the last file, or leave it out there.",
-    source="Helm, values files; --set, --set-json",
+    source="Helm, values files",
 )
 
 
 _MAY_BE_UNSET = (COMPRESSION, SECRETS_BACKEND, SECRETS_KWARGS)
 
 
+@lint_rule(XC018, "the same values everywhere")
 def find_disagreement(context: Context) -> Iterator[Objection]:
     """Yield settings that one component sees differently from another.
 
@@ -68,30 +67,16 @@ def _shared_names(context: Context) -> tuple[str, ...]:
     return (*XCOM_SETTINGS, *connections, SECRETS_BACKEND, SECRETS_KWARGS)
 
 
+@lint_rule(XC025, "lists as they were", kinds=("values",))
 def find_replaced(context: Context) -> Iterator[Objection]:
-    """Yield lists that a later file or flag replaced, with the names that went with them."""
+    """Yield lists that a later file replaced, with the names that went with them."""
     for replaced in context.configuration.replacements:
         path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in replaced.path)[1:]
         names = ", ".join(name[:60] for name in replaced.lost[:8])
         more = f" and {len(replaced.lost) - 8} more" if len(replaced.lost) > 8 else ""
-        lost = f"; lost: {names}{more}" if names else ""
-        after = where(*replaced.after)
-        if replaced.position is not None:
+        if names:
             text = (
-                f"{after} writes over entry {replaced.position} of {path[:80]}, by position{lost}"
+                f"{where(*replaced.after)} replaces the whole list {path[:80]} of"
+                f" {where(*replaced.before)}; lost: {names}{more}"
             )
-        elif lost:
-            text = f"{after} replaces the whole list {path[:80]} of {where(*replaced.before)}{lost}"
-        else:
-            continue
-        yield Objection(text, _in_a_file(replaced.after, replaced.before))
-
-
-def _in_a_file(*places: Place) -> Place:
-    return next((place for place in places if place[1]), places[0])
-
-
-AGREEMENT: tuple[LintRule, ...] = (
-    LintRule(XC018, "the same values everywhere", "the same everywhere", find_disagreement),
-    LintRule(XC025, "lists as they were", "no entry lost", find_replaced, kinds=("values",)),
-)
+            yield Objection(text, replaced.after)

@@ -9,7 +9,7 @@ from xcomkit.chart.names import PATH, connection_variable, find_placeholder, par
 from xcomkit.chart.values import Key
 from xcomkit.lint.configuration import Place
 from xcomkit.lint.connections import read_extra
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.lint.prefixes import clouds
 from xcomkit.model import Rule
 from xcomkit.terms import TERMS
@@ -67,6 +67,7 @@ XC049 = Rule(
 )
 
 
+@lint_rule(XC048, "the key and form of the platform", kinds=("values",))
 def find_malformed(context: Context) -> Iterator[Objection]:
     """Yield annotations of workload identity with a wrong key or a wrong form."""
     values = context.values
@@ -118,6 +119,7 @@ def _annotation_problem(key: str, value: Any) -> str:
     return f"{key}: {str(value)[:80]!r}, which is not {words}"
 
 
+@lint_rule(XC049, "one client id", kinds=("values",))
 def find_different_clients(context: Context) -> Iterator[Objection]:
     """Yield client ids that differ between annotations, variables and connection."""
     if "azure" not in clouds(context):
@@ -150,10 +152,3 @@ def _other_clients(context: Context) -> Iterator[tuple[str, Place]]:
             for field in ("managed_identity_client_id", "workload_identity_client_id"):
                 if isinstance(extra.get(field), str):
                     yield extra[field], seen.place
-
-
-ANNOTATIONS: tuple[LintRule, ...] = (
-    LintRule(XC048, "the key and form of the platform", "all well-formed", find_malformed,
-             kinds=("values",)),
-    LintRule(XC049, "one client id", "one client id", find_different_clients, kinds=("values",)),
-)  # fmt: skip

@@ -1,25 +1,23 @@
 """Rules about the chart's own keys: token, pull secret, names, images, accounts."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from xcomkit.chart.accounts import read_accounts
 from xcomkit.chart.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
-from xcomkit.chart.names import BACKEND, find_placeholder
+from xcomkit.chart.names import BACKEND
 from xcomkit.chart.values import Key, Values
 from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.lint.storage import is_durable
 from xcomkit.model import Rule
 
 _TOKENS = ("agentToken", "agentTokenSecretName", "agentTokenFile")
-_PULL_SECRETS = ("imagePullSecretName", "imagePullSecretData")
-_WHOLE = frozenset({"astroDeploymentAPIURL", *_TOKENS, *_PULL_SECRETS})
-_REGISTRY = "images.astronomer.cloud/"
-_BASE_IMAGE = f"{_REGISTRY}baseimages/"
+# what only the whole file from the Astro UI has, not a part laid over it
+_WHOLE = {"astroDeploymentAPIURL", "imagePullSecretName", "imagePullSecretData", *_TOKENS}
+_BASE_IMAGE = "images.astronomer.cloud/baseimages/"
 _AGENT = re.compile(r"astro-agent-(\d+)\.(\d+)\.(\d+)")
 _TRIGGERS_SINCE = (1, 5, 0)
-_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 
 XC058 = Rule(
     id="XC058",
@@ -47,23 +45,6 @@ XC042 = Rule(
     remedy="set one of agentTokenSecretName, agentTokenFile and agentToken.",
     source="remote agents Helm reference, agentToken",
 )
-XC043 = Rule(
-    id="XC043",
-    title="The pull secret is given in exactly one way",
-    severity="fail",
-    why="without it no pod can pull the agents' image; of two the chart takes one without a word.",
-    remedy="set imagePullSecretName or imagePullSecretData.",
-    source="remote agents Helm reference, imagePullSecretName",
-)
-XC044 = Rule(
-    id="XC044",
-    title="Resources have a name to start from",
-    severity="fail",
-    why="every Deployment and service account begins with resourceNamePrefix; the subjects that"
-    " are trusted hold it.",
-    remedy="set resourceNamePrefix to lower case letters, digits and inner dashes.",
-    source="remote agents Helm reference, resourceNamePrefix; RFC 1123 labels",
-)
 XC051 = Rule(
     id="XC051",
     title="No service account is created twice",
@@ -84,56 +65,29 @@ XC057 = Rule(
 )
 
 
-def _is_whole(values: Values) -> bool:
-    """Tell whether a file is the whole one from the Astro UI, not a part laid over it."""
-    return bool(_WHOLE & set(values.data))
+_TOKEN = "agentTokenSecretName: <secret with the key token>\n"  # noqa: S105 - the name of a secret
 
 
-def _is_set(value: object) -> bool:
-    return value not in (None, "", {}, [])
+def _tells_token(context: Context) -> bool:
+    return context.values is not None and bool(set(_TOKENS) & set(context.values.data))
 
 
+def _tells_images(context: Context) -> bool:
+    return bool(_all_images(context))
+
+
+@lint_rule(XC042, "exactly one", fix=_TOKEN, kinds=("values",), is_told=_tells_token)
 def find_wrong_tokens(context: Context) -> Iterator[Objection]:
     """Yield tokens that are given twice or not at all."""
-    yield from _exactly_one(context, _TOKENS)
-
-
-def find_wrong_pull_secrets(context: Context) -> Iterator[Objection]:
-    """Yield pull secrets that are given twice, or not at all for an image that needs one."""
-    values = context.values
-    images = {image for _, image, _ in _images(values)} if values else set()
-    needs_one = not images or any(image.startswith(_REGISTRY) for image in images)
-    yield from _exactly_one(context, _PULL_SECRETS, may_lack=not needs_one)
-
-
-def _exactly_one(
-    context: Context, keys: tuple[str, ...], *, may_lack: bool = False
-) -> Iterator[Objection]:
     values = context.values
     if values is None:
         return
-    found = [key for key in keys if _is_set(values.get(key))]
+    found = [key for key in _TOKENS if values.get(key) not in (None, "", {}, [])]
     if len(found) > 1:
         yield Objection(f"{' and '.join(found)} are set", values.place(found[-1]))
-    elif not found and not may_lack and _is_whole(values):
-        written = next((key for key in keys if key in values.data), keys[0])
-        yield Objection(f"none of {', '.join(keys)} is set", values.place(written))
-
-
-def find_bad_prefix(context: Context) -> Iterator[Objection]:
-    """Yield a name prefix that is missing or that Kubernetes refuses."""
-    values = context.values
-    if values is None:
-        return
-    found = values.get("resourceNamePrefix")
-    place = values.place("resourceNamePrefix")
-    if not _is_set(found):
-        if _is_whole(values):
-            yield Objection("resourceNamePrefix is not set", place)
-    elif not isinstance(found, str) or (
-        not _LABEL.fullmatch(found) and not find_placeholder(found)
-    ):
-        yield Objection(f"resourceNamePrefix: {str(found)[:63]!r}", place)
+    elif not found and _WHOLE & set(values.data):
+        written = next((key for key in _TOKENS if key in values.data), _TOKENS[0])
+        yield Objection(f"none of {', '.join(_TOKENS)} is set", values.place(written))
 
 
 def _images(values: Values) -> Iterator[tuple[str, str, Place]]:
@@ -155,6 +109,7 @@ def _all_images(context: Context) -> list[tuple[str, str, Place]]:
     return [(pod.component, pod.image, pod.place) for pod in context.configuration.pods]
 
 
+@lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), is_told=_tells_images)
 def find_old_agents(context: Context) -> Iterator[Objection]:
     """Yield images of triggerers that are too old for XCom in triggers."""
     for component, image, place in _all_images(context):
@@ -165,6 +120,7 @@ def find_old_agents(context: Context) -> Iterator[Objection]:
                 yield Objection(f"{component[:80]}: {match[0]}", place)
 
 
+@lint_rule(XC041, "one image", kinds=("values",), is_told=_tells_images)
 def find_different_images(context: Context) -> Iterator[Objection]:
     """Yield images of which only some components run."""
     values = context.values
@@ -182,6 +138,7 @@ def find_different_images(context: Context) -> Iterator[Objection]:
         yield Objection(spread[:600], rare[0][1])
 
 
+@lint_rule(XC051, "one component per account", kinds=("values",))
 def find_accounts_twice(context: Context) -> Iterator[Objection]:
     """Yield service accounts that two components would create."""
     values = context.values
@@ -197,6 +154,9 @@ def find_accounts_twice(context: Context) -> Iterator[Objection]:
             yield Objection(text, values.place("serviceAccount"))
 
 
+@lint_rule(
+    XC057, "an image of your own", kinds=("values", "pod"), backend="durable", is_told=_tells_images
+)
 def find_missing_class(context: Context) -> Iterator[Objection]:
     """Yield components whose base image cannot hold the durable class."""
     for component, image, place in _all_images(context):
@@ -204,37 +164,3 @@ def find_missing_class(context: Context) -> Iterator[Objection]:
         if is_durable(backend) and image.startswith(_BASE_IMAGE):
             yield Objection(f"{component[:80]}: {image[-80:]!r}", place)
             return
-
-
-_NAME = "resourceNamePrefix: astro-agent\n"
-_TOKEN = "agentTokenSecretName: <secret with the key token>\n"  # noqa: S105 - the name of a secret
-
-
-def _tells(*keys: str) -> Callable[[Context], bool]:
-    """Return whether a file has one of the keys."""
-    return lambda context: (
-        context.values is not None and any(k in context.values.data for k in keys)
-    )
-
-
-def _tells_images(context: Context) -> bool:
-    return bool(_all_images(context))
-
-
-CHART_KEYS: tuple[LintRule, ...] = (
-    LintRule(XC058, "1.5.0 or later", "no older triggerer", find_old_agents,
-             kinds=("values", "pod"), is_told=_tells_images),
-    LintRule(XC041, "one image", "one image", find_different_images, kinds=("values",),
-             is_told=_tells_images),
-    LintRule(XC042, "exactly one", "exactly one", find_wrong_tokens, fix=_TOKEN,
-             kinds=("values",), is_told=_tells(*_TOKENS)),
-    LintRule(XC043, "exactly one", "exactly one", find_wrong_pull_secrets,
-             fix="imagePullSecretName: <secret>\n", kinds=("values",),
-             is_told=_tells(*_PULL_SECRETS)),
-    LintRule(XC044, "a lower case label", "a label", find_bad_prefix, fix=_NAME,
-             kinds=("values",), is_told=_tells("resourceNamePrefix")),
-    LintRule(XC051, "one component per account", "no account twice", find_accounts_twice,
-             kinds=("values",)),
-    LintRule(XC057, "an image of your own", "no base image with it", find_missing_class,
-             kinds=("values", "pod"), backend="durable", is_told=_tells_images),
-)  # fmt: skip

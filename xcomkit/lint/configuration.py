@@ -9,7 +9,7 @@ from xcomkit.chart.values import Values
 from xcomkit.lint.kinds import Kind
 
 Place = tuple[str, int]
-"""File and line, from 1; line 0 stands for a whole command-line flag."""
+"""File and line, from 1."""
 
 
 AGENT_KEYS = frozenset(
@@ -21,12 +21,11 @@ AGENT_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file that was read: its name as the user gave it, its text, its kind and its era."""
+    """One file that was read: its name as the user gave it, its text and its kind."""
 
     name: str
     text: str = field(repr=False)
     kind: Kind
-    era: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def from_values(values: Values, *, replacements: tuple[Replacement, ...] = ()) -
     variables = list_variables(values)
     return Configuration(
         kind="values",
-        sources=tuple(Source(v.name, v.text, "values", read_era(v)) for v in values.texts),
+        sources=tuple(Source(v.name, v.text, "values") for v in values.texts),
         variables=variables,
         environment={component: expanded(found) for component, found in variables.items()},
         homes=dict.fromkeys(variables, values.place("commonEnv")),
@@ -87,19 +86,3 @@ def from_values(values: Values, *, replacements: tuple[Replacement, ...] = ()) -
         values=values,
         replacements=replacements,
     )
-
-
-def read_era(values: Values) -> str:
-    """Return from which version of the chart a values file stems, or ``""`` where nothing tells.
-
-    Source: the files downloaded for 1.0.2, 2.0.0 and 2.3.0, compared key by key.
-    """
-    if "stateStoreBackend" in values.data:
-        return "chart 2.3 or later"
-    account = values.get("serviceAccount")
-    keys = {"image", "agentTokenFile", "sentinel"} & set(values.data)
-    if keys or (isinstance(account, dict) and "sentinel" in account):
-        return "chart 2.0 to 2.2"
-    if values.get("workers", 0, "image") is not None:
-        return "chart 1.x"
-    return ""

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from xcomkit.chart.names import PATH, SECRETS_KWARGS, connection_variable, parse_base_path
 from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.model import Rule
 
 _WORKERS_KWARGS = "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS"
@@ -30,15 +30,6 @@ XC019 = Rule(
     why="a connection that is no JSON and no URI raises in every task, or is read as another one.",
     remedy="write it as JSON with conn_type and extra; percent-encode what stands in a URI.",
     source="Airflow, Connection.from_uri and JSON connections; azure provider, fs/adls",
-)
-XC020 = Rule(
-    id="XC020",
-    title="The path names its connection",
-    severity="info",
-    why="without one the pod's ambient identity signs, in the region the environment happens to"
-    " say; adlfs then knows no account and fails.",
-    remedy="write <s3|gs|abfs>://<connection-id>@<bucket>/<prefix> and define the connection.",
-    source="Airflow, object storage, authentication; provider filesystems",
 )
 XC059 = Rule(
     id="XC059",
@@ -99,6 +90,7 @@ def _connections(context: Context) -> Iterator[tuple[str, str, str, Place]]:
                 yield path.scheme, name, value, seen.place
 
 
+@lint_rule(XC016, "no key, no secret, anon: false")
 def find_other_signers(context: Context) -> Iterator[Objection]:
     """Yield what in the path's connection signs in place of the workload identity."""
     for _, name, value, place in _connections(context):
@@ -166,6 +158,7 @@ def read_extra(value: str) -> dict[str, Any]:
     return extra if isinstance(extra, dict) else {}
 
 
+@lint_rule(XC019, "JSON, or a URI Airflow reads")
 def find_unreadable(context: Context) -> Iterator[Objection]:
     """Yield connections that Airflow refuses, or reads as something else."""
     for scheme, name, value, place in _connections(context):
@@ -242,6 +235,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
 }
 
 
+@lint_rule(XC059, "a connection of the path's store")
 def find_foreign(context: Context) -> Iterator[Objection]:
     """Yield connections whose type is of another store than the path."""
     for scheme, name, value, place in _connections(context):
@@ -262,14 +256,11 @@ def _read_type(value: str) -> str:
     return str(document.get("conn_type") or "") if isinstance(document, dict) else ""
 
 
-def find_nameless(context: Context) -> Iterator[Objection]:
-    """Yield paths without a connection; on Azure that is the matter of the path's own rule."""
-    for text, seen in context.told(PATH):
-        path = parse_base_path(text)
-        if path and path.bucket and not path.connection_id and path.scheme not in AZURE_SCHEMES:
-            yield Objection(f"no connection in the path of {seen.where}", seen.place)
-
-
+@lint_rule(
+    XC052,
+    "a JSON mapping",
+    fix=((SECRETS_KWARGS, '{"connections_prefix": "airflow/connections"}'),),
+)
 def find_unreadable_kwargs(context: Context) -> Iterator[Objection]:
     """Yield keyword arguments of the secrets backend that are no mapping."""
     for value, seen in (*context.told(SECRETS_KWARGS), *context.told(_WORKERS_KWARGS)):
@@ -280,13 +271,3 @@ def find_unreadable_kwargs(context: Context) -> Iterator[Objection]:
         if not isinstance(found, dict):
             name = seen.variable.name if seen.variable else SECRETS_KWARGS
             yield Objection(f"{name} in {seen.where} is no JSON mapping", seen.place)
-
-
-CONNECTIONS: tuple[LintRule, ...] = (
-    LintRule(XC016, "no key, no secret, anon: false", "nothing else signs", find_other_signers),
-    LintRule(XC019, "JSON, or a URI Airflow reads", "it can be read", find_unreadable),
-    LintRule(XC020, "a connection id before the @", "every path names one", find_nameless),
-    LintRule(XC059, "a connection of the path's store", "of the same store", find_foreign),
-    LintRule(XC052, "a JSON mapping", "it can be read", find_unreadable_kwargs,
-             fix=((SECRETS_KWARGS, '{"connections_prefix": "airflow/connections"}'),)),
-)  # fmt: skip

@@ -141,9 +141,12 @@ class Context:
         return str(self._memory[key])
 
 
+Find = Callable[[Context], Iterable[Objection]]
+
+
 @dataclass(frozen=True, slots=True)
 class LintRule:
-    """A rule with the function that looks for it, and the words for a file without findings.
+    """A rule with the function that looks for it, and what is expected where nothing is found.
 
     ``kinds`` are the files it reads, ``backend`` which class it holds for, ``fix`` what to paste;
     ``is_told`` tells whether the file speaks of the matter at all, where a part of one may not.
@@ -151,9 +154,22 @@ class LintRule:
 
     rule: Rule
     expected: str
-    clean: str
-    find: Callable[[Context], Iterable[Objection]]
+    find: Find
     fix: Fix = ""
     kinds: tuple[Kind, ...] = KINDS
     backend: Literal["both", "stock", "durable"] = "both"
     is_told: Callable[[Context], bool] = lambda _context: True
+
+
+FOUND: list[LintRule] = []
+"""Every rule whose module was imported."""
+
+
+def lint_rule(rule: Rule, expected: str, **more: Any) -> Callable[[Find], Find]:
+    """Make the function below the one that looks for a rule; ``more`` as in ``LintRule``."""
+
+    def register(find: Find) -> Find:
+        FOUND.append(LintRule(rule, expected, find, **more))
+        return find
+
+    return register

@@ -8,7 +8,7 @@ from xcomkit.chart.names import find_placeholder
 from xcomkit.chart.sensitive import find_secret, is_shown, list_secrets
 from xcomkit.chart.values import Key
 from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.lint.kinds import Kind
 from xcomkit.model import Rule
 
@@ -91,6 +91,7 @@ _BY_REFERENCE = (
 _COMMITTED: tuple[Kind, ...] = ("values", "cfg", "compose")
 
 
+@lint_rule(XC006, "name and a text in quotes")
 def find_refused(context: Context) -> Iterator[Objection]:
     """Yield entries that Kubernetes or helm would refuse."""
     values = context.values
@@ -115,6 +116,7 @@ def _place(variable: Variable) -> Place:
     return variable.file, variable.line
 
 
+@lint_rule(XC007, "each name once per list")
 def find_repeated(context: Context) -> Iterator[Objection]:
     """Yield names that one list holds more than once, with all their lines."""
     found: dict[tuple[str, str, str], list[int]] = {}
@@ -134,6 +136,7 @@ def find_repeated(context: Context) -> Iterator[Objection]:
             yield Objection(text, (file, lines[-1]))
 
 
+@lint_rule(XC008, "values that are filled in")
 def find_placeholders(context: Context) -> Iterator[Objection]:
     """Yield texts that still wait to be filled in."""
     if context.values is None:
@@ -163,6 +166,7 @@ def _texts(data: Any, *, path: Key) -> Iterator[tuple[Key, str]]:
             yield from _texts(value, path=(*path, key))
 
 
+@lint_rule(XC012, "each key once")
 def find_duplicate_keys(context: Context) -> Iterator[Objection]:
     """Yield keys that a mapping holds more than once."""
     for document in context.configuration.documents:
@@ -174,6 +178,7 @@ def find_duplicate_keys(context: Context) -> Iterator[Objection]:
             )
 
 
+@lint_rule(XC013, "one place per name", kinds=("values",))
 def find_set_twice(context: Context) -> Iterator[Objection]:
     """Yield names a component gets from more than one place."""
     reported: set[str] = set()
@@ -194,6 +199,7 @@ def find_set_twice(context: Context) -> Iterator[Objection]:
                 yield Objection(f"{name[:80]!r} in {text}", _place(last))
 
 
+@lint_rule(XC014, "references instead of secrets", kinds=_COMMITTED, fix=_BY_REFERENCE)
 def find_secrets(context: Context) -> Iterator[Objection]:
     """Yield secrets, by place and kind only."""
     for document in context.values.texts if context.values else ():
@@ -205,28 +211,9 @@ def find_secrets(context: Context) -> Iterator[Objection]:
             yield Objection(f"{variable.name[:80]}: {kind} (value hidden)", _place(variable))
 
 
+@lint_rule(XC053, "the value alone", kinds=("env",))
 def find_comments(context: Context) -> Iterator[Objection]:
     """Yield values with a comment behind them."""
     for variable in context.written:
         if variable.is_commented:
             yield Objection(f"{variable.name[:80]}: a comment behind the value", _place(variable))
-
-
-ENTRIES: tuple[LintRule, ...] = (
-    LintRule(XC006, "name and a text in quotes", "every variable is a text", find_refused),
-    LintRule(XC007, "each name once per list", "no name twice", find_repeated),
-    LintRule(XC008, "values that are filled in", "no placeholder", find_placeholders),
-    LintRule(XC012, "each key once", "no key twice", find_duplicate_keys),
-    LintRule(
-        XC013, "one place per name", "no name in two places", find_set_twice, kinds=("values",)
-    ),
-    LintRule(
-        XC014,
-        "references instead of secrets",
-        "no secret found",
-        find_secrets,
-        kinds=_COMMITTED,
-        fix=_BY_REFERENCE,
-    ),
-    LintRule(XC053, "the value alone", "no comment behind a value", find_comments, kinds=("env",)),
-)

@@ -7,8 +7,7 @@ from xcomkit.chart.values import Key, Values
 from xcomkit.lint.annotations import CLIENT_ID, FORMS
 from xcomkit.lint.configuration import Place
 from xcomkit.lint.connections import is_other_store
-from xcomkit.lint.context import Context, LintRule, Objection
-from xcomkit.lint.kinds import Kind
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.lint.prefixes import clouds
 from xcomkit.model import CloudName, Rule
 from xcomkit.terms import TERMS
@@ -72,6 +71,7 @@ def _accounts(context: Context) -> tuple[ServiceAccount, ...]:
     return read_accounts(values, prefix="<resourceNamePrefix>") if values else ()
 
 
+@lint_rule(XC022, "no credentials in the environment", kinds=("values", "pod"))
 def find_rivals(context: Context) -> Iterator[Objection]:
     """Yield variables that stand over the injected identity of the path's cloud."""
     identities = {a.annotations.get(TERMS["azure"].annotation) for a in _accounts(context)}
@@ -91,6 +91,7 @@ def find_rivals(context: Context) -> Iterator[Objection]:
                 yield Objection(f"{variable.name} in {variable.source[:80]}", place)
 
 
+@lint_rule(XC045, "the client id on every account", kinds=("values",))
 def find_nameless_azure(context: Context) -> Iterator[Objection]:
     """Yield service accounts without a client id."""
     if "azure" in clouds(context) and not _sets_client_id(context):
@@ -101,6 +102,7 @@ def _sets_client_id(context: Context) -> bool:
     return all(env.get(CLIENT_ID) for env in context.environment.values())
 
 
+@lint_rule(XC046, "the identity on every account", kinds=("values",))
 def find_nameless(context: Context) -> Iterator[Objection]:
     """Yield service accounts without the annotation of AWS or Google Cloud."""
     for cloud in () if is_other_store(context) else clouds(context):
@@ -135,6 +137,7 @@ def _annotation(cloud: CloudName) -> str:
     return f'serviceAccount:\n  annotations:\n    {TERMS[cloud].annotation}: "{samples[cloud]}"\n'
 
 
+@lint_rule(XC047, "annotations on accounts that are created", kinds=("values",))
 def find_unreached(context: Context) -> Iterator[Objection]:
     """Yield annotations on accounts that the chart does not create."""
     values = context.values
@@ -167,6 +170,12 @@ def _places(values: Values, component: str, *, shared: bool) -> Iterator[Key]:
         yield ("serviceAccount", "annotations")
 
 
+@lint_rule(
+    XC050,
+    f'{AZURE_LABEL}: "true"',
+    kinds=("values", "pod"),
+    fix=f'labels:\n  {AZURE_LABEL}: "true"\n',
+)
 def find_unlabelled(context: Context) -> Iterator[Objection]:
     """Yield pods that the webhook of Azure will not look at."""
     if "azure" not in clouds(context):
@@ -184,18 +193,3 @@ def _label(found: object, place: Place) -> Iterator[Objection]:
         kind = "" if isinstance(found, str) or found is None else ", which is no text"
         text = "missing" if found is None else f"{str(found)[:40]!r}{kind}"
         yield Objection(f"{AZURE_LABEL}: {text}", place)
-
-
-_IN_FILES: tuple[Kind, ...] = ("values",)
-IDENTITY: tuple[LintRule, ...] = (
-    LintRule(XC022, "no credentials in the environment", "none", find_rivals,
-             kinds=("values", "pod")),
-    LintRule(XC045, "the client id on every account", "on every account", find_nameless_azure,
-             kinds=_IN_FILES),
-    LintRule(XC046, "the identity on every account", "on every account", find_nameless,
-             kinds=_IN_FILES),
-    LintRule(XC047, "annotations on accounts that are created", "none elsewhere", find_unreached,
-             kinds=_IN_FILES),
-    LintRule(XC050, f'{AZURE_LABEL}: "true"', "on every pod", find_unlabelled,
-             kinds=("values", "pod"), fix=f'labels:\n  {AZURE_LABEL}: "true"\n'),
-)  # fmt: skip

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from xcomkit.chart.names import BACKEND, COMPRESSION, PATH, parse_base_path
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.lint.storage import CODECS, EXTRA_CODECS, OLD_CLASSES
-from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND, Rule
+from xcomkit.model import STOCK_BACKEND, Rule
 
 LOSING_SCHEMES = frozenset({"gs", "gcs"})  # gcsfs uploads what a codec wrote in the background
 
@@ -19,18 +19,11 @@ XC015 = Rule(
     " name with the reason.",
     source="measured with common.io and s3fs; fsspec codecs",
 )
-XC029 = Rule(
-    id="XC029",
-    title="A missing object is an error, not a text",
-    severity="info",
-    why="the stock backend returns the path itself, as a string, when the object is gone, the base"
-    " path was moved or the connection renamed; the task goes on with it.",
-    remedy="use the durable class, or keep objects longer than anybody re-runs and never move the"
-    " path.",
-    source="measured with common.io on S3, Blob Storage and Cloud Storage; docs/findings.md",
+
+
+@lint_rule(
+    XC015, "no compression with the stock backend", fix=((COMPRESSION, ""),), backend="stock"
 )
-
-
 def find_hiding_compression(context: Context) -> Iterator[Objection]:
     """Yield components in which the stock backend compresses."""
     for value, seen in context.told(COMPRESSION):
@@ -42,23 +35,3 @@ def find_hiding_compression(context: Context) -> Iterator[Objection]:
             worse = path is not None and path.scheme in LOSING_SCHEMES
             more = "; on Cloud Storage values are lost even without a fault" if worse else ""
             yield Objection(f"{value} with the stock backend in {seen.where}{more}", seen.place)
-
-
-def find_silent_references(context: Context) -> Iterator[Objection]:
-    """Yield components with the stock backend."""
-    for value, seen in context.told(BACKEND):
-        if value == STOCK_BACKEND:
-            yield Objection(f"the stock backend in {seen.where}", seen.place)
-
-
-_DURABLE = ((BACKEND, DURABLE_BACKEND),)
-LOSSES: tuple[LintRule, ...] = (
-    LintRule(
-        XC015, "no compression with the stock backend", "none", find_hiding_compression,
-        fix=((COMPRESSION, ""),), backend="stock",
-    ),
-    LintRule(
-        XC029, "a class that raises", "no component with the stock backend",
-        find_silent_references, fix=_DURABLE, backend="stock",
-    ),
-)  # fmt: skip

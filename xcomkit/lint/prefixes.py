@@ -14,7 +14,7 @@ from xcomkit.chart.names import (
 from xcomkit.chart.sensitive import find_secret
 from xcomkit.lint.configuration import Configuration, Place, from_values
 from xcomkit.lint.connections import read_extra
-from xcomkit.lint.context import Context, LintRule, Objection
+from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.model import CloudName, Finding, Rule
 from xcomkit.terms import NAMES, TERMS
 
@@ -82,6 +82,7 @@ def clouds(context: Context) -> tuple[CloudName, ...]:
     return tuple(dict.fromkeys(cloud for cloud in found if cloud))
 
 
+@lint_rule(XC026, "a name by the store's rules")
 def find_bad_buckets(context: Context) -> Iterator[Objection]:
     """Yield names of buckets and storage accounts that the store refuses."""
     yield from find_bad_accounts(context)
@@ -112,6 +113,7 @@ def find_bad_accounts(context: Context) -> Iterator[Objection]:
                 )
 
 
+@lint_rule(XC027, "two prefixes apart")
 def find_overlapping_logs(context: Context) -> Iterator[Objection]:
     """Yield log folders and XCom paths of which one is part of the other."""
     for folder, seen in context.told(_LOGS):
@@ -140,6 +142,7 @@ def _shown(path: BasePath) -> str:
     return f"{path.bucket}/{path.prefix}"[:120]
 
 
+@lint_rule(XC056, "a prefix behind the bucket")
 def find_bare_buckets(context: Context) -> Iterator[Objection]:
     """Yield paths that end at the bucket."""
     for path, place, where in paths(context):
@@ -147,6 +150,7 @@ def find_bare_buckets(context: Context) -> Iterator[Objection]:
             yield Objection(f"only the bucket {path.bucket[:63]!r} in {where}", place)
 
 
+@lint_rule(XC028, "a prefix per Deployment")
 def find_shared_prefixes(context: Context) -> Iterator[Objection]:
     """Yield paths that components of different Deployments have in common.
 
@@ -217,11 +221,3 @@ def _installed_as(context: Context) -> str:
     values = context.values
     parts = [values.get(key) if values else None for key in ("namespace", "resourceNamePrefix")]
     return "/".join(part for part in parts if isinstance(part, str))
-
-
-PREFIXES: tuple[LintRule, ...] = (
-    LintRule(XC026, "a name by the store's rules", "every name is one", find_bad_buckets),
-    LintRule(XC027, "two prefixes apart", "they are apart", find_overlapping_logs),
-    LintRule(XC028, "a prefix per Deployment", "one Deployment only", find_shared_prefixes),
-    LintRule(XC056, "a prefix behind the bucket", "every path has one", find_bare_buckets),
-)

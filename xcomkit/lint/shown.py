@@ -13,7 +13,7 @@ from xcomkit.reports.report import Input, Known
 def list_inputs(configurations: Iterable[Configuration]) -> tuple[Input, ...]:
     """Return the files of the configurations with what they were taken for."""
     return tuple(
-        Input(source.name, KIND_WORDS[source.kind], source.era)
+        Input(source.name, KIND_WORDS[source.kind])
         for configuration in configurations
         for source in configuration.sources
     )

@@ -12,7 +12,7 @@ from xcomkit.chart.names import (
     XCOM_SETTINGS,
 )
 from xcomkit.chart.sensitive import is_shown
-from xcomkit.lint.context import Context, Fix, LintRule, Objection
+from xcomkit.lint.context import Context, Fix, Objection, lint_rule
 from xcomkit.model import Rule
 
 XC017 = Rule(
@@ -58,6 +58,7 @@ _TEMPLATE = re.compile(r"\{\{[^{}]*+\}\}|\{%[^{}%]*+%\}")
 _DEPENDENT = re.compile(r"(?<!\$)\$\([A-Za-z_][\w.-]*\)")
 
 
+@lint_rule(XC017, "the names Airflow reads")
 def find_misspelt(context: Context) -> Iterator[Objection]:
     """Yield variables whose name is nearly that of an XCom setting."""
     for variable in context.written:
@@ -86,6 +87,7 @@ def _renamed(variable: Variable, meant: str) -> Fix:
     return "" if hidden or value is None else ((meant, value.strip()),)
 
 
+@lint_rule(XC023, "values, or $(NAME) set above", kinds=("values", "pod"))
 def find_unexpanded(context: Context) -> Iterator[Objection]:
     """Yield XCom settings and connections that hold a reference nobody resolves."""
     for variable, value in _values(context):
@@ -93,6 +95,7 @@ def find_unexpanded(context: Context) -> Iterator[Objection]:
             yield Objection(f"{variable.name[:80]}: {found}", (variable.file, variable.line))
 
 
+@lint_rule(XC024, "values, or $(NAME) set above", kinds=("values", "pod"))
 def find_shell_references(context: Context) -> Iterator[Objection]:
     """Yield other variables that are written for a shell."""
     for variable, value in _values(context):
@@ -130,16 +133,3 @@ def _reference(value: str, name: str) -> str:
 def _is_setting(name: str) -> bool:
     known = (*XCOM_SETTINGS, SECRETS_BACKEND, SECRETS_KWARGS)
     return name in known or name.startswith(CONNECTION_PREFIX)
-
-
-SPELLING: tuple[LintRule, ...] = (
-    LintRule(XC017, "the names Airflow reads", "no name that is nearly right", find_misspelt),
-    LintRule(
-        XC023, "values, or $(NAME) set above", "no reference left", find_unexpanded,
-        kinds=("values", "pod"),
-    ),
-    LintRule(
-        XC024, "values, or $(NAME) set above", "no reference left", find_shell_references,
-        kinds=("values", "pod"),
-    ),
-)  # fmt: skip

@@ -16,7 +16,7 @@ from xcomkit.chart.names import (
 from xcomkit.chart.sensitive import find_secret, show
 from xcomkit.lint.configuration import Place
 from xcomkit.lint.connections import AZURE_SCHEMES
-from xcomkit.lint.context import Context, LintRule, Objection, Seen
+from xcomkit.lint.context import Context, Objection, Seen, lint_rule
 from xcomkit.lint.secrets_backends import knows_connections
 from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND, Rule
 
@@ -111,6 +111,16 @@ XC011 = Rule(
 )
 
 
+_PATH = ((PATH, "s3://aws_default@<bucket>/<prefix>"),)
+_ZERO = ((THRESHOLD, "0"),)
+_CONNECTIONS = {
+    "s3": '{"conn_type": "aws", "extra": {"region_name": "<region>"}}',
+    "gs": '{"conn_type": "google_cloud_platform", "extra": {"project": "<project>"}}',
+    "abfs": '{"conn_type": "azure_data_lake",'
+    ' "extra": {"account_name": "<account>", "anon": false}}',
+}
+
+
 def _missing(context: Context, name: str, *, word: str) -> Iterator[Objection]:
     """Yield the components without a setting; what is written wrongly is XC006's."""
     for seen in context.seen(name):
@@ -128,6 +138,7 @@ def _untold(name: str, seen: Seen) -> Objection:
     return Objection(text, seen.place, None)
 
 
+@lint_rule(XC001, PATH, fix=_PATH)
 def find_missing_path(context: Context) -> Iterator[Objection]:
     """Yield components that have no path, or an empty one."""
     for objection in _missing(context, PATH, word="OBJECTSTORAGE_PATH"):
@@ -146,6 +157,7 @@ def _sample_path(context: Context) -> str:
     return "s3://aws_default@<bucket>/<prefix>"
 
 
+@lint_rule(XC002, f"{THRESHOLD} of 0 or more", fix=_ZERO)
 def find_missing_threshold(context: Context) -> Iterator[Objection]:
     """Yield components whose threshold keeps every value in the database."""
     yield from _missing(context, THRESHOLD, word="OBJECTSTORAGE_THRESHOLD")
@@ -155,6 +167,7 @@ def find_missing_threshold(context: Context) -> Iterator[Objection]:
             yield Objection(f"{number} in {seen.where}: nothing goes to the bucket", seen.place)
 
 
+@lint_rule(XC003, "0, or none at all", fix=_ZERO)
 def find_hybrid_threshold(context: Context) -> Iterator[Objection]:
     """Yield components that keep small values in the database."""
     for value, seen in context.told(THRESHOLD):
@@ -164,6 +177,7 @@ def find_hybrid_threshold(context: Context) -> Iterator[Objection]:
             yield Objection(text, seen.place)
 
 
+@lint_rule(XC010, "a whole number", fix=_ZERO)
 def find_bad_threshold(context: Context) -> Iterator[Objection]:
     """Yield thresholds that Airflow cannot read as a number."""
     for value, seen in context.told(THRESHOLD):
@@ -183,6 +197,7 @@ def read_threshold(value: str) -> int | None:
     return None
 
 
+@lint_rule(XC004, "AIRFLOW_CONN_<ID> or a secretBackend")
 def find_undefined_connection(context: Context) -> Iterator[Objection]:
     """Yield components in which the path names a connection that nothing defines."""
     for value, seen in context.told(PATH):
@@ -219,6 +234,7 @@ def _undefined(
         yield Objection(text, place, fix=((variable, sample),) if sample else "")
 
 
+@lint_rule(XC005, "empty, zip, gzip, bz2, lzma or xz", fix=((COMPRESSION, ""),))
 def find_bad_compression(context: Context) -> Iterator[Objection]:
     """Yield compressions that raise in Airflow."""
     for seen in context.seen(COMPRESSION):
@@ -231,6 +247,7 @@ def find_bad_compression(context: Context) -> Iterator[Objection]:
             yield Objection(f"{show(COMPRESSION, seen.value)} in {seen.where}", seen.place)
 
 
+@lint_rule(XC009, f"{STOCK_BACKEND} or the durable one", fix=((BACKEND, STOCK_BACKEND),))
 def find_bad_backend(context: Context) -> Iterator[Objection]:
     """Yield backend classes that are missing, misspelt, outdated or unknown to this rule."""
     for seen in context.seen(BACKEND):
@@ -268,6 +285,7 @@ def _class_objection(value: str, *, place: Place) -> Objection:
     return Objection(f"{shown} is no class path", place)
 
 
+@lint_rule(XC011, "s3, gs, abfs or adl")
 def find_bad_path(context: Context) -> Iterator[Objection]:
     """Yield paths whose scheme does not lead to a bucket through the connection."""
     for value, seen in context.told(PATH):
@@ -297,45 +315,3 @@ def _path_problem(value: str) -> str:
         "names no bucket": not path.bucket,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
-
-
-_PATH = ((PATH, "s3://aws_default@<bucket>/<prefix>"),)
-_ZERO = ((THRESHOLD, "0"),)
-_CONNECTIONS = {
-    "s3": '{"conn_type": "aws", "extra": {"region_name": "<region>"}}',
-    "gs": '{"conn_type": "google_cloud_platform", "extra": {"project": "<project>"}}',
-    "abfs": '{"conn_type": "azure_data_lake",'
-    ' "extra": {"account_name": "<account>", "anon": false}}',
-}
-STORAGE: tuple[LintRule, ...] = (
-    LintRule(XC001, PATH, "no component without a path", find_missing_path, fix=_PATH),
-    LintRule(
-        XC002, f"{THRESHOLD} of 0 or more", "no component without one", find_missing_threshold,
-        fix=_ZERO,
-    ),
-    LintRule(XC003, "0, or none at all", "no threshold above 0", find_hybrid_threshold, fix=_ZERO),
-    LintRule(
-        XC004,
-        "AIRFLOW_CONN_<ID> or a secretBackend",
-        "no path names an undefined connection",
-        find_undefined_connection,
-    ),
-    LintRule(
-        XC005,
-        "empty, zip, gzip, bz2, lzma or xz",
-        "no name that Airflow refuses",
-        find_bad_compression,
-        fix=((COMPRESSION, ""),),
-    ),
-    LintRule(
-        XC009,
-        f"{STOCK_BACKEND} or the durable one",
-        "the class in every component",
-        find_bad_backend,
-        fix=((BACKEND, STOCK_BACKEND),),
-    ),
-    LintRule(
-        XC010, "a whole number", "no threshold that is no number", find_bad_threshold, fix=_ZERO
-    ),
-    LintRule(XC011, "s3, gs, abfs or adl", "no path with an unfit scheme", find_bad_path),
-)  # fmt: skip

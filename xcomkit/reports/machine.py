@@ -11,7 +11,7 @@ def to_json(report: Report) -> str:
     """Return the report as JSON; secrets of the environment are masked."""
     document = {
         "schema": 1,
-        "inputs": [{"file": i.file, "kind": i.kind, "era": i.era} for i in report.inputs],
+        "inputs": [{"file": i.file, "kind": i.kind} for i in report.inputs],
         "summary": {severity: report.count(severity) for severity in SEVERITIES},
         "findings": [_finding(finding) for finding in report.findings],
         "ignored": [{**_finding(i.finding), "reason": i.reason} for i in report.ignored],

@@ -15,7 +15,6 @@ class Input:
 
     file: str
     kind: str
-    era: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,10 @@ _LEVELS: dict[Severity, str] = {"fail": "error", "warn": "warning", "info": "not
 def to_sarif(report: Report) -> str:
     """Return the report as one SARIF run; what is ignored is there as suppressed."""
     index = {rule.id: place for place, rule in enumerate(report.rules)}
-    first = next((i.file for i in report.inputs), "")
-    results = [_result(finding, index=index, first=first) for finding in report.findings]
+    results = [_result(finding, index=index) for finding in report.findings]
     results += [
         {
-            **_result(i.finding, index=index, first=first),
+            **_result(i.finding, index=index),
             "suppressions": [
                 {"kind": "external" if i.by_baseline else "inSource", "justification": i.reason}
             ],
@@ -71,13 +70,12 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _uri(finding: Finding, *, first: str) -> str:
-    """Return the file of a finding; what a flag says is shown at the first file."""
-    path = PurePath(finding.file if finding.line else first)
+def _uri(finding: Finding) -> str:
+    path = PurePath(finding.file)
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
 
-def _result(finding: Finding, *, index: dict[str, int], first: str) -> dict[str, Any]:
+def _result(finding: Finding, *, index: dict[str, int]) -> dict[str, Any]:
     rule = finding.rule
     said = f"{finding.observed}. Expected: {finding.expected}. {finding.remedy}"
     key = f"{rule.id} {finding.file} {finding.observed}"
@@ -89,8 +87,8 @@ def _result(finding: Finding, *, index: dict[str, int], first: str) -> dict[str,
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(finding, first=first)},
-                    "region": {"startLine": max(finding.line, 1)},
+                    "artifactLocation": {"uri": _uri(finding)},
+                    "region": {"startLine": finding.line},
                 }
             }
         ],

@@ -35,9 +35,7 @@ def to_text(report: Report, *, width: int, colour: bool) -> str:
 
 
 def _input_lines(report: Report) -> str:
-    return "\n".join(
-        plain(f"{i.file}: {i.kind}{f', {i.era}' if i.era else ''}") for i in report.inputs
-    )
+    return "\n".join(plain(f"{i.file}: {i.kind}") for i in report.inputs)
 
 
 def _finding(finding: Finding, *, width: int, colour: bool) -> str:

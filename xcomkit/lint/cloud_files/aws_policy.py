@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xcomkit.chart.names import BasePath
-from xcomkit.lint.cloud_files.reading import block, line_of, read_embedded, texts
+from xcomkit.lint.cloud_files.reading import block, read_embedded, texts
 from xcomkit.lint.cloud_files.rules import (
     XC063,
     XC064,
@@ -19,7 +19,6 @@ from xcomkit.lint.cloud_files.rules import (
     XC066,
     XC067,
     XC068,
-    XC069,
     Collector,
     listed,
     shown,
@@ -33,10 +32,9 @@ _RIGHTS: tuple[tuple[Rule, tuple[str, ...]], ...] = (
     (XC063, ("GetObject", "PutObject")),
     (XC064, ("ListBucket", "GetBucketLocation")),
     (XC065, ("DeleteObject",)),
-    (XC069, ("AbortMultipartUpload",)),
 )
 _ON_BUCKET = ("ListBucket", "GetBucketLocation")
-_NEEDED = tuple(action for _, actions in _RIGHTS for action in actions)
+_NEEDED = (*(one for _, actions in _RIGHTS for one in actions), "AbortMultipartUpload")
 _BEYOND = ("DeleteBucket", "PutBucketPolicy", "PutLifecycleConfiguration", "PutBucketAcl")
 _SSE = "s3:x-amz-server-side-encryption"
 _SENT: Context = {"aws:securetransport": ("true",)}
@@ -65,7 +63,7 @@ def judge_rights(documents: list[object], *, path: BasePath, report: Collector) 
         for document in documents
         for statement in read_statements(document, name=report.name)
     )
-    _RoleRights(statements, path=path, report=report).judge(documents)
+    _RoleRights(statements, path=path, report=report).judge()
 
 
 def find_policies(data: object, *, name: str) -> list[object]:
@@ -96,7 +94,7 @@ class _RoleRights:
         self._below = f"{self._bucket}/{path.prefix}/" if path.prefix else f"{self._bucket}/"
         self._prefix = path.prefix
 
-    def judge(self, documents: list[object]) -> None:
+    def judge(self) -> None:
         """Note everything about the rights."""
         is_told = not self._statements or any(s.principals is None for s in self._statements)
         if not is_told:
@@ -104,7 +102,6 @@ class _RoleRights:
                 XC063,
                 "only the bucket's own policy is in the file; what the role may do is not told",
                 expected="the policies of the role",
-                at=self._statements[0].source,
                 is_unknown=True,
             )
         for rule, actions in _RIGHTS:
@@ -112,7 +109,7 @@ class _RoleRights:
             for verdict in ("denied", "missing", "unknown"):
                 found = {a: one for a, one in answers.items() if one.verdict == verdict}
                 if found and (is_told or verdict != "missing"):
-                    self._object(rule, found, verdict=verdict, at=documents)
+                    self._object(rule, found, verdict=verdict)
         for statement in self._statements:
             if not statement.denies:
                 self._judge_width(statement)
@@ -133,17 +130,15 @@ class _RoleRights:
         order: tuple[Verdict, ...] = ("denied", "missing", "unknown", "allowed")
         return min(answers, key=lambda answer: order.index(answer.verdict))
 
-    def _object(
-        self, rule: Rule, found: dict[str, _Answer], *, verdict: str, at: list[object]
-    ) -> None:
+    def _object(self, rule: Rule, found: dict[str, _Answer], *, verdict: str) -> None:
         """Note the actions of one rule that got the same verdict."""
         names = tuple(found)
         actions = ", ".join(f"s3:{name}" for name in names)
         because = tuple(s for answer in found.values() for s in answer.because)
         clauses = [clause for statement in because for clause in statement.clauses or ()]
-        lines = ", ".join(map(str, sorted({s.source.line for s in because})[:5]))
+        labels = ", ".join([*dict.fromkeys(s.label for s in because)][:5])
         keys = listed(dict.fromkeys(clause.key for clause in clauses))
-        where = f" (line {lines}{': ' if keys else ''}{keys})" if lines else ""
+        where = f" by {labels}{': ' if keys else ''}{keys}" if labels else ""
         told = {
             "denied": f"{actions} explicitly denied{where}",
             "missing": f"{actions} not allowed{self._hint(names, where)}",
@@ -157,7 +152,6 @@ class _RoleRights:
             rule,
             told,
             expected=expected,
-            at=(*(s.source for s in because), *self._nearest(names), *at),
             fix="" if verdict == "denied" else self._fix(names),
             is_unknown=verdict == "unknown",
         )
@@ -165,18 +159,10 @@ class _RoleRights:
     def _target(self, actions: tuple[str, ...]) -> str:
         return self._bucket if actions[0] in _ON_BUCKET else f"{self._below}*"
 
-    def _nearest(self, actions: tuple[str, ...]) -> tuple[object, ...]:
-        """Return the statements that allow the actions somewhere else."""
-        return tuple(
-            s.source
-            for s in self._statements
-            if not s.denies and any(s.has_action(f"s3:{action}") for action in actions)
-        )
-
-    def _hint(self, actions: tuple[str, ...], lines: str) -> str:
+    def _hint(self, actions: tuple[str, ...], where: str) -> str:
         """Return what probably went wrong where an action is not allowed."""
-        if lines:
-            return f" without a condition that the request does not meet{lines}"
+        if where:
+            return f" without a condition that the request does not meet{where}"
         if actions[0] in _ON_BUCKET:
             return ""
         for statement in self._statements:
@@ -185,7 +171,7 @@ class _RoleRights:
             for arn in texts(statement.source.get("Resource")):
                 if arn.rstrip("/") in (self._bucket, self._below.rstrip("/")):
                     return (
-                        f": line {line_of(arn)} grants {shown(arn)}, which is no object;"
+                        f": {statement.label} grants {shown(arn)}, which is no object;"
                         " objects need /* behind it"
                     )
         return ""
@@ -209,18 +195,16 @@ class _RoleRights:
         if anybody:
             self._report.add(
                 XC067,
-                "the bucket's policy lets in everybody",
+                f"{statement.label} of the bucket's policy lets in everybody",
                 expected="named principals",
-                at=statement.source,
                 is_unknown=met is None,
             )
         problems = list(self._excesses(statement))
         if problems:
             self._report.add(
                 XC066,
-                "; ".join(problems),
+                f"{statement.label}: {'; '.join(problems)}",
                 expected=f"six actions of s3 on {self._bucket} and {self._below}*",
-                at=statement.source,
                 fix=self._whole(),
                 is_unknown=met is None,
             )

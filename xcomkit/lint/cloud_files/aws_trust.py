@@ -18,7 +18,7 @@ from xcomkit.lint.cloud_files.rules import (
     Collector,
     is_agents,
     listed,
-    plain,
+    pasted,
     shown,
 )
 from xcomkit.lint.cloud_files.statements import Clause, Statement, read_statements
@@ -44,7 +44,7 @@ def judge_role_trust(document: object, *, subjects: tuple[str, ...], report: Col
     """
     statements = read_statements(document, name=report.name, most=MOST_TEXTS)
     judge = _RoleTrust(statements, subjects=subjects, report=report)
-    judge.judge_subjects(document)
+    judge.judge_subjects()
     judge.judge_others()
 
 
@@ -64,7 +64,7 @@ class _RoleTrust:
         self._expected = f"only {listed(sorted(subjects))}"
         self._fix = _fix(statements, subjects=subjects)
 
-    def judge_subjects(self, document: object) -> None:
+    def judge_subjects(self) -> None:
         """Note which subjects are left out, and those of which the file cannot tell."""
         verdicts = {subject: self._lets_in(subject) for subject in self._subjects}
         missing = [subject for subject, verdict in verdicts.items() if verdict is False]
@@ -76,7 +76,6 @@ class _RoleTrust:
                 "EKS Pod Identity: which service accounts get the role stands in the associations,"
                 f" not here; not told for {listed(missing)}",
                 expected=self._expected,
-                at=pods[0].source,
                 fix="aws eks list-pod-identity-associations --cluster-name CLUSTER > trust.json",
                 is_unknown=True,
             )
@@ -85,7 +84,6 @@ class _RoleTrust:
                     XC060,
                     f"EKS Pod Identity without {TAG_SESSION}: no pod gets the role",
                     expected=f"{ASSUME} and {TAG_SESSION}",
-                    at=pods[0].source,
                     fix=json.dumps([ASSUME, TAG_SESSION]),
                 )
         elif missing:
@@ -94,7 +92,6 @@ class _RoleTrust:
                 XC060,
                 f"not let in: {listed(missing)}" + (f"; {reasons}" if reasons else ""),
                 expected=self._expected,
-                at=self._statements[0].source if self._statements else document,
                 fix=self._fix,
             )
         if unknown:
@@ -102,7 +99,6 @@ class _RoleTrust:
                 XC060,
                 f"a condition that this file does not decide stands before {listed(unknown)}",
                 expected=self._expected,
-                at=self._statements[0].source,
                 is_unknown=True,
             )
 
@@ -122,7 +118,7 @@ class _RoleTrust:
             yield "no statement trusts an OIDC provider for sts:AssumeRoleWithWebIdentity"
         for statement in self._statements:
             if statement.denies:
-                yield f"line {statement.source.line} denies"
+                yield f"{statement.label} denies"
                 continue
             hosts = [f"{host}:{claim}" for host in _hosts(statement) for claim in ("sub", "aud")]
             for clause in statement.clauses or ():
@@ -144,7 +140,7 @@ class _RoleTrust:
             for kind, who in _list_principals(statement):
                 problem = _principal_problem(statement, kind=kind, who=who)
                 if problem:
-                    self._too_wide(problem, at=(who, statement.source))
+                    self._too_wide(statement, problem)
             if _takes_tokens(statement):
                 self._judge_tokens(statement)
 
@@ -153,16 +149,14 @@ class _RoleTrust:
             clauses = statement.clauses or ()
             subs = [c for c in clauses if c.key == f"{host}:sub" and c.base in _POSITIVE]
             if not subs:
-                self._too_wide(
-                    f"no condition on {shown(host + ':sub')}: every service account of the issuer",
-                    at=statement.source,
+                text = (
+                    f"no condition on {shown(host + ':sub')}: every service account of the issuer"
                 )
+                self._too_wide(statement, text)
             for clause in subs:
                 if clause.passes_without_claim:
-                    self._too_wide(
-                        f"{shown(clause.operator)} is met as well by a token without the claim",
-                        at=statement.source,
-                    )
+                    text = f"{shown(clause.operator)} is met as well by a token without the claim"
+                    self._too_wide(statement, text)
             self._judge_values(statement, host=host, subs=subs)
             audiences = [c for c in clauses if c.key == f"{host}:aud" and c.base in _POSITIVE]
             if not any(_names_audience(c) for c in audiences) and (
@@ -170,9 +164,8 @@ class _RoleTrust:
             ):
                 self._report.add(
                     XC062,
-                    f"no exact condition on {shown(host + ':aud')}",
+                    f"{statement.label}: no exact condition on {shown(host + ':aud')}",
                     expected=f"StringEquals {host[:100]}:aud = {AUDIENCE}",
-                    at=statement.source,
                     fix=self._fix,
                 )
 
@@ -184,7 +177,7 @@ class _RoleTrust:
                 literal = str(value)
                 is_pattern = clause.base == "StringLike" and _is_wild(literal)
                 if is_pattern and not is_bounded:
-                    self._too_wide(f"{shown(literal)} is a wildcard", at=value)
+                    self._too_wide(statement, f"{shown(literal)} is a wildcard")
                 elif (
                     not is_pattern
                     and not _is_wild(literal)
@@ -193,14 +186,13 @@ class _RoleTrust:
                     verdict = _applies(statement, host=host, subject=literal)
                     if verdict is not False:
                         text = f"{shown(literal)} is no service account of the agents"
-                        self._too_wide(text, at=value, is_unknown=verdict is None)
+                        self._too_wide(statement, text, is_unknown=verdict is None)
 
-    def _too_wide(self, observed: str, *, at: object, is_unknown: bool = False) -> None:
+    def _too_wide(self, statement: Statement, observed: str, *, is_unknown: bool = False) -> None:
         self._report.add(
             XC061,
-            observed,
+            f"{statement.label}: {observed}",
             expected=self._expected,
-            at=at,
             fix=self._fix,
             is_unknown=is_unknown,
         )
@@ -208,7 +200,7 @@ class _RoleTrust:
 
 def _applies(statement: Statement, *, host: str, subject: str) -> bool | None:
     """Return whether a statement speaks of a token of this provider for this subject."""
-    names = texts((statement.principals or Block()).get("Federated"))
+    names = texts((statement.principals or {}).get("Federated"))
     anybody = any(who == "*" for _, who in _list_principals(statement))
     if not anybody and not any(_host(name) == host for name in names):
         return False
@@ -256,7 +248,7 @@ def _hosts(statement: Statement) -> tuple[str, ...]:
     """Return the issuers that a statement trusts, as condition keys name them."""
     if not _takes_tokens(statement):
         return ()
-    names = texts((statement.principals or Block()).get("Federated"))
+    names = texts((statement.principals or {}).get("Federated"))
     return tuple(_host(name) for name in names if _PROVIDER in name)
 
 
@@ -283,11 +275,11 @@ def _fix(statements: tuple[Statement, ...], *, subjects: tuple[str, ...]) -> str
     providers = (
         str(name)
         for statement in statements
-        for name in texts((statement.principals or Block()).get("Federated"))
+        for name in texts((statement.principals or {}).get("Federated"))
         if _PROVIDER in name and not _is_wild(name)
     )
     otherwise = "arn:aws:iam::ACCOUNT:oidc-provider/OIDC-HOST"
-    provider = plain(next(providers, otherwise), otherwise=otherwise)
+    provider = pasted(next(providers, otherwise), otherwise=otherwise)
     issuer = provider.partition(_PROVIDER)[2]
     wanted = trust(provider_arn=provider, issuer=issuer, subjects=subjects)
     return json.dumps(wanted, indent=2)
@@ -298,7 +290,7 @@ def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: C
 
     ``list-pod-identity-associations`` names no roles: what others get stays unknown.
     """
-    entries = [entry for entry in found if isinstance(entry, Block)]
+    entries = [entry for entry in found if isinstance(entry, dict)]
     present = {_subject(entry): entry for entry in entries}
     expected = f"an association for {listed(sorted(subjects))}"
     missing = [subject for subject in subjects if subject not in present]
@@ -314,7 +306,6 @@ def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: C
             XC060,
             f"no association for {listed(missing)}",
             expected=expected,
-            at=found,
             fix="\n".join(commands),
         )
     roles = {str(e.get("roleArn")) for s, e in present.items() if s in subjects and "roleArn" in e}
@@ -326,7 +317,6 @@ def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: C
             f"{shown(subject)} has an association"
             + (" with the same role" if roles else "; with which role is not told here"),
             expected=expected,
-            at=entry,
             is_unknown=not roles,
         )
     if len(roles) > 1:

@@ -20,7 +20,7 @@ from xcomkit.lint.cloud_files.rules import (
     Collector,
     is_agents,
     listed,
-    plain,
+    pasted,
     shown,
 )
 
@@ -47,12 +47,7 @@ _CONTAINERS = "/blobservices/default/containers/"
 def unwrapped(entry: object) -> Block:
     """Return an entry with the ARM form's ``properties`` laid over it."""
     found = block(entry)
-    inner = found.get("properties")
-    if not isinstance(inner, Block):
-        return found
-    flat = Block({**found, **inner})
-    flat.line = found.line
-    return flat
+    return {**found, **block(found.get("properties"))}
 
 
 def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
@@ -72,7 +67,6 @@ def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Co
             XC060,
             f"no credential for {listed(missing)}" + (f"; {reasons}" if reasons else ""),
             expected=f"{expected}, audience {AUDIENCE}",
-            at=(found, *entries),
             fix="\n".join(_create(subject, entries=entries) for subject in missing),
             is_unknown=has_flexible and not reasons,
         )
@@ -81,18 +75,16 @@ def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Co
             XC060,
             f"{len(entries)} credentials; a managed identity takes {MOST_CREDENTIALS}",
             expected=f"at most {MOST_CREDENTIALS}",
-            at=found,
         )
     for entry in entries:
         if _is_flexible(entry):
             what = f"{shown(entry['claimsMatchingExpression'])[:200]} may match others as well"
-            report.add(XC061, what, expected=expected, at=entry, is_unknown=True)
+            report.add(XC061, what, expected=expected, is_unknown=True)
         elif not is_agents(_subject(entry), subjects):
             report.add(
                 XC061,
                 f"{shown(_subject(entry))} is no service account of the agents",
                 expected=expected,
-                at=entry,
                 fix=_delete(entry),
             )
 
@@ -124,12 +116,12 @@ def _create(subject: str, *, entries: list[Block]) -> str:
     issuer = next((e["issuer"] for e in entries if isinstance(e.get("issuer"), str)), "")
     words = ["az", "identity", "federated-credential", "create", "--name", credential_name(subject)]
     words += ["--identity-name", "IDENTITY", "--resource-group", "GROUP"]
-    words += ["--issuer", plain(issuer, otherwise="https://ISSUER"), "--subject", subject]
+    words += ["--issuer", pasted(issuer, otherwise="https://ISSUER"), "--subject", subject]
     return shlex.join([*words, "--audiences", AUDIENCE])
 
 
 def _delete(entry: Block) -> str:
-    name = plain(entry.get("name") or "", otherwise="NAME")
+    name = pasted(entry.get("name") or "", otherwise="NAME")
     words = ["az", "identity", "federated-credential", "delete", "--name", name]
     return shlex.join([*words, "--identity-name", "IDENTITY", "--resource-group", "GROUP", "--yes"])
 
@@ -151,7 +143,6 @@ def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) ->
             XC063,
             _lacking(entries, reaching=reaching, asked=asked),
             expected=expected,
-            at=(*asked, *reaching, found, *entries),
             fix=_assign(path),
             is_unknown=bool(asked),
         )
@@ -161,7 +152,6 @@ def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) ->
             XC063,
             f"assignments of {len(principals)} principals; which is the agents' is not told",
             expected="the assignments of one identity",
-            at=found,
             fix="az role assignment list --assignee PRINCIPAL-ID --all -o json",
             is_unknown=True,
         )
@@ -183,7 +173,6 @@ def _judge_width(entry: Block, *, path: BasePath, report: Collector) -> None:
             XC066,
             "; ".join(problems),
             expected=f"{ROLE} on container {path.bucket[:80]}",
-            at=entry,
             fix=_assign(path),
         )
 

@@ -23,7 +23,7 @@ from xcomkit.lint.cloud_files.rules import (
     Collector,
     is_agents,
     listed,
-    plain,
+    pasted,
     shown,
 )
 
@@ -102,14 +102,13 @@ def judge_account_policy(policy: Block, *, subjects: tuple[str, ...], report: Co
     missing = sorted(set(subjects) - sure - perhaps)
     unknown = sorted(perhaps.intersection(subjects))
     pool = next((g.member.partition("[")[0] for g in become if g.subject), "")
-    pool = plain(pool, otherwise="serviceAccount:PROJECT.svc.id.goog")
+    pool = pasted(pool, otherwise="serviceAccount:PROJECT.svc.id.goog")
     if missing:
         members = (f"{pool}[{'/'.join(s.split(':')[-2:])}]" for s in missing)
         report.add(
             XC060,
             f"not let in: {listed(missing)}",
             expected=expected,
-            at=(policy.get("bindings"), policy),
             fix="\n".join(_bind_account("add", member, role=BECOME) for member in members),
         )
     if unknown:
@@ -117,19 +116,17 @@ def judge_account_policy(policy: Block, *, subjects: tuple[str, ...], report: Co
             XC060,
             f"a condition that this file does not decide stands before {listed(unknown)}",
             expected=expected,
-            at=policy,
             is_unknown=True,
         )
     for grant in grants:
         problem = _stranger(grant, subjects=subjects)
         if problem:
-            member = plain(grant.member, otherwise="MEMBER")
+            member = pasted(grant.member, otherwise="MEMBER")
             report.add(
                 XC061,
                 f"{shown(grant.member)} {problem}",
                 expected=expected,
-                at=grant.member,
-                fix=_bind_account("remove", member, role=plain(grant.role, otherwise="ROLE")),
+                fix=_bind_account("remove", member, role=pasted(grant.role, otherwise="ROLE")),
             )
 
 
@@ -163,8 +160,7 @@ def judge_bucket_policy(
                 XC067,
                 f"{grant.member} has {shown(grant.role)}",
                 expected="named members",
-                at=grant.member,
-                fix=_bind(path, role=plain(grant.role, otherwise="ROLE"), member=grant.member,
+                fix=_bind(path, role=pasted(grant.role, otherwise="ROLE"), member=grant.member,
                           verb="remove"),
             )  # fmt: skip
     held: dict[str, list[Grant]] = {}
@@ -178,15 +174,13 @@ def judge_bucket_policy(
     else:
         agents = sorted(held, key=lambda w: -len(_permissions(held[w], path=path)[0]))[:1]
     for agent in agents or [""]:
-        _judge_agent(agent, grants=held.get(agent, []), path=path, at=policy, report=report)
+        _judge_agent(agent, grants=held.get(agent, []), path=path, report=report)
 
 
-def _judge_agent(
-    agent: str, *, grants: list[Grant], path: BasePath, at: Block, report: Collector
-) -> None:
+def _judge_agent(agent: str, *, grants: list[Grant], path: BasePath, report: Collector) -> None:
     have, unsure = _permissions(grants, path=path)
     who = shown(agent) if agent else "no service account"
-    member = plain(grants[0].member, otherwise="MEMBER") if grants else "MEMBER"
+    member = pasted(grants[0].member, otherwise="MEMBER") if grants else "MEMBER"
     rights = (
         (XC063, ("objects.get", "objects.create", _LIST)),
         (XC064, (_PROBE,)),
@@ -202,7 +196,6 @@ def _judge_agent(
             rule,
             f"{who} has no {', '.join(missing)}{why}",
             expected=f"{OBJECTS} below the path and {READER}",
-            at=(*(g.member for g in grants), at.get("bindings"), at),
             fix=_bind(path, role=role, member=member),
             # refused the bucket itself, gcsfs lists instead: enough unless the bucket is empty
             is_unknown=bool(unsure) or (rule is XC064 and _LIST in have),
@@ -214,7 +207,6 @@ def _judge_agent(
                 XC066,
                 f"{who}: {problem}",
                 expected=f"{OBJECTS} on a condition and {READER}",
-                at=grant.member,
                 fix=_bind(path, role=OBJECTS, member=member),
             )
 

@@ -7,7 +7,6 @@ from xcomkit.chart.names import BasePath
 from xcomkit.cloud_documents import items
 from xcomkit.lint.cloud_files import aws_policy, aws_trust, azure, gcp, lifecycle
 from xcomkit.lint.cloud_files.reading import (
-    Block,
     block,
     read_document,
     read_embedded,
@@ -57,7 +56,7 @@ def judge_trust(
     """
     data, report = read_document(text, name=name), Collector(name)
     cloud = _trust_cloud(data, name=name)
-    if _is_of_paths(cloud, paths, at=items(data), report=report):
+    if _is_of_paths(cloud, paths, report=report):
         if not subjects:
             _untold(XC060, "no service account to compare with", report)
         elif cloud == "aws":
@@ -78,7 +77,7 @@ def _trust_cloud(data: Any, *, name: str) -> CloudName:
         return "aws"
     if gcp.is_policy(data):
         return "gcp"
-    if isinstance(data, Block | list) and all(map(azure.is_credential, _entries(data))):
+    if isinstance(data, dict | list) and all(map(azure.is_credential, _entries(data))):
         return "azure"
     raise refusal(name, 1, 1, "no trust of a known shape", hint=_TRUST_HINT)
 
@@ -116,14 +115,14 @@ def judge_policy(
         cloud: CloudName = "aws"
     elif gcp.is_policy(data):
         cloud = "gcp"
-    elif isinstance(data, Block | list) and all(map(azure.is_assignment, entries)):
+    elif isinstance(data, dict | list) and all(map(azure.is_assignment, entries)):
         # an empty list may be of either cloud that exports lists
         cloud = "aws" if not entries and "aws" in _clouds(paths) else "azure"
     else:
         raise refusal(name, 1, 1, "no policy of a known shape", hint=_POLICY_HINT)
     if _speaks_of(data, rights=False):
         raise refusal(name, 1, 1, "this tells who is trusted, not the rights", hint="use --trust.")
-    if not _is_of_paths(cloud, paths, at=items(data), report=report):
+    if not _is_of_paths(cloud, paths, report=report):
         return tuple(report.findings)
     for path in _told(paths, cloud=cloud, rule=XC063, report=report):
         if cloud == "aws":
@@ -154,11 +153,9 @@ def judge_lifecycle(
     if found is None:
         raise refusal(name, 1, 1, "no lifecycle of a known shape", hint=_LIFECYCLE_HINT)
     cloud, rules = found
-    if _is_of_paths(cloud, paths, at=items(data), report=report):
+    if _is_of_paths(cloud, paths, report=report):
         for path in _told(paths, cloud=cloud, rule=XC070, report=report):
-            lifecycle.judge_expiry(
-                cloud, rules, path=path, rerun_days=rerun_days, at=data, report=report
-            )
+            lifecycle.judge_expiry(cloud, rules, path=path, rerun_days=rerun_days, report=report)
     return tuple(report.findings)
 
 
@@ -185,9 +182,7 @@ def _clouds(paths: tuple[BasePath, ...]) -> tuple[CloudName, ...]:
     return tuple(cloud for path in paths if (cloud := cloud_of(path.scheme)))
 
 
-def _is_of_paths(
-    cloud: CloudName, paths: tuple[BasePath, ...], *, at: list[Any], report: Collector
-) -> bool:
+def _is_of_paths(cloud: CloudName, paths: tuple[BasePath, ...], *, report: Collector) -> bool:
     """Note paths that lead to another cloud; ``False`` where every path does."""
     clouds = _clouds(paths)
     for path in paths:
@@ -198,7 +193,6 @@ def _is_of_paths(
                 f"a file of {STORES[cloud]}, but {shown(f'{path.scheme}://{path.bucket}')} is"
                 f" {STORES[other]}",
                 expected=f"a file of {STORES[other]}",
-                at=tuple(at),
             )
     return not clouds or cloud in clouds
 

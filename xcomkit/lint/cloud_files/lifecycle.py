@@ -11,7 +11,7 @@ from xcomkit.chart.names import BasePath
 from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.lifecycle import lifecycle_rules, read_lifecycle
 from xcomkit.lint.cloud_files.reading import block
-from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, Collector, shown
+from xcomkit.lint.cloud_files.rules import XC070, XC071, XC073, Collector, shown
 from xcomkit.model import CloudName
 
 _DAYS = 30  # what the settings of the runbook begin with
@@ -43,7 +43,6 @@ def judge_expiry(
     *,
     path: BasePath,
     rerun_days: int | None,
-    at: object,
     report: Collector,
 ) -> None:
     """Note expiry that comes too soon, is missing, or cannot be compared."""
@@ -54,14 +53,14 @@ def judge_expiry(
     expected = f"{rerun_days} d or more below {below}"
     for taking in takings:
         text = f"rule {shown(taking.label)} {taking.text}"
-        if taking.days is None:
-            report.add(XC070, text, expected="a number of days", at=taking.rule, is_unknown=True)
-        elif rerun_days is not None and taking.days < rerun_days:
+        if taking.days is None or rerun_days is None:
+            told = "a number of days" if taking.days is None else "a window: --rerun-days"
+            report.add(XC070, text, expected=told, is_unknown=True)
+        elif taking.days < rerun_days:
             report.add(
                 XC070,
                 f"{text}, re-runs reach back {rerun_days} d",
                 expected=expected,
-                at=taking.rule,
                 fix=_rule(cloud, path=path, days=rerun_days),
             )
     if "deletes" not in done_to_all:
@@ -69,24 +68,13 @@ def judge_expiry(
             XC071,
             f"no rule expires every object below {below}",
             expected="a rule for the path",
-            at=(*(taking.rule for taking in takings), at),
             fix=_rule(cloud, path=path, days=rerun_days or _DAYS),
-        )
-    known = [taking for taking in takings if taking.days is not None]
-    if rerun_days is None and known:
-        first = min(known, key=lambda taking: taking.days or 0)
-        report.add(
-            XC072,
-            f"rule {shown(first.label)} {first.text}",
-            expected="the longest re-run in days: --rerun-days",
-            at=first.rule,
         )
     if cloud == "aws" and "aborts uploads" not in done_to_all:
         report.add(
             XC073,
             f"no rule aborts unfinished uploads below {below}",
             expected="AbortIncompleteMultipartUpload",
-            at=at,
             fix=_rule(cloud, path=path, leave_out=("Expiration", "NoncurrentVersionExpiration")),
         )
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from xcomkit.lint.cloud_files.reading import line_of
+from xcomkit import plain
 from xcomkit.model import CloudName, Finding, Rule
 
 XC060 = Rule(
@@ -83,15 +83,6 @@ XC068 = Rule(
     remedy="use the bucket's default encryption in place of the condition.",
     source="common.io provider, xcom backend; S3, default encryption",
 )
-XC069 = Rule(
-    id="XC069",
-    title="The rights let agents abort unfinished uploads",
-    severity="info",
-    why="parts of a large value whose upload failed stay, unseen and billed, until the lifecycle"
-    " removes them.",
-    remedy="add s3:AbortMultipartUpload to the statement for the objects.",
-    source="S3 user guide, multipart upload permissions",
-)
 XC070 = Rule(
     id="XC070",
     title="No XCom object expires or is archived inside the re-run window",
@@ -111,14 +102,6 @@ XC071 = Rule(
     remedy="add a lifecycle rule for the XCom path.",
     source="apache/airflow 31774, PR 45506, PR 59874",
 )
-XC072 = Rule(
-    id="XC072",
-    title="The expiry is compared with the longest re-run",
-    severity="info",
-    why="a task that runs again after its input expired gets a path instead of the value.",
-    remedy="say the longest re-run in days with --rerun-days.",
-    source="measured with common.io, pull of a deleted object",
-)
 XC073 = Rule(
     id="XC073",
     title="Unfinished uploads below the XCom path are cleaned up",
@@ -137,10 +120,8 @@ XC074 = Rule(
 )
 
 TRUST_RULES: tuple[Rule, ...] = (XC060, XC061, XC062, XC074)
-POLICY_RULES: tuple[Rule, ...] = (
-    XC063, XC064, XC065, XC066, XC067, XC068, XC069, XC074,
-)  # fmt: skip
-LIFECYCLE_RULES: tuple[Rule, ...] = (XC070, XC071, XC072, XC073, XC074)
+POLICY_RULES: tuple[Rule, ...] = (XC063, XC064, XC065, XC066, XC067, XC068, XC074)
+LIFECYCLE_RULES: tuple[Rule, ...] = (XC070, XC071, XC073, XC074)
 RULES: tuple[Rule, ...] = tuple(
     sorted({*TRUST_RULES, *POLICY_RULES, *LIFECYCLE_RULES}, key=lambda rule: rule.id)
 )  # fmt: skip
@@ -151,7 +132,6 @@ STORES: dict[CloudName, str] = {
     "gcp": "Google Cloud Storage",
 }
 MOST_FINDINGS = 20  # per rule; a file with more has one cause
-_MOST_NAMED = 5
 _LONGEST = 400
 _PLAIN = re.compile(r"[\w.:/@\[\]~+=,()* -]{1,400}", re.ASCII)
 
@@ -171,12 +151,10 @@ def is_agents(subject: str, subjects: tuple[str, ...]) -> bool:
 
 def listed(texts: Iterable[object]) -> str:
     """Return texts of a file as one printable line, the first few by name."""
-    found = [shown(text) for text in texts]
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return ", ".join(found[:_MOST_NAMED]) + more
+    return plain.listed([shown(text) for text in texts], most=5)
 
 
-def plain(text: object, *, otherwise: str) -> str:
+def pasted(text: object, *, otherwise: str) -> str:
     """Return a text of a file for use in a command, or a placeholder where it looks odd."""
     words = str(text)
     return words if _PLAIN.fullmatch(words) else otherwise
@@ -195,15 +173,14 @@ class Collector:
         observed: str,
         *,
         expected: str,
-        at: object = None,
         fix: str = "",
         is_unknown: bool = False,
     ) -> None:
-        """Note what a rule objects to; ``at`` is a value of the file, or several, for its line."""
+        """Note what a rule objects to."""
         finding = Finding(
             rule=rule,
             file=self.name,
-            line=line_of(*at) if isinstance(at, tuple) else line_of(at),
+            line=1,
             observed=_bounded(observed),
             expected=_bounded(expected),
             fix=fix if fix.replace("\n", "").isprintable() else "",
@@ -215,5 +192,5 @@ class Collector:
 
 
 def _bounded(text: str) -> str:
-    text = text if text.isprintable() else repr(text)[1:-1]
+    text = plain.plain(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

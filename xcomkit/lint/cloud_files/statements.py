@@ -1,24 +1,14 @@
-"""IAM policy statements with three answers, where the stand-in's evaluator has to take sides.
+"""IAM policy statements with three answers, where the stand-in's evaluator has to take sides."""
 
-Conditions are evaluated by ``xcomkit.local.conditions``. Patterns are matched here, because those
-of a file may be made to keep a regular expression busy for ever.
-"""
-
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from xcomkit.cloud_documents import items
-from xcomkit.errors import InputError
-from xcomkit.lint.cloud_files.reading import Block, block, line_of, refusal, texts
-from xcomkit.local.conditions import Context, both, either, evaluate, to_texts
+from xcomkit.lint.cloud_files.reading import Block, block, refusal, texts
+from xcomkit.local.conditions import Context, both, either, evaluate, matches, to_texts
 
 MOST_TEXTS = 5_000  # IAM takes 10,240 characters of policies per role
-_NOTHING = "\0"
-_LIKE = ("StringLike", "StringNotLike")
-_ARN = ("ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +36,17 @@ class Clause:
 
     def is_met(self, context: Context) -> bool | None:
         """Return whether a request meets it; ``None`` where the file alone cannot tell."""
-        wanted = self.values
-        if self.base in _LIKE:
-            wanted = tuple(
-                text for pattern in wanted for text in _resolved(pattern, context.get(self.key, ()))
-            )
-        elif self.base in _ARN and any("*" in text for text in wanted):
-            return None
-        return evaluate({self.operator: {self.key: list(wanted)}}, context)
-
-
-def _resolved(pattern: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the values that a pattern covers, in its place; ``${...}`` stays undecidable."""
-    if "${" in pattern:
-        return (pattern,)
-    return tuple(v for v in values if covers(pattern, v) and not set(v) & {"*", "?"}) or (_NOTHING,)
+        return evaluate({self.operator: {self.key: list(self.values)}}, context)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a policy; ``clauses`` is ``None`` where the block is none IAM takes."""
+    """One statement of a policy; ``clauses`` is ``None`` where the block is none IAM takes.
 
+    ``label`` says which one it is: statement 2 (Sid Objects).
+    """
+
+    label: str
     source: Block
     denies: bool
     clauses: tuple[Clause, ...] | None
@@ -75,11 +55,11 @@ class Statement:
     def principals(self) -> Block | None:
         """Return who it speaks of by kind; ``None`` in a policy of an identity."""
         if "NotPrincipal" in self.source:
-            return Block(AWS="*")
+            return {"AWS": "*"}
         if "Principal" not in self.source:
             return None
         found = self.source["Principal"]
-        return found if isinstance(found, Block) else Block(AWS=found)
+        return found if isinstance(found, dict) else {"AWS": found}
 
     def has_action(self, action: str) -> bool | None:
         """Return whether it speaks of an action; IAM ignores the case."""
@@ -100,9 +80,7 @@ class Statement:
     def _element(self, name: str, text: str, *, ignore_case: bool = False) -> bool | None:
         inverted = f"Not{name}" in self.source and name not in self.source
         patterns = texts(self.source.get(f"Not{name}" if inverted else name))
-        verdict = either(
-            None if "${" in p else covers(p.lower() if ignore_case else p, text) for p in patterns
-        )
+        verdict = either(matches(p.lower() if ignore_case else p, text) for p in patterns)
         if not patterns:
             return None if inverted else False
         return (None if verdict is None else not verdict) if inverted else verdict
@@ -118,18 +96,18 @@ def read_statements(
     """
     policy = block(document)
     found = []
-    for source in items(policy.get("Statement")):
-        if not isinstance(source, Block) or source.get("Effect") not in ("Allow", "Deny"):
-            raise _malformed(name, line_of(source, policy), "a statement without an Effect")
+    for number, one in enumerate(items(policy.get("Statement")), start=1):
+        source = block(one)
+        label = f"statement {number}"
+        if source.get("Effect") not in ("Allow", "Deny"):
+            raise refusal(name, 1, 1, f"{label} has no Effect")
+        if sid := texts(source.get("Sid")):
+            label = f"{label} (Sid {sid[0][:60]})"
         clauses = _read_clauses(source.get("Condition"))
-        found.append(Statement(source, source["Effect"] == "Deny", clauses))
+        found.append(Statement(label, source, source["Effect"] == "Deny", clauses))
     if sum(map(_size, found)) > most:
-        raise _malformed(name, line_of(policy), "a policy larger than IAM takes")
+        raise refusal(name, 1, 1, "a policy larger than IAM takes")
     return tuple(found)
-
-
-def _malformed(name: str, line: int, problem: str) -> InputError:
-    return refusal(name, line, 1, problem)
 
 
 def _size(statement: Statement) -> int:
@@ -142,8 +120,8 @@ def _size(statement: Statement) -> int:
 def _read_clauses(condition: object) -> tuple[Clause, ...] | None:
     if condition is None:
         return ()
-    if not isinstance(condition, Block) or not all(
-        isinstance(k, Block) for k in condition.values()
+    if not isinstance(condition, dict) or not all(
+        isinstance(keys, dict) for keys in condition.values()
     ):
         return None
     return tuple(_list_clauses(condition))
@@ -153,19 +131,3 @@ def _list_clauses(condition: Mapping[str, Any]) -> Iterator[Clause]:
     for operator, keys in condition.items():
         for key, wanted in keys.items():
             yield Clause(str(operator), str(key).lower(), wanted)
-
-
-def covers(pattern: str, text: str) -> bool:
-    """Return whether a pattern with ``*`` and ``?`` covers the text, in time linear in both."""
-    return _compile(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=4096)
-def _compile(pattern: str) -> re.Pattern[str]:
-    """Return a pattern whose pieces, once found, are never given back (atomic groups)."""
-    pieces = ["".join("." if c == "?" else re.escape(c) for c in p) for p in pattern.split("*")]
-    if len(pieces) == 1:
-        return re.compile(pieces[0], re.DOTALL)
-    first, *middle, last = pieces
-    source = first + "".join(f"(?>.*?{piece})" for piece in middle if piece) + ".*" + last
-    return re.compile(source, re.DOTALL)

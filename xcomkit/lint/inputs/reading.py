@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xcomkit.chart.environment import Variable
-from xcomkit.chart.flags import Assignment
 from xcomkit.chart.layers import layer
 from xcomkit.chart.values import Values, read_documents, read_values
 from xcomkit.errors import InputError
@@ -39,9 +38,7 @@ class _File:
     documents: tuple[Values, ...] = ()
 
 
-def read_configuration(
-    names: Sequence[str], *, kind: Kind | None = None, flags: Sequence[Assignment] = ()
-) -> Configuration:
+def read_configuration(names: Sequence[str], *, kind: Kind | None = None) -> Configuration:
     """Return what the files say together; ``-`` is the standard input, ``None`` tells the kind.
 
     Values files are laid over each other as helm does, env files over airflow.cfg as Airflow does,
@@ -53,20 +50,16 @@ def read_configuration(
     if names.count("-") > 1:
         raise InputError("-: the standard input can be read once.", hint="name it once.")
     files = [_read(name, kind=kind) for name in names]
-    found = _combined(files, flags=flags)
+    found = _combined(files)
     if not found.variables:
         raise NothingHereError(f"{found.name}: nothing in it runs an agent.", hint="check --kind.")
     return found
 
 
-def _combined(files: Sequence[_File], *, flags: Sequence[Assignment]) -> Configuration:
+def _combined(files: Sequence[_File]) -> Configuration:
     kinds = {file.kind for file in files}
-    if flags and kinds != {"values"}:
-        raise InputError(
-            f"{files[0].name}: helm's flags need a values file.", hint="leave them out."
-        )
     if kinds == {"values"}:
-        return _values(files, flags)
+        return _values(files)
     if kinds == {"pod"}:
         documents = [document for file in files for document in file.documents]
         return read_pods(documents, sources=_sources(files))
@@ -148,11 +141,11 @@ def _sources(files: Sequence[_File]) -> tuple[Source, ...]:
     return tuple(Source(file.name, file.text, file.kind) for file in files)
 
 
-def _values(files: Sequence[_File], flags: Sequence[Assignment]) -> Configuration:
+def _values(files: Sequence[_File]) -> Configuration:
     layers = [file.documents[0] for file in files]
-    if len(layers) == 1 and not flags:
+    if len(layers) == 1:
         return from_values(layers[0])
-    values, replacements = layer(layers, flags)
+    values, replacements = layer(layers)
     return from_values(values, replacements=replacements)
 
 
