@@ -2,8 +2,7 @@
 
 Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``values.yaml``,
 ``target``, ``steps``, ``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end
-``record.html``, ``record.json``, ``record.junit.xml``, ``manifest.sha256`` and, where a key was
-named, ``manifest.sha256.sig``. Beside the run directories lies ``index.html``, which lists them.
+``record.html``, ``record.json``, ``record.junit.xml`` and ``manifest.sha256``. Beside the run directories lies ``index.html``, which lists them.
 """
 
 import fcntl

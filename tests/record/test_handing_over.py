@@ -1,6 +1,5 @@
 """What ``xcomkit run`` does once the steps are through, on steps that are."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,11 @@ NAME = "20260101T000000Z-local-aws"
 
 
 @pytest.fixture
-def key(tmp_path):
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"],
-                   check=True)  # fmt: skip
-    return tmp_path / "key"
-
-
-@pytest.fixture
 def run(tmp_path, monkeypatch):
     """Return the command with steps that went through, in a directory of any place."""
 
-    def start(*words, directory=tmp_path / "runs" / NAME, checks=(), steps=None):
-        made = steps or (lambda *_, **__: make_run(directory, *checks))
-        monkeypatch.setattr(runner, "run_steps", made)
+    def start(*words, directory=tmp_path / "runs" / NAME, checks=()):
+        monkeypatch.setattr(runner, "run_steps", lambda *_, **__: make_run(directory, *checks))
         return main(["run", "-f", LOCAL, "--out", str(tmp_path / "runs"), *words])
 
     return start
@@ -42,39 +33,6 @@ def test_record_is_listed_beside_those_of_earlier_runs(run, tmp_path, capsys):
     assert "Records: 2" in index
     assert f'href="{NAME}/record.html"' in index
     assert "all records: " in capsys.readouterr().out
-
-
-def test_named_key_signs_the_record(run, tmp_path, key, capsys):
-    signers = tmp_path / "signers"
-    signers.write_text(f"ann@example.com {key.with_suffix('.pub').read_text()}")
-
-    assert run("--sign-key", str(key)) == 0
-    assert f"signed: {tmp_path}/runs/{NAME}/manifest.sha256.sig" in capsys.readouterr().out
-    words = ("verify-record", str(tmp_path / "runs" / NAME), "--allowed-signers", str(signers))
-    assert main(words) == 0
-    assert "signed by ann@example.com" in capsys.readouterr().out
-    for path in (tmp_path / "runs").rglob("*.*"):
-        assert str(key) not in path.read_text()
-
-
-def test_key_that_cannot_sign_is_refused_before_anything_is_done(run, tmp_path, capsys):
-    assert run("--sign-key", str(tmp_path / "none")) == 2
-    assert "none: no such key" in capsys.readouterr().err
-    assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize(("status", "code"), [("pass", 2), ("fail", 1)])
-def test_key_that_is_gone_at_the_end_takes_no_result_away(run, tmp_path, key, capsys, status, code):
-    def lose_key(*_, **__):
-        key.unlink()
-        return make_run(tmp_path / "runs" / NAME, check("XC501", status))
-
-    assert run("--sign-key", str(key), steps=lose_key) == code
-
-    told = capsys.readouterr()
-    assert "the record is not signed: key: no such key" in told.err
-    assert "XC501" in told.out
-    assert "all records: " in told.out
 
 
 def test_texts_of_the_store_reach_no_terminal_as_they_are(run, capsys):

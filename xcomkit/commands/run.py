@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcomkit.commands.terminal import note, read_pair, relative, say
-from xcomkit.errors import InputError, XcomkitError
+from xcomkit.errors import InputError
 from xcomkit.plain import plain
 
 if TYPE_CHECKING:
@@ -36,10 +36,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         choices=("verify",),
         help="verify: bucket, identity and values stay as they are; test objects come and go",
     )
-    run.add_argument(
-        "--sign-key", type=Path, metavar="FILE",
-        help="sign the record's manifest with this SSH key; verify-record --allowed-signers checks",
-    )  # fmt: skip
     run.add_argument("--notebooks", type=Path, default=None, help=argparse.SUPPRESS)
     run.set_defaults(act=act)
 
@@ -52,10 +48,6 @@ def act(options: argparse.Namespace) -> int:
     if options.only == "verify":
         overrides["apply"] = False
     settings = Settings.from_yaml(options.file, overrides=overrides)
-    if options.sign_key:
-        from xcomkit.record.signature import try_key
-
-        try_key(options.sign_key)  # before an hour of work, not after it
     say(f"xcomkit run {options.file.stem}: {settings.base_path}")
     begun = time.monotonic()
 
@@ -101,9 +93,6 @@ def act(options: argparse.Namespace) -> int:
     say(f"record: {relative(path)}")
     if run.directory.resolve().parent == out:  # run_dir may lie in a folder of anything
         _list_records(out)
-    if options.sign_key:
-        signed = _sign(run.directory, options.sign_key)
-        return run.exit_code or signed
     return run.exit_code
 
 
@@ -122,18 +111,6 @@ def _tell(run: "Run") -> None:
         text = plain(f"{check.id} {check.title}: {check.observed}{told}")
         say(f"\n{show.MARKS[check.status]} {text}")
     say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run)}")
-
-
-def _sign(directory: Path, key: Path) -> int:
-    """Sign the record, and return the exit code: an agent may have been locked meanwhile."""
-    from xcomkit.record.signature import sign_record
-
-    try:
-        say(f"signed: {relative(sign_record(directory, key))}")
-    except XcomkitError as error:
-        note(f"the record is not signed: {plain(str(error))}")
-        return error.exit_code
-    return 0
 
 
 def _list_records(runs: Path) -> None:
