@@ -2,7 +2,7 @@
 
 Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``values.yaml``,
 ``target``, ``steps``, ``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end
-``record.html``, ``record.json``, ``record.junit.xml`` and ``manifest.sha256``. Beside the run directories lies ``index.html``, which lists them.
+``record.html``, ``record.json``, ``record.junit.xml`` and ``manifest.sha256``.
 """
 
 import fcntl

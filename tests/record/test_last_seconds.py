@@ -5,7 +5,6 @@ import os
 import pytest
 from records import body, write
 
-from xcomkit.record.index import render
 from xcomkit.record.reading import read_last_seconds
 
 SETTINGS = {"threshold": 0}
@@ -48,7 +47,6 @@ def test_time_that_no_step_takes_promises_nothing_and_leaves_the_record_readable
     write(tmp_path / OLD, steps=told(seconds))
 
     assert last(tmp_path) == {}
-    assert "Records: 1" in render(tmp_path)
 
 
 def test_pipe_in_the_place_of_a_record_is_passed_over(tmp_path):

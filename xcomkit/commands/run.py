@@ -5,8 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xcomkit.commands.terminal import note, read_pair, relative, say
-from xcomkit.errors import InputError
+from xcomkit.commands.terminal import read_pair, relative, say
 from xcomkit.plain import plain
 
 if TYPE_CHECKING:
@@ -91,8 +90,6 @@ def act(options: argparse.Namespace) -> int:
     path = write_record(run)
     _tell(run)
     say(f"record: {relative(path)}")
-    if run.directory.resolve().parent == out:  # run_dir may lie in a folder of anything
-        _list_records(out)
     return run.exit_code
 
 
@@ -111,13 +108,3 @@ def _tell(run: "Run") -> None:
         text = plain(f"{check.id} {check.title}: {check.observed}{told}")
         say(f"\n{show.MARKS[check.status]} {text}")
     say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run)}")
-
-
-def _list_records(runs: Path) -> None:
-    """Write the page of all records; without it the record is as good."""
-    from xcomkit.record.index import write_index
-
-    try:
-        say(f"all records: {relative(write_index(runs))}")
-    except InputError as error:
-        note(str(error))
