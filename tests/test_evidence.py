@@ -248,14 +248,6 @@ def test_record_that_was_handed_over_is_never_gone_on_with(tmp_path):
     assert evidence.find_run_directory(tmp_path, name="a", target="here") is None
 
 
-@pytest.mark.parametrize("odd", ["1e999", "-1", "NaN", "1" + "0" * 400, '"5"', "null"])
-def test_time_that_is_none_is_not_expected_again(tmp_path, odd):
-    text = f'{{"schema": 1, "settings": {{}}, "moments": {{"odd": {odd}, "pushing": 5}}}}'
-    evidence.write_text(tmp_path / "run/evidence/a.json", text)
-
-    assert evidence.read_moments(tmp_path / "run", step="a", settings={}) == {"pushing": 5}
-
-
 def test_gate_behind_which_nothing_was_checked_stays_closed():
     with pytest.raises(GateError, match="Nothing was checked"):
         evidence.gate([])

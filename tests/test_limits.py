@@ -99,11 +99,6 @@ def test_what_gave_no_answer_is_not_proved_on_the_cover(basis: Basis, status, pr
     assert (cover._basis(check) != "not proved") is proves
 
 
-@pytest.mark.parametrize("seconds", [-1, 0, evidence._LONGEST, evidence._LONGEST + 1])
-def test_time_of_a_moment_is_kept_up_to_its_limit(seconds):
-    assert evidence._is_time(seconds) is (0 <= seconds <= evidence._LONGEST)
-
-
 def test_run_directory_is_of_a_target_of_exactly_that_name(tmp_path):
     made = evidence.make_run_directory(tmp_path, name="n", target="aws s3://b/x")
 

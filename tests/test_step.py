@@ -148,23 +148,6 @@ def test_cell_that_is_run_again_replaces_what_it_found_and_nothing_else(step):
     ]  # fmt: skip
 
 
-def test_last_time_is_expected_of_the_same_settings_alone(step, capsys):
-    step.say("pushing")
-    step.cell_ended("prove(step)", None)
-    step.save()
-    moments = {"pushing": 0.0}
-    found = evidence.read_evidence(step.run, step=NAME)
-    assert found["moments"] == moments
-
-    beside = step.run.parent / "20260102T000000Z-run"
-    same, other = (
-        evidence.read_moments(beside, step=NAME, settings={**found["settings"], **more})
-        for more in ({}, {"repetitions": 9})
-    )
-    assert (same, other) == (moments, {})
-    assert capsys.readouterr().out.endswith(" s  pushing\n")
-
-
 OPEN = f"""
 from pathlib import Path
 from xcomkit.clouds import Platform

@@ -29,8 +29,6 @@ _NAMED = "named in run_dir, or by xcomkit run"  # no stand-in, so nobody else go
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"status": STATUSES, "severity": get_args(Severity), "basis": get_args(Basis)}
 )
-_MOST_EARLIER = 10
-_LONGEST = 1e6  # seconds
 
 
 def make_run_directory(runs: Path, *, name: str, target: str = "") -> Path:
@@ -194,28 +192,6 @@ def remove_evidence(run: Path, *, step: str) -> None:
             f"{path.name} of {run.name} cannot be removed: {error.strerror}.",
             hint="name another directory in run_dir.",
         ) from None
-
-
-def read_moments(run: Path, *, step: str, settings: Mapping[str, Any]) -> dict[str, float]:
-    """Return the seconds from each moment of the step to the end of its cell, as last time.
-
-    Only evidence with the same settings counts: that of this run directory, then of the newest
-    beside it.
-    """
-    beside = sorted(run.parent.glob(f"*/evidence/{step}.json"), reverse=True)
-    for directory in (run, *(path.parents[1] for path in beside[:_MOST_EARLIER])):
-        try:
-            found = read_evidence(directory, step=step) or {}
-        except InputError:
-            continue
-        moments = found.get("moments")
-        if found.get("settings") == settings and isinstance(moments, dict):
-            return {text: s for text, s in moments.items() if _is_time(s)}
-    return {}
-
-
-def _is_time(seconds: object) -> bool:
-    return isinstance(seconds, int | float) and 0 <= seconds <= _LONGEST
 
 
 def read_checks(run: Path, *, step: str) -> tuple[Check, ...]:

@@ -111,14 +111,12 @@ class Step:
 
     def __post_init__(self) -> None:
         """Begin: an earlier pass leaves no evidence, and no step that looks like this one."""
-        shown = self.settings.recorded
-        self.applies = shown["apply"]
+        self.applies = self.settings.recorded["apply"]
         self.values = EffectiveValues(self.settings, self.cloud)
         self._owed = [s for s in self.sentences if "(step)" in s and is_somebody_there()]
         self._found: dict[str, list[Check]] = {}
         self._broken_off = ""
-        moments = evidence.read_moments(self.run, step=self.name, settings=shown)
-        self.progress = Progress(last_time=moments)
+        self.progress = Progress()
         evidence.remove_evidence(self.run, step=self.name)
         before = follow_cells(self)
         if isinstance(before, Step) and (before.run, before.name) == (self.run, self.name):
@@ -297,7 +295,6 @@ class Step:
             "commit": read_commit(),
             "facts": self.facts,
             "finished": finished,
-            "moments": self.progress.left,
             "plans": self.plans,
             "reads": self.settings.reads,
             "seconds": round((finished - self.started).total_seconds(), 3),

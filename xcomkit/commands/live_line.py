@@ -5,27 +5,20 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
-
-from xcomkit.progress import Estimate
 
 _CLEAR = "\r\x1b[2K"
 _TICK = 1.0
 
 
 class LiveLine:
-    """The line: what runs, how long by now, and how long it still takes where that is known.
+    """The line: what runs, and how long by now."""
 
-    Args:
-        expected: seconds per name, as they were last time.
-    """
-
-    def __init__(self, *, expected: Mapping[str, float]) -> None:
-        self._expected = expected
+    def __init__(self) -> None:
         self._place = ""
-        self._estimate: Estimate | None = None
+        self._name = ""
+        self._begun = 0.0
         self._lock = threading.Lock()  # so that no tick writes over what is said meanwhile
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, daemon=True)
@@ -49,20 +42,17 @@ class LiveLine:
 
     def show(self, place: str, name: str) -> None:
         """Show from now on that this runs."""
-        now = time.monotonic()
         with self._lock:
-            self._place = place
-            self._estimate = Estimate(now, last_time=self._expected)
-            self._estimate.take(name, now=now)
+            self._place, self._name, self._begun = place, name, time.monotonic()
             self._write()
 
     def clear(self) -> None:
         """Take the line away, so that something else can be said."""
         with self._lock:
-            if self._estimate is not None and self._is_shown:
+            if self._name and self._is_shown:
                 sys.stdout.write(_CLEAR)
                 sys.stdout.flush()
-            self._estimate = None
+            self._name = ""
 
     def _tick(self) -> None:
         while not self._over.wait(_TICK):
@@ -70,9 +60,9 @@ class LiveLine:
                 self._write()
 
     def _write(self) -> None:
-        if self._estimate is None or not self._is_shown:
+        if not self._name or not self._is_shown:
             return
-        text = f"{self._place} {self._estimate.sentence(time.monotonic())}"
+        text = f"{self._place} {time.monotonic() - self._begun:.0f} s: {self._name}"
         # A line that wraps could not be taken away again.
         sys.stdout.write(f"{_CLEAR}{text[: shutil.get_terminal_size().columns - 1]}")
         sys.stdout.flush()

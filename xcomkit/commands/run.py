@@ -53,14 +53,12 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit import show
     from xcomkit.commands.live_line import LiveLine
     from xcomkit.opening import find_root
-    from xcomkit.record.reading import read_last_seconds
     from xcomkit.record.runner import StepResult, run_steps, select_steps
     from xcomkit.record.write import write_record
 
     steps = select_steps(options.steps)
     out = options.out.resolve()
-    expected = read_last_seconds(out, name=options.file.stem, settings=settings.recorded)
-    live = LiveLine(expected=expected)
+    live = LiveLine()
 
     def place(number: int) -> str:
         return f"[{number + 1}/{len(steps)}]"

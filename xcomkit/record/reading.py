@@ -5,8 +5,7 @@ What it says is somebody else's text; who shows it makes it plain first.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from glob import escape
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,8 +15,6 @@ from xcomkit.model import STATUSES, Status
 from xcomkit.text_file import read_text
 
 NAME = "record.json"
-_MOST_EARLIER = 10
-_MOST_SECONDS = 1e9  # 30 years: what is longer, or negative, is no time that a step took
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,6 @@ class Record:
     settings: Mapping[str, str]
     versions: Mapping[str, str]
     checks: tuple[RecordedCheck, ...]
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """Per step that ran to its gate."""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -104,27 +99,7 @@ def _record(body: Any, *, name: str) -> Record:
             for step_name, step in steps
             for check in _mappings(step.get("checks"), name=name, what="checks")
         ),
-        seconds={
-            step_name: float(step["seconds"])
-            for step_name, step in steps
-            if step.get("outcome") in ("done", "red")
-            and isinstance(step.get("seconds"), int | float)
-            and 0 <= step["seconds"] <= _MOST_SECONDS
-        },
     )
-
-
-def read_last_seconds(runs: Path, *, name: str, settings: Mapping[str, Any]) -> Mapping[str, float]:
-    """Return how long each step took in the newest run of this name with the same settings."""
-    found = sorted(runs.glob(f"*-{escape(name)}/{NAME}"), reverse=True)
-    for path in found[:_MOST_EARLIER]:
-        try:
-            record = read_record(path) if path.is_file() else None  # a pipe would never end
-        except (InputError, OSError):
-            continue
-        if record and record.settings == _values(settings):
-            return record.seconds
-    return {}
 
 
 def _check(check: Mapping[str, Any], *, step: str, name: str) -> RecordedCheck:
