@@ -453,7 +453,7 @@ class TestTable:
     def test_hostile_value_is_escaped_wherever_it_is_shown(self, root, name):
         form = Form({**NAMED, name: HOSTILE}, root=root)
 
-        assert "<script" not in form._repr_html_() + form._repr_markdown_()
+        assert "<script" not in form._repr_html_()
         for shown_as in walk(form.view.box):
             if isinstance(shown_as, widgets.HTML):
                 assert "<script" not in shown_as.value
@@ -461,7 +461,7 @@ class TestTable:
     def test_without_a_person_there_is_a_table_and_not_one_widget(self, form):
         data, _ = InteractiveShell.instance().display_formatter.format(form)
 
-        assert set(data) == {"text/plain", "text/html", "text/markdown"}
+        assert set(data) == {"text/plain", "text/html"}
         assert "view" not in vars(form)
 
     def test_before_a_person_there_are_widgets_and_the_table_beside_them(self, form, monkeypatch):

@@ -125,10 +125,6 @@ class Guide:
         tables = "".join(part._repr_html_() for part in self.parts())
         return f"<p><strong>Next:</strong> {escape(self.next)}</p>{tables}"
 
-    def _repr_markdown_(self) -> str:
-        tables = "\n".join(part._repr_markdown_() for part in self.parts())
-        return f"{show.Text(f'Next: {self.next}')._repr_markdown_()}\n\n{tables}"
-
     def __repr__(self) -> str:
         """Return the guide as text."""
         return "\n".join([f"Next: {self.next}", *(repr(part) for part in self.parts())])

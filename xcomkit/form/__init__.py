@@ -230,10 +230,6 @@ class Form:
             f"<details><summary>{summary}</summary>{folded}</details>"
         )
 
-    def _repr_markdown_(self) -> str:
-        tables = "\n".join(self.table(usual=u)._repr_markdown_() for u in (False, True))
-        return f"{show.Text(self.status)._repr_markdown_()}\n\n{tables}"
-
     def __repr__(self) -> str:
         """Return the settings as text."""
         return f"{self.status}\n{self.table(usual=False)!r}\n{self.table(usual=True)!r}"

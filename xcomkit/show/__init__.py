@@ -1,4 +1,4 @@
-"""Results as objects that look right in a notebook, in the record, as Markdown and as plain text.
+"""Results as objects that look right in a notebook, in the record and as plain text.
 
 Every text is escaped for where it goes: object keys and values are hostile input.
 """
