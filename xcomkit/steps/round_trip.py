@@ -104,7 +104,6 @@ def _prove(
         writes=writes,
         silent=fault_checks.silent_faults(cells) if cells else None,
         configured=configured,
-        rtt_ms=step.settings.assumed_rtt_ms,
     )
     yield codecs.check(measured.measurements, configured=configured)
 

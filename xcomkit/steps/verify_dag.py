@@ -117,11 +117,10 @@ def run(step: Step) -> show.Text | show.Table:
 
 def _run(step: Step, found: Orchestration) -> DagRun:
     """Return how a run of the Dag went; what it writes is recorded, so that step 07 removes it."""
-    settings, run_id = step.settings, new_run_id("runbook")
+    run_id = new_run_id("runbook")
     place = place_of(step, run_id=run_id)
     evidence.record_created(step.run, kind="prefixes", names=[place])
-    conf = {"mapped_tasks": settings.mapped_tasks, "payload_bytes": settings.payload_bytes}
-    done = found.run(DAG_ID, run_id=run_id, conf=conf)
+    done = found.run(DAG_ID, run_id=run_id, conf={})
     evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(place))
     return done
 
