@@ -9,6 +9,7 @@ import pytest
 from xcomkit import evidence
 from xcomkit.errors import GateError, InputError, SettingsError
 from xcomkit.model import Change, Plan, Rule
+from xcomkit.text_file import write_text
 
 RULE = Rule("XC999", "The thing holds", "fail", "why", "mend it", "source")
 
@@ -255,9 +256,9 @@ def test_gate_behind_which_nothing_was_checked_stays_closed():
 
 def test_half_written_file_is_never_seen(tmp_path):
     path = tmp_path / "f.json"
-    evidence.write_text(path, "old")
+    write_text(path, "old")
 
     with pytest.raises(TypeError):
-        evidence.write_text(path, 5)  # type: ignore[arg-type]
+        write_text(path, 5)  # type: ignore[arg-type]
 
     assert path.read_text() == "old"

@@ -141,7 +141,7 @@ def test_value_outside_what_is_accepted_names_field_and_value(name, value):
 
 
 def test_missing_bucket_says_what_to_set():
-    with pytest.raises(SettingsError, match="set bucket in"):
+    with pytest.raises(SettingsError, match=r"cannot do without it\. Next: correct parameters"):
         Settings.from_mapping({})
 
 

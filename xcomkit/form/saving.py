@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from xcomkit import evidence
 from xcomkit.errors import SettingsError
 from xcomkit.settings import Settings
+from xcomkit.text_file import write_text
 
 ONE_RUN_ONLY = ("confirm_delete", "run_dir")
 """Settings that belong to one run: a saved name would delete again next time."""
@@ -46,7 +46,7 @@ def save_parameters(settings: Settings, folder: Path, name: str) -> Path:
     }
     text = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=100_000)
     try:
-        evidence.write_text(path, _HEAD.format(name=path.name) + text)
+        write_text(path, _HEAD.format(name=path.name) + text)
     except OSError as error:
         raise SettingsError(f"{path.name}: {error.strerror}.", hint="give another name.") from None
     return path

@@ -8,7 +8,7 @@ from xcomkit.airflow_plane.load import DAG_ID, XC712, LoadResult, PlainLoop
 from xcomkit.errors import ServiceError, XcomkitError
 from xcomkit.model import Check, StoredXCom
 from xcomkit.objects.decode import decode, read_value
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
 from xcomkit.steps.orchestration import Orchestration
 from xcomkit.steps.verify_dag import new_run_id, objects_of, place_of
 
@@ -16,6 +16,7 @@ _PUSHER, _COLLECTOR = "push_and_pull", "collect"
 _MOST_OF_VALUE = 120_000  # bytes; the Dag pushes 10,000 of JSON
 
 
+@cell
 def run(step: Step) -> show.Table | show.Text:
     """Run the load Dag, then the same bytes without Airflow, and return the times of both."""
     asked = step.settings.load_tasks
@@ -30,7 +31,7 @@ def run(step: Step) -> show.Table | show.Text:
                 how=f"deployment: {step.settings.deployment}",
             )
         )
-    return step.judge(lambda: (_load(step, found),), caption="Load")
+    return step.check(_load(step, found), caption="Load")
 
 
 def _load(step: Step, found: Orchestration) -> Check:
