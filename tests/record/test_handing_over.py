@@ -1,5 +1,6 @@
 """What ``xcomkit run`` does once the steps are through, on steps that are."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,24 @@ from xcomkit.__main__ import main
 from xcomkit.record import runner
 
 LOCAL = str(Path(__file__).parents[2] / "parameters/local-aws.yaml")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_terminal_is_told_which_step_runs_and_a_log_how_each_ended(
+    tmp_path, capsys, monkeypatch, is_terminal
+):
+    def run_steps(*_, progress, **__):
+        made = make_run(tmp_path / "run", step="03_helm_values")
+        progress(made.results[0])
+        return made
+
+    monkeypatch.setattr(runner, "run_steps", run_steps)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+
+    assert main(["run", "03", "-f", LOCAL, "--out", str(tmp_path)]) == 0
+
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[1/1] 03")]
+    assert [" done " in line for line in told] == ([False, True] if is_terminal else [True])
 
 
 @pytest.fixture

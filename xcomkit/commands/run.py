@@ -1,7 +1,9 @@
 """``xcomkit run``: the steps on one target, and the record."""
 
 import argparse
+import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,40 +53,38 @@ def act(options: argparse.Namespace) -> int:
     begun = time.monotonic()
 
     from xcomkit import show
-    from xcomkit.commands.live_line import LiveLine
     from xcomkit.opening import find_root
     from xcomkit.record.runner import StepResult, run_steps, select_steps
     from xcomkit.record.write import write_record
 
     steps = select_steps(options.steps)
-    out = options.out.resolve()
-    live = LiveLine()
 
     def place(number: int) -> str:
-        return f"[{number + 1}/{len(steps)}]"
+        return f"[{number + 1}/{len(steps)}] {steps[number]:<20}"
+
+    def begin(number: int) -> None:
+        if number < len(steps) and sys.stdout.isatty():  # a log has one line per step
+            say(f"{place(number)} ... {datetime.now():%H:%M:%S}")  # noqa: DTZ005 - a person's clock
 
     def progress(result: StepResult) -> None:
         number = steps.index(result.name)
-        live.clear()
         mark = f"{show.MARKS[result.status]} {result.status}"
         elapsed = time.monotonic() - begun
-        line = f"{place(number)} {result.name:<20} {mark:<10} {result.outcome:<10}"
+        line = f"{place(number)} {mark:<10} {result.outcome:<10}"
         say(f"{line} {result.seconds:6.1f} s   {elapsed:6.1f} s in all")
         if result.error:
             say(f"      {plain(result.error[:300])}")
-        if number + 1 < len(steps):
-            live.show(place(number + 1), steps[number + 1])
+        begin(number + 1)
 
-    with live:
-        live.show(place(0), steps[0])
-        run = run_steps(
-            settings,
-            name=options.file.stem,
-            steps=steps,
-            notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
-            out=out,
-            progress=progress,
-        )
+    begin(0)
+    run = run_steps(
+        settings,
+        name=options.file.stem,
+        steps=steps,
+        notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
+        out=options.out.resolve(),
+        progress=progress,
+    )
     path = write_record(run)
     _tell(run)
     say(f"record: {relative(path)}")
