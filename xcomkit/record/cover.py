@@ -5,9 +5,8 @@ of its evidence. Texts are cut, so that the page stays small whatever a service 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from types import MappingProxyType
 
 from xcomkit import show
@@ -58,14 +57,6 @@ def make_parts(run: Run, about: About) -> tuple[tuple[str, str, show.Table], ...
         ("checks", "All checks", _checks(run)),
         ("parameters", "Parameters", show.facts(parameters, caption="What every step was given")),
         ("versions", "Versions", show.facts(about.versions, caption="What the proof rests on")),
-    )
-
-
-def render(parts: Iterable[tuple[str, str, show.Table]]) -> str:
-    """Return the parts of the cover as HTML."""
-    return "".join(
-        f'<h2 id="{id_}">{escape(heading)}</h2>{table._repr_html_()}'
-        for id_, heading, table in parts
     )
 
 
