@@ -293,9 +293,7 @@ class Step:
             "where": self.platform.label,
         }
         evidence.write_evidence(self.run, step=self.name, content=content)
-        counts = {s: sum(1 for c in checks if c.status == s) for s in show.MARKS}
-        counted = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
-        return show.Text(f"evidence/{self.name}.json: {worst(checks)} ({counted})")
+        return show.Text(f"evidence/{self.name}.json: {worst(checks)} ({show.counted(checks)})")
 
     def gate(self) -> show.Text:
         """Say that the gate is open.

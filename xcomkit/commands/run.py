@@ -68,9 +68,8 @@ def act(options: argparse.Namespace) -> int:
 
     def progress(result: StepResult) -> None:
         number = steps.index(result.name)
-        mark = f"{show.MARKS[result.status]} {result.status}"
         elapsed = time.monotonic() - begun
-        line = f"{place(number)} {mark:<10} {result.outcome:<10}"
+        line = f"{place(number)} {show.marked(result.status):<10} {result.outcome:<10}"
         say(f"{line} {result.seconds:6.1f} s   {elapsed:6.1f} s in all")
         if result.error:
             say(f"      {plain(result.error[:300])}")
@@ -96,13 +95,11 @@ def _tell(run: "Run") -> None:
     from xcomkit import show
     from xcomkit.record.cover import verdict_sentence
 
-    rows = [
-        (c.id, f"{show.MARKS[c.status]} {c.status}", c.title, c.observed) for _, c in run.checks
-    ]
+    rows = [(c.id, show.marked(c.status), c.title, c.observed) for _, c in run.checks]
     say("\n" + show.aligned(("id", "status", "check", "observed"), rows))
     for check in (c for _, c in run.checks if c.closes_gate):
         # The table cuts; what is wrong and what to do about it must be there to its end.
         told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
         text = plain(f"{check.id} {check.title}: {check.observed}{told}")
         say(f"\n{show.MARKS[check.status]} {text}")
-    say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run)}")
+    say(f"\n{show.marked(run.verdict)}: {verdict_sentence(run)}")

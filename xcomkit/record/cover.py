@@ -4,7 +4,6 @@ Target, who, when, the verdict in a sentence, what was not proved, and every che
 of its evidence. Texts are cut, so that the page stays small whatever a service answered.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -61,8 +60,7 @@ def make_parts(run: Run, about: About) -> tuple[tuple[str, str, show.Table], ...
 
 
 def _facts(run: Run, about: About) -> show.Table:
-    counted = Counter(check.status for _, check in run.checks)
-    summary = ", ".join(f"{counted[s]} {s}" for s in show.MARKS if counted[s])
+    summary = show.counted(check for _, check in run.checks)
     values = {
         "target": f"{run.settings.place} ({run.settings.region})",
         "where": run.where,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from xcomkit import evidence, show
-from xcomkit.model import Status
 from xcomkit.plain import plain
 from xcomkit.record.reading import Record, RecordedCheck
 
@@ -179,8 +178,7 @@ def is_same_target(found: Differences) -> bool:
 
 
 def _named(record: Record) -> str:
-    mark = f"{show.MARKS[record.verdict]} {record.verdict}"
-    return f"{mark:<9} {cut(record.run, 80)}  {cut(record.target, 120)}"
+    return f"{show.marked(record.verdict):<9} {cut(record.run, 80)}  {cut(record.target, 120)}"
 
 
 def _lines_of_steps(found: Differences) -> Iterator[str]:
@@ -213,7 +211,7 @@ def _more(count: int, *, what: str) -> list[str]:
 
 
 def _verdict(found: Differences) -> str:
-    before, after = (_marked(record.verdict) for record in (found.before, found.after))
+    before, after = (show.marked(record.verdict) for record in (found.before, found.after))
     verdict = f"verdict {after}, as before" if before == after else f"verdict {before} → {after}"
     same = (
         "the same checks with the same statuses and bases"
@@ -228,14 +226,10 @@ def _words(found: CheckDifference, *, has_marks: bool = False) -> Iterator[str]:
     sides = [side for side in (found.before, found.after) if side]
     is_basis = found.kind == "changed" and len({side.standing[:2] for side in sides}) == 1
     for check in sides:
-        mark = f"{show.MARKS[check.status]} " if has_marks else ""
+        word = show.marked(check.status) if has_marks else check.status
         accepted = " (accepted)" if check.accepted else ""
         basis = f" by {cut(check.basis, 20)}" if is_basis else ""
-        yield f"{mark}{check.status}{accepted}{basis}"
-
-
-def _marked(status: Status) -> str:
-    return f"{show.MARKS[status]} {status}"
+        yield f"{word}{accepted}{basis}"
 
 
 def _value(value: str | None, longest: int) -> str:

@@ -42,7 +42,7 @@ def render(run: Run, about: cover.About) -> str:
         title=f"XCom runbook record: {run.name}",
         style=Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
         run=run,
-        marks=show.MARKS,
+        marked=show.marked,
         sentence=cover.verdict_sentence(run),
         parts=cover.make_parts(run, about),
     )

@@ -160,7 +160,12 @@ def aligned(headers: Sequence[str], rows: Iterable[Sequence[str]], *, width: int
     return "\n".join(lines)
 
 
-def status_cell(status: Status, *, accepted: bool = False) -> Cell:
+def marked(status: Status) -> str:
     """Return a status as mark and word, so that colour is never the only sign."""
-    word = f"{MARKS[status]} {status}" + (" (accepted)" if accepted else "")
+    return f"{MARKS[status]} {status}"
+
+
+def status_cell(status: Status, *, accepted: bool = False) -> Cell:
+    """Return a status as a cell of its colour."""
+    word = marked(status) + (" (accepted)" if accepted else "")
     return Cell(word, status="warn" if accepted else status)
