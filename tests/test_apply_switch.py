@@ -62,7 +62,7 @@ def test_turning_it_leaves_the_settings_as_they_were_asked_for(step):
 def test_without_a_person_it_is_a_sentence(step, monkeypatch):
     data = data_of(step.switch, monkeypatch, is_there=False)
 
-    assert set(data) == {"text/plain", "text/html", "text/markdown"}
+    assert set(data) == {"text/plain", "text/html"}
     assert data["text/plain"] == (
         "apply is OFF: the cell below leaves the changes planned above undone."
     )

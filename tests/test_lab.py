@@ -104,7 +104,7 @@ def lab(folder):
     started.process.stderr.close()
 
 
-def test_it_opens_at_the_start_page_for_whoever_has_the_token(lab):
+def test_who_has_the_token_opens_it_its_kernels_know_the_target_and_closing_ends_all(lab):
     assert lab.url.hostname == "127.0.0.1"
     assert lab.url.path == "/lab/tree/notebooks/start.ipynb"
     assert lab.ask("/api/contents/notebooks/start.ipynb?content=0")["type"] == "notebook"
@@ -113,36 +113,33 @@ def test_it_opens_at_the_start_page_for_whoever_has_the_token(lab):
             lab.ask("/api/contents", token=wrong)
         assert refused.value.code == 403
 
-
-def test_kernel_knows_target_and_stand_in_and_is_nobodys_administrator(lab):
     environment = lab.start_kernel().environ()
-
     chosen = Path(environment[LAB], "target").read_text()
     assert chosen.endswith("parameters/local-aws.yaml")
     assert json.loads(environment[STAND_IN])["cloud"] == "aws"
     assert environment.get("AWS_ENDPOINT_URL") == os.environ.get("AWS_ENDPOINT_URL")
     assert lab.token not in environment[STAND_IN]
 
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_closing_ends_kernels_server_and_stand_in(lab, number):
-    lab.start_kernel()
-
-    said, rest = lab.end(number)
+    said, rest = lab.end(signal.SIGHUP)  # as SIGTERM and Ctrl-C
 
     assert lab.process.returncode == 0
     assert said.endswith("closed\n")
     assert rest == []
 
 
-def test_shutting_down_from_within_ends_it_as_well(lab):
-    lab.start_kernel()
+def test_real_target_opens_without_a_stand_in_and_shutting_down_from_within_ends_it(folder):
+    lab = Started(folder, "-f", "parameters/aws.yaml")
+    environment = lab.start_kernel().environ()
+    assert STAND_IN not in environment
+    assert Path(environment[LAB], "target").read_text().endswith("parameters/aws.yaml")
     everything = lab.everything()
 
     lab.ask("/api/shutdown", body={})
 
     assert lab.process.wait(SECONDS) == 0
     assert left(everything) == []
+    lab.process.stdout.close()
+    lab.process.stderr.close()
 
 
 def test_server_that_dies_is_an_error_that_quotes_its_log(lab):
@@ -171,17 +168,21 @@ def test_configuration_that_lets_anybody_in_is_refused(folder, monkeypatch):
     assert "http" not in done.stdout
 
 
-def test_configuration_of_a_server_for_others_is_not_in_the_way(folder, monkeypatch):
+def test_configuration_of_a_server_for_others_is_not_in_the_way_and_no_list_shows_the_token(
+    folder, monkeypatch
+):
     (folder / "jupyter_server_config.py").write_text(
         "c.ServerApp.base_url = '/theirs/'\nc.ServerApp.certfile = '/none/server.pem'\n"
     )
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
 
-    with (
-        open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18892) as lab,
-        urlopen(lab.url, timeout=SECONDS) as answer,
-    ):
-        assert answer.status == 200
+    with open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18892) as running:
+        with urlopen(running.url, timeout=SECONDS) as answer:
+            assert answer.status == 200
+        page = Path(urlsplit(running.page).path)
+        assert running.url.partition("token=")[2] in page.read_text()
+        assert page.parents[1].stat().st_mode & 0o077 == 0  # nobody else gets to the file
+        assert "token" not in running.page
 
 
 def test_ready_means_that_it_answers_and_not_that_it_has_written_its_port(tmp_path):
@@ -208,15 +209,6 @@ HTTPServer(("127.0.0.1", {port}), Closed).serve_forever()
         Lab(kept, "a-token").wait_until_ready()
 
         assert (home / "listens").exists()
-
-
-def test_browser_is_sent_to_a_file_that_only_we_can_read(folder):
-    with open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18890) as running:
-        page = Path(urlsplit(running.page).path)
-
-        assert running.url.partition("token=")[2] in page.read_text()
-        assert page.parents[1].stat().st_mode & 0o077 == 0  # nobody else gets to the file
-        assert "token" not in running.page
 
 
 def test_nothing_is_left_when_it_is_killed(lab):
@@ -249,15 +241,3 @@ def test_folder_without_notebooks_is_one_line(tmp_path, monkeypatch, capsys):
     assert "notebooks/start.ipynb: no such notebook. Next: run xcomkit in the folder" in (
         capsys.readouterr().err
     )
-
-
-def test_real_target_that_is_yet_to_be_filled_in_opens_without_a_stand_in(folder):
-    lab = Started(folder, "-f", "parameters/aws.yaml")
-    try:
-        environment = lab.start_kernel().environ()
-        assert STAND_IN not in environment
-        assert Path(environment[LAB], "target").read_text().endswith("parameters/aws.yaml")
-    finally:
-        lab.end()
-        lab.process.stdout.close()
-        lab.process.stderr.close()

@@ -14,7 +14,7 @@ from xcomkit.errors import ServiceError
 from xcomkit.model import Basis, Check, Rule, StoredXCom
 from xcomkit.objects import summary
 from xcomkit.objects.decode import decode, read_value
-from xcomkit.record import cover, differences, index
+from xcomkit.record import cover, differences
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 A_SECOND = timedelta(seconds=1)
@@ -81,22 +81,11 @@ def test_text_of_a_difference_is_whole_up_to_its_limit(text, longest):
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_cover_and_index_and_differences_say_what_they_leave_out(more):
+def test_cover_and_differences_say_what_they_leave_out(more):
     text = "x" * (cover._LONGEST + more)
     assert (cover._cut(text) == text) is (more < 1)
 
-    names = [f"n{n}" for n in range(index._MOST_NAMED + more)]
-    assert (" more</li>" in index._named("h", names)) is (more > 0)
     assert len(differences._more(differences.MOST_SHOWN + more, what="x")) == (more > 0)
-
-
-def test_records_that_are_not_even_read_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(index, "_MOST_READ", 1)
-    for name in ("20260101T000000Z-x", "20260102T000000Z-x"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "record.json").write_text("{}")
-
-    assert "1 older records are not shown" in index.render(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -108,11 +97,6 @@ def test_what_gave_no_answer_is_not_proved_on_the_cover(basis: Basis, status, pr
     check = Check("XC999", "t", status, "fail", "e", "o", "h", "r", basis)
 
     assert (cover._basis(check) != "not proved") is proves
-
-
-@pytest.mark.parametrize("seconds", [-1, 0, evidence._LONGEST, evidence._LONGEST + 1])
-def test_time_of_a_moment_is_kept_up_to_its_limit(seconds):
-    assert evidence._is_time(seconds) is (0 <= seconds <= evidence._LONGEST)
 
 
 def test_run_directory_is_of_a_target_of_exactly_that_name(tmp_path):

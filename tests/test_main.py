@@ -126,9 +126,9 @@ def test_single_step_works_on_the_stand_in_and_lands_in_the_folder_of_out(tmp_pa
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout
+    assert not set(done.stdout) & set("\r\x1b")  # nothing moves on a pipe
     (directory,) = (path for path in out.iterdir() if path.is_dir())
     assert directory.name.endswith("-local-aws")
-    assert directory.name in (out / "index.html").read_text()
 
 
 def test_step_that_is_timed_out_leaves_no_token_and_is_told_once(tmp_path):

@@ -30,27 +30,15 @@ def refusal(**values: object) -> str:
 def test_plane_is_on_this_machine_and_nothing_is_loaded_unless_asked():
     settings = read()
 
-    assert (settings.deployment, settings.database_variable) == ("local", "")
+    assert (settings.deployment, settings.load_tasks) == ("local", 0)
     assert settings.token_variable == "AIRFLOW_API_TOKEN"
-    assert (settings.mapped_tasks, settings.payload_bytes) == (3, 200_000)
-    assert (settings.load_tasks, settings.load_payload_bytes) == (0, 10_000)
 
 
 def test_what_the_command_line_says_of_the_plane_survives_the_way_through_parameters():
-    settings = read(deployment=ADDRESS, token_variable="_T0", database_variable="PLANE_DB",
-                    mapped_tasks="1000", load_tasks="1024")  # fmt: skip
+    settings = read(deployment=ADDRESS, token_variable="_T0", load_tasks="1024")
 
-    assert (settings.mapped_tasks, settings.load_tasks) == (1000, 1024)
+    assert settings.load_tasks == 1024
     assert Settings.from_mapping(settings.to_parameters()) == settings
-
-
-def test_new_parameters_stand_between_the_dags_folder_and_the_timeout():
-    names = list(Settings.model_fields)
-
-    assert names[names.index("dags_folder") + 1 : names.index("step_timeout")] == [
-        "deployment", "token_variable", "database_variable", "mapped_tasks", "payload_bytes",
-        "load_tasks", "load_payload_bytes",
-    ]  # fmt: skip
 
 
 class TestDeployment:
@@ -123,21 +111,20 @@ class TestDeployment:
 class TestVariables:
     @pytest.mark.parametrize("name", ["A", "_", "my_token_2", "T" * 128, "EY_TOKEN"])
     def test_name_of_an_environment_variable_is_taken(self, name):
-        settings = read(token_variable=name, database_variable=name)
+        assert read(token_variable=name).token_variable == name
 
-        assert (settings.token_variable, settings.database_variable) == (name, name)
-
-    @pytest.mark.parametrize("field", ["token_variable", "database_variable"])
     @pytest.mark.parametrize(
         "value",
         [TOKEN, f"{TOKEN}.{TOKEN}.{TOKEN}", "hush.hush", "h" * 129, "hush-hush", "1hush", "hush ",
          "hush\n", "$hush", "hüsh", "postgresql://me:hush@db/airflow", "postgresql://:hush@db/a",
          "postgresql:///a?password=hush", 1234567, 12.75, ["hush"], {"hush": "hush"}],
     )  # fmt: skip
-    def test_what_may_be_the_secret_itself_is_refused_and_never_repeated(self, field, value):
-        text = refusal(**{field: value})
+    def test_what_may_be_the_secret_itself_is_refused_and_never_repeated(self, value):
+        text = refusal(token_variable=value)
 
-        assert text.startswith(f"{field}: (hidden) is refused: accepted is the name of an environ")
+        assert text.startswith(
+            "token_variable: (hidden) is refused: accepted is the name of an environ"
+        )
         assert not any(part in text for part in ("hush", "hüsh", "hhh", TOKEN, "1234", "12.7"))
 
     def test_secret_is_not_repeated_by_the_command_line_either(self, tmp_path):
@@ -149,9 +136,8 @@ class TestVariables:
 
         assert TOKEN not in str(caught.value)
 
-    def test_token_always_has_a_variable_and_the_database_only_where_it_is_no_sqlite(self):
+    def test_token_always_has_a_variable(self):
         assert refusal(token_variable="").startswith("token_variable: '' is refused: ")
-        assert read(database_variable="").database_variable == ""
 
     def test_variable_is_named_and_not_read(self, monkeypatch):
         monkeypatch.setitem(os.environ, "AIRFLOW_API_TOKEN", TOKEN)
@@ -159,19 +145,10 @@ class TestVariables:
         assert TOKEN not in str(read().to_parameters())
 
 
-@pytest.mark.parametrize(
-    ("name", "low", "high"),
-    [
-        ("mapped_tasks", 1, 1000),
-        ("payload_bytes", 1000, 200_000_000),
-        ("load_tasks", 0, 1024),
-        ("load_payload_bytes", 100, 200_000_000),
-    ],
-)
-def test_number_is_taken_up_to_its_limits_and_refused_beyond(name, low, high):
-    assert [getattr(read(**{name: value}), name) for value in (low, high)] == [low, high]
-    for value in (low - 1, high + 1, "1MB", "", 1.5, True):
-        assert refusal(**{name: value}).startswith(f"{name}: {value!r} is refused: ")
+def test_number_is_taken_up_to_its_limits_and_refused_beyond():
+    assert [read(load_tasks=value).load_tasks for value in (0, 1024)] == [0, 1024]
+    for value in (-1, 1025, "1MB", "", 1.5, True):
+        assert refusal(load_tasks=value).startswith(f"load_tasks: {value!r} is refused: ")
 
 
 @pytest.mark.parametrize("name", ["pod", "container", "deployment", "dags_folder", "run_dir"])

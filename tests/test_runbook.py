@@ -424,7 +424,7 @@ class TestHostile:
 
 class TestDag:
     def test_load_is_shown_when_asked_for(self, made):
-        result = made.run("06", load_tasks=6, mapped_tasks=1)
+        result = made.run("06", load_tasks=6)
 
         assert result.code == 0, result.output
         load = result.checks["XC712"]
@@ -433,13 +433,6 @@ class TestDag:
         left = made.run("07", run_dir=str(result.directory))
         assert left.checks["XC801"]["status"] == "pass"
         assert "Versions" not in made.client("s3").list_object_versions(Bucket=made.bucket)
-
-    def test_database_that_nobody_named_is_one_line_before_anything_is_made(self, runbook):
-        result = runbook.run("06", database_variable="NO_SUCH_URL")
-
-        assert result.code == 2
-        assert "database_variable is not set" in result.output
-        assert "Traceback" not in result.output
 
 
 class TestTearDown:

@@ -2,36 +2,31 @@
 
 Layout of ``runs/<UTC>-<name>/``: ``evidence/<step>.json``, ``created.json``, ``values.yaml``,
 ``target``, ``steps``, ``requirements-agent.txt``, ``notebooks/<step>.ipynb``, and at the end
-``record.html``, ``record.json``, ``record.junit.xml``, ``manifest.sha256`` and, where a key was
-named, ``manifest.sha256.sig``. Beside the run directories lies ``index.html``, which lists them.
+``record.html``, ``record.json``, ``record.junit.xml`` and ``manifest.sha256``.
 """
 
 import fcntl
 import glob
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from xcomkit.errors import GateError, InputError, SettingsError
-from xcomkit.model import STATUSES, Basis, Check, Severity
-from xcomkit.text_file import read_text
+from xcomkit.model import Check
+from xcomkit.text_file import read_text, write_text
 
 SCHEMA = 1
 _TARGET, _BEGUN = "target", "steps"
 _NAMED = "named in run_dir, or by xcomkit run"  # no stand-in, so nobody else goes on there
-_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"status": STATUSES, "severity": get_args(Severity), "basis": get_args(Basis)}
-)
-_MOST_EARLIER = 10
-_LONGEST = 1e6  # seconds
+_CHECKS = TypeAdapter(tuple[Check, ...], config=ConfigDict(extra="forbid"))
 
 
 def make_run_directory(runs: Path, *, name: str, target: str = "") -> Path:
@@ -132,16 +127,6 @@ def note_begun(run: Path, *, steps: Iterable[str]) -> frozenset[str]:
     return frozenset(begun)
 
 
-def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(temporary).chmod(mode)
-    Path(temporary).replace(path)
-
-
 def write_evidence(run: Path, *, step: str, content: Mapping[str, Any]) -> Path:
     """Write the step's evidence as JSON with sorted keys, and return its path."""
     path = run / "evidence" / f"{step}.json"
@@ -197,28 +182,6 @@ def remove_evidence(run: Path, *, step: str) -> None:
         ) from None
 
 
-def read_moments(run: Path, *, step: str, settings: Mapping[str, Any]) -> dict[str, float]:
-    """Return the seconds from each moment of the step to the end of its cell, as last time.
-
-    Only evidence with the same settings counts: that of this run directory, then of the newest
-    beside it.
-    """
-    beside = sorted(run.parent.glob(f"*/evidence/{step}.json"), reverse=True)
-    for directory in (run, *(path.parents[1] for path in beside[:_MOST_EARLIER])):
-        try:
-            found = read_evidence(directory, step=step) or {}
-        except InputError:
-            continue
-        moments = found.get("moments")
-        if found.get("settings") == settings and isinstance(moments, dict):
-            return {text: s for text, s in moments.items() if _is_time(s)}
-    return {}
-
-
-def _is_time(seconds: object) -> bool:
-    return isinstance(seconds, int | float) and 0 <= seconds <= _LONGEST
-
-
 def read_checks(run: Path, *, step: str) -> tuple[Check, ...]:
     """Return the checks of a step's evidence; none when the step left none.
 
@@ -226,20 +189,11 @@ def read_checks(run: Path, *, step: str) -> tuple[Check, ...]:
         InputError: the file is there and is not evidence, or a check is none that can be.
     """
     loaded = read_evidence(run, step=step) or {}
-    found = loaded.get("checks", [])
     try:
-        checks = tuple(Check(**check) for check in found) if isinstance(found, list) else None
-    except TypeError:
-        checks = None
-    if checks is None or not all(map(_can_be, checks)):
-        raise InputError(f"{step}.json holds no checks.", hint="run the step again.")
-    return checks
-
-
-def _can_be(check: Check) -> bool:
-    """Tell whether every field of a check is a text, and a word where there are only words."""
-    values = {field.name: getattr(check, field.name) for field in fields(check)}
-    return all(isinstance(v, str) and v in _WORDS.get(n, (v,)) for n, v in values.items())
+        return _CHECKS.validate_python(loaded.get("checks", ()))
+    except ValidationError:
+        hint = "run the step again."
+        raise InputError(f"{step}.json holds no checks.", hint=hint) from None
 
 
 def record_created(run: Path, *, kind: str, names: Iterable[str]) -> None:

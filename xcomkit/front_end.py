@@ -1,6 +1,5 @@
 """What the front end of a notebook tells: whether a person is there, and how each cell ends."""
 
-import ast
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -10,8 +9,8 @@ INTERRUPTED = "Interrupted. Run the step again from the cell that opens it: what
 class Follower(Protocol):
     """Wants to know how each cell ends."""
 
-    def cell_ended(self, source: str, error: BaseException | None) -> None:
-        """Take the cell's text, and what it raised."""
+    def cell_ended(self, error: BaseException | None) -> None:
+        """Take what the cell raised, if anything."""
 
 
 class _Cells:
@@ -25,10 +24,9 @@ class _Cells:
         if self.follower is None:
             return
         if result is None:
-            self.follower.cell_ended("", KeyboardInterrupt())
+            self.follower.cell_ended(KeyboardInterrupt())
         elif result.info.store_history:  # others are no cells of the notebook but a front end's own
-            error = result.error_before_exec or result.error_in_exec
-            self.follower.cell_ended(result.info.raw_cell or "", error)
+            self.follower.cell_ended(result.error_before_exec or result.error_in_exec)
 
 
 class _Interrupted(KeyboardInterrupt):
@@ -76,11 +74,3 @@ def follow_cells(follower: Follower) -> Follower | None:
 def _show_interrupt(shell: Any, *_: object, **__: object) -> None:
     """Show one line: where a process was waited for says nothing to whoever interrupted it."""
     shell.showtraceback((KeyboardInterrupt, _Interrupted(), None))
-
-
-def as_code(source: str) -> str:
-    """Return a cell's code without comments and layout; what is not Python alone, as it stands."""
-    try:
-        return ast.unparse(ast.parse(source))
-    except (SyntaxError, ValueError, RecursionError):
-        return source.strip()

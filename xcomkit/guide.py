@@ -115,8 +115,7 @@ class Guide:
         step = show.Cell(f"{seen.step}{mark}", link=f"{seen.step}.ipynb")
         if not seen.was_run:
             return step, show.Cell(seen.trouble or "not run"), show.Cell(""), show.Cell("")
-        counts = {s: sum(1 for c in seen.checks if c.status == s) for s in show.MARKS}
-        told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        told = show.counted(seen.checks)
         if seen.changed:
             told += f"; with other settings: {listed(seen.changed, most=_NAMED)}"
         return step, show.status_cell(seen.status), show.Cell(seen.when), show.Cell(told)
@@ -124,10 +123,6 @@ class Guide:
     def _repr_html_(self) -> str:
         tables = "".join(part._repr_html_() for part in self.parts())
         return f"<p><strong>Next:</strong> {escape(self.next)}</p>{tables}"
-
-    def _repr_markdown_(self) -> str:
-        tables = "\n".join(part._repr_markdown_() for part in self.parts())
-        return f"{show.Text(f'Next: {self.next}')._repr_markdown_()}\n\n{tables}"
 
     def __repr__(self) -> str:
         """Return the guide as text."""

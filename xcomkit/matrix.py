@@ -27,6 +27,7 @@ from xcomkit.record.runner import hold_target
 from xcomkit.settings import Settings
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
+from xcomkit.text_file import write_text
 
 FILE = "matrix.json"
 _TOLD = {
@@ -167,7 +168,7 @@ def run(
         "seconds": round(time.monotonic() - begun, 1),
         **asdict(found),
     }
-    evidence.write_text(folder / FILE, json.dumps(content, sort_keys=True, indent=1) + "\n")
+    write_text(folder / FILE, json.dumps(content, sort_keys=True, indent=1) + "\n")
     return found
 
 

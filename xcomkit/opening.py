@@ -4,7 +4,6 @@ On the embedded stand-in a notebook may run alone: what the earlier steps would 
 made first, and the step says so.
 """
 
-import json
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, MutableMapping
@@ -25,16 +24,27 @@ from xcomkit.settings.observed import ObservedSettings
 from xcomkit.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.terms import TERMS
 
-STEPS = (
-    "00_prerequisites",
-    "01_create_bucket",
-    "02_grant_access",
-    "03_helm_values",
-    "04_round_trip",
-    "05_inspect_objects",
-    "06_verify_dag",
-    "07_tear_down",
-)
+OWED: Mapping[str, tuple[str, ...]] = {
+    "00_prerequisites": (
+        "prerequisites.check_environment",
+        "prerequisites.check_caller",
+        "prerequisites.check_backend",
+    ),
+    "01_create_bucket": ("create_bucket.verify",),
+    "02_grant_access": ("grant_access.verify",),
+    "03_helm_values": ("helm_values.verify",),
+    "04_round_trip": ("round_trip.prove",),
+    "05_inspect_objects": ("inspect_objects.verify",),
+    "06_verify_dag": (
+        "verify_dag.scan",
+        "verify_dag.verify",
+        "verify_reruns.clear",
+        "verify_reruns.delete",
+    ),
+    "07_tear_down": ("tear_down.verify_objects", "tear_down.verify_target"),
+}
+"""Per step the cells that leave checks in every run; the evidence says which one did not."""
+STEPS = tuple(OWED)
 KERNEL_PYTHON = "XCOMKIT_PYTHON"
 SELECTED = "XCOMKIT_STEPS"
 """Names the steps of the run that started the stand-in; the others are practised on it."""
@@ -82,7 +92,7 @@ def open_step(name: str, settings: Settings) -> Step:
         _runs(), name=settings.bucket, target=_target(settings, instance=platform.instance)
     )
     cloud = open_cloud(settings, platform=platform)
-    step = Step(name, settings, run, platform, cloud, sentences=_read_sentences(name))
+    step = Step(name, settings, run, platform, cloud, owed=OWED[name])
     _check_surroundings(step)
     selected = os.environ.get(SELECTED, "")
     if is_new or selected:
@@ -107,16 +117,6 @@ def _find_run(settings: Settings, *, instance: str) -> Path | None:
 def _target(settings: Settings, *, instance: str) -> str:
     """Return what makes two runs those of one target: what one stand-in held, no other has."""
     return f"{settings.target}\n{instance}"
-
-
-def _read_sentences(name: str) -> tuple[str, ...]:
-    """Return the text of each code cell of a notebook; nothing where it is not to be found."""
-    path = find_root(Path.cwd()) / f"notebooks/{name}.ipynb"
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        return tuple("".join(c["source"]).strip() for c in cells if c["cell_type"] == "code")
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()
 
 
 def find_root(start: Path) -> Path:

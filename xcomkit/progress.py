@@ -1,67 +1,30 @@
 """How far a step is: a line per moment for a record, one display that moves for a person.
 
-What updates itself freezes into its first state in a record, so there are only lines there. How
-long something still takes is told from a count, or from the last time with the same settings;
-where there is neither, only what has passed is told.
+What updates itself freezes into its first state in a record, so there are only lines there. Told is
+what has passed, and a share where a text counts; how long it still takes nobody promises.
 """
 
 import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from html import escape
 from uuid import uuid4
 
 from xcomkit.front_end import is_somebody_there
 
 _COUNT = re.compile(r"([\d,]+) of ([\d,]+) ")
-"""How a text begins that counts; what it counts takes about the same time each."""
+"""How a text begins that counts."""
 _TICK = 1.0
 
 
-class Estimate:
-    """How long the cell, or what is counted in it, still takes."""
-
-    def __init__(self, begun: float, *, last_time: Mapping[str, float]) -> None:
-        self._begun = begun
-        self._last_time = last_time
-        self._text = ""
-        self._cell_ends: float | None = None
-        self._count_ends: float | None = None
-        self._counted: tuple[float, int] | None = None
-        self._share: float | None = None
-
-    def take(self, text: str, *, now: float) -> None:
-        """Take the text of a moment."""
-        self._text = text
-        if count := _COUNT.match(text):
-            done, total = (int(number.replace(",", "")) for number in count.groups())
-            since, before = self._counted = self._counted or (now, done)
-            self._share = done / total if total else None
-            if done > before:
-                self._count_ends = now + (total - done) * (now - since) / (done - before)
-            return
-        self._counted = self._share = self._count_ends = None
-        left = self._last_time.get(text)
-        if left is not None:
-            self._cell_ends = now + left
-
-    def share(self, now: float) -> float | None:
-        """Return which part is done, nothing where it is not known."""
-        if self._share is not None or self._cell_ends is None:
-            return self._share
-        return min(0.99, (now - self._begun) / max(self._cell_ends - self._begun, 0.1))
-
-    def sentence(self, now: float) -> str:
-        """Return what has passed, what is left as far as it is known, and what happens."""
-        ends = self._cell_ends if self._count_ends is None else self._count_ends
-        left = "" if ends is None else self._left(ends - now)
-        return f"{now - self._begun:.0f} s{left}: {self._text}"
-
-    @staticmethod
-    def _left(seconds: float) -> str:
-        return f", about {seconds:.0f} s left" if seconds >= 1 else ", longer than expected"
+def read_share(text: str) -> float | None:
+    """Return which part of what a text counts is done, nothing where it does not count."""
+    if not (count := _COUNT.match(text)):
+        return None
+    done, total = (int(number.replace(",", "")) for number in count.groups())
+    return done / total if total else None
 
 
 class _Shown:
@@ -80,8 +43,9 @@ class _Shown:
 class _Live:
     """One display that is updated every second until the cell ends."""
 
-    def __init__(self, estimate: Estimate, *, clock: Callable[[], float]) -> None:
-        self._estimate, self._clock = estimate, clock
+    def __init__(self, text: str, *, clock: Callable[[], float]) -> None:
+        self._text, self._clock = text, clock
+        self._begun = clock()
         self._name = uuid4().hex
         self._over = threading.Event()
         # Nothing else moves while the cell waits for a process. A daemon keeps no kernel alive.
@@ -95,19 +59,19 @@ class _Live:
         self._thread.start()
 
     def _now(self) -> _Shown:
-        now = self._clock()
-        text = self._estimate.sentence(now)
-        share = self._estimate.share(now)
+        text = f"{self._clock() - self._begun:.0f} s: {self._text}"
+        share = read_share(self._text)
         value = "" if share is None else f' value="{share:.2f}"'
         bar = f'<progress max="1"{value} aria-label="progress of this cell"></progress>'
         return _Shown(f"<div>{bar} {escape(text)}</div>", text)
 
     def _tick(self) -> None:
         while not self._over.wait(_TICK):
-            self.update()
+            self._show(self._now())
 
-    def update(self) -> None:
-        """Show how it stands now."""
+    def update(self, text: str) -> None:
+        """Show what comes next."""
+        self._text = text
         self._show(self._now())
 
     def _show(self, shown: _Shown) -> None:
@@ -125,21 +89,12 @@ class _Live:
 
 
 class Progress:
-    """The moments of a step.
+    """The moments of a step."""
 
-    ``left`` maps each text to the seconds from it to the end of its cell: what the next run with
-    these settings expects.
-    """
-
-    def __init__(
-        self, *, last_time: Mapping[str, float], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.left: dict[str, float] = {}
-        self._last_time = last_time
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._opened = clock()
         self._moments: list[tuple[float, str]] = []
-        self._estimate: Estimate | None = None
         self._live: _Live | None = None
 
     def say(self, text: str) -> None:
@@ -149,31 +104,19 @@ class Progress:
         if not is_somebody_there():
             sys.stdout.write(f"{self._line(now, text)}\n")
             sys.stdout.flush()
-            return
-        if self._estimate is None:
-            self._estimate = Estimate(now, last_time=self._last_time)
-        self._estimate.take(text, now=now)
-        if self._live is None:
-            self._live = _Live(self._estimate, clock=self._clock)
+        elif self._live is None:
+            self._live = _Live(text, clock=self._clock)
             self._live.start()
         else:
-            self._live.update()
+            self._live.update(text)
 
     def cell_ended(self, *, well: bool) -> None:
-        """Take the end of the cell: the display stands still, and moments know what came after.
-
-        Of a cell that was broken off nothing is to be expected.
-        """
-        now = self._clock()
-        if well:
-            for then, text in self._moments:
-                if not _COUNT.match(text):
-                    self.left.setdefault(text, round(now - then, 1))
+        """Take the end of the cell: the display stands still."""
         if self._live is not None:
             lines = "\n".join(self._line(then, text) for then, text in self._moments)
-            told = f"{'took' if well else 'broken off after'} {now - self._moments[0][0]:.1f} s"
-            self._live.end(lines, told=told)
-        self._moments, self._estimate, self._live = [], None, None
+            seconds = self._clock() - self._moments[0][0]
+            self._live.end(lines, told=f"{'took' if well else 'broken off after'} {seconds:.1f} s")
+        self._moments, self._live = [], None
 
     def _line(self, now: float, text: str) -> str:
         return f"{now - self._opened:6.1f} s  {text}"

@@ -77,20 +77,23 @@ def unknown_name(name: str, value: object, *, known: Iterable[str]) -> str:
 
 
 def hidden(reason: str) -> PydanticCustomError:
-    """Return the refusal of a value that may be a secret, which ``one_line`` then never repeats."""
+    """Return the refusal of a value that may be a secret, which ``in_lines`` then never repeats."""
     return PydanticCustomError("hidden", "{reason}", {"reason": reason})
 
 
-def one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
-    """Return the first refusal as ``field: value is refused: what is accepted``."""
-    first = error.errors(include_url=False)[0]
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if not first["loc"]:
-        return f"{reason}."
-    name = str(first["loc"][0])
-    value = values.get(name)
-    is_hidden = first["type"] == "hidden" or any(SECRET.search(text) for text in texts(value))
-    shown = "(hidden)" if value and is_hidden else repr(value)
-    reason = re.sub(r"^Input should be a valid boolean.*", "accepted is true or false", reason)
-    reason = re.sub(r"^Input should be ", "accepted is ", reason)
-    return f"{name}: {shown[:80]} is refused: {reason}."
+def in_lines(error: ValidationError, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return each refusal as ``field: value is refused: what is accepted``, under its field."""
+    found: dict[str, str] = {}
+    for one in error.errors(include_url=False):
+        reason = one["msg"].removeprefix("Value error, ").rstrip(".")
+        if not one["loc"]:  # a contradiction, which names its field itself
+            found[reason.partition(":")[0]] = f"{reason}."
+            continue
+        name = str(one["loc"][0])
+        value = values.get(name)
+        is_hidden = one["type"] == "hidden" or any(SECRET.search(text) for text in texts(value))
+        shown = "(hidden)" if value and is_hidden else repr(value)
+        reason = re.sub(r"^Input should be a valid boolean.*", "accepted is true or false", reason)
+        reason = re.sub(r"^Input should be ", "accepted is ", reason)
+        found.setdefault(name, f"{name}: {shown[:80]} is refused: {reason}.")
+    return found

@@ -7,6 +7,8 @@ choice. Each notebook has a kernel of its own, so a variable alone could not be 
 import os
 from pathlib import Path
 
+from xcomkit.text_file import write_text
+
 VARIABLE = "XCOMKIT_LAB"
 _FILE = "target"
 
@@ -30,6 +32,4 @@ def read_choice() -> Path | None:
 def choose(parameters: Path, *, folder: Path | None = None) -> None:
     """Make a parameter file the target of all notebooks of this JupyterLab, or of ``folder``'s."""
     home = folder or Path(os.environ[VARIABLE])
-    beside = home / f"{_FILE}.{os.getpid()}"
-    beside.write_text(str(parameters.resolve()), encoding="utf-8")
-    beside.replace(home / _FILE)
+    write_text(home / _FILE, str(parameters.resolve()))

@@ -6,20 +6,21 @@ passes the gate. A refusal on the way is a result (a check), not an exception.
 
 import platform as machine
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from xcomkit import evidence, show
 from xcomkit.clouds import Cloud, Platform
 from xcomkit.effective import EffectiveValues
 from xcomkit.errors import GateError, XcomkitError
 from xcomkit.form.switch import ApplySwitch
-from xcomkit.front_end import as_code, follow_cells, is_somebody_there
+from xcomkit.front_end import follow_cells
 from xcomkit.model import Check, Plan, Rule, worst
 from xcomkit.progress import Progress
 from xcomkit.settings import Settings
@@ -62,6 +63,7 @@ RULES: tuple[Rule, ...] = (WORK, REACHED_END, INTERPRETER, ACCEPTED)
 # Not risks but the absence of any answer: accepting one would accept everything behind it.
 NEVER_ACCEPTED = frozenset({WORK.id, REACHED_END.id, INTERPRETER.id})
 
+_T = TypeVar("_T")
 _SHOWN_PACKAGES = (
     "apache-airflow",
     "apache-airflow-task-sdk",
@@ -89,7 +91,7 @@ class Step:
 
     Checks, plans and facts become the evidence; results only pass from cell to cell. ``applies``
     says whether plans are carried out: as ``apply`` does, until a person turns the switch.
-    ``sentences`` are the texts of the notebook's cells: before a person each of them is owed.
+    ``owed`` names the cells without whose checks the evidence is not whole.
     """
 
     name: str
@@ -98,27 +100,24 @@ class Step:
     platform: Platform
     cloud: Cloud
     note: str = ""
-    checks: list[Check] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     proposed: Plan | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    sentences: tuple[str, ...] = ()
+    owed: tuple[str, ...] = ()
     progress: Progress = field(init=False)
     applies: bool = field(init=False)
     values: EffectiveValues = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin: an earlier pass leaves no evidence, and no step that looks like this one."""
-        shown = self.settings.recorded
-        self.applies = shown["apply"]
+        self.applies = self.settings.recorded["apply"]
         self.values = EffectiveValues(self.settings, self.cloud)
-        self._owed = [s for s in self.sentences if "(step)" in s and is_somebody_there()]
         self._found: dict[str, list[Check]] = {}
+        self._cell = ""
         self._broken_off = ""
-        moments = evidence.read_moments(self.run, step=self.name, settings=shown)
-        self.progress = Progress(last_time=moments)
+        self.progress = Progress()
         evidence.remove_evidence(self.run, step=self.name)
         before = follow_cells(self)
         if isinstance(before, Step) and (before.run, before.name) == (self.run, self.name):
@@ -156,16 +155,23 @@ class Step:
         """Record checks, accepted ones marked with their reason, and return them to be shown."""
         reasons = self.settings.accepted_reasons
         marked = [accept(check, reasons=reasons) for check in found]
-        self.checks += marked
+        self._found.setdefault(self._cell, []).extend(marked)
         return show.checks(marked, caption=caption)
 
-    def judge(self, look: Callable[[], Iterable[Check]], *, caption: str = "Checks") -> show.Table:
-        """Record the checks that ``look`` returns; a refusal on the way becomes unknown."""
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of all cells; of one that was run again, those of its last run."""
+        return tuple(check for found in self._found.values() for check in found)
+
+    @contextmanager
+    def in_cell(self, name: str) -> Iterator[None]:
+        """Record as this cell's what is found meanwhile, in place of what it found before."""
+        self._found[name] = []
+        outer, self._cell = self._cell, name
         try:
-            found = tuple(look())
-        except XcomkitError as error:
-            found = (self.could_not(error),)
-        return self.check(*found, caption=caption)
+            yield
+        finally:
+            self._cell = outer
 
     def could_not(self, error: XcomkitError) -> Check:
         """Return the check that says that the step's work could not be done."""
@@ -180,14 +186,10 @@ class Step:
         )
 
     def propose(self, make: Callable[[], Plan]) -> show.Table:
-        """Record the plan that ``make`` returns; a refusal on the way becomes a check."""
+        """Record the plan that ``make`` returns."""
         self.proposed = None
-        try:
-            plan = make()
-        except XcomkitError as error:
-            return self.check(self.could_not(error))
+        self.proposed = plan = make()
         self.plans.append(plan)
-        self.proposed = plan
         return show.plan(plan)
 
     @property
@@ -201,7 +203,7 @@ class Step:
         self.applies = is_on
         return not self.is_broken_off
 
-    def carry_out(self, act: Callable[[Plan], tuple[str, ...] | None]) -> show.Text | show.Table:
+    def carry_out(self, act: Callable[[Plan], tuple[str, ...] | None]) -> show.Text:
         """Make the changes of the latest plan, if ``apply`` is set; say what was done.
 
         A proposal that was refused leaves no plan, and one that is carried out is used up: no plan
@@ -220,10 +222,7 @@ class Step:
             return show.Text(f"apply is False: {len(plan.pending)} changes were not made.")
         self.say(f"changes to make: {len(plan.pending)}")
         self.proposed = None
-        try:
-            not_made = act(plan) or ()
-        except XcomkitError as error:
-            return self.check(self.could_not(error))
+        not_made = act(plan) or ()
         evidence.record_created(
             self.run,
             kind="resources",
@@ -238,27 +237,12 @@ class Step:
         """Tell what comes next, or a count such as ``3 of 40 tasks ended``."""
         self.progress.say(text)
 
-    def cell_ended(self, source: str, error: BaseException | None) -> None:
+    def cell_ended(self, error: BaseException | None) -> None:
         """Take the end of a cell; what it raised, but for a closed gate, breaks the step off."""
         self.progress.cell_ended(well=error is None)
-        source = as_code(source)
-        if error is None:
-            self._take_cell(source)
-        elif not isinstance(error, GateError):
+        if error is not None and not isinstance(error, GateError):
             told = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
-            # What else somebody typed may be a secret.
-            own = [sentence for sentence in self.sentences if as_code(sentence) == source]
-            place = f"the cell {own[0].partition(chr(10))[0]}" if own else "a cell of your own"
-            self.break_off(f"{told}: {place}")
-
-    def _take_cell(self, source: str) -> None:
-        """Let what a cell found replace what the same cell found before."""
-        earlier = [check for found in self._found.values() for check in found]
-        new = [check for check in self.checks if not any(check is one for one in earlier)]
-        replaced = self._found.get(source, [])
-        self.checks = [check for check in self.checks if not any(check is r for r in replaced)]
-        self._found[source] = new
-        self._owed = [sentence for sentence in self._owed if as_code(sentence) != source]
+            self.break_off(f"a cell did not end well: {told}")
 
     @property
     def is_broken_off(self) -> bool:
@@ -271,16 +255,18 @@ class Step:
 
     @property
     def verdicts(self) -> tuple[Check, ...]:
-        """Return the checks, and a red one where cells did not end well or were passed over."""
-        more = f" and {len(self._owed) - 1} more" if len(self._owed) > 1 else ""
-        missing = f"not run: the cell {self._owed[0]}{more}" if self._owed else ""
+        """Return the checks, and a red one where cells did not end well or left none."""
+        lost = [name for name in self.owed if not self._found.get(name)]
+        if any(check.closes_gate for check in self.checks):
+            lost = []  # what is red already may well be the reason
+        missing = f"no check of {', '.join(lost)}" if lost else ""
         if not (why := self._broken_off or missing):
-            return tuple(self.checks)
+            return self.checks
         check = REACHED_END.judge(
             False,
             expected="every cell ran and the gate was reached",
             observed=why,
-            how="IPython's word on how each cell ended",
+            how="how each cell ended, and which left checks",
             basis="behaviour",
             remedy="Run the step again, from the cell that opens it, each cell as it was given.",
         )
@@ -297,7 +283,6 @@ class Step:
             "commit": read_commit(),
             "facts": self.facts,
             "finished": finished,
-            "moments": self.progress.left,
             "plans": self.plans,
             "reads": self.settings.reads,
             "seconds": round((finished - self.started).total_seconds(), 3),
@@ -308,9 +293,7 @@ class Step:
             "where": self.platform.label,
         }
         evidence.write_evidence(self.run, step=self.name, content=content)
-        counts = {s: sum(1 for c in checks if c.status == s) for s in show.MARKS}
-        counted = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
-        return show.Text(f"evidence/{self.name}.json: {worst(checks)} ({counted})")
+        return show.Text(f"evidence/{self.name}.json: {worst(checks)} ({show.counted(checks)})")
 
     def gate(self) -> show.Text:
         """Say that the gate is open.
@@ -319,6 +302,21 @@ class Step:
             GateError: a check is red or unknown and not accepted by name.
         """
         return show.Text(evidence.gate(self.verdicts))
+
+
+def cell(work: Callable[[Step], _T]) -> Callable[[Step], _T | show.Table]:
+    """Make a function the sentence of a notebook's cell: a refusal on the way is a check."""
+    name = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
+
+    @wraps(work)
+    def sentence(step: Step) -> _T | show.Table:
+        with step.in_cell(name):
+            try:
+                return work(step)
+            except XcomkitError as error:
+                return step.check(step.could_not(error))
+
+    return sentence
 
 
 def accept(check: Check, *, reasons: Mapping[str, str]) -> Check:

@@ -1,6 +1,8 @@
-"""Reads a text file of the user's, bounded, with one sentence for what is wrong with it."""
+"""Reads a text file of the user's, bounded, and writes one whole or not at all."""
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,3 +41,21 @@ def read_text(path: Path, *, name: str) -> str:
 
 def _bounded(file: BinaryIO) -> bytes:
     return file.read(MAX_BYTES + 1)
+
+
+def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write a file so that a reader sees the old one or the new one, never half of it.
+
+    Raises:
+        OSError: it cannot be written; then nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # closed to others
+    made = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        made.chmod(mode)
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)

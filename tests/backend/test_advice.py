@@ -21,9 +21,9 @@ SERIES = (
 )
 
 
-def advice(series=SERIES, *, writes=(), silent=None, configured: str = "none", rtt_ms=20) -> str:
+def advice(series=SERIES, *, writes=(), silent=None, configured: str = "none") -> str:
     tried = {**dict.fromkeys(("none", "gzip", "zip"), ()), **(silent or {})}
-    return advise(series, writes=writes, silent=tried, configured=configured, rtt_ms=rtt_ms)
+    return advise(series, writes=writes, silent=tried, configured=configured)
 
 
 def test_the_fastest_safe_codec_is_kept() -> None:
@@ -63,13 +63,13 @@ def test_where_no_codec_is_safe_none_is_told() -> None:
 
 
 def test_faults_that_were_not_tried_make_nothing_safe() -> None:
-    text = advise(SERIES, writes=(), silent=None, configured="none", rtt_ms=20)
+    text = advise(SERIES, writes=(), silent=None, configured="none")
     assert "no codec is known to be safe" in text
     assert "Keep" not in text
 
 
 def test_a_codec_with_which_no_fault_was_tried_is_told_as_timed_only_and_never_as_safe() -> None:
-    text = advise(SERIES, writes=(), silent={"gzip": ()}, configured="gzip", rtt_ms=20)
+    text = advise(SERIES, writes=(), silent={"gzip": ()}, configured="gzip")
     assert "MB/s: gzip 554 ms, 16.8% of the bytes. Keep gzip." in text
     assert "Only timed, no fault was tried: none 340 ms, 100.0% of the bytes; zip" in text
     assert text.endswith("fault_depth full tries all of them.")

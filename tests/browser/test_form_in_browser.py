@@ -43,7 +43,7 @@ def row(form, name):
 
 
 def field(form, name):
-    return form.get_by_label(setting_fields()[name].label, exact=True)
+    return form.get_by_label(name, exact=True)
 
 
 def type_into(form, name, text):
@@ -151,9 +151,9 @@ def test_keyboard_alone_changes_opens_saves(form, notebook, lab):
     go_to(notebook.page, field(form, "bucket"))
     keyboard.press("ControlOrMeta+A")
     keyboard.type("typed-bucket")
-    go_to(notebook.page, form.get_by_role("button", name="Chart:"))
+    go_to(notebook.page, form.get_by_role("button", name="Proof:"))
     keyboard.press("Enter")
-    go_to(notebook.page, field(form, "threshold"))
+    go_to(notebook.page, field(form, "repetitions"))
     keyboard.press("ControlOrMeta+A")
     keyboard.type("7")
     go_to(notebook.page, form.get_by_label("save as"))
@@ -163,7 +163,7 @@ def test_keyboard_alone_changes_opens_saves(form, notebook, lab):
     expect(form).to_contain_text("saved: parameters/typed.yaml")
 
     saved = Settings.from_yaml(lab.root / "parameters/typed.yaml")
-    assert (saved.bucket, saved.threshold) == ("typed-bucket", 7)
+    assert (saved.bucket, saved.repetitions) == ("typed-bucket", 7)
 
 
 def go_to(page, place, *, most=100):

@@ -10,12 +10,10 @@ from looking import find_cut_off, find_violations
 from playwright.sync_api import Browser, Page
 
 from xcomkit.opening import STEPS
-from xcomkit.record.index import write_index
 from xcomkit.record.runner import Run
 from xcomkit.record.write import write_record
 
 WITHOUT_PLANE = tuple(step for step in STEPS if step != "06_verify_dag")
-PAGES = ("record.html", "index.html")
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +23,16 @@ def run(browser: Browser, run_here: Callable[[tuple[str, ...]], Run]) -> Run:
 
 
 @pytest.fixture(scope="module")
-def pages(run: Run) -> dict[str, Path]:
-    record = write_record(run)
-    return {"record.html": record, "index.html": write_index(run.directory.parent)}
+def record(run: Run) -> Path:
+    return write_record(run)
 
 
 @pytest.fixture
-def see(browser: Browser, pages: dict[str, Path]) -> Iterator[Callable[..., Page]]:
-    """Open a page in a fresh profile; what it asks for and says is in the page's ``told``."""
+def see(browser: Browser, record: Path) -> Iterator[Callable[..., Page]]:
+    """Open the record in a fresh profile; what it asks for and says is in the page's ``told``."""
     contexts = []
 
-    def open_(name: str, *, width: int = 1280, scheme: str = "light") -> Page:
+    def open_(*, width: int = 1280, scheme: str = "light") -> Page:
         size = {"width": width, "height": 900}
         contexts.append(browser.new_context(viewport=size, color_scheme=scheme))
         page = contexts[-1].new_page()
@@ -44,7 +41,7 @@ def see(browser: Browser, pages: dict[str, Path]) -> Iterator[Callable[..., Page
         page.on("console", lambda message: page.told.append(message.text))
         page.on("pageerror", lambda error: page.told.append(str(error)))
         page.on("dialog", lambda dialog: page.told.append(dialog.message))
-        page.goto(pages[name].as_uri())
+        page.goto(record.as_uri())
         return page
 
     yield open_
@@ -52,22 +49,20 @@ def see(browser: Browser, pages: dict[str, Path]) -> Iterator[Callable[..., Page
         context.close()
 
 
-def test_run_is_a_whole_one_and_the_hostile_object_is_in_its_record(run, pages):
+def test_run_is_a_whole_one_and_the_hostile_object_is_in_its_record(run, record):
     assert [result.outcome for result in run.results] == ["done"] * len(WITHOUT_PLANE)
-    assert "window.hit" in pages["record.html"].read_text()
+    assert "window.hit" in record.read_text()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_page_asks_for_nothing_and_says_nothing(see, pages, name):
-    page = see(name)
+def test_page_asks_for_nothing_and_says_nothing(see, record):
+    page = see()
     page.wait_for_load_state("networkidle")
 
-    assert page.told == [pages[name].as_uri()]
+    assert page.told == [record.as_uri()]
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_hostile_text_is_read_and_not_run(see, name):
-    page = see(name)
+def test_hostile_text_is_read_and_not_run(see):
+    page = see()
 
     assert page.evaluate("window.hit") is None
     assert page.locator("script, iframe, object, embed, link, svg").count() == 0
@@ -75,25 +70,21 @@ def test_hostile_text_is_read_and_not_run(see, name):
         "[...document.querySelectorAll('*')].flatMap((e) => e.getAttributeNames())"
     )
     assert not [one for one in names if one.startswith("on")]
-    if name == "record.html":
-        assert HOSTILE in page.locator("main").text_content()
+    assert HOSTILE in page.locator("main").text_content()
 
 
 @pytest.mark.parametrize("width", [1280, 800])
-@pytest.mark.parametrize("name", PAGES)
-def test_page_fits_into_the_window(see, name, width):
-    assert find_cut_off(see(name, width=width), "body") == []
+def test_page_fits_into_the_window(see, width):
+    assert find_cut_off(see(width=width), "body") == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious(see, name, scheme):
-    assert find_violations(see(name, scheme=scheme)) == []
+def test_axe_finds_nothing_serious(see, scheme):
+    assert find_violations(see(scheme=scheme)) == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_links_lead_somewhere(see, pages, name):
-    page = see(name)
+def test_links_lead_somewhere(see, record):
+    page = see()
     targets = {link.get_attribute("href") for link in page.locator("a[href]").all()}
 
     assert targets
@@ -101,11 +92,11 @@ def test_links_lead_somewhere(see, pages, name):
         if target.startswith("#"):
             assert page.locator(f"[id='{target[1:]}']").count() == 1
         else:
-            assert (pages[name].parent / target).is_file()
+            assert (record.parent / target).is_file()
 
 
 def test_record_is_printed_whole(see, run):
-    page = see("record.html")
+    page = see()
     headings = page.locator("h1, h2").all_inner_texts()
 
     printed = page.pdf(prefer_css_page_size=True, outline=True, tagged=True)
@@ -117,7 +108,7 @@ def test_record_is_printed_whole(see, run):
 
 
 def test_folded_texts_are_open_on_paper(see):
-    page = see("record.html")
+    page = see()
     folded = page.locator("details > :not(summary)")
     is_visible = "all => all.map((e) => e.checkVisibility())"
     assert not any(folded.evaluate_all(is_visible))
@@ -126,12 +117,3 @@ def test_folded_texts_are_open_on_paper(see):
 
     assert folded.count() > 0
     assert all(folded.evaluate_all(is_visible))
-
-
-def test_index_leads_to_the_record_by_keyboard(see):
-    page = see("index.html")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/record.html")
-
-    assert page.get_by_role("heading", level=1).first.inner_text().startswith("XCom runbook")

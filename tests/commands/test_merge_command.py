@@ -210,10 +210,10 @@ def test_what_a_merge_could_not_have_written_is_not_replaced(capsys):
 def test_failed_write_leaves_the_earlier_result_and_no_rest(capsys, monkeypatch):
     Path("values.xcom.yaml").write_text("a: 1\n")
 
-    def fail(_handle):
+    def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     text = refused(capsys, "values.yaml", "fragment.yaml")
     assert "cannot be written (No space left on device)" in text
     assert [path.name for path in Path().glob(".*")] == []

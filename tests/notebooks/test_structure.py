@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from sync_parameters import NOTEBOOKS, parameters_source
 
-from xcomkit.opening import STEPS
+from xcomkit.opening import OWED, STEPS
 from xcomkit.settings import Settings
 
 PATHS = sorted(NOTEBOOKS.glob("0*.ipynb"))
@@ -96,6 +96,13 @@ def test_guide_form_and_step_open_under_the_notebooks_own_name(notebook, request
     assert sources[1:4] == [
         guide, FORM, f'step = open_step("{name}", form.settings)\nstep.target',
     ]  # fmt: skip
+
+
+def test_every_cell_that_owes_checks_is_in_its_notebook(notebook, request):
+    sources = [cell.source for cell in code_cells(notebook)]
+
+    assert OWED[request.node.callspec.id]
+    assert {f"{name}(step)" for name in OWED[request.node.callspec.id]} <= set(sources)
 
 
 def test_parameters_are_folded_where_the_form_shows_them(notebook):

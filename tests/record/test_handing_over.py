@@ -1,112 +1,55 @@
 """What ``xcomkit run`` does once the steps are through, on steps that are."""
 
-import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from made_runs import make_run
-from records import check, write
+from records import check
 
 from xcomkit.__main__ import main
 from xcomkit.record import runner
 
 LOCAL = str(Path(__file__).parents[2] / "parameters/local-aws.yaml")
-NAME = "20260101T000000Z-local-aws"
 
 
-@pytest.fixture
-def key(tmp_path):
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"],
-                   check=True)  # fmt: skip
-    return tmp_path / "key"
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_terminal_is_told_which_step_runs_and_a_log_how_each_ended(
+    tmp_path, capsys, monkeypatch, is_terminal
+):
+    def run_steps(*_, progress, **__):
+        made = make_run(tmp_path / "run", step="03_helm_values")
+        progress(made.results[0])
+        return made
+
+    monkeypatch.setattr(runner, "run_steps", run_steps)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+
+    assert main(["run", "03", "-f", LOCAL, "--out", str(tmp_path)]) == 0
+
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[1/1] 03")]
+    assert [" done " in line for line in told] == ([False, True] if is_terminal else [True])
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Return the command with steps that went through, in a directory of any place."""
+    """Return the command with steps that went through."""
 
-    def start(*words, directory=tmp_path / "runs" / NAME, checks=(), steps=None):
-        made = steps or (lambda *_, **__: make_run(directory, *checks))
-        monkeypatch.setattr(runner, "run_steps", made)
-        return main(["run", "-f", LOCAL, "--out", str(tmp_path / "runs"), *words])
+    def start(*checks):
+        monkeypatch.setattr(
+            runner, "run_steps", lambda *_, **__: make_run(tmp_path / "run", *checks)
+        )
+        return main(["run", "-f", LOCAL, "--out", str(tmp_path)])
 
     return start
-
-
-def test_record_is_listed_beside_those_of_earlier_runs(run, tmp_path, capsys):
-    write(tmp_path / "runs/20250101T000000Z-local-aws")
-
-    assert run() == 0
-
-    index = (tmp_path / "runs/index.html").read_text()
-    assert "Records: 2" in index
-    assert f'href="{NAME}/record.html"' in index
-    assert "all records: " in capsys.readouterr().out
-
-
-def test_named_key_signs_the_record(run, tmp_path, key, capsys):
-    signers = tmp_path / "signers"
-    signers.write_text(f"ann@example.com {key.with_suffix('.pub').read_text()}")
-
-    assert run("--sign-key", str(key)) == 0
-    assert f"signed: {tmp_path}/runs/{NAME}/manifest.sha256.sig" in capsys.readouterr().out
-    words = ("verify-record", str(tmp_path / "runs" / NAME), "--allowed-signers", str(signers))
-    assert main(words) == 0
-    assert "signed by ann@example.com" in capsys.readouterr().out
-    for path in (tmp_path / "runs").rglob("*.*"):
-        assert str(key) not in path.read_text()
-
-
-def test_key_that_cannot_sign_is_refused_before_anything_is_done(run, tmp_path, capsys):
-    assert run("--sign-key", str(tmp_path / "none")) == 2
-    assert "none: no such key" in capsys.readouterr().err
-    assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize(("status", "code"), [("pass", 2), ("fail", 1)])
-def test_key_that_is_gone_at_the_end_takes_no_result_away(run, tmp_path, key, capsys, status, code):
-    def lose_key(*_, **__):
-        key.unlink()
-        return make_run(tmp_path / "runs" / NAME, check("XC501", status))
-
-    assert run("--sign-key", str(key), steps=lose_key) == code
-
-    told = capsys.readouterr()
-    assert "the record is not signed: key: no such key" in told.err
-    assert "XC501" in told.out
-    assert "all records: " in told.out
 
 
 def test_texts_of_the_store_reach_no_terminal_as_they_are(run, capsys):
     odd = "a\x1b]0;pwned\x07\x1b[2J"
 
-    assert run(checks=[check("XC501", "fail", observed=odd, remedy=odd)]) == 1
+    assert run(check("XC501", "fail", observed=odd, remedy=odd)) == 1
 
     assert capsys.readouterr().out.replace("\n", "").isprintable()
-
-
-def test_named_directory_beside_the_records_is_listed_with_them(run, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    assert run("--out", "runs", directory=Path("runs") / NAME) == 0
-
-    assert f'href="{NAME}/record.html"' in (tmp_path / "runs/index.html").read_text()
-
-
-def test_folder_of_anything_gets_no_index(run, tmp_path):
-    assert run(directory=tmp_path / "home/my-run") == 0
-
-    assert (tmp_path / "home/my-run/record.html").exists()
-    assert not list(tmp_path.rglob("index.html"))
-
-
-def test_index_of_somebody_else_stays_and_the_verdict_counts(run, tmp_path, capsys):
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs/index.html").write_text("my site")
-
-    assert run(checks=[check("XC501", "fail")]) == 1
-    assert "somebody else's" in capsys.readouterr().err
-    assert (tmp_path / "runs/index.html").read_text() == "my site"
 
 
 def test_what_was_handed_over_goes_before_the_steps_run_anew(tmp_path):

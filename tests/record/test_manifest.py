@@ -80,6 +80,14 @@ def test_manifest_is_that_of_sha256sum(directory):
     assert done.returncode == 0
 
 
+def test_signature_of_the_manifest_is_no_added_file_and_the_same_name_elsewhere_is(directory):
+    (directory / "manifest.sha256.sig").write_text("")
+    assert find_differences(directory) == ()
+
+    (directory / "evidence/manifest.sha256.sig").write_text("")
+    assert find_differences(directory) == ("evidence/manifest.sha256.sig was added",)
+
+
 @pytest.mark.parametrize("text", ["nonsense\n", "abc  record.html\n", "\x00\n"])
 def test_file_that_is_no_manifest_is_refused_in_one_line(directory, text):
     (directory / "manifest.sha256").write_text(text)

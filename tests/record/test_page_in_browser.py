@@ -48,7 +48,6 @@ def record(tmp_path_factory):
             data={
                 "text/plain": repr(shown),
                 "text/html": shown._repr_html_(),
-                "text/markdown": shown._repr_markdown_(),
             },
         )
         for shown in results()

@@ -51,6 +51,11 @@ def test_table_that_fits_is_no_stop_of_the_keyboard():
     assert "tabindex" not in NARROW._repr_html_()
 
 
+def test_no_formula_begins_in_what_a_page_shows():
+    for shown in (show.Text("$x$ \\(y\\)"), show.facts({"$k$": "$v$"}, caption="$c$")):
+        assert not re.search(r"\$[^<]|\\\(", shown._repr_html_())
+
+
 def test_text_of_a_file_is_wrapped_and_otherwise_as_it_is():
     html = show.Text("a: 1\n  b: <2>", is_code=True)._repr_html_()
 

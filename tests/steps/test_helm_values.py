@@ -92,7 +92,7 @@ def processes_of_step_04(step: Step) -> None:
 
 
 def agents_of_step_06(step: Step) -> None:
-    orchestration.open_plane(step.settings, original=step.values.original)
+    orchestration.open_plane(original=step.values.original)
     members = orchestration._members(step, private=step.run / "private")
     assert len(members) == 3
 

@@ -63,7 +63,7 @@ class Database:
             given = None
         if given is None or given.get_backend_name() not in ("postgresql", "postgres"):
             raise InputError(
-                "The variable named in database_variable holds no PostgreSQL URL.",
+                "XCOMKIT_PLANE_DATABASE holds no PostgreSQL URL.",
                 hint="set it to postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
             )
         server = given.set(drivername=_DRIVERS[0])

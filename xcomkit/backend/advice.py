@@ -7,7 +7,8 @@ from xcomkit.backend.timing import CONTRAST, CONTRAST_LABEL
 from xcomkit.model import Check, Measurement, Rule
 
 BYTES_PER_SECOND = 50_000_000
-"""Assumed between agent and store; the time of a request is a parameter, ``assumed_rtt_ms``."""
+RTT_MS = 20
+"""Both assumed between agent and store."""
 WORTH = 1.1
 """How many times faster another codec must be before a change is advised."""
 MOST_OF_JSON = 0.9
@@ -66,7 +67,7 @@ def check(measurements: Sequence[Measurement], *, configured: str) -> tuple[Chec
     return size, XC523.judge(holds, expected=few, observed=asked, how=how, basis="behaviour")
 
 
-def estimate_ms(one: Measurement, *, rtt_ms: int) -> float:
+def estimate_ms(one: Measurement, *, rtt_ms: int = RTT_MS) -> float:
     """Return ms for a push and a pull: measured here, plus requests and bytes on a real way."""
     requests = (one.push_requests or 0) + (one.pull_requests or 0)
     transfer = 2 * one.stored_bytes / BYTES_PER_SECOND * 1000
@@ -79,7 +80,6 @@ def advise(
     writes: Sequence[Writes],
     silent: Mapping[str, Sequence[str]] | None,
     configured: str,
-    rtt_ms: int,
 ) -> str:
     """Return what to use and why; a codec behind which anything went wrong silently is not advised.
 
@@ -98,7 +98,7 @@ def advise(
     unsafe = _tell_unsafe(lost, {name: faults for name, faults in (silent or {}).items() if faults})
     if silent is None:
         return f"No fault could be tried, so no codec is known to be safe. {unsafe}".strip()
-    costs: dict[str, float] = {c: estimate_ms(one, rtt_ms=rtt_ms) for c, one in by_codec.items()}
+    costs: dict[str, float] = {c: estimate_ms(one) for c, one in by_codec.items()}
     ranked = sorted(by_codec, key=lambda codec: costs[codec])
     safe = [codec for codec in ranked if codec not in lost and not silent.get(codec, ("untried",))]
     ranking = {
@@ -113,7 +113,7 @@ def advise(
     fastest = safe[0]
     size = max(one.json_bytes for one in by_codec.values()) / 1e6
     base = (
-        f"Safe here, a push and a pull of {size:.1f} MB of records at {rtt_ms} ms per request and"
+        f"Safe here, a push and a pull of {size:.1f} MB of records at {RTT_MS} ms per request and"
         f" {BYTES_PER_SECOND / 1e6:.0f} MB/s: {'; '.join(ranking[codec] for codec in safe)}."
     )
     if configured in safe and costs[configured] <= costs[fastest] * WORTH:

@@ -4,7 +4,6 @@ import argparse
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from xcomkit.commands.terminal import note, relative
 from xcomkit.errors import InputError
 from xcomkit.plain import plain
+from xcomkit.text_file import write_text
 
 if TYPE_CHECKING:
     from xcomkit.chart.merge import Merged
@@ -141,27 +141,17 @@ def _write(target: Path, text: str, *, like: Path) -> str:
     Raises:
         InputError: it cannot be written.
     """
-    temporary: Path | None = None
-    content = text.encode()
     try:
         mode = stat.S_IMODE(like.stat().st_mode) & 0o777
         was_there = target.exists()
         if was_there:
             mode &= stat.S_IMODE(target.stat().st_mode)
-            if target.read_bytes() == content:
+            if target.read_bytes() == text.encode():
                 target.chmod(mode)
                 return f"{relative(target)} was that already"
-        handle, made = tempfile.mkstemp(dir=target.parent, prefix=".xcomkit-merge-")
-        temporary = Path(made)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        next(target.parent.iterdir(), None)  # a folder that is not there is not made
+        write_text(target, text, mode=mode)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise _unwritable(target, error) from None
     return f"{relative(target)} {'replaced' if was_there else 'written'}"
 

@@ -1,12 +1,13 @@
 """``xcomkit run``: the steps on one target, and the record."""
 
 import argparse
+import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xcomkit.commands.terminal import note, read_pair, relative, say
-from xcomkit.errors import InputError, XcomkitError
+from xcomkit.commands.terminal import read_pair, relative, say
 from xcomkit.plain import plain
 
 if TYPE_CHECKING:
@@ -36,10 +37,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         choices=("verify",),
         help="verify: bucket, identity and values stay as they are; test objects come and go",
     )
-    run.add_argument(
-        "--sign-key", type=Path, metavar="FILE",
-        help="sign the record's manifest with this SSH key; verify-record --allowed-signers checks",
-    )  # fmt: skip
     run.add_argument("--notebooks", type=Path, default=None, help=argparse.SUPPRESS)
     run.set_defaults(act=act)
 
@@ -52,58 +49,44 @@ def act(options: argparse.Namespace) -> int:
     if options.only == "verify":
         overrides["apply"] = False
     settings = Settings.from_yaml(options.file, overrides=overrides)
-    if options.sign_key:
-        from xcomkit.record.signature import try_key
-
-        try_key(options.sign_key)  # before an hour of work, not after it
     say(f"xcomkit run {options.file.stem}: {settings.base_path}")
     begun = time.monotonic()
 
     from xcomkit import show
-    from xcomkit.commands.live_line import LiveLine
     from xcomkit.opening import find_root
-    from xcomkit.record.reading import read_last_seconds
     from xcomkit.record.runner import StepResult, run_steps, select_steps
     from xcomkit.record.write import write_record
 
     steps = select_steps(options.steps)
-    out = options.out.resolve()
-    expected = read_last_seconds(out, name=options.file.stem, settings=settings.recorded)
-    live = LiveLine(expected=expected)
 
     def place(number: int) -> str:
-        return f"[{number + 1}/{len(steps)}]"
+        return f"[{number + 1}/{len(steps)}] {steps[number]:<20}"
+
+    def begin(number: int) -> None:
+        if number < len(steps) and sys.stdout.isatty():  # a log has one line per step
+            say(f"{place(number)} ... {datetime.now():%H:%M:%S}")  # noqa: DTZ005 - a person's clock
 
     def progress(result: StepResult) -> None:
         number = steps.index(result.name)
-        live.clear()
-        mark = f"{show.MARKS[result.status]} {result.status}"
         elapsed = time.monotonic() - begun
-        line = f"{place(number)} {result.name:<20} {mark:<10} {result.outcome:<10}"
+        line = f"{place(number)} {show.marked(result.status):<10} {result.outcome:<10}"
         say(f"{line} {result.seconds:6.1f} s   {elapsed:6.1f} s in all")
         if result.error:
             say(f"      {plain(result.error[:300])}")
-        if number + 1 < len(steps):
-            live.show(place(number + 1), steps[number + 1])
+        begin(number + 1)
 
-    with live:
-        live.show(place(0), steps[0])
-        run = run_steps(
-            settings,
-            name=options.file.stem,
-            steps=steps,
-            notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
-            out=out,
-            progress=progress,
-        )
+    begin(0)
+    run = run_steps(
+        settings,
+        name=options.file.stem,
+        steps=steps,
+        notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
+        out=options.out.resolve(),
+        progress=progress,
+    )
     path = write_record(run)
     _tell(run)
     say(f"record: {relative(path)}")
-    if run.directory.resolve().parent == out:  # run_dir may lie in a folder of anything
-        _list_records(out)
-    if options.sign_key:
-        signed = _sign(run.directory, options.sign_key)
-        return run.exit_code or signed
     return run.exit_code
 
 
@@ -112,35 +95,11 @@ def _tell(run: "Run") -> None:
     from xcomkit import show
     from xcomkit.record.cover import verdict_sentence
 
-    rows = [
-        (c.id, f"{show.MARKS[c.status]} {c.status}", c.title, c.observed) for _, c in run.checks
-    ]
+    rows = [(c.id, show.marked(c.status), c.title, c.observed) for _, c in run.checks]
     say("\n" + show.aligned(("id", "status", "check", "observed"), rows))
     for check in (c for _, c in run.checks if c.closes_gate):
         # The table cuts; what is wrong and what to do about it must be there to its end.
         told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
         text = plain(f"{check.id} {check.title}: {check.observed}{told}")
         say(f"\n{show.MARKS[check.status]} {text}")
-    say(f"\n{show.MARKS[run.verdict]} {run.verdict}: {verdict_sentence(run)}")
-
-
-def _sign(directory: Path, key: Path) -> int:
-    """Sign the record, and return the exit code: an agent may have been locked meanwhile."""
-    from xcomkit.record.signature import sign_record
-
-    try:
-        say(f"signed: {relative(sign_record(directory, key))}")
-    except XcomkitError as error:
-        note(f"the record is not signed: {plain(str(error))}")
-        return error.exit_code
-    return 0
-
-
-def _list_records(runs: Path) -> None:
-    """Write the page of all records; without it the record is as good."""
-    from xcomkit.record.index import write_index
-
-    try:
-        say(f"all records: {relative(write_index(runs))}")
-    except InputError as error:
-        note(str(error))
+    say(f"\n{show.marked(run.verdict)}: {verdict_sentence(run)}")

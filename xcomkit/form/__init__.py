@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from xcomkit import shared_target, show
 from xcomkit.errors import SettingsError
-from xcomkit.form.fields import as_text, defaults_on, setting_fields
+from xcomkit.form.fields import as_text, default_values, setting_fields
 from xcomkit.form.saving import save_parameters
 from xcomkit.front_end import is_somebody_there
 from xcomkit.parameter_file import read_parameters
-from xcomkit.settings import PRACTICE_FILE, Asked, Settings, plain_values
+from xcomkit.settings import Asked, Settings, plain_values
 from xcomkit.terms import EMBEDDED
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ class Form:
     """The parameters in a notebook's namespace, and what a person makes of them.
 
     As long as nothing is changed, ``settings`` are those that the parameters alone give, as they
-    and their file were when the form was made. Once something is changed, what the form shows is
-    what counts. A secret is never kept or shown.
+    and their file were when the form was made. A secret is never shown or written.
     """
 
     def __init__(self, namespace: Mapping[str, Any], *, root: Path) -> None:
@@ -43,31 +42,26 @@ class Form:
     def _begin(self, asked: Asked) -> None:
         """Show these parameters, judged or not, as those that nobody changed."""
         self._asked = asked
-        self._secrets: dict[str, str] = {}
-        self._unknown = {n: v for n, v in asked.values.items() if n not in Settings.model_fields}
-        start = {n: v for n, v in asked.values.items() if n not in self._unknown}
-        defaults = defaults_on(start.get("cloud"))
-        try:
-            start = Settings.from_mapping(start).to_parameters()
-        except SettingsError:
-            start = {**defaults, **start}
-        for name, message in self._refusals(start).items():
-            if name in defaults and _is_hidden(name, message):
-                self._secrets[name] = message
-                start[name] = defaults[name]
-        self._start = start
-        self._values = start
+        self._edits: dict[str, Any] = {}
+        self._secret: dict[str, str] = {}
 
     @property
     def values(self) -> dict[str, Any]:
         """Return what the form shows, per parameter; it may be refused."""
-        return dict(self._values)
+        return {**self._given, **self._edits}
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        """Return every parameter before any change; what may be a secret is at its default."""
+        refusals = Settings.find_refusals(self._asked.values)
+        values = default_values()
+        asked = {n: v for n, v in self._asked.values.items() if n in values and v is not None}
+        return values | {n: v for n, v in asked.items() if not _is_hidden(n, refusals.get(n, ""))}
 
     @property
     def changed(self) -> tuple[str, ...]:
         """Return the names of what a person changed."""
-        start = self._start
-        return tuple(n for n, v in self._values.items() if v is not start[n] and v != start[n])
+        return tuple(self._edits)
 
     @property
     def taken(self) -> str:
@@ -84,14 +78,13 @@ class Form:
         """
         if self._failure:
             raise self._failure.with_traceback(None)
-        if not self.changed:
-            return Settings.from_mapping(self._asked.values, source=self._asked.source)
-        return Settings.from_mapping({**self._unknown, **self._values}, source="the form")
+        source = "the form" if self._edits else self._asked.source
+        return Settings.from_mapping({**self._asked.values, **self._edits}, source=source)
 
     @property
     def refusals(self) -> dict[str, str]:
         """Return each refusal under its parameter, as it would be told without a form."""
-        return {**self._refusals(self._values), **self._secrets}
+        return Settings.find_refusals({**self._asked.values, **self._edits}) | self._secret
 
     @property
     def status(self) -> str:
@@ -102,7 +95,7 @@ class Form:
             case [first, *others]:
                 more = f" {len(others)} more below." if others else ""
                 return f"✖ refused: {first}{more}"
-        if count := len(self.changed):
+        if count := len(self._edits):
             return f"✔ accepted, {count} changed: run the cells below again to use it."
         if self.taken:
             return f"✔ accepted: taken from {self.taken}; run the cells below to use it."
@@ -111,43 +104,28 @@ class Form:
         return "✔ accepted: these are the parameters of this notebook."
 
     def change(self, name: str, value: object) -> None:
-        """Take a new value for a parameter, judged or not.
+        """Take a new value for a parameter, judged or not, but for a secret.
 
-        Another cloud brings its own usual values for all that still is at the old one's. Who
-        leaves the stand-in starts with ``apply`` off.
+        Who leaves the stand-in starts with ``apply`` off.
         """
-        self._secrets.pop(name, None)
-        if as_text(value) == as_text(self._start[name]):
-            value = self._start[name]
-        values = {**self._values, name: value}
-        message = self._refusals(values).get(name, "")
+        self._secret = {}
+        given, edits = self._given, {**self._edits, name: value}
+        message = Settings.find_refusals({**self._asked.values, **edits}).get(name, "")
         if _is_hidden(name, message):
-            self._secrets[name] = message
+            self._secret = {name: message}
             return
-        if name == "cloud":
-            old, new = self._usual(self._values["cloud"]), self._usual(value)
-            values.update({n: v for n, v in new.items() if n != name and values[n] == old.get(n)})
-        if self._values["endpoint_url"] == EMBEDDED != values["endpoint_url"]:
-            values.update(apply=False, confirm_delete="")
-        self._values = values
+        was_refused = name in Settings.find_refusals(self._asked.values)
+        if as_text(value) == as_text(given[name]) and not was_refused:
+            del edits[name]
+        if self.values["endpoint_url"] == EMBEDDED != {**given, **edits}["endpoint_url"]:
+            edits.update(apply=False, confirm_delete="")
+        self._edits = edits
 
-    def is_shown(self, name: str) -> bool:
-        """Tell whether a parameter matters on this cloud, or is refused."""
-        return setting_fields()[name].is_for(self._values["cloud"]) or name in self.refusals
-
-    def can_be_typed(self, name: str) -> bool:
-        """Tell whether a value survives being written on one line: tags with commas do not."""
-        value = self._values[name]
-        if not isinstance(value, list | tuple | dict):
-            return True
-        try:
-            kept = Settings.model_validate({name: value})
-        except ValueError:  # refused as it is, so it has to be typed anew
-            return True
-        try:
-            return Settings.model_validate({name: as_text(value)}) == kept
-        except ValueError:
-            return False
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Return the names of the parameters that matter on this cloud, or are refused."""
+        cloud, refusals = self.values["cloud"], self.refusals
+        return tuple(n for n, f in setting_fields().items() if f.is_for(cloud) or n in refusals)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -169,22 +147,22 @@ class Form:
         if self._asked.file:
             self._share(self._asked.file)
 
-    def save(self, name: str, *, replace: bool = False) -> Path:
-        """Write ``parameters/<name>.yaml``; with ``replace``, also into a file that is there.
+    def save(self, name: str) -> Path:
+        """Write ``parameters/<name>.yaml``, a new file.
 
         In a JupyterLab of ``xcomkit lab`` it is the target of every notebook from now on.
 
         Raises:
-            SettingsError: a refused value or name, or a file nobody agreed to change.
+            SettingsError: a refused value or name, or a file that is there.
         """
-        path = save_parameters(self.settings, self._folder, name, replace=replace)
+        path = save_parameters(self.settings, self._folder, name)
         self._share(path)
         return path
 
     @property
     def _failure(self) -> SettingsError | None:
         """Return why the target's file could not be read, while nothing else was asked for."""
-        return None if self.taken or self.changed else self._unread
+        return None if self.taken or self._edits else self._unread
 
     @property
     def _folder(self) -> Path:
@@ -202,12 +180,12 @@ class Form:
         return FormView(self)
 
     def table(self, *, usual: bool) -> show.Table:
-        """Return the settings that are, or are not, what they usually are on this cloud."""
-        defaults, values = defaults_on(self._values["cloud"]), self._values
+        """Return the settings that are, or are not, at their defaults."""
+        defaults, values, fields = default_values(), self.values, setting_fields()
         rows = [
-            (field.label, as_text(values[name]) or "(empty)", field.help)
-            for name, field in setting_fields().items()
-            if self.is_shown(name) and (values[name] == defaults[name]) is usual
+            (name, as_text(values[name]) or "(empty)", fields[name].help)
+            for name in self.shown
+            if (as_text(values[name]) == as_text(defaults[name])) is usual
         ]
         words = "at their defaults" if usual else "of this run that differ from the defaults"
         caption = f"Settings {words}: {len(rows)}"
@@ -230,43 +208,9 @@ class Form:
             f"<details><summary>{summary}</summary>{folded}</details>"
         )
 
-    def _repr_markdown_(self) -> str:
-        tables = "\n".join(self.table(usual=u)._repr_markdown_() for u in (False, True))
-        return f"{show.Text(self.status)._repr_markdown_()}\n\n{tables}"
-
     def __repr__(self) -> str:
         """Return the settings as text."""
         return f"{self.status}\n{self.table(usual=False)!r}\n{self.table(usual=True)!r}"
-
-    def _usual(self, cloud: object) -> dict[str, Any]:
-        """Return where a person starts on a cloud: its practice target, or its defaults."""
-        if self._values["endpoint_url"] == EMBEDDED:
-            try:
-                practice = self._root / PRACTICE_FILE.format(cloud=cloud)
-                return Settings.from_yaml(practice).to_parameters()
-            except SettingsError:
-                pass
-        return defaults_on(cloud)
-
-    def _refusals(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Return each refusal in turn: what is refused is mended, and the rest judged again."""
-        found: dict[str, str] = {}
-        judged = {**self._unknown, **values}
-        defaults = defaults_on(values.get("cloud"))
-        while True:
-            try:
-                Settings.from_mapping(judged)
-            except SettingsError as error:
-                message = str(error.args[0])
-                fitting = (n for n in judged if message.startswith(f"{n}: "))  # n may hold a colon
-                name = max(fitting, key=len, default="")
-                if name in found:  # cannot be mended alone: nothing after it is known yet
-                    return found
-                found[name] = message
-                judged.pop(name, None)
-                judged.update({name: defaults[name]} if name in defaults else {})
-            else:
-                return found
 
 
 def _is_hidden(name: str, message: str) -> bool:

@@ -71,9 +71,6 @@ class ApplySwitch:
     def _repr_html_(self) -> str:
         return show.Text(self.sentence)._repr_html_()
 
-    def _repr_markdown_(self) -> str:
-        return show.Text(self.sentence)._repr_markdown_()
-
     def __repr__(self) -> str:
         """Return the sentence."""
         return self.sentence

@@ -3,22 +3,16 @@
 Sections open with plain buttons: the accordion of ipywidgets cannot be reached by keyboard.
 """
 
-import re
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
+from pydantic import TypeAdapter, ValidationError
 
 from xcomkit.errors import SettingsError
-from xcomkit.form.fields import (
-    ONE_RUN_ONLY,
-    SECTIONS,
-    Section,
-    SettingField,
-    as_text,
-    setting_fields,
-)
+from xcomkit.form.fields import SECTIONS, Section, SettingField, as_text, setting_fields
+from xcomkit.form.saving import ONE_RUN_ONLY
 from xcomkit.shared_target import is_shared
 
 if TYPE_CHECKING:
@@ -43,8 +37,9 @@ class FormView:
         self.rows: dict[str, Any] = {}
         self.heads: dict[Section, Any] = {}
         self.bodies: dict[Section, Any] = {}
+        values = form.values
         for name, field in setting_fields().items():
-            self._add(name, field)
+            self._add(name, field, values)
         self.status = self._words()
         self.taken = widgets.Dropdown(
             description="parameters of", layout=self._wide, style=_LABELS,
@@ -55,15 +50,11 @@ class FormView:
             description="save as", placeholder="a name; it goes to parameters/NAME.yaml",
             continuous_update=False, layout=self._wide, style=_LABELS,
         )  # fmt: skip
-        self.agree = widgets.Checkbox(
-            description="if there is such a file: change its values, keep its comments",
-            layout=self._auto, indent=False,
-        )  # fmt: skip
         self.save = widgets.Button(description="Save to a file", layout=self._auto)
         self.save.on_click(self._saved)
         self.saved = self._words()
         sections = [part for name in SECTIONS for part in self._section(name)]
-        saving = [self.file_name, self.agree, self.save, self.saved]
+        saving = [self.file_name, self.save, self.saved]
         self.box = widgets.VBox([self.taken, self.status, *sections, *saving], layout=self._auto)
         self.refresh()
 
@@ -72,12 +63,11 @@ class FormView:
         self._is_filling = True
         try:
             refusals = self._form.refusals
-            values = self._form.values
+            values, shown = self._form.values, self._form.shown
             for name, field in setting_fields().items():
                 self._fill(self.inputs[name], field, values)
                 self.notes[name].value = _note(field, values, refusals.get(name, ""))
-                is_shown = field.is_for(values["cloud"]) or name in refusals
-                self.rows[name].layout.display = None if is_shown else "none"
+                self.rows[name].layout.display = None if name in shown else "none"
             for section in SECTIONS:
                 self._head(section, refusals)
             self._offer()
@@ -96,8 +86,8 @@ class FormView:
     def _words(self) -> Any:
         return widgets.HTML(layout=self._auto)
 
-    def _add(self, name: str, field: SettingField) -> None:
-        made = self._input(field, self._form.values)
+    def _add(self, name: str, field: SettingField, values: Mapping[str, Any]) -> None:
+        made = self._input(field, values)
         made.observe(lambda change: self._changed(name, change["new"]), names="value")
         self.inputs[name] = made
         self.notes[name] = self._words()
@@ -113,34 +103,23 @@ class FormView:
         """
         value = values[field.name]
         common = {
-            "description": field.label, "tooltip": field.help, "layout": self._wide,
+            "description": field.name, "tooltip": field.help, "layout": self._wide,
             "style": _LABELS,
         }  # fmt: skip
-        match field.kind:
-            case "choice":
-                options = _options(field, values)
-                return widgets.Dropdown(options=options, value=_selected(value), **common)
-            case "switch" if isinstance(value, bool):
-                return widgets.Checkbox(value=value, **common)
-            case _:
-                can_be_typed = self._form.can_be_typed(field.name)
-                return widgets.Text(
-                    value=as_text(value), continuous_update=False, disabled=not can_be_typed,
-                    placeholder="" if can_be_typed else "only a file can hold this", **common,
-                )  # fmt: skip
+        if field.choices_on(values["cloud"]):
+            return widgets.Dropdown(options=_options(field, values), value=as_text(value), **common)
+        if field.annotation is bool:
+            return widgets.Checkbox(value=_is_on(value), **common)
+        return widgets.Text(value=as_text(value), continuous_update=False, **common)
 
     def _fill(self, shown: Any, field: SettingField, values: Mapping[str, Any]) -> None:
         value = values[field.name]
-        match shown:
-            case widgets.Dropdown():
-                options = _options(field, values)
-                if tuple(shown.options) != options:
-                    shown.options = options
-                shown.value = _selected(value)
-            case widgets.Text():
-                shown.value = as_text(value)
-            case _ if type(value) is type(shown.value):
-                shown.value = value
+        if isinstance(shown, widgets.Checkbox):
+            shown.value = _is_on(value)
+            return
+        if isinstance(shown, widgets.Dropdown):
+            shown.options = _options(field, values)
+        shown.value = as_text(value)
 
     def _section(self, section: Section) -> tuple[Any, Any]:
         is_open = section in _OPEN_AT_FIRST
@@ -167,7 +146,7 @@ class FormView:
     def _changed(self, name: str, value: object) -> None:
         if self._is_filling:
             return
-        self._form.change(name, _number(name, value))
+        self._form.change(name, value)
         self.saved.value = ""
         self.refresh()
 
@@ -185,11 +164,10 @@ class FormView:
 
     def _saved(self, _: object) -> None:
         try:
-            path = self._form.save(self.file_name.value, replace=self.agree.value)
+            path = self._form.save(self.file_name.value)
         except SettingsError as error:
             text = f"✖ not saved: {error}"
         else:
-            self.agree.value = False
             left = " and ".join(ONE_RUN_ONLY)
             text = f"✔ saved: parameters/{path.name}, without {left}, which belong to one run."
             text += " Every notebook uses it from now on." if is_shared() else ""
@@ -197,23 +175,20 @@ class FormView:
         self.saved.value = spoken(text)
 
 
-def _options(field: SettingField, values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+def _options(field: SettingField, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the accepted values, and the present one where it is not among them."""
     choices = field.choices_on(values["cloud"])
-    value = _selected(values[field.name])
-    others = [] if value in choices else [(f"{as_text(value) or '(empty)'} (not accepted)", value)]
+    value = as_text(values[field.name])
+    others = [] if value in choices else [(f"{value or '(empty)'} (not accepted)", value)]
     return (*((choice or "(as it is)", choice) for choice in choices), *others)
 
 
-def _selected(value: Any) -> Any:
-    """Return a value as a list of choices can hold it: ``nan``, which equals nothing, as text."""
-    return str(value) if isinstance(value, float) else value
-
-
-def _number(name: str, typed: Any) -> Any:
-    """Return a typed whole number as one, and all else as it is, for ``Settings`` to judge."""
-    is_one = setting_fields()[name].kind == "number" and re.fullmatch(r"-?[0-9]{1,18}", typed)
-    return int(typed) if is_one else typed
+def _is_on(value: object) -> bool:
+    """Tell whether a switch is on, also for words such as ``yes``, which the model takes."""
+    try:
+        return TypeAdapter(bool).validate_python(value)
+    except ValidationError:
+        return False
 
 
 def as_bundle(box: Any) -> dict[str, Any]:
@@ -229,8 +204,7 @@ def spoken(text: str) -> str:
 
 def _note(field: SettingField, values: Mapping[str, Any], refusal: str) -> str:
     """Return below a widget: the refusal, or what the setting is and what it does now."""
-    bounds = field.bounds_on(values["cloud"])
-    text = escape(f"{field.help} ({bounds})" if bounds else field.help)
+    text = escape(field.help)
     if refusal:
         text = f'<strong role="alert">✖ refused: {escape(refusal)}</strong>'
     elif state := _state(field.name, values):
@@ -241,10 +215,11 @@ def _note(field: SettingField, values: Mapping[str, Any], refusal: str) -> str:
 def _state(name: str, values: Mapping[str, Any]) -> str:
     where = f"{values['bucket'] or 'no bucket'} on {values['cloud']}"
     where += f" ({values['endpoint_url']})" if values["endpoint_url"] else ""
+    applies = _is_on(values["apply"])
     if name == "apply":
         return (
             f"ON: the cells below make the changes that their plan shows, in {where}."
-            if values[name]
+            if applies
             else "OFF: plans are shown only, unless the switch below a plan is turned on; the proof"
             " still writes test objects, and removes them."
         )
@@ -254,6 +229,6 @@ def _state(name: str, values: Mapping[str, Any]) -> str:
         return f"Nothing is deleted. Step 07 asks for the name: {values['bucket']}"
     if values[name] != values["bucket"]:
         return f"Nothing is deleted: this is not the name {values['bucket']}"
-    if not values["apply"]:
+    if not applies:
         return "Nothing is deleted while apply is off, unless the switch in step 07 is turned on."
     return f"Step 07 will DELETE {where}, and the identity."

@@ -4,10 +4,8 @@ Target, who, when, the verdict in a sentence, what was not proved, and every che
 of its evidence. Texts are cut, so that the page stays small whatever a service answered.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from types import MappingProxyType
 
 from xcomkit import show
@@ -61,17 +59,8 @@ def make_parts(run: Run, about: About) -> tuple[tuple[str, str, show.Table], ...
     )
 
 
-def render(parts: Iterable[tuple[str, str, show.Table]]) -> str:
-    """Return the parts of the cover as HTML."""
-    return "".join(
-        f'<h2 id="{id_}">{escape(heading)}</h2>{table._repr_html_()}'
-        for id_, heading, table in parts
-    )
-
-
 def _facts(run: Run, about: About) -> show.Table:
-    counted = Counter(check.status for _, check in run.checks)
-    summary = ", ".join(f"{counted[s]} {s}" for s in show.MARKS if counted[s])
+    summary = show.counted(check for _, check in run.checks)
     values = {
         "target": f"{run.settings.place} ({run.settings.region})",
         "where": run.where,

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from xcomkit import evidence, show
-from xcomkit.model import Status
-from xcomkit.plain import listed, plain
+from xcomkit.plain import plain
 from xcomkit.record.reading import Record, RecordedCheck
 
 Kind = Literal["changed", "new", "gone", "observed"]
 
 MOST_SHOWN = 40  # per kind; the machine's format has them all
 _LONGEST = 200  # characters of somebody else's text in one line
-_IN_A_ROW = 3  # names in the summary of one line
 _WORDS: Mapping[Kind, str] = {
     "changed": "changed",
     "new": "new",
@@ -147,35 +145,6 @@ def _value_differences(
     )
 
 
-def summarise(found: Differences) -> str:
-    """Return what is different in one short line."""
-    parts = []
-    if found.before.verdict != found.after.verdict:
-        parts.append(f"verdict {found.before.verdict} → {found.after.verdict}")
-    if changed := found.of("changed"):
-        told = [f"{cut(d.check.id, 12)} {' → '.join(_words(d))}" for d in changed]
-        parts.append(f"checks {listed(told, most=_IN_A_ROW)}")
-    for kind, more, one, other in (
-        ("new", "more", found.after, found.before),
-        ("gone", "fewer", found.before, found.after),
-    ):
-        steps = set(one.steps) - set(other.steps)
-        if steps:
-            parts.append(f"steps {more}: {len(steps)}")
-        if count := sum(d.kind == kind and d.check.step not in steps for d in found.checks):
-            parts.append(f"{kind} checks: {count}")
-    if found.settings:
-        names = [cut(d.name, 30) for d in found.settings]
-        parts.append(f"settings {listed(names, most=_IN_A_ROW)}")
-    if found.versions:
-        told = [
-            f"{cut(d.name, 40)} {_value(d.before, 15)} → {_value(d.after, 15)}"
-            for d in found.versions
-        ]
-        parts.append(f"versions {listed(told, most=_IN_A_ROW)}")
-    return "; ".join(parts) or "nothing but words and times"
-
-
 def to_text(found: Differences) -> str:
     """Return the differences for people; long lists and texts are cut, and it is said."""
     counts = Counter(difference.kind for difference in found.checks)
@@ -203,18 +172,13 @@ def to_text(found: Differences) -> str:
 
 
 def is_same_target(found: Differences) -> bool:
-    """Tell whether both records are of the same place, at the same endpoint."""
-    return target_of(found.before) == target_of(found.after)
-
-
-def target_of(record: Record) -> tuple[str, str]:
-    """Return what makes two records those of the same target: a stand-in is not the cloud."""
-    return record.target, record.endpoint
+    """Tell whether both records are of the same place and endpoint: a stand-in is not the cloud."""
+    before, after = found.before, found.after
+    return (before.target, before.endpoint) == (after.target, after.endpoint)
 
 
 def _named(record: Record) -> str:
-    mark = f"{show.MARKS[record.verdict]} {record.verdict}"
-    return f"{mark:<9} {cut(record.run, 80)}  {cut(record.target, 120)}"
+    return f"{show.marked(record.verdict):<9} {cut(record.run, 80)}  {cut(record.target, 120)}"
 
 
 def _lines_of_steps(found: Differences) -> Iterator[str]:
@@ -247,7 +211,7 @@ def _more(count: int, *, what: str) -> list[str]:
 
 
 def _verdict(found: Differences) -> str:
-    before, after = (_marked(record.verdict) for record in (found.before, found.after))
+    before, after = (show.marked(record.verdict) for record in (found.before, found.after))
     verdict = f"verdict {after}, as before" if before == after else f"verdict {before} → {after}"
     same = (
         "the same checks with the same statuses and bases"
@@ -262,14 +226,10 @@ def _words(found: CheckDifference, *, has_marks: bool = False) -> Iterator[str]:
     sides = [side for side in (found.before, found.after) if side]
     is_basis = found.kind == "changed" and len({side.standing[:2] for side in sides}) == 1
     for check in sides:
-        mark = f"{show.MARKS[check.status]} " if has_marks else ""
+        word = show.marked(check.status) if has_marks else check.status
         accepted = " (accepted)" if check.accepted else ""
         basis = f" by {cut(check.basis, 20)}" if is_basis else ""
-        yield f"{mark}{check.status}{accepted}{basis}"
-
-
-def _marked(status: Status) -> str:
-    return f"{show.MARKS[status]} {status}"
+        yield f"{word}{accepted}{basis}"
 
 
 def _value(value: str | None, longest: int) -> str:

@@ -8,8 +8,8 @@ import os
 import stat
 from pathlib import Path
 
-from xcomkit import evidence
 from xcomkit.errors import InputError
+from xcomkit.text_file import write_text
 
 NAME = "manifest.sha256"
 SIGNATURE = "manifest.sha256.sig"
@@ -21,7 +21,7 @@ def write_manifest(directory: Path) -> Path:
     files, _ = _entries(directory)
     lines = [f"{_digest(directory / name)}  {name}" for name in files]
     path = directory / NAME
-    evidence.write_text(path, "\n".join(lines) + "\n")
+    write_text(path, "\n".join(lines) + "\n")
     return path
 
 

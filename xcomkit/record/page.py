@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from html import escape, unescape
+from functools import partial
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from xcomkit import show
 from xcomkit.record import cover
 from xcomkit.record.runner import Run
 
-CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _ATTRIBUTES = (
     "alt", "aria-label", "class", "colspan", "href", "id", "role", "rowspan", "scope", "src",
     "style", "tabindex",
@@ -29,20 +29,25 @@ _MOST_OF_OUTPUTS = 1_500_000  # characters of all outputs of a notebook
 
 def render(run: Run, about: cover.About) -> str:
     """Return the record of a run as one HTML page."""
-    parts = cover.make_parts(run, about)
-    title = f"XCom runbook record: {run.name}"
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    head = (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{CSP}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body>"
-        f"<header><h1>{escape(title)}</h1>{_verdict(run)}</header>"
-        f"{_contents(run, parts)}<main>{cover.render(parts)}"
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    pages = Environment(
+        loader=PackageLoader("xcomkit.record", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
     )
-    room = _MOST - len(encodable(head).encode())
-    sections = "".join(_sections(run, room=room))
-    return encodable(f"{head}{sections}</main></body></html>\n")
+    fill = partial(
+        pages.get_template("page.html").render,
+        title=f"XCom runbook record: {run.name}",
+        style=Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
+        run=run,
+        marked=show.marked,
+        sentence=cover.verdict_sentence(run),
+        parts=cover.make_parts(run, about),
+    )
+    room = _MOST - len(encodable(fill(sections=())).encode())
+    return encodable(fill(sections=[*_sections(run, room=room)]))
 
 
 def encodable(html: str) -> str:
@@ -50,33 +55,13 @@ def encodable(html: str) -> str:
     return html.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _verdict(run: Run) -> str:
-    word = f"{show.MARKS[run.verdict]} {run.verdict}"
-    sentence = escape(cover.verdict_sentence(run))
-    return f'<p class="verdict {run.verdict}"><strong>{escape(word)}</strong> {sentence}</p>'
-
-
-def _contents(run: Run, parts: Iterable[tuple[str, str, show.Table]]) -> str:
-    """Return the table of contents: the parts of the cover, then each step with its verdict."""
-    lines = [(id_, heading, "") for id_, heading, _ in parts]
-    lines += [(r.name, r.name, f" {show.MARKS[r.status]} {r.status}") for r in run.results]
-    items = "".join(
-        f'<li><a href="#{escape(id_)}">{escape(text)}</a>{escape(verdict)}</li>'
-        for id_, text, verdict in lines
-    )
-    return f'<nav aria-labelledby="contents"><h2 id="contents">Contents</h2><ul>{items}</ul></nav>'
-
-
-def _sections(run: Run, *, room: int) -> Iterator[str]:
-    """Yield a section per step, a notebook only where it fits into the bytes that are left."""
+def _sections(run: Run, *, room: int) -> Iterator[tuple[str, str | None]]:
+    """Yield each step with its notebook, if that fits into the bytes that are left."""
     for result in run.results:
-        name = escape(result.name)
         html = _link_sections(_notebook(run.directory, result.name), run=run)
-        if (size := len(encodable(html).encode())) > room:
-            html = f"<p>Left out, or this page would become too large: notebooks/{name}.ipynb</p>"
-        else:
-            room -= size
-        yield f'<section id="{name}"><p class="step">{name}</p>{html}</section>'
+        size = len(encodable(html).encode())
+        yield result.name, html if size <= room else None
+        room -= size if size <= room else 0
 
 
 def _link_sections(html: str, *, run: Run) -> str:

@@ -5,32 +5,46 @@ What it says is somebody else's text; who shows it makes it plain first.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from glob import escape
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pydantic import TypeAdapter, ValidationError
+
 from xcomkit import evidence
 from xcomkit.errors import InputError
-from xcomkit.model import STATUSES, Status
+from xcomkit.model import Check, Status
 from xcomkit.text_file import read_text
 
 NAME = "record.json"
-_MOST_EARLIER = 10
-_MOST_SECONDS = 1e9  # 30 years: what is longer, or negative, is no time that a step took
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedCheck:
-    """A check as a record has it."""
+class _Step:
+    name: str
+    checks: list[Check]
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What of a record.json is read; later versions may add members."""
+
+    run: str
+    target: str
+    where: str
+    written: str
+    commit: str
+    verdict: Status
+    settings: dict[str, Any]
+    versions: dict[str, Any]
+    steps: list[_Step]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCheck(Check):
+    """A check as a record has it, and the step it belongs to."""
 
     step: str
-    id: str
-    title: str
-    status: Status
-    observed: str
-    accepted: str
-    basis: str
 
     @property
     def standing(self) -> tuple[Status, bool, str]:
@@ -52,8 +66,6 @@ class Record:
     settings: Mapping[str, str]
     versions: Mapping[str, str]
     checks: tuple[RecordedCheck, ...]
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """Per step that ran to its gate."""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -72,70 +84,36 @@ def read_record(path: Path) -> Record:
     text = read_text(file, name=name)
     try:
         body = json.loads(text)
-        return _record(body, name=name)
+        if not isinstance(body, dict) or body.get("schema") != evidence.SCHEMA:
+            _refuse(name, f"not a record of schema {evidence.SCHEMA}")
+        return _record(TypeAdapter(_Body).validate_python(body))
     except RecursionError:
         _refuse(name, "nested too deeply")
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        _refuse(name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    except InputError:
+        raise
+    except ValueError:
         _refuse(name, "not JSON")
 
 
-def _record(body: Any, *, name: str) -> Record:
-    if not isinstance(body, dict) or body.get("schema") != evidence.SCHEMA:
-        _refuse(name, f"not a record of schema {evidence.SCHEMA}")
-    settings = _mapping(body.get("settings"), name=name, what="settings")
-    steps = [
-        (_text(step, "name", name=name), step)
-        for step in _mappings(body.get("steps"), name=name, what="steps")
-    ]
+def _record(body: _Body) -> Record:
     return Record(
-        run=_text(body, "run", name=name),
-        target=_text(body, "target", name=name),
-        endpoint=str(settings.get("endpoint_url", "")),
-        where=_text(body, "where", name=name),
-        written=_text(body, "written", name=name),
-        commit=_text(body, "commit", name=name),
-        verdict=_status(body.get("verdict"), name=name),
-        settings=_values(settings),
-        versions=_values(_mapping(body.get("versions"), name=name, what="versions")),
+        run=body.run,
+        target=body.target,
+        endpoint=str(body.settings.get("endpoint_url", "")),
+        where=body.where,
+        written=body.written,
+        commit=body.commit,
+        verdict=body.verdict,
+        settings=_values(body.settings),
+        versions=_values(body.versions),
         checks=tuple(
-            _check(check, step=step_name, name=name)
-            for step_name, step in steps
-            for check in _mappings(step.get("checks"), name=name, what="checks")
+            RecordedCheck(**asdict(check), step=step.name)
+            for step in body.steps
+            for check in step.checks
         ),
-        seconds={
-            step_name: float(step["seconds"])
-            for step_name, step in steps
-            if step.get("outcome") in ("done", "red")
-            and isinstance(step.get("seconds"), int | float)
-            and 0 <= step["seconds"] <= _MOST_SECONDS
-        },
-    )
-
-
-def read_last_seconds(runs: Path, *, name: str, settings: Mapping[str, Any]) -> Mapping[str, float]:
-    """Return how long each step took in the newest run of this name with the same settings."""
-    found = sorted(runs.glob(f"*-{escape(name)}/{NAME}"), reverse=True)
-    for path in found[:_MOST_EARLIER]:
-        try:
-            record = read_record(path) if path.is_file() else None  # a pipe would never end
-        except (InputError, OSError):
-            continue
-        if record and record.settings == _values(settings):
-            return record.seconds
-    return {}
-
-
-def _check(check: Mapping[str, Any], *, step: str, name: str) -> RecordedCheck:
-    return RecordedCheck(
-        step=step,
-        id=_text(check, "id", name=name),
-        title=_text(check, "title", name=name),
-        status=_status(check.get("status"), name=name),
-        observed=_text(check, "observed", name=name),
-        accepted=_text(check, "accepted", name=name),
-        basis=_text(check, "basis", name=name),
     )
 
 
@@ -143,32 +121,6 @@ def _values(values: Mapping[str, Any]) -> dict[str, str]:
     return {
         key: json.dumps(value, sort_keys=True, allow_nan=False) for key, value in values.items()
     }
-
-
-def _text(values: Mapping[str, Any], key: str, *, name: str) -> str:
-    value = values.get(key)
-    if not isinstance(value, str):
-        _refuse(name, f"{key} is missing or no text")
-    return value
-
-
-def _status(value: object, *, name: str) -> Status:
-    found = next((status for status in STATUSES if status == value), None)
-    if found is None:
-        _refuse(name, "a status is none of " + ", ".join(STATUSES))
-    return found
-
-
-def _mapping(value: object, *, name: str, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        _refuse(name, f"{what} is missing or no mapping")
-    return value
-
-
-def _mappings(value: object, *, name: str, what: str) -> list[dict[str, Any]]:
-    if not isinstance(value, list):
-        _refuse(name, f"{what} is missing or no list")
-    return [_mapping(item, name=name, what=f"one of {what}") for item in value]
 
 
 def _refuse(name: str, problem: str) -> NoReturn:

@@ -239,7 +239,7 @@ def _plane(settings: Settings, *, steps: Sequence[str], original: Values | None)
     if _VERIFY not in steps or settings.deployment != LOCAL:
         yield
         return
-    with open_plane(settings, original=original) as plane:
+    with open_plane(original=original) as plane:
         os.environ[CONTROL_PLANE] = plane.export()
         try:
             yield

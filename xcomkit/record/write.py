@@ -12,6 +12,7 @@ from xcomkit.record import cover, junit, manifest, page, reading
 from xcomkit.record.runner import Run
 from xcomkit.step import read_commit, read_versions
 from xcomkit.steps.prerequisites import CALLER
+from xcomkit.text_file import write_text
 
 
 def write_record(run: Run) -> Path:
@@ -23,10 +24,10 @@ def write_record(run: Run) -> Path:
         versions=read_versions(),
     )
     path = run.directory / "record.html"
-    evidence.write_text(path, page.render(run, about))
+    write_text(path, page.render(run, about))
     text = json.dumps(to_document(run, about), sort_keys=True, indent=1) + "\n"
-    evidence.write_text(run.directory / reading.NAME, text)
-    evidence.write_text(run.directory / junit.NAME, junit.to_junit(run, written=about.written))
+    write_text(run.directory / reading.NAME, text)
+    write_text(run.directory / junit.NAME, junit.to_junit(run, written=about.written))
     manifest.write_manifest(run.directory)
     return path
 

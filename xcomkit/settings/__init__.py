@@ -17,7 +17,7 @@ from xcomkit.parameter_file import read_parameters
 from xcomkit.refusals import (
     SECRET_NAME,
     hidden,
-    one_line,
+    in_lines,
     split_accepted,
     split_tags,
     unknown_name,
@@ -122,33 +122,40 @@ class Settings(ProofSettings):
         Raises:
             SettingsError: on the first refused name or value, in one line.
         """
+        settings, refusals = cls._judge(values)
+        if settings is None or refusals:
+            raise SettingsError(next(iter(refusals.values())), hint=f"correct {source}.")
+        return settings
+
+    @classmethod
+    def find_refusals(cls, values: Mapping[str, Any]) -> dict[str, str]:
+        """Return each refusal in one line, under its parameter."""
+        return cls._judge(values)[1]
+
+    @classmethod
+    def _judge(cls, values: Mapping[str, Any]) -> tuple[Self | None, dict[str, str]]:
+        """Return the settings of what is accepted, if that is enough, and all refusals."""
+        refused = {}
         for name, value in values.items():
             if not _is_plain(value):
-                raise SettingsError(
-                    f"{name}: (hidden) is refused: accepted are texts, numbers and lists of them.",
-                    hint=f"correct {source}.",
-                )
-            if name not in cls.model_fields:
-                raise SettingsError(
-                    unknown_name(name, value, known=cls.model_fields), hint=f"correct {source}."
-                )
+                accepted = "accepted are texts, numbers and lists of them"
+                refused[name] = f"{name}: (hidden) is refused: {accepted}."
+            elif name not in cls.model_fields:
+                refused[name] = unknown_name(name, value, known=cls.model_fields)
+        given = {
+            name: value
+            for name, value in values.items()
+            if name not in refused and (value is not None or name == "compression")
+        }
         try:
-            settings = cls(
-                **{
-                    name: value
-                    for name, value in values.items()
-                    if value is not None or name == "compression"
-                }
-            )
+            settings = cls(**given)
         except ValidationError as error:
-            raise SettingsError(one_line(error, values), hint=f"correct {source}.") from None
+            return None, refused | in_lines(error, values)
         for name in ("bucket", *TERMS[settings.cloud].needed):
             if not getattr(settings, name):
-                raise SettingsError(
-                    f"{name}: '' is refused: {settings.cloud} cannot do without it.",
-                    hint=f"set {name} in {source}.",
-                )
-        return settings
+                lack = f"{name}: '' is refused: {settings.cloud} cannot do without it."
+                refused.setdefault(name, lack)
+        return settings, refused
 
     @classmethod
     def from_yaml(cls, path: Path, *, overrides: Mapping[str, Any] | None = None) -> Self:

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from xcomkit.refusals import hidden, split
 from xcomkit.settings.deployment import LOCAL, deployment_address
@@ -29,9 +29,6 @@ class ProofSettings(TargetSettings):
         "", description="pod, or deployment/NAME, for run_in; empty: the first worker group's"
     )
     container: str = Field("", description="container of that pod; empty: its default one")
-    assumed_rtt_ms: WholeNumber = Field(
-        20, ge=0, le=2000, description="ms between agent and store, for the advice on codecs"
-    )
     fault_depth: Literal["quick", "full"] = Field(
         "quick", description="faults tried in step 04; full waits for retries, some minutes"
     )
@@ -49,30 +46,11 @@ class ProofSettings(TargetSettings):
         "AIRFLOW_API_TOKEN",
         description="name of the variable with its API token; never a token",
     )
-    database_variable: str = Field(
-        "",
-        description="name of the variable with the local PostgreSQL URL; empty: SQLite",
-    )
-    mapped_tasks: WholeNumber = Field(
-        3, ge=1, le=1000, description="mapped tasks of the test Dag's fan-out"
-    )
-    payload_bytes: WholeNumber = Field(
-        200_000,
-        ge=1000,
-        le=200_000_000,
-        description="bytes of JSON of the test Dag's large value",
-    )
     load_tasks: WholeNumber = Field(
         0,
         ge=0,
         le=1024,
         description="mapped tasks of the load run of step 06, at most 1024; 0: no load run",
-    )
-    load_payload_bytes: WholeNumber = Field(
-        10_000,
-        ge=100,
-        le=200_000_000,
-        description="bytes of JSON that each task of the load run pushes",
     )
     step_timeout: WholeNumber = Field(
         600, ge=5, description="seconds after which a cell of a step counts as hung"
@@ -90,11 +68,9 @@ class ProofSettings(TargetSettings):
     def _deployment(cls, value: str) -> str:
         return deployment_address(value)
 
-    @field_validator("token_variable", "database_variable", mode="before")
+    @field_validator("token_variable", mode="before")
     @classmethod
-    def _variable(cls, value: object, info: ValidationInfo) -> object:
-        if value == "" and info.field_name == "database_variable":
-            return value
+    def _variable(cls, value: object) -> object:
         if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
             raise hidden(
                 "accepted is the name of an environment variable, never what it holds: at most"

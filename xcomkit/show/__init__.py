@@ -1,14 +1,13 @@
-"""Results as objects that look right in a notebook, in the record, as Markdown and as plain text.
+"""Results as objects that look right in a notebook, in the record and as plain text.
 
 Every text is escaped for where it goes: object keys and values are hostile input.
 """
 
 from xcomkit.show.charts import bar_chart, codec_chart, heat_map, load_chart
-from xcomkit.show.parts import COLOURS, MARKS, Cell, Picture, Table, Text, aligned, status_cell
-from xcomkit.show.results import checks, facts, measurements, plan, table
+from xcomkit.show.parts import MARKS, Cell, Picture, Table, Text, aligned, marked, status_cell
+from xcomkit.show.results import checks, counted, facts, measurements, plan, table
 
 __all__ = (
-    "COLOURS",
     "MARKS",
     "Cell",
     "Picture",
@@ -18,9 +17,11 @@ __all__ = (
     "bar_chart",
     "checks",
     "codec_chart",
+    "counted",
     "facts",
     "heat_map",
     "load_chart",
+    "marked",
     "measurements",
     "plan",
     "status_cell",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from xcomkit.model import Status
-from xcomkit.show.escaping import printable, to_fence, to_html, to_markdown, to_paragraph
+from xcomkit.show.escaping import printable, to_html
 
 MARKS: Mapping[Status, str] = {"pass": "✔", "warn": "▲", "fail": "✖", "unknown": "?", "skip": "-"}
 COLOURS: Mapping[Status, str] = {
@@ -66,16 +66,6 @@ class Cell:
         head = to_html(self.text[: _FOLD // 2])
         return f"<details><summary>{head} …</summary>{body}</details>"
 
-    def to_markdown(self) -> str:
-        """Return the cell as Markdown on one line, whole."""
-        if not self.is_code:
-            text = to_markdown(self.text)
-            if self.link:
-                return f"[{text}]({self.link})"
-            return f"**{text}**" if self.status else text
-        lines = "<br>".join(map(to_markdown, self.text.splitlines()))
-        return f"<code>{lines}</code>" if lines else ""
-
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -110,15 +100,6 @@ class Table:
             cell.to_html(names_row=number == self.named_by) for number, cell in enumerate(row)
         )
 
-    def _repr_markdown_(self) -> str:
-        lines = [
-            [to_markdown(name) for name in self.headers],
-            ["---"] * len(self.headers),
-            *([cell.to_markdown() for cell in row] for row in self.rows),
-        ]
-        body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        return f"**{to_markdown(self.caption)}**\n\n{body}\n"
-
     def __repr__(self) -> str:
         """Return the table as aligned text of at most 100 columns."""
         body = aligned(self.headers, [[cell.text for cell in row] for row in self.rows])
@@ -138,9 +119,6 @@ class Text:
             return f'<pre style="{style}">{escape(printable(self.text))}</pre>'
         return f"<p>{to_html(self.text)}</p>"
 
-    def _repr_markdown_(self) -> str:
-        return to_fence(self.text) if self.is_code else to_paragraph(self.text)
-
     def __repr__(self) -> str:
         """Return the text itself."""
         return printable(self.text)
@@ -159,9 +137,6 @@ class Picture:
 
     def _repr_html_(self) -> str:
         return f'<p><img alt="{escape(printable(self.alt))}" src="{self._address}"></p>'
-
-    def _repr_markdown_(self) -> str:
-        return f"![{to_markdown(self.alt)}]({self._address})"
 
     def __repr__(self) -> str:
         """Return the picture's sentence."""
@@ -185,7 +160,12 @@ def aligned(headers: Sequence[str], rows: Iterable[Sequence[str]], *, width: int
     return "\n".join(lines)
 
 
-def status_cell(status: Status, *, accepted: bool = False) -> Cell:
+def marked(status: Status) -> str:
     """Return a status as mark and word, so that colour is never the only sign."""
-    word = f"{MARKS[status]} {status}" + (" (accepted)" if accepted else "")
+    return f"{MARKS[status]} {status}"
+
+
+def status_cell(status: Status, *, accepted: bool = False) -> Cell:
+    """Return a status as a cell of its colour."""
+    word = marked(status) + (" (accepted)" if accepted else "")
     return Cell(word, status="warn" if accepted else status)

@@ -1,10 +1,11 @@
 """Checks, plans, measurements and plain rows as tables."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xcomkit.model import Check, Measurement, Plan
-from xcomkit.show.parts import Cell, Table, status_cell
+from xcomkit.show.parts import MARKS, Cell, Table, status_cell
 
 
 def checks(found: Iterable[Check], *, caption: str = "Checks") -> Table:
@@ -26,6 +27,12 @@ def checks(found: Iterable[Check], *, caption: str = "Checks") -> Table:
         for check in found
     )
     return Table(caption, headers[:count], rows)
+
+
+def counted(found: Iterable[Check]) -> str:
+    """Return how many checks stand how, as ``8 pass, 1 warn``."""
+    counts = Counter(check.status for check in found)
+    return ", ".join(f"{counts[status]} {status}" for status in MARKS if counts[status])
 
 
 def plan(proposed: Plan) -> Table:

@@ -1,20 +1,23 @@
 """Step 01: the bucket and its settings."""
 
 from xcomkit import show
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
 
 
+@cell
 def plan(step: Step) -> show.Table:
     """Return what would be done to the bucket, row by row, before and after."""
     return step.propose(step.cloud.plan_bucket)
 
 
-def apply(step: Step) -> show.Text | show.Table:
+@cell
+def apply(step: Step) -> show.Text:
     """Make the planned changes if ``apply`` is set."""
     return step.carry_out(step.cloud.apply_bucket)
 
 
+@cell
 def verify(step: Step) -> show.Table:
     """Return the bucket's checks, each read back from the cloud."""
     step.say("reading the bucket's settings back")
-    return step.judge(step.cloud.verify_bucket, caption="The bucket")
+    return step.check(*step.cloud.verify_bucket(), caption="The bucket")

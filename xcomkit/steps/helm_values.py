@@ -4,14 +4,15 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from xcomkit import evidence, show
+from xcomkit import show
 from xcomkit.chart import helm, rules, sensitive
 from xcomkit.chart.identity import PodIdentity
 from xcomkit.effective import FRAGMENT, Component
 from xcomkit.errors import XcomkitError
 from xcomkit.lint.rules import lint
 from xcomkit.model import Change, Check, Plan, WorkerIdentity
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
+from xcomkit.text_file import write_text
 
 _FILES = ("AWS_CA_BUNDLE",)
 """Variables that name a file in the pods, for which the caller's own stands in."""
@@ -52,13 +53,11 @@ def rivals(step: Step, component: Component, *, given: Mapping[str, str]) -> tup
     )
 
 
-def plan(step: Step) -> show.Text | show.Table:
+@cell
+def plan(step: Step) -> show.Text:
     """Return the diff to the user's file, or the fragment where there is none."""
     step.values = step.values.anew()
-    try:
-        found, merged = step.values.file, step.values.merged
-    except XcomkitError as error:
-        return step.check(step.could_not(error))
+    found, merged = step.values.file, step.values.merged
     text = found.text if merged is None else merged.diff
     result = found.text if merged is None else merged.text
     written = _target(step)
@@ -87,25 +86,24 @@ def _target(step: Step) -> Path:
     return path.with_name(f"{path.stem}.xcom{path.suffix}")
 
 
-def apply(step: Step) -> show.Text | show.Table:
+@cell
+def apply(step: Step) -> show.Text:
     """Write the file to install if ``apply`` is set."""
 
     def write(_plan: Plan) -> None:
         given = step.settings.values_file
         # the user's file may hold a token, so the result is open to nobody it is closed to
         mode = Path(given).expanduser().stat().st_mode & 0o777 if given else 0o644
-        evidence.write_text(_target(step), step.values.file.text, mode=mode)
+        write_text(_target(step), step.values.file.text, mode=mode)
 
     return step.carry_out(write)
 
 
+@cell
 def show_environment(step: Step) -> show.Table:
     """Return what every component will see, with the line each value comes from."""
     headers = ("variable", "value", "seen by", "from")
-    try:
-        return show.table(headers, _environment(step), caption="Effective environment")
-    except XcomkitError as error:
-        return step.check(step.could_not(error))
+    return show.table(headers, _environment(step), caption="Effective environment")
 
 
 def _environment(step: Step) -> list[tuple[str, str, str, str]]:
@@ -121,9 +119,10 @@ def _environment(step: Step) -> list[tuple[str, str, str, str]]:
             in components.items()]  # fmt: skip
 
 
+@cell
 def verify(step: Step) -> show.Table:
     """Return what the rules say of the file under proof, and what helm says of it."""
-    return step.judge(lambda: _verify(step), caption="The values file")
+    return step.check(*_verify(step), caption="The values file")
 
 
 def _verify(step: Step) -> tuple[Check, ...]:

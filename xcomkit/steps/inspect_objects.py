@@ -5,13 +5,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from xcomkit import show
-from xcomkit.errors import XcomkitError
 from xcomkit.model import StoredXCom
 from xcomkit.objects.checks import checks
 from xcomkit.objects.decode import decode
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.summary import Summary, summarise
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
 
 LIMIT = 5_000_000
 """Bytes an opened object may have, compressed and decompressed."""
@@ -26,14 +25,12 @@ def list_xcoms(step: Step) -> Iterator[StoredXCom]:
         yield parse_key(found, prefix=prefix)
 
 
+@cell
 def summarise_prefix(step: Step) -> show.Table:
     """Return the totals per Dag; the summary is kept for the chart and the checks."""
-    try:
-        summary = summarise(
-            list_xcoms(step), now=datetime.now(UTC), retention_days=step.settings.retention_days
-        )
-    except XcomkitError as error:
-        return step.check(step.could_not(error))
+    summary = summarise(
+        list_xcoms(step), now=datetime.now(UTC), retention_days=step.settings.retention_days
+    )
     step.facts["summary"] = summary
     rows = [(dag.name, f"{dag.count:,}", f"{dag.size:,}") for dag in summary.dags]
     total = f"{summary.count:,} XComs with {summary.size:,} bytes, {summary.foreign:,} other keys"
@@ -61,17 +58,15 @@ def chart(step: Step) -> show.Picture | show.Text:
     return show.bar_chart(sizes, label="bytes per Dag")
 
 
+@cell
 def open_newest(step: Step) -> show.Table | show.Text:
     """Return the newest XCom, opened within bounds, beside what the store says of it."""
     summary = _summary(step)
     newest = summary.newest if summary else None
     if newest is None:
         return show.Text("There is nothing to open: no XCom lies below the prefix.")
-    try:
-        body = step.cloud.read_object(newest.key, limit=LIMIT)
-        details = step.cloud.describe_object(newest.key)
-    except XcomkitError as error:
-        return step.check(step.could_not(error))
+    body = step.cloud.read_object(newest.key, limit=LIMIT)
+    details = step.cloud.describe_object(newest.key)
     opened = decode(body, codec=newest.codec, limit_bytes=LIMIT)
     step.facts["opened"] = {"key": newest.key, "decoded": opened}
     return show.facts(
@@ -86,6 +81,7 @@ def open_newest(step: Step) -> show.Table | show.Text:
     )
 
 
+@cell
 def verify(step: Step) -> show.Table:
     """Return the checks of the listing and of the opened object."""
     opened = step.facts.get("opened", {})

@@ -16,14 +16,14 @@ from xcomkit.airflow_plane.dag_run import DagRun
 from xcomkit.airflow_plane.rest import Deployment, open_deployment
 from xcomkit.chart.environment import worker_queues
 from xcomkit.chart.values import Values
-from xcomkit.errors import InputError
-from xcomkit.settings import Settings
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.step import Step
 from xcomkit.steps import helm_values
 
 _PATIENCE = 0.9  # of step_timeout
 _LATE_LOGS = 5  # seconds
+DATABASE = "XCOMKIT_PLANE_DATABASE"
+"""Holds the URL of a PostgreSQL server for the metadata of a local plane; without it: SQLite."""
 
 _T = TypeVar("_T")
 
@@ -57,7 +57,7 @@ class Orchestration:
             token = token_from_environment(settings.token_variable)
             self.deployment = self._hold(open_deployment(settings.deployment, token=token))
             return
-        plane = open_plane(settings, original=self._step.values.original)
+        plane = open_plane(original=self._step.values.original)
         self.plane = attach() or self._hold(plane)
         with self._timed("control plane"):
             self.plane.wait_until_healthy(timeout=self._left(), progress=self._step.say)
@@ -154,10 +154,8 @@ class Orchestration:
         self.seconds[name] = time.monotonic() - before
 
 
-def open_plane(
-    settings: Settings, *, original: Values | None
-) -> AbstractContextManager[ControlPlane]:
-    """Return the local plane of these settings, to be entered; it is not healthy yet.
+def open_plane(*, original: Values | None) -> AbstractContextManager[ControlPlane]:
+    """Return the local plane, to be entered; it is not healthy yet.
 
     It knows the queues of all worker groups of the user's own file; merging changes none of them.
 
@@ -166,7 +164,7 @@ def open_plane(
     """
     listed = worker_queues(original).values() if original else ()
     queues = tuple(dict.fromkeys(queue for queues in listed for queue in queues))
-    return open_control_plane(postgresql=_postgresql(settings), queues=queues)
+    return open_control_plane(postgresql=os.environ.get(DATABASE, ""), queues=queues)
 
 
 def _members(step: Step, *, private: Path) -> tuple[Agent, ...]:
@@ -183,14 +181,3 @@ def _members(step: Step, *, private: Path) -> tuple[Agent, ...]:
         seen, _ = helm_values.process_environment(step, component, identity)
         found.append(Agent(group or TRIGGERER, seen, queues.get(group, ())))
     return tuple(found)
-
-
-def _postgresql(settings: Settings) -> str:
-    name = settings.database_variable
-    url = os.environ.get(name, "") if name else ""
-    if name and not url:
-        raise InputError(
-            "The variable named in database_variable is not set.",
-            hint="export it with the URL of a PostgreSQL server, or leave database_variable empty.",
-        )
-    return url

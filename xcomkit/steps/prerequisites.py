@@ -9,12 +9,13 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from xcomkit import evidence, show
+from xcomkit import show
 from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.process import open_worker
 from xcomkit.errors import XcomkitError
 from xcomkit.model import STOCK_BACKEND, Check, Rule
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
+from xcomkit.text_file import write_text
 
 PYTHON = Rule(
     id="XC101",
@@ -78,11 +79,13 @@ HELM = Rule(
 RULES: tuple[Rule, ...] = (PYTHON, PACKAGES, VERSIONS, CALLER, BACKEND, KUBECTL, HELM)
 
 
+@cell
 def check_environment(step: Step) -> show.Table:
     """Return the checks of this machine: Python, packages, known defects and tools."""
-    return step.judge(lambda: (*_python(step), *_tools()), caption="This machine")
+    return step.check(*_python(step), *_tools(), caption="This machine")
 
 
+@cell
 def check_caller(step: Step) -> show.Table:
     """Return the check of who the cloud says we are."""
     expected = "an account and a principal"
@@ -100,6 +103,7 @@ def check_caller(step: Step) -> show.Table:
     )
 
 
+@cell
 def check_backend(step: Step) -> show.Table:
     """Return the check that a process with nothing but the class's name can import it."""
     step.say("importing Airflow in a fresh process")
@@ -125,7 +129,7 @@ def write_requirements(step: Step) -> show.Text:
     """Write and return the requirements.txt of the agent image, with the versions proved here."""
     lines = [f"{name}=={_version(name)}" for name in step.cloud.agent_packages]
     text = "# The versions this run proves; the image brings Airflow itself.\n" + "\n".join(lines)
-    evidence.write_text(step.run / "requirements-agent.txt", text + "\n")
+    write_text(step.run / "requirements-agent.txt", text + "\n")
     return show.Text(text, is_code=True)
 
 

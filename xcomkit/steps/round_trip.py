@@ -25,11 +25,12 @@ from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Payload, Where, push
 from xcomkit.errors import ProcessError, XcomkitError
 from xcomkit.model import Check, Measurement
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
 from xcomkit.steps import failures, fidelity
 from xcomkit.steps.agent import Agent, check_drift, open_agent
 
 
+@cell
 def prove(step: Step) -> show.Table:
     """Return the checks of push, independent read-back, pull and purge; then time the codecs.
 
@@ -104,7 +105,6 @@ def _prove(
         writes=writes,
         silent=fault_checks.silent_faults(cells) if cells else None,
         configured=configured,
-        rtt_ms=step.settings.assumed_rtt_ms,
     )
     yield codecs.check(measured.measurements, configured=configured)
 

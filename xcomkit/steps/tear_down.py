@@ -5,7 +5,7 @@ import time
 from xcomkit import evidence, show
 from xcomkit.errors import XcomkitError
 from xcomkit.model import Change, Check, Plan, Rule
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
 
 OBJECTS = Rule(
     id="XC801",
@@ -31,47 +31,50 @@ _NAME_THE_RUN = "To remove what another run wrote, name its directory in run_dir
 _STAYS = "a connection in a secrets backend stays, it holds no secret"
 
 
+@cell
 def plan_objects(step: Step) -> show.Table:
     """Return the objects this run recorded as written, which are to go."""
     return step.propose(lambda: _objects_plan(step))
 
 
-def remove_objects(step: Step) -> show.Text | show.Table:
+@cell
+def remove_objects(step: Step) -> show.Text:
     """Delete every version of exactly the recorded keys, whatever ``apply`` says.
 
     Steps 04 and 06 write them whatever it says, because a proof without a push is none.
     """
     step.say("deleting the objects of this run")
-    try:
-        count = step.cloud.delete_keys(_recorded(step))
-        for _ in range(_LOOKS):  # what a step that was cut off had under way lands late
-            if not (late := _below_prefixes(step)):
-                break
-            time.sleep(1)
-            count += step.cloud.delete_keys(late)
-    except XcomkitError as error:
-        return step.check(step.could_not(error))
+    count = step.cloud.delete_keys(_recorded(step))
+    for _ in range(_LOOKS):  # what a step that was cut off had under way lands late
+        if not (late := _below_prefixes(step)):
+            break
+        time.sleep(1)
+        count += step.cloud.delete_keys(late)
     return show.Text(f"{count} versions and delete markers were removed.")
 
 
+@cell
 def verify_objects(step: Step) -> show.Table:
     """Return the check that none of the recorded keys is in the bucket any more."""
-    return step.judge(lambda: (_verify_objects(step),), caption="Objects of this run")
+    return step.check(_verify_objects(step), caption="Objects of this run")
 
 
+@cell
 def plan_target(step: Step) -> show.Table:
     """Return what deleting bucket and identity would do; it needs the bucket's name typed in."""
     return step.propose(lambda: _target_plan(step))
 
 
-def remove_target(step: Step) -> show.Text | show.Table:
+@cell
+def remove_target(step: Step) -> show.Text:
     """Delete bucket and identity if ``apply`` is set and the bucket's name was typed in."""
     return step.carry_out(step.cloud.apply_tear_down)
 
 
+@cell
 def verify_target(step: Step) -> show.Table:
     """Return the check that bucket and identity are gone, or stay on purpose."""
-    return step.judge(lambda: (_verify_target(step),), caption="Bucket and identity")
+    return step.check(_verify_target(step), caption="Bucket and identity")
 
 
 def _recorded(step: Step) -> list[str]:

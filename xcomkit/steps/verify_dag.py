@@ -16,16 +16,18 @@ from xcomkit.errors import XcomkitError
 from xcomkit.model import Check, StoredXCom
 from xcomkit.objects.keys import parse_key
 from xcomkit.settings.deployment import LOCAL
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
 from xcomkit.steps.orchestration import Orchestration
+from xcomkit.text_file import write_text
 
 _OWN = "triggering, reading and judging"
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
 
 
+@cell
 def scan(step: Step) -> show.Table:
     """Return what the user's own Dag files do with XCom that remote execution does not support."""
-    return step.judge(lambda: _scan(step), caption="Your Dag files")
+    return step.check(*_scan(step), caption="Your Dag files")
 
 
 def _scan(step: Step) -> Iterator[Check]:
@@ -56,6 +58,7 @@ def _scan(step: Step) -> Iterator[Check]:
         )
 
 
+@cell
 def start(step: Step) -> show.Text | show.Table:
     """Bring up the plane and its agents, or reach the Deployment."""
     stop(step)  # the cell may be run again
@@ -64,7 +67,7 @@ def start(step: Step) -> show.Text | show.Table:
     step.results["orchestration"] = found
     if step.settings.deployment != LOCAL:
         for path in DAGS_FOLDER.glob("*.py"):  # to be put into the Dag bundle
-            evidence.write_text(step.run / "dags" / path.name, path.read_text(encoding="utf-8"))
+            write_text(step.run / "dags" / path.name, path.read_text(encoding="utf-8"))
     try:
         found.open()
         version = found.deployment.check_access(DAG_ID)
@@ -83,15 +86,13 @@ def start(step: Step) -> show.Text | show.Table:
     )
 
 
+@cell
 def stop(step: Step) -> show.Text | show.Table:
     """End what was started for this step, and say where its time went."""
     found: Orchestration | None = step.results.pop("orchestration", None)
     if found is None:
         return show.Text("Nothing is left running.")
-    try:
-        found.close()
-    except XcomkitError as error:
-        return step.check(step.could_not(error), caption="Something stayed")
+    found.close()
     split: dict[str, float] = step.facts.get("seconds", {})
     if not split:
         return show.Text("What was started has ended.")
@@ -101,15 +102,13 @@ def stop(step: Step) -> show.Text | show.Table:
     return show.facts(rows, caption="What was started has ended; where the time went")
 
 
+@cell
 def run(step: Step) -> show.Text | show.Table:
     """Run the shipped Dag, and say how it ended."""
     found: Orchestration | None = step.results.get("orchestration")
     if found is None:
         return show.Text("The Dag did not run.")
-    try:
-        done = _run(step, found)
-    except XcomkitError as error:
-        return step.check(step.could_not(error))
+    done = _run(step, found)
     step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}
     step.results["dag_run"] = done
     return show.Text(f"{done.run_id} ended as {done.state} after {done.seconds:.1f} s.")
@@ -117,11 +116,10 @@ def run(step: Step) -> show.Text | show.Table:
 
 def _run(step: Step, found: Orchestration) -> DagRun:
     """Return how a run of the Dag went; what it writes is recorded, so that step 07 removes it."""
-    settings, run_id = step.settings, new_run_id("runbook")
+    run_id = new_run_id("runbook")
     place = place_of(step, run_id=run_id)
     evidence.record_created(step.run, kind="prefixes", names=[place])
-    conf = {"mapped_tasks": settings.mapped_tasks, "payload_bytes": settings.payload_bytes}
-    done = found.run(DAG_ID, run_id=run_id, conf=conf)
+    done = found.run(DAG_ID, run_id=run_id, conf={})
     evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(place))
     return done
 
@@ -140,6 +138,7 @@ def tasks(step: Step) -> show.Table | show.Text:
     return show.table(("task", "state", "tries", "on", "pushed an XCom"), rows, caption="Tasks")
 
 
+@cell
 def verify(step: Step) -> show.Table:
     """Return the checks of tasks, rows, objects, logs, and of where values were found."""
     done = _done(step)
@@ -157,8 +156,8 @@ def verify(step: Step) -> show.Table:
     )
     found: Orchestration | None = step.results.get("orchestration")
     if found is not None:
-        step.judge(lambda: _residency(done, found))
         step.facts["seconds"] = _split(found, done)
+        step.check(*_residency(done, found))
     return show.checks(step.checks, caption="The Dag")
 
 

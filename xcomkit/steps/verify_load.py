@@ -8,13 +8,15 @@ from xcomkit.airflow_plane.load import DAG_ID, XC712, LoadResult, PlainLoop
 from xcomkit.errors import ServiceError, XcomkitError
 from xcomkit.model import Check, StoredXCom
 from xcomkit.objects.decode import decode, read_value
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
 from xcomkit.steps.orchestration import Orchestration
 from xcomkit.steps.verify_dag import new_run_id, objects_of, place_of
 
 _PUSHER, _COLLECTOR = "push_and_pull", "collect"
+_MOST_OF_VALUE = 120_000  # bytes; the Dag pushes 10,000 of JSON
 
 
+@cell
 def run(step: Step) -> show.Table | show.Text:
     """Run the load Dag, then the same bytes without Airflow, and return the times of both."""
     asked = step.settings.load_tasks
@@ -29,15 +31,14 @@ def run(step: Step) -> show.Table | show.Text:
                 how=f"deployment: {step.settings.deployment}",
             )
         )
-    return step.judge(lambda: (_load(step, found),), caption="Load")
+    return step.check(_load(step, found), caption="Load")
 
 
 def _load(step: Step, found: Orchestration) -> Check:
     settings, run_id = step.settings, new_run_id("load")
     place = place_of(step, run_id=run_id, dag_id=DAG_ID)
     evidence.record_created(step.run, kind="prefixes", names=[place])
-    conf = {"load_tasks": settings.load_tasks, "load_payload_bytes": settings.load_payload_bytes}
-    found.carry_out(DAG_ID, run_id=run_id, conf=conf)
+    found.carry_out(DAG_ID, run_id=run_id, conf={"load_tasks": settings.load_tasks})
     states = found.deployment.read_states(DAG_ID, run_id, task_id=_PUSHER)
     objects = objects_of(step, run_id, dag_id=DAG_ID)
     pushed = max((one for one in objects if one.task_id == _PUSHER), key=_size, default=None)
@@ -67,9 +68,8 @@ def _open(step: Step, found: StoredXCom | None) -> tuple[int, bytes]:
     """Return bytes of JSON and the stored bytes of a value; the largest is no measurement."""
     if found is None:
         return 0, b""
-    most = 2 * step.settings.load_payload_bytes + 100_000
-    body = step.cloud.read_object(found.key, limit=most)
-    return decode(body, codec=found.codec, limit_bytes=most).size, body
+    body = step.cloud.read_object(found.key, limit=_MOST_OF_VALUE)
+    return decode(body, codec=found.codec, limit_bytes=_MOST_OF_VALUE).size, body
 
 
 def _measurements(step: Step, objects: list[StoredXCom]) -> object:

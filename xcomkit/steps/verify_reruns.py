@@ -11,19 +11,20 @@ from xcomkit.airflow_plane.reruns import (
 from xcomkit.airflow_plane.verdict import earlier_keys, row_keys
 from xcomkit.clouds.rules import LIFECYCLE
 from xcomkit.model import Check
-from xcomkit.step import Step
+from xcomkit.step import Step, cell
 from xcomkit.steps.orchestration import Orchestration
 from xcomkit.steps.verify_dag import objects_of
 
 _CLEARED = ("push_small", "read_small")
 
 
+@cell
 def clear(step: Step) -> show.Table:
     """Clear a pushing and a reading task, let them run again, and look for what is left."""
     found, done = _session(step)
     if found is None or done is None or done.state != "success":
         return step.check(XC709.skip(expected="no object without a row", **_nothing(step)))
-    return step.judge(lambda: (_clear(step, found, done),), caption="Cleared and run again")
+    return step.check(_clear(step, found, done), caption="Cleared and run again")
 
 
 def _clear(step: Step, found: Orchestration, done: DagRun) -> Check:
@@ -41,6 +42,7 @@ def _clear(step: Step, found: Orchestration, done: DagRun) -> Check:
     )
 
 
+@cell
 def delete(step: Step) -> show.Table:
     """Delete the run, unless something is red about it, and look at what stays in the bucket."""
     found, done = _session(step)
@@ -50,7 +52,7 @@ def delete(step: Step) -> show.Table:
     if any(check.closes_gate for check in step.checks):
         kept = f"not tried: {done.run_id} stays in Airflow, so that you can look at it"
         return step.check(XC710.skip(expected=expected, observed=kept, how="a check is red"))
-    return step.judge(lambda: (_delete(step, found, done),), caption="Deleted")
+    return step.check(_delete(step, found, done), caption="Deleted")
 
 
 def _delete(step: Step, found: Orchestration, done: DagRun) -> Check:
