@@ -94,11 +94,11 @@ def test_file_of_any_text_stays_within_its_block(text):
 
 
 def test_picture_is_a_picture_with_its_words():
-    found = page(show.Picture(b"PNG", 'a "b" ](javascript:c) <d>'))
+    found = page(show.Picture("<svg/>", 'a "b" ](javascript:c) <d>'))
 
     ((_, image),) = (one for one in found.tags if one[0] == "img")
     assert image["alt"] == 'a "b" ](javascript:c) <d>'
-    assert image["src"].startswith("data:image/png;base64,")
+    assert image["src"].startswith("data:image/svg+xml;base64,")
     assert set(image) == {"alt", "src"}
 
 
