@@ -62,7 +62,7 @@ findings: $(READY) ## run every backend on every stand-in and write docs/finding
 	rm -rf runs/findings
 	for cloud in aws azure gcp; do for backend in stock durable; do \
 		$(BIN)/xcomkit run 00 01 02 03 04 -f parameters/local-$$cloud.yaml --out runs/findings \
-			-p backend=$$backend -p fault_depth=full || true; \
+			-p backend=$$backend -p fault_depth=full -p payload_sizes=100000,5000000 || true; \
 	done; done
 	$(BIN)/python -m xcomkit.findings runs/findings/*/ > runs/findings.md
 	PYTHONPATH=tests/backend:tests/clouds $(BIN)/python docs/by_version.py >> runs/findings.md

@@ -79,7 +79,7 @@ def test_readme_is_at_most_150_lines():
 def test_importing_the_package_imports_no_sdk_and_no_airflow():
     code = (
         "import sys, xcomkit.__main__, xcomkit.settings, xcomkit.catalogue, xcomkit.record.runner;"
-        "heavy = {'boto3', 'botocore', 'airflow', 'pandas', 'matplotlib', 'moto', 'papermill',"
+        "heavy = {'boto3', 'botocore', 'airflow', 'pandas', 'moto', 'papermill',"
         " 'azure', 'google', 'googleapiclient', 'adlfs', 'gcsfs'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -2,15 +2,23 @@
 
 import os
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import yaml
-from test_runbook import Runbook
+from test_runbook import ROOT, Runbook
 
+from xcomkit.backend.configuration import check_identity
 from xcomkit.chart.environment import effective_environment, list_variables
 from xcomkit.chart.values import load_values
 from xcomkit.local.aws import AwsStandIn
+from xcomkit.model import Check
+from xcomkit.opening import open_step
+from xcomkit.settings import Settings
+from xcomkit.step import Step
+from xcomkit.steps import round_trip
+from xcomkit.steps.agent import open_agent
 
 SUBJECT = "system:serviceaccount:astro:astro-agent-worker-default-worker"
 POD = "deployment/astro-agent-worker-default-worker"
@@ -28,8 +36,8 @@ class Cluster:
             folder.mkdir()
         made = runbook.run("01", "02", "03")
         assert made.code == 0, made.output
-        values = load_values(made.directory / "values.yaml")
-        written = effective_environment(list_variables(values))
+        self.written = made.directory / "values.yaml"
+        written = effective_environment(list_variables(load_values(self.written)))
         self.token = self.home / "token"
         self.sign(SUBJECT)
         account = runbook.client("sts").get_caller_identity()["Account"]
@@ -44,18 +52,26 @@ class Cluster:
     def sign(self, subject: str) -> None:
         self.token.write_text(self.runbook.stand_in.mint_token(subject))
 
-    def run(self, **parameters: object):
+    def lead(self, *, gone: bool = False) -> None:
+        """Write the kubectl that leads into the pod, or finds none."""
         own = {**self.environment, "HOME": str(self.home),
                "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.defpath))}  # fmt: skip
         words = ["exec", "-i", "-n", "astro", POD, "--"]
-        script = self.bin / "kubectl"
-        script.write_text(
-            f"#!{sys.executable}\nimport os, sys\n"
+        entered = (
             f"assert sys.argv[1:7] == {words!r}, sys.argv\n"
             f"os.chdir({str(self.home)!r})\nos.execvpe(sys.argv[7], sys.argv[7:], {own!r})\n"
         )
+        refused = "sys.exit('Error from server (NotFound): not found')\n"
+        script = self.bin / "kubectl"
+        script.write_text(f"#!{sys.executable}\nimport os, sys\n{refused if gone else entered}")
         script.chmod(0o755)
-        return self.runbook.run("04", run_in="kubectl", **parameters)
+
+    def open(self, run: Path, **parameters: object) -> Step:
+        """Return step 04 in this process, on the target of the runbook."""
+        own = {"bucket": self.runbook.bucket, "role_name": self.runbook.role, "run_dir": str(run)}
+        given = {**own, "run_in": "kubectl", **parameters}
+        file = ROOT / "parameters/local-aws.yaml"
+        return open_step("04_round_trip", Settings.from_yaml(file, overrides=given))
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +80,25 @@ def cluster(stand_in: AwsStandIn, tmp_path_factory: pytest.TempPathFactory) -> C
     return Cluster(Runbook(stand_in, directory / "runs"), directory)
 
 
+@pytest.fixture
+def inside(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """Make this process one that has the cluster's kubectl and is the account's administrator."""
+    for name, value in cluster.runbook.environment.items():
+        monkeypatch.setenv(name, value)
+    return cluster
+
+
+def found(step: Step, *, parts: int) -> dict[str, Check]:
+    """Return the checks of the first parts of the proof."""
+    with open_agent(step) as agent:
+        proved = islice(round_trip._prove(step, agent, run_id="run"), parts)
+        return {check.id: check for checks in proved for check in checks}
+
+
 def test_pod_that_runs_with_the_values_file_is_proved_as_it_is(cluster: Cluster):
-    result = cluster.run()
+    cluster.lead()
+
+    result = cluster.runbook.run("04", run_in="kubectl")
 
     assert result.code == 0, result.output
     assert result.checks["XC510"]["observed"].endswith(f"{POD}, whose token is of {SUBJECT}")
@@ -77,57 +110,57 @@ def test_pod_that_runs_with_the_values_file_is_proved_as_it_is(cluster: Cluster)
 
 
 def test_pod_that_drifted_from_the_file_is_red_and_the_variables_are_named(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    inside: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setitem(cluster.environment, f"{PREFIX}THRESHOLD", "1")
-    monkeypatch.setitem(cluster.environment, f"{PREFIX}COMPRESSION", "gzip")
+    monkeypatch.setitem(inside.environment, f"{PREFIX}THRESHOLD", "1")
+    monkeypatch.setitem(inside.environment, f"{PREFIX}COMPRESSION", "gzip")
+    inside.lead()
 
-    result = cluster.run()
+    drift = found(inside.open(tmp_path / "run"), parts=1)["XC520"]
 
-    assert (result.code, result.checks["XC520"]["status"]) == (1, "fail")
-    assert f"{PREFIX}THRESHOLD is 1 instead of 0" in result.checks["XC520"]["observed"]
-    assert f"in the pod only: {PREFIX}COMPRESSION" in result.checks["XC520"]["observed"]
+    assert drift.status == "fail"
+    assert f"{PREFIX}THRESHOLD is 1 instead of 0" in drift.observed
+    assert f"in the pod only: {PREFIX}COMPRESSION" in drift.observed
 
 
-def test_pod_of_another_service_account_is_not_the_agent(cluster: Cluster):
-    cluster.sign("system:serviceaccount:astro:somebody-else")
+def test_pod_of_another_service_account_is_not_the_agent(inside: Cluster, tmp_path: Path):
+    inside.sign("system:serviceaccount:astro:somebody-else")
+    inside.lead()
     try:
-        result = cluster.run()
+        checks = found(inside.open(tmp_path / "run"), parts=2)
     finally:
-        cluster.sign(SUBJECT)
+        inside.sign(SUBJECT)
 
-    assert "XC503" in result.red
-    assert result.checks["XC520"]["status"] == "pass"  # compared before the push that failed
-    assert result.checks["XC510"]["status"] == "warn"
-    assert (
-        "token is of system:serviceaccount:astro:somebody-else"
-        in result.checks["XC510"]["observed"]
-    )
+    assert checks["XC503"].status == "fail"
+    assert checks["XC520"].status == "pass"  # compared before the push that failed
+    assert checks["XC510"].status == "warn"
+    assert "token is of system:serviceaccount:astro:somebody-else" in checks["XC510"].observed
 
 
 def test_pod_with_keys_in_the_values_file_is_not_the_agent_by_its_token_alone(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inside: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    written = cluster.runbook.run("03").directory / "values.yaml"
-    document = yaml.safe_load(written.read_text())
+    document = yaml.safe_load(inside.written.read_text())
     document["commonEnv"].append({"name": "AWS_PROFILE", "value": "somebody"})
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False))
-    monkeypatch.setitem(cluster.environment, "AWS_PROFILE", "somebody")
+    monkeypatch.setitem(inside.environment, "AWS_PROFILE", "somebody")
+    inside.lead()
 
-    identity = cluster.run(values_file=path).checks["XC510"]
+    with open_agent(inside.open(tmp_path / "run", values_file=str(path))) as agent:
+        identity = check_identity(agent.identity)
 
-    assert identity["status"] == "warn"
-    assert "with AWS_PROFILE of the values file in place of it" in identity["observed"]
+    assert identity.status == "warn"
+    assert "with AWS_PROFILE of the values file in place of it" in identity.observed
 
 
-def test_pod_that_is_not_there_is_one_line_with_the_next_step(cluster: Cluster):
-    cluster.run()
-    (cluster.bin / "kubectl").write_text(
-        f"#!{sys.executable}\nimport sys\nsys.exit('Error from server (NotFound): not found')\n"
-    )
-    result = cluster.runbook.run("04", run_in="kubectl")
+def test_pod_that_is_not_there_is_one_line_with_the_next_step(inside: Cluster, tmp_path: Path):
+    inside.lead(gone=True)
+    step = inside.open(tmp_path / "run")
 
-    assert result.code == 1
-    assert "Traceback" not in result.output
-    assert "kubectl get pods,deployments -n astro" in result.output
+    round_trip.prove(step)
+
+    (check,) = step.checks
+    assert check.closes_gate
+    assert "\n" not in check.observed
+    assert "kubectl get pods,deployments -n astro" in check.observed

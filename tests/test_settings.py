@@ -257,7 +257,7 @@ class TestNotebooks:
         folder.mkdir()
         lists = "workers: a,b\npayload_sizes: [1000]\n"
         (folder / "local-aws.yaml").write_text(f"bucket: b-1\nendpoint_url: embedded\n{lists}")
-        cell = {"bucket": "", "workers": "default-worker", "payload_sizes": "100000,5000000"}
+        cell = {"bucket": "", "workers": "default-worker", "payload_sizes": "100000,2000000"}
 
         settings = Settings.from_notebook(cell, root=tmp_path)
 

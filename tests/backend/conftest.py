@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from backend_target import Target
+from prepared import Prepared, open_prepared
 
-from xcomkit.backend import interpreters
+from xcomkit.backend import interpreters, process
 from xcomkit.backend.version_matrix import Row
 from xcomkit.local.aws import AwsStandIn
 
@@ -19,6 +20,18 @@ def target(stand_in: AwsStandIn, tmp_path: Path) -> Iterator[Target]:
     for key in sorted(made.keys()):
         made.s3.delete_object(Bucket=made.bucket, Key=key)
     made.s3.delete_bucket(Bucket=made.bucket)
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    with open_prepared(tmp_path_factory.mktemp("prepared")) as running:
+        yield running
+
+
+@pytest.fixture
+def forked(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the workers of a test forks of one process that has imported Airflow."""
+    monkeypatch.setattr(process, "start", prepared.start)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from xcomkit.backend.components import Reading, Seat, check, cross_read
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.errors import ProcessError
 
+pytestmark = pytest.mark.usefixtures("forked")
 PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
 CODEC = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"

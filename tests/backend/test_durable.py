@@ -16,6 +16,7 @@ from xcomkit.backend.protocol import Outcome, Payload, Where, encode, pull, purg
 from xcomkit.backend.version_matrix import Row, measure
 from xcomkit.model import BACKENDS
 
+pytestmark = pytest.mark.usefixtures("forked")
 CLASS = "AIRFLOW__CORE__XCOM_BACKEND"
 CODEC = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"

@@ -1,8 +1,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from prepared import Prepared
 from wire_target import WireTarget, open_wire_target
 
+from xcomkit.backend import process
 from xcomkit.backend.fault_matrix import Case, Cell, cases
 from xcomkit.backend.timing import CONTRAST, chosen, distinct
 from xcomkit.local.faults import Fault
@@ -16,9 +18,10 @@ GOOD = {"raised", "retried and stored"}
 
 @pytest.fixture(scope="module", params=["aws", "azure", "gcp"])
 def target(
-    request: pytest.FixtureRequest, stand_ins: Callable[[CloudName], StandIn]
+    request: pytest.FixtureRequest, stand_ins: Callable[[CloudName], StandIn], prepared: Prepared
 ) -> Iterator[WireTarget]:
-    with open_wire_target(request.param, stand_ins) as made:
+    with open_wire_target(request.param, stand_ins) as made, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "start", prepared.start)
         yield made
 
 

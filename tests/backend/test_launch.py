@@ -14,8 +14,9 @@ from xcomkit.backend.launch import in_interpreter, in_pod
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.protocol import Payload, Where, connection, encode, environment, pull, push
 from xcomkit.errors import ProcessError
-from xcomkit.model import STOCK_BACKEND
+from xcomkit.model import STOCK_BACKEND, Check
 
+pytestmark = pytest.mark.usefixtures("forked")  # but for those in a pod or another interpreter
 WHERE = Where(dag_id="dag", run_id="run", task_id="task")
 EFFECTIVE = {
     "AIRFLOW__CORE__XCOM_BACKEND": STOCK_BACKEND,
@@ -23,6 +24,10 @@ EFFECTIVE = {
     "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
     "AIRFLOW_CONN_AWS_DEFAULT": CONNECTION,
 }
+GREETING = json.dumps(
+    {"python": "3", "packages": {}, "backend": "b", "settings": {}, "codecs": [], "import_ms": 1,
+     "loops": None, "error": None, "replies": [{"steps": []}]}
+)  # fmt: skip
 AGENT = in_pod("deployment/agent", namespace="astro", container="worker")
 LOG = 'E1124 15:49:15.230291 25269 memcache.go:265] "Unhandled Error" err="no such host"'
 WORDS = ["exec", "-i", "-n", "astro", "deployment/agent", "-c", "worker", "--"]
@@ -82,23 +87,34 @@ def files(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
 
 
-def compare(pod: Pod, has: dict[str, str], *, says: dict[str, str | None]):
-    pod.run(has)
-    with open_worker({}, timeout=30, launch=AGENT) as worker:
+def compare(has: dict[str, str], *, says: dict[str, str | None]) -> Check:
+    """Compare what a file says with what a process has, which needs no pod."""
+    with open_worker(has, timeout=60) as worker:
         return drift.check(worker, environment=says)
 
 
-def test_the_pod_s_environment_counts_and_kubectl_keeps_the_caller_s(pod: Pod, monkeypatch):
+def test_the_pod_s_environment_counts_is_told_as_verdicts_and_kubectl_keeps_the_caller_s(
+    pod: Pod, monkeypatch
+):
     monkeypatch.setenv("KUBECONFIG", "the-caller-s")
-    pod.run({**EFFECTIVE, "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION": "gzip"})
+    has = {**EFFECTIVE, "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION": "gzip"}
+    pod.run({**has, "TOKEN": "p0d-s3cr3t", "UNASKED": "p0d-s3cr3t"})
 
     with open_worker({**EFFECTIVE, "AIRFLOW_CONN_FROM_HERE": "aws://"}, timeout=30,
                      launch=AGENT) as worker:  # fmt: skip
-        here, there = worker.run([connection("from_here"), connection("aws_default")])
+        asked = environment({**has, "TOKEN": "", "GONE": ""})
+        here, there, told = worker.run([connection("from_here"), connection("aws_default"), asked])
 
     assert worker.hello.backend == STOCK_BACKEND
     assert worker.hello.settings["compression"] == "gzip"
     assert (here.resolved, there.resolved) == (False, True)
+    assert told.environment is not None
+    assert set(told.environment["shown"]) == {
+        name for name in has if not name.startswith("AIRFLOW_CONN_")
+    }
+    assert told.environment["verdicts"]["TOKEN"] == "differs"
+    assert told.environment["verdicts"]["GONE"] == "missing"
+    assert "p0d-s3cr3t" not in str(told)
     assert json.loads((pod.directory / "caller.json").read_text())["KUBECONFIG"] == "the-caller-s"
 
 
@@ -117,17 +133,16 @@ def test_requests_follow_the_program_on_one_stdin_and_a_round_trip_works(pod: Po
     assert SUBJECT.startswith("system:serviceaccount:astro:")
 
 
-@pytest.mark.parametrize("text", ["", "# Grüße " + "x" * 300_000])
-def test_the_program_arrives_whole_whatever_its_length(pod: Pod, monkeypatch, tmp_path, text):
-    program = tmp_path / "worker.py"
-    program.write_text(f"{process.WORKER.read_text()}\n{text}\n", encoding="utf-8")
+def test_the_program_arrives_whole_whatever_its_length(pod: Pod, monkeypatch, tmp_path):
+    program, text = tmp_path / "worker.py", "# Grüße " + "x" * 300_000
+    answers = "".join(f"sys.stdin.readline()\nprint({GREETING!r}, flush=True)\n" for _ in range(3))
+    begin = f"import sys\nprint({GREETING!r}, flush=True)"
+    program.write_text(f"{begin}\n{text}\n{answers}", encoding="utf-8")
     monkeypatch.setattr(process, "WORKER", program)
-    pod.run(EFFECTIVE)
+    pod.run({})
 
-    with open_worker({}, timeout=30, launch=AGENT) as worker:
-        found = [worker.run([encode(Payload("small_dict"))]) for _ in range(3)]
-
-    assert all(outcome.error is None for (outcome,) in found)
+    with open_worker({}, timeout=60, launch=AGENT) as worker:
+        assert [worker.run([]) for _ in range(3)] == [()] * 3
 
 
 def test_the_worker_leaves_the_pod_with_its_stdin_and_no_file_but_airflow_s_own(pod: Pod):
@@ -251,72 +266,57 @@ def test_an_interpreter_that_is_not_there_is_said(tmp_path):
     assert "name an interpreter" in caught.value.hint
 
 
-def test_the_same_environment_is_green_and_says_what_was_not_compared(pod: Pod):
+def test_the_same_environment_is_green_and_says_what_was_not_compared():
     says = {**EFFECTIVE, "API_KEY": None, "URL": "https://host/$(API_KEY)"}
 
-    check = compare(pod, {**EFFECTIVE, "API_KEY": "k3y", "OTHER": "x"}, says=says)
+    check = compare({**EFFECTIVE, "API_KEY": "k3y", "OTHER": "x"}, says=says)
 
     assert (check.id, check.status) == ("XC520", "pass")
     assert check.observed == "all 4 the same; 2 from elsewhere (valueFrom) not compared"
 
 
-def test_a_secret_that_differs_is_named_and_its_value_stays_in_the_pod(pod: Pod):
+def test_a_secret_that_differs_is_named_and_its_value_stays_in_the_pod():
     secret = "p0d-s3cr3t"
     has = {**EFFECTIVE, "AIRFLOW_CONN_AWS_DEFAULT": secret}
 
-    check = compare(pod, has, says=EFFECTIVE)
+    check = compare(has, says=EFFECTIVE)
 
     assert check.status == "fail"
     assert "differs: AIRFLOW_CONN_AWS_DEFAULT" in check.observed
     assert secret not in str(check)
 
 
-def test_only_verdicts_names_and_settings_of_the_backend_leave_the_pod(pod: Pod):
-    pod.run({**EFFECTIVE, "TOKEN": "p0d-s3cr3t", "UNASKED": "p0d-s3cr3t"})
-
-    with open_worker({}, timeout=30, launch=AGENT) as worker:
-        (told,) = worker.run([environment({**EFFECTIVE, "TOKEN": "", "GONE": ""})])
-
-    assert told.environment is not None
-    assert set(told.environment["shown"]) == {
-        name for name in EFFECTIVE if not name.startswith("AIRFLOW_CONN_")
-    }
-    assert told.environment["verdicts"]["TOKEN"] == "differs"
-    assert told.environment["verdicts"]["GONE"] == "missing"
-    assert "p0d-s3cr3t" not in str(told)
-
-
-def test_a_setting_of_the_backend_that_differs_is_shown_as_the_pod_has_it(pod: Pod):
+def test_a_setting_of_the_backend_that_differs_is_shown_as_the_pod_has_it():
     name = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
 
-    check = compare(pod, {**EFFECTIVE, name: "s3://aws_default@old/x"}, says=EFFECTIVE)
+    check = compare({**EFFECTIVE, name: "s3://aws_default@old/x"}, says=EFFECTIVE)
 
     assert check.status == "fail"
     assert f"{name} is s3://aws_default@old/x instead of {EFFECTIVE[name]}" in check.observed
 
 
-def test_what_is_missing_and_what_the_pod_has_besides_is_named(pod: Pod):
+def test_what_is_missing_and_what_the_pod_has_besides_is_named():
     has = dict(EFFECTIVE)
     del has["AIRFLOW_CONN_AWS_DEFAULT"]
     besides = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 
-    check = compare(pod, {**has, besides: "zip"}, says=EFFECTIVE)
+    check = compare({**has, besides: "zip"}, says=EFFECTIVE)
 
     assert check.status == "fail"
     assert "missing: AIRFLOW_CONN_AWS_DEFAULT" in check.observed
     assert f"in the pod only: {besides}" in check.observed
 
 
-def test_a_setting_that_the_file_takes_from_elsewhere_is_no_surprise_in_the_pod(pod: Pod):
+def test_a_setting_that_the_file_takes_from_elsewhere_is_no_surprise_in_the_pod():
     name = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 
-    check = compare(pod, {**EFFECTIVE, name: "zip"}, says={**EFFECTIVE, name: None})
+    check = compare({**EFFECTIVE, name: "zip"}, says={**EFFECTIVE, name: None})
 
     assert check.status == "pass"
 
 
-def test_a_file_that_tells_no_value_leaves_the_question_open(pod: Pod):
-    check = compare(pod, EFFECTIVE, says={"AIRFLOW__CORE__XCOM_BACKEND": None})
+def test_a_file_that_tells_no_value_leaves_the_question_open():
+    check = compare(EFFECTIVE, says={"AIRFLOW__CORE__XCOM_BACKEND": None})
 
     assert check.status == "skip"
     assert "nothing to compare; 1 from elsewhere" in check.observed

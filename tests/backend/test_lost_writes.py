@@ -11,6 +11,7 @@ from xcomkit.errors import AccessDeniedError, MissingError
 from xcomkit.model import DURABLE_BACKEND
 
 RUN_ID = "manual__2026-01-02T03:04:05+00:00"
+pytestmark = pytest.mark.usefixtures("forked")
 
 
 class Absent:
@@ -71,16 +72,15 @@ class Recorder:
         return self.target.object_exists(key)
 
 
-def test_objects_lie_where_tear_down_looks_for_them_and_are_purged_at_the_end(
-    target: Target,
-) -> None:
+def test_objects_lie_where_they_are_swept_and_tear_down_looks_for_them(target: Target) -> None:
     recorder = Recorder(target)
 
     probed(target, reader=recorder, codecs=("none",))
 
     assert len(recorder.keys) == 2
-    assert all(key.startswith(f"astro/xcom/{DAG_ID}/{RUN_ID}/") for key in recorder.keys)
-    assert target.keys() == set()
+    left = target.keys()
+    assert left
+    assert all(key.startswith(f"astro/xcom/{DAG_ID}/{RUN_ID}/") for key in left)
 
 
 def test_object_that_is_gone_after_exit_is_red_for_the_configured_codec_only(
@@ -125,13 +125,12 @@ def test_push_that_raises_is_a_problem_in_words_and_not_a_loss(target: Target) -
     assert writes.lost == 0
 
 
-def test_contrast_is_pushed_and_purged_by_the_stock_class_and_never_judged(target: Target) -> None:
+def test_contrast_is_pushed_by_the_stock_class_and_never_judged(target: Target) -> None:
     durable = {"AIRFLOW__CORE__XCOM_BACKEND": DURABLE_BACKEND}
 
     zipped, contrast = probed(target, environment=durable, codecs=("zip", CONTRAST))
 
     assert (zipped.codec, zipped.kept, contrast.codec, contrast.kept) == ("zip", 1, CONTRAST, 1)
-    assert target.keys() == set()
     assert check((contrast,), configured="zip").status == "skip"
 
 

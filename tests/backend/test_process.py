@@ -7,6 +7,7 @@ import tempfile
 import time
 import uuid
 
+import certifi
 import pytest
 from backend_target import CONNECTION, REGION, Target
 
@@ -93,6 +94,7 @@ def test_worker_sees_only_the_given_environment(monkeypatch):
     assert found.resolved is False
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize(
     ("connection_text", "signs"),
     [
@@ -112,6 +114,7 @@ def test_connection_with_a_key_of_its_own_is_who_signs(connection_text, signs):
     assert (found.signs, check.status) == (signs, "pass" if signs else "warn")
 
 
+@pytest.mark.usefixtures("forked")
 def test_connections_resolve_from_the_environment_and_from_secrets_manager(target: Target):
     name = f"connections/{uuid.uuid4().hex}"
     target.client("secretsmanager").create_secret(
@@ -140,6 +143,7 @@ def test_connections_resolve_from_the_environment_and_from_secrets_manager(targe
     assert any("AccessDenied" in reason for reason in denied.reasons)
 
 
+@pytest.mark.usefixtures("forked")
 def test_types_come_back_and_requests_are_counted_per_operation(target: Target):
     environment = {**target.effective, **target.identity().environment}
     typed = Payload("typed")
@@ -158,6 +162,7 @@ def test_types_come_back_and_requests_are_counted_per_operation(target: Target):
         assert name in types
 
 
+@pytest.mark.usefixtures("forked")
 def test_environment_of_one_request_does_not_reach_the_next(target: Target):
     environment = {**target.effective, **target.identity().environment}
     gzip = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION": "gzip"}
@@ -168,6 +173,30 @@ def test_environment_of_one_request_does_not_reach_the_next(target: Target):
     assert not plain.reference.endswith(".gz")
 
 
+@pytest.mark.usefixtures("forked")
+def test_what_reads_a_variable_at_its_import_has_that_of_the_request(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import aiohttp.connector, google.auth.compute_engine._metadata as asked\n"
+        "def seen():\n    trusted = aiohttp.connector._SSL_CONTEXT_VERIFIED.cert_store_stats()\n"
+        "    return [asked._GCE_METADATA_HOST, trusted['x509'] > 0]\n"
+    )
+    (tmp_path / "none.pem").touch()
+    own = encode(Payload("callable", text="mine:seen"), describe=True)
+    begun = {
+        "PYTHONPATH": str(tmp_path),
+        "GCE_METADATA_HOST": "one",
+        "SSL_CERT_FILE": certifi.where(),
+    }
+    asked = {"GCE_METADATA_HOST": "two", "SSL_CERT_FILE": str(tmp_path / "none.pem")}
+    with open_worker({**EFFECTIVE, **begun}, timeout=60) as worker:
+        answers = [*worker.run([own]), *worker.run([own], environment=asked)]
+    found = [
+        answer.value and json.loads(json.dumps(answer.value["canonical"][1])) for answer in answers
+    ]
+    assert [[body for _, body in one] for one in found] == [["one", "True"], ["two", "False"]]
+
+
+@pytest.mark.usefixtures("forked")
 def test_undefined_connection_is_warned_about_in_the_log_of_the_push(target: Target):
     environment = {**target.effective, **target.identity().environment}
     del environment["AIRFLOW_CONN_AWS_DEFAULT"]
@@ -176,6 +205,7 @@ def test_undefined_connection_is_warned_about_in_the_log_of_the_push(target: Tar
     assert any("Unable to find AWS Connection ID" in line for line in pushed.log)
 
 
+@pytest.mark.usefixtures("forked")
 def test_unknown_payload_is_an_error_of_its_step_only():
     with open_worker(EFFECTIVE, timeout=30) as worker:
         wrong, right = worker.run([encode(Payload("nonsense")), encode(SMALL)])  # type: ignore[arg-type]
@@ -184,6 +214,7 @@ def test_unknown_payload_is_an_error_of_its_step_only():
     assert right.error is None
 
 
+@pytest.mark.usefixtures("forked")
 def test_hung_request_ends_within_its_deadline_and_the_worker_lives_on():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environment = unanswered(silent)
@@ -198,6 +229,7 @@ def test_hung_request_ends_within_its_deadline_and_the_worker_lives_on():
     assert caught.value.hint
 
 
+@pytest.mark.usefixtures("forked")
 def test_fork_that_hangs_does_not_take_a_finished_one_with_a_long_answer_with_it():
     long = encode(Payload("records", 40_000), describe=True)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -323,6 +355,7 @@ def test_secrets_of_the_environment_never_show_in_an_error(monkeypatch, tmp_path
     assert secret[::-1] not in str(caught.value)
 
 
+@pytest.mark.usefixtures("forked")
 def test_secret_in_what_the_backend_raises_is_hidden():
     secret = f"nested-{uuid.uuid4().hex}"
     environment = {

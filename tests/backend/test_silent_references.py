@@ -8,6 +8,7 @@ from xcomkit.backend.silent_references import DAG_ID, check
 from xcomkit.errors import AccessDeniedError
 from xcomkit.model import BACKENDS
 
+pytestmark = pytest.mark.usefixtures("forked")
 QUIET = """from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend as Stock
 
 class Quiet(Stock):

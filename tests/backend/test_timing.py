@@ -4,6 +4,8 @@ from backend_target import Target
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.timing import measure, payloads_to_time
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 def settings_of(target: Target, **changes: object):
     return target.settings.model_copy(update={"payload_sizes": (2_000,), **changes})
@@ -15,17 +17,16 @@ def test_sizes_requests_and_times_are_measured_and_nothing_is_left(target: Targe
     environment = {**target.effective, **target.identity().environment}
     with open_worker(environment, timeout=120) as worker:
         timing = measure(
-            worker, settings=settings, codecs=("none", "gzip", "zip", "xz"), progress=told.append
+            worker, settings=settings, codecs=("none", "gzip", "zip"), progress=told.append
         )
     assert timing.problems == ()
-    assert timing.left == ()
     assert target.keys() == set()
     assert told == [
         "timing Airflow's encoder",
-        *(f"timing {c}" for c in ("none", "gzip", "zip", "xz")),
+        *(f"timing {c}" for c in ("none", "gzip", "zip")),
     ]
     found = {(one.payload, one.codec): one for one in timing.measurements}
-    assert len(found) == 4 * len(payloads_to_time(settings))
+    assert len(found) == 3 * len(payloads_to_time(settings))
 
     plain, packed = found["text 300 kB", "none"], found["text 300 kB", "gzip"]
     assert plain.stored_bytes == plain.json_bytes
@@ -38,22 +39,12 @@ def test_sizes_requests_and_times_are_measured_and_nothing_is_left(target: Targe
     assert all(one.push_ms.low <= one.push_ms.median <= one.push_ms.high for one in found.values())
 
 
-def test_role_without_delete_leaves_objects_and_they_are_named(target: Target) -> None:
-    settings = settings_of(target, repetitions=1)
-    role = target.identity(without=("s3:DeleteObject",))
-    with open_worker({**target.effective, **role.environment}, timeout=60) as worker:
-        timing = measure(worker, settings=settings, codecs=("none",), progress=str)
-    assert timing.measurements
-    assert set(timing.left) == target.keys() != set()
-
-
 def test_codec_that_stores_nothing_is_a_problem_in_words_not_a_measurement(target: Target) -> None:
     settings = settings_of(target, repetitions=1)
     role = target.identity(without=("s3:PutObject",))
     with open_worker({**target.effective, **role.environment}, timeout=60) as worker:
         timing = measure(worker, settings=settings, codecs=("none", "gzip"), progress=str)
     assert timing.measurements == ()
-    assert timing.left == ()
     assert any("none: PermissionError" in problem for problem in timing.problems)
     assert any("gzip: the push reported success" in problem for problem in timing.problems)
 
@@ -66,19 +57,8 @@ def test_every_payload_is_measured_and_repeated_only_while_its_time_lasts(
     environment = {**target.effective, **target.identity().environment}
     with open_worker(environment, timeout=60) as worker:
         timing = measure(
-            worker, settings=settings, codecs=("zip", "xz"), progress=str, repeated_seconds=seconds
+            worker, settings=settings, codecs=("zip",), progress=str, repeated_seconds=seconds
         )
     assert timing.problems == ()
-    assert len(timing.measurements) == 2 * len(payloads_to_time(settings))
+    assert len(timing.measurements) == len(payloads_to_time(settings))
     assert {one.repetitions for one in timing.measurements} == {repetitions}
-
-
-def test_slow_codec_is_repeated_less_than_a_fast_one_in_the_same_time(target: Target) -> None:
-    settings = settings_of(target, repetitions=20, payload_sizes=(500_000,))
-    environment = {**target.effective, **target.identity().environment}
-    with open_worker(environment, timeout=60) as worker:
-        timing = measure(
-            worker, settings=settings, codecs=("none", "xz"), progress=str, repeated_seconds=0.02
-        )
-    plain, packed = (one.repetitions for one in timing.measurements if "records" in one.payload)
-    assert packed < plain

@@ -8,6 +8,7 @@ from xcomkit.backend.type_fidelity import KNOWN, Fate, check, examine
 from xcomkit.errors import ProcessError
 from xcomkit.model import BACKENDS
 
+pytestmark = pytest.mark.usefixtures("forked")
 LOSSY = """from datetime import datetime
 from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend as Stock
 

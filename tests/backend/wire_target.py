@@ -51,7 +51,7 @@ class WireTarget:
         environment = self.variables(backend)
         with (
             open_wire(self.cloud_name, environment=environment) as wire,
-            open_worker({**environment, **wire.environment}, timeout=120) as worker,
+            open_worker(environment, timeout=120) as worker,
         ):
             yield worker, wire
 

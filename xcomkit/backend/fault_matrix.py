@@ -157,7 +157,7 @@ def run(
     """Return one cell per case and codec, but for requests that the class never sends.
 
     Args:
-        worker: was started with the environment of the wire.
+        worker: its forks are led over the wire, and read no proxy before they are there.
         wire: spoils the requests.
         cases: what to try.
         codecs: with which compressions, or the contrast; large payloads with the fast ones only.
@@ -174,7 +174,8 @@ def run(
         if case.payload is SMALL or codec in ("none", "zip", "gzip", CONTRAST)
     ]
     place = f"{prefix}/{DAG_ID}/{run_id}"
-    forks = send_small_values(worker.hello.settings["threshold"])
+    small = send_small_values(worker.hello.settings["threshold"])
+    forks = {**wire.environment, **small}
     pushes = {t.name: t.case.fault for t in trials if t.case.operation == "push"}
     wire.spoil(place, pushes)
     progress(f"pushing while the store fails, {len(trials)} combinations")

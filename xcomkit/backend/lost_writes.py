@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, purge, push, size
+from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, push, size
 from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import compression
@@ -77,7 +77,7 @@ def probe(
     run_id: str,
     progress: Callable[[str], None],
 ) -> tuple[Writes, ...]:
-    """Return the fate of the pushes with each codec.
+    """Return the fate of the pushes with each codec; their objects are left.
 
     Args:
         worker: its class and path are used; only the compression differs, and the contrast's class.
@@ -99,24 +99,15 @@ def probe(
         for number in range(repetitions)
     ]
     answers = worker.run_all(requests)
-    found, purges = [], []
+    found = []
     for codec, start in zip(codecs, range(0, len(answers), repetitions), strict=True):
         rounds = [one for one in answers[start:][:repetitions] if isinstance(one, tuple)]
         errors = [one for one in answers[start:][:repetitions] if isinstance(one, ProcessError)]
-        references = [one.reference for outcomes in rounds for one in _pushes(outcomes)]
-        purges.append(Request([purge(one) for one in references if one], compression(codec)))
         if errors:
             found.append(Writes(codec, 0, 0, 0, 0, problem=str(errors[0])))
         else:
             found.append(_judge_rounds(codec, rounds, reader=reader, bucket=bucket))
-    # What was lost is not there to be purged; tear down removes whatever this leaves.
-    worker.run_all(purges)
     return tuple(found)
-
-
-def _pushes(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """Return the pushes among the outcomes of one process."""
-    return (*outcomes[1:-1:2], outcomes[-1])
 
 
 def _steps(codec: str, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
@@ -128,7 +119,7 @@ def _steps(codec: str, *, run_id: str, number: int, repetitions: int) -> list[di
 def _judge_rounds(
     codec: str, rounds: Sequence[Sequence[Outcome]], *, reader: ObjectReader, bucket: str
 ) -> Writes:
-    pushed = [outcome for outcomes in rounds for outcome in _pushes(outcomes)]
+    pushed = [one for outcomes in rounds for one in (*outcomes[1:-1:2], outcomes[-1])]
     refused = next((str(outcome.error) for outcome in pushed if outcome.error), "")
     if refused:
         return Writes(codec, 0, 0, 0, 0, problem=f"the push raised {refused}")

@@ -65,12 +65,10 @@ class Trip:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """All checks, the trips behind them, and the keys that were created and that are left."""
+    """All checks, and the trips behind them."""
 
     checks: tuple[Check, ...]
     trips: tuple[Trip, ...]
-    created: tuple[str, ...]
-    left: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +89,9 @@ def prove(
     obstacle: str = "",
     payloads: Sequence[Payload] = PAYLOADS,
 ) -> Proof:
-    """Return the checks XC501 to XC512 of a whole round trip, and what it left behind.
+    """Return the checks XC501 to XC512 of a whole round trip.
 
-    A worker that dies on the way leaves ``unknown`` checks; the keys known by then are returned.
+    A worker that dies on the way leaves ``unknown`` checks.
 
     Args:
         worker: started with ``environment`` and the variables of ``identity``.
@@ -111,7 +109,7 @@ def prove(
         lambda: check_configuration(worker, environment=environment, identity=identity),
     )
     if obstacle:
-        return Proof(checks=(*checks, *untried(obstacle)), trips=(), created=(), left=())
+        return Proof(checks=(*checks, *untried(obstacle)), trips=())
     trips: tuple[Trip, ...] = ()
     if worker.hello.error is None:
         try:
@@ -119,7 +117,7 @@ def prove(
         except ProcessError as error:
             checks += _unknown((XC503,), error)
     if any(trip.pushed.error for trip in trips) and (gone := why_gone(settings, reader=reader)):
-        return Proof(checks=(*checks, *untried(gone)), trips=trips, created=(), left=())
+        return Proof(checks=(*checks, *untried(gone)), trips=trips)
     if trips:
         checks += check_push(trips, settings=settings)
     checks += check_objects(trips, reader=reader)
@@ -127,10 +125,7 @@ def prove(
     checks += _guarded((XC507,), lambda: (check_purge(worker, trips, reader=reader),))
     made = {check.id for check in checks}
     checks += tuple(_combine(rule, ()) for rule in RULES if rule.id not in made)
-    created = tuple(trip.key for trip in trips if trip.key)
-    left = tuple(key for key in created if is_there(key, reader=reader) is not False)
-    checks = tuple(sorted(checks, key=lambda check: check.id))
-    return Proof(checks=checks, trips=trips, created=created, left=left)
+    return Proof(checks=tuple(sorted(checks, key=lambda check: check.id)), trips=trips)
 
 
 def why_gone(settings: Settings, *, reader: ObjectReader) -> str:

@@ -47,6 +47,11 @@ TOKEN_FILES = (
 )
 POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 DECIDING = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__XCOM")
+READ_AT_IMPORT = {
+    "SSL_CERT_FILE": "aiohttp.connector",
+    "GCE_METADATA_HOST": "google.auth.compute_engine._metadata",
+    "GCE_METADATA_IP": "google.auth.compute_engine._metadata",
+}
 MOST_LINES, MOST_TEXT, MOST_BODY = 20, 600, 200_000
 WORDS = "the task reads orders and writes one summary per region while another waits for events"
 HIDE: Callable[[str], str] = globals().get("hide", str)
@@ -559,11 +564,20 @@ class Steps:
         }
 
 
+def adopt(environment: dict[str, str]) -> None:
+    """Take variables on; what read one of them when it was imported reads it again."""
+    changed = {name for name, value in environment.items() if os.environ.get(name) != value}
+    os.environ.update(environment)
+    for module in {READ_AT_IMPORT[name] for name in changed & READ_AT_IMPORT.keys()}:
+        if module in sys.modules:
+            importlib.reload(sys.modules[module])
+
+
 def run_child(request: dict[str, Any], channel: IO[str]) -> None:
     """Run one request in this fork, send its reply and leave as a task process does: at once."""
     signal.alarm(request["timeout"])  # the kernel ends a hanging step, whatever it hangs in
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.environ.update(request["environment"])
+    adopt(request["environment"])
     backend.cache_clear()  # the class may be one of this request alone
     witness = Witness()
     if any(step["do"] in {"push", "pull"} for step in request["steps"]):
@@ -680,6 +694,8 @@ def greet() -> dict[str, Any]:
         protocol = found["settings"]["path"].partition("://")[0]
         airflow("sdk.io", "has_fs")(protocol)
         importlib.import_module("fsspec").get_filesystem_class(protocol)
+        for name in ("sdk.execution_time.supervisor", "models.taskinstance"):
+            importlib.import_module(f"airflow.{name}")  # what connections and plugins are found by
     found["import_ms"] = round((time.perf_counter() - started) * 1000)
     for name in (*(f"apache-airflow{part}" for part in AIRFLOW), *PACKAGES):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -1,8 +1,7 @@
 """A proxy between one process and its store that lets everything through, except what it spoils.
 
 It speaks for every host under a CA of its own, so it works in front of a stand-in and in front of
-the real store alike; the process is told by ``HTTPS_PROXY`` and the CA variables of the SDKs,
-from its start: aiohttp reads the CA once, when it is imported. What
+the real store alike; the process is told by ``HTTPS_PROXY`` and the CA variables of the SDKs. What
 is spoilt is chosen per object key: the task id in a key names its fault, so any number of them can
 be tried at the same time.
 """

@@ -21,6 +21,7 @@ _TAGS = (
     "h2", "h3", "h4", "hr", "img", "li", "ol", "p", "pre", "span", "strong", "summary", "sub",
     "sup", "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr",
 )  # fmt: skip
+_PICTURES = ("data:image/png;base64,", "data:image/svg+xml;base64,")  # an image runs no script
 _UNSEEN = re.compile(r"[\s\x00-\x20\x7f-\xa0]+")  # a browser reads an address without these
 _MOST = 4_800_000  # bytes of the page: it is mailed, and opened on a telephone
 _MOST_OF_OUTPUT = 300_000  # characters of one output, so that one cannot push out all others
@@ -77,7 +78,7 @@ def _link_sections(html: str, *, run: Run) -> str:
 def _may_stay(tag: str, name: str, value: str) -> bool:
     """Tell whether an attribute stays: data may only be a picture, and links lead no other way."""
     if name == "src":
-        return tag == "img" and value.startswith("data:image/png;base64,")
+        return tag == "img" and value.startswith(_PICTURES)
     address = _UNSEEN.sub("", unescape(value)).lower()
     return name in _ATTRIBUTES and not (name == "href" and address.startswith("data:"))
 

@@ -17,7 +17,7 @@ class ProofSettings(TargetSettings):
     """What steps 04 and 06 do on the target, and where."""
 
     payload_sizes: Annotated[tuple[WholeNumber, ...], BeforeValidator(split)] = Field(
-        (100_000, 5_000_000), description="bytes of the two record payloads that are timed"
+        (100_000, 2_000_000), description="bytes of the two record payloads that are timed"
     )
     repetitions: WholeNumber = Field(
         3, ge=1, le=50, description="repetitions behind each median of step 04"

@@ -126,14 +126,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG with a sentence for those who cannot see it."""
+    """An SVG with a sentence for those who cannot see it."""
 
-    png: bytes
+    svg: str
     alt: str
 
     @property
     def _address(self) -> str:
-        return f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}"
+        # Within an image no SVG runs or loads anything, whatever it says.
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode('ascii')}"
 
     def _repr_html_(self) -> str:
         return f'<p><img alt="{escape(printable(self.alt))}" src="{self._address}"></p>'

@@ -1,19 +1,16 @@
 """Step 04, its second part: the store fails on the wire, and references lose what they lead to."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from xcomkit import show
 from xcomkit.backend import fault_checks, fault_matrix, silent_references, timing
-from xcomkit.backend.process import Worker, open_worker
 from xcomkit.errors import ProcessError
-from xcomkit.local.wire import Wire, open_wire
+from xcomkit.local.wire import open_wire
 from xcomkit.model import BACKENDS, Check
 from xcomkit.step import Step
-from xcomkit.steps.agent import Agent, look
+from xcomkit.steps.agent import Agent
 
 COLOURS = {
     "raised": "#91cc75",
@@ -25,57 +22,12 @@ COLOURS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A second worker, and the wire it was started behind."""
-
-    wire: Wire
-    worker: Worker
-
-
-@contextmanager
-def open_line(step: Step, agent: Agent) -> Iterator[Line | ProcessError]:
-    """Start a worker behind a wire, or tell why not; it imports while the first one proves."""
-    environment, timeout = agent.environment, step.settings.step_timeout
-    line: Line | ProcessError
-    if agent.pod:
-        yield ProcessError(
-            f"nothing can stand between {agent.pod} and its store; run_in: local can"
-        )
-        return
-    with ExitStack() as stack:
-        try:
-            wire = stack.enter_context(open_wire(step.settings.cloud, environment=environment))
-            behind = {**environment, **wire.environment}
-            worker = stack.enter_context(open_worker(behind, timeout=timeout))
-            worker.look = partial(look, step)
-            line = Line(wire, worker)
-        except ProcessError as error:
-            line = error
-        yield line
-
-
-def examine(
-    step: Step, agent: Agent, *, line: Line | ProcessError, run_id: str
-) -> tuple[Check, ...]:
+def examine(step: Step, agent: Agent, *, run_id: str) -> tuple[Check, ...]:
     """Return the checks of faults and of silent references; the faults are recorded."""
     worker = agent.worker
     codec = worker.hello.settings["compression"]
-    depth = step.settings.fault_depth
     try:
-        if isinstance(line, ProcessError):
-            raise line
-        step.results["cells"] = cells = fault_matrix.run(
-            line.worker,
-            wire=line.wire,
-            cases=fault_matrix.cases(step.settings.cloud, depth=depth),
-            codecs=step.results["codecs"],
-            reader=step.cloud,
-            bucket=step.settings.bucket,
-            prefix=step.settings.prefix,
-            run_id=run_id,
-            progress=step.say,
-        )
+        step.results["cells"] = cells = _inject(step, agent, run_id=run_id)
         step.facts["faults"] = [
             {"operation": c.case.operation, "fault": c.case.label, "acts": c.case.fault.acts,
              **{k: v for k, v in asdict(c).items() if k != "case"}}
@@ -96,6 +48,30 @@ def examine(
         run_id=run_id,
     )
     return (*checks, *references)
+
+
+def _inject(step: Step, agent: Agent, *, run_id: str) -> tuple[fault_matrix.Cell, ...]:
+    """Return what became of each fault, of forks of the same worker that are led over a wire.
+
+    Raises:
+        ProcessError: nothing can stand between the worker and its store.
+    """
+    if agent.pod:
+        told = f"nothing can stand between {agent.pod} and its store; run_in: local can"
+        raise ProcessError(told)
+    settings = step.settings
+    with open_wire(settings.cloud, environment=agent.environment) as wire:
+        return fault_matrix.run(
+            agent.worker,
+            wire=wire,
+            cases=fault_matrix.cases(settings.cloud, depth=settings.fault_depth),
+            codecs=step.results["codecs"],
+            reader=step.cloud,
+            bucket=settings.bucket,
+            prefix=settings.prefix,
+            run_id=run_id,
+            progress=step.say,
+        )
 
 
 def name_class(results: Mapping[str, Any]) -> str:

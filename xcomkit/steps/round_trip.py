@@ -23,7 +23,7 @@ from xcomkit.backend import (
 )
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Payload, Where, push
-from xcomkit.errors import ProcessError, XcomkitError
+from xcomkit.errors import XcomkitError
 from xcomkit.model import Check, Measurement
 from xcomkit.step import Step, cell
 from xcomkit.steps import failures, fidelity
@@ -42,10 +42,10 @@ def prove(step: Step) -> show.Table:
     _record_places(step, run_id=run_id)
     found: list[Check] = []  # a red finding is never lost with what breaks after it
     try:
-        with open_agent(step) as agent, failures.open_line(step, agent) as line:
+        with open_agent(step) as agent:
             step.facts["identity"] = agent.identity.proves
             step.facts["component"] = agent.component.name
-            for checks in _prove(step, agent, line=line, run_id=run_id):
+            for checks in _prove(step, agent, run_id=run_id):
                 found += checks
         _record_objects(step, run_id=run_id)
         _sweep(step, run_id=run_id)
@@ -54,9 +54,7 @@ def prove(step: Step) -> show.Table:
     return step.check(*found, caption="The round trip")
 
 
-def _prove(
-    step: Step, agent: Agent, *, line: failures.Line | ProcessError, run_id: str
-) -> Iterator[tuple[Check, ...]]:
+def _prove(step: Step, agent: Agent, *, run_id: str) -> Iterator[tuple[Check, ...]]:
     """Yield the checks of each part of the round trip, and record what was measured beside them."""
     worker, identity = agent.worker, agent.identity
     signed_in = _sign_in(step, agent)
@@ -90,7 +88,7 @@ def _prove(
         progress=step.say,
     )
     yield (lost_writes.check(writes, configured=configured),)
-    yield failures.examine(step, agent, line=line, run_id=run_id)
+    yield failures.examine(step, agent, run_id=run_id)
     yield fidelity.examine(step, agent, run_id=run_id)
     _leave_specimen(worker, run_id=run_id)
     every = timing.distinct(configured)
