@@ -25,8 +25,9 @@ def judge_example(rule_id: str, kind: str) -> tuple[Finding, ...]:
     path = parse_base_path(f"{SCHEMES.get(rule_id, 's3')}://conn@acme-xcom/prod/xcom")
     if rule_id in ("XC060", "XC061", "XC062"):
         return judge_trust(text, name=name, subjects=SUBJECTS, paths=(path,))
-    if rule_id in ("XC070", "XC071", "XC073"):
-        return judge_lifecycle(text, name=name, paths=(path,), rerun_days=30)
+    if rule_id in ("XC070", "XC071", "XC072", "XC073"):
+        days = None if name == "XC072-fail.json" else 30
+        return judge_lifecycle(text, name=name, paths=(path,), rerun_days=days)
     return judge_policy(text, name=name, paths=(path,), subjects=SUBJECTS)
 
 

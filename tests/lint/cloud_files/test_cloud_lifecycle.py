@@ -80,7 +80,7 @@ def test_expiry_elsewhere_counts_as_none(path, file) -> None:
 @EVERY
 def test_without_the_window_the_days_are_told_and_asked_for(path, file) -> None:
     (finding,) = judge(file(14, "prod/xcom/"), path=path, rerun_days=None)
-    assert marks([finding]) == [("XC070", "warn")]
+    assert marks([finding]) == [("XC072", "info")]
     assert "14 d" in finding.observed
     assert "--rerun-days" in finding.expected
 

@@ -11,7 +11,7 @@ from xcomkit.chart.names import BasePath
 from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.lifecycle import lifecycle_rules, read_lifecycle
 from xcomkit.lint.cloud_files.reading import block
-from xcomkit.lint.cloud_files.rules import XC070, XC071, XC073, Collector, shown
+from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, Collector, shown
 from xcomkit.model import CloudName
 
 _DAYS = 30  # what the settings of the runbook begin with
@@ -53,9 +53,10 @@ def judge_expiry(
     expected = f"{rerun_days} d or more below {below}"
     for taking in takings:
         text = f"rule {shown(taking.label)} {taking.text}"
-        if taking.days is None or rerun_days is None:
-            told = "a number of days" if taking.days is None else "a window: --rerun-days"
-            report.add(XC070, text, expected=told, is_unknown=True)
+        if taking.days is None:
+            report.add(XC070, text, expected="a number of days", is_unknown=True)
+        elif rerun_days is None:
+            report.add(XC072, text, expected="the longest re-run in days: --rerun-days")
         elif taking.days < rerun_days:
             report.add(
                 XC070,

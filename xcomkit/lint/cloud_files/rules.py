@@ -102,6 +102,14 @@ XC071 = Rule(
     remedy="add a lifecycle rule for the XCom path.",
     source="apache/airflow 31774, PR 45506, PR 59874",
 )
+XC072 = Rule(
+    id="XC072",
+    title="The expiry is compared with the longest re-run",
+    severity="info",
+    why="a task that runs again after its input expired gets a path instead of the value.",
+    remedy="say the longest re-run in days with --rerun-days.",
+    source="measured with common.io, pull of a deleted object",
+)
 XC073 = Rule(
     id="XC073",
     title="Unfinished uploads below the XCom path are cleaned up",
@@ -121,7 +129,7 @@ XC074 = Rule(
 
 TRUST_RULES: tuple[Rule, ...] = (XC060, XC061, XC062, XC074)
 POLICY_RULES: tuple[Rule, ...] = (XC063, XC064, XC065, XC066, XC067, XC068, XC074)
-LIFECYCLE_RULES: tuple[Rule, ...] = (XC070, XC071, XC073, XC074)
+LIFECYCLE_RULES: tuple[Rule, ...] = (XC070, XC071, XC072, XC073, XC074)
 RULES: tuple[Rule, ...] = tuple(
     sorted({*TRUST_RULES, *POLICY_RULES, *LIFECYCLE_RULES}, key=lambda rule: rule.id)
 )  # fmt: skip
