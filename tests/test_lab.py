@@ -26,7 +26,7 @@ from xcomkit.local.stand_in import VARIABLE as STAND_IN
 from xcomkit.shared_target import VARIABLE as LAB
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 60
+SECONDS = 180
 
 
 @pytest.fixture

@@ -163,7 +163,11 @@ def test_refusal_goes_with_the_next_run_of_its_cell_and_outlives_others(step):
 def test_cell_that_owes_checks_and_left_none_is_missing_in_the_evidence(tmp_path):
     step = open_in(tmp_path / "run", owed=("test_step.one", "test_step.two"))
     one(step)
+    with step.in_cell("test_step.two"):
+        pass  # it ran, and its check was lost
+
     *_, missing = step.verdicts
+
     assert (missing.id, missing.status) == ("XC902", "fail")
     assert missing.observed == "no check of test_step.two"
 
