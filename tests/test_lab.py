@@ -29,11 +29,12 @@ ROOT = Path(__file__).parents[1]
 SECONDS = 60
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="class")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("runbook")
     for name in ("notebooks", "parameters"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    return tmp_path
+        shutil.copytree(ROOT / name, made / name)
+    return made
 
 
 class Started:
@@ -93,9 +94,9 @@ def is_there(one):
     return False
 
 
-@pytest.fixture
-def lab(folder):
-    started = Started(folder)
+@pytest.fixture(scope="class")
+def lab(folder, request):
+    started = Started(folder, *getattr(request, "param", ()))
     yield started
     if started.process.poll() is None:
         started.process.kill()
@@ -104,28 +105,30 @@ def lab(folder):
     started.process.stderr.close()
 
 
-def test_it_opens_at_the_start_page_for_whoever_has_the_token(lab):
-    assert lab.url.hostname == "127.0.0.1"
-    assert lab.url.path == "/lab/tree/notebooks/start.ipynb"
-    assert lab.ask("/api/contents/notebooks/start.ipynb?content=0")["type"] == "notebook"
-    for wrong in ("", "guess"):
-        with pytest.raises(HTTPError) as refused:
-            lab.ask("/api/contents", token=wrong)
-        assert refused.value.code == 403
+class TestOneLab:
+    def test_it_opens_at_the_start_page_for_whoever_has_the_token(self, lab):
+        assert lab.url.hostname == "127.0.0.1"
+        assert lab.url.path == "/lab/tree/notebooks/start.ipynb"
+        assert lab.ask("/api/contents/notebooks/start.ipynb?content=0")["type"] == "notebook"
+        for wrong in ("", "guess"):
+            with pytest.raises(HTTPError) as refused:
+                lab.ask("/api/contents", token=wrong)
+            assert refused.value.code == 403
+
+    def test_kernel_knows_target_and_stand_in_and_is_nobodys_administrator(self, lab):
+        environment = lab.start_kernel().environ()
+
+        chosen = Path(environment[LAB], "target").read_text()
+        assert chosen.endswith("parameters/local-aws.yaml")
+        assert json.loads(environment[STAND_IN])["cloud"] == "aws"
+        assert environment.get("AWS_ENDPOINT_URL") == os.environ.get("AWS_ENDPOINT_URL")
+        assert lab.token not in environment[STAND_IN]
+
+    def test_closing_ends_kernels_server_and_stand_in(self, lab):
+        assert_it_ends_by(signal.SIGINT, lab)
 
 
-def test_kernel_knows_target_and_stand_in_and_is_nobodys_administrator(lab):
-    environment = lab.start_kernel().environ()
-
-    chosen = Path(environment[LAB], "target").read_text()
-    assert chosen.endswith("parameters/local-aws.yaml")
-    assert json.loads(environment[STAND_IN])["cloud"] == "aws"
-    assert environment.get("AWS_ENDPOINT_URL") == os.environ.get("AWS_ENDPOINT_URL")
-    assert lab.token not in environment[STAND_IN]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_closing_ends_kernels_server_and_stand_in(lab, number):
+def assert_it_ends_by(number, lab):
     lab.start_kernel()
 
     said, rest = lab.end(number)
@@ -133,6 +136,19 @@ def test_closing_ends_kernels_server_and_stand_in(lab, number):
     assert lab.process.returncode == 0
     assert said.endswith("closed\n")
     assert rest == []
+
+
+@pytest.mark.parametrize("lab", [("-f", "parameters/aws.yaml")], indirect=True)
+def test_real_target_that_is_yet_to_be_filled_in_opens_without_a_stand_in_until_it_is_ended(lab):
+    environment = lab.start_kernel().environ()
+
+    assert STAND_IN not in environment
+    assert Path(environment[LAB], "target").read_text().endswith("parameters/aws.yaml")
+    assert_it_ends_by(signal.SIGTERM, lab)
+
+
+def test_closing_its_terminal_ends_it(lab):
+    assert_it_ends_by(signal.SIGHUP, lab)
 
 
 def test_shutting_down_from_within_ends_it_as_well(lab):
@@ -171,7 +187,9 @@ def test_configuration_that_lets_anybody_in_is_refused(folder, monkeypatch):
     assert "http" not in done.stdout
 
 
-def test_configuration_of_a_server_for_others_is_not_in_the_way(folder, monkeypatch):
+def test_configuration_for_others_is_not_in_the_way_and_only_we_can_read_the_browsers_file(
+    folder, monkeypatch
+):
     (folder / "jupyter_server_config.py").write_text(
         "c.ServerApp.base_url = '/theirs/'\nc.ServerApp.certfile = '/none/server.pem'\n"
     )
@@ -181,7 +199,12 @@ def test_configuration_of_a_server_for_others_is_not_in_the_way(folder, monkeypa
         open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18892) as lab,
         urlopen(lab.url, timeout=SECONDS) as answer,
     ):
+        page = Path(urlsplit(lab.page).path)
+
         assert answer.status == 200
+        assert lab.url.partition("token=")[2] in page.read_text()
+        assert page.parents[1].stat().st_mode & 0o077 == 0  # nobody else gets to the file
+        assert "token" not in lab.page
 
 
 def test_ready_means_that_it_answers_and_not_that_it_has_written_its_port(tmp_path):
@@ -208,15 +231,6 @@ HTTPServer(("127.0.0.1", {port}), Closed).serve_forever()
         Lab(kept, "a-token").wait_until_ready()
 
         assert (home / "listens").exists()
-
-
-def test_browser_is_sent_to_a_file_that_only_we_can_read(folder):
-    with open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18890) as running:
-        page = Path(urlsplit(running.page).path)
-
-        assert running.url.partition("token=")[2] in page.read_text()
-        assert page.parents[1].stat().st_mode & 0o077 == 0  # nobody else gets to the file
-        assert "token" not in running.page
 
 
 def test_nothing_is_left_when_it_is_killed(lab):
@@ -249,15 +263,3 @@ def test_folder_without_notebooks_is_one_line(tmp_path, monkeypatch, capsys):
     assert "notebooks/start.ipynb: no such notebook. Next: run xcomkit in the folder" in (
         capsys.readouterr().err
     )
-
-
-def test_real_target_that_is_yet_to_be_filled_in_opens_without_a_stand_in(folder):
-    lab = Started(folder, "-f", "parameters/aws.yaml")
-    try:
-        environment = lab.start_kernel().environ()
-        assert STAND_IN not in environment
-        assert Path(environment[LAB], "target").read_text().endswith("parameters/aws.yaml")
-    finally:
-        lab.end()
-        lab.process.stdout.close()
-        lab.process.stderr.close()

@@ -47,7 +47,7 @@ def open_kernel() -> Iterator[Any]:
                     env={**os.environ, "TMPDIR": folder},
                     extra_arguments=[
                         "--HistoryManager.hist_file=:memory:",
-                        "--IPKernelApp.exec_lines=import xcomkit.opening",
+                        "--IPKernelApp.exec_lines=import xcomkit.opening, ipywidgets",
                     ],
                 )
             )
