@@ -20,6 +20,7 @@ from xcomkit.settings import Settings
 from xcomkit.steps import create_bucket, tear_down
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(900)  # the first test waits for the run
 RED_OVER_HTTP = {"XC209"}
 
 
@@ -44,7 +45,7 @@ class Runbook:
             [sys.executable, "-m", "xcomkit", "run", *steps, "-f", self.file,
              "--out", self.folder / "runs", *flags],
             cwd=ROOT, env=self.environment, text=True, check=False, capture_output=True,
-            timeout=280,
+            timeout=850,
         )  # fmt: skip
         return Result(done)
 

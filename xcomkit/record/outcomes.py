@@ -8,7 +8,8 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +43,7 @@ def open_kernel() -> Iterator[Any]:
             connection_file=f"{folder}/kernel.json",
         )  # fmt: skip
         try:
-            asyncio.run(
+            _finish(
                 kernel.start_kernel(
                     env={**os.environ, "TMPDIR": folder},
                     extra_arguments=[
@@ -58,8 +59,16 @@ def open_kernel() -> Iterator[Any]:
             finally:
                 client.stop_channels()
         finally:
-            # Not in nbclient's own loop: what Ctrl-C left there would complain of a dead kernel.
-            asyncio.run(kernel.shutdown_kernel(now=True))
+            _finish(kernel.shutdown_kernel(now=True))
+
+
+def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run it in a loop of its own: in nbclient's, what Ctrl-C left would complain of a dead kernel.
+
+    And in a thread of its own: a browser's loop may be running in this one.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
 
 
 def execute(
