@@ -160,12 +160,19 @@ class TestAzure:
 
 @pytest.mark.parametrize("cloud", ["gcp"])
 def test_compression_on_gcp_is_red_because_values_are_seen_to_be_lost(line):
+    stand_in = line.rig.stand_in
+    before = stand_in.read_requests()[-1].seq
+
     checks = line.do(helm_values.plan, helm_values.verify, round_trip.prove,
                      compression="gzip", backend="stock")  # fmt: skip
 
     assert {"XC015", "XC504", "XC506", "XC511", "XC515"} <= red(checks)
     assert "even without a fault" in checks["XC015"].observed
     assert "after the process had ended" in checks["XC515"].observed
+    requests = [one for one in stand_in.read_requests(since=before) if one.status < 300]
+    writers = {one.principal for one in requests if one.action == "storage.objects.create"}
+    (email,) = line.rig.cloud.annotations().values()
+    assert writers == {f"serviceAccount:{email}"}
 
 
 class TestTearDown:
