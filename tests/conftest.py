@@ -1,6 +1,7 @@
 """Fixtures every test may use: a clean environment, and the stand-ins."""
 
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ FOREIGN = (
 )  # fmt: skip
 hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("untimed")
+# A shell's background job ignores it, and so would every program that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 LIVE = bool(os.environ.get("XCOMKIT_LIVE"))
 REQUIRE_ALL = bool(os.environ.get("XCOMKIT_REQUIRE_ALL"))
 

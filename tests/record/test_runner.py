@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import psutil
 import pytest
 from small_books import judged
 
@@ -46,6 +49,25 @@ def test_kernel_that_dies_is_red_although_papermill_calls_its_cells_completed(ru
 
     assert outcomes(run)[FIRST] == ("died", "fail")
     assert "kernel died" in run.checks[0][1].observed
+
+
+def test_next_kernel_comes_up_while_a_step_runs_and_none_after_the_last(run_notebooks, tmp_path):
+    look = f"""
+import os, psutil
+with open({str(tmp_path / "seen")!r}, "a") as file:
+    beside = [one.cmdline() for one in psutil.Process(os.getppid()).children()]
+    count = sum("ipykernel_launcher" in words for words in beside)
+    print(count, os.environ["TMPDIR"], file=file)
+"""
+    books = {FIRST: [look, judged(FIRST)], SECOND: ["1 / 0"], LAST: [look, judged(LAST)]}
+    run_notebooks(books)
+
+    first, last = (line.split() for line in (tmp_path / "seen").read_text().splitlines())
+    assert (first[0], last[0]) == ("2", "1")
+    assert first[1] != last[1]
+    assert not [folder for _, folder in (first, last) if Path(folder).exists()]
+    below = psutil.Process().children()
+    assert not [one for one in below if "ipykernel_launcher" in one.cmdline()]
 
 
 def test_step_that_takes_too_long_is_red(run_notebooks):

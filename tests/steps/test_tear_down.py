@@ -2,6 +2,7 @@
 
 import pytest
 from aws_rig import AwsRig
+from line import become_administrator
 
 from xcomkit import evidence
 from xcomkit.clouds import Platform
@@ -13,10 +14,7 @@ PLACE = "astro/xcom/dag/run/"
 
 @pytest.fixture
 def rig(stand_in, monkeypatch) -> AwsRig:
-    for name in stand_in.replaced:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in stand_in.environment.items():
-        monkeypatch.setenv(name, value)
+    become_administrator(stand_in, monkeypatch)
     made = AwsRig(stand_in)
     made.make_bucket()
     return made

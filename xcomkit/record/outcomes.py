@@ -1,12 +1,15 @@
-"""Executes one notebook and says how it ended.
+"""Executes one notebook in a kernel of its own and says how it ended.
 
 papermill marks the cells of a dead kernel ``completed``; what counts here is the exception, error
 outputs and execution counts.
 """
 
+import asyncio
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -15,61 +18,95 @@ Outcome = Literal["done", "red", "crashed", "died", "timed out", "not run"]
 _LONGEST_PARENT = 80
 """Characters of a folder's path that leave room for a socket's name: systems end at 104 or 108."""
 
-
-def execute(
-    source: Path, output: Path, parameters: dict[str, Any], *, seconds: int
-) -> tuple[Outcome, str]:
-    """Execute a notebook; return how it ended and, in one line, why."""
-    import papermill
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
-
-    with _private_folder() as folder:
-        # Sockets in a private folder, not loopback ports that all users of the machine can reach.
-        sockets = Config({"KernelManager": {
-            "transport": "ipc", "ip": f"{folder}/k", "connection_file": f"{folder}/kernel.json",
-        }})  # fmt: skip
-        try:
-            papermill.execute_notebook(
-                source, output, parameters, kernel_name="python3", progress_bar=False,
-                log_output=False, execution_timeout=seconds, cwd=str(Path.cwd()), config=sockets,
-                shutdown_kernel="immediate",
-            )  # fmt: skip
-        except PapermillExecutionError as error:
-            if error.ename == "GateError":
-                return "red", str(error.evalue)
-            return "crashed", f"{error.ename}: {error.evalue}".splitlines()[0]
-        except DeadKernelError:
-            return "died", "the kernel died; the cells after it did not run"
-        except CellTimeoutError:
-            return "timed out", f"a cell took longer than step_timeout: {seconds} s"
-        except RuntimeError as error:  # nbclient: the kernel did not start
-            return "died", str(error)
-    return read_outcome(output)
+_SLOW_EXTRAS = ("azure", "boto3", "gcsfs", "pyarrow", "rfc3987_syntax")
+"""What papermill and jsonschema import, in seconds, where it is there; nothing here uses it."""
 
 
 @contextmanager
-def _private_folder() -> Iterator[str]:
-    """Make the folder for sockets and all temporary files of a kernel, also of one that is killed.
+def open_kernel() -> Iterator[Any]:
+    """Start a kernel, which imports what every step does; it ends with all its files.
 
-    A kernel that is killed cannot remove its own, and tokens of the worker lie there.
+    Sockets lie in a private folder, not at loopback ports that all users of the machine can reach.
+    So do temporary files: a kernel that is killed cannot remove its own, and tokens of the worker
+    lie there.
     """
-    before = os.environ.get("TMPDIR")
-    parent = before or tempfile.gettempdir()
+    from jupyter_client import AsyncKernelManager
+
+    parent = os.environ.get("TMPDIR") or tempfile.gettempdir()
     if len(parent) > _LONGEST_PARENT:
         parent = "/tmp"  # noqa: S108 - what is made there is private, and its name not foreseeable
     with tempfile.TemporaryDirectory(
         prefix="xcomkit-", dir=parent, ignore_cleanup_errors=True
     ) as folder:
-        os.environ["TMPDIR"] = folder
+        kernel = AsyncKernelManager(
+            kernel_name="python3", transport="ipc", ip=f"{folder}/k",
+            connection_file=f"{folder}/kernel.json",
+        )  # fmt: skip
         try:
-            yield folder
+            _finish(
+                kernel.start_kernel(
+                    env={**os.environ, "TMPDIR": folder},
+                    extra_arguments=[
+                        "--HistoryManager.hist_file=:memory:",
+                        "--IPKernelApp.exec_lines=import xcomkit.opening, ipywidgets",
+                    ],
+                )
+            )
+            client = kernel.client()
+            kernel.client = lambda: client  # nbclient does not close that of a kernel it is given
+            try:
+                yield kernel
+            finally:
+                client.stop_channels()
         finally:
-            if before is None:
-                del os.environ["TMPDIR"]
-            else:
-                os.environ["TMPDIR"] = before
+            _finish(kernel.shutdown_kernel(now=True))
+
+
+def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run it in a loop of its own: in nbclient's, what Ctrl-C left would complain of a dead kernel.
+
+    And in a thread of its own: a browser's loop may be running in this one.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+def execute(
+    source: Path, output: Path, parameters: dict[str, Any], *, kernel: Any, seconds: int
+) -> tuple[Outcome, str]:
+    """Execute a notebook in a fresh kernel; return how it ended and, in one line, why."""
+    papermill = _import_papermill()
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    try:
+        papermill.execute_notebook(
+            source, output, parameters, kernel_name="python3", progress_bar=False,
+            log_output=False, execution_timeout=seconds, km=kernel,
+        )  # fmt: skip
+    except PapermillExecutionError as error:
+        if error.ename == "GateError":
+            return "red", str(error.evalue)
+        return "crashed", f"{error.ename}: {error.evalue}".splitlines()[0]
+    except DeadKernelError:
+        return "died", "the kernel died; the cells after it did not run"
+    except CellTimeoutError:
+        return "timed out", f"a cell took longer than step_timeout: {seconds} s"
+    except RuntimeError as error:  # nbclient: the kernel did not start
+        return "died", str(error)
+    return read_outcome(output)
+
+
+def _import_papermill() -> Any:
+    """Import papermill as if its slow extras were not installed; they stay so for nobody else."""
+    absent: Any = {name: None for name in _SLOW_EXTRAS if name not in sys.modules}
+    sys.modules.update(absent)
+    try:
+        import papermill
+    finally:
+        for name in absent:
+            del sys.modules[name]
+    return papermill
 
 
 def _count_silent_cells(path: Path) -> int:

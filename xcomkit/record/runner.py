@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from xcomkit.errors import InputError, SettingsError
 from xcomkit.local.stand_in import stand_in_of
 from xcomkit.model import Check, Status, worst
 from xcomkit.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
-from xcomkit.record.outcomes import Outcome, execute, read_outcome
+from xcomkit.record.outcomes import Outcome, execute, open_kernel, read_outcome
 from xcomkit.settings import Settings
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.shared_target import is_shared
@@ -144,13 +144,21 @@ def run_steps(
         hold_target(settings, steps=steps),
         _plane(settings, steps=steps, original=original),
         _kernel_python(),
+        ExitStack() as ahead,
     ):
+        kernel = ahead.enter_context(open_kernel())
         stopped_by = ""
         for step in steps:
             if stopped_by and step != _LAST:
                 result = StepResult(step, "not run", "skip", 0.0, (_not_run(step, stopped_by),))
             else:
-                result = _run_step(step, notebooks=notebooks, run=run, parameters=parameters)
+                with ahead.pop_all():
+                    this = kernel
+                    # The next one comes up now, so that it is idle long before this step measures.
+                    if step != steps[-1]:
+                        kernel = ahead.enter_context(open_kernel())
+                    source = notebooks / f"{step}.ipynb"
+                    result = _run_step(step, source, kernel=this, run=run, parameters=parameters)
             run.results.append(result)
             progress(result)
             if not stopped_by and _blocks(result):
@@ -257,12 +265,14 @@ def _kernel_python() -> Iterator[None]:
         del os.environ[KERNEL_PYTHON]
 
 
-def _run_step(step: str, *, notebooks: Path, run: Run, parameters: dict[str, Any]) -> StepResult:
+def _run_step(
+    step: str, source: Path, *, kernel: Any, run: Run, parameters: dict[str, Any]
+) -> StepResult:
     """Run one notebook and judge it by everything but papermill's own word."""
     output = run.directory / "notebooks" / f"{step}.ipynb"
     before = time.monotonic()
     outcome, error = execute(
-        notebooks / f"{step}.ipynb", output, parameters, seconds=run.settings.step_timeout
+        source, output, parameters, kernel=kernel, seconds=run.settings.step_timeout
     )
     seconds = time.monotonic() - before
     return _judge(step, run=run, outcome=outcome, error=error, seconds=seconds)
