@@ -240,8 +240,8 @@ def test_stand_in_dies_with_its_parent_however_that_ends(ending: int) -> None:
         if ending:
             parent.send_signal(ending)
         else:
-            parent.communicate("\n", timeout=20)
-        parent.wait(timeout=20)
+            parent.communicate("\n", timeout=60)
+        parent.wait(timeout=60)
     assert wait_until_gone(int(pid))
     assert not Path(directory).exists()
 
