@@ -4,13 +4,14 @@ CLOUD ?= aws
 FILE ?= parameters/local-$(CLOUD).yaml
 BIN := .venv/bin
 READY := .venv/.ready
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 UV := $(shell sed -n 's,^\(uv==[^ ]*\).*,\1,p' requirements.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runbook lab test live mutations lint bench docs findings screenshots notebooks lock clean
+.PHONY: help setup runbook lab test test-fast live mutations lint bench docs findings screenshots notebooks lock clean
 
 help: ## list these targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: $(READY) ## make .venv with the pinned versions
 
@@ -36,8 +37,11 @@ runbook: $(READY) ## run all steps on the embedded stand-in and write the record
 lab: $(READY) ## walk through the notebooks in JupyterLab: make lab [CLOUD=azure] [FILE=parameters/aws.yaml]
 	$(BIN)/xcomkit lab -f $(FILE)
 
-test: $(READY) ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(READY) ## run every test (15 minutes on two cores)
+	$(BIN)/python -m pytest $(PARALLEL) --durations=10
+
+test-fast: $(READY) ## run the tests without planes, whole lines, notebooks and a browser (2 minutes)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 live: $(READY) ## run the contract on live clouds: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=FILE make live
 	@test -n "$$XCOMKIT_LIVE" || { echo "make: name the clouds. Next: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=my-aws.yaml make live"; exit 2; }

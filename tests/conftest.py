@@ -2,7 +2,9 @@
 
 import os
 import signal
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -24,6 +26,41 @@ hypothesis.settings.load_profile("untimed")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 LIVE = bool(os.environ.get("XCOMKIT_LIVE"))
 REQUIRE_ALL = bool(os.environ.get("XCOMKIT_REQUIRE_ALL"))
+
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("slow", "files and folders of slow tests, the longest first", type="linelist")
+
+
+def place_of(nodeid: str, slow: Sequence[str]) -> str:
+    """Return the entry of ``slow`` that a test belongs to, or its file."""
+    path = nodeid.partition("::")[0].removeprefix("tests/")
+    return next((one for one in slow if fnmatch(path, one) or path.startswith(f"{one}/")), path)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    slow = config.getini("slow")
+    order = {place: number for number, place in enumerate(slow)}
+    for item in items:
+        if place_of(item.nodeid, slow) in order:
+            item.add_marker("slow")
+    items.sort(key=lambda item: order.get(place_of(item.nodeid, slow), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)  # nobody asks where tests run in one process
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep a file in one process, and a folder of ``slow``."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            place = place_of(nodeid, config.getini("slow"))
+            return place if (HERE / place).is_dir() else super()._split_scope(nodeid)
+
+    return Together(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -66,13 +103,21 @@ def stand_in(stand_ins: Callable[[CloudName], StandIn]) -> AwsStandIn:
     return running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """Run the system's browser; its event loop, of which a thread has one, ends with the module."""
-    from system_browser import find_browser, running_browser
+@pytest.fixture(scope="session")
+def program() -> str:
+    """Return the system's browser."""
+    from system_browser import find_browser
 
-    program = find_browser()
-    if program is None:
+    found = find_browser()
+    if found is None:
         pytest.skip("there is no browser; install chromium")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(program: str) -> Iterator["Browser"]:
+    """Run the browser; its event loop, of which a thread has one, ends with the module."""
+    from system_browser import running_browser
+
     with running_browser(program) as running:
         yield running

@@ -13,6 +13,7 @@ from xcomkit import catalogue
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 NAMED_BY_THE_USER = (
     "jupyterlab", "papermill", "ipywidgets", "fsspec", "s3fs", "adlfs", "gcsfs", "boto3",
     "pyyaml", "nbval",
@@ -46,7 +47,7 @@ def requirements(of: dict) -> set[str]:
 
 
 def test_conda_environment_names_all_packages_and_installs_this_project():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = PROJECT["project"]
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     conda = {re.split(r"[<>=]", n)[0] for n in environment["dependencies"] if isinstance(n, str)}
     (pip,) = (n["pip"] for n in environment["dependencies"] if isinstance(n, dict))
@@ -104,3 +105,8 @@ def test_ids_of_rules_are_unique_and_well_formed():
     assert all(re.fullmatch(r"XC\d{3}", rule_id) for rule_id in catalogue.RULES_BY_ID)
     for rule in catalogue.RULES_BY_ID.values():
         assert all((rule.title, rule.why, rule.remedy, rule.source))
+
+
+@pytest.mark.parametrize("place", PROJECT["tool"]["pytest"]["ini_options"]["slow"])
+def test_slow_tests_are_where_they_are_said_to_be(place):
+    assert list(Path(__file__).parent.glob(place))

@@ -1,13 +1,12 @@
 """A JupyterLab and a run without it for those that need them."""
 
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hostile_object import store_hostile_object
 from jupyter_lab import JupyterLab, running_lab
-from playwright.sync_api import Browser
 
 from xcomkit.local.aws import AwsStandIn
 from xcomkit.opening import STEPS
@@ -15,6 +14,7 @@ from xcomkit.record.runner import Run, run_steps
 from xcomkit.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+WITHOUT_PLANE = tuple(step for step in STEPS if step != "06_verify_dag")
 QUICK = {"repetitions": 1, "payload_sizes": [1000]}
 """Few measurements: the tests look at what is proved and shown, not at how fast it is."""
 SHOTS = ROOT / ".pytest_cache/browser"
@@ -36,33 +36,29 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def practice() -> Settings:
     """Return the target that a notebook without parameters practises on."""
     asked = Settings.from_yaml(ROOT / "parameters/local-aws.yaml").to_parameters()
     return Settings.from_mapping({**asked, **QUICK})
 
 
-@pytest.fixture(scope="module")
-def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
-    del browser  # without one there is nothing to run for
+@pytest.fixture(scope="session")
+def lab(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    del program  # without a browser there is nothing to run for
     with running_lab(tmp_path_factory.mktemp("lab"), **QUICK) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
-def run_here(
-    practice: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[tuple[str, ...]], Run]:
-    """Return what runs steps as ``xcomkit run`` does, with a hostile object to be inspected."""
+@pytest.fixture(scope="session")
+def run(program: str, practice: Settings, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run steps as ``xcomkit run`` does, with a hostile object to be inspected."""
+    del program
 
-    def run(steps: tuple[str, ...]) -> Run:
-        def after(result: object) -> None:
-            if result.name == STEPS[4]:
-                store_hostile_object(AwsStandIn.attach(), practice)
+    def after(result: object) -> None:
+        if result.name == STEPS[4]:
+            store_hostile_object(AwsStandIn.attach(), practice)
 
-        out = tmp_path_factory.mktemp("runs")
-        return run_steps(practice, name="here", steps=steps, notebooks=ROOT / "notebooks", out=out,
-                         progress=after)  # fmt: skip
-
-    return run
+    out = tmp_path_factory.mktemp("runs")
+    return run_steps(practice, name="here", steps=WITHOUT_PLANE, notebooks=ROOT / "notebooks",
+                     out=out, progress=after)  # fmt: skip

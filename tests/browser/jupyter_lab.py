@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ class JupyterLab:
         """Open a notebook with its kernel; both are gone afterwards."""
         path = f"notebooks/{name}.ipynb"
         page = browser.new_page(viewport={"width": width, "height": 900}, base_url=self.url)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         # A workspace of its own: in a shared one the notebooks of earlier tests would open too.
         address = f"/lab/workspaces/{secrets.token_hex(4)}/tree/{path}"
         try:
@@ -164,10 +164,9 @@ def running_lab(folder: Path, **parameters: object) -> Iterator[JupyterLab]:
         "JUPYTERLAB_SETTINGS_DIR": home / "settings",
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces", "IPYTHONDIR": home / "ipython",
     }  # fmt: skip
-    with (
-        patch.dict(os.environ, {name: str(place) for name, place in places.items()}),
-        open_lab(root, parameters=target, port=0) as lab,
-    ):
+    with ExitStack() as opened:
+        with patch.dict(os.environ, {name: str(place) for name, place in places.items()}):
+            lab = opened.enter_context(open_lab(root, parameters=target, port=0))
         address = urlsplit(lab.url)
         (token,) = parse_qs(address.query)["token"]
         yield JupyterLab(f"http://{address.netloc}", token, root)
@@ -176,7 +175,7 @@ def running_lab(folder: Path, **parameters: object) -> Iterator[JupyterLab]:
 def stand_in_beside() -> AwsStandIn:
     """Return the stand-in of the running JupyterLab; nobody else's environment names it."""
     for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, ProcessLookupError):
             if facts := process.environ().get(VARIABLE):
                 with patch.dict(os.environ, {VARIABLE: facts}):
                     return AwsStandIn.attach()

@@ -11,8 +11,6 @@ from xcomkit.settings import Settings
 STEP = "01_create_bucket"
 FORM = ".jp-OutputArea-output:has(.widget-text)"
 
-pytestmark = pytest.mark.timeout(600)  # a kernel starts, on a machine that is shared
-
 
 @pytest.fixture(scope="module")
 def notebook(browser, lab):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache, cached_property
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -37,8 +38,10 @@ class AwsRig(Rig):
     def unique_names(self, unique: str) -> dict[str, object]:
         return {"role_name": unique}
 
-    def client(self, service: str) -> Any:
-        return boto3.client(service, region_name=self.settings.region)
+    @cached_property
+    def client(self) -> Callable[[str], Any]:
+        """Return what makes a service's client, each once: that takes longer than a request."""
+        return cache(lambda service: boto3.client(service, region_name=self.settings.region))
 
     @property
     def where(self) -> dict[str, str]:
@@ -46,6 +49,14 @@ class AwsRig(Rig):
 
     def put_object(self, key: str, body: bytes) -> None:
         self.client("s3").put_object(**self.where, Key=key, Body=body)
+
+    def list_two_at_a_time(self) -> None:
+        def two(params: dict[str, Any], **_: object) -> dict[str, Any]:
+            return {**params, "MaxKeys": 2}
+
+        for name in ("ListObjectsV2", "ListObjectVersions"):
+            events = self.cloud._clients.s3.meta.events
+            events.register(f"provide-client-params.s3.{name}", two)
 
     def drift(self, rule_id: str) -> None:
         s3 = self.client("s3")

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -67,6 +67,10 @@ class GcpRig(Rig):
     def put_object(self, key: str, body: bytes) -> None:
         where = f"/upload{self.path}/o?uploadType=media&name={quote(key, safe='')}"
         self.call("POST", where, data=body, headers={"Content-Type": "text/plain"})
+
+    def list_two_at_a_time(self) -> None:
+        storage = self.cloud._clients.storage
+        storage.list_blobs = partial(storage.list_blobs, page_size=2)
 
     def drift(self, rule_id: str) -> None:
         undo: dict[str, dict[str, Any]] = {
@@ -135,5 +139,5 @@ class GcpRig(Rig):
         """Return the status without credentials of this process."""
         bundle = self.stand_in.ca_bundle if self.stand_in else True
         return requests.request(
-            method, f"{self.storage_url}{path}", verify=bundle, timeout=10, **arguments
+            method, f"{self.storage_url}{path}", verify=bundle, timeout=60, **arguments
         ).status_code

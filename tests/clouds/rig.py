@@ -25,15 +25,13 @@ class Rig(ABC):
     """One target with names of its own, and a hand in the account behind it.
 
     ``stand_in`` is ``None`` on a live cloud. Capabilities are declared, not found out:
-    ``cli`` begins every equivalent command, ``page`` is the number of keys a listing returns at
-    most at a time, ``has_versions`` tells whether deleted and replaced versions can be listed,
-    ``drifts`` are the rules whose setting ``drift`` can undo, ``weakenings`` the rules that must
-    turn red when ``weaken`` takes rights away.
+    ``cli`` begins every equivalent command, ``has_versions`` tells whether deleted and replaced
+    versions can be listed, ``drifts`` are the rules whose setting ``drift`` can undo,
+    ``weakenings`` the rules that must turn red when ``weaken`` takes rights away.
     """
 
     cloud_name: ClassVar[CloudName]
     cli: ClassVar[tuple[str, ...]]
-    page: ClassVar[int] = 1000
     has_versions: ClassVar[bool] = True
     drifts: ClassVar[tuple[str, ...]]
     weakenings: ClassVar[Mapping[str, frozenset[str]]]
@@ -96,6 +94,10 @@ class Rig(ABC):
     @abstractmethod
     def put_object(self, key: str, body: bytes) -> None:
         """Put an object as the administrator, without the code under test."""
+
+    @abstractmethod
+    def list_two_at_a_time(self) -> None:
+        """Have every page of a listing hold two keys, as if the cloud gave no more."""
 
     @abstractmethod
     def drift(self, rule_id: str) -> None:

@@ -39,7 +39,7 @@ class Web:
         body = {"grant_type": "client_credentials", "scope": scope,
                 "client_id": client_id or self.stand_in.facts["client_id"], **form}  # fmt: skip
         tenant = self.stand_in.facts["tenant"]
-        return self.session.post(f"{ENTRA}/{tenant}/oauth2/v2.0/token", data=body, timeout=20)
+        return self.session.post(f"{ENTRA}/{tenant}/oauth2/v2.0/token", data=body, timeout=60)
 
     def token(self, *, secret: str, client_id: str = "", **more: str) -> str:
         answer = self.sign_in(client_id=client_id, client_secret=secret, **more)
@@ -49,13 +49,13 @@ class Web:
         headers = {"Authorization": f"Bearer {token or self.admin}"}
         return self.session.request(
             method, f"https://management.azure.com{path}?api-version=2024-01-01", json=body,
-            headers=headers, timeout=20,
+            headers=headers, timeout=60,
         )  # fmt: skip
 
     def blob(self, method: str, account: str, path: str, **headers: str) -> requests.Response:
         url = f"https://{account}.blob.core.windows.net/{path}"
         given = {"x-ms-version": "2024-11-04", **headers}
-        return self.session.request(method, url, headers=given, timeout=20)
+        return self.session.request(method, url, headers=given, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -251,10 +251,10 @@ class TestBlobs:
 class TestDoor:
     def test_other_hosts_are_not_reached_through_it(self, web):
         with pytest.raises(requests.exceptions.ProxyError, match="403"):
-            web.session.get("https://example.com/", timeout=10)
+            web.session.get("https://example.com/", timeout=60)
 
     def test_control_needs_the_key(self, azure):
-        answer = requests.get(f"{azure.url}/_stand_in/secrets", verify=azure.ca_bundle, timeout=10)
+        answer = requests.get(f"{azure.url}/_stand_in/secrets", verify=azure.ca_bundle, timeout=60)
 
         assert answer.status_code == 403
 
@@ -289,9 +289,9 @@ def test_everything_ends_with_the_process_that_started_it(cloud, how):
     assert len(family) == (2 if cloud == "azure" else 1)
 
     parent.send_signal(how)
-    parent.communicate(timeout=20)
+    parent.communicate(timeout=60)
 
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while any(is_alive(one) for one in family) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [one for one in family if is_alive(one)]

@@ -34,12 +34,12 @@ class Web:
     def token(self, email: str) -> str:
         body = self.stand_in.add_user(email)
         form = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"]}
-        answer = self.session.post("https://oauth2.googleapis.com/token", data=form, timeout=20)
+        answer = self.session.post("https://oauth2.googleapis.com/token", data=form, timeout=60)
         return str(answer.json()["access_token"])
 
     def call(self, method: str, url: str, body: Any = None, *, token: str = "") -> Any:
         headers = {"Authorization": f"Bearer {token or self.admin}"}
-        return self.session.request(method, url, json=body, headers=headers, timeout=20)
+        return self.session.request(method, url, json=body, headers=headers, timeout=60)
 
     def storage(self, method: str, path: str, body: Any = None, *, token: str = "") -> Any:
         return self.call(method, f"https://storage.googleapis.com{path}", body, token=token)
@@ -47,7 +47,7 @@ class Web:
     def exchange(self, token: str, *, pool: str = POOL) -> requests.Response:
         form = {"audience": f"identitynamespace:{pool}:{self.stand_in.issuer}",
                 "subject_token": token, "subject_token_type": JWT}  # fmt: skip
-        return self.session.post("https://sts.googleapis.com/v1/token", data=form, timeout=20)
+        return self.session.post("https://sts.googleapis.com/v1/token", data=form, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def metadata_token(gcp: GcpStandIn, subject: str, email: str) -> requests.Respon
     return requests.get(
         f"http://{host}/computeMetadata/v1/instance/service-accounts/default/token",
         headers={"Metadata-Flavor": "Google"},
-        timeout=10,
+        timeout=60,
     )
 
 
@@ -128,7 +128,7 @@ class TestIdentity:
     def test_metadata_server_wants_its_header(self, web, gcp):
         host = gcp.open_metadata(SUBJECT, account_of(web), POOL)
 
-        answer = requests.get(f"http://{host}/computeMetadata/v1/project/project-id", timeout=10)
+        answer = requests.get(f"http://{host}/computeMetadata/v1/project/project-id", timeout=60)
 
         assert answer.status_code == 403
 
@@ -209,7 +209,7 @@ class TestStorage:
 class TestDoor:
     def test_other_hosts_are_not_reached_through_it(self, web):
         with pytest.raises(requests.exceptions.ProxyError, match="403"):
-            web.session.get("https://example.com/", timeout=10)
+            web.session.get("https://example.com/", timeout=60)
 
 
 @pytest.mark.parametrize(

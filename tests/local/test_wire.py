@@ -43,7 +43,7 @@ def client(stand_in: AwsStandIn, wire: Wire | None = None, *, url: str = "") -> 
         region_name="us-east-1",
         endpoint_url=url or stand_in.url,
         verify=bundle,
-        config=Config(proxies=proxies or None, retries={"total_max_attempts": 1}, read_timeout=20),
+        config=Config(proxies=proxies or None, retries={"total_max_attempts": 1}, read_timeout=60),
         aws_access_key_id=admin["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=admin["AWS_SECRET_ACCESS_KEY"],
     )

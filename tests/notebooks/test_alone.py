@@ -1,5 +1,6 @@
-"""Every notebook by itself: under plain papermill, and under nbval."""
+"""Every notebook by itself, under nbval; under plain papermill what its command line decides."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,20 +15,7 @@ BIN = Path(sys.executable).parent
 
 def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True,
-                          text=True, check=False, timeout=280)  # fmt: skip
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_notebook_passes_alone_under_plain_papermill(step, tmp_path):
-    done = run(
-        BIN / "papermill", ROOT / f"notebooks/{step}.ipynb", tmp_path / "out.ipynb",
-        "-f", ROOT / "parameters/local-aws.yaml", "-p", "run_dir", tmp_path / "run",
-        "-p", "repetitions", "1", "-p", "payload_sizes", "1000", "--no-progress-bar",
-    )  # fmt: skip
-
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "Passed unknown parameter" not in done.stderr
-    assert (tmp_path / f"run/evidence/{step}.json").exists()
+                          text=True, check=False, timeout=1100)  # fmt: skip
 
 
 def test_bucket_of_the_command_line_replaces_that_of_the_file(tmp_path):
@@ -51,16 +39,19 @@ def test_misspelled_parameter_stops_plain_papermill_in_one_line(tmp_path):
     assert "buckt: no such parameter; did you mean bucket?" in done.stderr
 
 
-def test_nbval_passes_on_all_notebooks(tmp_path):
+@pytest.mark.timeout(1200)  # nine kernels, seven stand-ins and a plane, on a machine that is shared
+def test_nbval_passes_on_every_notebook_alone(tmp_path):
     # A copy: a run without parameters writes its run directory beside the notebooks.
-    import shutil
-
-    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
-    shutil.copytree(ROOT / "parameters", tmp_path / "parameters")
+    for name in ("notebooks", "parameters"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    with (tmp_path / "parameters/local-aws.yaml").open("a") as practice:
+        practice.write("repetitions: 1\npayload_sizes: [1000]\n")
 
     done = run(
-        sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout", "240",
+        sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout", "600",
         "-p", "no:cacheprovider", "-q", "notebooks", cwd=tmp_path,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout[-3000:]
+    evidence = {path.stem for path in tmp_path.glob("runs/*/evidence/*.json")}
+    assert evidence >= set(STEPS)

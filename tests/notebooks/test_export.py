@@ -1,41 +1,40 @@
-"""Stock ``jupyter nbconvert`` on a notebook that stock papermill ran gives a readable page."""
+"""Stock nbconvert on a notebook that stock papermill ran gives a readable page."""
 
 import re
-import subprocess
-import sys
 from html import unescape
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
+from nbconvert import HTMLExporter, MarkdownExporter
+
+from xcomkit.parameter_file import read_parameters
 
 ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-FORMATS = {"html": ".html", "markdown": ".md"}
+FORMATS = {"html": HTMLExporter, "markdown": MarkdownExporter}
 SCRIPT = "<script>alert(1)</script>"
 REASON = "XC201: ours ' \" onload=alert(1) ``` <img src=x onerror=alert(1) "
 NEVER_SHOWN = ("widget-view+json", "Loading widget", "VBox(", "Traceback (most recent call last)")
 
 
-def papermill(folder: Path, **parameters: object) -> int:
-    given = [part for name, value in parameters.items() for part in ("-p", name, str(value))]
-    done = subprocess.run(
-        [
-            BIN / "papermill", ROOT / "notebooks/01_create_bucket.ipynb", folder / "out.ipynb",
-            "-f", ROOT / "parameters/local-aws.yaml", "-p", "run_dir", folder / "run", *given,
-            "--no-progress-bar",
-        ],
-        cwd=ROOT, capture_output=True, check=False, timeout=200,
-    )  # fmt: skip
-    return done.returncode
+def run(folder: Path, **parameters: object) -> bool:
+    """Run a notebook with papermill and tell whether it came to its end."""
+    practice = read_parameters(ROOT / "parameters/local-aws.yaml")
+    try:
+        papermill.execute_notebook(
+            ROOT / "notebooks/01_create_bucket.ipynb", folder / "out.ipynb", cwd=ROOT,
+            parameters={**practice, "run_dir": str(folder / "run"), **parameters},
+            progress_bar=False,
+        )  # fmt: skip
+    except papermill.PapermillExecutionError:
+        return False
+    return True
 
 
 def export(notebook: Path) -> dict[str, str]:
-    """Return the page per format, converted where nothing of this project configures it."""
-    for name in FORMATS:
-        subprocess.run([BIN / "jupyter", "nbconvert", "--to", name, notebook.name],
-                       cwd=notebook.parent, capture_output=True, check=True)  # fmt: skip
-    return {name: notebook.with_suffix(FORMATS[name]).read_text() for name in FORMATS}
+    """Return the page per format, as nbconvert makes it where nobody configures it."""
+    return {name: exporter().from_filename(notebook)[0] for name, exporter in FORMATS.items()}
 
 
 def words(page: str) -> str:
@@ -59,7 +58,7 @@ def empty(tmp_path_factory):
 @pytest.fixture(scope="module")
 def green(tmp_path_factory):
     folder = tmp_path_factory.mktemp("green")
-    assert papermill(folder) == 0
+    assert run(folder)
     return export(folder / "out.ipynb")
 
 
@@ -67,7 +66,7 @@ def green(tmp_path_factory):
 def red(tmp_path_factory):
     """The bucket is absent, and nothing may be made."""
     folder = tmp_path_factory.mktemp("red")
-    assert papermill(folder, apply="false") == 1
+    assert not run(folder, apply=False)
     return export(folder / "out.ipynb")
 
 
@@ -75,14 +74,14 @@ def red(tmp_path_factory):
 def accepted(tmp_path_factory):
     """The same, taken knowingly, for a reason that tries to break out of where it is shown."""
     folder = tmp_path_factory.mktemp("accepted")
-    assert papermill(folder, apply="false", accepted=REASON) == 0
+    assert run(folder, apply=False, accepted=REASON)
     return export(folder / "out.ipynb")
 
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory):
     folder = tmp_path_factory.mktemp("refused")
-    assert papermill(folder, accepted=f"XC205: {SCRIPT}") == 1
+    assert not run(folder, accepted=f"XC205: {SCRIPT}")
     return export(folder / "out.ipynb")
 
 

@@ -14,7 +14,7 @@ from xcomkit.local import npm
 
 _MANIFEST = Path(__file__).with_name("azurite")
 _MAIN = Path("node_modules/azurite/dist/src/blob/main.js")
-_START_SECONDS = 20
+_START_SECONDS = 60
 # Node does not notice that its parent is gone; the end of its stdin tells it.
 _WRAPPER = (
     "process.stdin.on('end', () => process.exit(0)).resume();"

@@ -24,7 +24,7 @@ from xcomkit.local.journal import Request
 from xcomkit.model import CloudName
 
 VARIABLE = "XCOMKIT_STAND_IN"
-START_SECONDS = 30
+START_SECONDS = 90
 
 
 class StandIn:
