@@ -29,6 +29,7 @@ VARIABLE = "XCOMKIT_CONTROL_PLANE"
 """Hands a running plane to the kernels below this process. It holds the secret, so no file does."""
 
 PLUGINS_FOLDER = Path(__file__).parent / "plugins"
+_START = Path(__file__).parent / "start.py"
 EXECUTOR = "airflow.providers.edge3.executors.EdgeExecutor"
 PROGRAMS = ("api-server", "scheduler", "dag-processor")
 _NAMES = {"api-server": "API server", "scheduler": "scheduler", "dag-processor": "Dag processor"}
@@ -220,7 +221,7 @@ def airflow(
     name: str, *arguments: str, environment: Mapping[str, str], python: str = sys.executable
 ) -> Program:
     """Return an ``airflow`` command as a program to be kept."""
-    return Program(name, (python, "-m", "airflow", *arguments), dict(environment))
+    return Program(name, (python, "-P", str(_START), *arguments), dict(environment))
 
 
 def _free_port() -> int:
