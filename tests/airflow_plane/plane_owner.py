@@ -18,11 +18,11 @@ def main() -> None:
     with open_control_plane(postgresql=os.environ.get("SERVER", "")) as plane:
         say(plane.url)
         say(str(plane.kept.home))
-        plane.wait_until_healthy(timeout=120, progress=say)
+        plane.wait_until_healthy(timeout=600, progress=say)
         seen = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": f"file://{bucket}"}
         members = [Agent("default-worker", seen, ("default",)), Agent(TRIGGERER, seen)]
         with open_agents(plane, members) as agents:
-            agents.wait_until_registered(timeout=120, progress=say)
+            agents.wait_until_registered(timeout=600, progress=say)
             say("all up")
             time.sleep(600)
 

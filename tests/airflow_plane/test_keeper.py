@@ -112,7 +112,7 @@ def test_daemon_that_hides_its_environment_is_killed_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "moments"), [(signal.SIGKILL, 10), (signal.SIGINT, 5)], ids=["kill -9", "Ctrl-C"]
+    ("number", "moments"), [(signal.SIGKILL, 6), (signal.SIGINT, 3)], ids=["kill -9", "Ctrl-C"]
 )
 def test_owner_that_dies_at_any_moment_leaves_no_process_and_no_folder(holding, number, moments):
     delays = [(step + random.random()) / moments for step in range(moments)]

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from xcomkit.airflow_plane.dag_run import DAGS_FOLDER
-from xcomkit.airflow_plane.keeper import MARK
+from xcomkit.airflow_plane.keeper import MARK, exit_file
 from xcomkit.airflow_plane.kept import Kept, Program, choose_home, keep
 from xcomkit.airflow_plane.metadata import Database
 from xcomkit.errors import UnreachableError
@@ -29,10 +29,22 @@ VARIABLE = "XCOMKIT_CONTROL_PLANE"
 """Hands a running plane to the kernels below this process. It holds the secret, so no file does."""
 
 PLUGINS_FOLDER = Path(__file__).parent / "plugins"
+_START = Path(__file__).parent / "start.py"
 EXECUTOR = "airflow.providers.edge3.executors.EdgeExecutor"
 PROGRAMS = ("api-server", "scheduler", "dag-processor")
 _NAMES = {"api-server": "API server", "scheduler": "scheduler", "dag-processor": "Dag processor"}
 _ANSWER_SECONDS = 5
+_WARM = "first-request"
+# The API server makes what tasks ask at their first request, for seconds; a task waits 5 of them.
+_ASK_FIRST = """
+import http.client, sys, time, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+while True:
+    try:
+        sys.exit(opener.open(sys.argv[1]).status != 200)
+    except (OSError, http.client.HTTPException):
+        time.sleep(0.2)
+"""
 _TOKEN_SECONDS = 120
 """How long an Edge worker's token of one request lives, and as much again is forgiven.
 
@@ -77,7 +89,8 @@ class ControlPlane:
 
         def look() -> bool:
             for name in _healthy(self.url):
-                if name in missing:
+                is_cold = name == "api-server" and not exit_file(self.kept.home, _WARM).exists()
+                if name in missing and not is_cold:
                     missing.remove(name)
                     progress(f"{_NAMES[name]} is ready")
             return not missing
@@ -186,6 +199,8 @@ def open_control_plane(
     }
     migrate = airflow("migration", "db", "migrate", environment=environment)
     parts = [airflow(name, name, environment=environment) for name in PROGRAMS]
+    warm = (sys.executable, "-c", _ASK_FIRST, f"{url}/execution/health")
+    parts.append(Program(_WARM, warm, environment))
     first = [[one] for one in (*database.made_by(environment), migrate)]
     with keep(home, *first, parts, last=database.dropped_by(environment)) as kept:
         names, served = (*environment, MARK), tuple(queues)
@@ -220,7 +235,7 @@ def airflow(
     name: str, *arguments: str, environment: Mapping[str, str], python: str = sys.executable
 ) -> Program:
     """Return an ``airflow`` command as a program to be kept."""
-    return Program(name, (python, "-m", "airflow", *arguments), dict(environment))
+    return Program(name, (python, "-P", str(_START), *arguments), dict(environment))
 
 
 def _free_port() -> int:

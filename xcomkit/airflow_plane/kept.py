@@ -18,7 +18,7 @@ from xcomkit.errors import ProcessError
 from xcomkit.redaction import redact, secret_texts
 
 _END_SECONDS = 60.0  # more than a keeper gives itself
-_POLL = 0.1  # seconds
+_POLL = 0.25  # seconds; each look at a plane costs its API server some milliseconds
 _TAIL = 12  # lines
 _MOST_TAIL = 2_000  # characters
 _MOST_READ = 200_000  # bytes

@@ -108,30 +108,41 @@ def read_small(ti: Any, writers: Sequence[str]) -> None:
         expect(value, SMALL)
 
 
+@task.branch
+def choose() -> str:
+    """Go one way of two."""
+    return "push_large"
+
+
 @task(show_return_value_in_logs=False)  # type: ignore[untyped-decorator]
 def push_large(params: dict[str, Any], ti: Any) -> list[dict[str, Any]]:
     """Return records of about ``params["payload_bytes"]`` bytes of JSON, each with a mark."""
     return large_value(params["payload_bytes"], mark(ti.run_id, "stored"))
 
 
-@task
-def read_large(params: dict[str, Any], ti: Any) -> None:
-    """Compare the records."""
-    written = large_value(params["payload_bytes"], mark(ti.run_id, "stored"))
-    expect(ti.xcom_pull(task_ids="push_large"), written)
+@task(multiple_outputs=False)  # type: ignore[untyped-decorator]
+def not_taken() -> dict[str, Any]:
+    """Return the small value, were it not skipped."""
+    return SMALL
 
 
 @task
 def push_by_key(ti: Any) -> None:
-    """Push under keys instead of returning: types beyond JSON, and known losses."""
+    """Push under keys instead of returning: types beyond JSON, known losses, what others take."""
     ti.xcom_push(key="region totals", value=TOTALS)
     ti.xcom_push(key="typed", value=typed_value())
     ti.xcom_push(key="lossy", value=lossy_values()[0])
+    ti.xcom_push(key="argument", value={"note": mark(ti.run_id, "argument")})
+    ti.xcom_push(key="moment", value=LONG_AGO)
 
 
-@task
-def read_by_key(ti: Any) -> None:
-    """Pull by task and key and compare."""
+@task(trigger_rule="all_done")  # type: ignore[untyped-decorator]
+def take_argument(value: Any, ti: Any) -> None:
+    """Compare an argument, by which most Dags pass values on, and what is pulled by task and key.
+
+    It ends the run well whatever became of the trigger before it, which is judged by itself.
+    """
+    expect(value, {"note": mark(ti.run_id, "argument")})
     expect(ti.xcom_pull(task_ids="push_by_key", key="region totals"), TOTALS)
     expect(ti.xcom_pull(task_ids="push_by_key", key="typed"), typed_value())
     written, known_loss = lossy_values()
@@ -150,26 +161,6 @@ def square(number: int) -> int:
     return number * number
 
 
-@task
-def fan_in(params: dict[str, Any], ti: Any) -> None:
-    """Compare what the mapped tasks returned, in their order."""
-    squares = [number * number for number in range(params["mapped_tasks"])]
-    # asked for by its name alone, a single instance would give its value instead of a list
-    expect(list(ti.xcom_pull(task_ids=["square"])), squares)
-
-
-@task(show_return_value_in_logs=False, multiple_outputs=False)  # type: ignore[untyped-decorator]
-def push_argument(ti: Any) -> dict[str, str]:
-    """Return a marked value for a task that takes it as its argument."""
-    return {"note": mark(ti.run_id, "argument")}
-
-
-@task
-def take_argument(value: Any, ti: Any) -> None:
-    """Compare what came as an argument, which is how most Dags pass values on."""
-    expect(value, {"note": mark(ti.run_id, "argument")})
-
-
 @task(retries=1, retry_delay=timedelta(0), multiple_outputs=False)  # type: ignore[untyped-decorator]
 def push_after_retry(ti: Any) -> Any:
     """Fail in the first push of a return value; what that try had pushed must not stay."""
@@ -179,47 +170,17 @@ def push_after_retry(ti: Any) -> Any:
     return SMALL
 
 
-@task
-def read_after_retry(ti: Any) -> None:
-    """Compare the value of the second try, and find nothing of the first."""
+@task(trigger_rule="none_failed_min_one_success")  # type: ignore[untyped-decorator]
+def read_back(params: dict[str, Any], ti: Any) -> None:
+    """Compare the records of the way that was taken, what the mapped tasks returned and a retry."""
+    written = large_value(params["payload_bytes"], mark(ti.run_id, "stored"))
+    expect(ti.xcom_pull(task_ids="push_large"), written)
+    expect(ti.xcom_pull(task_ids="not_taken"), None)
+    squares = [number * number for number in range(params["mapped_tasks"])]
+    # asked for by its name alone, a single instance would give its value instead of a list
+    expect(list(ti.xcom_pull(task_ids=["square"])), squares)
     expect(ti.xcom_pull(task_ids="push_after_retry"), SMALL)
     expect(ti.xcom_pull(task_ids="push_after_retry", key="of the first try"), None)
-
-
-@task.branch
-def choose() -> str:
-    """Go one way of two."""
-    return "taken"
-
-
-@task(multiple_outputs=False)  # type: ignore[untyped-decorator]
-def taken() -> dict[str, Any]:
-    """Return the small value."""
-    return SMALL
-
-
-@task(multiple_outputs=False)  # type: ignore[untyped-decorator]
-def not_taken() -> dict[str, Any]:
-    """Return the same, were it not skipped."""
-    return SMALL
-
-
-@task(trigger_rule="none_failed_min_one_success")  # type: ignore[untyped-decorator]
-def after_branch(ti: Any) -> None:
-    """Find the value of the way that was taken, and none of the other."""
-    expect(ti.xcom_pull(task_ids="taken"), SMALL)
-    expect(ti.xcom_pull(task_ids="not_taken"), None)
-
-
-@task
-def push_moment() -> str:
-    """Return a moment for the triggerer, which is past."""
-    return LONG_AGO
-
-
-@task(trigger_rule="all_done")  # type: ignore[untyped-decorator]
-def after_trigger() -> None:
-    """End the run well whatever became of the trigger, which is judged by itself."""
 
 
 def small_values() -> None:
@@ -245,20 +206,18 @@ def small_values() -> None:
 def xcom_runbook_check() -> None:
     """Push and read back values of all kinds, by every way in which tasks pass them on."""
     small_values()
-    push_large() >> read_large()
-    push_by_key() >> read_by_key()
-    square.expand(number=fan_out()) >> fan_in()
-    take_argument(push_argument())
-    push_after_retry() >> read_after_retry()
-    choose() >> [taken(), not_taken()] >> after_branch()
+    ways = [push_large(), not_taken()]
+    choose() >> ways
+    [*ways, square.expand(number=fan_out()), push_after_retry()] >> read_back()
+    pushed = push_by_key()
     # The triggerer itself pulls this one. It knows no sequences: without an index it would hang.
     waiting = DateTimeSensorAsync(
         task_id="wait_in_triggerer",
-        target_time="{{ ti.xcom_pull(task_ids='push_moment', map_indexes=-1) }}",
+        target_time="{{ ti.xcom_pull(task_ids='push_by_key', key='moment', map_indexes=-1) }}",
         start_from_trigger=True,
         end_from_trigger=True,
     )
-    push_moment() >> waiting >> after_trigger()
+    pushed >> waiting >> take_argument(pushed["argument"])
 
 
 xcom_runbook_check()
