@@ -112,7 +112,7 @@ def whole(request, stand_ins, tmp_path_factory) -> Whole:
     running = stand_ins(cloud)
     rig = KINDS[cloud](running, prefix="astro/xcom")
     own = {name: text for name in OWN if (text := getattr(rig.settings, name))}
-    more = {"load_tasks": 6, "mapped_tasks": 1, "compression": "zip"} if cloud == "aws" else {}
+    more = {"load_tasks": 6, "compression": "zip"} if cloud == "aws" else {}
     before = running.read_requests()[-1:]
     result = Runbook(running, tmp_path_factory.mktemp(cloud) / "runs", **own).run(**more)
     requests = running.read_requests(since=before[0].seq if before else 0)

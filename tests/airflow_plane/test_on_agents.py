@@ -182,7 +182,6 @@ def step(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             "deployment": ground.plane.url,
             "token_variable": TOKEN,
             "workers": "spot-worker-a,default-worker",
-            **CONF,
         }
     )
     platform = Platform(label="", issuer=stand_in.issuer, environment=stand_in.platform_environment)

@@ -29,8 +29,9 @@ def walked(request, browser, lab, practice) -> Iterator[SimpleNamespace]:
 
 @pytest.fixture
 def directory(lab, practice):
-    """Return the only run of this target: each notebook goes on in it."""
-    (found,) = (lab.root / "runs").glob(f"*-{practice.bucket}")
+    """Return the newest run of this target: each notebook goes on in it, from the first."""
+    found = max((lab.root / "runs").glob(f"*-{practice.bucket}"))
+    assert (found / "evidence/00_prerequisites.json").is_file()
     return found
 
 
