@@ -235,7 +235,7 @@ class TestWholeRunOnAws:
     def test_changed_setting_reopens_the_steps_that_read_it(self, result, name, value, numbers):
         changed = Settings.from_mapping({**result.record["settings"], name: value})
 
-        found = read_guide(self, result.directory, steps=STEPS, settings=changed)
+        found = read_guide(result.directory, steps=STEPS, settings=changed)
 
         assert " ".join(seen.step[:2] for seen in found.steps if seen.is_open) == numbers
 
