@@ -451,7 +451,7 @@ class TestTriggerer:
 
 
 def test_token_variable_that_is_not_set_is_one_clear_line(step: Step, tmp_path: Path) -> None:
-    other = replace(step, run=tmp_path, checks=[], facts={}, results={})
+    other = replace(step, run=tmp_path, facts={}, results={})
     verify_dag.start(other)
     verify_dag.run(other)
     verify_dag.verify(other)

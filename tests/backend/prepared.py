@@ -70,7 +70,12 @@ class Prepared:
 def open_prepared(directory: Path) -> Iterator[Prepared]:
     address = f"{directory}/door"
     command = [sys.executable, __file__, address]
-    own = {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONUTF8": "1"}
+    own = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(directory),
+        "PYTHONUTF8": "1",
+        "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
+    }  # read at import; each stand-in says so
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=own, stdin=pipe, stdout=pipe) as process:
         assert process.stdin is not None

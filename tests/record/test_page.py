@@ -93,9 +93,9 @@ def test_picture_stays_in_the_record_and_no_other_data_does(run_notebooks):
 
     html, _ = record(run_notebooks, code)
 
-    assert '<img src="data:image/png;base64,iVBORw0KGgo="' in html
-    assert '<img src="data:image/svg+xml;base64,PHN2Zy8+"' in html
     tags = re.findall(r"<(?:img|a)\b[^>]*", html)  # those in shown code are escaped
+    for picture in ("data:image/png;base64,iVBORw0KGgo=", "data:image/svg+xml;base64,PHN2Zy8+"):
+        assert [tag for tag in tags if f'src="{picture}"' in tag]
     assert not [tag for tag in tags if re.search(r"example\.com|data:text|evil", tag)]
 
 
