@@ -60,7 +60,7 @@ bench: $(READY) ## measure where a warm run's time goes
 	$(BIN)/python benchmarks/warm_run.py
 
 docs: $(READY) ## write docs/checks.md from the rules
-	$(BIN)/python -m xcomkit.catalogue > docs/checks.md
+	$(BIN)/python -m xcomkit.steps.rule_index > docs/checks.md
 
 findings: $(READY) ## run every backend on every stand-in and write docs/findings.md (25 minutes)
 	rm -rf runs/findings
@@ -68,7 +68,7 @@ findings: $(READY) ## run every backend on every stand-in and write docs/finding
 		$(BIN)/xcomkit run 00 01 02 03 04 -f parameters/local-$$cloud.yaml --out runs/findings \
 			-p backend=$$backend -p fault_depth=full -p payload_sizes=100000,5000000 || true; \
 	done; done
-	$(BIN)/python -m xcomkit.findings runs/findings/*/ > runs/findings.md
+	$(BIN)/python docs/make_findings.py runs/findings/*/ > runs/findings.md
 	PYTHONPATH=tests/backend:tests/clouds $(BIN)/python docs/by_version.py >> runs/findings.md
 	mv runs/findings.md docs/
 

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import boto3
 
-from xcomkit.local.aws import AwsStandIn
-from xcomkit.model import BACKENDS
+from xcomkit.findings.model import BACKENDS
+from xcomkit.stand_ins.aws import AwsStandIn
 
 CODECS = ("none", "gzip", "zip")
 CHILD = """\

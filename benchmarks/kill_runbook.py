@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/airflow_plane"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/plane"))
 from leftovers import ROOT, owner_of
 
 MOMENTS = 10

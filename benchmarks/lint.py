@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ERA = ROOT / "tests/chart/examples/era-2.3.0.yaml"
+ERA = ROOT / "tests/values/examples/era-2.3.0.yaml"
 ROUNDS = 9
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from wire_target import WireTarget, open_wire_target
 
-from xcomkit import matrix
 from xcomkit.backend.fault_matrix import Cell, cases, run, silent
 from xcomkit.backend.launch import in_interpreter
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.version_matrix import Matrix, Row, measure
-from xcomkit.local.aws import AwsStandIn
-from xcomkit.local.wire import open_wire
-from xcomkit.model import BACKENDS, Codec
-from xcomkit.settings import Settings
+from xcomkit.cli import versions as matrix
+from xcomkit.findings.model import BACKENDS, Codec
+from xcomkit.settings.settings import Settings
+from xcomkit.stand_ins.aws import AwsStandIn
+from xcomkit.stand_ins.fault_proxy.proxy import open_wire
 
 VERSIONS = ("3.1.8", "3.2.2", "3.3.2", "3.4.0b2")
 CODECS: tuple[Codec, ...] = ("none", "gzip", "zip")

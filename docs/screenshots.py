@@ -11,10 +11,10 @@ from PIL import Image
 from playwright.sync_api import Browser
 from system_browser import find_browser, running_browser
 
-from xcomkit.opening import STEPS
 from xcomkit.record.runner import run_steps
 from xcomkit.record.write import write_record
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
+from xcomkit.steps.opening import STEPS
 
 DOCS = Path(__file__).parent
 WIDTH, COLOURS = 1280, 128

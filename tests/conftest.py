@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from xcomkit.local.aws import AwsStandIn
-from xcomkit.local.stand_in import StandIn, stand_in_of
-from xcomkit.model import CloudName
+from xcomkit.findings.model import CloudName
+from xcomkit.stand_ins.aws import AwsStandIn
+from xcomkit.stand_ins.common.stand_in import StandIn, stand_in_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -9,13 +9,13 @@ import pytest
 import yaml
 from rig import Rig
 
-from xcomkit.effective import FRAGMENT
-from xcomkit.local.stand_in import StandIn
-from xcomkit.model import Check
-from xcomkit.opening import STEPS, open_step
-from xcomkit.settings import Settings
-from xcomkit.step import Step
+from xcomkit.findings.model import Check
+from xcomkit.notebook.effective import FRAGMENT
+from xcomkit.notebook.step import Step
+from xcomkit.settings.settings import Settings
+from xcomkit.stand_ins.common.stand_in import StandIn
 from xcomkit.steps import helm_values
+from xcomkit.steps.opening import STEPS, open_step
 
 Cell = Callable[[Step], object]
 QUICK = {"payload_sizes": "1000", "repetitions": 1}

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcomkit import evidence, redaction
-from xcomkit.airflow_plane import task_log
-from xcomkit.errors import ServiceError
-from xcomkit.model import Basis, Check, Rule, StoredXCom
+from xcomkit.findings import evidence, redaction
+from xcomkit.findings.errors import ServiceError
+from xcomkit.findings.model import Basis, Check, Rule, StoredXCom
 from xcomkit.objects import summary
 from xcomkit.objects.decode import decode, read_value
+from xcomkit.plane import task_log
 from xcomkit.record import cover, differences
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -23,14 +23,14 @@ from line import Line, become_administrator
 from rig import Rig
 
 from xcomkit.backend import round_trip
-from xcomkit.guide import read_guide
-from xcomkit.local.journal import Request
-from xcomkit.local.stand_in import StandIn
-from xcomkit.model import CloudName
-from xcomkit.opening import STEPS
-from xcomkit.settings import Settings
+from xcomkit.findings.model import CloudName
+from xcomkit.notebook.guide import read_guide
+from xcomkit.settings.settings import Settings
+from xcomkit.settings.terms import TERMS
+from xcomkit.stand_ins.common.journal import Request
+from xcomkit.stand_ins.common.stand_in import StandIn
 from xcomkit.steps import grant_access
-from xcomkit.terms import TERMS
+from xcomkit.steps.opening import STEPS
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.timeout(900)  # the first test that needs a whole run waits for it

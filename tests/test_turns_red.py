@@ -9,10 +9,10 @@ from gcp_rig import GcpRig
 from line import Line, become_administrator, edited
 from rig import Rig, red
 
-from xcomkit.catalogue import RULES_BY_ID
-from xcomkit.chart.names import connection_variable
-from xcomkit.model import BACKENDS, CloudName
+from xcomkit.findings.model import BACKENDS, CloudName
 from xcomkit.steps import create_bucket, grant_access, helm_values, round_trip, tear_down
+from xcomkit.steps.rule_index import RULES_BY_ID
+from xcomkit.values.names import connection_variable
 
 KINDS: dict[CloudName, type[Rig]] = {"aws": AwsRig, "azure": AzureRig, "gcp": GcpRig}
 WITHOUT_WRITING: dict[CloudName, str] = {

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from xcomkit.commands import (
+from xcomkit.cli import (
     diff_records,
     env,
     lab,
@@ -18,8 +18,8 @@ from xcomkit.commands import (
     scan_dags,
     verify_record,
 )
-from xcomkit.errors import XcomkitError
-from xcomkit.plain import plain
+from xcomkit.findings.errors import XcomkitError
+from xcomkit.findings.plain import plain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

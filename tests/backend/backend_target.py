@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from xcomkit.errors import AccessDeniedError, MissingError
-from xcomkit.local.aws import AwsStandIn
-from xcomkit.model import STOCK_BACKEND, WorkerIdentity
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, MissingError
+from xcomkit.findings.model import STOCK_BACKEND, WorkerIdentity
+from xcomkit.settings.settings import Settings
+from xcomkit.stand_ins.aws import AwsStandIn
 
 SUBJECT = "system:serviceaccount:astro:astro-agent-worker-default-worker"
 REGION = "eu-central-1"

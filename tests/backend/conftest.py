@@ -10,7 +10,7 @@ from prepared import Prepared, open_prepared
 
 from xcomkit.backend import interpreters, process
 from xcomkit.backend.version_matrix import Row
-from xcomkit.local.aws import AwsStandIn
+from xcomkit.stand_ins.aws import AwsStandIn
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from xcomkit.backend.advice import advise, check, estimate_ms
 from xcomkit.backend.lost_writes import Writes
 from xcomkit.backend.timing import CONTRAST
-from xcomkit.model import Measurement, Spread
+from xcomkit.findings.model import Measurement, Spread
 
 
 def measurement(

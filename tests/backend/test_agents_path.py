@@ -12,7 +12,7 @@ from xcomkit.backend.launch import in_interpreter
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.protocol import Hello, Outcome, Payload, Step, Where, pull, purge, push, size
 from xcomkit.backend.version_matrix import Row
-from xcomkit.model import BACKENDS
+from xcomkit.findings.model import BACKENDS
 
 WHERE = Where(dag_id="dag", run_id="run", task_id="task", key="a key")
 THERE_AND_BACK = (push(Payload("small_dict"), where=WHERE), pull(describe=True), purge(), size())

@@ -5,7 +5,7 @@ from backend_target import Target
 
 from xcomkit.backend.components import Reading, Seat, check, cross_read
 from xcomkit.backend.process import Worker, open_worker
-from xcomkit.errors import ProcessError
+from xcomkit.findings.errors import ProcessError
 
 pytestmark = pytest.mark.usefixtures("forked")
 PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"

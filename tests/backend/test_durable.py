@@ -14,7 +14,7 @@ from backend_target import Target
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.protocol import Outcome, Payload, Where, encode, pull, purge, push
 from xcomkit.backend.version_matrix import Row, measure
-from xcomkit.model import BACKENDS
+from xcomkit.findings.model import BACKENDS
 
 pytestmark = pytest.mark.usefixtures("forked")
 CLASS = "AIRFLOW__CORE__XCOM_BACKEND"

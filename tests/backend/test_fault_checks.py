@@ -3,8 +3,8 @@ import pytest
 from xcomkit.backend.fault_checks import check, not_injected, silent_faults
 from xcomkit.backend.fault_matrix import Case, Cell, Operation, Verdict
 from xcomkit.backend.timing import CONTRAST
-from xcomkit.local.faults import Fault
-from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND
+from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND
+from xcomkit.stand_ins.fault_proxy.faults import Fault
 
 
 def cell(operation: Operation, verdict: Verdict, *, codec: str = "none") -> Cell:

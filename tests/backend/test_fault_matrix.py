@@ -7,9 +7,9 @@ from wire_target import WireTarget, open_wire_target
 from xcomkit.backend import process
 from xcomkit.backend.fault_matrix import Case, Cell, cases
 from xcomkit.backend.timing import CONTRAST, chosen, distinct
-from xcomkit.local.faults import Fault
-from xcomkit.local.stand_in import StandIn
-from xcomkit.model import DURABLE_BACKEND, STOCK_BACKEND, CloudName
+from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND, CloudName
+from xcomkit.stand_ins.common.stand_in import StandIn
+from xcomkit.stand_ins.fault_proxy.faults import Fault
 
 Cells = dict[tuple[str, str], Cell]
 CODECS = distinct("none")

@@ -2,7 +2,7 @@ import pytest
 
 from xcomkit.backend import interpreters
 from xcomkit.backend.interpreters import NotInstallableError, install, last_words, requirements
-from xcomkit.errors import ProcessError
+from xcomkit.findings.errors import ProcessError
 
 AGENT = ("apache-airflow-providers-amazon", "s3fs")
 

@@ -13,8 +13,8 @@ from xcomkit.backend import drift, process
 from xcomkit.backend.launch import in_interpreter, in_pod
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.protocol import Payload, Where, connection, encode, environment, pull, push
-from xcomkit.errors import ProcessError
-from xcomkit.model import STOCK_BACKEND, Check
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import STOCK_BACKEND, Check
 
 pytestmark = pytest.mark.usefixtures("forked")  # but for those in a pod or another interpreter
 WHERE = Where(dag_id="dag", run_id="run", task_id="task")

@@ -7,8 +7,8 @@ from backend_target import Target
 from xcomkit.backend.lost_writes import DAG_ID, Writes, check, probe
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.timing import CONTRAST
-from xcomkit.errors import AccessDeniedError, MissingError
-from xcomkit.model import DURABLE_BACKEND
+from xcomkit.findings.errors import AccessDeniedError, MissingError
+from xcomkit.findings.model import DURABLE_BACKEND
 
 RUN_ID = "manual__2026-01-02T03:04:05+00:00"
 pytestmark = pytest.mark.usefixtures("forked")

@@ -24,8 +24,8 @@ from xcomkit.backend.protocol import (
     push,
     size,
 )
-from xcomkit.errors import ProcessError, UnreachableError
-from xcomkit.model import STOCK_BACKEND, WorkerIdentity
+from xcomkit.findings.errors import ProcessError, UnreachableError
+from xcomkit.findings.model import STOCK_BACKEND, WorkerIdentity
 
 WHERE = Where(dag_id="dag", run_id="run", task_id="task")
 SMALL = Payload("small_dict")

@@ -18,8 +18,8 @@ from xcomkit.backend.round_trip import (
     prove,
     push_all,
 )
-from xcomkit.errors import AccessDeniedError
-from xcomkit.model import Check, WorkerIdentity
+from xcomkit.findings.errors import AccessDeniedError
+from xcomkit.findings.model import Check, WorkerIdentity
 
 CODEC = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"

@@ -3,8 +3,8 @@ import time
 import pytest
 
 from xcomkit.backend import sign_in
-from xcomkit.errors import AccessDeniedError, CredentialsError, UnreachableError
-from xcomkit.model import Check, WorkerIdentity
+from xcomkit.findings.errors import AccessDeniedError, CredentialsError, UnreachableError
+from xcomkit.findings.model import Check, WorkerIdentity
 
 AGENT = WorkerIdentity("system:serviceaccount:astro:worker", {}, proves="the agents' identity")
 CALLER = WorkerIdentity("me", {}, proves="the caller in place of the agents'", agents=False)

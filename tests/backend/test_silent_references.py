@@ -5,8 +5,8 @@ from backend_target import Target
 
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.silent_references import DAG_ID, check
-from xcomkit.errors import AccessDeniedError
-from xcomkit.model import BACKENDS
+from xcomkit.findings.errors import AccessDeniedError
+from xcomkit.findings.model import BACKENDS
 
 pytestmark = pytest.mark.usefixtures("forked")
 QUIET = """from airflow.providers.common.io.xcom.backend import XComObjectStorageBackend as Stock

@@ -5,8 +5,8 @@ from backend_target import Target
 
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.type_fidelity import KNOWN, Fate, check, examine
-from xcomkit.errors import ProcessError
-from xcomkit.model import BACKENDS
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import BACKENDS
 
 pytestmark = pytest.mark.usefixtures("forked")
 LOSSY = """from datetime import datetime

@@ -17,9 +17,9 @@ from xcomkit.backend.configuration import (
     send_small_values,
 )
 from xcomkit.backend.protocol import Failure, Hello, Outcome, Payload
-from xcomkit.backend.reading import unpack
-from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
+from xcomkit.objects.reading import unpack
+from xcomkit.settings.settings import Settings
 
 REFUSED = [AccessDeniedError("403"), ServiceError("500")]
 ERROR = Failure("PermissionError", "403", "")

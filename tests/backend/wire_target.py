@@ -14,10 +14,10 @@ from rig import SUBJECTS, Rig
 
 from xcomkit.backend.fault_matrix import Case, Cell, run
 from xcomkit.backend.process import Worker, open_worker
-from xcomkit.chart.names import connection_variable
-from xcomkit.local.stand_in import StandIn
-from xcomkit.local.wire import Wire, open_wire
-from xcomkit.model import BACKENDS, CloudName
+from xcomkit.findings.model import BACKENDS, CloudName
+from xcomkit.stand_ins.common.stand_in import StandIn
+from xcomkit.stand_ins.fault_proxy.proxy import Wire, open_wire
+from xcomkit.values.names import connection_variable
 
 KINDS: dict[CloudName, type[Rig]] = {"aws": AwsRig, "azure": AzureRig, "gcp": GcpRig}
 

@@ -8,10 +8,10 @@ import pytest
 from hostile_object import store_hostile_object
 from jupyter_lab import JupyterLab, running_lab
 
-from xcomkit.local.aws import AwsStandIn
-from xcomkit.opening import STEPS
 from xcomkit.record.runner import Run, run_steps
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
+from xcomkit.stand_ins.aws import AwsStandIn
+from xcomkit.steps.opening import STEPS
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_PLANE = tuple(step for step in STEPS if step != "06_verify_dag")

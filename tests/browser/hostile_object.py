@@ -4,8 +4,8 @@ import json
 
 import boto3
 
-from xcomkit.local.aws import AwsStandIn
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
+from xcomkit.stand_ins.aws import AwsStandIn
 
 HOSTILE = "<script>window.hit=1</script><img src=x onerror='window.hit=1;alert(1)'>\"'&"
 """What would leave a trace in a page that let it run."""

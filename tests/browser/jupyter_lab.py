@@ -18,9 +18,9 @@ import httpx
 import psutil
 from playwright.sync_api import Browser, Locator, Page
 
-from xcomkit.lab import open_lab
-from xcomkit.local.aws import AwsStandIn
-from xcomkit.local.stand_in import VARIABLE
+from xcomkit.cli.jupyterlab import open_lab
+from xcomkit.stand_ins.aws import AwsStandIn
+from xcomkit.stand_ins.common.stand_in import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 500  # seconds for one thing to happen, also a whole step beside others

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from xcomkit.local import npm
+from xcomkit.stand_ins.common import npm
 
 MANIFEST = Path(__file__).with_name("axe-core")
 _CUT_OFF = """(roots) => {

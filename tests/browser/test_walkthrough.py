@@ -8,8 +8,8 @@ from hostile_object import HOSTILE, store_hostile_object
 from jupyter_lab import stand_in_beside
 from looking import find_cut_off, find_violations
 
-from xcomkit import evidence
-from xcomkit.opening import STEPS
+from xcomkit.findings import evidence
+from xcomkit.steps.opening import STEPS
 
 INSPECT = "05_inspect_objects"
 OURS = ".jp-NotebookPanel .jp-OutputArea-output"

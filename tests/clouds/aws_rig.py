@@ -9,8 +9,8 @@ from uuid import uuid4
 import boto3
 from rig import Rig
 
-from xcomkit.local.aws import FOREIGN_BUCKET, AwsStandIn
-from xcomkit.model import CloudName
+from xcomkit.findings.model import CloudName
+from xcomkit.stand_ins.aws import FOREIGN_BUCKET, AwsStandIn
 
 POLICY = "xcom-objects"
 

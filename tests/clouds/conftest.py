@@ -6,8 +6,8 @@ import pytest
 from aws_rig import AwsRig
 from rig import LIVE
 
-from xcomkit.local.stand_in import StandIn
-from xcomkit.model import CloudName
+from xcomkit.findings.model import CloudName
+from xcomkit.stand_ins.common.stand_in import StandIn
 
 SignedIn = Callable[[CloudName], StandIn | None]
 

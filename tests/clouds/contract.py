@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 from rig import SUBJECTS, Rig, red
 
-from xcomkit.airflow_plane import load
-from xcomkit.errors import (
+from xcomkit.findings.errors import (
     AccessDeniedError,
     CredentialsError,
     MissingError,
     ServiceError,
     SettingsError,
 )
-from xcomkit.model import Plan
-from xcomkit.settings import Settings
-from xcomkit.terms import TERMS
+from xcomkit.findings.model import Plan
+from xcomkit.plane import load
+from xcomkit.settings.settings import Settings
+from xcomkit.settings.terms import TERMS
 
 STRANGER = "system:serviceaccount:astro:xcomkit-stranger"
 NewRig = Callable[..., Rig]

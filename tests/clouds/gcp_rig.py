@@ -13,11 +13,11 @@ import requests
 from google.auth.transport.requests import AuthorizedSession
 from rig import Rig
 
-from xcomkit.access_terms.gcp import BECOME
+from xcomkit.cloud_documents.access.gcp import BECOME
 from xcomkit.clouds.gcp.access import email
 from xcomkit.clouds.gcp.session import SCOPES
-from xcomkit.local.gcp import FOREIGN_BUCKET, GcpStandIn
-from xcomkit.model import CloudName
+from xcomkit.findings.model import CloudName
+from xcomkit.stand_ins.gcp import FOREIGN_BUCKET, GcpStandIn
 
 IAM = "https://iam.googleapis.com/v1"
 

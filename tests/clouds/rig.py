@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from xcomkit.clouds import Cloud, Platform, open_cloud
-from xcomkit.local.stand_in import StandIn
-from xcomkit.model import Check, CloudName
-from xcomkit.settings import Settings
+from xcomkit.findings.model import Check, CloudName
+from xcomkit.settings.settings import Settings
+from xcomkit.stand_ins.common.stand_in import StandIn
 
 SUBJECTS = ("system:serviceaccount:astro:agent-worker", "system:serviceaccount:astro:agent-trig")
 LIVE = frozenset(filter(None, os.environ.get("XCOMKIT_LIVE", "").split(",")))

@@ -6,7 +6,7 @@ from typing import ClassVar
 from aws_rig import AwsRig
 from rig import Rig
 
-from xcomkit.local.aws import AwsStandIn
+from xcomkit.stand_ins.aws import AwsStandIn
 
 QUIRKS: Mapping[str, str] = {
     "publicAccessBlock": "as-bucket",

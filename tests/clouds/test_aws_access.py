@@ -6,7 +6,7 @@ import pytest
 from rig import SUBJECTS, red
 
 from xcomkit.backend.sign_in import check_stranger, check_worker
-from xcomkit.errors import CredentialsError, SettingsError
+from xcomkit.findings.errors import CredentialsError, SettingsError
 
 
 @pytest.fixture

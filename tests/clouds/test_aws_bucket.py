@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 from rig import red
 
-from xcomkit.errors import AccessDeniedError, ConflictError
+from xcomkit.findings.errors import AccessDeniedError, ConflictError
 
 
 def test_every_planned_change_shows_the_aws_command_that_does_the_same(target):

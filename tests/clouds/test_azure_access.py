@@ -2,9 +2,9 @@ import pytest
 from azure_rig import MSI_API, AzureRig
 from rig import SUBJECTS, red
 
-from xcomkit.access_terms.azure import AUDIENCE
+from xcomkit.cloud_documents.access.azure import AUDIENCE
 from xcomkit.clouds.azure.bucket_settings import keep_identities
-from xcomkit.errors import ConflictError
+from xcomkit.findings.errors import ConflictError
 
 
 @pytest.fixture

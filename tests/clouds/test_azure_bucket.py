@@ -2,8 +2,8 @@ import pytest
 from azure_rig import STORAGE_API, AzureRig
 from rig import red
 
-from xcomkit.errors import ServiceError
-from xcomkit.model import Plan
+from xcomkit.findings.errors import ServiceError
+from xcomkit.findings.model import Plan
 
 
 def apply_only(rig: AzureRig, *settings: str) -> None:

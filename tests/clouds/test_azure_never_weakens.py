@@ -6,7 +6,7 @@ import pytest
 from azure_rig import ROLE_API, STORAGE_API, AzureRig
 from rig import SUBJECTS, red
 
-from xcomkit.access_terms.azure import CONTRIBUTOR
+from xcomkit.cloud_documents.access.azure import CONTRIBUTOR
 
 VAULT = {"keyvaulturi": "https://their-vault.vault.azure.net", "keyname": "k", "keyversion": ""}
 KEY = {"encryption": {"keySource": "Microsoft.Keyvault", "keyvaultproperties": VAULT}}

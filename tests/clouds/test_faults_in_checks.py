@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from rig import SUBJECTS
 
-from xcomkit.access_terms.aws import AUDIENCE
-from xcomkit.access_terms.azure import CONTRIBUTOR
-from xcomkit.access_terms.gcp import BECOME
+from xcomkit.cloud_documents.access.aws import AUDIENCE
+from xcomkit.cloud_documents.access.azure import CONTRIBUTOR
+from xcomkit.cloud_documents.access.gcp import BECOME
 from xcomkit.clouds import aws, azure, gcp
 from xcomkit.clouds.aws import behaviour, clear
 from xcomkit.clouds.aws.bucket_settings import SETTINGS
@@ -17,7 +17,7 @@ from xcomkit.clouds.aws.reading import Reading
 from xcomkit.clouds.lifecycle import judge_sooner
 from xcomkit.clouds.rules import OUTSIDE, PUT
 from xcomkit.clouds.trying import allowed, refused
-from xcomkit.errors import (
+from xcomkit.findings.errors import (
     AccessDeniedError,
     ConflictError,
     CredentialsError,
@@ -26,8 +26,8 @@ from xcomkit.errors import (
     UnreachableError,
     XcomkitError,
 )
-from xcomkit.model import Check
-from xcomkit.settings import Settings
+from xcomkit.findings.model import Check
+from xcomkit.settings.settings import Settings
 
 CLOUDS: dict[str, Any] = {"aws": aws, "azure": azure, "gcp": gcp}
 VALUES: dict[str, dict[str, object]] = {

@@ -5,9 +5,9 @@ from gcp_rig import GcpRig
 from rig import SUBJECTS, red
 
 from xcomkit.clouds.gcp.bucket_settings import lifecycle
-from xcomkit.errors import ConflictError, ServiceError, SettingsError
-from xcomkit.model import Plan
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import ConflictError, ServiceError, SettingsError
+from xcomkit.findings.model import Plan
+from xcomkit.settings.settings import Settings
 
 SETTINGS = Settings.from_mapping(
     {"cloud": "gcp", "bucket": "xcom", "prefix": "astro/xcom", "project": "my-project"}

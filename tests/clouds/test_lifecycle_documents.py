@@ -14,11 +14,11 @@ from azure_rig import AzureRig
 from gcp_rig import GcpRig
 from rig import Rig
 
-from xcomkit.chart.names import BasePath
 from xcomkit.clouds.lifecycle import judge_sooner
+from xcomkit.findings.model import CloudName, Finding
 from xcomkit.lint.cloud_files import judge_lifecycle
-from xcomkit.model import CloudName, Finding
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
+from xcomkit.values.names import BasePath
 
 RIGS: dict[CloudName, type[Rig]] = {"aws": AwsRig, "azure": AzureRig, "gcp": GcpRig}
 HOLDERS = {"aws": ("s3", "Rules"), "azure": ("abfs", "rules"), "gcp": ("gs", "rule")}

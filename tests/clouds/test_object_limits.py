@@ -20,7 +20,7 @@ from xcomkit.clouds.gcp.objects import GcpObjects
 from xcomkit.clouds.notes import expires_sooner
 from xcomkit.clouds.objects import narrowest_prefixes
 from xcomkit.clouds.statuses import error_for
-from xcomkit.errors import (
+from xcomkit.findings.errors import (
     AccessDeniedError,
     ConflictError,
     CredentialsError,
@@ -28,7 +28,7 @@ from xcomkit.errors import (
     ServiceError,
     SettingsError,
 )
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 KEY = "astro/xcom/d/r/t/a"
 PAGE = 1000

@@ -11,14 +11,14 @@ from rig import Rig, red
 from store_rig import QUIRKS, StoreRig
 
 from xcomkit.clouds.aws import clear
-from xcomkit.errors import (
+from xcomkit.findings.errors import (
     CredentialsError,
     ServiceError,
     SettingsError,
     UnreachableError,
     find_cause,
 )
-from xcomkit.local.stand_in import StandIn
+from xcomkit.stand_ins.common.stand_in import StandIn
 
 Quirk = Callable[..., AbstractContextManager[None]]
 

@@ -6,7 +6,7 @@ import pytest
 
 from xcomkit.clouds.rules import EXISTS, PUT, STRANGER
 from xcomkit.clouds.trying import allowed, untried
-from xcomkit.errors import AccessDeniedError, MissingError, ServiceError
+from xcomkit.findings.errors import AccessDeniedError, MissingError, ServiceError
 
 
 def raising(error: ServiceError):

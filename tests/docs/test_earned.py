@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
-from xcomkit.catalogue import RULES_BY_ID
-from xcomkit.model import Basis
+from xcomkit.findings.model import Basis
+from xcomkit.steps.rule_index import RULES_BY_ID
 
 ROOT = Path(__file__).parents[2]
 TABLE = (ROOT / "docs/decisions/2026-11-30-earned.md").read_text()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from xcomkit.lint.inputs.reading import read_configuration
+from xcomkit.findings.model import Finding
 from xcomkit.lint.rules import find
-from xcomkit.model import Finding
+from xcomkit.lint.sources.reading import read_configuration
 
 GOOD = (Path(__file__).parent / "good.yaml").read_text(encoding="utf-8")
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcomkit.errors import InputError
-from xcomkit.lint.inputs.reading import read_configuration
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.reports.junit import to_junit
+from xcomkit.findings.reports.machine import to_json
+from xcomkit.findings.reports.sarif import to_sarif
+from xcomkit.findings.reports.text import to_text
 from xcomkit.lint.kinds import KINDS
 from xcomkit.lint.run import CloudFiles, judge
-from xcomkit.reports.junit import to_junit
-from xcomkit.reports.machine import to_json
-from xcomkit.reports.sarif import to_sarif
-from xcomkit.reports.text import to_text
+from xcomkit.lint.sources.reading import read_configuration
 
 COMMON = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_"
 KEYS = [

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from xcomkit.access_terms.azure import MOST_CREDENTIALS
-from xcomkit.chart.environment import MOST_GROUPS, effective_environment, list_variables
-from xcomkit.chart.layers import layer
-from xcomkit.chart.merge_rules import is_owned, is_same
-from xcomkit.chart.values import read_values
-from xcomkit.errors import InputError
+from xcomkit.cloud_documents.access.azure import MOST_CREDENTIALS
+from xcomkit.findings.errors import InputError
 from xcomkit.lint.cloud_files import judge_trust
 from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
-from xcomkit.lint.connections import _uri_problem, read_extra
-from xcomkit.lint.prefixes import _overlap, parse_base_path
 from xcomkit.lint.rules import MOST_FINDINGS, lint
-from xcomkit.lint.storage import read_threshold
+from xcomkit.lint.rules.connections import _uri_problem, read_extra
+from xcomkit.lint.rules.prefixes import _overlap, parse_base_path
+from xcomkit.lint.rules.storage import read_threshold
+from xcomkit.values.environment import MOST_GROUPS, effective_environment, list_variables
+from xcomkit.values.layers import layer
+from xcomkit.values.merge_rules import is_owned, is_same
+from xcomkit.values.values import read_values
 
 GOOD = (Path(__file__).parent / "good.yaml").read_text(encoding="utf-8")
 SUBJECT = "system:serviceaccount:airflow:astro-worker"

@@ -9,14 +9,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcomkit.chart.values import read_values
-from xcomkit.errors import InputError
-from xcomkit.lint.inputs.reading import read_configuration
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Check, Finding
+from xcomkit.findings.reports import ignores
 from xcomkit.lint.rules import MOST_FINDINGS, RULES, lint
+from xcomkit.lint.rules.storage import read_threshold
 from xcomkit.lint.run import CloudFiles, judge
-from xcomkit.lint.storage import read_threshold
-from xcomkit.model import Check, Finding
-from xcomkit.reports import ignores
+from xcomkit.lint.sources.reading import read_configuration
+from xcomkit.values.values import read_values
 
 HERE = Path(__file__).parent
 EXAMPLES = yaml.safe_load((HERE / "examples.yaml").read_text(encoding="utf-8"))
@@ -291,7 +291,7 @@ def test_any_mapping_is_judged_by_every_rule(data: dict[str, object]) -> None:
 
 def test_linting_loads_neither_airflow_nor_a_cloud_nor_pydantic() -> None:
     code = (
-        "import sys; from xcomkit.chart.values import read_values;"
+        "import sys; from xcomkit.values.values import read_values;"
         "from xcomkit.lint.rules import lint;"
         "lint(read_values('a: 1', name='v'));"
         "heavy = ('airflow', 'boto3', 'pandas', 'pydantic', 'fsspec');"

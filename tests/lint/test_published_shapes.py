@@ -2,10 +2,10 @@
 
 import pytest
 
-from xcomkit.errors import InputError
-from xcomkit.lint.inputs.reading import read_configuration
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Finding
 from xcomkit.lint.run import CloudFiles, judge
-from xcomkit.model import Finding
+from xcomkit.lint.sources.reading import read_configuration
 
 STOCK = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
 COMMON = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_"

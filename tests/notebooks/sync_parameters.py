@@ -4,7 +4,7 @@ from pathlib import Path
 
 import nbformat
 
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xcomkit.opening import STEPS
+from xcomkit.steps.opening import STEPS
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -9,7 +9,7 @@ import papermill
 import pytest
 from nbconvert import HTMLExporter, MarkdownExporter
 
-from xcomkit.parameter_file import read_parameters
+from xcomkit.settings.parameter_file import read_parameters
 
 ROOT = Path(__file__).parents[2]
 FORMATS = {"html": HTMLExporter, "markdown": MarkdownExporter}

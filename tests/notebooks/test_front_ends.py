@@ -12,7 +12,7 @@ from jupyter_client.manager import start_new_kernel
 ROOT = Path(__file__).parents[2]
 WIDGETS = "application/vnd.jupyter.widget-view+json"
 SHOW_FORM = """
-from xcomkit.opening import open_form
+from xcomkit.steps.opening import open_form
 form = open_form({"bucket": "some-bucket", "threshold": 5})
 form
 """

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from sync_parameters import NOTEBOOKS, parameters_source
 
-from xcomkit.opening import OWED, STEPS
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
+from xcomkit.steps.opening import OWED, STEPS
 
 PATHS = sorted(NOTEBOOKS.glob("0*.ipynb"))
 START = NOTEBOOKS / "start.ipynb"

@@ -8,7 +8,7 @@ import pytest
 from small_books import notebook
 
 from xcomkit.record.runner import Run, run_steps
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 
 @pytest.fixture

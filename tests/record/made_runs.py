@@ -6,11 +6,11 @@ from pathlib import Path
 import nbformat
 from records import check
 
-from xcomkit.model import Check
-from xcomkit.opening import STEPS
+from xcomkit.findings.model import Check
 from xcomkit.record.cover import About
 from xcomkit.record.runner import Run, StepResult
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
+from xcomkit.steps.opening import STEPS
 
 ABOUT = About("2026-01-01T08:00:00.123456+00:00", "ann in account 1", "abc", {"python": "3.12.1"})
 

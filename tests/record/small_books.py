@@ -4,8 +4,8 @@ import nbformat
 
 EVIDENCE = """
 from pathlib import Path
-from xcomkit import evidence
-from xcomkit.model import Rule
+from xcomkit.findings import evidence
+from xcomkit.findings.model import Rule
 rule = Rule("XC201", "Bucket", "fail", "why", "mend it", "source", blocks={blocks})
 check = rule.judge({holds}, expected="e", observed={observed!r}, how="h", basis="echo")
 evidence.write_evidence(Path(run_dir), step="{step}", content={{"checks": [check]}})

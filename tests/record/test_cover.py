@@ -5,10 +5,10 @@ import pytest
 from made_runs import ABOUT, make_run, tell_caller
 from records import check
 
-from xcomkit.opening import STEPS
 from xcomkit.record import page
 from xcomkit.record.cover import verdict_sentence
 from xcomkit.record.write import write_record
+from xcomkit.steps.opening import STEPS
 
 OUTPUT = nbformat.v4.new_output
 

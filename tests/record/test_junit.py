@@ -3,10 +3,10 @@ from xml.etree import ElementTree as ET
 
 from records import check
 
-from xcomkit.model import Check
+from xcomkit.findings.model import Check
 from xcomkit.record.junit import to_junit
 from xcomkit.record.runner import Run, StepResult
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 WRITTEN = "2026-01-01T00:00:00+00:00"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from xcomkit.errors import InputError
+from xcomkit.findings.errors import InputError
 from xcomkit.record.manifest import find_differences, write_manifest
 
 

@@ -4,9 +4,9 @@ from html import unescape
 
 from small_books import judged
 
-from xcomkit.opening import STEPS
 from xcomkit.record.manifest import find_differences
 from xcomkit.record.write import write_record
+from xcomkit.steps.opening import STEPS
 
 HOSTILE = "<script>window.hit=1</script><img src=x onerror=hit()>"
 FIRST = STEPS[0]
@@ -116,7 +116,7 @@ def test_link_to_data_is_taken_away_however_it_is_spelled(run_notebooks):
 
 def test_what_the_keyboard_and_the_dark_need_survives_the_cleaning(run_notebooks):
     code = (
-        "from xcomkit import show\n"
+        "from xcomkit.notebook import show\n"
         "row = [show.status_cell('pass'), *map(show.Cell, 'abcd')]\n"
         "show.Table('Wide', tuple('vwxyz'), (tuple(row),))"
     )

@@ -4,8 +4,8 @@ import nbformat
 import pytest
 from made_runs import ABOUT, make_run
 
-from xcomkit import show
-from xcomkit.model import CODECS, Change, Measurement, Plan, Rule, Spread
+from xcomkit.findings.model import CODECS, Change, Measurement, Plan, Rule, Spread
+from xcomkit.notebook import show
 from xcomkit.record import page
 
 LONG = "arn:aws:iam::123456789012:role/" + "very-long-role-name/" * 40

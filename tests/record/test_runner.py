@@ -4,10 +4,10 @@ import psutil
 import pytest
 from small_books import judged
 
-from xcomkit import evidence
-from xcomkit.errors import SettingsError
-from xcomkit.opening import STEPS
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import SettingsError
 from xcomkit.record.runner import select_steps
+from xcomkit.steps.opening import STEPS
 
 FIRST, SECOND, LAST = STEPS[0], STEPS[1], STEPS[-1]
 
@@ -210,7 +210,7 @@ def test_evidence_that_is_none_is_red_and_the_run_goes_on(run_notebooks, text):
 
 
 def test_closed_gate_over_green_evidence_is_red(run_notebooks):
-    gate = "from xcomkit.errors import GateError; raise GateError('closed')"
+    gate = "from xcomkit.findings.errors import GateError; raise GateError('closed')"
     run = run_notebooks({FIRST: [judged(FIRST), gate]})
 
     assert outcomes(run)[FIRST] == ("crashed", "fail")

@@ -10,7 +10,7 @@ from made_runs import make_run
 from records import body, check
 
 import xcomkit.record
-from xcomkit import model
+from xcomkit.findings import model
 from xcomkit.record.reading import read_record
 from xcomkit.record.runner import Outcome
 from xcomkit.record.write import write_record

@@ -8,7 +8,7 @@ import pytest
 from swift_server import Swift, is_installed, running_swift
 
 from xcomkit.clouds import Cloud, Platform, open_cloud
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 Open = Callable[..., Cloud]
 

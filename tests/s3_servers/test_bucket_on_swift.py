@@ -7,8 +7,8 @@ deletes the bucket, where it is empty, when asked to delete one of them.
 import pytest
 
 from xcomkit.clouds import Cloud
-from xcomkit.errors import CredentialsError
-from xcomkit.model import Check
+from xcomkit.findings.errors import CredentialsError
+from xcomkit.findings.model import Check
 
 KEY = "astro/xcom/dag/manual__2026-01-02T03:04:05+00:00/task/1"
 NOT_KEPT = ("XC203", "XC204", "XC206", "XC207", "XC211")

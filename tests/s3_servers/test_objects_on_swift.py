@@ -2,7 +2,7 @@
 
 import pytest
 
-from xcomkit.errors import AccessDeniedError, MissingError, ServiceError
+from xcomkit.findings.errors import AccessDeniedError, MissingError, ServiceError
 
 PAGE = 20  # as the store of these tests is set
 RUNS = (

@@ -15,8 +15,8 @@ import yaml
 from line import Line
 from swift_server import SECRET_KEY, Swift
 
-from xcomkit.model import Check
-from xcomkit.settings import Settings
+from xcomkit.findings.model import Check
+from xcomkit.settings.settings import Settings
 from xcomkit.steps import create_bucket, tear_down
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ import pytest
 
 from xcomkit.backend import round_trip
 from xcomkit.backend.process import open_worker
-from xcomkit.model import BACKENDS, Check, WorkerIdentity
-from xcomkit.settings import Settings
+from xcomkit.findings.model import BACKENDS, Check, WorkerIdentity
+from xcomkit.settings.settings import Settings
 
 Prove = Callable[..., dict[str, Check]]
 KEPT = ("XC503", "XC504", "XC505", "XC506", "XC508")

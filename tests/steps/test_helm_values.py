@@ -9,15 +9,15 @@ from typing import Any, cast
 
 import pytest
 
-from xcomkit.chart import fragment, merge, values
 from xcomkit.clouds import Cloud, Platform
-from xcomkit.effective import EffectiveValues
-from xcomkit.errors import ServiceError
-from xcomkit.model import WorkerIdentity
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import ServiceError
+from xcomkit.findings.model import WorkerIdentity
+from xcomkit.notebook.effective import EffectiveValues
+from xcomkit.notebook.step import Step
 from xcomkit.settings.observed import ObservedSettings
-from xcomkit.step import Step
+from xcomkit.settings.settings import Settings
 from xcomkit.steps import agent, fidelity, helm_values, orchestration
+from xcomkit.values import fragment, merge, values
 
 ONCE = {"merge": 1, "load": 1, "fragment": 1}
 LINES = "# theirs\nnamespace: astro\nworkers:\n  - name: first\n  - name: second\ncommonEnv: []\n"

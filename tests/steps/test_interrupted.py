@@ -8,7 +8,7 @@ import psutil
 import yaml
 from live_kernel import open_kernel
 
-from xcomkit.front_end import INTERRUPTED
+from xcomkit.notebook.front_end import INTERRUPTED
 
 ROOT = Path(__file__).parents[2]
 NAME = "04_round_trip"

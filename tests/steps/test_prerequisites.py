@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from xcomkit.clouds import Platform
-from xcomkit.settings import Settings
-from xcomkit.step import Step
+from xcomkit.notebook.step import Step
+from xcomkit.settings.settings import Settings
 from xcomkit.steps.prerequisites import check_environment, check_versions, supported_versions
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from make_findings import FACTS
 
 from xcomkit import steps
-from xcomkit.findings import FACTS
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 READ_ONLY = {"facts", "results", "settings", "values", "run", "name"}

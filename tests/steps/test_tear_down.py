@@ -4,9 +4,9 @@ import pytest
 from aws_rig import AwsRig
 from line import become_administrator
 
-from xcomkit import evidence
 from xcomkit.clouds import Platform
-from xcomkit.step import Step
+from xcomkit.findings import evidence
+from xcomkit.notebook.step import Step
 from xcomkit.steps import tear_down
 
 PLACE = "astro/xcom/dag/run/"

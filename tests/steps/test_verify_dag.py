@@ -7,9 +7,9 @@ from typing import cast
 import pytest
 
 from xcomkit.clouds import Cloud, Platform
-from xcomkit.model import Check
-from xcomkit.settings import Settings
-from xcomkit.step import Step
+from xcomkit.findings.model import Check
+from xcomkit.notebook.step import Step
+from xcomkit.settings.settings import Settings
 from xcomkit.steps import verify_dag
 
 ALERTING = """import os

@@ -6,7 +6,7 @@ import pytest
 from aws_rig import AwsRig
 
 from xcomkit.clouds import Platform
-from xcomkit.step import Step
+from xcomkit.notebook.step import Step
 from xcomkit.steps import verify_reruns
 
 RUN = SimpleNamespace(dag_id="dag", run_id="run", state="success")

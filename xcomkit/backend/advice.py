@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from xcomkit.backend.lost_writes import Writes
 from xcomkit.backend.timing import CONTRAST, CONTRAST_LABEL
-from xcomkit.model import Check, Measurement, Rule
+from xcomkit.findings.model import Check, Measurement, Rule
 
 BYTES_PER_SECOND = 50_000_000
 RTT_MS = 20

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from xcomkit.backend.configuration import THRESHOLD_VARIABLE, send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, pull, push
-from xcomkit.errors import ProcessError
-from xcomkit.model import Check, Rule
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import Check, Rule
 
 DAG_ID = "xcomkit_components"
 PAYLOAD = Payload("small_dict")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Hello, connection
-from xcomkit.model import Check, Rule, WorkerIdentity
+from xcomkit.findings.model import Check, Rule, WorkerIdentity
 
 CLASS_VARIABLE = "AIRFLOW__CORE__XCOM_BACKEND"
 THRESHOLD_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from xcomkit.backend import protocol
 from xcomkit.backend.process import Worker
-from xcomkit.model import Check, Rule
+from xcomkit.findings.model import Check, Rule
 
 XC520 = Rule(
     id="XC520",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from xcomkit.backend.fault_matrix import SILENT, Cell, Operation
-from xcomkit.model import STOCK_BACKEND, Check, Rule
+from xcomkit.findings.model import STOCK_BACKEND, Check, Rule
 
 XC511 = Rule(
     id="XC511",

@@ -23,13 +23,13 @@ from xcomkit.backend.protocol import (
     purge,
     push,
 )
-from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import CONTRAST, compression
-from xcomkit.errors import ProcessError
-from xcomkit.local.faults import Act, Fault, Kind
-from xcomkit.local.wire import Wire
-from xcomkit.model import DURABLE_BACKEND, CloudName
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import DURABLE_BACKEND, CloudName
+from xcomkit.objects.reading import ObjectReader, is_there
+from xcomkit.stand_ins.fault_proxy.faults import Act, Fault, Kind
+from xcomkit.stand_ins.fault_proxy.proxy import Wire
 
 DAG_ID = "xcomkit_faults"
 SMALL = Payload("records", 2_000)

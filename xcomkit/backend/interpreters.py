@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from xcomkit.errors import ProcessError
+from xcomkit.findings.errors import ProcessError
 
 INSTALL_SECONDS = 900
 MOST_WORDS = 300

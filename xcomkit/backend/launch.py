@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from xcomkit import redaction
-from xcomkit.errors import ProcessError
+from xcomkit.findings import redaction
+from xcomkit.findings.errors import ProcessError
 
 REDACTION = Path(redaction.__file__)
 DURABLE = Path(__file__).parents[1] / "durable.py"

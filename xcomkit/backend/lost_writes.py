@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, push, size
-from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, unpack
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import compression
-from xcomkit.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
-from xcomkit.model import Check, Rule
+from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
+from xcomkit.findings.model import Check, Rule
+from xcomkit.objects.reading import UNPACK_ERRORS, ObjectReader, unpack
 
 DAG_ID = "xcomkit_lost_writes"
 PAYLOAD = Payload("records", 1_000)

@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from xcomkit.backend.launch import Launch, start
 from xcomkit.backend.protocol import Failure, Hello, Outcome, Request, Step
-from xcomkit.errors import ProcessError, UnreachableError
-from xcomkit.redaction import redact, secret_texts
+from xcomkit.findings.errors import ProcessError, UnreachableError
+from xcomkit.findings.redaction import redact, secret_texts
 
 WORKER = Path(__file__).with_name("worker.py")
 START_SECONDS = 90.0

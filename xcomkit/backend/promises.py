@@ -1,7 +1,7 @@
 """The rules of a round trip, what each must show, and how it is looked at."""
 
-from xcomkit.errors import find_cause
-from xcomkit.model import Check, Rule
+from xcomkit.findings.errors import find_cause
+from xcomkit.findings.model import Check, Rule
 
 XC503 = Rule(
     id="XC503",

@@ -27,10 +27,16 @@ from xcomkit.backend.promises import (
     untried,
 )
 from xcomkit.backend.protocol import Outcome, Payload, Step, Where, encode, pull, purge, push
-from xcomkit.backend.reading import UNPACK_ERRORS, ObjectReader, is_there, unpack
-from xcomkit.errors import MissingError, ProcessError, ServiceError, UnreachableError, find_cause
-from xcomkit.model import Check, Rule, WorkerIdentity
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import (
+    MissingError,
+    ProcessError,
+    ServiceError,
+    UnreachableError,
+    find_cause,
+)
+from xcomkit.findings.model import Check, Rule, WorkerIdentity
+from xcomkit.objects.reading import UNPACK_ERRORS, ObjectReader, is_there, unpack
+from xcomkit.settings.settings import Settings
 
 DAG_ID = "xcomkit_round_trip"
 PUSH_SECONDS = 45

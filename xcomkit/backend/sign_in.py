@@ -7,8 +7,8 @@ exchange again for more than a minute and then tell about something else.
 import time
 from collections.abc import Callable
 
-from xcomkit.errors import AccessDeniedError, CredentialsError, XcomkitError, find_cause
-from xcomkit.model import Check, Rule, WorkerIdentity
+from xcomkit.findings.errors import AccessDeniedError, CredentialsError, XcomkitError, find_cause
+from xcomkit.findings.model import Check, Rule, WorkerIdentity
 
 MOST_SECONDS = 10
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from xcomkit.backend.configuration import connection_id, send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, pull, push
-from xcomkit.backend.reading import ObjectReader, is_there
 from xcomkit.backend.round_trip import object_key
-from xcomkit.errors import ProcessError, XcomkitError
-from xcomkit.model import Check, Rule
+from xcomkit.findings.errors import ProcessError, XcomkitError
+from xcomkit.findings.model import Check, Rule
+from xcomkit.objects.reading import ObjectReader, is_there
 
 DAG_ID = "xcomkit_references"
 PATH_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"

@@ -9,9 +9,9 @@ from typing import Literal
 from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Outcome, Payload, Step, Where, encode, pull, purge, push, size
-from xcomkit.errors import ProcessError
-from xcomkit.model import CODECS, STOCK_BACKEND, Measurement, Spread
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import CODECS, STOCK_BACKEND, Measurement, Spread
+from xcomkit.settings.settings import Settings
 
 CODEC_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 CONTRAST, CONTRAST_LABEL = "stock-zip", "stock, zip (the vendor's recommendation)"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Where, types
-from xcomkit.errors import ProcessError
-from xcomkit.model import Check, Rule
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import Check, Rule
 
 DAG_ID = "xcomkit_types"
 KEPT = "kept"

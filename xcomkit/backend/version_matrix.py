@@ -28,8 +28,8 @@ from xcomkit.backend.protocol import (
 )
 from xcomkit.backend.round_trip import PAYLOADS
 from xcomkit.backend.timing import compression
-from xcomkit.errors import ProcessError
-from xcomkit.model import Codec
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import Codec
 
 DAG_ID = "xcomkit_version_matrix"
 CODECS: tuple[Codec, ...] = ("none", "gzip", "zip")

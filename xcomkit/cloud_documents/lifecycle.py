@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from xcomkit.cloud_documents import items
-from xcomkit.model import CloudName
+from xcomkit.findings.model import CloudName
 
 Action = Literal["deletes", "archives", "deletes old versions", "aborts uploads"]
 Reach = Literal["all", "some", "none"]

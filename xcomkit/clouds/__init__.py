@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 from xcomkit.clouds.objects import Objects
-from xcomkit.model import Check, Plan, WorkerIdentity
-from xcomkit.settings import Settings
+from xcomkit.findings.model import Check, Plan, WorkerIdentity
+from xcomkit.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

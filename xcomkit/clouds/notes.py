@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from xcomkit.clouds.lifecycle import read_ours
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 Note = Callable[[Settings, Any, Any], str]
 """Takes what is present and what is wanted."""

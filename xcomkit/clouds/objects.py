@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from xcomkit.model import ObjectDetails, StoredObject
+from xcomkit.findings.model import ObjectDetails, StoredObject
 
 Version = tuple[str, Any]
 """A key, and what the cloud names a version of it: an id, a generation, or ``""`` for none."""

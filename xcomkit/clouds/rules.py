@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from xcomkit.model import Rule
+from xcomkit.findings.model import Rule
 
 _BUCKET = "Run step 01 with apply: true."
 _ACCESS = "Run step 02 with apply: true."

@@ -1,6 +1,6 @@
 """What an HTTP status means in this project's words, where an SDK leaves it at the number."""
 
-from xcomkit.errors import (
+from xcomkit.findings.errors import (
     AccessDeniedError,
     ConflictError,
     CredentialsError,

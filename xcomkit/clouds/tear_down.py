@@ -1,6 +1,6 @@
 """The rows of a tear down: what deleting identity and bucket would do, and what stays."""
 
-from xcomkit.model import Change
+from xcomkit.findings.model import Change
 
 
 def identity_row(name: str, kind: str, *, is_ours: bool | None, command: str) -> Change:

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from xcomkit.clouds.rules import DELETE, EXISTS, GET, LIST, PUT
-from xcomkit.errors import (
+from xcomkit.findings.errors import (
     AccessDeniedError,
     ConflictError,
     CredentialsError,
     MissingError,
     ServiceError,
 )
-from xcomkit.model import Check, Rule
+from xcomkit.findings.model import Check, Rule
 
 Call = Callable[[], object]
 Errors = Callable[[str], AbstractContextManager[None]]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xcomkit.chart.environment import Variable, expanded, list_variables
-from xcomkit.chart.layers import Replacement
-from xcomkit.chart.values import Values
 from xcomkit.lint.kinds import Kind
+from xcomkit.values.environment import Variable, expanded, list_variables
+from xcomkit.values.layers import Replacement
+from xcomkit.values.values import Values
 
 Place = tuple[str, int]
 """File and line, from 1."""

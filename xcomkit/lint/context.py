@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from xcomkit.chart.environment import Variable
-from xcomkit.chart.names import CHART_FIELDS
-from xcomkit.chart.values import Values
+from xcomkit.findings.model import Rule
 from xcomkit.lint.configuration import Configuration, Place
 from xcomkit.lint.kinds import KINDS, Kind
-from xcomkit.model import Rule
+from xcomkit.values.environment import Variable
+from xcomkit.values.names import CHART_FIELDS
+from xcomkit.values.values import Values
 
 Fix = str | tuple[tuple[str, str], ...]
 """What to paste: a text as it is, or settings, written as the file's kind writes them."""

@@ -2,10 +2,10 @@
 
 import re
 
-from xcomkit.chart import emit
-from xcomkit.chart.names import BACKEND
 from xcomkit.lint.context import Fix
 from xcomkit.lint.kinds import Kind
+from xcomkit.values import emit
+from xcomkit.values.names import BACKEND
 
 _OPTION = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
 

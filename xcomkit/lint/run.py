@@ -4,20 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xcomkit.chart.accounts import read_accounts, read_namespace
-from xcomkit.chart.names import PATH, BasePath, parse_base_path
-from xcomkit.chart.values import Values
-from xcomkit.errors import InputError
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Finding, Rule
+from xcomkit.findings.reports import ignores
+from xcomkit.findings.reports.report import Report
+from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
-from xcomkit.lint.inputs.reading import NothingHereError, read_configuration
 from xcomkit.lint.kinds import Kind
-from xcomkit.lint.prefixes import find_shared_between
 from xcomkit.lint.rules import REGISTRY, find
+from xcomkit.lint.rules.prefixes import find_shared_between
 from xcomkit.lint.shown import environments, list_inputs
-from xcomkit.model import Finding, Rule
-from xcomkit.reports import ignores
-from xcomkit.reports.report import Report
-from xcomkit.text_file import read_text
+from xcomkit.lint.sources.reading import NothingHereError, read_configuration
+from xcomkit.values.accounts import read_accounts, read_namespace
+from xcomkit.values.names import PATH, BasePath, parse_base_path
+from xcomkit.values.values import Values
 
 
 @dataclass(frozen=True, slots=True)

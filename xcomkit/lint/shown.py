@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from xcomkit.chart.environment import Variable
-from xcomkit.chart.sensitive import MASK, is_shown
+from xcomkit.findings.model import where
+from xcomkit.findings.reports.report import Input, Known
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.kinds import KIND_WORDS
-from xcomkit.model import where
-from xcomkit.reports.report import Input, Known
+from xcomkit.values.environment import Variable
+from xcomkit.values.sensitive import MASK, is_shown
 
 
 def list_inputs(configurations: Iterable[Configuration]) -> tuple[Input, ...]:

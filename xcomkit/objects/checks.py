@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from xcomkit.model import Check, Rule
+from xcomkit.findings.model import Check, Rule
 from xcomkit.objects.decode import Decoded
 from xcomkit.objects.summary import GRACE, Summary
 

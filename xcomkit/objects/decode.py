@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, assert_never
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
-from xcomkit.errors import ServiceError
-from xcomkit.model import Codec
+from xcomkit.findings.errors import ServiceError
+from xcomkit.findings.model import Codec
 
 PREVIEW_CHARACTERS = 2_000
 MAX_TYPES = 50

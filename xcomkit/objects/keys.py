@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from xcomkit.model import Codec, StoredObject, StoredXCom
+from xcomkit.findings.model import Codec, StoredObject, StoredXCom
 
 # Airflow's own rule for Dag and task ids: no slash, so both ends of a key are unambiguous even
 # where [scheduler] allowed_run_id_pattern was widened and a run id holds slashes.

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from xcomkit.model import StoredXCom
+from xcomkit.findings.model import StoredXCom
 
 LARGEST = 10
 EXAMPLES = 5

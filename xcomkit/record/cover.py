@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from xcomkit import show
-from xcomkit.model import Check, Status
-from xcomkit.opening import STEPS
+from xcomkit.findings.model import Check, Status
+from xcomkit.notebook import show
 from xcomkit.record.runner import Run
-from xcomkit.terms import TERMS
+from xcomkit.settings.terms import TERMS
+from xcomkit.steps.opening import STEPS
 
 _LONGEST = 2_000  # characters of one text; record.json has the whole
 _MOST_IN_A_TABLE = 200_000  # characters of all texts of a table

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from xcomkit import evidence, show
-from xcomkit.plain import plain
+from xcomkit.findings import evidence
+from xcomkit.findings.plain import plain
+from xcomkit.notebook import show
 from xcomkit.record.reading import Record, RecordedCheck
 
 Kind = Literal["changed", "new", "gone", "observed"]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from xcomkit.model import Check
+from xcomkit.findings.model import Check
+from xcomkit.findings.reports import junit
 from xcomkit.record.runner import Run, StepResult
-from xcomkit.reports import junit
 
 NAME = "record.junit.xml"
 

@@ -8,8 +8,8 @@ import os
 import stat
 from pathlib import Path
 
-from xcomkit.errors import InputError
-from xcomkit.text_file import write_text
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.text_file import write_text
 
 NAME = "manifest.sha256"
 SIGNATURE = "manifest.sha256.sig"

@@ -48,7 +48,7 @@ def open_kernel() -> Iterator[Any]:
                     env={**os.environ, "TMPDIR": folder},
                     extra_arguments=[
                         "--HistoryManager.hist_file=:memory:",
-                        "--IPKernelApp.exec_lines=import xcomkit.opening, ipywidgets",
+                        "--IPKernelApp.exec_lines=import xcomkit.steps.opening, ipywidgets",
                     ],
                 )
             )

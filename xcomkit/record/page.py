@@ -7,7 +7,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-from xcomkit import show
+from xcomkit.notebook import show
 from xcomkit.record import cover
 from xcomkit.record.runner import Run
 

@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
-from xcomkit import evidence
-from xcomkit.errors import InputError
-from xcomkit.model import Check, Status
-from xcomkit.text_file import read_text
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Check, Status
+from xcomkit.findings.text_file import read_text
 
 NAME = "record.json"
 

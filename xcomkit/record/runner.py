@@ -16,21 +16,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from xcomkit import evidence
-from xcomkit.airflow_plane.control_plane import VARIABLE as CONTROL_PLANE
-from xcomkit.catalogue import RULES_BY_ID
-from xcomkit.chart.values import Values, load_values
-from xcomkit.errors import InputError, SettingsError
-from xcomkit.local.stand_in import stand_in_of
-from xcomkit.model import Check, Status, worst
-from xcomkit.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import InputError, SettingsError
+from xcomkit.findings.model import Check, Status, worst
+from xcomkit.notebook.step import REACHED_END
+from xcomkit.plane.control_plane import VARIABLE as CONTROL_PLANE
 from xcomkit.record.outcomes import Outcome, execute, open_kernel, read_outcome
-from xcomkit.settings import Settings
 from xcomkit.settings.deployment import LOCAL
-from xcomkit.shared_target import is_shared
-from xcomkit.step import REACHED_END
+from xcomkit.settings.settings import Settings
+from xcomkit.settings.shared_target import is_shared
+from xcomkit.stand_ins.common.stand_in import stand_in_of
+from xcomkit.steps.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
 from xcomkit.steps.orchestration import open_plane
 from xcomkit.steps.prerequisites import CALLER
+from xcomkit.steps.rule_index import RULES_BY_ID
+from xcomkit.values.values import Values, load_values
 
 _VERIFY, _LAST = STEPS[-2:]
 _HANDED_OVER = (

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from xcomkit import evidence
-from xcomkit.errors import InputError
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.text_file import write_text
+from xcomkit.notebook.step import read_commit, read_versions
 from xcomkit.record import cover, junit, manifest, page, reading
 from xcomkit.record.runner import Run
-from xcomkit.step import read_commit, read_versions
 from xcomkit.steps.prerequisites import CALLER
-from xcomkit.text_file import write_text
 
 
 def write_record(run: Run) -> Path:

@@ -2,7 +2,7 @@
 
 import re
 
-from xcomkit.refusals import ADDRESS_ALONE, BESIDE_ADDRESS, hidden
+from xcomkit.settings.refusals import ADDRESS_ALONE, BESIDE_ADDRESS, hidden
 
 LOCAL = "local"
 _LOOPBACK = ("localhost", "127.0.0.1")  # a port-forward; the token stays on this machine

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import PrivateAttr
 
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 _FIELDS = frozenset(Settings.model_fields)
 

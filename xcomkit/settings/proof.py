@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from xcomkit.refusals import hidden, split
 from xcomkit.settings.deployment import LOCAL, deployment_address
+from xcomkit.settings.refusals import hidden, split
 from xcomkit.settings.target import TargetSettings, WholeNumber
 
 # What begins with ey is the first part of a signed token.

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from xcomkit.model import CODECS, CloudName, Codec
-from xcomkit.refusals import (
+from xcomkit.findings.model import CODECS, CloudName, Codec
+from xcomkit.settings.refusals import (
     ADDRESS_ALONE,
     BESIDE_ADDRESS,
     PLACEHOLDER,
@@ -16,8 +16,8 @@ from xcomkit.refusals import (
     texts,
     whole_number,
 )
-from xcomkit.regions import read_region
-from xcomkit.terms import EMBEDDED, NAMES, TERMS
+from xcomkit.settings.regions import read_region
+from xcomkit.settings.terms import EMBEDDED, NAMES, TERMS
 
 _NEVER_EMPTY = ("prefix", "namespace", "release", "resource_name_prefix")
 

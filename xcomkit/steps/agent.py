@@ -10,10 +10,10 @@ from xcomkit.backend import drift, protocol
 from xcomkit.backend.launch import Launch, in_pod
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.backend.round_trip import why_gone
-from xcomkit.effective import Component
-from xcomkit.errors import UnreachableError
-from xcomkit.model import Check, WorkerIdentity
-from xcomkit.step import Step
+from xcomkit.findings.errors import UnreachableError
+from xcomkit.findings.model import Check, WorkerIdentity
+from xcomkit.notebook.effective import Component
+from xcomkit.notebook.step import Step
 from xcomkit.steps import helm_values
 
 

@@ -1,7 +1,7 @@
 """Step 01: the bucket and its settings."""
 
-from xcomkit import show
-from xcomkit.step import Step, cell
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step, cell
 
 
 @cell

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from xcomkit import show
 from xcomkit.backend import fault_checks, fault_matrix, silent_references, timing
-from xcomkit.errors import ProcessError
-from xcomkit.local.wire import open_wire
-from xcomkit.model import BACKENDS, Check
-from xcomkit.step import Step
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import BACKENDS, Check
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step
+from xcomkit.stand_ins.fault_proxy.proxy import open_wire
 from xcomkit.steps.agent import Agent
 
 COLOURS = {

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from xcomkit import show
 from xcomkit.backend import components, type_fidelity
 from xcomkit.backend.components import Seat
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.backend.protocol import Payload
-from xcomkit.errors import InputError, ProcessError
-from xcomkit.model import Check
-from xcomkit.step import Step
+from xcomkit.findings.errors import InputError, ProcessError
+from xcomkit.findings.model import Check
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step
 from xcomkit.steps import helm_values
 from xcomkit.steps.agent import Agent
 

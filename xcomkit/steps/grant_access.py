@@ -1,7 +1,7 @@
 """Step 02: who may become the agents' identity, and what it may do."""
 
-from xcomkit import show
-from xcomkit.step import Step, cell
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step, cell
 
 
 @cell

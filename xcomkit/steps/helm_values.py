@@ -4,15 +4,15 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from xcomkit import show
-from xcomkit.chart import helm, rules, sensitive
-from xcomkit.chart.identity import PodIdentity
-from xcomkit.effective import FRAGMENT, Component
-from xcomkit.errors import XcomkitError
+from xcomkit.findings.errors import XcomkitError
+from xcomkit.findings.model import Change, Check, Plan, WorkerIdentity
+from xcomkit.findings.text_file import write_text
 from xcomkit.lint.rules import lint
-from xcomkit.model import Change, Check, Plan, WorkerIdentity
-from xcomkit.step import Step, cell
-from xcomkit.text_file import write_text
+from xcomkit.notebook import show
+from xcomkit.notebook.effective import FRAGMENT, Component
+from xcomkit.notebook.step import Step, cell
+from xcomkit.values import helm, rules, sensitive
+from xcomkit.values.identity import PodIdentity
 
 _FILES = ("AWS_CA_BUNDLE",)
 """Variables that name a file in the pods, for which the caller's own stands in."""

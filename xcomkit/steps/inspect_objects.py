@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from xcomkit import show
-from xcomkit.model import StoredXCom
+from xcomkit.findings.model import StoredXCom
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.checks import checks
 from xcomkit.objects.decode import decode
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.summary import Summary, summarise
-from xcomkit.step import Step, cell
 
 LIMIT = 5_000_000
 """Bytes an opened object may have, compressed and decompressed."""

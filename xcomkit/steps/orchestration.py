@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from xcomkit.airflow_plane.access import token_from_environment
-from xcomkit.airflow_plane.agents import TRIGGERER, Agent, Agents, open_agents
-from xcomkit.airflow_plane.control_plane import ControlPlane, attach, open_control_plane
-from xcomkit.airflow_plane.dag_run import DagRun
-from xcomkit.airflow_plane.rest import Deployment, open_deployment
-from xcomkit.chart.environment import worker_queues
-from xcomkit.chart.values import Values
+from xcomkit.notebook.step import Step
+from xcomkit.plane.access import token_from_environment
+from xcomkit.plane.agents import TRIGGERER, Agent, Agents, open_agents
+from xcomkit.plane.control_plane import ControlPlane, attach, open_control_plane
+from xcomkit.plane.dag_run import DagRun
+from xcomkit.plane.rest import Deployment, open_deployment
 from xcomkit.settings.deployment import LOCAL
-from xcomkit.step import Step
 from xcomkit.steps import helm_values
+from xcomkit.values.environment import worker_queues
+from xcomkit.values.values import Values
 
 _PATIENCE = 0.9  # of step_timeout
 _LATE_LOGS = 5  # seconds

@@ -9,13 +9,13 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from xcomkit import show
 from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.process import open_worker
-from xcomkit.errors import XcomkitError
-from xcomkit.model import STOCK_BACKEND, Check, Rule
-from xcomkit.step import Step, cell
-from xcomkit.text_file import write_text
+from xcomkit.findings.errors import XcomkitError
+from xcomkit.findings.model import STOCK_BACKEND, Check, Rule
+from xcomkit.findings.text_file import write_text
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step, cell
 
 PYTHON = Rule(
     id="XC101",

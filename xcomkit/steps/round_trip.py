@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from xcomkit import evidence, show
 from xcomkit.backend import (
     advice as codecs,
 )
@@ -23,9 +22,11 @@ from xcomkit.backend import (
 )
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Payload, Where, push
-from xcomkit.errors import XcomkitError
-from xcomkit.model import Check, Measurement
-from xcomkit.step import Step, cell
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import XcomkitError
+from xcomkit.findings.model import Check, Measurement
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step, cell
 from xcomkit.steps import failures, fidelity
 from xcomkit.steps.agent import Agent, check_drift, open_agent
 

@@ -2,10 +2,11 @@
 
 import time
 
-from xcomkit import evidence, show
-from xcomkit.errors import XcomkitError
-from xcomkit.model import Change, Check, Plan, Rule
-from xcomkit.step import Step, cell
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import XcomkitError
+from xcomkit.findings.model import Change, Check, Plan, Rule
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step, cell
 
 OBJECTS = Rule(
     id="XC801",

@@ -5,20 +5,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from xcomkit import evidence, show
-from xcomkit.airflow_plane.dag_run import DAG_ID, DAGS_FOLDER, DagRun
-from xcomkit.airflow_plane.residency import judge_residency, judge_separation
-from xcomkit.airflow_plane.verdict import judge, judge_place, judge_triggerer
-from xcomkit.dag_scan.callbacks import XC030
-from xcomkit.dag_scan.reading import list_files
-from xcomkit.dag_scan.run import judge as judge_dags
-from xcomkit.errors import XcomkitError
-from xcomkit.model import Check, StoredXCom
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import XcomkitError
+from xcomkit.findings.model import Check, StoredXCom
+from xcomkit.findings.text_file import write_text
+from xcomkit.lint.dags.callbacks import XC030
+from xcomkit.lint.dags.reading import list_files
+from xcomkit.lint.dags.run import judge as judge_dags
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.keys import parse_key
+from xcomkit.plane.dag_run import DAG_ID, DAGS_FOLDER, DagRun
+from xcomkit.plane.residency import judge_residency, judge_separation
+from xcomkit.plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.settings.deployment import LOCAL
-from xcomkit.step import Step, cell
 from xcomkit.steps.orchestration import Orchestration
-from xcomkit.text_file import write_text
 
 _OWN = "triggering, reading and judging"
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all

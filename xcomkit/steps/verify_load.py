@@ -2,13 +2,14 @@
 
 from dataclasses import asdict
 
-from xcomkit import evidence, show
-from xcomkit.airflow_plane import load
-from xcomkit.airflow_plane.load import DAG_ID, XC712, LoadResult, PlainLoop
-from xcomkit.errors import ServiceError, XcomkitError
-from xcomkit.model import Check, StoredXCom
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import ServiceError, XcomkitError
+from xcomkit.findings.model import Check, StoredXCom
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.decode import decode, read_value
-from xcomkit.step import Step, cell
+from xcomkit.plane import load
+from xcomkit.plane.load import DAG_ID, XC712, LoadResult, PlainLoop
 from xcomkit.steps.orchestration import Orchestration
 from xcomkit.steps.verify_dag import new_run_id, objects_of, place_of
 

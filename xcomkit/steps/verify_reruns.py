@@ -1,17 +1,18 @@
 """Step 06, after its run: what clearing and deleting do to objects."""
 
-from xcomkit import evidence, show
-from xcomkit.airflow_plane.dag_run import DagRun
-from xcomkit.airflow_plane.reruns import (
+from xcomkit.clouds.rules import LIFECYCLE
+from xcomkit.findings import evidence
+from xcomkit.findings.model import Check
+from xcomkit.notebook import show
+from xcomkit.notebook.step import Step, cell
+from xcomkit.plane.dag_run import DagRun
+from xcomkit.plane.reruns import (
     XC709,
     XC710,
     judge_deletion,
     judge_rerun,
 )
-from xcomkit.airflow_plane.verdict import earlier_keys, row_keys
-from xcomkit.clouds.rules import LIFECYCLE
-from xcomkit.model import Check
-from xcomkit.step import Step, cell
+from xcomkit.plane.verdict import earlier_keys, row_keys
 from xcomkit.steps.orchestration import Orchestration
 from xcomkit.steps.verify_dag import objects_of
 

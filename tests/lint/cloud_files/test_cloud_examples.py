@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xcomkit.chart.names import parse_base_path
+from xcomkit.findings.model import Finding
 from xcomkit.lint.cloud_files import RULES, judge_lifecycle, judge_policy, judge_trust
-from xcomkit.model import Finding
+from xcomkit.values.names import parse_base_path
 
 EXAMPLES = yaml.safe_load(Path(__file__).with_name("examples.yaml").read_text(encoding="utf-8"))
 SUBJECTS = tuple(

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from xcomkit.chart.names import BasePath
 from xcomkit.lint.cloud_files import judge_lifecycle
+from xcomkit.values.names import BasePath
 
 S3 = BasePath("s3", "aws", "acme-xcom", "prod/xcom")
 ABFS = BasePath("abfs", "azure", "acme-xcom", "prod/xcom")

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from xcomkit.chart.names import BasePath
-from xcomkit.errors import InputError
+from xcomkit.findings.errors import InputError
 from xcomkit.lint.cloud_files import judge_policy
 from xcomkit.lint.cloud_files.gcp import NEEDED, PERMISSIONS
+from xcomkit.values.names import BasePath
 
 S3 = BasePath("s3", "aws", "acme-xcom", "prod/xcom")
 ABFS = BasePath("abfs", "azure", "acme-xcom", "prod/xcom")

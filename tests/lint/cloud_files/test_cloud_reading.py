@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from xcomkit.access_terms.aws import trust as trust_document
-from xcomkit.chart.names import BasePath
+from xcomkit.cloud_documents.access.aws import trust as trust_document
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.azure import bucket_settings as azure_settings
 from xcomkit.clouds.gcp import bucket_settings as gcp_settings
-from xcomkit.errors import InputError
+from xcomkit.findings.errors import InputError
 from xcomkit.lint.cloud_files import RULES, judge_lifecycle, judge_policy, judge_trust
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
+from xcomkit.values.names import BasePath
 
 SUBJECTS = ("system:serviceaccount:airflow:astro-worker",)
 PATHS = (

@@ -3,9 +3,9 @@ from urllib.parse import quote
 
 import pytest
 
-from xcomkit.chart.names import BasePath
-from xcomkit.errors import InputError
+from xcomkit.findings.errors import InputError
 from xcomkit.lint.cloud_files import judge_trust
+from xcomkit.values.names import BasePath
 
 HOST = "oidc.eks.eu-west-1.amazonaws.com/id/CAFE"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{HOST}"

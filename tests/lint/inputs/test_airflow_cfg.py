@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcomkit.errors import InputError
-from xcomkit.lint.inputs.airflow_cfg import read_cfg
+from xcomkit.findings.errors import InputError
+from xcomkit.lint.sources.airflow_cfg import read_cfg
 
 PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
 

@@ -1,8 +1,8 @@
 """The Airflow services of a docker-compose file."""
 
-from xcomkit.chart.values import read_documents
-from xcomkit.lint.inputs.compose import read_compose
-from xcomkit.lint.inputs.env_file import read_env
+from xcomkit.lint.sources.compose import read_compose
+from xcomkit.lint.sources.env_file import read_env
+from xcomkit.values.values import read_documents
 
 ANCHORED = """
 x-airflow-common: &common

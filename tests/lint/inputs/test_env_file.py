@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcomkit.errors import InputError
-from xcomkit.lint.inputs.env_file import read_env
+from xcomkit.findings.errors import InputError
+from xcomkit.lint.sources.env_file import read_env
 
 
 def value(text: str) -> str | None:

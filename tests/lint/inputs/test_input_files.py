@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcomkit.errors import InputError
-from xcomkit.lint.inputs.reading import read_configuration
+from xcomkit.findings.errors import InputError
 from xcomkit.lint.kinds import KINDS
+from xcomkit.lint.sources.reading import read_configuration
 
 PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
 VALUES = f"commonEnv:\n  - name: {PATH}\n    value: s3://c@b/x\n"

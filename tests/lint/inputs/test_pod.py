@@ -2,8 +2,8 @@
 
 import yaml
 
-from xcomkit.chart.values import read_documents
-from xcomkit.lint.inputs.pod import read_pods
+from xcomkit.lint.sources.pod import read_pods
+from xcomkit.values.values import read_documents
 
 POD = {
     "apiVersion": "v1",

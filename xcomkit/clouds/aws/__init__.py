@@ -16,10 +16,10 @@ from xcomkit.clouds.aws.objects import AwsObjects
 from xcomkit.clouds.aws.session import Clients, aws_errors
 from xcomkit.clouds.rules import POLICY, PROVIDER, TRUST
 from xcomkit.clouds.tear_down import bucket_row, identity_row
-from xcomkit.errors import ServiceError, SettingsError
-from xcomkit.model import Change, Check, Plan, WorkerIdentity
-from xcomkit.settings import Settings
-from xcomkit.terms import TERMS
+from xcomkit.findings.errors import ServiceError, SettingsError
+from xcomkit.findings.model import Change, Check, Plan, WorkerIdentity
+from xcomkit.settings.settings import Settings
+from xcomkit.settings.terms import TERMS
 
 
 class AwsCloud(AwsObjects, Cloud):

@@ -7,15 +7,15 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from xcomkit.access_terms.aws import AUDIENCE, trust
 from xcomkit.cloud_documents import items
+from xcomkit.cloud_documents.access.aws import AUDIENCE, trust
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.documents import Document
 from xcomkit.clouds.aws.session import Clients, aws_errors
 from xcomkit.clouds.rules import POLICY, PROVIDER, SECRET, TRUST
-from xcomkit.errors import AccessDeniedError, MissingError
-from xcomkit.model import Action, Change, Check, Plan
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, MissingError
+from xcomkit.findings.model import Action, Change, Check, Plan
+from xcomkit.settings.settings import Settings
 
 POLICY_NAME = "xcom-objects"
 FOREIGN = "another connection (hidden)"

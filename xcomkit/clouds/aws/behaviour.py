@@ -27,9 +27,9 @@ from xcomkit.clouds.rules import (
     USE_KEY,
 )
 from xcomkit.clouds.trying import allowed, refused, untried
-from xcomkit.errors import AccessDeniedError, ServiceError
-from xcomkit.model import Check, Rule
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, ServiceError
+from xcomkit.findings.model import Check, Rule
+from xcomkit.settings.settings import Settings
 
 TRIED: tuple[Rule, ...] = (ASSUME, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, STRANGER)
 

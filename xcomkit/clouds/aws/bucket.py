@@ -17,14 +17,14 @@ from xcomkit.clouds.aws.reading import Reading, read, shown
 from xcomkit.clouds.aws.session import Clients, aws_errors, error_code, patiently
 from xcomkit.clouds.lifecycle import judge_sooner
 from xcomkit.clouds.rules import EXISTS, PUBLIC, REGION, TLS_ONLY
-from xcomkit.errors import (
+from xcomkit.findings.errors import (
     AccessDeniedError,
     ConflictError,
     MissingError,
     XcomkitError,
 )
-from xcomkit.model import Change, Check, Plan
-from xcomkit.settings import Settings
+from xcomkit.findings.model import Change, Check, Plan
+from xcomkit.settings.settings import Settings
 
 
 class Bucket:

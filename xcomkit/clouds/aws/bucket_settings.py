@@ -15,8 +15,8 @@ from xcomkit.clouds.rules import (
     TLS_ONLY,
     VERSIONING,
 )
-from xcomkit.model import Rule
-from xcomkit.settings import Settings
+from xcomkit.findings.model import Rule
+from xcomkit.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

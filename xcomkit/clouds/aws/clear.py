@@ -5,9 +5,14 @@ Stores that speak S3 keep a policy on ``aws:SecureTransport`` and need not enfor
 
 from xcomkit.clouds.aws.session import Clients, aws_errors, http_status
 from xcomkit.clouds.rules import PLAIN_HTTP, TLS_ONLY
-from xcomkit.errors import AccessDeniedError, CredentialsError, ServiceError, UnreachableError
-from xcomkit.model import Check
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    ServiceError,
+    UnreachableError,
+)
+from xcomkit.findings.model import Check
+from xcomkit.settings.settings import Settings
 
 _HOW = "signed HeadBucket over http"
 _REFUSALS = ("301", "302", "307", "308", "400", "403", "426")

@@ -12,7 +12,7 @@ from typing import Any
 from xcomkit.cloud_documents import items
 from xcomkit.clouds.lifecycle import our_rules, with_ours
 from xcomkit.clouds.notes import expires_sooner, replaces_key
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 Document = dict[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from xcomkit.clouds.aws.session import Clients, aws_errors, is_unsupported
 from xcomkit.clouds.objects import Objects, Version
-from xcomkit.errors import AccessDeniedError, MissingError, ServiceError, UnreachableError
-from xcomkit.model import ObjectDetails, StoredObject
+from xcomkit.findings.errors import AccessDeniedError, MissingError, ServiceError, UnreachableError
+from xcomkit.findings.model import ObjectDetails, StoredObject
 
 _BULK = 1000
 """Objects one DeleteObjects call may name (Amazon S3 API reference)."""

@@ -15,8 +15,8 @@ from xcomkit.clouds.aws.objects import AwsObjects
 from xcomkit.clouds.aws.reading import Reading, read, shown
 from xcomkit.clouds.aws.session import Clients, aws_errors, is_unsupported, patiently
 from xcomkit.clouds.rules import TLS_ONLY
-from xcomkit.errors import AccessDeniedError, ServiceError
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, ServiceError
+from xcomkit.settings.settings import Settings
 
 
 class Putting:

@@ -14,7 +14,7 @@ from xcomkit.clouds.aws.session import (
     is_unsupported,
 )
 from xcomkit.clouds.rules import PUBLIC
-from xcomkit.errors import AccessDeniedError, ServiceError
+from xcomkit.findings.errors import AccessDeniedError, ServiceError
 
 _MINIMUM = "TransitionDefaultMinimumObjectSize"
 

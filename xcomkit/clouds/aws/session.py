@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from xcomkit.errors import (
+from xcomkit.findings.errors import (
     AccessDeniedError,
     ConflictError,
     CredentialsError,
@@ -17,7 +17,7 @@ from xcomkit.errors import (
     UnreachableError,
     find_cause,
 )
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from xcomkit.access_terms.azure import AUDIENCE
+from xcomkit.cloud_documents.access.azure import AUDIENCE
 from xcomkit.clouds import Caller, Cloud, Platform
 from xcomkit.clouds.azure.access import MARKER, Access
 from xcomkit.clouds.azure.behaviour import TRIED, Behaviour, exchange
@@ -15,10 +15,10 @@ from xcomkit.clouds.azure.objects import AzureObjects
 from xcomkit.clouds.azure.session import Clients
 from xcomkit.clouds.tear_down import bucket_row, identity_row
 from xcomkit.clouds.trying import untried
-from xcomkit.errors import MissingError, SettingsError
-from xcomkit.model import Change, Check, Plan, WorkerIdentity
-from xcomkit.settings import Settings
-from xcomkit.terms import TERMS
+from xcomkit.findings.errors import MissingError, SettingsError
+from xcomkit.findings.model import Change, Check, Plan, WorkerIdentity
+from xcomkit.settings.settings import Settings
+from xcomkit.settings.terms import TERMS
 
 _AUTHORITY = "https://login.microsoftonline.com/"
 _CALLERS = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET")

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from xcomkit.access_terms.azure import (
+from xcomkit.cloud_documents.access.azure import (
     AUDIENCE,
     CONTRIBUTOR,
     MOST_CREDENTIALS,
@@ -16,9 +16,9 @@ from xcomkit.access_terms.azure import (
 )
 from xcomkit.clouds.azure.session import Clients, azure_errors
 from xcomkit.clouds.rules import IDENTITY, POLICY, TRUST
-from xcomkit.errors import AccessDeniedError, ConflictError, MissingError
-from xcomkit.model import Change, Check, Plan, Rule
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, ConflictError, MissingError
+from xcomkit.findings.model import Change, Check, Plan, Rule
+from xcomkit.settings.settings import Settings
 
 MARKER = {"created-by": "xcomkit"}
 

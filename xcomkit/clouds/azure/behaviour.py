@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xcomkit.access_terms.azure import AUDIENCE
+from xcomkit.cloud_documents.access.azure import AUDIENCE
 from xcomkit.clouds.azure.session import STORAGE_SCOPE, Clients, azure_errors
 from xcomkit.clouds.rules import (
     ASSUME,
@@ -22,9 +22,9 @@ from xcomkit.clouds.rules import (
     STRANGER,
 )
 from xcomkit.clouds.trying import allowed, refused, untried
-from xcomkit.errors import AccessDeniedError, CredentialsError, MissingError, ServiceError
-from xcomkit.model import Check, Rule
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, CredentialsError, MissingError, ServiceError
+from xcomkit.findings.model import Check, Rule
+from xcomkit.settings.settings import Settings
 
 TRIED: tuple[Rule, ...] = (ASSUME, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, STRANGER)
 _allowed = partial(allowed, errors=azure_errors)

@@ -23,9 +23,9 @@ from xcomkit.clouds.azure.bucket_settings import (
 from xcomkit.clouds.azure.session import Clients, azure_errors
 from xcomkit.clouds.lifecycle import judge_sooner
 from xcomkit.clouds.rules import EXISTS, REGION
-from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, XcomkitError
-from xcomkit.model import Change, Check, Plan
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, ConflictError, MissingError, XcomkitError
+from xcomkit.findings.model import Change, Check, Plan
+from xcomkit.settings.settings import Settings
 
 _LIFECYCLE = next(setting for setting in SETTINGS if setting.kind == "policy")
 

@@ -23,8 +23,8 @@ from xcomkit.clouds.rules import (
     TLS_ONLY,
     VERSIONING,
 )
-from xcomkit.model import Rule
-from xcomkit.settings import Settings
+from xcomkit.findings.model import Rule
+from xcomkit.settings.settings import Settings
 
 Document = dict[str, Any]
 Kind = Literal["account", "blobs", "policy"]

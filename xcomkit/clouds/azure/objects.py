@@ -5,8 +5,8 @@ from typing import Any
 
 from xcomkit.clouds.azure.session import Clients, azure_errors
 from xcomkit.clouds.objects import Objects, Version
-from xcomkit.errors import MissingError
-from xcomkit.model import ObjectDetails, StoredObject
+from xcomkit.findings.errors import MissingError
+from xcomkit.findings.model import ObjectDetails, StoredObject
 
 
 class AzureObjects(Objects):

@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xcomkit.clouds.statuses import error_for
-from xcomkit.errors import (
+from xcomkit.findings.errors import (
     CredentialsError,
     ServiceError,
     UnreachableError,
     XcomkitError,
 )
-from xcomkit.settings import Settings
+from xcomkit.settings.settings import Settings
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient

@@ -12,9 +12,9 @@ from xcomkit.clouds.gcp.bucket import Bucket
 from xcomkit.clouds.gcp.objects import GcpObjects
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.clouds.tear_down import bucket_row, identity_row
-from xcomkit.model import Check, Plan, WorkerIdentity
-from xcomkit.settings import Settings
-from xcomkit.terms import TERMS
+from xcomkit.findings.model import Check, Plan, WorkerIdentity
+from xcomkit.settings.settings import Settings
+from xcomkit.settings.terms import TERMS
 
 _CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from xcomkit.access_terms.gcp import BECOME
+from xcomkit.cloud_documents.access.gcp import BECOME
 from xcomkit.clouds.gcp.rights import INHERITED, Document, Rights
 from xcomkit.clouds.gcp.session import Clients, gcp_errors
 from xcomkit.clouds.rules import IDENTITY, TRUST
-from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, ServiceError
-from xcomkit.model import Change, Check, Plan
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, ConflictError, MissingError, ServiceError
+from xcomkit.findings.model import Change, Check, Plan
+from xcomkit.settings.settings import Settings
 
 MARKER = "created by xcomkit"
 _DOMAIN = ".iam.gserviceaccount.com"

@@ -25,9 +25,9 @@ from xcomkit.clouds.rules import (
     STRANGER,
 )
 from xcomkit.clouds.trying import allowed, refused, untried
-from xcomkit.errors import MissingError, ServiceError
-from xcomkit.model import Check, Rule
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import MissingError, ServiceError
+from xcomkit.findings.model import Check, Rule
+from xcomkit.settings.settings import Settings
 
 TRIED: tuple[Rule, ...] = (ASSUME, LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP, STRANGER)
 _RIGHTS = (LIST, PUT, GET, DELETE, OUTSIDE, OTHER, DROP)

@@ -19,10 +19,10 @@ from xcomkit.clouds.gcp.bucket_settings import (
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.clouds.lifecycle import judge_sooner
 from xcomkit.clouds.rules import EXISTS, REGION
-from xcomkit.errors import AccessDeniedError, ConflictError, MissingError, SettingsError
-from xcomkit.errors import XcomkitError as AnyError
-from xcomkit.model import Change, Check, Plan, Rule
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, ConflictError, MissingError, SettingsError
+from xcomkit.findings.errors import XcomkitError as AnyError
+from xcomkit.findings.model import Change, Check, Plan, Rule
+from xcomkit.settings.settings import Settings
 
 if TYPE_CHECKING:
     from google.cloud.storage import Bucket as Handle

@@ -22,8 +22,8 @@ from xcomkit.clouds.rules import (
     TAGS,
     VERSIONING,
 )
-from xcomkit.model import Rule
-from xcomkit.settings import Settings
+from xcomkit.findings.model import Rule
+from xcomkit.settings.settings import Settings
 
 if TYPE_CHECKING:
     from google.cloud.storage import Bucket

@@ -5,8 +5,8 @@ from typing import Any
 
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.clouds.objects import Objects, Version
-from xcomkit.errors import MissingError
-from xcomkit.model import ObjectDetails, StoredObject
+from xcomkit.findings.errors import MissingError
+from xcomkit.findings.model import ObjectDetails, StoredObject
 
 
 class GcpObjects(Objects):

@@ -5,12 +5,12 @@ import shlex
 from functools import partial
 from typing import Any
 
-from xcomkit.access_terms.gcp import OBJECTS, READER
+from xcomkit.cloud_documents.access.gcp import OBJECTS, READER
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.clouds.rules import POLICY
-from xcomkit.errors import AccessDeniedError, MissingError
-from xcomkit.model import Action, Change, Check
-from xcomkit.settings import Settings
+from xcomkit.findings.errors import AccessDeniedError, MissingError
+from xcomkit.findings.model import Action, Change, Check
+from xcomkit.settings.settings import Settings
 
 INHERITED = "roles inherited from the project are not looked at"
 _TITLE = "xcom-prefix"

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from xcomkit.chart.names import BasePath
+from xcomkit.cloud_documents.conditions import Context, both, either
+from xcomkit.findings.model import Rule
 from xcomkit.lint.cloud_files.reading import block, read_embedded, texts
 from xcomkit.lint.cloud_files.rules import (
     XC063,
@@ -24,8 +25,7 @@ from xcomkit.lint.cloud_files.rules import (
     shown,
 )
 from xcomkit.lint.cloud_files.statements import Statement, read_statements
-from xcomkit.local.conditions import Context, both, either
-from xcomkit.model import Rule
+from xcomkit.values.names import BasePath
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 _RIGHTS: tuple[tuple[Rule, tuple[str, ...]], ...] = (

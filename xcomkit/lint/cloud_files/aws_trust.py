@@ -8,8 +8,9 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from xcomkit.access_terms.aws import AUDIENCE, trust
 from xcomkit.cloud_documents import items
+from xcomkit.cloud_documents.access.aws import AUDIENCE, trust
+from xcomkit.cloud_documents.conditions import both, either
 from xcomkit.lint.cloud_files.reading import Block, block, refusal, texts
 from xcomkit.lint.cloud_files.rules import (
     XC060,
@@ -22,7 +23,6 @@ from xcomkit.lint.cloud_files.rules import (
     shown,
 )
 from xcomkit.lint.cloud_files.statements import Clause, Statement, read_statements
-from xcomkit.local.conditions import both, either
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME = "sts:AssumeRole"

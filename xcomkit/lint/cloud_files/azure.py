@@ -3,14 +3,13 @@
 import shlex
 from typing import Any
 
-from xcomkit.access_terms.azure import (
+from xcomkit.cloud_documents.access.azure import (
     AUDIENCE,
     CONTRIBUTOR,
     MOST_CREDENTIALS,
     ROLE,
     credential_name,
 )
-from xcomkit.chart.names import BasePath
 from xcomkit.lint.cloud_files.reading import Block, block, texts
 from xcomkit.lint.cloud_files.rules import (
     XC060,
@@ -23,6 +22,7 @@ from xcomkit.lint.cloud_files.rules import (
     pasted,
     shown,
 )
+from xcomkit.values.names import BasePath
 
 _FULL = {
     CONTRIBUTOR: ROLE,

@@ -8,9 +8,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from xcomkit.access_terms.gcp import BECOME, OBJECTS, READER
-from xcomkit.chart.names import BasePath
 from xcomkit.cloud_documents import items
+from xcomkit.cloud_documents.access.gcp import BECOME, OBJECTS, READER
 from xcomkit.lint.cloud_files.reading import Block, block, texts
 from xcomkit.lint.cloud_files.rules import (
     XC060,
@@ -26,6 +25,7 @@ from xcomkit.lint.cloud_files.rules import (
     pasted,
     shown,
 )
+from xcomkit.values.names import BasePath
 
 _HARMLESS = ("roles/iam.serviceAccountViewer", "roles/iam.securityReviewer")
 _EVERYBODY = ("allUsers", "allAuthenticatedUsers")

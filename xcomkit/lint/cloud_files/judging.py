@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from xcomkit.chart.names import BasePath
 from xcomkit.cloud_documents import items
+from xcomkit.findings.model import CloudName, Finding, Rule
 from xcomkit.lint.cloud_files import aws_policy, aws_trust, azure, gcp, lifecycle
 from xcomkit.lint.cloud_files.reading import (
     block,
@@ -21,8 +21,8 @@ from xcomkit.lint.cloud_files.rules import (
     Collector,
     shown,
 )
-from xcomkit.lint.prefixes import cloud_of
-from xcomkit.model import CloudName, Finding, Rule
+from xcomkit.lint.rules.prefixes import cloud_of
+from xcomkit.values.names import BasePath
 
 _TRUST_HINT = (
     "export it with aws iam get-role, aws eks list-pod-identity-associations,"

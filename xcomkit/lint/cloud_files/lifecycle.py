@@ -7,12 +7,12 @@ expiry that keeps the bucket from growing.
 import json
 from typing import Any
 
-from xcomkit.chart.names import BasePath
 from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.lifecycle import lifecycle_rules, read_lifecycle
+from xcomkit.findings.model import CloudName
 from xcomkit.lint.cloud_files.reading import block
 from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, Collector, shown
-from xcomkit.model import CloudName
+from xcomkit.values.names import BasePath
 
 _DAYS = 30  # what the settings of the runbook begin with
 _OLD_DAYS = 7

@@ -4,10 +4,10 @@ import json
 from typing import Any
 from urllib.parse import unquote
 
-from xcomkit.chart.tree import MAX_DEPTH
-from xcomkit.chart.values import MAX_CHARACTERS, read_values
 from xcomkit.cloud_documents import items
-from xcomkit.errors import InputError
+from xcomkit.findings.errors import InputError
+from xcomkit.values.tree import MAX_DEPTH
+from xcomkit.values.values import MAX_CHARACTERS, read_values
 
 Block = dict[str, Any]
 _HINT = "export it again with --output json, or mend the file there."

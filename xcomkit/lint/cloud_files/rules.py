@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from xcomkit import plain
-from xcomkit.model import CloudName, Finding, Rule
+from xcomkit.findings import plain
+from xcomkit.findings.model import CloudName, Finding, Rule
 
 XC060 = Rule(
     id="XC060",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from xcomkit.cloud_documents import items
+from xcomkit.cloud_documents.conditions import Context, both, either, evaluate, matches, to_texts
 from xcomkit.lint.cloud_files.reading import Block, block, refusal, texts
-from xcomkit.local.conditions import Context, both, either, evaluate, matches, to_texts
 
 MOST_TEXTS = 5_000  # IAM takes 10,240 characters of policies per role
 

@@ -1,0 +1,243 @@
+"""JupyterLab as ``xcomkit lab`` starts it: who can reach it, what its kernels know, how it ends."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from socket import socket
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+from xcomkit.__main__ import main
+from xcomkit.cli.jupyterlab import Lab, open_lab
+from xcomkit.plane.keeper import MARK
+from xcomkit.plane.kept import Program, keep
+from xcomkit.settings.shared_target import VARIABLE as LAB
+from xcomkit.stand_ins.common.stand_in import VARIABLE as STAND_IN
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 180
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("notebooks", "parameters"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+class Started:
+    """``xcomkit lab`` in a process of its own."""
+
+    def __init__(self, folder, *words):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "xcomkit", "lab", "--no-browser", "--port", "18888", *words],
+            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+        )  # fmt: skip
+        self.url = urlsplit(re.search(r"http://\S+", self.process.stdout.readline())[0])
+        self.token = parse_qs(self.url.query)["token"][0]
+
+    def ask(self, path, *, body=None, token=None):
+        request = Request(
+            f"http://{self.url.netloc}{path}", method="GET" if body is None else "POST"
+        )
+        request.data = None if body is None else json.dumps(body).encode()
+        request.add_header("Authorization", f"token {self.token if token is None else token}")
+        with urlopen(request, timeout=SECONDS) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def start_kernel(self):
+        """Start a kernel as a notebook does, and return its process."""
+        self.ask("/api/kernels", body={"name": "python3"})
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        return next(one for one in below if "ipykernel_launcher" in one.cmdline())
+
+    def end(self, number=signal.SIGINT):
+        """Send a signal; return what was said last and all that is left after a while."""
+        everything = self.everything()
+        self.process.send_signal(number)
+        self.process.wait(SECONDS)
+        return self.process.stderr.read(), left(everything)
+
+    def everything(self):
+        """Return the processes below this one, and the private folder of JupyterLab."""
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        (home,) = {home for one in below if (home := one.environ().get(MARK))}
+        return [*below, Path(home)]
+
+
+def left(everything):
+    deadline = time.monotonic() + SECONDS
+    while (found := [one for one in everything if is_there(one)]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def is_there(one):
+    if isinstance(one, Path):
+        return one.exists()
+    with suppress(psutil.Error):
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@pytest.fixture
+def lab(folder):
+    started = Started(folder)
+    yield started
+    if started.process.poll() is None:
+        started.process.kill()
+        started.process.wait()
+    started.process.stdout.close()
+    started.process.stderr.close()
+
+
+def test_who_has_the_token_opens_it_its_kernels_know_the_target_and_closing_ends_all(lab):
+    assert lab.url.hostname == "127.0.0.1"
+    assert lab.url.path == "/lab/tree/notebooks/start.ipynb"
+    assert lab.ask("/api/contents/notebooks/start.ipynb?content=0")["type"] == "notebook"
+    for wrong in ("", "guess"):
+        with pytest.raises(HTTPError) as refused:
+            lab.ask("/api/contents", token=wrong)
+        assert refused.value.code == 403
+
+    environment = lab.start_kernel().environ()
+    chosen = Path(environment[LAB], "target").read_text()
+    assert chosen.endswith("parameters/local-aws.yaml")
+    assert json.loads(environment[STAND_IN])["cloud"] == "aws"
+    assert environment.get("AWS_ENDPOINT_URL") == os.environ.get("AWS_ENDPOINT_URL")
+    assert lab.token not in environment[STAND_IN]
+
+    said, rest = lab.end(signal.SIGHUP)  # as SIGTERM and Ctrl-C
+
+    assert lab.process.returncode == 0
+    assert said.endswith("closed\n")
+    assert rest == []
+
+
+def test_real_target_opens_without_a_stand_in_and_shutting_down_from_within_ends_it(folder):
+    lab = Started(folder, "-f", "parameters/aws.yaml")
+    environment = lab.start_kernel().environ()
+    assert STAND_IN not in environment
+    assert Path(environment[LAB], "target").read_text().endswith("parameters/aws.yaml")
+    everything = lab.everything()
+
+    lab.ask("/api/shutdown", body={})
+
+    assert lab.process.wait(SECONDS) == 0
+    assert left(everything) == []
+    lab.process.stdout.close()
+    lab.process.stderr.close()
+
+
+def test_server_that_dies_is_an_error_that_quotes_its_log(lab):
+    everything = lab.everything()
+    server = next(one for one in everything[:-1] if "jupyterlab" in one.cmdline())
+
+    server.kill()
+
+    assert lab.process.wait(SECONDS) == 3
+    assert "xcomkit: jupyterlab ended with status -9; its log ends: " in lab.process.stderr.read()
+    assert left(everything) == []
+
+
+def test_configuration_that_lets_anybody_in_is_refused(folder, monkeypatch):
+    (folder / "jupyter_server_config.py").write_text("c.IdentityProvider.token = ''\n")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "xcomkit", "lab", "--no-browser", "--port", "18889"], cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        timeout=SECONDS,
+    )  # fmt: skip
+
+    assert done.returncode == 3
+    assert "xcomkit: JupyterLab let somebody in without a token, so it was ended." in done.stderr
+    assert "http" not in done.stdout
+
+
+def test_configuration_of_a_server_for_others_is_not_in_the_way_and_no_list_shows_the_token(
+    folder, monkeypatch
+):
+    (folder / "jupyter_server_config.py").write_text(
+        "c.ServerApp.base_url = '/theirs/'\nc.ServerApp.certfile = '/none/server.pem'\n"
+    )
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+
+    with open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18892) as running:
+        with urlopen(running.url, timeout=SECONDS) as answer:
+            assert answer.status == 200
+        page = Path(urlsplit(running.page).path)
+        assert running.url.partition("token=")[2] in page.read_text()
+        assert page.parents[1].stat().st_mode & 0o077 == 0  # nobody else gets to the file
+        assert "token" not in running.page
+
+
+def test_ready_means_that_it_answers_and_not_that_it_has_written_its_port(tmp_path):
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = f"""
+import json, os, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Closed(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(403)
+os.mkdir("runtime")
+with open("runtime/jpserver-1.json", "w") as file:
+    json.dump({{"port": {port}, "pid": os.getpid()}}, file)
+time.sleep(2)
+open("listens", "w").close()
+HTTPServer(("127.0.0.1", {port}), Closed).serve_forever()
+"""
+    home = tmp_path / "home"
+    program = Program("jupyterlab", (sys.executable, "-c", code), dict(os.environ))
+
+    with keep(home, (program,)) as kept:
+        Lab(kept, "a-token").wait_until_ready()
+
+        assert (home / "listens").exists()
+
+
+def test_nothing_is_left_when_it_is_killed(lab):
+    lab.start_kernel()
+
+    _, rest = lab.end(signal.SIGKILL)
+
+    assert rest == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-f", "parameters/none.yaml"], "parameters/none.yaml: No such file or directory."),
+        (["-f", "README.md"], "pass a file of parameters/."),
+    ],
+)
+def test_file_that_is_none_is_one_line(folder, monkeypatch, capsys, words, told):
+    monkeypatch.chdir(folder)
+    (folder / "README.md").write_bytes(b"\xff")
+
+    assert main(["lab", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_folder_without_notebooks_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["lab"]) == 2
+    assert "notebooks/start.ipynb: no such notebook. Next: run xcomkit in the folder" in (
+        capsys.readouterr().err
+    )

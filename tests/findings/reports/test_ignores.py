@@ -1,0 +1,169 @@
+"""Findings that somebody has decided to live with."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.reports.ignores import read_baseline
+from xcomkit.findings.reports.machine import to_json
+from xcomkit.findings.reports.report import Report
+from xcomkit.lint.run import CloudFiles, judge
+from xcomkit.lint.sources.reading import read_configuration
+
+ENTRY = 'commonEnv:\n  - name: PYTHONPATH{name}\n    value: "$PYTHONPATH:/opt"{value}\n'
+
+
+@pytest.fixture
+def report(tmp_path):
+    def make(text: str, *, baseline: str = "") -> Report:
+        path = tmp_path / "values.yaml"
+        path.write_text(text)
+        if baseline:
+            (tmp_path / "baseline.json").write_text(baseline)
+        return judge(
+            [read_configuration([str(path)])],
+            cloud=CloudFiles(),
+            baseline=str(tmp_path / "baseline.json") if baseline else "",
+        )
+
+    return make
+
+
+def ids(report: Report) -> list[str]:
+    return [found.rule.id for found in report.findings if found.rule.id in ("XC024", "XC054")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ENTRY.format(name="", value="  # xcomkit: ignore XC024 a shell starts us"),
+        ENTRY.format(name="  # xcomkit: ignore XC024 a shell starts us", value=""),
+        ENTRY.format(name="", value="  #xcomkit:ignore XC023, XC024: a shell starts us"),
+        "commonEnv:\n  # xcomkit: ignore XC024 a shell starts us\n  # more words\n"
+        + ENTRY.format(name="", value="").partition("\n")[2],
+    ],
+)
+def test_comment_at_the_entry_ignores_the_rule_it_names_with_its_reason(report, text):
+    found = report(text)
+
+    assert "XC024" not in ids(found)
+    (ignored,) = found.ignored
+    assert ignored.reason.startswith("a shell starts us")
+
+
+@pytest.mark.parametrize(
+    ("comment", "observed"),
+    [
+        ("  # xcomkit: ignore XC024", "without a reason, so it is not"),
+        ("  # xcomkit: ignore this please", "names no rule"),
+        ("  # xcomkit: ignore XC006 numbers are fine", "XC006 has nothing to say here"),
+    ],
+)
+def test_comment_that_explains_nothing_is_a_finding_and_ignores_nothing(report, comment, observed):
+    found = report(ENTRY.format(name="", value=comment))
+
+    assert ids(found) == ["XC024", "XC054"] or ids(found) == ["XC054", "XC024"]
+    assert any(observed in f.observed for f in found.findings)
+
+
+def test_comment_at_another_entry_ignores_nothing(report):
+    text = (
+        ENTRY.format(name="", value="")
+        + "  - name: OTHER\n    value: x  # xcomkit: ignore XC024 no\n"
+    )
+
+    assert sorted(ids(report(text))) == ["XC024", "XC054"]
+
+
+def test_finding_of_the_baseline_does_not_count_even_when_its_line_moved(report):
+    text = ENTRY.format(name="", value="")
+    before = report(text)
+
+    after = report(f"# moved\n\n{text}", baseline=to_json(before))
+
+    assert after.findings == ()
+    assert len(after.ignored) == len(before.findings)
+    assert after.exit_code == 0
+
+
+def test_second_finding_of_a_kind_is_new(report):
+    before = report(ENTRY.format(name="", value=""))
+    entry = '  - name: PYTHONPATH\n    value: "$PYTHONPATH:/opt"\n'
+
+    after = report(ENTRY.format(name="", value="") + entry, baseline=to_json(before))
+
+    assert "XC024" in ids(after)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"schema": 2, "findings": []}',
+        '{"schema": 1, "findings": [1]}',
+        '{"schema": 1, "findings": 5}',
+        '{"schema": 1, "findings": [{"id": 1, "where": 2, "observed": 3}]}',
+    ],
+)
+def test_baseline_that_is_no_report_is_one_line(text):
+    with pytest.raises(InputError, match=r"^b\.json:\d+:\d+: no "):
+        read_baseline(text, name="b.json")
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(["schema", "findings", "id", "where", "observed"]), inner
+            )
+        ),
+    )
+)
+def test_any_json_is_a_baseline_or_refused(document):
+    try:
+        read_baseline(json.dumps(document), name="b.json")
+    except InputError as refusal:
+        assert "\n" not in str(refusal)
+
+
+def test_comment_at_a_group_does_not_reach_into_the_lists_inside_it(report):
+    text = (
+        "workers:\n  - name: w  # xcomkit: ignore XC014 the group has none\n    env:\n"
+        "      - name: A_PASSWORD\n        value: hush\n"
+    )
+
+    found = report(text)
+    assert {"XC014", "XC054"} <= {finding.rule.id for finding in found.findings}
+
+
+def test_words_inside_a_text_are_no_comment(report):
+    text = 'commonEnv:\n  - name: A_PASSWORD\n    value: "hush # xcomkit: ignore XC014 mine"\n'
+
+    assert "XC014" in {finding.rule.id for finding in report(text).findings}
+
+
+def test_third_of_a_kind_is_new_where_the_baseline_knew_two(report):
+    before = report("a: 1\na: 2\n")
+
+    after = report("a: 1\na: 2\na: 3\n", baseline=to_json(before))
+    assert "XC012" in {finding.rule.id for finding in after.findings}
+
+
+def test_comment_of_another_file_ignores_nothing(tmp_path):
+    entry = ENTRY.format(name="", value="")
+    (tmp_path / "a.yaml").write_text("# one\n" + entry)
+    (tmp_path / "b.yaml").write_text(
+        "# two\nlabels: {}\nx: 1\ny: 1  # xcomkit: ignore XC024 not the other file\n"
+    )
+    names = [str(tmp_path / name) for name in ("a.yaml", "b.yaml")]
+
+    found = judge([read_configuration(names)], cloud=CloudFiles())
+    assert "XC024" in {finding.rule.id for finding in found.findings}

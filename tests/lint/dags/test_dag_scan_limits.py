@@ -1,0 +1,173 @@
+"""Below, at and above each limit of a scan, and what it cannot tell: never as if it were known."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from xcomkit.findings.model import Finding
+from xcomkit.lint.dags import run, scan, scan_text
+from xcomkit.lint.dags.airflow_names import MOST_DECORATORS
+from xcomkit.lint.dags.reading import MAX_BYTES, Unreadable, parse
+from xcomkit.lint.dags.scan import MOST_FINDINGS
+
+PULL = "ti.xcom_pull(task_ids='x')\n"
+OTHER = 'def f(ti, cfg):\n    ti.xcom_pull("t", dag_id=cfg["dag"])\n'
+BACKEND = "AIRFLOW__CORE__XCOM_BACKEND"
+TASK = "from airflow.sdk import task\n@task\n"
+
+
+def found(text: str, rule_id: str) -> list[Finding]:
+    return [one for one in scan_text(text, name="dags/d.py") if one.rule.id == rule_id]
+
+
+@pytest.mark.parametrize("size", [0, MAX_BYTES, MAX_BYTES + 1])
+def test_file_is_read_up_to_its_limit_and_above_it_is_a_finding(tmp_path, size):
+    (tmp_path / "d.py").write_bytes(b"#" * size)
+
+    assert [one.rule.id for one in scan(tmp_path)] == ["XC040"] * (size > MAX_BYTES)
+    try:
+        parse("#" * size)
+    except Unreadable:
+        assert size > MAX_BYTES
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_limit_of_findings_is_of_each_rule_in_each_file(tmp_path, more):
+    count = MOST_FINDINGS + more
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(f"{PULL * count}import os\nos.putenv({BACKEND!r}, 'x')\n")
+
+    findings = scan(tmp_path)
+
+    for name in ("a.py", "b.py"):
+        here = [one.rule.id for one in findings if Path(one.file).name == name]
+        assert here.count("XC033") == min(count, MOST_FINDINGS)
+        assert here.count("XC039") == 1
+
+
+def test_same_line_found_twice_takes_one_place_of_the_limit():
+    twice = f"{PULL.strip()}; {PULL}"
+
+    assert len(found(twice * MOST_FINDINGS, "XC033")) == MOST_FINDINGS
+
+
+def test_finder_that_gives_up_is_told_as_a_file_that_cannot_be_read(monkeypatch):
+    def gives_up(*_):
+        raise RecursionError
+
+    monkeypatch.setattr(sys.modules["xcomkit.lint.dags.scan"], "_FINDERS", (gives_up,))
+
+    assert [one.observed for one in found(PULL, "XC040")] == ["nested too deeply, in column 1"]
+
+
+def test_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    real = Path.iterdir
+
+    def iterdir(self):
+        if self.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return real(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+
+    assert [(Path(one.file).name, one.rule.id) for one in scan(tmp_path)] == [("closed", "XC040")]
+
+
+def test_virtual_environment_that_is_named_itself_is_scanned(tmp_path):
+    (tmp_path / "pyvenv.cfg").touch()
+    (tmp_path / "d.py").write_text(PULL)
+
+    assert [one.rule.id for one in scan(tmp_path)] == ["XC033"]
+
+
+@pytest.mark.parametrize(
+    ("dags", "statuses"),
+    [
+        ('from airflow.sdk import DAG\nDAG("a")\n', []),
+        ('from airflow.sdk import DAG\nNAME = "a"\nNAME = "b"\nDAG(NAME)\n', [True]),
+        ("from airflow.sdk import DAG\nimport os\nDAG(os.environ['D'])\nDAG('a')\n", [True]),
+        ("from airflow.sdk import dag\n@dag(dag_id=name())\ndef d(): ...\n", [True]),
+        ("", [True]),
+    ],
+    ids=["named", "named twice", "computed", "computed in a decorator", "no Dag here"],
+)
+def test_dag_of_a_pull_is_unknown_unless_the_ids_of_the_file_are_told(dags, statuses):
+    assert [one.is_unknown for one in found(dags + OTHER, "XC034")] == statuses
+
+
+def test_pull_from_earlier_runs_is_known_whatever_the_dag_is():
+    text = OTHER.replace('cfg["dag"]', 'cfg["dag"], include_prior_dates=True')
+
+    assert [one.is_unknown for one in found(text, "XC034")] == [False]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [('"t", None, "k", True', 1), ('"t", None, "k"', 0), ('"t", *rest', 0), ('"t"', 0)],
+)
+def test_places_of_arguments_are_counted_and_hidden_by_a_star(arguments, count):
+    assert len(found(f"def f(ti, rest):\n    ti.xcom_pull({arguments})\n", "XC034")) == count
+
+
+@pytest.mark.parametrize("above", [0, 1, MOST_DECORATORS - 2])
+def test_task_is_one_wherever_its_decorator_stands(above):
+    text = "from airflow.sdk import task\n" + "@mine\n" * above + "@task\n"
+
+    assert found(text + "def f():\n    return b'x'\n", "XC036")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule_id", "count"),
+    [
+        (f"if __name__ == 'x':\n  if T:\n    {PULL}", "XC033", 0),
+        (f"if __name__ == 'x':\n    pass\nelse:\n    {PULL}", "XC033", 1),
+        ("from os import *\nfrom airflow.sdk import *\nXCom.get_one(key='a')\n", "XC033", 1),
+        ("task(on_failure_callback=(N(text='{{ ti.xcom_pull(1) }}'),))\n", "XC030", 1),
+        (f"def cb(c):\n    c['ti'].{PULL[3:]}task(on_skipped_callback=cb)\n", "XC030", 1),
+        ("from airflow.sdk import conf\nconf.set('COMMON.IO', 'xcom_x', '1')\n", "XC039", 1),
+        (TASK + "def f(x):\n    y = x\n    y = bytes\n    return y(1)\n", "XC036", 0),
+        (TASK + "def f(x):\n    return 1 if x else b'x'\n", "XC036", 1),
+        ("def f():\n    return b'x'\nPythonSensor(python_callable=f)\n", "XC036", 0),
+        (f"class T(ATrigger):\n  def run(self): ...\n  def cleanup(self):\n    {PULL}", "XC031", 1),
+        ("class T(BaseTrigger):\n    def serialize(self):\n        ti.xcom_pull()\n", "XC031", 1),
+        ("B(sql='''{% if ti.xcom_pull('a') %}{{ ti.xcom_pull('b', dag_id='z') }}{% endif %}''')\n",
+         "XC034", 1),
+    ],
+)  # fmt: skip
+def test_second_of_two_and_the_odd_one_out_are_seen(text, rule_id, count):
+    assert len(found(text, rule_id)) == count
+
+
+def test_name_of_two_files_is_followed_into_neither(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tools.py").write_text(f"def load(ti):\n    {PULL}")
+    (tmp_path / "d.py").write_text("from tools import load\nload(1)\n")
+
+    assert scan(tmp_path) == ()
+
+
+@pytest.mark.parametrize("name", ["__init__", "sub"])
+def test_relative_import_begins_at_its_package(tmp_path, name):
+    package = tmp_path / "pkg"
+    package.mkdir()
+    (package / "tools.py").write_text(f"def load(ti):\n    {PULL}")
+    (package / f"{name}.py").write_text("from .tools import load\nload(1)\n")
+
+    assert [Path(one.file).name for one in scan(tmp_path)] == ["tools.py"]
+
+
+def test_file_named_twice_and_findings_of_the_baseline_are_counted_once(tmp_path):
+    (tmp_path / "d.py").write_text(PULL)
+    baseline = tmp_path / "known.json"
+    here = str(tmp_path / "d.py")
+    (one,) = scan(tmp_path)
+    entry = {"id": "XC033", "where": f"{here}:1", "observed": one.observed}
+    baseline.write_text(json.dumps({"schema": 1, "findings": [entry]}))
+
+    assert len(run.judge([tmp_path, tmp_path / "d.py"]).findings) == 1
+    known = run.judge([tmp_path], baseline=str(baseline))
+    assert (len(known.findings), len(known.ignored)) == (0, 1)

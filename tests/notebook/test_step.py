@@ -1,0 +1,217 @@
+"""A step in progress, without a notebook."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+from live_kernel import open_kernel
+
+from xcomkit.clouds import Cloud, Platform
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import AccessDeniedError, GateError, MissingError
+from xcomkit.findings.model import Change, Check, Plan
+from xcomkit.notebook.step import REACHED_END, Step, cell
+from xcomkit.settings.settings import Settings
+
+OBJECTS = Plan("Objects", (Change("bucket/prefix", "objects", "1", "0", "delete"),))
+
+
+NAME = "07_tear_down"
+
+
+def open_in(run: Path, *, owed: tuple[str, ...] = (), **more: object) -> Step:
+    settings = Settings.from_mapping({"bucket": "some-bucket", "apply": True, **more})
+    nobody = cast(Cloud, None)  # what is proposed here asks no cloud
+    platform = Platform(label="", issuer="")
+    return Step(NAME, settings, run, platform, nobody, owed=owed)
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> Step:
+    return open_in(tmp_path / "20260101T000000Z-run")
+
+
+@cell
+def refused(step: Step) -> object:
+    def make() -> Plan:
+        raise AccessDeniedError("403 while reading the role.")
+
+    return step.propose(make)
+
+
+def made(plans: list[Plan]) -> Callable[[Plan], None]:
+    return plans.append
+
+
+def test_refused_proposal_never_carries_out_an_earlier_plan_of_the_step(step):
+    done: list[Plan] = []
+    step.propose(lambda: OBJECTS)
+    refused(step)
+
+    step.carry_out(made(done))
+
+    assert done == []
+    assert [check.status for check in step.checks] == ["unknown"]
+
+
+def test_plan_is_carried_out_when_apply_is_set(step):
+    done: list[Plan] = []
+    step.propose(lambda: OBJECTS)
+
+    step.carry_out(made(done))
+
+    assert done == [OBJECTS]
+
+
+def test_plan_is_carried_out_once_and_has_to_be_made_again(step):
+    done: list[Plan] = []
+    step.propose(lambda: OBJECTS)
+    step.carry_out(made(done))
+
+    again = step.carry_out(made(done))
+
+    assert done == [OBJECTS]
+    assert again.text == "There is no plan, so nothing was changed."
+
+
+def test_step_that_was_broken_off_changes_nothing_any_more(step):
+    done: list[Plan] = []
+    step.propose(lambda: OBJECTS)
+    step.cell_ended(ValueError())
+
+    told = step.carry_out(made(done))
+
+    assert done == []
+    assert "from the cell that opens it" in told.text
+
+
+def test_missing_answer_cannot_be_accepted_as_a_risk(step):
+    settings = Settings.from_mapping({"bucket": "some-bucket", "accepted": "XC901: never mind"})
+    step.settings = settings
+
+    refused(step)
+
+    assert step.checks[0].closes_gate
+
+
+def test_step_that_is_begun_again_has_no_evidence_until_it_is_saved(step):
+    step.save()
+    again = open_in(step.run)
+
+    assert evidence.read_evidence(step.run, step=NAME) is None
+    again.save()
+    assert evidence.read_evidence(step.run, step=NAME) is not None
+
+
+def test_cell_that_broke_off_is_red_in_the_evidence_that_is_saved_after_it(step):
+    step.cell_ended(KeyboardInterrupt())
+    step.cell_ended(ValueError("hunter2"))
+    step.cell_ended(None)
+    step.save()
+
+    (check,) = evidence.read_checks(step.run, step=NAME)
+    assert (check.id, check.status) == ("XC902", "fail")
+    assert check.observed == "a cell did not end well: interrupted"
+    assert "from the cell that opens it" in check.remedy
+    with pytest.raises(GateError):
+        step.gate()
+
+
+def test_closed_gate_and_good_cells_break_nothing_off(step):
+    step.cell_ended(GateError("red"))
+    step.cell_ended(None)
+
+    assert step.verdicts == ()
+
+
+def judged(observed: str, *, holds: bool = True) -> Check:
+    return REACHED_END.judge(holds, expected="", observed=observed, how="", basis="rule")
+
+
+@cell
+def one(step: Step) -> None:
+    step.check(judged("one"))
+
+
+@cell
+def two(step: Step) -> None:
+    step.check(judged("two", holds=step.applies))
+
+
+def test_cell_that_is_run_again_replaces_what_it_found_and_nothing_else(step):
+    step.applies = False
+    one(step)
+    two(step)
+    step.applies = True
+    two(step)
+
+    assert [(c.observed, c.status) for c in step.verdicts] == [("one", "pass"), ("two", "pass")]
+
+
+def test_refusal_goes_with_the_next_run_of_its_cell_and_outlives_others(step):
+    refused(step)
+    one(step)
+    assert [check.id for check in step.checks] == ["XC901", "XC902"]
+
+    with step.in_cell("test_step.refused"):
+        pass
+
+    assert [check.id for check in step.checks] == ["XC902"]
+
+
+def test_cell_that_owes_checks_and_left_none_is_missing_in_the_evidence(tmp_path):
+    step = open_in(tmp_path / "run", owed=("test_step.one", "test_step.two"))
+    one(step)
+    with step.in_cell("test_step.two"):
+        pass  # it ran, and its check was lost
+
+    *_, missing = step.verdicts
+
+    assert (missing.id, missing.status) == ("XC902", "fail")
+    assert missing.observed == "no check of test_step.two"
+
+    two(step)
+
+    assert [check.status for check in step.verdicts] == ["pass", "pass"]
+
+
+def test_what_is_red_already_is_not_red_once_more_for_what_could_not_follow(tmp_path):
+    step = open_in(tmp_path / "run", owed=("test_step.one",))
+    refused(step)
+
+    assert [check.id for check in step.verdicts] == ["XC901"]
+
+
+OPEN = f"""
+from pathlib import Path
+from xcomkit.clouds import Platform
+from xcomkit.settings.settings import Settings
+from xcomkit.notebook.step import Step
+settings = Settings.from_mapping({{"bucket": "some-bucket"}})
+platform = Platform(label="", issuer="")
+step = Step("{NAME}", settings, Path("run"), platform, None)
+"""
+
+
+def test_kernel_tells_the_newest_step_how_each_cell_ended(tmp_path):
+    with open_kernel(tmp_path) as kernel:
+        kernel.run(OPEN)
+        kernel.run("earlier = step")
+        kernel.run(OPEN)
+        kernel.run("1 / 0")
+        kernel.run("step.save()")
+        (new,) = evidence.read_checks(tmp_path / "run", step=NAME)
+        kernel.run("earlier.save()")
+        (old,) = evidence.read_checks(tmp_path / "run", step=NAME)
+
+    assert new.observed == "a cell did not end well: ZeroDivisionError"
+    assert (old.status, old.observed) == ("fail", "the step was opened again")
+
+
+def test_work_that_waits_for_another_step_is_fixed_there(step):
+    error = MissingError("There is no bucket.", hint="run step 01.", fix_in="01")
+
+    check = step.could_not(error)
+
+    assert (check.id, check.remedy, check.fix_in) == ("XC901", "run step 01.", "01")

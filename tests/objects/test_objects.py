@@ -1,0 +1,445 @@
+import bz2
+import gzip
+import io
+import json
+import lzma
+import random
+import subprocess
+import sys
+import textwrap
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcomkit.findings.errors import ServiceError
+from xcomkit.findings.model import Check, Codec, StoredObject, StoredXCom
+from xcomkit.objects.checks import RULES, checks
+from xcomkit.objects.decode import Decoded, decode, read_value
+from xcomkit.objects.keys import parse_key
+from xcomkit.objects.summary import Summary, summarise
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+RUN = "manual__2026-02-28T23:59:59.123456+00:00"
+NAME = "0f8fad5b-d9cb-469f-a165-70867728950e"
+TI = "ti-01a204f7-65b5-77e3-9a6e-d8e5160c1283"
+LIMIT = 1_000_000
+VALUE = {"a": [1, None], "when": {"__classname__": "datetime.datetime", "__data__": 1}}
+TEXT = json.dumps(VALUE).encode()
+
+
+def parse(key: str, *, prefix: str = "astro/xcom") -> StoredXCom:
+    return parse_key(StoredObject(key=key, size=7, modified=NOW), prefix=prefix)
+
+
+def zipped(body: bytes, *, method: int = zipfile.ZIP_STORED, members: int = 1) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for number in range(members):
+            archive.writestr(f"file{number}", body)
+    return packed.getvalue()
+
+
+def random_bytes(count: int) -> bytes:
+    return random.Random(1).randbytes(count)
+
+
+PACKED: dict[Codec, bytes] = {
+    "none": TEXT,
+    "gzip": gzip.compress(TEXT),
+    "zip": zipped(TEXT),
+    "bz2": bz2.compress(TEXT),
+    "lzma": lzma.compress(TEXT),
+    "xz": lzma.compress(TEXT),
+}
+
+
+def by_id(found: tuple[Check, ...]) -> dict[str, Check]:
+    return {check.id: check for check in found}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        ("", "none"),
+        (".zip", "zip"),
+        (".gz", "gzip"),
+        (".bz2", "bz2"),
+        (".lzma", "lzma"),
+        (".xz", "xz"),
+    ],
+)
+def test_layout_of_airflow_3_1_to_3_3_names_dag_run_task_and_codec(
+    suffix: str, codec: Codec
+) -> None:
+    found = parse(f"astro/xcom/my.dag/{RUN}/group.task/{NAME}{suffix}")
+
+    assert (found.layout, found.dag_id, found.run_id) == ("uuid", "my.dag", RUN)
+    assert (found.task_id, found.codec) == ("group.task", codec)
+
+
+@pytest.mark.parametrize(
+    ("tail", "codec", "task_instance"),
+    [
+        (f"{TI}/return_value.json", "none", TI.removeprefix("ti-")),
+        (f"write-{NAME}/a%2Fb%20c.json.gz", "gzip", ""),
+        (f"{TI}/{'0' * 64}.json.xz", "xz", TI.removeprefix("ti-")),
+    ],
+)
+def test_layout_of_airflow_3_4_names_the_try_as_well(
+    tail: str, codec: Codec, task_instance: str
+) -> None:
+    found = parse(f"astro/xcom/dag/{RUN}/task/{tail}")
+
+    assert found.task_instance == task_instance
+
+    assert (found.layout, found.dag_id, found.run_id) == ("key", "dag", RUN)
+    assert (found.task_id, found.codec) == ("task", codec)
+
+
+def test_unicode_dag_ids_and_run_ids_with_slashes_are_read() -> None:
+    found = parse(f"astro/xcom/größe_東京/team/a+b:c/task/{NAME}")
+
+    assert (found.dag_id, found.run_id, found.task_id) == ("größe_東京", "team/a+b:c", "task")
+
+
+def test_empty_prefix_means_the_whole_bucket() -> None:
+    assert parse(f"dag/run/task/{NAME}", prefix="").dag_id == "dag"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/",
+        "astro/xcom",
+        "astro/xcom/",
+        f"other/dag/run/task/{NAME}",
+        f"astro/xcom-old/dag/run/task/{NAME}",
+        f"astro/xcom/run/task/{NAME}",
+        f"astro/xcom/dag//task/{NAME}",
+        f"astro/xcom/dag/../task/{NAME}",
+        f"astro/xcom/dag/run/task/{NAME}.zst",
+        f"astro/xcom/dag/run/task/{NAME}.gz.gz",
+        "astro/xcom/dag/run/task/08a32554-e6ba-11f1-a6a7-02fc00000001",
+        f"astro/xcom/dag/run/task/{NAME}\n",
+        f"astro/xcom/<script>alert(1)</script>/run/task/{NAME}",
+        f"astro/xcom/dag/run\x1b[31m/task/{NAME}",
+        f"astro/xcom/dag/run/task/{TI}/return_value.txt",
+        f"astro/xcom/dag/run/{TI}/return_value.json",
+        "astro/xcom/" + "x" * 1013,
+        "astro/xcom/" + "a/" * 506,
+    ],
+)
+def test_other_keys_are_foreign_and_keep_their_name(key: str) -> None:
+    found = parse(key)
+
+    assert found.layout == "foreign"
+    assert (found.key, found.dag_id, found.codec) == (key, "", "none")
+
+
+@given(
+    st.text(max_size=1024) | st.lists(st.text()).map("/".join), st.sampled_from(["", "a", "a/b"])
+)
+def test_no_key_makes_the_parser_fail(key: str, prefix: str) -> None:
+    base = f"{prefix}/" if prefix else ""
+    for candidate in (key, f"{base}{key}", f"{base}{key}/{NAME}", f"{base}{key}/{TI}/{key}.json"):
+        found = parse(candidate, prefix=prefix)
+        assert found.key == candidate
+        if found.layout != "foreign":
+            assert candidate.startswith(f"{base}{found.dag_id}/{found.run_id}/{found.task_id}/")
+
+
+def xcom(
+    number: int, *, dag: str = "dag", codec: Codec = "none", size: int = 10, days: float = 0
+) -> StoredXCom:
+    modified = NOW - timedelta(days=days)
+    return StoredXCom(
+        key=f"p/{number}",
+        size=size,
+        modified=modified,
+        layout="uuid",
+        dag_id=dag,
+        run_id="r",
+        task_id="t",
+        codec=codec,
+    )
+
+
+def foreign(key: str, *, days: float = 0) -> StoredXCom:
+    return StoredXCom(key=key, size=3, modified=NOW - timedelta(days=days), layout="foreign")
+
+
+def summary(*objects: StoredXCom) -> Summary:
+    return summarise(iter(objects), now=NOW, retention_days=30)
+
+
+def test_summary_adds_up_per_dag_and_codec() -> None:
+    found = summary(xcom(1, size=5), xcom(2, dag="b", codec="gzip", size=90), xcom(3, size=6))
+
+    assert (found.count, found.size) == (3, 101)
+    assert [(total.name, total.count, total.size) for total in found.dags] == [
+        ("b", 1, 90),
+        ("dag", 2, 11),
+    ]
+    assert [(total.name, total.count) for total in found.codecs] == [("gzip", 1), ("none", 2)]
+    assert [largest.size for largest in found.largest] == [90, 6, 5]
+
+
+def test_summary_counts_what_outlived_its_retention() -> None:
+    found = summary(xcom(1, days=31), xcom(2, days=33), foreign("p/x", days=400), xcom(3))
+
+    assert found.past_retention == 2
+    assert found.past_retention_keys == ("p/2", "p/x")
+    assert found.oldest is not None
+    assert found.newest is not None
+    assert (found.oldest.key, found.newest.key) == ("p/2", "p/3")
+    assert [total.count for total in found.ages] == [1, 0, 0, 2, 1]
+
+
+def test_summary_of_nothing_is_empty() -> None:
+    found = summary()
+
+    assert (found.count, found.size, found.largest, found.oldest) == (0, 0, (), None)
+
+
+def test_same_object_listed_twice_is_no_error() -> None:
+    assert len(summary(*[xcom(1)] * 30).largest) == 10
+
+
+def test_summary_keeps_ten_objects_and_few_names_of_many() -> None:
+    def listing() -> Iterator[StoredXCom]:
+        for number in range(20_000):
+            yield xcom(number, dag=f"dag{number}", size=number)
+
+    found = summarise(listing(), now=NOW, retention_days=30)
+
+    assert [largest.size for largest in found.largest] == list(range(19_999, 19_989, -1))
+    assert len(found.dags) == 5_001
+    assert sum(total.count for total in found.dags) == 20_000
+
+
+@pytest.mark.parametrize("codec", PACKED)
+def test_every_codec_opens(codec: Codec) -> None:
+    found = decode(PACKED[codec], codec=codec, limit_bytes=LIMIT)
+
+    assert (found.is_json, found.problem, found.truncated) == (True, "", False)
+    assert (found.preview, found.size, found.root) == (TEXT.decode(), len(TEXT), "object")
+    assert found.types == ("datetime.datetime",)
+    assert found.suffix_holds
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zip", "bz2", "xz"])
+def test_bytes_of_another_codec_are_noticed(codec: Codec) -> None:
+    found = decode(TEXT, codec=codec, limit_bytes=LIMIT)
+
+    assert found.is_json is False
+    assert f"not {codec} data" in found.problem or "too early" in found.problem
+    assert by_id(checks(summary(), decoded=found, key="k"))["XC606"].status == "fail"
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zip", "bz2", "xz"])
+def test_compressed_bytes_without_a_suffix_are_noticed(codec: Codec) -> None:
+    found = by_id(checks(summary(), decoded=decode(PACKED[codec], codec="none", limit_bytes=LIMIT)))
+
+    assert found["XC605"].status == "fail"
+    assert found["XC606"].observed == f"suffix none, bytes {codec}"
+
+
+@pytest.mark.parametrize("codec", PACKED)
+@pytest.mark.parametrize("keep", [0, 5, 30])
+def test_cut_objects_are_a_problem_and_no_error(codec: Codec, keep: int) -> None:
+    found = decode(PACKED[codec][:keep], codec=codec, limit_bytes=LIMIT)
+
+    assert found.is_json is False
+    assert found.problem
+
+
+@given(st.binary(max_size=400), st.sampled_from(sorted(PACKED)))
+def test_no_bytes_make_the_reader_fail(noise: bytes, codec: Codec) -> None:
+    for body in (noise, PACKED[codec] + noise, PACKED[codec][:20] + noise):
+        assert isinstance(decode(body, codec=codec, limit_bytes=LIMIT), Decoded)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b"9" * 10_000, "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"", "not JSON"),
+        (b"cposix\nsystem\n(S'exit 1'\ntR.", "not JSON"),
+    ],
+)
+def test_hostile_json_is_a_problem_and_no_error(body: bytes, problem: str) -> None:
+    found = decode(body, codec="none", limit_bytes=LIMIT)
+
+    assert problem in found.problem
+    assert by_id(checks(None, decoded=found))["XC605"].status == "fail"
+
+
+def test_type_tags_are_listed_and_not_imported() -> None:
+    body = json.dumps({"__classname__": "antigravity.Kite", "__data__": "<script>\u0000"}).encode()
+
+    found = decode(body, codec="none", limit_bytes=LIMIT)
+
+    assert found.types == ("antigravity.Kite",)
+    assert "antigravity" not in sys.modules
+
+
+def test_type_tags_and_preview_are_bounded() -> None:
+    body = json.dumps([{"__classname__": f"{n}" * 500} for n in range(90)]).encode()
+
+    found = decode(body, codec="none", limit_bytes=LIMIT)
+
+    assert len(found.types) == 50
+    assert max(map(len, found.types)) == 200
+    assert len(found.preview) == 2_000
+
+
+def test_control_characters_never_reach_the_preview() -> None:
+    found = decode(b'"\x1b[31m\x00\x07"', codec="none", limit_bytes=LIMIT)
+
+    assert found.preview == '"\ufffd[31m\ufffd\ufffd"'
+
+
+def test_large_value_is_cut_and_stays_unjudged() -> None:
+    body = json.dumps("x" * 5_000).encode()
+
+    found = decode(io.BytesIO(body), codec="none", limit_bytes=1_000)
+
+    assert (found.truncated, found.is_json, found.size) == (True, None, 1_000)
+    assert by_id(checks(summary(), decoded=found))["XC605"].status == "unknown"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zip_methods_without_a_bound_are_not_opened(method: int) -> None:
+    found = decode(zipped(TEXT, method=method), codec="zip", limit_bytes=LIMIT)
+
+    assert "method that Airflow does not write" in found.problem
+
+
+@pytest.mark.parametrize("members", [0, 2, 5_000])
+def test_zip_with_other_than_one_member_is_refused(members: int) -> None:
+    found = decode(zipped(b"1", members=members), codec="zip", limit_bytes=LIMIT)
+
+    assert "where Airflow writes one" in found.problem
+
+
+BOMB = """
+import bz2, gzip, io, json, lzma, resource, sys, zipfile, zlib
+from xcomkit.objects.decode import decode
+
+codec, size, block = sys.argv[1], 2_000_000_000, b"0" * 1_000_000
+packed = io.BytesIO()
+if codec == "zip":
+    archive = zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+    out = archive.open("file", "w", force_zip64=True)
+elif codec == "gzip":
+    out = gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1)
+elif codec == "bz2":
+    out, size = None, 0
+    packed.write(bz2.compress(b"0" * 5_000_000, 9) * 400)
+else:
+    out = lzma.LZMAFile(packed, "wb", preset=0)
+for _ in range(size // len(block)):
+    out.write(block)
+if out is not None:
+    out.close()
+if codec == "zip":
+    archive.close()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found = decode(packed.getvalue(), codec=codec, limit_bytes=10_000_000)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+sizes = len(packed.getvalue()), before, after
+print(json.dumps([found.truncated, found.size, found.is_json, *sizes]))
+"""
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zip", "bz2", "xz"])
+def test_object_that_unpacks_to_two_gigabytes_stops_at_the_limit(codec: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(BOMB), codec],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    truncated, size, is_json, packed, before, after = json.loads(done.stdout)
+    unit = 1024 if sys.platform == "linux" else 1
+
+    assert (truncated, size, is_json) == (True, 10_000_000, None)
+    assert packed < 20_000_000
+    assert (after - before) * unit < 60_000_000
+
+
+def test_checks_of_a_tidy_bucket_pass() -> None:
+    decoded = decode(TEXT, codec="none", limit_bytes=LIMIT)
+
+    found = checks(summary(xcom(1), xcom(2)), decoded=decoded, key="p/1")
+
+    assert [check.id for check in found] == [rule.id for rule in RULES]
+    assert {check.status for check in found} == {"pass"}
+
+
+def test_empty_prefix_skips_every_check() -> None:
+    assert {check.status for check in checks(summary())} == {"skip"}
+
+
+def test_refused_listing_is_unknown_and_never_empty() -> None:
+    found = by_id(checks(None))
+
+    assert {found[rule.id].status for rule in RULES[:4]} == {"unknown"}
+
+
+def test_old_foreign_and_mixed_objects_are_named() -> None:
+    hostile = "p/<script>\x1b" + "x" * 1000
+    found = by_id(checks(summary(xcom(1, codec="zip"), xcom(2, days=40), foreign(hostile))))
+
+    assert [found[name].status for name in ("XC602", "XC603", "XC604")] == ["warn"] * 3
+    assert found["XC602"].observed == "1 older than 30 days and 2 of grace: p/2"
+    assert "p/<script>\\x1b" in found["XC603"].observed
+    assert len(found["XC603"].observed) < 200
+    assert found["XC604"].observed == "none 1, zip 1"
+
+
+def test_prefix_with_foreign_objects_only_warns_of_another_path() -> None:
+    found = by_id(checks(summary(foreign("p/readme.txt"))))
+
+    assert (found["XC601"].status, found["XC604"].status) == ("warn", "skip")
+
+
+@pytest.mark.parametrize("codec", PACKED)
+def test_value_is_read_from_every_codec_with_its_type_tags_as_they_stand(codec: Codec) -> None:
+    assert read_value(PACKED[codec], codec=codec, limit_bytes=LIMIT) == VALUE
+
+
+@pytest.mark.parametrize(
+    ("body", "codec", "words"),
+    [
+        (b"not json", "none", "not JSON"),
+        (b"[" * 100_000, "none", "nested too deeply"),
+        (b"\xff", "none", "not JSON"),
+        (b"1" * 5_000, "none", "not JSON"),
+        (b"", "none", "not JSON"),
+        (TEXT, "gzip", "not gzip data"),
+        (gzip.compress(TEXT)[:-9], "gzip", "ends too early"),
+        (gzip.compress(b" " * 50_000_000), "gzip", "more than 1000000 bytes"),
+        (lzma.compress(b" " * 50_000_000), "xz", "more than 1000000 bytes"),
+        (b" " * (LIMIT + 1), "none", "more than 1000000 bytes"),
+        (gzip.compress(random_bytes(LIMIT + 100)), "gzip", "more than 1000000 bytes"),
+    ],
+    ids=["text", "deep", "no UTF-8", "long number", "empty", "no gzip", "cut", "gzip bomb",
+         "xz bomb", "large", "large gzip"],
+)  # fmt: skip
+def test_value_that_is_not_there_or_too_large_is_refused_with_the_next_step(
+    body: bytes, codec: Codec, words: str
+) -> None:
+    with pytest.raises(ServiceError, match=words) as caught:
+        read_value(body, codec=codec, limit_bytes=LIMIT)
+
+    assert caught.value.hint
+    assert len(str(caught.value)) < 400

@@ -1,0 +1,183 @@
+"""Where a marked value is looked for, over a plane that is a folder and a small database."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from xcomkit.plane.control_plane import ControlPlane
+from xcomkit.plane.dag_run import DagRun, TaskResult, XComRow
+from xcomkit.plane.kept import Kept
+from xcomkit.plane.metadata import Database
+from xcomkit.plane.residency import (
+    ARGUMENT,
+    STORED,
+    judge_residency,
+    judge_separation,
+    mark,
+)
+
+TASK = TaskResult("task", -1, "success", 1, "default-worker")
+TASKS = (replace(TASK, task_id="push_large"), replace(TASK, task_id="take_argument"))
+RUN = DagRun("dag", "run", "success", TASKS, (), ("a line",), 1.0, how="Airflow's REST API")
+
+
+class Metadata:
+    """The database and the folder of a plane that nobody runs."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        database = Database.private(home, postgresql="")
+        self.plane = ControlPlane(
+            "http://127.0.0.1:1", Kept(home, ()), "", "", database, ("PATH",), (), time.time()
+        )
+        self._execute("CREATE TABLE xcom (run_id TEXT, value)")
+        self._execute("CREATE TABLE rendered_task_instance_fields (rendered_fields TEXT)")
+
+    def holds(self, table: str, column: str, value: object) -> None:
+        self._execute(f"INSERT INTO {table} ({column}) VALUES (?)", value)
+
+    def _execute(self, statement: str, *values: object) -> None:
+        with closing(sqlite3.connect(self.home / "metadata.db")) as database, database:
+            database.execute(statement, values)
+
+
+@pytest.fixture
+def metadata(tmp_path: Path) -> Metadata:
+    made = Metadata(tmp_path)
+    made.holds("xcom", "run_id", RUN.run_id)
+    return made
+
+
+def test_value_found_nowhere_passes(metadata: Metadata) -> None:
+    stored, argument = judge_residency(RUN, plane=metadata.plane)
+
+    assert (stored.status, stored.observed) == ("pass", "found nowhere")
+    assert (argument.status, argument.observed) == ("pass", "found nowhere")
+    assert "every table" in stored.how
+
+
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_value_in_a_table_is_named_with_its_column(
+    metadata: Metadata, kind: Callable[[str], object]
+) -> None:
+    metadata.holds("xcom", "value", kind(f'[{{"mark": "{mark(RUN.run_id, STORED)}"}}]'))
+
+    stored, argument = judge_residency(RUN, plane=metadata.plane)
+
+    assert (stored.status, stored.observed) == ("fail", "xcom.value (1 rows)")
+    assert argument.status == "pass"
+
+
+def test_argument_among_the_rendered_fields_warns(metadata: Metadata) -> None:
+    text = f'{{"op_args": "{mark(RUN.run_id, ARGUMENT)}"}}'
+    metadata.holds("rendered_task_instance_fields", "rendered_fields", text)
+
+    stored, argument = judge_residency(RUN, plane=metadata.plane)
+
+    assert stored.status == "pass"
+    assert argument.status == "warn"
+    assert argument.observed == "rendered_task_instance_fields.rendered_fields (1 rows)"
+
+
+@pytest.mark.parametrize("before", [0, 10, (1 << 20) - 20, (1 << 20) - 64])
+def test_value_in_a_log_is_named_wherever_it_stands(metadata: Metadata, before: int) -> None:
+    log = metadata.home / "airflow" / "logs" / "task.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"x" * before + mark(RUN.run_id, STORED).encode() + b"y" * 100)
+
+    stored, _ = judge_residency(RUN, plane=metadata.plane)
+
+    assert (stored.status, stored.observed) == ("fail", "airflow/logs/task.log")
+
+
+def test_search_that_does_not_even_find_the_run_is_unknown(metadata: Metadata) -> None:
+    never_there = replace(RUN, run_id="another")
+
+    for found in judge_residency(never_there, plane=metadata.plane):
+        assert found.status == "unknown"
+        assert found.observed == "the search found not even the id of the run"
+
+
+def test_value_that_never_came_about_is_unknown_and_not_clean(metadata: Metadata) -> None:
+    tasks = (replace(TASKS[0], state="failed"), replace(TASKS[1], state="upstream_failed"))
+
+    stored, argument = judge_residency(replace(RUN, tasks=tasks), plane=metadata.plane)
+
+    assert (stored.status, argument.status) == ("unknown", "unknown")
+    assert stored.observed == "no such value: push_large did not succeed"
+    assert argument.observed == "no such value: take_argument did not succeed"
+
+
+def test_deployment_is_seen_through_rest_and_says_what_that_leaves_open() -> None:
+    row = XComRow("push_large", -1, "return_value", "s3://reference", 14)
+    shown = replace(RUN, xcoms=(row,), tasks=(TASKS[0], replace(TASKS[1], rendered="{}")))
+
+    stored, argument = judge_residency(shown, plane=None)
+
+    assert (stored.status, argument.status) == ("pass", "pass")
+    assert "not proved here" in stored.observed
+    assert "REST API" in stored.how
+
+
+def test_deployment_that_shows_no_row_and_no_rendered_field_proves_nothing() -> None:
+    found = judge_residency(RUN, plane=None)
+
+    assert [check.status for check in found] == ["skip", "skip"]
+    assert "not proved" in found[0].observed
+
+
+def test_deployment_without_a_task_is_unknown() -> None:
+    found = judge_residency(replace(RUN, tasks=()), plane=None)
+
+    assert [check.status for check in found] == ["unknown", "unknown"]
+
+
+def test_value_that_rest_shows_is_named_by_task() -> None:
+    texts = {name: mark(RUN.run_id, name) for name in (STORED, ARGUMENT)}
+    row = XComRow("push_large", -1, "return_value", texts[STORED], 64)
+    task = replace(TASK, task_id="take_argument", rendered=texts[ARGUMENT])
+
+    stored, argument = judge_residency(replace(RUN, xcoms=(row,), tasks=(task,)), plane=None)
+
+    assert (stored.status, stored.observed) == ("fail", "XCom 'return_value' of push_large")
+    assert (argument.status, argument.observed) == ("warn", "rendered fields of take_argument")
+
+
+def test_task_that_ran_on_the_plane_is_named(metadata: Metadata) -> None:
+    stranger = replace(TASK, task_id="elsewhere", hostname="the-scheduler")
+    run = replace(RUN, tasks=(TASK, stranger))
+
+    found = judge_separation(run, plane=metadata.plane, agents=["default-worker"])
+
+    assert (found.status, found.observed) == ("fail", "elsewhere on the-scheduler")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["AWS_ROLE_ARN", "AIRFLOW_CONN_AWS_DEFAULT", "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"],
+)
+def test_plane_that_was_given_what_is_the_agents_is_named(metadata: Metadata, name: str) -> None:
+    given = replace(metadata.plane, variables=("PATH", name))
+
+    found = judge_separation(RUN, plane=given, agents=["default-worker"])
+
+    assert (found.status, found.observed) == ("fail", f"the plane has {name}")
+
+
+def test_tasks_without_a_host_name_prove_nothing(metadata: Metadata) -> None:
+    run = replace(RUN, tasks=(replace(TASK, hostname=""),))
+
+    assert judge_separation(run, plane=metadata.plane, agents=["a"]).status == "unknown"
+
+
+def test_many_places_are_counted_and_a_few_named(metadata: Metadata) -> None:
+    tasks = tuple(replace(TASK, task_id=f"task{n}", hostname="x") for n in range(9))
+
+    found = judge_separation(replace(RUN, tasks=tasks), plane=metadata.plane, agents=["a"])
+
+    assert found.observed.endswith(" and 4 more")

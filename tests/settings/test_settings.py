@@ -1,0 +1,374 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcomkit.findings.errors import SettingsError
+from xcomkit.settings.bucket_names import s3_bucket_problem
+from xcomkit.settings.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def refusal(**values: object) -> str:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping({"bucket": "some-bucket", **values})
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_shipped_defaults_are_the_safe_ones():
+    settings = Settings.from_mapping({"bucket": "some-bucket"})
+
+    assert (settings.threshold, settings.compression, settings.apply) == (0, "none", False)
+
+
+def test_unknown_name_is_refused_with_the_nearest_known_one():
+    assert "buckt: no such parameter; did you mean bucket?" in refusal(buckt="x")
+
+
+@pytest.mark.parametrize("none", [None, "None"])
+def test_none_of_the_guide_is_refused_and_its_effect_is_told(none):
+    text = refusal(compression=none)
+
+    assert "raises ValueError in every task" in text
+    assert "none, gzip, zip, bz2, lzma, xz" in text
+
+
+@pytest.mark.parametrize("size", ["1MB", "0.5", "0  # all", "", 0.5, True])
+def test_size_with_a_unit_or_no_whole_number_is_refused(size):
+    assert refusal(threshold=size).startswith(f"threshold: {size!r} is refused")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ab", "a" * 64, "Upper", "under_score", "-a-b", "a-b-", "a..b", "192.168.5.4", "xn--abc",
+     "sthree-x", "abc-s3alias", "abc--ol-s3", "schräg"],
+)  # fmt: skip
+def test_bucket_name_that_s3_would_refuse_is_refused_before_any_call(name):
+    assert refusal(bucket=name).startswith(f"bucket: {name!r} is refused")
+
+
+@given(st.text())
+def test_any_bucket_name_is_judged_without_a_traceback(name):
+    assert isinstance(s3_bucket_problem(name), str)
+
+
+@pytest.mark.parametrize("value", ["<bucket-name>", "REPLACE_ME", "CHANGEME"])
+def test_placeholder_left_in_is_refused(value):
+    assert "still a placeholder" in refusal(role_name=value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "AK" + "IA" + "ABCDEFGHIJKLMNOP",
+        "-----BEGIN " + "PRIVATE KEY-----",
+        "ey" + "J" * 12 + ".ey" + "J" * 12 + ".sig",
+        "https://user:" + "hunter2@example.com",
+    ],
+)
+def test_anything_like_a_secret_is_refused_and_never_repeated(secret):
+    for values in ({"kms_key": secret}, {"tags": {"a": secret}}, {"accepted": [secret]}):
+        text = refusal(**values)
+        assert secret not in text
+        assert "secret" in text
+
+
+def test_secret_in_place_of_a_name_is_not_repeated():
+    secret = "AK" + "IA" + "ABCDEFGHIJKLMNOP"
+
+    text = refusal(**{secret: 1})
+
+    assert secret not in text
+    assert "secret" in text
+
+
+@pytest.mark.parametrize("wrap", [str.encode, lambda s: bytearray(s, "utf-8"), lambda s: {s}])
+def test_secret_in_bytes_or_in_a_set_is_refused_and_never_repeated(wrap):
+    secret = "AK" + "IA" + "ABCDEFGHIJKLMNOP"
+    for values in (
+        {"kms_key": wrap(secret)},
+        {"bucket": [wrap(secret)]},
+        {"tags": {"a": wrap(secret)}},
+        {"kms_key": wrap(f"a\n{secret}")},
+    ):
+        text = refusal(**values)
+        assert secret not in text
+        assert "(hidden) is refused: accepted are texts" in text
+
+
+def test_name_of_a_secret_is_refused_and_its_value_never_repeated():
+    text = refusal(aws_secret_access_key="abc" * 5)
+
+    assert "parameters never hold secrets" in text
+    assert "abcabc" not in text
+
+
+def test_tag_with_the_name_of_a_secret_is_refused_and_its_value_never_repeated():
+    for name in ("password", "api_token"):
+        text = refusal(tags={name: "abc" * 5})
+        assert "which no parameter may hold" in text
+        assert "abcabc" not in text
+
+
+@pytest.mark.parametrize("rest", ["/?X-Amz-Signature=abcabc", "/#abcabc", "/@abcabc"])
+@pytest.mark.parametrize("name", ["endpoint_url", "oidc_issuer"])
+def test_address_with_what_may_be_a_secret_is_refused_and_not_repeated(name, rest):
+    text = refusal(**{name: f"https://store.example.com{rest}"})
+
+    assert "accepted is a URL without user, password, query and fragment" in text
+    assert "abcabc" not in text
+
+
+def test_encryption_with_kms_needs_its_key():
+    assert "kms_key" in refusal(encryption="sse-kms")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("prefix", "/xcom/"), ("prefix", "a//b"), ("prefix", "../x"), ("namespace", "Astro"),
+        ("workers", "a,a"), ("workers", ""), ("connection_id", "a@b"), ("region", "EU"),
+        ("endpoint_url", "ftp://x"), ("payload_sizes", "5"), ("accepted", "XC1: no"),
+        ("retention_days", 0), ("compression", "snappy"), ("cloud", "oracle"), ("tags", "x"),
+    ],
+)  # fmt: skip
+def test_value_outside_what_is_accepted_names_field_and_value(name, value):
+    assert refusal(**{name: value}).startswith(f"{name}: {value!r} is refused: ")
+
+
+def test_missing_bucket_says_what_to_set():
+    with pytest.raises(SettingsError, match=r"cannot do without it\. Next: correct parameters"):
+        Settings.from_mapping({})
+
+
+def test_text_from_a_notebook_or_the_command_line_becomes_lists_and_tags():
+    settings = Settings.from_mapping(
+        {"bucket": "some-bucket", "workers": "a, b", "payload_sizes": "1000,2000",
+         "tags": "team=data, env=prod", "accepted": "XC205: no budget, yet; XC211: later",
+         "apply": "true", "threshold": "10"}
+    )  # fmt: skip
+
+    assert settings.workers == ("a", "b")
+    assert settings.payload_sizes == (1000, 2000)
+    assert settings.tags == {"team": "data", "env": "prod"}
+    assert settings.accepted_reasons == {"XC205": "no budget, yet", "XC211": "later"}
+    assert (settings.apply, settings.threshold) == (True, 10)
+
+
+class TestFiles:
+    def test_file_for_other_stores_asks_for_bucket_and_address_only(self):
+        given = {"bucket": "some-bucket", "endpoint_url": "https://store.example"}
+
+        settings = Settings.from_yaml(ROOT / "parameters/s3-compatible.yaml", overrides=given)
+
+        assert settings.is_compatible_store
+        assert settings.agent_keys_secret
+        assert not settings.oidc_issuer
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("- a\n", "not a mapping"), ("a: [1\n", ":2:1: "), ("a: b: c\n", "mapping values"),
+            ("bucket: a\nbucket: b\n", "bucket stands there twice"),
+            ("", "not a mapping"), ("1: x\n", "not a mapping"), ("\x00", "not YAML"),
+            ("bucket: &a [*a]\n", ":1:9: no anchors and aliases"),
+            ("cloud: aws\ntags: &a {x: *a}\n", ":2:7: no anchors"),
+            ("bucket: *a\n", ":1:9: no anchors"),
+            ("&a bucket: x\n", "no anchors"),
+            ("bucket: &a x\nprefix: *a\n", "no anchors"),
+            ("[" * 9_000, "nested too deeply"),
+            ("a: " + "{a: " * 3_000, "nested too deeply"),
+            ("".join(" " * n + "a:\n" for n in range(3_000)), "nested too deeply"),
+            ("kms_key: !!binary QUtJQQ==\n", ":1:10: no tags"),
+            ("kms_key: ! .nan\n", "a number that is none"),
+            ("bucket: !!set {a}\n", ":1:9: no tags"),
+            (f"bucket: !{'AK'}IAABCDEFGHIJKLMNOP x\n", ":1:9: no tags, write the value itself."),
+            ("threshold: !!float nan\n", ":1:12: no tags"),
+            ("cloud: .nan\n", ":1:8: a number that is none"),
+            ("cloud: aws\ntags: {a: [.NaN]}\n", ":2:12: a number that is none"),
+            ("bucket: a\n---\nbucket: b\n", "another document"),
+            (f"threshold: 0x{'f' * 5_000}\n", "Exceeds the limit"),
+        ],
+    )  # fmt: skip
+    def test_file_that_no_parameters_can_be_is_refused_in_one_line(self, tmp_path, text, problem):
+        path = tmp_path / "p.yaml"
+        path.write_text(text)
+
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_yaml(path)
+
+        assert problem in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_text_that_only_looks_like_any_of_that_is_a_text(self, tmp_path):
+        text = "bucket: !!str 123456\ntags: {a: '.nan', b: '&a', c: '*a', d: .nan.}\n"
+        (tmp_path / "p.yaml").write_text(text)
+
+        settings = Settings.from_yaml(tmp_path / "p.yaml")
+
+        assert settings.bucket == "123456"
+        assert settings.tags == {"a": ".nan", "b": "&a", "c": "*a", "d": ".nan."}
+
+    def test_missing_file_is_refused_in_one_line(self, tmp_path):
+        with pytest.raises(SettingsError, match="No such file"):
+            Settings.from_yaml(tmp_path / "none.yaml")
+
+    def test_file_that_is_no_text_is_refused(self, tmp_path):
+        (tmp_path / "p.yaml").write_bytes(b"\xff\xfe\xff")
+
+        with pytest.raises(SettingsError, match="not UTF-8"):
+            Settings.from_yaml(tmp_path / "p.yaml")
+
+
+class TestNotebooks:
+    def test_file_of_the_target_is_told_as_it_is_and_there_is_none_for_a_named_bucket(self):
+        practice = ROOT / "parameters/local-aws.yaml"
+        for namespace in ({}, {"threshold": 5}):
+            assert Settings.notebook_values(namespace, root=ROOT).file == practice
+
+        assert Settings.notebook_values({"bucket": "my-bucket"}, root=ROOT).file is None
+
+    def test_value_that_no_line_could_hold_is_one_line_that_does_not_repeat_it(self):
+        endless = []
+        endless.append(endless)
+        for value in (endless, b"bytes", {"a-set"}, 2**50_000):
+            for name in ("tags", "typo"):
+                with pytest.raises(SettingsError, match=f"^{name}: .hidden. is refused: accepted"):
+                    Settings.from_mapping({"bucket": "my-bucket", name: value})
+
+    def test_untouched_parameters_mean_the_practice_target(self):
+        settings = Settings.from_notebook(Settings().to_parameters(), root=ROOT)
+
+        assert (settings.is_embedded, settings.bucket) == (True, "xcom-runbook-local")
+
+    def test_practice_takes_what_was_changed(self):
+        namespace = {**Settings().to_parameters(), "retention_days": 5}
+
+        assert Settings.from_notebook(namespace, root=ROOT).retention_days == 5
+
+    def test_list_of_the_target_is_not_replaced_by_the_default_that_the_parameters_cell_spells(
+        self, tmp_path
+    ):
+        folder = tmp_path / "parameters"
+        folder.mkdir()
+        lists = "workers: a,b\npayload_sizes: [1000]\n"
+        (folder / "local-aws.yaml").write_text(f"bucket: b-1\nendpoint_url: embedded\n{lists}")
+        cell = {"bucket": "", "workers": "default-worker", "payload_sizes": "100000,2000000"}
+
+        settings = Settings.from_notebook(cell, root=tmp_path)
+
+        assert (settings.workers, settings.payload_sizes) == (("a", "b"), (1000,))
+
+    def test_named_bucket_takes_nothing_from_the_practice_file(self):
+        namespace = {**Settings().to_parameters(), "bucket": "my-bucket"}
+
+        settings = Settings.from_notebook(namespace, root=ROOT)
+
+        assert (settings.endpoint_url, settings.apply) == ("", False)
+
+    @pytest.mark.parametrize("bucket", ["", "my-bucket"])
+    def test_misspelled_parameter_in_the_namespace_is_refused(self, bucket):
+        namespace = {**Settings().to_parameters(), "bucket": bucket, "comression": "zip"}
+
+        with pytest.raises(SettingsError, match="did you mean compression"):
+            Settings.from_notebook(namespace, root=ROOT)
+
+    def test_names_of_ipython_and_imports_are_no_parameters(self):
+        namespace = {"bucket": "my-bucket", "In": [], "Out": {}, "_": 1, "_i": "x", "Path": Path}
+
+        assert Settings.from_notebook(namespace, root=ROOT).bucket == "my-bucket"
+
+
+@pytest.mark.parametrize("line", ["bucket: 2020-13-45", "threshold: 0x_"])
+def test_value_that_yaml_takes_for_a_broken_date_or_number_is_one_line(tmp_path, line):
+    path = tmp_path / "p.yaml"
+    path.write_text(line)
+
+    with pytest.raises(SettingsError, match="Next: quote that value"):
+        Settings.from_yaml(path)
+
+
+def test_lone_number_is_a_list_of_one_as_papermill_passes_it():
+    settings = Settings.from_mapping({"bucket": "some-bucket", "payload_sizes": 1000})
+
+    assert settings.payload_sizes == (1000,)
+
+
+AZURE = {
+    "cloud": "azure",
+    "bucket": "xcom",
+    "subscription_id": "00000000-0000-4000-8000-000000000001",
+    "resource_group": "rg",
+    "storage_account": "xcomaccount",
+}
+GCP = {"cloud": "gcp", "bucket": "xcom", "project": "my-project"}
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "place"),
+    [
+        ({"bucket": "xcom", "prefix": "a/b"}, "s3://aws_default@xcom/a/b", "s3://xcom/a/b"),
+        (AZURE, "abfs://azure_data_lake_default@xcom/xcom",
+         "https://xcomaccount.blob.core.windows.net/xcom/xcom"),
+        (GCP, "gs://google_cloud_default@xcom/xcom", "gs://xcom/xcom"),
+    ],
+)  # fmt: skip
+def test_every_cloud_has_its_own_words_where_nothing_is_said(given, path, place):
+    settings = Settings.from_mapping(given)
+
+    assert (settings.base_path, settings.place) == (path, place)
+    assert settings.region
+    assert Settings.from_mapping(settings.to_parameters()) == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({**AZURE, "storage_account": ""}, "storage_account: '' is refused: azure cannot do"),
+        ({**AZURE, "storage_account": "Under_score"}, "3 to 24 lower case letters and digits"),
+        ({**AZURE, "subscription_id": "mine"}, "subscription_id: 'mine' is refused"),
+        ({**AZURE, "managed_identity": "x"}, "managed_identity: 'x' is refused"),
+        ({**AZURE, "bucket": "two--dashes"}, "bucket: 'two--dashes' is refused"),
+        ({**AZURE, "encryption": "sse-s3"}, "accepted on azure are microsoft-managed and key-vau"),
+        ({**AZURE, "encryption": "key-vault"}, "kms_key: '' is refused: key-vault needs a key"),
+        ({**GCP, "kms_key": "projects/p"}, "only customer-managed takes one"),
+        ({**AZURE, "endpoint_url": "https://minio.local"}, "accepted on azure are embedded"),
+        ({**AZURE, "connection_store": "secrets-manager"}, "connection_store: 'secrets-manager'"),
+        ({**GCP, "project": ""}, "project: '' is refused: gcp cannot do without it"),
+        ({**GCP, "project": "1abc"}, "project: '1abc' is refused"),
+        ({**GCP, "noncurrent_days": 3}, "Google Cloud Storage accepts 7 to 90"),
+        ({**GCP, "bucket": "my.domain"}, "needs a domain"),
+        ({**GCP, "bucket": "goog-xcom"}, "reserved"),
+        ({**GCP, "workload_pool": "pool"}, "workload_pool: 'pool' is refused"),
+        ({"cloud": "oracle", "bucket": "xcom"}, "accepted is 'aws', 'azure' or 'gcp'"),
+    ],
+)
+def test_what_a_cloud_would_refuse_is_refused_in_one_line(given, told):
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping(given)
+
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_issuer_of_an_aks_cluster_keeps_its_last_slash():
+    issuer = "https://westeurope.oic.prod-aks.azure.com/t/c/"
+
+    assert Settings.from_mapping({**AZURE, "oidc_issuer": issuer}).oidc_issuer == issuer
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure", "gcp"])
+def test_notebook_that_names_only_a_cloud_practises_on_its_stand_in(cloud):
+    settings = Settings.from_notebook({"cloud": cloud, "bucket": "", "endpoint_url": ""}, root=ROOT)
+
+    assert (settings.cloud, settings.is_embedded) == (cloud, True)
+
+
+@pytest.mark.parametrize("name", ["aws", "azure", "gcp"])
+def test_file_for_a_real_account_is_refused_until_it_is_filled_in(name):
+    with pytest.raises(SettingsError, match="still a placeholder"):
+        Settings.from_yaml(ROOT / f"parameters/{name}.yaml")

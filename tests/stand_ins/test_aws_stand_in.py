@@ -1,0 +1,266 @@
+"""The stand-in starts, tells what it saw, plays the faults it is asked for, and ends cleanly."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import urllib3
+
+from xcomkit.findings.errors import ProcessError, UnreachableError
+from xcomkit.stand_ins.aws import FOREIGN_BUCKET, AwsStandIn
+
+
+def is_running(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 60
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not is_running(pid)
+
+
+def test_environment_makes_a_process_the_administrator_without_a_region(
+    stand_in: AwsStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any("REGION" in name for name in stand_in.environment)
+    for name, value in stand_in.environment.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.Session().client("sts", region_name="eu-central-1")
+    assert client.get_caller_identity()["Arn"].endswith(":user/administrator")
+    client.close()
+
+
+def test_a_users_own_sign_in_loses_once_the_replaced_variables_are_gone(
+    stand_in: AwsStandIn,
+) -> None:
+    own = {
+        "AWS_PROFILE": "work",
+        "AWS_SESSION_TOKEN": "old",
+        "AWS_ROLE_ARN": "arn:aws:iam::1:role/x",
+        "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9",
+        "PATH": os.environ["PATH"],
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+    kept = {name: value for name, value in own.items() if name not in AwsStandIn.replaced}
+    code = "import boto3; print(boto3.client('sts','us-east-1').get_caller_identity()['Arn'])"
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**kept, **stand_in.environment},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert answer.stdout.strip().endswith(":user/administrator")
+
+
+def test_platform_environment_says_only_where_aws_is(stand_in: AwsStandIn) -> None:
+    assert set(stand_in.platform_environment) == {"AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"}
+
+
+def test_repr_and_errors_hold_no_secret(stand_in: AwsStandIn) -> None:
+    stand_in.mint_token("someone")
+    with pytest.raises(ProcessError) as refused:
+        stand_in.set_subresource("nonsense", answer="refuse")
+    shown = repr(stand_in) + str(stand_in) + str(refused.value) + repr(refused.value)
+    assert not any(secret in shown for secret in stand_in.secrets())
+
+
+def test_secrets_lists_keys_tokens_and_sessions(rig: Any, stand_in: AwsStandIn) -> None:
+    token = stand_in.mint_token(rig.AGENT)
+    session = rig.assume(rig.make_role(), token=token)
+    secrets = stand_in.secrets()
+    assert token in secrets
+    assert session["SecretAccessKey"] in secrets
+    assert session["SessionToken"] in secrets
+    assert stand_in.environment["AWS_SECRET_ACCESS_KEY"] in secrets
+    assert all(len(secret) >= 16 for secret in secrets)
+
+
+def test_child_process_attaches_and_cannot_stop_what_it_did_not_start(
+    stand_in: AwsStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert AwsStandIn.attach() is None
+    for name, value in stand_in.environment.items():
+        monkeypatch.setenv(name, value)
+    child = AwsStandIn.attach()
+    assert child is not None
+    assert (child.url, child.issuer, child.environment) == (
+        stand_in.url,
+        stand_in.issuer,
+        stand_in.environment,
+    )
+    child.stop()
+    assert stand_in.mint_token("x").count(".") == 2
+
+
+def test_certificate_of_nobody_else_is_trusted(stand_in: AwsStandIn) -> None:
+    with (
+        urllib3.PoolManager() as pool,
+        pytest.raises(urllib3.exceptions.MaxRetryError, match="CERTIFICATE_VERIFY_FAILED"),
+    ):
+        pool.request("GET", stand_in.url, retries=0)
+
+
+def test_control_endpoints_are_closed_without_the_key(stand_in: AwsStandIn) -> None:
+    with urllib3.PoolManager(ca_certs=str(stand_in.ca_bundle)) as pool:
+        for headers in ({}, {"x-stand-in-key": "guess"}, {"x-stand-in-key": "ü"}):
+            answer = pool.request("GET", f"{stand_in.url}/_stand_in/secrets", headers=headers)
+            assert (answer.status, answer.data) == (403, b"")
+
+
+def test_log_names_action_principal_and_status(rig: Any, stand_in: AwsStandIn, bucket: str) -> None:
+    before = stand_in.read_requests()[-1].seq
+    agent = rig.sign_in(rig.allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*"))
+    agent.put_object(Bucket=bucket, Key="a/b", Body=b"1")
+    assert rig.refusal(agent.delete_object, Bucket=bucket, Key="a/b") == "AccessDenied"
+    seen = [r for r in stand_in.read_requests(since=before) if r.path.endswith("/a/b")]
+    assert [(r.method, r.action, r.status) for r in seen] == [
+        ("PUT", "s3:PutObject", 200),
+        ("DELETE", "s3:DeleteObject", 403),
+    ]
+    assert all(":assumed-role/role-" in r.principal for r in seen)
+    numbers = [r.seq for r in stand_in.read_requests(since=before)]
+    assert numbers == list(range(before + 1, before + 1 + len(numbers)))
+
+
+def test_object_expires_just_before_an_agent_reads_it(
+    rig: Any, stand_in: AwsStandIn, bucket: str
+) -> None:
+    agent = rig.sign_in(rig.allow("s3:*", "*"))
+    for key in ("xcom/a", "xcom/b", "other/a"):
+        rig.s3.put_object(Bucket=bucket, Key=key, Body=b"1")
+    stand_in.expire_before_read("xcom/")
+    try:
+        assert rig.s3.get_object(Bucket=bucket, Key="xcom/a")["Body"].read() == b"1"
+        assert rig.refusal(agent.get_object, Bucket=bucket, Key="xcom/a") == "NoSuchKey"
+        assert rig.refusal(agent.head_object, Bucket=bucket, Key="xcom/b") == "404"
+        assert agent.get_object(Bucket=bucket, Key="other/a")["Body"].read() == b"1"
+        agent.put_object(Bucket=bucket, Key="xcom/a", Body=b"2")
+    finally:
+        stand_in.expire_before_read("")
+    assert agent.get_object(Bucket=bucket, Key="xcom/a")["Body"].read() == b"2"
+    assert rig.refusal(rig.s3.get_object, Bucket=bucket, Key="xcom/b") == "NoSuchKey"
+
+
+def test_object_that_expires_in_a_versioned_bucket_leaves_its_version(
+    rig: Any, stand_in: AwsStandIn, bucket: str
+) -> None:
+    rig.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    rig.s3.put_object(Bucket=bucket, Key="xcom/a", Body=b"1")
+    agent = rig.sign_in(rig.allow("s3:*", "*"))
+    stand_in.expire_before_read("xcom/")
+    try:
+        assert rig.refusal(agent.get_object, Bucket=bucket, Key="xcom/a") == "NoSuchKey"
+        assert rig.refusal(agent.get_object, Bucket=bucket, Key="xcom/a") == "NoSuchKey"
+    finally:
+        stand_in.expire_before_read("")
+    found = rig.s3.list_object_versions(Bucket=bucket)
+    assert (len(found["Versions"]), len(found["DeleteMarkers"])) == (1, 1)
+
+
+def test_foreign_bucket_of_the_docs_exists(rig: Any) -> None:
+    assert rig.refusal(rig.s3.head_bucket, Bucket=FOREIGN_BUCKET) == "403"
+
+
+def test_connections_are_kept_open(stand_in: AwsStandIn) -> None:
+    with urllib3.PoolManager(ca_certs=str(stand_in.ca_bundle)) as pool:
+        for _ in range(5):
+            pool.request("GET", f"{stand_in.url}/some-bucket/some-key")
+            pool.request("POST", stand_in.url, body=b"x" * 100_000)
+            pool.request("HEAD", f"{stand_in.url}/some-bucket")
+        host = pool.connection_from_url(stand_in.url)
+        assert (host.num_connections, host.num_requests) == (1, 15)
+
+
+def test_client_that_never_finishes_its_handshake_holds_nobody_up(
+    rig: Any, stand_in: AwsStandIn
+) -> None:
+    import socket
+    from urllib.parse import urlsplit
+
+    where = urlsplit(stand_in.url)
+    with socket.create_connection((where.hostname, where.port)):
+        assert rig.client("sts").get_caller_identity()["Account"] == rig.ACCOUNT
+
+
+def test_stream_of_unknown_length_arrives_whole(rig: Any, bucket: str) -> None:
+    class Stream:
+        def __init__(self) -> None:
+            self.left = [b"a" * 70_000, b"b" * 5]
+
+        def read(self, _: int = -1) -> bytes:
+            return self.left.pop(0) if self.left else b""
+
+    rig.s3.put_object(Bucket=bucket, Key="stream", Body=Stream())
+    stored = rig.s3.get_object(Bucket=bucket, Key="stream")["Body"].read()
+    assert stored == b"a" * 70_000 + b"b" * 5
+
+
+def test_stopping_removes_process_and_files_and_says_so_to_callers() -> None:
+    stand_in = AwsStandIn.start()
+    directory = stand_in.ca_bundle.parent
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert not list(directory.glob("*key*"))
+    stand_in.stop()
+    stand_in.stop()
+    assert not directory.exists()
+    with pytest.raises(UnreachableError, match="does not answer"):
+        stand_in.mint_token("x")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, 0])
+def test_stand_in_dies_with_its_parent_however_that_ends(ending: int) -> None:
+    code = (
+        "from xcomkit.stand_ins.aws import AwsStandIn\n"
+        "running = AwsStandIn.start()\n"
+        "print(running._process.pid, running.ca_bundle.parent, flush=True)\n"
+        "input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        pid, directory = parent.stdout.readline().split()
+        assert is_running(int(pid))
+        if ending:
+            parent.send_signal(ending)
+        else:
+            parent.communicate("\n", timeout=60)
+        parent.wait(timeout=60)
+    assert wait_until_gone(int(pid))
+    assert not Path(directory).exists()
+
+
+def test_variables_that_steer_moto_do_not_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", "111111111111")
+    with AwsStandIn.start() as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        client = boto3.Session().client("sts", region_name="eu-central-1")
+        assert client.get_caller_identity()["Account"] == "123456789012"
+        client.close()
+
+
+def test_server_that_cannot_start_is_reported_with_the_end_of_its_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "trustme.py").write_text("raise ImportError('no trustme here')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ProcessError, match="no trustme here") as failed:
+        AwsStandIn.start()
+    assert failed.value.hint

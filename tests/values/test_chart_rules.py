@@ -1,0 +1,70 @@
+from typing import Any
+
+import pytest
+
+from xcomkit.settings.settings import Settings
+from xcomkit.values.identity import PodIdentity
+from xcomkit.values.merge import Merged, merge
+from xcomkit.values.rules import RULES, judge, judge_merge
+from xcomkit.values.values import read_values
+
+THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
+
+
+def status(text: str, settings: Settings, annotations: dict[str, str]) -> dict[str, str]:
+    values = read_values(text, name="values.yaml")
+    pods = PodIdentity(annotations, {}, ("AWS_PROFILE",), is_needed=False)
+    return {c.id: c.status for c in judge(values, settings=settings, pods=pods)}
+
+
+def observed(check_id: str, text: str, settings: Settings, annotations: dict[str, str]) -> str:
+    values = read_values(text, name="values.yaml")
+    pods = PodIdentity(annotations, {}, ("AWS_PROFILE",), is_needed=False)
+    checks = judge(values, settings=settings, pods=pods)
+    return next(c.observed for c in checks if c.id == check_id)
+
+
+@pytest.fixture
+def good(era: str, fragment: dict[str, Any]) -> str:
+    return merge(era, fragment, name="values.yaml").text
+
+
+def test_ids_are_stable_and_in_range() -> None:
+    assert sorted(rule.id for rule in RULES) == [f"XC{n}" for n in range(402, 413) if n != 405]
+
+
+def test_merged_era_passes_everything(
+    good: str, settings: Settings, annotations: dict[str, str]
+) -> None:
+    assert set(status(good, settings, annotations).values()) == {"pass"}
+
+
+def test_unnamed_account_rests_on_a_guess(
+    era: str, settings: Settings, annotations: dict[str, str]
+) -> None:
+    assert status(era, settings, annotations)["XC408"] == "warn"
+    assert "triggerer: astro-agent-triggerer is a guess" in observed(
+        "XC408", era, settings, annotations
+    )
+
+
+def test_clean_merge_passes_and_conflicts_warn(era: str, fragment: dict[str, Any]) -> None:
+    original = read_values(era, name="values.yaml")
+    checks = judge_merge(merge(era, fragment, name="v"), original=original, fragment=fragment)
+    assert [(c.id, c.status) for c in checks] == [("XC403", "pass"), ("XC406", "pass")]
+    theirs = era.replace("namespace: ~", "namespace: theirs")
+    original = read_values(theirs, name="values.yaml")
+    left, stable = judge_merge(
+        merge(theirs, fragment, name="v"), original=original, fragment=fragment
+    )
+    assert (left.status, stable.status) == ("warn", "pass")
+    assert "namespace 'theirs' -> 'astro' (kept)" in left.observed
+
+
+def test_lost_line_and_growing_merge_are_seen(era: str, fragment: dict[str, Any]) -> None:
+    original = read_values(era, name="values.yaml")
+    cut = read_values(era.replace("logLevel: INFO\n", ""), name="v")
+    lost = Merged(cut, (), "", frozenset())
+    left, stable = judge_merge(lost, original=original, fragment=fragment)
+    assert (left.status, stable.status) == ("warn", "fail")
+    assert "a line of the user's is gone" in left.observed

@@ -1,0 +1,51 @@
+"""The words by which ``lint`` and ``env`` are told what to read."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from xcomkit.findings.errors import InputError
+from xcomkit.lint.kinds import KINDS, Kind
+
+if TYPE_CHECKING:  # the command line is taught in a few milliseconds, whatever is asked of it
+    from xcomkit.lint.configuration import Configuration
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Teach a command the files and their kind."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="values.yaml, .env, airflow.cfg, docker-compose.yaml or pod spec; - is the standard"
+        " input; later files override earlier ones as helm does",
+    )  # fmt: skip
+    parser.add_argument(
+        "--kind", choices=("auto", *KINDS), default="auto",
+        help="what the files are; auto tells by name and content",
+    )  # fmt: skip
+    parser.add_argument(
+        *("--set", "--set-string", "--set-json", "--set-literal", "--set-file"), dest="set",
+        help=argparse.SUPPRESS,
+    )  # fmt: skip
+
+
+def read_files(options: argparse.Namespace) -> "Configuration":
+    """Return what the files say together.
+
+    Raises:
+        InputError: something cannot be read.
+    """
+    from xcomkit.lint.sources.reading import read_configuration
+
+    return read_configuration(options.files, kind=read_kind(options))
+
+
+def read_kind(options: argparse.Namespace) -> Kind | None:
+    """Return the kind that was said, ``None`` where it is to be told by the files.
+
+    Raises:
+        InputError: a flag of helm's stands beside it.
+    """
+    if options.set is not None:
+        problem = "helm's --set flags are not read: helm knows best what they do."
+        hint = "helm template RELEASE CHART -f FILE --set ... | xcomkit lint -"
+        raise InputError(problem, hint=hint)
+    return None if options.kind == "auto" else options.kind

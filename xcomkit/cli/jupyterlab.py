@@ -1,0 +1,185 @@
+"""JupyterLab for a walkthrough: on loopback, with a token, beside the stand-in, ended with us.
+
+The notebooks share one target (``xcomkit.settings.shared_target``) and the stand-in of the cloud
+they began with, which each kernel attaches to when it opens a step; JupyterLab itself never
+becomes its administrator. Of another cloud each notebook practises on a stand-in of its own.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from secrets import token_urlsafe
+from urllib.parse import quote
+
+from xcomkit.findings.errors import ProcessError
+from xcomkit.plane.keeper import exit_file
+from xcomkit.plane.kept import Kept, Program, choose_home, keep
+from xcomkit.settings import shared_target
+from xcomkit.settings.parameter_file import read_parameters
+from xcomkit.settings.settings import Settings
+from xcomkit.settings.terms import EMBEDDED, TERMS
+from xcomkit.stand_ins.common.stand_in import VARIABLE as STAND_IN
+from xcomkit.stand_ins.common.stand_in import stand_in_of
+from xcomkit.steps.opening import KERNEL_PYTHON
+
+START = "notebooks/start.ipynb"
+_NAME = "jupyterlab"
+_SETTINGS = Path(__file__).with_name("lab_settings")  # nothing is asked of the makers of JupyterLab
+_START_SECONDS, _CLOSE_SECONDS, _ANSWER_SECONDS = 60.0, 15.0, 10.0
+
+
+@contextmanager
+def open_lab(root: Path, *, parameters: Path, port: int) -> Iterator["Lab"]:
+    """Keep a JupyterLab whose notebooks begin with the target of ``parameters``.
+
+    Args:
+        root: the folder of the runbook; it holds ``notebooks`` and ``parameters``.
+        parameters: the file of the target; it may still have to be filled in.
+        port: the first port to try on loopback.
+
+    Raises:
+        SettingsError: the file cannot be read.
+        ProcessError: the stand-in or JupyterLab did not start.
+    """
+    given = read_parameters(parameters)
+    home = choose_home("lab")
+    token = token_urlsafe(24)
+    environment = {**os.environ, **_private(home), KERNEL_PYTHON: sys.executable}
+    with _stand_in(given) as variables:
+        environment |= variables | {"JUPYTER_TOKEN": token}
+        command = (
+            sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}",
+            "--ServerApp.allow_root=True", f"--ServerApp.default_url=/lab/tree/{START}",
+            f"--LabApp.app_settings_dir={_SETTINGS}",
+            # a user's own configuration may be that of a server for others
+            "--ServerApp.base_url=/", "--ServerApp.certfile=", "--ServerApp.keyfile=",
+        )  # fmt: skip
+        with keep(home, (Program(_NAME, command, environment),)) as kept:
+            shared_target.choose(parameters, folder=home)
+            lab = Lab(kept, token)
+            lab.wait_until_ready()
+            try:
+                yield lab
+            finally:
+                lab.close()
+
+
+class Lab:
+    """A running JupyterLab; made by ``open_lab``."""
+
+    def __init__(self, kept: Kept, token: str) -> None:
+        self._kept = kept
+        self._token = token
+
+    @property
+    def url(self) -> str:
+        """Return where it is, with the token that opens it."""
+        port = self._server["port"]
+        return f"http://127.0.0.1:{port}/lab/tree/{START}?token={quote(self._token)}"
+
+    @property
+    def page(self) -> str:
+        """Return the address of a file of ours that leads there: no list of processes shows it."""
+        (path,) = _runtime(self._kept.home).glob("jpserver-*-open.html")
+        return path.as_uri()
+
+    def wait_until_ready(self) -> None:
+        """Return when it answers, and asks for the token.
+
+        Raises:
+            ProcessError: it ended, is not ready in time, or lets anybody in.
+        """
+        self._kept.wait_for(
+            lambda: self._status() != 0, what=lambda: "JupyterLab", blamed=lambda: _NAME,
+            names=(_NAME,), timeout=_START_SECONDS,
+        )  # fmt: skip
+        if self._status() not in {401, 403}:
+            raise ProcessError(
+                "JupyterLab let somebody in without a token, so it was ended.",
+                hint="take token and password out of your Jupyter configuration"
+                " (jupyter --paths), or set JUPYTER_NO_CONFIG=1.",
+            )
+
+    def _status(self) -> int:
+        """Return the status for somebody without a token; 0 while nobody answers.
+
+        The file with its port is there before it listens.
+        """
+        if not (server := self._server):
+            return 0
+        connection = HTTPConnection("127.0.0.1", server["port"], timeout=_ANSWER_SECONDS)
+        try:
+            connection.request("GET", "/api/contents")
+            return connection.getresponse().status
+        except (OSError, HTTPException):
+            return 0
+        finally:
+            connection.close()
+
+    def wait_until_closed(self) -> None:
+        """Return when it was shut down from within, with *File > Shut Down*.
+
+        Raises:
+            ProcessError: it ended in another way; the sentence quotes its log.
+        """
+        self._kept.wait_for(
+            self._is_closed, what=lambda: "the end", blamed=lambda: _NAME, names=(),
+            timeout=float("inf"),
+        )  # fmt: skip
+        if self._exit.read_text(encoding="utf-8") != "0":
+            self._kept.refuse_ended(_NAME)
+
+    def close(self) -> None:
+        """Have it shut its kernels down; what does not end in time is killed afterwards."""
+        with suppress(KeyError, ProcessLookupError):
+            os.kill(self._server["pid"], signal.SIGTERM)
+            with suppress(ProcessError):
+                self._kept.wait_for(
+                    self._is_closed, what=lambda: "the end", blamed=lambda: _NAME, names=(),
+                    timeout=_CLOSE_SECONDS,
+                )  # fmt: skip
+
+    def _is_closed(self) -> bool:
+        return self._exit.exists()
+
+    @property
+    def _exit(self) -> Path:
+        return exit_file(self._kept.home, _NAME)
+
+    @property
+    def _server(self) -> dict[str, int]:
+        """Return what it wrote down of itself once it listens: ``port`` and ``pid``."""
+        for path in _runtime(self._kept.home).glob("jpserver-*.json"):
+            with suppress(OSError, ValueError):
+                return dict(json.loads(path.read_text(encoding="utf-8")))
+        return {}
+
+
+def _runtime(home: Path) -> Path:
+    return home / "runtime"
+
+
+def _private(home: Path) -> dict[str, str]:
+    """Return the variables that keep connection files and temporary files in the private folder."""
+    return {
+        shared_target.VARIABLE: str(home),
+        "JUPYTER_RUNTIME_DIR": str(_runtime(home)),
+        "TMPDIR": str(home),
+    }
+
+
+@contextmanager
+def _stand_in(given: dict[str, object]) -> Iterator[dict[str, str]]:
+    """Keep the stand-in of a practice target; yield the variable by which kernels find it."""
+    cloud = given.get("cloud", Settings.model_fields["cloud"].default)
+    if given.get("endpoint_url") != EMBEDDED or cloud not in tuple(TERMS):
+        yield {}
+        return
+    with stand_in_of(cloud).start() as running:
+        yield {STAND_IN: running.environment[STAND_IN]}

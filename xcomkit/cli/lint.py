@@ -1,0 +1,96 @@
+"""``xcomkit lint``: what agents will do with a configuration, before it is installed."""
+
+import argparse
+
+from xcomkit.cli.configuration import add_files, read_files, read_kind
+from xcomkit.cli.reporting import add_options, write_report
+from xcomkit.cli.terminal import note
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.plain import plain
+
+_EXAMPLES = """examples:
+  xcomkit lint values.yaml
+  xcomkit lint values.yaml prod.yaml
+  helm get values astro-agent -n astro | xcomkit lint -
+  helm template astro-agent astronomer/CHART -f values.yaml --set ... | xcomkit lint -
+  kubectl get pods -n astro -o yaml | xcomkit lint - --kind pod
+  aws iam get-role --role-name xcom-agents > trust.json
+  xcomkit lint values.yaml --trust trust.json
+  xcomkit lint values.yaml --format json > baseline.json
+  xcomkit lint values.yaml --baseline baseline.json
+
+A line with  # xcomkit: ignore XC012 the reason  is left alone, and so is the line below a comment
+of its own. docs/checks.md explains every rule.
+
+exit codes: 0 nothing failed, 1 something failed, 2 a file cannot be read"""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Teach the command line this command."""
+    parser = commands.add_parser(
+        "lint",
+        help="judge values.yaml, .env, airflow.cfg, compose files and pod specs",
+        description="Compute what every component of the agents will see, and judge it: no cluster,"
+        " no cloud and no Airflow is asked.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_files(parser)
+    parser.add_argument(
+        "--each", action="store_true", help="judge every file by itself, as for pre-commit"
+    )
+    parser.add_argument(
+        "--trust", default="", metavar="JSON",
+        help="who may become the identity: aws iam get-role, az identity federated-credential list,"
+        " gcloud iam service-accounts get-iam-policy",
+    )  # fmt: skip
+    parser.add_argument(
+        "--policy", default="", metavar="JSON",
+        help="what it may do: aws iam get-role-policy, az role assignment list, gcloud storage"
+        " buckets get-iam-policy",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lifecycle", default="", metavar="JSON",
+        help="when objects expire: aws s3api get-bucket-lifecycle-configuration, az storage account"
+        " management-policy show, gcloud storage buckets describe",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rerun-days", type=_days, metavar="N",
+        help="days after its run in which a task may still be cleared and run again",
+    )  # fmt: skip
+    parser.add_argument(
+        "-n", "--namespace", default="", help="as helm's own flag, where the values name none"
+    )
+    add_options(parser)
+    parser.set_defaults(act=act)
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return int(text)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Judge the files, write the report, and return 1 when something failed."""
+    from xcomkit.lint.run import CloudFiles, judge, read_each
+
+    cloud = CloudFiles(
+        trust=options.trust,
+        policy=options.policy,
+        lifecycle=options.lifecycle,
+        namespace=options.namespace,
+        rerun_days=options.rerun_days,
+    )
+    refused: tuple[InputError, ...] = ()
+    if options.each:
+        configurations, others, refused = read_each(options.files, kind=read_kind(options))
+        for name in others:
+            note(f"xcomkit: {plain(name)}: nothing of agents in it, so it was left out.")
+        for error in refused:
+            note(f"xcomkit: {plain(str(error))}")
+    else:
+        configurations = (read_files(options),)
+    report = judge(configurations, cloud=cloud, baseline=options.baseline)
+    write_report(report, style=options.format)
+    return 2 if refused else report.exit_code

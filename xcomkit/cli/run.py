@@ -1,0 +1,105 @@
+"""``xcomkit run``: the steps on one target, and the record."""
+
+import argparse
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xcomkit.cli.terminal import read_pair, relative, say
+from xcomkit.findings.plain import plain
+
+if TYPE_CHECKING:
+    from xcomkit.record.runner import Run
+
+EXIT_CODES = "exit codes: 0 good, 1 the gate is closed, 2 bad parameters, 3 environment or service"
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Teach the command line this command."""
+    run = commands.add_parser(
+        "run",
+        help="run the steps and write the record",
+        description="Run the runbook's steps on one target and write OUT/<UTC>-NAME/record.html.",
+        epilog="example: xcomkit run -f parameters/local-aws.yaml -p compression=gzip | "
+        + EXIT_CODES,
+    )
+    run.add_argument("steps", nargs="*", metavar="STEP", help="e.g. 04 or 04_round_trip; all steps")
+    run.add_argument("-f", "--file", type=Path, required=True, help="a file of parameters/")
+    run.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
+        help="replace one parameter of the file; may be repeated",
+    )  # fmt: skip
+    run.add_argument("--out", type=Path, default=Path("runs"), help="folder for the run directory")
+    run.add_argument(
+        "--only",
+        choices=("verify",),
+        help="verify: bucket, identity and values stay as they are; test objects come and go",
+    )
+    run.add_argument("--notebooks", type=Path, default=None, help=argparse.SUPPRESS)
+    run.set_defaults(act=act)
+
+
+def act(options: argparse.Namespace) -> int:
+    """Run the steps, say how they stand, write the record, and return the exit code."""
+    from xcomkit.settings.settings import Settings
+
+    overrides: dict[str, object] = dict(read_pair(text) for text in options.parameter)
+    if options.only == "verify":
+        overrides["apply"] = False
+    settings = Settings.from_yaml(options.file, overrides=overrides)
+    say(f"xcomkit run {options.file.stem}: {settings.base_path}")
+    begun = time.monotonic()
+
+    from xcomkit.notebook import show
+    from xcomkit.record.runner import StepResult, run_steps, select_steps
+    from xcomkit.record.write import write_record
+    from xcomkit.steps.opening import find_root
+
+    steps = select_steps(options.steps)
+
+    def place(number: int) -> str:
+        return f"[{number + 1}/{len(steps)}] {steps[number]:<20}"
+
+    def begin(number: int) -> None:
+        if number < len(steps) and sys.stdout.isatty():  # a log has one line per step
+            say(f"{place(number)} ... {datetime.now():%H:%M:%S}")  # noqa: DTZ005 - a person's clock
+
+    def progress(result: StepResult) -> None:
+        number = steps.index(result.name)
+        elapsed = time.monotonic() - begun
+        line = f"{place(number)} {show.marked(result.status):<10} {result.outcome:<10}"
+        say(f"{line} {result.seconds:6.1f} s   {elapsed:6.1f} s in all")
+        if result.error:
+            say(f"      {plain(result.error[:300])}")
+        begin(number + 1)
+
+    begin(0)
+    run = run_steps(
+        settings,
+        name=options.file.stem,
+        steps=steps,
+        notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
+        out=options.out.resolve(),
+        progress=progress,
+    )
+    path = write_record(run)
+    _tell(run)
+    say(f"record: {relative(path)}")
+    return run.exit_code
+
+
+def _tell(run: "Run") -> None:
+    """Say every check in a table, the red ones to their end, and the verdict."""
+    from xcomkit.notebook import show
+    from xcomkit.record.cover import verdict_sentence
+
+    rows = [(c.id, show.marked(c.status), c.title, c.observed) for _, c in run.checks]
+    say("\n" + show.aligned(("id", "status", "check", "observed"), rows))
+    for check in (c for _, c in run.checks if c.closes_gate):
+        # The table cuts; what is wrong and what to do about it must be there to its end.
+        told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
+        text = plain(f"{check.id} {check.title}: {check.observed}{told}")
+        say(f"\n{show.MARKS[check.status]} {text}")
+    say(f"\n{show.marked(run.verdict)}: {verdict_sentence(run)}")

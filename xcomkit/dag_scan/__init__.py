@@ -1,5 +1,0 @@
-"""Rules with stable ids over Dag files: XCom use that remote execution does not support."""
-
-from xcomkit.dag_scan.scan import RULES, scan, scan_text
-
-__all__ = ["RULES", "scan", "scan_text"]

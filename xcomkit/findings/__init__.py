@@ -1,0 +1,1 @@
+"""What was found: rules, checks, plans, evidence on disk, and reports of it."""

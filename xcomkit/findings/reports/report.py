@@ -1,0 +1,45 @@
+"""What was found, as data: the one thing every output format is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xcomkit.findings.model import Finding, Rule, Severity
+from xcomkit.findings.reports.ignores import Ignored
+
+SEVERITIES: tuple[Severity, ...] = ("fail", "warn", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file that was judged: its name and what it was taken for."""
+
+    file: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A variable as a component sees it: the value, masked when secret, and where it stands."""
+
+    value: str | None
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Findings, what was ignored, the files, the rules asked, and each component's environment."""
+
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...]
+    inputs: tuple[Input, ...]
+    rules: tuple[Rule, ...]
+    environment: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+
+    def count(self, severity: Severity) -> int:
+        """Return how many findings weigh this much."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 when something failed, 0 otherwise."""
+        return 1 if self.count("fail") else 0

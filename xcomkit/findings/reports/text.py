@@ -1,0 +1,76 @@
+"""A lint report for people: aligned, folded to the width, coloured only on a terminal."""
+
+import textwrap
+from collections import Counter
+
+from xcomkit.findings.model import Finding, Severity
+from xcomkit.findings.plain import plain
+from xcomkit.findings.reports.report import SEVERITIES, Report
+
+MOST_SHOWN = 20  # per rule; a file with more has one cause
+_MARKS: dict[Severity, str] = {"fail": "✖ fail", "warn": "! warn", "info": "i info"}
+_COLOURS: dict[Severity, str] = {"fail": "31", "warn": "33", "info": "36"}
+_INDENT = " " * 14
+
+
+def to_text(report: Report, *, width: int, colour: bool) -> str:
+    """Return the report in lines of at most ``width`` characters, fixes and names excepted."""
+    parts = [_input_lines(report)]
+    shown: Counter[str] = Counter()
+    for finding in report.findings:
+        shown[finding.rule.id] += 1
+        if shown[finding.rule.id] <= MOST_SHOWN:
+            parts.append(_finding(finding, width=width, colour=colour))
+    parts += [
+        f"\nand {number - MOST_SHOWN} more of {rule}; --format json has them all"
+        for rule, number in sorted(shown.items())
+        if number > MOST_SHOWN
+    ]
+    ignored = [
+        plain(f"ignored {i.finding.rule.id} {i.finding.where}: {i.reason[:200]}")
+        for i in report.ignored
+    ]
+    parts += ["", *ignored] if ignored else []
+    return "\n".join([*parts, _summary(report)]) + "\n"
+
+
+def _input_lines(report: Report) -> str:
+    return "\n".join(plain(f"{i.file}: {i.kind}") for i in report.inputs)
+
+
+def _finding(finding: Finding, *, width: int, colour: bool) -> str:
+    rule = finding.rule
+    mark = "? warn" if finding.is_unknown else _MARKS[finding.severity]
+    if colour:
+        mark = f"\033[{_COLOURS[finding.severity]}m{mark}\033[0m"
+    lines = [f"{mark}  {rule.id} {plain(finding.where)}", _folded("", rule.title, width)]
+    lines.append(_folded("observed", finding.observed, width))
+    lines.append(_folded("expected", finding.expected, width))
+    lines.append(_folded("why", rule.why, width))
+    lines.append(_folded("do", finding.remedy, width))
+    if finding.fix:
+        lines.append(_INDENT + "paste:")
+        lines += [f"{_INDENT}  {line}" for line in map(plain, finding.fix.rstrip("\n").split("\n"))]
+    return "\n".join(["", *lines])
+
+
+def _folded(label: str, text: str, width: int) -> str:
+    head = f"    {label:<10}"
+    return textwrap.fill(
+        plain(text),
+        max(width, 60),
+        initial_indent=head,
+        subsequent_indent=_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _summary(report: Report) -> str:
+    counts = ", ".join(f"{report.count(severity)} {severity}" for severity in SEVERITIES)
+    unknown = sum(finding.is_unknown for finding in report.findings)
+    counts += f" ({unknown} of them not told by the files)" if unknown else ""
+    ignored = f", {len(report.ignored)} ignored" if report.ignored else ""
+    asked = f"{len(report.rules)} rules"
+    verdict = "✖ something failed" if report.exit_code else "✔ nothing failed"
+    return f"\n{verdict}: {counts}{ignored} of {asked}"

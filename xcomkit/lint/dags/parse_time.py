@@ -1,0 +1,150 @@
+"""XC032 and XC033: what runs whenever the Dag processor parses a file."""
+
+import ast
+from collections.abc import Iterator
+
+from xcomkit.findings.model import Finding, Rule
+from xcomkit.lint.dags.airflow_names import is_airflow_class, is_dag_class, role
+from xcomkit.lint.dags.resolving import Project, origin
+from xcomkit.lint.dags.running import Run, called, follow, xcom_uses
+from xcomkit.lint.dags.scopes import FUNCTIONS, Binding, Module, Scope
+
+XC032 = Rule(
+    id="XC032",
+    title="No ObjectStoragePath is read or written while a Dag file is parsed",
+    severity="warn",
+    why="the Dag processor parses every file again and again: each time the requests are made and"
+    " paid for, with its own identity, and a slow or refused one takes the Dag away.",
+    remedy="move the I/O into a @task; at the top of the file only construct the"
+    " ObjectStoragePath. For one task per object let a @task return the list and .expand() it.",
+    source="Airflow, best practices, top level Python code; Airflow, object storage",
+)
+XC033 = Rule(
+    id="XC033",
+    title="Dag files use no XCom while they are parsed",
+    severity="fail",
+    why="there is no task instance and no run while a file is parsed: the import fails, and the"
+    " Dag is gone.",
+    remedy="pull inside a task, or hand over task.output or the result of a @task call.",
+    source="Airflow, XComs; best practices, top level Python code",
+)
+IO_METHODS = frozenset({
+    "open", "read_text", "read_bytes", "write_text", "write_bytes", "exists", "iterdir", "glob",
+    "rglob", "stat", "is_file", "is_dir", "mkdir", "unlink", "rmdir", "touch", "copy", "copy_into",
+    "move", "move_into", "rename", "size", "ls", "walk", "info", "checksum", "replace", "samefile",
+    "read_block", "sign", "find", "download", "upload", "cat", "get", "put", "pipe", "rm", "du",
+})  # fmt: skip
+LISTS = frozenset({"iterdir", "glob", "rglob", "walk"})
+PATH_METHODS = frozenset({"joinpath", "with_name", "with_suffix", "with_stem", "absolute",
+                          "resolve", "with_segments"})  # fmt: skip
+FILESYSTEMS = frozenset({"fsspec.filesystem", "fsspec.url_to_fs", "fsspec.core.url_to_fs"})
+OPENERS = frozenset({"fsspec.open", "fsspec.open_files", "fsspec.open_local"})
+
+
+def find_parse_time(module: Module, project: Project) -> Iterator[Finding]:
+    """Yield the object storage I/O and the uses of XCom that run when a file is parsed."""
+    roots = [Run(module.root, "which runs when the file is parsed")]
+    roots += [
+        Run(unit, "which builds the Dag when the file is parsed")
+        for unit in module.units[1:]
+        if role(unit) == "dag" or (role(unit) == "plain" and _builds_dag(unit))
+    ]
+    stores = _Stores()
+    for run in follow(roots, project, steps=called):
+        where = "the file itself" if run.unit.kind == "module" else run.unit.name
+        for site in run.unit.calls:
+            if isinstance(site.node, ast.Call) and not site.is_guarded:
+                text = stores.io_of(site.node, site.scope)
+                if text:
+                    observed = f"{text} in {where}, {run.told}"
+                    yield Finding(XC032, run.unit.module.file, site.node.lineno, observed,
+                                  "I/O inside tasks only")  # fmt: skip
+        for use in xcom_uses(run.unit, project):
+            if not use.site.is_guarded:
+                observed = f"{use.text} in {where}, {run.told}"
+                yield Finding(XC033, run.unit.module.file, use.line, observed,
+                              "XCom inside tasks only")  # fmt: skip
+
+
+def _builds_dag(unit: Scope) -> bool:
+    return any(
+        isinstance(site.node, ast.Call) and is_dag_class(origin(site.node.func, site.scope))
+        for site in unit.calls
+    )
+
+
+class _Stores:
+    """Which expressions are paths or filesystems of object storage; each is judged once."""
+
+    def __init__(self) -> None:
+        self._known: dict[ast.AST, str] = {}
+
+    def io_of(self, call: ast.Call, scope: Scope) -> str:
+        """Return the I/O that a call does, as words, or nothing."""
+        if origin(call.func, scope) in OPENERS:
+            return origin(call.func, scope)
+        if isinstance(call.func, ast.Attribute) and call.func.attr in IO_METHODS:
+            kind = self.kind(call.func.value, scope)
+            return f"{call.func.attr} of {kind}" if kind else ""
+        return ""
+
+    def kind(self, expression: ast.expr, scope: Scope) -> str:
+        """Return what object storage thing an expression is, or nothing."""
+        if expression not in self._known:
+            self._known[expression] = ""  # what a cycle finds
+            self._known[expression] = self._kind(expression, scope)
+        return self._known[expression]
+
+    def _kind(self, expression: ast.expr, scope: Scope) -> str:
+        match expression:
+            case ast.Call():
+                return self._made(expression, scope)
+            case (
+                ast.BinOp(left=value, op=ast.Div())
+                | ast.Attribute(value=value, attr="parent")
+                | ast.NamedExpr(value=value)
+            ):
+                return self.kind(value, scope)
+            case ast.Attribute(value=value, attr="fs"):
+                return self.kind(value, scope) and "a filesystem"
+            case ast.IfExp(body=left, orelse=right):
+                return self.kind(left, scope) or self.kind(right, scope)
+            case ast.Name(id=name):
+                found = scope.find(name)
+                kinds = (self._bound(name, one) for one in (found[1] if found else ()))
+                return next((kind for kind in kinds if kind), "")
+            case _:
+                return ""
+
+    def _made(self, call: ast.Call, scope: Scope) -> str:
+        name = origin(call.func, scope)
+        if is_airflow_class(name, "ObjectStoragePath"):
+            return "an ObjectStoragePath"
+        if name in FILESYSTEMS:
+            return "a filesystem"
+        if isinstance(call.func, ast.Attribute) and call.func.attr in PATH_METHODS:
+            return self.kind(call.func.value, scope)
+        return ""
+
+    def _bound(self, name: str, binding: Binding) -> str:
+        value = binding.value
+        if binding.kind == "value" and value is not None:
+            return self.kind(value, binding.scope)
+        if binding.kind == "item":
+            if isinstance(value, (ast.List, ast.Tuple)):
+                kinds = (self.kind(one, binding.scope) for one in value.elts)
+                return next((kind for kind in kinds if kind), "")
+            if (
+                isinstance(value, ast.Call)
+                and isinstance(value.func, ast.Attribute)
+                and value.func.attr in LISTS
+            ):
+                return self.kind(value.func.value, binding.scope)
+        if binding.kind == "other" and isinstance(binding.scope.node, FUNCTIONS):
+            for parameter in binding.scope.parameters:
+                if parameter.arg == name and parameter.annotation is not None:
+                    outer = binding.scope.parent or binding.scope
+                    annotation = origin(parameter.annotation, outer)
+                    if is_airflow_class(annotation, "ObjectStoragePath"):
+                        return "an ObjectStoragePath"
+        return ""

@@ -1,0 +1,39 @@
+"""XC031: XCom in trigger classes."""
+
+from collections.abc import Iterator
+
+from xcomkit.findings.model import Finding, Rule
+from xcomkit.lint.dags.airflow_names import is_kind_of
+from xcomkit.lint.dags.resolving import Project
+from xcomkit.lint.dags.running import Run, follow, xcom_uses
+from xcomkit.lint.dags.scopes import Module
+
+METHODS = ("run", "serialize", "__init__", "cleanup", "on_kill")
+XC031 = Rule(
+    id="XC031",
+    title="Triggers use no XCom, or every agent runs Agent Client 1.5.0 or later",
+    severity="warn",
+    why="with a custom backend older agents have no XCom in the triggerer: the trigger fails, and"
+    " the task that waits for it.",
+    remedy="pull in the operator before self.defer(...) and give the value to the trigger as an"
+    " argument; push what comes back in execute_complete. Or run Agent Client 1.5.0 or later on"
+    " every agent and accept XC031 with that reason.",
+    source="configure XCom backend, limitations",
+)
+_EXPECTED = "values come in as arguments and leave as the event"
+
+
+def find_triggers(module: Module, project: Project) -> Iterator[Finding]:
+    """Yield the uses of XCom in the triggers of a file and what their methods call."""
+    roots = [
+        Run(method, f"a method of the trigger {owner.name}")
+        for owner in module.classes
+        if is_kind_of(owner, project, "Trigger")
+        and (project.method(owner, "run") or project.method(owner, "serialize"))
+        for method in (project.method(owner, name) for name in METHODS)
+        if method is not None
+    ]
+    for run in follow(roots, project):
+        for use in xcom_uses(run.unit, project):
+            observed = f"{use.text} in {run.unit.name}, {run.told}"
+            yield Finding(XC031, run.unit.module.file, use.line, observed, _EXPECTED)

@@ -1,0 +1,105 @@
+"""All lint rules, and what they make of a configuration.
+
+A new rule is a ``Rule`` and, below ``lint_rule``, a function from ``Context`` to objections; it
+counts once ``tests/lint/examples.yaml`` has a file that fails it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from xcomkit.findings.model import Check, Finding, Rule
+from xcomkit.lint.configuration import Configuration, from_values
+from xcomkit.lint.context import FOUND, Context, LintRule
+from xcomkit.lint.fixes import render
+from xcomkit.lint.rules import (  # noqa: F401 - importing a module makes its rules known
+    agreement,
+    annotations,
+    chart_keys,
+    connections,
+    entries,
+    identity,
+    losses,
+    prefixes,
+    spelling,
+    storage,
+)
+from xcomkit.values.values import Values
+
+MOST_FINDINGS = 20  # per rule in a record; a file with more has one cause
+
+REGISTRY: tuple[LintRule, ...] = tuple(sorted(FOUND, key=lambda entry: entry.rule.id))
+RULES: tuple[Rule, ...] = tuple(entry.rule for entry in REGISTRY)
+
+# A run knows the identity by name and judges it by XC404 to XC411.
+_LEFT_TO_THE_RUN = (identity.__name__, annotations.__name__)
+
+
+def find(configuration: Configuration) -> tuple[Finding, ...]:
+    """Return what the rules object to, in the order of the files."""
+    context = Context(configuration)
+    found = [f for entry in REGISTRY for f in _found(entry, context=context)]
+    order = {source.name: place for place, source in enumerate(configuration.sources)}
+    return tuple(sorted(found, key=lambda f: (order.get(f.file, -1), f.line, f.rule.id)))
+
+
+def _found(entry: LintRule, *, context: Context) -> Iterator[Finding]:
+    """Yield what one rule objects to, each once."""
+    if context.kind not in entry.kinds:
+        return
+    for objection in dict.fromkeys(entry.find(context)):
+        file, line = objection.place
+        yield Finding(
+            rule=entry.rule,
+            file=file,
+            line=line,
+            observed=objection.observed,
+            expected=entry.expected,
+            fix=render(objection.fix or entry.fix, kind=context.kind),
+            is_unknown=objection.holds is None,
+        )
+
+
+def lint(values: Values) -> tuple[Check, ...]:
+    """Return the checks a run makes of a values file that was read already.
+
+    Notes are left out, and what the run judges itself because it knows the identity by name.
+    """
+    context = Context(from_values(values))
+    asked = [
+        entry
+        for entry in REGISTRY
+        if entry.rule.severity != "info"
+        and "values" in entry.kinds
+        and entry.find.__module__ not in _LEFT_TO_THE_RUN
+    ]
+    return tuple(check for entry in asked for check in _judged(entry, context=context))
+
+
+def _judged(entry: LintRule, *, context: Context) -> Iterator[Check]:
+    objections = list(_found(entry, context=context))
+    if len(objections) > MOST_FINDINGS + 1:
+        rest = f"and {len(objections) - MOST_FINDINGS} more"
+        objections[MOST_FINDINGS:] = [replace(objections[MOST_FINDINGS], observed=rest)]
+    for found in objections:
+        yield entry.rule.judge(
+            None if found.is_unknown else False,
+            expected=found.expected,
+            observed=found.observed,
+            how=f"read from {found.file}:{found.line}",
+            basis="rule",
+        )
+    if not objections and not entry.is_told(context):
+        yield entry.rule.skip(
+            expected=entry.expected,
+            observed="not looked at: this file says nothing of it",
+            how=f"read from {context.configuration.name}",
+            remedy="name the values.yaml downloaded from the Astro UI in values_file.",
+        )
+    elif not objections:
+        yield entry.rule.judge(
+            True,
+            expected=entry.expected,
+            observed="no objection",
+            how=f"read from {context.configuration.name}",
+            basis="rule",
+        )

@@ -1,0 +1,154 @@
+"""Rules about how annotations of workload identity are written, wherever they stand."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from xcomkit.findings.model import Rule
+from xcomkit.lint.configuration import Place
+from xcomkit.lint.context import Context, Objection, lint_rule
+from xcomkit.lint.rules.connections import read_extra
+from xcomkit.lint.rules.prefixes import clouds
+from xcomkit.settings.terms import TERMS
+from xcomkit.values.names import PATH, connection_variable, find_placeholder, parse_base_path
+from xcomkit.values.values import Key
+
+CLIENT_ID = "AZURE_CLIENT_ID"
+FORMS = {
+    TERMS["aws"].annotation: (
+        re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+"),
+        "arn:aws:iam::<account>:role/<name>",
+    ),
+    TERMS["azure"].annotation: (
+        re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+        "the identity's client id, a UUID",
+    ),
+    TERMS["gcp"].annotation: (
+        re.compile(
+            r"[a-z0-9][a-z0-9-]*@(?:[a-z0-9.:-]+\.iam|developer|appspot|cloudservices)"
+            r"\.gserviceaccount\.com"
+        ),
+        "<name>@<project>.iam.gserviceaccount.com",
+    ),
+}
+_DOMAINS: dict[str, frozenset[str]] = {
+    "eks.amazonaws.com": frozenset(
+        {"role-arn", "audience", "sts-regional-endpoints", "token-expiration", "skip-containers"}
+    ),
+    "azure.workload.identity": frozenset(
+        {"client-id", "tenant-id", "use", "service-account-token-expiration", "skip-containers",
+         "inject-proxy-sidecar", "proxy-sidecar-port", "use-identity-binding"}
+    ),
+    "iam.gke.io": frozenset(
+        {"gcp-service-account", "gke-metadata-server-enabled", "return-principal-id-as-email",
+         "credential-key"}
+    ),
+}  # fmt: skip
+_OLD_KEYS = {"iam.amazonaws.com/role": TERMS["aws"].annotation}
+
+XC048 = Rule(
+    id="XC048",
+    title="Annotations of workload identity are written as their platform reads them",
+    severity="fail",
+    why="an annotation of another key or form is ignored, and every push fails or is somebody"
+    " else's.",
+    remedy="write the key and the form the platform documents.",
+    source="EKS, IAM roles for service accounts; AKS, Workload ID; GKE, Workload Identity",
+)
+XC049 = Rule(
+    id="XC049",
+    title="The client id is the same everywhere",
+    severity="fail",
+    why="annotation, variable and connection that name different identities make the pods somebody"
+    " else than was granted access.",
+    remedy="keep the client id in serviceAccount.annotations only.",
+    source="AKS, Workload ID; azure-identity, AZURE_CLIENT_ID; adlfs",
+)
+
+
+@lint_rule(XC048, "the key and form of the platform", kinds=("values",))
+def find_malformed(context: Context) -> Iterator[Objection]:
+    """Yield annotations of workload identity with a wrong key or a wrong form."""
+    values = context.values
+    if values is None:
+        return
+    reported: set[tuple[Place, str]] = set()
+    found = list(_annotations(values.data, path=()))
+    for path, key, value in found:
+        place = values.place(*path, key)
+        problem = _annotation_problem(key, value)
+        if problem and (place, problem) not in reported:
+            reported.add((place, problem))
+            yield Objection(problem, place)
+    for cloud in clouds(context):
+        keys = {key for _, key, _ in found if key in FORMS}
+        if keys and TERMS[cloud].annotation not in keys:
+            path, key = next((path, key) for path, key, _ in found if key in keys)
+            text = f"{key} names an identity of another cloud than that of the path ({cloud})"
+            yield Objection(text, values.place(*path, key))
+
+
+def _annotations(data: Any, *, path: Key) -> Iterator[tuple[Key, str, Any]]:
+    """Yield every key of workload identity with its path and value."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key.partition("/")[0] in _DOMAINS or key in _OLD_KEYS:
+                yield path, key, value
+            yield from _annotations(value, path=(*path, key))
+    elif isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from _annotations(item, path=(*path, index))
+
+
+def _annotation_problem(key: str, value: Any) -> str:
+    domain, _, name = key.partition("/")
+    if key in _OLD_KEYS:
+        return f"{key} is of kube2iam; EKS reads {_OLD_KEYS[key]}"
+    if name not in _DOMAINS[domain]:
+        near = difflib.get_close_matches(name, _DOMAINS[domain], n=1, cutoff=0.7)
+        return f"{key[:80]!r} is not read; {domain}/{near[0]} is" if near else ""
+    if key not in FORMS or value in (None, ""):
+        return ""
+    pattern, words = FORMS[key]
+    is_nil = isinstance(value, str) and not value.strip("0-")
+    if isinstance(value, str) and not is_nil and (
+        pattern.fullmatch(value) or find_placeholder(value)
+    ):  # fmt: skip
+        return ""
+    return f"{key}: {str(value)[:80]!r}, which is not {words}"
+
+
+@lint_rule(XC049, "one client id", kinds=("values",))
+def find_different_clients(context: Context) -> Iterator[Objection]:
+    """Yield client ids that differ between annotations, variables and connection."""
+    if "azure" not in clouds(context):
+        return
+    found: dict[str, Place] = {}
+    for value, place in (*_annotated_clients(context), *_other_clients(context)):
+        if value and not find_placeholder(value):
+            found.setdefault(value.lower(), place)
+    if len(found) > 1:
+        text = ", ".join(f"{value[:36]!r} (line {line})" for value, (_, line) in found.items())
+        yield Objection(text[:300], list(found.values())[-1])
+
+
+def _annotated_clients(context: Context) -> Iterator[tuple[str, Place]]:
+    values = context.values
+    for path, key, value in _annotations(values.data, path=()) if values else ():
+        if values and key == TERMS["azure"].annotation and isinstance(value, str):
+            yield value, values.place(*path, key)
+
+
+def _other_clients(context: Context) -> Iterator[tuple[str, Place]]:
+    """Yield the client ids of variables and of the path's connection."""
+    for value, seen in context.told(CLIENT_ID):
+        yield value, seen.place
+    for text, _ in context.told(PATH):
+        path = parse_base_path(text)
+        name = connection_variable(path.connection_id) if path else ""
+        for value, seen in context.told(name):
+            extra = read_extra(value)
+            for field in ("managed_identity_client_id", "workload_identity_client_id"):
+                if isinstance(extra.get(field), str):
+                    yield extra[field], seen.place

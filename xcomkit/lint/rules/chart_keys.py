@@ -1,0 +1,166 @@
+"""Rules about the chart's own keys: token, pull secret, names, images, accounts."""
+
+import re
+from collections.abc import Iterator
+
+from xcomkit.findings.model import Rule
+from xcomkit.lint.configuration import Place
+from xcomkit.lint.context import Context, Objection, lint_rule
+from xcomkit.lint.rules.storage import is_durable
+from xcomkit.values.accounts import read_accounts
+from xcomkit.values.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
+from xcomkit.values.names import BACKEND
+from xcomkit.values.values import Key, Values
+
+_TOKENS = ("agentToken", "agentTokenSecretName", "agentTokenFile")
+# what only the whole file from the Astro UI has, not a part laid over it
+_WHOLE = {"astroDeploymentAPIURL", "imagePullSecretName", "imagePullSecretData", *_TOKENS}
+_BASE_IMAGE = "images.astronomer.cloud/baseimages/"
+_AGENT = re.compile(r"astro-agent-(\d+)\.(\d+)\.(\d+)")
+_TRIGGERS_SINCE = (1, 5, 0)
+
+XC058 = Rule(
+    id="XC058",
+    title="The agents are new enough for XCom in triggers",
+    severity="warn",
+    why="a trigger that pushes or pulls an XCom fails with agents before 1.5.0.",
+    remedy="use an image whose tag ends in astro-agent-1.5.0 or later, or keep XComs out of"
+    " triggers.",
+    source="configure XCom backend, limits; the agents' image tags",
+)
+XC041 = Rule(
+    id="XC041",
+    title="All components run the same image",
+    severity="warn",
+    why="the provider of the store must be in each of them; what is installed in the workers'"
+    " image only fails in the Dag processor or the triggerer.",
+    remedy="build one image with the providers and name it in image at the top.",
+    source="configure XCom backend, packages of the agent image",
+)
+XC042 = Rule(
+    id="XC042",
+    title="The agent token is given in exactly one way",
+    severity="fail",
+    why="without a token agents do not register; of two the chart takes one without a word.",
+    remedy="set one of agentTokenSecretName, agentTokenFile and agentToken.",
+    source="remote agents Helm reference, agentToken",
+)
+XC051 = Rule(
+    id="XC051",
+    title="No service account is created twice",
+    severity="fail",
+    why="helm refuses to make the same object twice, and one annotation would be lost.",
+    remedy="with several worker groups leave serviceAccount.workers.name empty, or name one account"
+    " per group.",
+    source="comments of the downloaded values.yaml; helm",
+)
+XC057 = Rule(
+    id="XC057",
+    title="The image holds the backend class",
+    severity="warn",
+    why="the durable class is not in the base image; without it no task starts.",
+    remedy="copy xcomkit/durable.py into an image of your own, as xcomkit/durable.py on Python's"
+    " path, and name that image.",
+    source="own class, xcomkit.durable; the agents' base image",
+)
+
+
+_TOKEN = "agentTokenSecretName: <secret with the key token>\n"  # noqa: S105 - the name of a secret
+
+
+def _tells_token(context: Context) -> bool:
+    return context.values is not None and bool(set(_TOKENS) & set(context.values.data))
+
+
+def _tells_images(context: Context) -> bool:
+    return bool(_all_images(context))
+
+
+@lint_rule(XC042, "exactly one", fix=_TOKEN, kinds=("values",), is_told=_tells_token)
+def find_wrong_tokens(context: Context) -> Iterator[Objection]:
+    """Yield tokens that are given twice or not at all."""
+    values = context.values
+    if values is None:
+        return
+    found = [key for key in _TOKENS if values.get(key) not in (None, "", {}, [])]
+    if len(found) > 1:
+        yield Objection(f"{' and '.join(found)} are set", values.place(found[-1]))
+    elif not found and _WHOLE & set(values.data):
+        written = next((key for key in _TOKENS if key in values.data), _TOKENS[0])
+        yield Objection(f"none of {', '.join(_TOKENS)} is set", values.place(written))
+
+
+def _images(values: Values) -> Iterator[tuple[str, str, Place]]:
+    """Yield the image of every component: its own, or the one at the top."""
+    paths: list[tuple[str, Key]] = [
+        (f"worker:{name}", ("workers", index, "image")) for index, name in worker_groups(values)
+    ]
+    paths += [(name, (name, "image")) for name in (DAG_PROCESSOR, TRIGGERER)]
+    for component, path in paths:
+        own = values.get(*path)
+        image = own or values.get("image")
+        if isinstance(image, str):
+            yield component, image, values.place(*(path if own else ("image",)))
+
+
+def _all_images(context: Context) -> list[tuple[str, str, Place]]:
+    if context.values is not None:
+        return list(_images(context.values))
+    return [(pod.component, pod.image, pod.place) for pod in context.configuration.pods]
+
+
+@lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), is_told=_tells_images)
+def find_old_agents(context: Context) -> Iterator[Objection]:
+    """Yield images of triggerers that are too old for XCom in triggers."""
+    for component, image, place in _all_images(context):
+        match = _AGENT.search(image)
+        if match and TRIGGERER in component.lower():
+            version = tuple(int(number) for number in match.groups())
+            if version < _TRIGGERS_SINCE:
+                yield Objection(f"{component[:80]}: {match[0]}", place)
+
+
+@lint_rule(XC041, "one image", kinds=("values",), is_told=_tells_images)
+def find_different_images(context: Context) -> Iterator[Objection]:
+    """Yield images of which only some components run."""
+    values = context.values
+    if values is None:
+        return
+    images: dict[str, list[tuple[str, Place]]] = {}
+    for component, image, place in _images(values):
+        images.setdefault(image, []).append((component, place))
+    if len(images) > 1:
+        rare = min(images.values(), key=len)
+        spread = "; ".join(
+            f"{', '.join(c for c, _ in found)[:80]}: {image[:120]!r}"
+            for image, found in images.items()
+        )
+        yield Objection(spread[:600], rare[0][1])
+
+
+@lint_rule(XC051, "one component per account", kinds=("values",))
+def find_accounts_twice(context: Context) -> Iterator[Objection]:
+    """Yield service accounts that two components would create."""
+    values = context.values
+    if values is None:
+        return
+    owners: dict[str, list[str]] = {}
+    for account in read_accounts(values, prefix="<resourceNamePrefix>"):
+        if account.created:
+            owners.setdefault(account.name, []).append(account.component)
+    for name, components in owners.items():
+        if len(components) > 1:
+            text = f"{name[:63]!r} for {', '.join(components)[:200]}"
+            yield Objection(text, values.place("serviceAccount"))
+
+
+@lint_rule(
+    XC057, "an image of your own", kinds=("values", "pod"), backend="durable", is_told=_tells_images
+)
+def find_missing_class(context: Context) -> Iterator[Objection]:
+    """Yield components whose base image cannot hold the durable class."""
+    for component, image, place in _all_images(context):
+        backend = context.environment.get(component, {}).get(BACKEND, "")
+        if is_durable(backend) and image.startswith(_BASE_IMAGE):
+            yield Objection(f"{component[:80]}: {image[-80:]!r}", place)
+            return

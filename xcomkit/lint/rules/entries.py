@@ -1,0 +1,219 @@
+"""Rules about the file itself: texts, duplicates, placeholders, secrets."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from xcomkit.findings.model import Rule
+from xcomkit.lint.configuration import Place
+from xcomkit.lint.context import Context, Objection, lint_rule
+from xcomkit.lint.kinds import Kind
+from xcomkit.values.environment import Variable
+from xcomkit.values.names import find_placeholder
+from xcomkit.values.sensitive import find_secret, is_shown, list_secrets
+from xcomkit.values.values import Key
+
+XC006 = Rule(
+    id="XC006",
+    title="Every variable is a name with a text",
+    severity="fail",
+    why="Kubernetes takes texts only, and helm turns 1048576 without quotes into 1.048576e+06.",
+    remedy="put the value in quotes.",
+    source="Kubernetes API, EnvVar; Helm, chart values",
+)
+XC007 = Rule(
+    id="XC007",
+    title="No list holds a name twice",
+    severity="fail",
+    why="the later entry silently wins, whichever was meant.",
+    remedy="keep one entry.",
+    source="Kubernetes API, EnvVar",
+)
+XC008 = Rule(
+    id="XC008",
+    title="No placeholder is left in",
+    severity="fail",
+    why="a copied example installs without complaint and fails in the first task.",
+    remedy="fill it in.",
+    source="placeholders of the guide and of the downloaded values.yaml",
+)
+XC012 = Rule(
+    id="XC012",
+    title="No key stands twice in a mapping",
+    severity="fail",
+    why="helm keeps the last one silently; everything under the first is lost.",
+    remedy="merge both into one key.",
+    source="YAML 1.2, section 3.2.1.3; Helm",
+)
+XC013 = Rule(
+    id="XC013",
+    title="No name is set in two places",
+    severity="fail",
+    why="which of commonEnv, the component's env and the chart's own field wins is documented"
+    " nowhere.",
+    remedy="keep the setting in one place.",
+    source="Helm reference, commonEnv",
+)
+XC014 = Rule(
+    id="XC014",
+    title="No secret stands in clear",
+    severity="warn",
+    why="the file is copied, mailed and committed; helm keeps values in the release as well.",
+    remedy="use valueFrom with a Kubernetes secret, the secrets backend, or workload identity.",
+    source="Helm reference, agentTokenSecretName; Kubernetes, Secrets",
+)
+
+XC053 = Rule(
+    id="XC053",
+    title="No value of an env file ends in a comment",
+    severity="warn",
+    why="Docker Compose cuts the comment off; docker run and kubectl keep it in the value.",
+    remedy="put the comment on a line of its own.",
+    source="Docker, .env file syntax; docker run --env-file",
+)
+
+# a sidecar's own configuration language may use angle brackets
+_NOT_OURS = ("loggingSidecar", "config")
+# what the chart reads under its keys; commonEnv and env are judged entry by entry
+_SHAPES: dict[str, tuple[type, str]] = {
+    "workers": (list, "a list of worker groups"),
+    "dagProcessor": (dict, "a mapping"),
+    "triggerer": (dict, "a mapping"),
+    "serviceAccount": (dict, "a mapping"),
+    "labels": (dict, "a mapping"),
+    "annotations": (dict, "a mapping"),
+    "image": (str, "a text: repository and tag in one"),
+}
+_NAMELESS = "(no name)"
+_BY_REFERENCE = (
+    "- name: <NAME>\n  valueFrom:\n    secretKeyRef:\n      name: <secret>\n      key: <key>\n"
+)
+# Secrets in an env file or in pods are the ordinary way; only what is committed is XC014's.
+_COMMITTED: tuple[Kind, ...] = ("values", "cfg", "compose")
+
+
+@lint_rule(XC006, "name and a text in quotes")
+def find_refused(context: Context) -> Iterator[Objection]:
+    """Yield entries that Kubernetes or helm would refuse."""
+    values = context.values
+    for key, (kind, words) in _SHAPES.items():
+        found = values.get(key) if values else None
+        if values and found is not None and found != "" and not isinstance(found, kind):
+            yield Objection(f"{key}: must be {words}", values.place(key))
+    for variable in context.written:
+        if variable.problem:
+            text = f"{variable.source}: {variable.name[:80]!r}: {variable.problem}"
+            quoted = variable.scalar is not None and is_shown(variable.name, str(variable.scalar))
+            fix = ((variable.name, str(variable.scalar)),) if quoted else ""
+            yield Objection(text, _place(variable), fix=fix)
+
+
+def _lines(lines: Sequence[int]) -> str:
+    more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""
+    return ", ".join(map(str, lines[:10])) + more
+
+
+def _place(variable: Variable) -> Place:
+    return variable.file, variable.line
+
+
+@lint_rule(XC007, "each name once per list")
+def find_repeated(context: Context) -> Iterator[Objection]:
+    """Yield names that one list holds more than once, with all their lines."""
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for variable in context.written:
+        if variable.name != _NAMELESS:
+            key = (variable.source, variable.name, variable.file)
+            found.setdefault(key, []).append(variable.line)
+    values = context.values
+    groups = values.get("workers") if values else None
+    for index, group in enumerate(groups if isinstance(groups, list) else []):
+        if values and isinstance(group, dict) and isinstance(group.get("name"), str):
+            file, line = values.place("workers", index)
+            found.setdefault(("workers", group["name"], file), []).append(line)
+    for (source, name, file), lines in found.items():
+        if len(lines) > 1:
+            text = f"{source}: {name[:80]!r} on lines {_lines(lines)}"
+            yield Objection(text, (file, lines[-1]))
+
+
+@lint_rule(XC008, "values that are filled in")
+def find_placeholders(context: Context) -> Iterator[Objection]:
+    """Yield texts that still wait to be filled in."""
+    if context.values is None:
+        for variable in context.written:
+            if placeholder := find_placeholder(variable.value or ""):
+                yield Objection(f"{variable.name[:80]}: {placeholder!r}", _place(variable))
+        return
+    reported: set[Place] = set()
+    for path, text in _texts(context.values.data, path=()):
+        placeholder = find_placeholder(text)
+        place = context.values.place(*path)
+        if placeholder and path[:2] != _NOT_OURS and place not in reported:
+            reported.add(place)
+            label = ".".join(str(part) for part in path)
+            yield Objection(f"{label[:80]}: {placeholder!r}", place)
+
+
+def _texts(data: Any, *, path: Key) -> Iterator[tuple[Key, str]]:
+    """Yield every text of the data in force with its path."""
+    if isinstance(data, str):
+        yield path, data
+    elif isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from _texts(item, path=(*path, index))
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from _texts(value, path=(*path, key))
+
+
+@lint_rule(XC012, "each key once")
+def find_duplicate_keys(context: Context) -> Iterator[Objection]:
+    """Yield keys that a mapping holds more than once."""
+    for document in context.configuration.documents:
+        for duplicate in document.duplicates:
+            label = ".".join(str(part) for part in duplicate.path)
+            lines = _lines(duplicate.lines)
+            yield Objection(
+                f"{label[:80]!r} on lines {lines}", (document.name, duplicate.lines[-1])
+            )
+
+
+@lint_rule(XC013, "one place per name", kinds=("values",))
+def find_set_twice(context: Context) -> Iterator[Objection]:
+    """Yield names a component gets from more than one place."""
+    reported: set[str] = set()
+    order = {source.name: place for place, source in enumerate(context.configuration.sources)}
+    for variables in context.variables.values():
+        places: dict[str, dict[str, Variable]] = {}
+        for variable in variables:
+            places.setdefault(variable.name, {})[variable.source] = variable
+        for name, found in places.items():
+            files = {v.file for v in found.values()}
+            text = " and ".join(
+                f"{source} ({'line ' if len(files) == 1 else v.file + ':'}{v.line})"
+                for source, v in found.items()
+            )
+            if len(found) > 1 and name != _NAMELESS and f"{name} {text}" not in reported:
+                reported.add(f"{name} {text}")
+                last = max(found.values(), key=lambda v: (order.get(v.file, -1), v.line))
+                yield Objection(f"{name[:80]!r} in {text}", _place(last))
+
+
+@lint_rule(XC014, "references instead of secrets", kinds=_COMMITTED, fix=_BY_REFERENCE)
+def find_secrets(context: Context) -> Iterator[Objection]:
+    """Yield secrets, by place and kind only."""
+    for document in context.values.texts if context.values else ():
+        for secret in list_secrets(document):
+            text = f"{secret.label[:80]}: {secret.kind} (value hidden)"
+            yield Objection(text, (document.name, secret.line))
+    for variable in () if context.values else context.written:
+        if kind := find_secret(variable.name, variable.value or ""):
+            yield Objection(f"{variable.name[:80]}: {kind} (value hidden)", _place(variable))
+
+
+@lint_rule(XC053, "the value alone", kinds=("env",))
+def find_comments(context: Context) -> Iterator[Objection]:
+    """Yield values with a comment behind them."""
+    for variable in context.written:
+        if variable.is_commented:
+            yield Objection(f"{variable.name[:80]}: a comment behind the value", _place(variable))

@@ -1,0 +1,135 @@
+"""Rules about names that are nearly right, and about values nobody will fill in."""
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from xcomkit.findings.model import Rule
+from xcomkit.lint.context import Context, Fix, Objection, lint_rule
+from xcomkit.values.environment import Variable
+from xcomkit.values.names import (
+    CONNECTION_PREFIX,
+    SECRETS_BACKEND,
+    SECRETS_KWARGS,
+    XCOM_SETTINGS,
+)
+from xcomkit.values.sensitive import is_shown
+
+XC017 = Rule(
+    id="XC017",
+    title="No variable is a misspelt XCom setting",
+    severity="fail",
+    why="Airflow reads one spelling only and says nothing about the others, so the setting stays"
+    " at its default and values go to the metadata database.",
+    remedy="use the name Airflow reads; the options of common.io are not in [core].",
+    source="Airflow, setting configuration options: AIRFLOW__{SECTION}__{KEY}",
+)
+XC023 = Rule(
+    id="XC023",
+    title="XCom settings and connections hold no reference that stays as it is",
+    severity="fail",
+    why="Kubernetes fills in $(NAME) of a variable listed before, and nothing else; $NAME, ${NAME}"
+    " and {{ ... }} reach Airflow as they are written.",
+    remedy="write the value out, or $(NAME) with NAME set above it in the same list.",
+    source="Kubernetes, define dependent environment variables; Helm, values files",
+)
+XC024 = Rule(
+    id="XC024",
+    title="No variable waits for a shell",
+    severity="warn",
+    why="no shell reads the environment of a pod: $NAME stays text, so PATH=$PATH:/x loses PATH.",
+    remedy="write $(NAME), with NAME set above it in the same list, or the value itself.",
+    source="Kubernetes, define dependent environment variables",
+)
+
+# beside the XCom settings: what is spelt right and looks like one
+_KNOWN = frozenset(
+    {
+        *XCOM_SETTINGS,
+        "AIRFLOW__API__ENABLE_XCOM_DESERIALIZE_SUPPORT",
+        "AIRFLOW__CORE__ENABLE_XCOM_PICKLING",
+        "AIRFLOW__CORE__DONOT_PICKLE",
+    }
+)
+_OPTIONS = {re.sub(r"[^A-Z]", "", name.rpartition("__")[2]): name for name in XCOM_SETTINGS}
+_NEAR = 0.88
+_SHELL = re.compile(r"(?<!\$)\$(?:\{[A-Za-z_]\w*[^}]*\}|[A-Za-z_]\w*)")
+_TEMPLATE = re.compile(r"\{\{[^{}]*+\}\}|\{%[^{}%]*+%\}")
+_DEPENDENT = re.compile(r"(?<!\$)\$\([A-Za-z_][\w.-]*\)")
+
+
+@lint_rule(XC017, "the names Airflow reads")
+def find_misspelt(context: Context) -> Iterator[Objection]:
+    """Yield variables whose name is nearly that of an XCom setting."""
+    for variable in context.written:
+        if meant := _meant(variable.name):
+            text = f"{variable.name[:80]!r} is not read; Airflow reads {meant}"
+            place = (variable.file, variable.line)
+            yield Objection(text, place, fix=_renamed(variable, meant))
+
+
+def _meant(name: str) -> str:
+    """Return the setting a name was meant to be, or ``""``."""
+    letters = re.sub(r"[^A-Z]", "", name.upper()[:200])
+    if name in _KNOWN or "XCOM" not in letters:
+        return ""
+    place, xcom, tail = letters.rpartition("XCOM")
+    near = difflib.get_close_matches(xcom + tail, _OPTIONS, n=1, cutoff=_NEAR)
+    # XCOM_BACKEND alone may be a custom backend's own variable
+    if not near or (near[0] == "XCOMBACKEND" and not place.startswith(("AIRFLOW", "CORE"))):
+        return ""
+    return _OPTIONS[near[0]]
+
+
+def _renamed(variable: Variable, meant: str) -> Fix:
+    value = variable.value
+    hidden = value is None or not (is_shown(variable.name, value) and is_shown(meant, value))
+    return "" if hidden or value is None else ((meant, value.strip()),)
+
+
+@lint_rule(XC023, "values, or $(NAME) set above", kinds=("values", "pod"))
+def find_unexpanded(context: Context) -> Iterator[Objection]:
+    """Yield XCom settings and connections that hold a reference nobody resolves."""
+    for variable, value in _values(context):
+        if _is_setting(variable.name) and (found := _reference(value, variable.name)):
+            yield Objection(f"{variable.name[:80]}: {found}", (variable.file, variable.line))
+
+
+@lint_rule(XC024, "values, or $(NAME) set above", kinds=("values", "pod"))
+def find_shell_references(context: Context) -> Iterator[Objection]:
+    """Yield other variables that are written for a shell."""
+    for variable, value in _values(context):
+        match = _SHELL.search(value)
+        if match and not _is_setting(variable.name) and is_shown(variable.name, value):
+            text = f"{variable.name[:80]}: {match[0][:40]!r} stays as it is"
+            yield Objection(text, (variable.file, variable.line))
+
+
+def _values(context: Context) -> Iterator[tuple[Variable, str]]:
+    """Yield each variable with its value after Kubernetes filled in what it can, each once."""
+    reported: set[tuple[str, int, int]] = set()
+    for component, variables in context.variables.items():
+        for variable in variables:
+            key = (variable.file, variable.line, variable.index)
+            value = context.environment[component].get(variable.name)
+            written = variable.value
+            if written is None or value is None or variable.is_literal or key in reported:
+                continue
+            reported.add(key)
+            # $$ is how Kubernetes writes a dollar that stays
+            yield variable, value if "$$" not in written else written.replace("$$", "")
+
+
+def _reference(value: str, name: str) -> str:
+    """Return what stays as it is, without showing what may be secret."""
+    # a password may hold a dollar
+    shell = None if name.startswith(CONNECTION_PREFIX) else _SHELL.search(value)
+    match = shell or _DEPENDENT.search(value) or _TEMPLATE.search(value)
+    if match is None and name.startswith(CONNECTION_PREFIX):
+        match = re.search(r"\$\{[A-Za-z_]\w*\}", value)
+    return f"{match[0][:40]!r} stays as it is" if match else ""
+
+
+def _is_setting(name: str) -> bool:
+    known = (*XCOM_SETTINGS, SECRETS_BACKEND, SECRETS_KWARGS)
+    return name in known or name.startswith(CONNECTION_PREFIX)

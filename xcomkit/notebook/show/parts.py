@@ -1,0 +1,172 @@
+"""What a result is made of: cells, tables, texts and pictures."""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from xcomkit.findings.model import Status
+from xcomkit.notebook.show.escaping import printable, to_html
+
+MARKS: Mapping[Status, str] = {"pass": "✔", "warn": "▲", "fail": "✖", "unknown": "?", "skip": "-"}
+COLOURS: Mapping[Status, str] = {
+    "pass": "#1a7f37",
+    "warn": "#9a6700",
+    "fail": "#cf222e",
+    "unknown": "#8250df",
+    "skip": "#59636e",
+}
+"""Behind white letters, so that they are read on a light page and on a dark one."""
+
+_FOLD = 160
+_NUMBER = re.compile(r"[\d.,%()/ -]{1,24}")  # never broken within its digits
+_WIDE = 4
+"""Columns from which a table may be wider than a small window, and then scrolls by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: its text, and a status where the cell is one.
+
+    ``link`` is a file beside this one, of a name that is ours.
+    """
+
+    text: str
+    status: Status | None = None
+    is_code: bool = False
+    link: str = ""
+
+    def to_html(self, *, names_row: bool = False) -> str:
+        """Return the cell as HTML; only long words may be broken, long texts are folded."""
+        longest = max(map(len, self.text.split()), default=0)
+        kind = "number" if _NUMBER.fullmatch(self.text) else "long" if longest > 18 else ""
+        given = (
+            f' class="{kind}"' if kind else ""
+        ) + ' style="text-align: left; vertical-align: top'
+        if names_row and self.text:
+            return f'<th scope="row"{given}; font-weight: normal">{self._inner()}</th>'
+        return f'<td{given}">{self._inner()}</td>'
+
+    def _inner(self) -> str:
+        text = to_html(self.text)
+        if not text:
+            return ""
+        if self.status:
+            style = (
+                f"background-color: {COLOURS[self.status]}; color: #ffffff; padding: 1px 6px;"
+                " border-radius: 4px; white-space: nowrap"
+            )
+            return f'<strong style="{style}">{text}</strong>'
+        if self.link:
+            return f'<a href="{escape(self.link)}">{text}</a>'
+        body = f'<code style="white-space: pre-wrap">{text}</code>' if self.is_code else text
+        if len(self.text) <= _FOLD:
+            return body
+        head = to_html(self.text[: _FOLD // 2])
+        return f"<details><summary>{head} …</summary>{body}</details>"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under headers, with a caption that says what they show.
+
+    ``named_by`` counts the columns up to the one that names a row.
+    """
+
+    caption: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    named_by: int = 0
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            '<th scope="col" style="text-align: left">'
+            f"{'/<wbr>'.join(map(to_html, name.split('/')))}</th>"
+            for name in self.headers
+        )
+        body = "".join(f"<tr>{self._row(row)}</tr>" for row in self.rows)
+        caption = f'<caption style="text-align: left">{to_html(self.caption)}</caption>'
+        table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        if len(self.headers) < _WIDE:
+            return table
+        # What scrolls must be reached without a mouse, and say what it is.
+        name = escape(printable(self.caption))
+        scrolls = f'role="region" aria-label="{name}" tabindex="0" style="overflow-x: auto"'
+        return f"<div {scrolls}>{table}</div>"
+
+    def _row(self, row: Iterable[Cell]) -> str:
+        return "".join(
+            cell.to_html(names_row=number == self.named_by) for number, cell in enumerate(row)
+        )
+
+    def __repr__(self) -> str:
+        """Return the table as aligned text of at most 100 columns."""
+        body = aligned(self.headers, [[cell.text for cell in row] for row in self.rows])
+        return f"{printable(self.caption)}\n{body}"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A sentence or a file's text, shown as it is."""
+
+    text: str
+    is_code: bool = False
+
+    def _repr_html_(self) -> str:
+        if self.is_code:
+            style = "white-space: pre-wrap; overflow-wrap: anywhere"
+            return f'<pre style="{style}">{escape(printable(self.text))}</pre>'
+        return f"<p>{to_html(self.text)}</p>"
+
+    def __repr__(self) -> str:
+        """Return the text itself."""
+        return printable(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An SVG with a sentence for those who cannot see it."""
+
+    svg: str
+    alt: str
+
+    @property
+    def _address(self) -> str:
+        # Within an image no SVG runs or loads anything, whatever it says.
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode('ascii')}"
+
+    def _repr_html_(self) -> str:
+        return f'<p><img alt="{escape(printable(self.alt))}" src="{self._address}"></p>'
+
+    def __repr__(self) -> str:
+        """Return the picture's sentence."""
+        return printable(self.alt)
+
+
+def aligned(headers: Sequence[str], rows: Iterable[Sequence[str]], *, width: int = 100) -> str:
+    """Return a plain-text table of at most ``width`` columns; the longest cells are cut."""
+    body = [[" ".join(printable(text).split()) for text in row] for row in rows]
+    columns = list(zip(headers, *body, strict=False)) if body else [(name,) for name in headers]
+    widths = [max(len(text) for text in column) for column in columns]
+    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 8:
+        widths[widths.index(max(widths))] -= 1
+    lines = [
+        "  ".join(
+            (text if len(text) <= size else f"{text[: size - 1]}…").ljust(size)
+            for text, size in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in (headers, *body)
+    ]
+    return "\n".join(lines)
+
+
+def marked(status: Status) -> str:
+    """Return a status as mark and word, so that colour is never the only sign."""
+    return f"{MARKS[status]} {status}"
+
+
+def status_cell(status: Status, *, accepted: bool = False) -> Cell:
+    """Return a status as a cell of its colour."""
+    word = marked(status) + (" (accepted)" if accepted else "")
+    return Cell(word, status="warn" if accepted else status)

@@ -1,0 +1,348 @@
+"""One step of a run: what it is bound to, what it found, and the evidence it leaves.
+
+A notebook opens a step, lets the modules of ``xcomkit.steps`` work on it, writes the evidence and
+passes the gate. A refusal on the way is a result (a check), not an exception.
+"""
+
+import platform as machine
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property, wraps
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+from xcomkit.clouds import Cloud, Platform
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import GateError, XcomkitError
+from xcomkit.findings.model import Check, Plan, Rule, worst
+from xcomkit.notebook import show
+from xcomkit.notebook.effective import EffectiveValues
+from xcomkit.notebook.form.switch import ApplySwitch
+from xcomkit.notebook.front_end import follow_cells
+from xcomkit.notebook.progress import Progress
+from xcomkit.settings.settings import Settings
+
+WORK = Rule(
+    id="XC901",
+    title="The step could do its work",
+    severity="fail",
+    why="What could not be asked is not known, and nothing may be concluded from it.",
+    remedy="Follow the hint in what was observed, then run the step again.",
+    source="xcomkit.notebook.step",
+)
+REACHED_END = Rule(
+    id="XC902",
+    title="The step ran to its end",
+    severity="fail",
+    why="A notebook that stopped half-way proves nothing about the rest.",
+    remedy="Open the step's notebook in the run directory; its last cell shows the error.",
+    source="papermill and nbclient: exception, error outputs and execution counts; IPython:"
+    " how each cell ended",
+    blocks=True,
+)
+INTERPRETER = Rule(
+    id="XC903",
+    title="The kernel runs in the environment that started the run",
+    severity="fail",
+    why="Another environment has other versions: its proof would be of something else.",
+    remedy="Unset JUPYTER_PATH, or remove the kernelspec that shadows this environment's.",
+    source="Jupyter: JUPYTER_PATH and JUPYTER_PREFER_ENV_PATH",
+)
+ACCEPTED = Rule(
+    id="XC904",
+    title="Every accepted risk names a check that exists",
+    severity="warn",
+    why="A misspelled id accepts nothing, and reads as if it did.",
+    remedy="Correct the id in accepted; docs/checks.md lists them.",
+    source="xcomkit.settings, accepted",
+)
+RULES: tuple[Rule, ...] = (WORK, REACHED_END, INTERPRETER, ACCEPTED)
+# Not risks but the absence of any answer: accepting one would accept everything behind it.
+NEVER_ACCEPTED = frozenset({WORK.id, REACHED_END.id, INTERPRETER.id})
+
+_T = TypeVar("_T")
+_SHOWN_PACKAGES = (
+    "apache-airflow",
+    "apache-airflow-task-sdk",
+    "apache-airflow-providers-amazon",
+    "apache-airflow-providers-common-io",
+    "apache-airflow-providers-google",
+    "apache-airflow-providers-microsoft-azure",
+    "adlfs",
+    "azure-identity",
+    "boto3",
+    "fsspec",
+    "gcp-storage-emulator",
+    "gcsfs",
+    "moto",
+    "papermill",
+    "s3fs",
+    "universal-pathlib",
+    "xcomkit",
+)
+
+
+@dataclass
+class Step:
+    """A step in progress.
+
+    Checks, plans and facts become the evidence; results only pass from cell to cell. ``applies``
+    says whether plans are carried out: as ``apply`` does, until a person turns the switch.
+    ``owed`` names the cells without whose checks the evidence is not whole.
+    """
+
+    name: str
+    settings: Settings
+    run: Path
+    platform: Platform
+    cloud: Cloud
+    note: str = ""
+    plans: list[Plan] = field(default_factory=list)
+    proposed: Plan | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    owed: tuple[str, ...] = ()
+    progress: Progress = field(init=False)
+    applies: bool = field(init=False)
+    values: EffectiveValues = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin: an earlier pass leaves no evidence, and no step that looks like this one."""
+        self.applies = self.settings.recorded["apply"]
+        self.values = EffectiveValues(self.settings, self.cloud)
+        self._found: dict[str, list[Check]] = {}
+        self._cell = ""
+        self._broken_off = ""
+        self.progress = Progress()
+        evidence.remove_evidence(self.run, step=self.name)
+        before = follow_cells(self)
+        if isinstance(before, Step) and (before.run, before.name) == (self.run, self.name):
+            before.break_off("the step was opened again")
+
+    @cached_property
+    def target(self) -> show.Table:
+        """Return what this step is bound to."""
+        shown = self.settings.recorded  # what is only shown here decides nothing
+        values: dict[str, object] = {
+            "bucket": self.settings.place,
+            "region": shown["region"],
+            "where": self.platform.label,
+            "agents": f"release {shown['release']} in namespace {shown['namespace']},"
+            f" workers {', '.join(shown['workers'])}",
+            "apply": f"{shown['apply']}: "
+            + (
+                "changes are made"
+                if shown["apply"]
+                else "plans are shown only; the proof writes test objects, and removes them"
+            ),
+            "run directory": self.run.name,
+        }
+        try:
+            caller = self.cloud.who_am_i()
+            values["caller"] = f"{caller.principal} (account {caller.account or 'none'})"
+        except XcomkitError as error:
+            values["caller"] = f"unknown: {error}"
+        self.facts["caller"] = values["caller"]
+        if self.note:
+            values["note"] = self.note
+        return show.facts(values, caption="What this step is bound to")
+
+    def check(self, *found: Check, caption: str = "Checks") -> show.Table:
+        """Record checks, accepted ones marked with their reason, and return them to be shown."""
+        reasons = self.settings.accepted_reasons
+        marked = [accept(check, reasons=reasons) for check in found]
+        self._found.setdefault(self._cell, []).extend(marked)
+        return show.checks(marked, caption=caption)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Return the checks of all cells; of one that was run again, those of its last run."""
+        return tuple(check for found in self._found.values() for check in found)
+
+    @contextmanager
+    def in_cell(self, name: str) -> Iterator[None]:
+        """Record as this cell's what is found meanwhile, in place of what it found before."""
+        self._found[name] = []
+        outer, self._cell = self._cell, name
+        try:
+            yield
+        finally:
+            self._cell = outer
+
+    def could_not(self, error: XcomkitError) -> Check:
+        """Return the check that says that the step's work could not be done."""
+        return WORK.judge(
+            None,
+            expected="an answer",
+            observed=str(error),
+            how=type(error).__name__,
+            basis="behaviour",
+            remedy=error.hint,
+            fix_in=error.fix_in,
+        )
+
+    def propose(self, make: Callable[[], Plan]) -> show.Table:
+        """Record the plan that ``make`` returns."""
+        self.proposed = None
+        self.proposed = plan = make()
+        self.plans.append(plan)
+        return show.plan(plan)
+
+    @property
+    def switch(self) -> ApplySwitch:
+        """Return the switch of the latest plan: whether ``carry_out`` makes its changes."""
+        count = len(self.proposed.pending) if self.proposed else None
+        return ApplySwitch(is_on=self.applies, count=count, turn=self._turn)
+
+    def _turn(self, is_on: bool) -> bool:  # noqa: FBT001 - where a person puts the switch
+        """Put the switch there, and tell whether it still moves anything."""
+        self.applies = is_on
+        return not self.is_broken_off
+
+    def carry_out(self, act: Callable[[Plan], tuple[str, ...] | None]) -> show.Text:
+        """Make the changes of the latest plan, if ``apply`` is set; say what was done.
+
+        A proposal that was refused leaves no plan, and one that is carried out is used up: no plan
+        is ever made twice. A step that was broken off changes nothing any more.
+        """
+        plan = self.proposed
+        if self.is_broken_off:
+            return show.Text(
+                "Nothing was changed: run the step again, from the cell that opens it."
+            )
+        if plan is None:
+            return show.Text("There is no plan, so nothing was changed.")
+        if not plan.pending:
+            return show.Text("Nothing to change: everything is as planned already.")
+        if not self.applies:
+            return show.Text(f"apply is False: {len(plan.pending)} changes were not made.")
+        self.say(f"changes to make: {len(plan.pending)}")
+        self.proposed = None
+        not_made = act(plan) or ()
+        evidence.record_created(
+            self.run,
+            kind="resources",
+            names=[f"{c.setting} {c.resource}" for c in plan.pending if c.action == "create"],
+        )
+        made = len(plan.pending) - len(not_made)
+        return show.Text(
+            " ".join((f"{made} changes were made.", *(f"Not made: {o}" for o in not_made)))
+        )
+
+    def say(self, text: str) -> None:
+        """Tell what comes next, or a count such as ``3 of 40 tasks ended``."""
+        self.progress.say(text)
+
+    def cell_ended(self, error: BaseException | None) -> None:
+        """Take the end of a cell; what it raised, but for a closed gate, breaks the step off."""
+        self.progress.cell_ended(well=error is None)
+        if error is not None and not isinstance(error, GateError):
+            told = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
+            self.break_off(f"a cell did not end well: {told}")
+
+    @property
+    def is_broken_off(self) -> bool:
+        """Tell whether a cell of the step did not end well."""
+        return bool(self._broken_off)
+
+    def break_off(self, why: str) -> None:
+        """Note that a cell did not end well: the checks it owes are missing in what is saved."""
+        self._broken_off = self._broken_off or why
+
+    @property
+    def verdicts(self) -> tuple[Check, ...]:
+        """Return the checks, and a red one where cells did not end well or left none."""
+        lost = [name for name in self.owed if not self._found.get(name)]
+        if any(check.closes_gate for check in self.checks):
+            lost = []  # what is red already may well be the reason
+        missing = f"no check of {', '.join(lost)}" if lost else ""
+        if not (why := self._broken_off or missing):
+            return self.checks
+        check = REACHED_END.judge(
+            False,
+            expected="every cell ran and the gate was reached",
+            observed=why,
+            how="how each cell ended, and which left checks",
+            basis="behaviour",
+            remedy="Run the step again, from the cell that opens it, each cell as it was given.",
+        )
+        return (*self.checks, check)
+
+    def save(self) -> show.Text:
+        """Write the evidence, and say where and what the verdict is."""
+        finished = datetime.now(UTC)
+        checks = self.verdicts
+        content = {
+            "accepted": self.settings.accepted_reasons,
+            "applies": self.applies,
+            "checks": checks,
+            "commit": read_commit(),
+            "facts": self.facts,
+            "finished": finished,
+            "plans": self.plans,
+            "reads": self.settings.reads,
+            "seconds": round((finished - self.started).total_seconds(), 3),
+            "settings": self.settings.recorded,
+            "started": self.started,
+            "verdict": worst(checks),
+            "versions": read_versions(),
+            "where": self.platform.label,
+        }
+        evidence.write_evidence(self.run, step=self.name, content=content)
+        return show.Text(f"evidence/{self.name}.json: {worst(checks)} ({show.counted(checks)})")
+
+    def gate(self) -> show.Text:
+        """Say that the gate is open.
+
+        Raises:
+            GateError: a check is red or unknown and not accepted by name.
+        """
+        return show.Text(evidence.gate(self.verdicts))
+
+
+def cell(work: Callable[[Step], _T]) -> Callable[[Step], _T | show.Table]:
+    """Make a function the sentence of a notebook's cell: a refusal on the way is a check."""
+    name = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
+
+    @wraps(work)
+    def sentence(step: Step) -> _T | show.Table:
+        with step.in_cell(name):
+            try:
+                return work(step)
+            except XcomkitError as error:
+                return step.check(step.could_not(error))
+
+    return sentence
+
+
+def accept(check: Check, *, reasons: Mapping[str, str]) -> Check:
+    """Return the check with the reason for which its risk is taken, if it is one and if it is."""
+    is_risk = check.status != "pass" and check.id not in NEVER_ACCEPTED
+    return replace(check, accepted=reasons.get(check.id, "") if is_risk else "")
+
+
+def read_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that the proof rests on."""
+    found = {"python": machine.python_version()}
+    for name in _SHOWN_PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def read_commit() -> str:
+    """Return the git commit of the runbook, ``-dirty`` where files differ, or ``""``."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty",
+               "--abbrev=40", "--exclude=*"]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,279 @@
+"""An orchestration plane on this machine: API server, scheduler and Dag processor.
+
+Like Astro's it holds no bucket credentials and no XCom settings; what agents write is a reference
+to it. Nothing of the user's ~/airflow is read or written.
+"""
+
+import base64
+import json
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+from xcomkit.findings.errors import UnreachableError
+from xcomkit.plane.dag_run import DAGS_FOLDER
+from xcomkit.plane.keeper import MARK, exit_file
+from xcomkit.plane.kept import Kept, Program, choose_home, keep
+from xcomkit.plane.metadata import Database
+
+VARIABLE = "XCOMKIT_CONTROL_PLANE"
+"""Hands a running plane to the kernels below this process. It holds the secret, so no file does."""
+
+PLUGINS_FOLDER = Path(__file__).parent / "plugins"
+_START = Path(__file__).parent / "start.py"
+EXECUTOR = "airflow.providers.edge3.executors.EdgeExecutor"
+PROGRAMS = ("api-server", "scheduler", "dag-processor")
+_NAMES = {"api-server": "API server", "scheduler": "scheduler", "dag-processor": "Dag processor"}
+_ANSWER_SECONDS = 5
+_WARM = "first-request"
+# The API server makes what tasks ask at their first request, for seconds; a task waits 5 of them.
+_ASK_FIRST = """
+import http.client, sys, time, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+while True:
+    try:
+        sys.exit(opener.open(sys.argv[1]).status != 200)
+    except (OSError, http.client.HTTPException):
+        time.sleep(0.2)
+"""
+_TOKEN_SECONDS = 120
+"""How long an Edge worker's token of one request lives, and as much again is forgiven.
+
+With Airflow's 10 a request that waits longer on a busy machine is refused, and its worker ends.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """A running plane: its address, its private folder and what its parts share.
+
+    ``variables`` are the names of all environment variables its processes have. ``started`` is a
+    time of ``time.time()``, so that another process can tell how old the plane is.
+    """
+
+    url: str
+    kept: Kept = field(repr=False)
+    secret: str = field(repr=False)
+    fernet_key: str = field(repr=False)
+    database: Database = field(repr=False)
+    variables: tuple[str, ...] = field(repr=False)
+    queues: tuple[str, ...]
+    started: float
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what of the plane must never be kept."""
+        return (self.secret, self.fernet_key, *self.database.passwords)
+
+    @property
+    def inner_environment(self) -> dict[str, str]:
+        """Return what only those are told that work on the metadata database."""
+        return {**self.database.environment, "AIRFLOW__CORE__FERNET_KEY": self.fernet_key}
+
+    def wait_until_healthy(self, *, timeout: float, progress: Callable[[str], None]) -> None:
+        """Return when all three answer for themselves (``GET /api/v2/monitor/health``).
+
+        Raises:
+            ProcessError: one ended or took longer than ``timeout`` seconds.
+        """
+        missing = list(PROGRAMS)
+
+        def look() -> bool:
+            for name in _healthy(self.url):
+                is_cold = name == "api-server" and not exit_file(self.kept.home, _WARM).exists()
+                if name in missing and not is_cold:
+                    missing.remove(name)
+                    progress(f"{_NAMES[name]} is ready")
+            return not missing
+
+        # Another process may have begun the wait; what it waited counts.
+        left = round(max(timeout - (time.time() - self.started), timeout / 4), 1)
+        self.kept.wait_for(
+            look,
+            what=lambda: f"a healthy {' and '.join(_NAMES[name] for name in missing)}",
+            blamed=lambda: missing[0],
+            names=PROGRAMS,
+            timeout=left,
+        )
+
+    def refuse_ended(self) -> None:
+        """Do nothing while the plane runs.
+
+        Raises:
+            ProcessError: a part of it ended; its log is quoted.
+        """
+        self.kept.refuse_ended(*PROGRAMS)
+
+    def make_token(self) -> str:
+        """Return a token of the plane's administrator, whom everybody on this machine may be.
+
+        Raises:
+            UnreachableError: the API server does not answer, or not with a token.
+        """
+        try:
+            return str(ask(f"{self.url}/auth/token")["access_token"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UnreachableError(
+                f"the plane's API server gives out no token: {error!r}.",
+                hint="run the step again.",
+            ) from None
+
+    def export(self) -> str:
+        """Return the text from which ``attach`` makes the plane again, secrets included."""
+        return json.dumps(
+            {
+                "url": self.url,
+                "home": str(self.kept.home),
+                "secret": self.secret,
+                "fernet_key": self.fernet_key,
+                "database": self.database.url,
+                "variables": self.variables,
+                "queues": self.queues,
+                "started": self.started,
+            }
+        )
+
+
+def attach() -> ControlPlane | None:
+    """Return the plane of the process that started this one, or ``None``."""
+    facts = json.loads(os.environ.get(VARIABLE, "{}"))
+    if not facts or not Path(facts["home"]).is_dir():
+        return None
+    home, database = Path(facts["home"]), Database(facts["database"])
+    hidden = (facts["secret"], facts["fernet_key"], *database.passwords)
+    return ControlPlane(
+        facts["url"],
+        Kept(home, hidden),
+        facts["secret"],
+        facts["fernet_key"],
+        database,
+        tuple(facts["variables"]),
+        tuple(facts["queues"]),
+        facts["started"],
+    )
+
+
+@contextmanager
+def open_control_plane(
+    *, postgresql: str = "", queues: Sequence[str] = ()
+) -> Iterator[ControlPlane]:
+    """Start a plane and yield it at once, before it is healthy; it ends with the block.
+
+    Args:
+        postgresql: URL of a server on which a database of this plane's own is made; empty: SQLite.
+        queues: what the agents serve; the first one is that of tasks which name none.
+
+    Raises:
+        InputError: the URL is none of PostgreSQL's.
+    """
+    home = choose_home("plane")
+    url = f"http://127.0.0.1:{_free_port()}"
+    secret = secrets.token_urlsafe(64)
+    fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    database = Database.private(home, postgresql=postgresql)
+    environment = {
+        **shared_environment(url, secret=secret, queues=queues),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "AIRFLOW_HOME": str(home / "airflow"),
+        **database.environment,
+        "AIRFLOW__CORE__FERNET_KEY": fernet_key,
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": url.rpartition(":")[2],
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS_FOLDER),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__EDGE__API_ENABLED": "True",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    }
+    migrate = airflow("migration", "db", "migrate", environment=environment)
+    parts = [airflow(name, name, environment=environment) for name in PROGRAMS]
+    warm = (sys.executable, "-c", _ASK_FIRST, f"{url}/execution/health")
+    parts.append(Program(_WARM, warm, environment))
+    first = [[one] for one in (*database.made_by(environment), migrate)]
+    with keep(home, *first, parts, last=database.dropped_by(environment)) as kept:
+        names, served = (*environment, MARK), tuple(queues)
+        yield ControlPlane(
+            url, kept, secret, fernet_key, database, names, served, started=time.time()
+        )
+
+
+def shared_environment(url: str, *, secret: str, queues: Sequence[str]) -> dict[str, str]:
+    """Return what every process of the plane and every agent is told alike.
+
+    All of them read the Dag file, and must make the same Dag of it.
+    """
+    default, *others = queues or ("default",)
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "AIRFLOW__API_AUTH__JWT_LEEWAY": str(_TOKEN_SECONDS),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secret,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": EXECUTOR,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__EDGE__API_URL": f"{url}/edge_worker/v1/rpcapi",
+        "AIRFLOW__OPERATORS__DEFAULT_QUEUE": default,
+        "XCOM_RUNBOOK_QUEUES": ",".join(others),
+    }
+
+
+def airflow(
+    name: str, *arguments: str, environment: Mapping[str, str], python: str = sys.executable
+) -> Program:
+    """Return an ``airflow`` command as a program to be kept."""
+    return Program(name, (python, "-P", str(_START), *arguments), dict(environment))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _healthy(url: str) -> Iterator[str]:
+    """Yield the programs that are healthy now; none while the API server does not answer."""
+    health = read_health(url)
+    if health:
+        yield "api-server"
+    for part, name in (("scheduler", "scheduler"), ("dag_processor", "dag-processor")):
+        if health.get(part) == "healthy":
+            yield name
+
+
+def read_health(url: str) -> dict[str, str]:
+    """Return each part's state as the API server tells it; nothing while it does not answer."""
+    try:
+        answer = ask(f"{url}/api/v2/monitor/health")
+        return {part: str((found or {}).get("status")) for part, found in answer.items()}
+    except (OSError, ValueError, AttributeError):  # somebody else's server may say anything
+        return {}
+
+
+def ask(url: str, *, token: str = "") -> Any:
+    """Return the JSON that a local address answers; no proxy of the user's is asked.
+
+    Raises:
+        OSError: nobody answers, or not well.
+        ValueError: what comes back is no JSON.
+    """
+    request = Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310
+    try:
+        with build_opener(ProxyHandler({})).open(request, timeout=_ANSWER_SECONDS) as answer:
+            return json.load(answer)
+    except HTTPException as error:
+        raise OSError(f"no HTTP: {error!r}") from None

@@ -1,0 +1,207 @@
+"""What differs between the clouds in words and limits: data, looked up by the settings.
+
+Everything a cloud *does* is in ``xcomkit.clouds``; here is only how it is called.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from xcomkit.findings.model import CloudName
+from xcomkit.settings.bucket_names import (
+    azure_container_problem,
+    gcs_bucket_problem,
+    s3_bucket_problem,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The vocabulary of one cloud.
+
+    ``encryptions`` begins with the default; the last one needs ``kms_key``. ``needed`` are the
+    parameters without which nothing can be addressed. ``noncurrent_days`` is the range the store
+    accepts, ``place`` how a person would write down where the objects are, and
+    ``takes_other_stores`` tells whether stores of other makers speak the same protocol.
+    ``annotation`` is what names the identity on a service account, ``rivals`` the variables that
+    stand over the identity the platform injects.
+    """
+
+    store: str
+    scheme: str
+    place: str
+    connection_id: str
+    region: str
+    encryptions: tuple[str, str]
+    needed: tuple[str, ...]
+    connection_stores: tuple[str, ...]
+    takes_other_stores: bool
+    noncurrent_days: tuple[int, int]
+    annotation: str
+    rivals: tuple[str, ...]
+    name_problem: Callable[[str], str]
+
+
+TERMS: Mapping[CloudName, Terms] = MappingProxyType(
+    {
+        "aws": Terms(
+            store="Amazon S3",
+            scheme="s3",
+            place="s3://{bucket}/{prefix}",
+            connection_id="aws_default",
+            region="us-east-1",
+            encryptions=("sse-s3", "sse-kms"),
+            needed=("role_name",),
+            connection_stores=("values", "secrets-manager"),
+            takes_other_stores=True,
+            noncurrent_days=(1, 36_500),
+            annotation="eks.amazonaws.com/role-arn",
+            rivals=(
+                "AWS_ACCESS_KEY_ID",
+                "AWS_SECRET_ACCESS_KEY",
+                "AWS_SESSION_TOKEN",
+                "AWS_PROFILE",
+                "AWS_ROLE_ARN",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_SHARED_CREDENTIALS_FILE",
+                "AWS_CONFIG_FILE",
+            ),
+            name_problem=s3_bucket_problem,
+        ),
+        "azure": Terms(
+            store="Azure Blob Storage",
+            scheme="abfs",
+            place="https://{storage_account}.blob.core.windows.net/{bucket}/{prefix}",
+            connection_id="azure_data_lake_default",
+            region="westeurope",
+            encryptions=("microsoft-managed", "key-vault"),
+            needed=("subscription_id", "resource_group", "storage_account", "managed_identity"),
+            connection_stores=("values",),
+            takes_other_stores=False,
+            noncurrent_days=(1, 365),
+            annotation="azure.workload.identity/client-id",
+            # adlfs takes key, connection string and SAS before any identity
+            rivals=(
+                "AZURE_STORAGE_ACCOUNT_KEY",
+                "AZURE_STORAGE_ANON",
+                "AZURE_STORAGE_CONNECTION_STRING",
+                "AZURE_STORAGE_SAS_TOKEN",
+                "AZURE_STORAGE_CLIENT_ID",
+                "AZURE_STORAGE_CLIENT_SECRET",
+                "AZURE_STORAGE_TENANT_ID",
+                "AZURE_AUTHORITY_HOST",
+                "AZURE_CLIENT_ID",
+                "AZURE_CLIENT_SECRET",
+                "AZURE_CLIENT_CERTIFICATE_PATH",
+                "AZURE_TENANT_ID",
+                "AZURE_FEDERATED_TOKEN_FILE",
+                "AZURE_USERNAME",
+                "AZURE_PASSWORD",
+            ),
+            name_problem=azure_container_problem,
+        ),
+        "gcp": Terms(
+            store="Google Cloud Storage",
+            scheme="gs",
+            place="gs://{bucket}/{prefix}",
+            connection_id="google_cloud_default",
+            region="europe-west1",
+            encryptions=("google-managed", "customer-managed"),
+            needed=("project", "service_account"),
+            connection_stores=("values",),
+            takes_other_stores=False,
+            noncurrent_days=(7, 90),
+            annotation="iam.gke.io/gcp-service-account",
+            # google-auth asks for these before the metadata server, or in its place
+            rivals=(
+                "GOOGLE_APPLICATION_CREDENTIALS",
+                "CLOUDSDK_CONFIG",
+                "GCE_METADATA_HOST",
+                "GCE_METADATA_ROOT",
+                "GCE_METADATA_IP",
+                "NO_GCE_CHECK",
+                "STORAGE_EMULATOR_HOST",
+            ),
+            name_problem=gcs_bucket_problem,
+        ),
+    }
+)
+
+EMBEDDED = "embedded"
+"""What ``endpoint_url`` says where the target is our own stand-in."""
+
+_LABEL = (
+    r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?",
+    "1 to 63 lower case letters, digits and inner dashes",
+)
+NAMES: Mapping[str, tuple[str, str]] = {
+    "prefix": (
+        r"(?!.*\.\.)[\w.=-]+(?:/[\w.=-]+)*",
+        "letters, digits and . _ = - in parts separated by /",
+    ),
+    "connection_id": (r"\w[\w.-]*", "letters, digits and _ . -"),
+    "agent_keys_secret": (
+        rf"{_LABEL[0]}(?:\.{_LABEL[0]})*",
+        "names of lower case letters, digits, dashes and dots",
+    ),
+    "ca_bundle": (r"/[\w./+-]+", "absolute paths, such as /etc/ssl/store/ca.pem"),
+    "namespace": _LABEL,
+    "release": _LABEL,
+    "resource_name_prefix": _LABEL,
+    "pod": (rf"(?:[a-z]+/)?{_LABEL[0]}(?:\.{_LABEL[0]})*", "NAME or deployment/NAME"),
+    "container": _LABEL,
+    "role_name": (r"[\w+=,.@-]{1,64}", "1 to 64 letters, digits and _ + = , . @ -"),
+    "storage_account": (r"[a-z0-9]{3,24}", "3 to 24 lower case letters and digits"),
+    "subscription_id": (r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID"),
+    "resource_group": (r"[\w().-]{0,89}[\w()-]", "1 to 90 letters, digits and _ ( ) . -"),
+    "managed_identity": (r"[A-Za-z0-9][\w-]{2,127}", "3 to 128 letters, digits and _ -"),
+    "project": (r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "the id: 6 to 30 of a-z, 0-9 and inner dashes"),
+    "service_account": (
+        r"[a-z][a-z0-9-]{4,28}[a-z0-9](?:@[a-z0-9.-]+\.iam\.gserviceaccount\.com)?",
+        "the part before @ (6 to 30 of a-z, 0-9 and inner dashes), or the whole e-mail",
+    ),
+    "workload_pool": (r"[a-z][a-z0-9.:-]+\.svc\.id\.goog", "a name such as PROJECT.svc.id.goog"),
+}
+"""Pattern and words per parameter that is a name; an empty one is judged by who needs it.
+
+Sources: naming rules of IAM, Azure Resource Manager, GCP IAM and Kubernetes (RFC 1123 labels).
+"""
+
+
+def contradictions(settings: Any) -> dict[str, str | bool]:
+    """Return, per parameter, why it does not go with the others, or a falsy value."""
+    terms = TERMS[settings.cloud]
+    usual, own_key = terms.encryptions
+    low, high = terms.noncurrent_days
+    stands_elsewhere = settings.endpoint_url not in ("", EMBEDDED)
+    return {
+        "encryption": settings.encryption not in ("", *terms.encryptions)
+        and f"accepted on {settings.cloud} are {usual} and {own_key}",
+        "kms_key": (settings.encryption == own_key) is not bool(settings.kms_key)
+        and f"{own_key} needs a key, and only {own_key} takes one",
+        "noncurrent_days": not low <= settings.noncurrent_days <= high
+        and f"{terms.store} accepts {low} to {high}",
+        "endpoint_url": stands_elsewhere
+        and not terms.takes_other_stores
+        and f"accepted on {settings.cloud} are {EMBEDDED} and nothing at all",
+        "connection_store": (
+            settings.connection_store not in terms.connection_stores
+            and f"on {settings.cloud} the connection holds no secret, so accepted is values"
+        )
+        or (
+            settings.connection_store != "values"
+            and stands_elsewhere
+            and "Secrets Manager is at AWS, where the keys of this store are worth nothing"
+        ),
+        **{
+            name: getattr(settings, name) not in ("", "when_supported")
+            and not stands_elsewhere
+            and "it is for a store behind endpoint_url; AWS has workload identity"
+            for name in ("agent_keys_secret", "ca_bundle", "checksums")
+        },
+        "payload_callable": bool(settings.payload_callable)
+        and not re.fullmatch(r"[\w.]+:\w+", settings.payload_callable)
+        and "accepted is module:function",
+    }

@@ -1,0 +1,150 @@
+"""The door in front of Azurite: who asks, whether they may, and which account is meant.
+
+Azurite takes any well-formed token and knows one account here; accounts are told apart by the name
+under which a container is kept in it. Sources: Blob service REST API, its error codes, and
+authorization with Microsoft Entra ID, shared keys and anonymous access.
+"""
+
+import hashlib
+import ssl
+from http.client import HTTPException, HTTPSConnection
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Request, Response
+
+from xcomkit.stand_ins.azure.entra import issue, read_bearer
+from xcomkit.stand_ins.azure.world import AzureWorld, Document, Principal
+from xcomkit.stand_ins.common.http_server import RAW_HEADERS
+
+SUFFIX = ".blob.core.windows.net"
+AUDIENCE = "https://storage.azure.com"
+_STORE = "devstoreaccount1"
+_DROPPED = ("host", "connection", "content-length", "transfer-encoding", "expect")
+_BLOB_PARTS = ("", "block", "blocklist", "metadata", "properties")
+_VERSION = "2024-11-04"
+
+
+def blob_error(status: int, code: str, message: str) -> Response:
+    """Return an error as the Blob service sends it."""
+    body = (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+    )
+    return Response(
+        body, status=status, content_type="application/xml", headers={"x-ms-error-code": code}
+    )
+
+
+class BlobDoor:
+    """Answers for ``ACCOUNT.blob.core.windows.net`` in front of an Azurite on a loopback port."""
+
+    def __init__(self, world: AzureWorld, *, port: int, context: ssl.SSLContext) -> None:
+        self._world = world
+        self._port = port
+        self._context = context
+        self._owner = Principal("stand-in", "stand-in", "stand-in")
+
+    def answer(self, request: Request) -> tuple[Response, str, str]:
+        """Return the answer, the action it was judged as, and who asked."""
+        name = request.host.partition(".")[0]
+        account = self._world.account(name)
+        container, _, blob = request.path.lstrip("/").partition("/")
+        action = _action(request, has_blob=bool(blob))
+        if account is None:
+            return blob_error(404, "ResourceNotFound", "No such account."), action, ""
+        principal, refusal = self._authenticate(request, account)
+        if refusal is not None or principal is None:
+            refused = refusal or blob_error(403, "AuthenticationFailed", "Nobody signed.")
+            return refused, action, ""
+        scope = f"{account['id']}/blobServices/default/containers/{container}"
+        if not container or not action or not self._world.may(principal, action, scope=scope):
+            text = "This request is not authorized to perform this operation using this permission."
+            denied = blob_error(403, "AuthorizationPermissionMismatch", text)
+            return denied, action, principal.object_id
+        return self._forward(request, name, container), action, principal.object_id
+
+    def _authenticate(
+        self, request: Request, account: Document
+    ) -> tuple[Principal | None, Response | None]:
+        """Return who signed a request, or the answer to one that cannot be taken."""
+        properties = account["properties"]
+        header = request.headers.get("Authorization", "")
+        if header.lower().startswith("bearer "):
+            own = f"https://{account['name']}{SUFFIX}"
+            object_id = read_bearer(self._world, request, audiences=(AUDIENCE, own))
+            principal = self._world.by_object_id(object_id)
+            if principal is None:
+                text = "Server failed to authenticate the request."
+                return None, blob_error(401, "InvalidAuthenticationInfo", text)
+            return principal, None
+        if header.startswith("SharedKey") or "sig" in request.args:
+            if not properties.get("allowSharedKeyAccess", True):
+                text = "Key based authentication is not permitted on this storage account."
+                return None, blob_error(403, "KeyBasedAuthenticationNotPermitted", text)
+            text = "Server failed to authenticate the request: the signature is not known here."
+            return None, blob_error(403, "AuthenticationFailed", text)
+        if not properties.get("allowBlobPublicAccess"):
+            text = "Public access is not permitted on this storage account."
+            return None, blob_error(409, "PublicAccessNotPermitted", text)
+        return None, blob_error(404, "ResourceNotFound", "The specified resource does not exist.")
+
+    def _forward(self, request: Request, account: str, container: str) -> Response:
+        raw: list[tuple[str, str]] = request.environ[RAW_HEADERS]
+        headers = {k: v for k, v in raw if k.lower() not in _DROPPED}
+        path, mark, query = str(request.environ["RAW_URI"]).partition("?")
+        if path.startswith("https://"):
+            path = "/" + path.split("/", 3)[3]
+        kept = _kept_name(account, container)
+        rest = path.lstrip("/").partition("/")
+        uri = f"/{_STORE}/{kept}{rest[1]}{rest[2]}{mark}{query}"
+        answer = self._call(request.method, uri, request.get_data(), headers)
+        if answer.mimetype == "application/xml":
+            text = answer.get_data().replace(kept.encode(), container.encode())
+            here = f"https://127.0.0.1:{self._port}/{_STORE}".encode()
+            answer.set_data(text.replace(here, f"https://{account}{SUFFIX}".encode()))
+        return answer
+
+    def container(self, method: str, account: str, name: str) -> bool:
+        """Make, drop or find a container in the store; tell whether that worked."""
+        token = issue(self._world, self._owner, audience=AUDIENCE)
+        headers = {"Authorization": f"Bearer {token}", "x-ms-version": _VERSION}
+        uri = f"/{_STORE}/{_kept_name(account, name)}?restype=container"
+        return self._call(method, uri, b"", headers).status_code < 300
+
+    def _call(self, method: str, uri: str, body: bytes, headers: dict[str, str]) -> Response:
+        connection = HTTPSConnection("127.0.0.1", self._port, timeout=30, context=self._context)
+        try:
+            has_body = method in ("PUT", "POST") or body
+            connection.request(method, uri, body if has_body else None, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, HTTPException):
+            return blob_error(500, "InternalError", "Azurite gave no answer.")
+        finally:
+            connection.close()
+        hidden = ("connection", "keep-alive", "transfer-encoding", "server", "date")
+        kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in hidden]
+        reply = Response(content, status=answer.status, headers=kept)
+        if method == "HEAD":  # of the body that is not sent
+            reply.headers["Content-Length"] = answer.headers.get("Content-Length", "0")
+        return reply
+
+
+def _kept_name(account: str, container: str) -> str:
+    """Return the name under which Azurite keeps an account's container."""
+    return "c" + hashlib.sha256(f"{account}/{container}".encode()).hexdigest()[:40]
+
+
+def _action(request: Request, *, has_blob: bool) -> str:
+    """Return the data action of a request, ``""`` for what nobody may do here."""
+    part = request.args.get("comp", "")
+    method, is_listing = request.method, part == "list"
+    known = _BLOB_PARTS if has_blob else ("", "list", "metadata")
+    if part not in known or "x-ms-copy-source" in request.headers:
+        return ""  # tags, leases, lists and copies have rights of their own
+    if has_blob or is_listing:
+        reads = {"GET": "blobs/read", "HEAD": "blobs/read"}
+        writes = {"PUT": "blobs/write", "DELETE": "blobs/delete"}
+        return (reads if is_listing else reads | writes).get(method, "")
+    names = {"GET": "read", "HEAD": "read", "PUT": "write", "DELETE": "delete"}
+    return f"containers/{names[method]}" if method in names else ""

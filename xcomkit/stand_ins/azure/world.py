@@ -1,0 +1,87 @@
+"""What the Azure stand-in remembers: principals, resources, role assignments and requests."""
+
+import secrets
+import threading
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from xcomkit.stand_ins.common.authority import TokenAuthority
+from xcomkit.stand_ins.common.journal import Journal
+
+Document = dict[str, Any]
+
+OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+_READ = frozenset({"blobs/read", "containers/read"})
+_WRITE = _READ | {"blobs/write", "blobs/delete", "containers/write", "containers/delete"}
+ROLES: dict[str, frozenset[str]] = {OWNER: _WRITE, CONTRIBUTOR: _WRITE, READER: _READ}
+"""What a built-in role allows on blob data (Azure built-in roles, Storage); others: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A service principal or managed identity as Entra knows it."""
+
+    object_id: str
+    client_id: str
+    name: str
+
+
+@dataclass(slots=True)
+class AzureWorld:
+    """State shared by all threads of the server process.
+
+    ``resources`` holds documents by lower-case id; ``taken`` the storage accounts of others.
+    """
+
+    cluster: TokenAuthority = field(default_factory=TokenAuthority)
+    entra: TokenAuthority = field(default_factory=TokenAuthority)
+    control_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    journal: Journal = field(default_factory=Journal)
+    tenant: str = field(default_factory=lambda: str(uuid.uuid4()))
+    principals: dict[str, Principal] = field(default_factory=dict)
+    client_secrets: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, Document] = field(default_factory=dict)
+    assignments: dict[str, Document] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    administrator: Principal | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def add_principal(self, name: str, *, with_secret: bool) -> Principal:
+        """Return a new principal, with a client secret where it is to sign in with one."""
+        made = Principal(str(uuid.uuid4()), str(uuid.uuid4()), name)
+        with self.lock:
+            self.principals[made.client_id] = made
+            if with_secret:
+                self.client_secrets[made.client_id] = secrets.token_urlsafe(24)
+        return made
+
+    def by_object_id(self, object_id: str) -> Principal | None:
+        """Return the principal of an object id."""
+        with self.lock:
+            return next((p for p in self.principals.values() if p.object_id == object_id), None)
+
+    def account(self, name: str) -> Document | None:
+        """Return a storage account by its name, which is unique in all of Azure."""
+        end = f"/providers/microsoft.storage/storageaccounts/{name.lower()}"
+        with self.lock:
+            return next((r for i, r in self.resources.items() if i.endswith(end)), None)
+
+    def may(self, principal: Principal, action: str, *, scope: str) -> bool:
+        """Tell whether a principal's roles at or above a scope allow a data action."""
+        with self.lock:
+            held = list(self.assignments.values())
+        return any(
+            one["properties"]["principalId"] == principal.object_id
+            and action in ROLES.get(one["properties"]["roleDefinitionId"].rpartition("/")[2], ())
+            and f"{scope}/".lower().startswith(f"{one['properties']['scope'].rstrip('/')}/".lower())
+            and not one["properties"].get("condition")  # what cannot be decided grants nothing
+            for one in held
+        )
+
+    def secret_texts(self) -> list[str]:
+        """Return every secret text there is."""
+        with self.lock:
+            return [self.control_key, *self.client_secrets.values(), *self.entra.minted]

@@ -1,0 +1,1 @@
+"""What the stand-ins of all clouds share: server, door for tests, enforcement, life."""

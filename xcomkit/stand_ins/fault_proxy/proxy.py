@@ -1,0 +1,281 @@
+"""A proxy between one process and its store that lets everything through, except what it spoils.
+
+It speaks for every host under a CA of its own, so it works in front of a stand-in and in front of
+the real store alike; the process is told by ``HTTPS_PROXY`` and the CA variables of the SDKs. What
+is spoilt is chosen per object key: the task id in a key names its fault, so any number of them can
+be tried at the same time.
+"""
+
+import os
+import re
+import socket
+import ssl
+import struct
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+import certifi
+import trustme
+
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import CloudName
+from xcomkit.stand_ins.common.http_server import (
+    HOST,
+    RAW_HEADERS,
+    Certificates,
+    Handler,
+    Server,
+    Tunnels,
+)
+from xcomkit.stand_ins.fault_proxy.faults import SLOW_SECONDS, Act, Fault, Reply, act_of, refuse
+
+UPSTREAM_SECONDS = 60
+CA_VARIABLES = ("AWS_CA_BUNDLE", "HTTPLIB2_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+_GCS = "https://storage.googleapis.com"
+_GCS_VARIABLE = "STORAGE_EMULATOR_HOST"
+_HOP = ("connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length",
+        "date", "server")  # fmt: skip
+_IDEMPOTENT = ("GET", "HEAD", "PUT", "DELETE")
+_PLAIN = "http://"
+_RESET, _TRUNCATED = "000 reset", "x-xcomkit-truncated"
+_SEARCHED_BYTES = 4_000
+_SUMS = ("x-amz-checksum", "x-goog-hash", "content-md5", "x-ms-content-crc64", "etag")
+"""A store that holds half an object has the sums of that half."""
+
+
+class Wire:
+    """A running proxy; ``environment`` leads a process through it, ``hits`` counts what it did."""
+
+    def __init__(
+        self, cloud: CloudName, *, directory: Path, environment: Mapping[str, str]
+    ) -> None:
+        self._cloud = cloud
+        self._faults: dict[str, Fault] = {}
+        self._uploads: dict[str, str] = {}
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._connections = threading.local()
+        self._mark = re.compile("(?!)")
+        self.hits: Counter[str] = Counter()
+        self._proxy = urlsplit(environment.get("HTTPS_PROXY", ""))
+        self._past_proxy = {"no": environment.get("NO_PROXY", "")}
+        authority = trustme.CA()
+        trusted = [environment.get(name, "") for name in CA_VARIABLES] + [certifi.where()]
+        bundle = directory / "wire-ca.pem"
+        known = [Path(name).read_bytes() for name in dict.fromkeys(filter(None, trusted))]
+        bundle.write_bytes(b"\n".join(known))
+        self._context = ssl.create_default_context(cafile=str(bundle))
+        with bundle.open("ab") as file:
+            file.write(authority.cert_pem.bytes())
+        certificates = Certificates(authority)
+        self._door = Server(self, tunnels=Tunnels(lambda _: True, certificates), handler=_Handler)
+        self._direct = Server(self, ssl_context=certificates.context(HOST), handler=_Handler)
+        self._store = environment.get(_GCS_VARIABLE, _GCS)
+        self.environment = {
+            **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), f"http://{HOST}:{self._door.port}"),
+            "NO_PROXY": "",
+            **dict.fromkeys(CA_VARIABLES, str(bundle)),
+        }
+        if cloud == "gcp":  # gcsfs takes no proxy from its environment, but another address
+            self.environment |= {
+                _GCS_VARIABLE: f"https://{HOST}:{self._direct.port}",
+                "NO_PROXY": f"{HOST},localhost",
+            }
+        self._door.start()
+        self._direct.start()
+
+    def spoil(self, place: str, faults: Mapping[str, Fault]) -> None:
+        """Spoil requests for keys ``<place>/<name>/...``, each name by its own fault."""
+        self._faults = dict(faults)
+        self._mark = re.compile(re.escape(place) + r"/([^/\s\"?&]+)/")
+
+    def stop(self) -> None:
+        """Stop listening."""
+        for server in (self._door, self._direct):
+            server.shutdown()
+            server.server_close()
+
+    def answer(self, environ: dict[str, Any]) -> Reply:
+        """Return the store's answer, or what is to be taken for it."""
+        method, uri = str(environ["REQUEST_METHOD"]), _path_of(str(environ["RAW_URI"]))
+        path, _, query = uri.partition("?")
+        body: bytes = environ["wsgi.input"].read()
+        name = self._name_of(uri, query, body)
+        fault = self._faults.get(name)
+        act: Act = act_of(self._cloud, method=method, path=path, query=query) if fault else "other"
+        if fault is None or not self._is_due(name, fault, act):
+            return self._forward(environ, method, uri, body, name)
+        self.hits[name] += 1
+        match fault.kind:
+            case "reset":
+                return _RESET, [], b""
+            case "slow":
+                time.sleep(SLOW_SECONDS)
+                return self._forward(environ, method, uri, body, name)
+            case "truncated" | "short" | "empty":
+                status, headers, content = self._forward(environ, method, uri, body, name)
+                if fault.kind == "truncated":
+                    return status, [*headers, (_TRUNCATED, "1")], content
+                plain = [(k, v) for k, v in headers if not k.lower().startswith(_SUMS)]
+                return status, plain, content[: len(content) // 2] if fault.kind == "short" else b""
+        return refuse(self._cloud, fault.kind, act=act, key=unquote(path).strip("/"))
+
+    def _name_of(self, uri: str, query: str, body: bytes) -> str:
+        """Return the name in the key a request is about: in its address, upload id or body."""
+        upload = parse_qs(query).get("upload_id", [""])[0]
+        if upload in self._uploads:
+            return self._uploads[upload]
+        text = unquote(uri) + " " + body[:_SEARCHED_BYTES].decode("utf-8", "replace")
+        found = self._mark.search(text)
+        return found[1] if found else ""
+
+    def _is_due(self, name: str, fault: Fault, act: Act) -> bool:
+        if act not in fault.acts:
+            return False
+        with self._lock:
+            self._seen[name] += 1
+            return not fault.times or self._seen[name] <= fault.times
+
+    def _forward(
+        self, environ: dict[str, Any], method: str, uri: str, body: bytes, name: str
+    ) -> Reply:
+        host = str(environ.get("HTTP_HOST", ""))
+        is_direct = host == f"{HOST}:{self._direct.port}"
+        store = urlsplit(self._store).netloc
+        raw: list[tuple[str, str]] = environ[RAW_HEADERS]
+        headers = [(k, v) for k, v in raw if k.lower() not in (*_HOP, "host", "expect")]
+        target = store if is_direct else host
+        is_plain = str(environ["RAW_URI"]).startswith(_PLAIN)  # a proxy is asked so, without TLS
+        # A kept connection may have been closed meanwhile. What is not idempotent may have been
+        # done all the same, so it is never repeated, and has a new connection from the start.
+        for is_fresh in (False, True) if method in _IDEMPOTENT else (True,):
+            connection = self._connection(target, fresh=is_fresh, is_plain=is_plain)
+            try:
+                connection.putrequest(method, uri, skip_host=True, skip_accept_encoding=True)
+                for header, value in [("Host", target), *headers]:
+                    connection.putheader(header, value)
+                if body or method in ("PUT", "POST", "PATCH"):
+                    connection.putheader("Content-Length", str(len(body)))
+                connection.endheaders(body or None)
+                answer = connection.getresponse()
+                content = answer.read()
+            except (OSError, HTTPException) as error:
+                connection.close()
+                told = f"the wire proxy could not reach {target}: {type(error).__name__}"
+            else:
+                return self._reply(answer, content, is_direct=is_direct, name=name, method=method)
+        return "502 Bad Gateway", [("Content-Type", "text/plain")], told.encode()
+
+    def _reply(
+        self, answer: Any, content: bytes, *, is_direct: bool, name: str, method: str
+    ) -> Reply:
+        kept = ("content-length",) if method == "HEAD" else ()
+        headers = [
+            (k, v) for k, v in answer.getheaders() if k.lower() not in _HOP or k.lower() in kept
+        ]
+        if is_direct:
+            here = f"https://{HOST}:{self._direct.port}"
+            headers = [(k, v.replace(self._store, here)) if k.lower() == "location" else (k, v)
+                       for k, v in headers]  # fmt: skip
+        for header, value in headers:
+            if name and header.lower() == "location":
+                upload = parse_qs(urlsplit(value).query).get("upload_id", [""])[0]
+                if upload:
+                    self._uploads[upload] = name
+        return f"{answer.status} {answer.reason}", headers, content
+
+    def _connection(self, target: str, *, fresh: bool, is_plain: bool) -> HTTPConnection:
+        """Return this thread's connection to a host, through the platform's own proxy if any."""
+        known: dict[str, HTTPConnection] = self._connections.__dict__.setdefault("known", {})
+        if fresh or target not in known:
+            has_proxy = self._proxy.netloc and not proxy_bypass_environment(
+                target, self._past_proxy
+            )
+            proxy = f"{self._proxy.hostname}:{self._proxy.port}" if has_proxy else ""
+            address = proxy or target
+            made = (
+                HTTPConnection(target, timeout=UPSTREAM_SECONDS)
+                if is_plain
+                else HTTPSConnection(address, timeout=UPSTREAM_SECONDS, context=self._context)
+            )
+            if proxy and not is_plain:
+                host, _, port = target.partition(":")
+                made.set_tunnel(host, int(port or 443))
+            if target in known:
+                known[target].close()
+            known[target] = made
+        return known[target]
+
+
+def _path_of(uri: str) -> str:
+    """Return path and query of a request's address, which has a host where a proxy is asked."""
+    return "/" + uri.removeprefix(_PLAIN).partition("/")[2] if uri.startswith(_PLAIN) else uri
+
+
+class _Handler(Handler):
+    """Can break off, which no proper answer does."""
+
+    def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        if status == _RESET:
+            self._break_off()
+        elif (_TRUNCATED, "1") in headers:
+            code, _, reason = status.partition(" ")
+            self.send_response(int(code), reason)
+            for name, value in headers:
+                if name != _TRUNCATED:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            self._break_off()
+        else:
+            super()._send(status, headers, body)
+
+    def _break_off(self) -> None:
+        """End the connection with a RST, as a dying host or a firewall does."""
+        self.close_connection = True
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        os.close(self.connection.detach())
+
+
+@contextmanager
+def open_wire(cloud: CloudName, *, environment: Mapping[str, str]) -> Iterator[Wire]:
+    """Start a proxy for a process that would otherwise have ``environment``.
+
+    Args:
+        cloud: whose requests and errors are spoken.
+        environment: tells the way to the store: a proxy, CA bundles, an address.
+
+    Raises:
+        ProcessError: gcsfs is given an address without TLS, or a CA bundle of the environment
+            cannot be read here, so no fault can be injected.
+    """
+    plain = environment.get(_GCS_VARIABLE, "")
+    if plain.startswith(_PLAIN):
+        raise ProcessError(
+            f"Faults cannot be injected on the way to {plain}, which is not https.",
+            hint="give the store a certificate, or judge the codec by rule.",
+        )
+    with tempfile.TemporaryDirectory(prefix="xcomkit-wire-") as private:
+        try:
+            wire = Wire(cloud, directory=Path(private), environment=environment)
+        except OSError as error:
+            raise ProcessError(
+                f"Faults cannot be injected: {error.strerror or error}, {error.filename}.",
+                hint=f"give this machine the CA bundle that {' or '.join(CA_VARIABLES)} names.",
+            ) from None
+        try:
+            yield wire
+        finally:
+            wire.stop()

@@ -1,0 +1,120 @@
+"""What the Google Cloud stand-in remembers: people, accounts, tokens, policies and requests."""
+
+import secrets
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from xcomkit.stand_ins.common.authority import TokenAuthority
+from xcomkit.stand_ins.common.journal import Journal
+
+Document = dict[str, Any]
+
+ADMINISTRATOR = "administrator@xcom-runbook.example"
+FOREIGN_PROJECT = "project-of-somebody-else"
+
+_VIEW = frozenset({"storage.objects.get", "storage.objects.list"})
+_CREATE = frozenset({"storage.objects.create"})
+_USE = _VIEW | _CREATE | {"storage.objects.delete", "storage.objects.update"}
+PERMISSIONS: dict[str, frozenset[str]] = {
+    "roles/storage.objectViewer": _VIEW,
+    "roles/storage.objectCreator": _CREATE,
+    "roles/storage.objectUser": _USE,
+    "roles/storage.objectAdmin": _USE,
+    "roles/storage.legacyBucketReader": frozenset({"storage.buckets.get", "storage.objects.list"}),
+    "roles/storage.legacyObjectReader": frozenset({"storage.objects.get"}),
+    "roles/storage.admin": _USE
+    | {"storage.buckets.get", "storage.buckets.update", "storage.buckets.delete"}
+    | {"storage.buckets.getIamPolicy", "storage.buckets.setIamPolicy"},
+}
+"""What a role allows on a bucket (Cloud Storage, IAM roles); another role allows nothing here."""
+
+
+@dataclass(slots=True)
+class GcpWorld:
+    """State shared by all threads of the server process.
+
+    ``projects`` holds the project of each bucket, ``constraints`` what organization policies say
+    to each project: the allowed values per constraint.
+    """
+
+    authority: TokenAuthority = field(default_factory=TokenAuthority)
+    control_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    journal: Journal = field(default_factory=Journal)
+    people: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    accounts: dict[str, Document] = field(default_factory=dict)
+    account_policies: dict[str, Document] = field(default_factory=dict)
+    bucket_policies: dict[str, Document] = field(default_factory=dict)
+    projects: dict[str, str] = field(default_factory=dict)
+    constraints: dict[str, Document] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def add_person(self, email: str) -> Document:
+        """Return application default credentials of a new person, as gcloud writes them."""
+        refresh = secrets.token_urlsafe(24)
+        with self.lock:
+            self.people[refresh] = email
+        return {
+            "type": "authorized_user",
+            "client_id": "stand-in.apps.googleusercontent.com",
+            "client_secret": secrets.token_urlsafe(16),
+            "refresh_token": refresh,
+        }
+
+    def issue(self, member: str) -> str:
+        """Return a new access token that speaks for an IAM member."""
+        token = f"ya29.{secrets.token_urlsafe(32)}"
+        with self.lock:
+            self.tokens[token] = member
+        return token
+
+    def secrets(self) -> list[str]:
+        """Return every secret text there is."""
+        with self.lock:
+            return [self.control_key, *self.people, *self.tokens]
+
+    def member(self, authorization: str) -> str:
+        """Return whom a bearer token speaks for, ``""`` when it is unknown."""
+        scheme, _, token = authorization.partition(" ")
+        with self.lock:
+            return self.tokens.get(token, "") if scheme.lower() == "bearer" else ""
+
+    def may_become(self, member: str, email: str) -> bool:
+        """Tell whether a member may make tokens of a service account."""
+        roles = ("roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator")
+        with self.lock:
+            if email not in self.accounts:
+                return False
+            bindings = self.account_policies.get(email, {}).get("bindings", [])
+        return any(
+            member in binding["members"] and binding["role"] in roles and "condition" not in binding
+            for binding in bindings
+        )
+
+    def may(self, member: str, permission: str, *, bucket: str, key: str = "") -> bool:
+        """Tell whether a member has a permission on a bucket or on one of its objects.
+
+        The administrator owns every project but the foreign one. A condition is met only where it
+        is exactly ``resource.name.startsWith("...")``; what cannot be decided grants nothing.
+        """
+        with self.lock:
+            if member == f"user:{ADMINISTRATOR}":
+                return self.projects.get(bucket) != FOREIGN_PROJECT
+            bindings = self.bucket_policies.get(bucket, {}).get("bindings", [])
+        resource = f"projects/_/buckets/{bucket}" + (f"/objects/{key}" if key else "")
+        return any(
+            bool({member, "allUsers", "allAuthenticatedUsers"} & set(binding["members"]))
+            and permission in PERMISSIONS.get(binding["role"], ())
+            and _is_met(binding.get("condition"), resource)
+            for binding in bindings
+        )
+
+
+def _is_met(condition: Document | None, resource: str) -> bool:
+    if not condition:
+        return True
+    before, quote, rest = str(condition.get("expression", "")).partition('"')
+    start, end, after = rest.partition('"')
+    known = before == "resource.name.startsWith(" and after == ")" and quote and end
+    return bool(known) and resource.startswith(start)

@@ -1,0 +1,103 @@
+"""The Kubernetes service accounts the agents will run as, and their subjects in a trust policy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xcomkit.values.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
+from xcomkit.values.names import find_placeholder
+from xcomkit.values.values import Values
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """The account of one component.
+
+    ``created`` tells whether the chart makes it; ``named`` whether the file or its comments fix
+    the name, false when it rests on an undocumented default.
+    """
+
+    component: str
+    name: str
+    created: bool
+    named: bool
+    annotations: Mapping[str, str]
+
+
+def read_accounts(values: Values, *, prefix: str) -> tuple[ServiceAccount, ...]:
+    """Return the account of every worker group, the Dag processor and the triggerer.
+
+    A name written in the file counts, per group (``workers[].serviceAccount``, chart 2.x) before
+    all groups (``serviceAccount.workers``); Sentinel touches no XCom and is left out. ``prefix``
+    stands in where the file fixes none.
+    """
+    prefix = read_prefix(values, default=prefix)
+    accounts = [
+        _account(
+            values,
+            component=f"worker:{name}",
+            layers=("workers", _layer(values.get("workers", index, "serviceAccount"))),
+            default=f"{prefix}-worker-{name}",
+            documented=True,
+        )
+        for index, name in worker_groups(values)
+    ]
+    accounts += [
+        _account(
+            values,
+            component=component,
+            layers=(component, {}),
+            default=f"{prefix}-{suffix}",
+            documented=False,
+        )
+        for component, suffix in ((DAG_PROCESSOR, "dag-processor"), (TRIGGERER, "triggerer"))
+    ]
+    return tuple(accounts)
+
+
+def read_prefix(values: Values, *, default: str) -> str:
+    """Return what starts the name of every Deployment and service account."""
+    return _filled(values.get("resourceNamePrefix")) or default
+
+
+def read_namespace(values: Values, *, default: str) -> str:
+    """Return the namespace the file installs into, or the one that stands in for it."""
+    return _filled(values.get("namespace")) or default
+
+
+def _account(
+    values: Values,
+    *,
+    component: str,
+    layers: tuple[str, dict[str, Any]],
+    default: str,
+    documented: bool,
+) -> ServiceAccount:
+    key, own = layers
+    shared = _layer(values.get("serviceAccount", key))
+    name = _filled(own.get("name")) or _filled(shared.get("name"))
+    created = own.get("create", shared.get("create", True)) is not False
+    annotations = _annotations(values.get("annotations"))
+    annotations |= _annotations(values.get("serviceAccount", "annotations"))
+    annotations |= _annotations(shared.get("annotations")) | _annotations(own.get("annotations"))
+    return ServiceAccount(
+        component, name or default, created, bool(name) or documented, annotations
+    )
+
+
+def _layer(found: object) -> dict[str, Any]:
+    """Return one serviceAccount block; a bare text is its name."""
+    if isinstance(found, str):
+        return {"name": found}
+    return found if isinstance(found, dict) else {}
+
+
+def _annotations(found: object) -> dict[str, str]:
+    if not isinstance(found, dict):
+        return {}
+    return {name: text for name, text in found.items() if isinstance(text, str)}
+
+
+def _filled(value: object) -> str:
+    """Return a text, or ``""`` when it is none or still a placeholder."""
+    return value if isinstance(value, str) and not find_placeholder(value) else ""

@@ -1,0 +1,170 @@
+"""What a worker, the Dag processor and the triggerer will see once a values file is installed."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from xcomkit.findings.errors import InputError
+from xcomkit.values.names import CHART_FIELDS
+from xcomkit.values.values import Key, Values
+
+DAG_PROCESSOR = "dagProcessor"
+TRIGGERER = "triggerer"
+MOST_GROUPS = 300
+MOST_VARIABLES = 100_000  # over all components
+# the one group of the downloaded file; helm falls back to it when the key is left out
+DEFAULT_WORKER = "default-worker"
+DEFAULT_QUEUE = "default"  # operators.default_queue of Airflow
+
+_REFERENCE = re.compile(r"\$(\$|\(([A-Za-z_][\w.-]*)\))", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable as written for a component.
+
+    ``value`` is ``None`` when the file does not tell it: ``problem`` says why Kubernetes would
+    refuse it, and an empty ``problem`` means that it comes from elsewhere (``valueFrom``).
+    """
+
+    name: str
+    value: str | None = field(repr=False)
+    line: int
+    source: str
+    problem: str = ""
+    file: str = ""
+    is_commented: bool = False  # some readers take the comment behind it for part of the value
+    is_literal: bool = False  # $(NAME) in it is text: Kubernetes fills in env, not envFrom
+    scalar: float | bool | None = field(default=None, repr=False)  # what should have been a text
+    index: int = -1  # in its list; tells twins on one line apart
+
+
+def worker_groups(values: Values) -> tuple[tuple[int, str], ...]:
+    """Return index and name of each worker group; a group without a name is called ``#1``."""
+    groups = values.get("workers")
+    if not isinstance(groups, list) or not groups:
+        return ((-1, DEFAULT_WORKER),)
+    return tuple(
+        (index, _text(values.get("workers", index, "name")) or f"#{index + 1}")
+        for index in range(len(groups))
+    )
+
+
+def list_variables(values: Values) -> dict[str, tuple[Variable, ...]]:
+    """Return all variables of each component in the order in which they are written."""
+    shared = (
+        *_chart_fields(values),
+        *read_entries(values, path=("commonEnv",), source="commonEnv"),
+    )
+    groups = worker_groups(values)
+    if len(groups) > MOST_GROUPS or len(groups) * len(shared) > MOST_VARIABLES:
+        file, line = values.place("workers")
+        problem = "more worker groups and variables than any cluster runs"
+        raise InputError(f"{file}:{line}:1: {problem}.", hint="give the agents' own file.")
+    components: dict[str, tuple[Key, str]] = {
+        f"worker:{name}": (("workers", index, "env"), f"workers[{name[:63]}].env")
+        for index, name in groups
+    }
+    if isinstance(values.get("workers"), dict):  # refused by helm, and judged all the same
+        components = {f"worker:{DEFAULT_WORKER}": (("workers", "env"), "workers.env")}
+    components |= {name: ((name, "env"), f"{name}.env") for name in (DAG_PROCESSOR, TRIGGERER)}
+    return {
+        component: (*shared, *read_entries(values, path=path, source=source))
+        for component, (path, source) in components.items()
+    }
+
+
+def effective_environment(
+    listed: Mapping[str, Iterable[Variable]],
+) -> dict[str, dict[str, str]]:
+    """Return what each component will know of the variables that are written for it.
+
+    The component's own value stands over commonEnv, and a later entry over an earlier one, as in
+    Kubernetes; no document tells which of the two the chart writes last, so a name set in both is
+    a finding of its own. ``$(NAME)`` is replaced as Kubernetes does (Tasks: Define Dependent
+    Environment Variables); names whose value the file does not tell are left out.
+    """
+    return {component: expanded(found) for component, found in listed.items()}
+
+
+def expanded(variables: Iterable[Variable]) -> dict[str, str]:
+    """Return the known values, references to earlier variables filled in as Kubernetes does.
+
+    What refers to a value the file does not tell is not told either.
+    """
+    known: dict[str, str] = {}
+    untold: set[str] = set()
+    for variable in variables:
+        value = variable.value
+        names = [] if value is None or variable.is_literal else _REFERENCE.findall(value)
+        if value is None or any(name in untold for _, name in names):
+            untold.add(variable.name)
+            known.pop(variable.name, None)
+            continue
+        if names:
+            value = _REFERENCE.sub(
+                lambda match: "$" if match[1] == "$" else known.get(match[2], match[0]), value
+            )
+        untold.discard(variable.name)
+        known[variable.name] = value
+    return known
+
+
+def _chart_fields(values: Values) -> Iterator[Variable]:
+    """Yield what the chart makes of its own fields."""
+    for key, name in CHART_FIELDS.items():
+        found = values.get(key)
+        if found is None or found == "":
+            continue
+        problem = "" if isinstance(found, str) else f"{key} is no text"
+        value = found if isinstance(found, str) else None
+        file, line = values.place(key)
+        yield Variable(name, value, line, key, problem, file)
+
+
+def read_entries(values: Values, *, path: Key, source: str) -> Iterator[Variable]:
+    """Yield the entries of a list of ``{name, value}``."""
+    found = values.get(*path)
+    if found is None or found in ({}, ""):
+        return
+    if not isinstance(found, list):
+        file, line = values.place(*path)
+        yield Variable(source, None, line, source, "must be a list of name and value", file)
+        return
+    for index, entry in enumerate(found):
+        file, line = values.place(*path, index)
+        yield replace(_entry(entry, line=line, source=source), index=index, file=file)
+
+
+def _entry(entry: Any, *, line: int, source: str) -> Variable:
+    if not isinstance(entry, dict) or not _text(entry.get("name")):
+        return Variable("(no name)", None, line, source, "needs a name that is a text")
+    name = _text(entry["name"])
+    if entry.get("valueFrom") is not None and entry.get("value") is None:
+        return Variable(name, None, line, source)
+    value = entry.get("value", "")
+    if isinstance(value, str):
+        return Variable(name, value, line, source)
+    kind = {bool: "a boolean", int: "a number", float: "a number"}.get(type(value), "no text")
+    problem = f"the value is {kind}; put it in quotes"
+    scalar = value if isinstance(value, (bool, int, float)) else None
+    return Variable(name, None, line, source, problem, scalar=scalar)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def worker_queues(values: Values) -> dict[str, tuple[str, ...]]:
+    """Return the queues each worker group serves; one that names none serves Airflow's default."""
+    return {
+        name: _texts(values.get("workers", index, "queues")) if index >= 0 else (DEFAULT_QUEUE,)
+        for index, name in worker_groups(values)
+    }
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    listed = found.split(",") if isinstance(found, str) else found
+    names = [_text(name).strip() for name in listed] if isinstance(listed, list) else []
+    return tuple(name for name in names if name) or (DEFAULT_QUEUE,)

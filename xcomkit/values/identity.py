@@ -1,0 +1,220 @@
+"""Judges what ties the pods to their workload identity: annotations, labels, and what rivals it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from xcomkit.findings.model import Check, Rule
+from xcomkit.settings.settings import Settings
+from xcomkit.values import accounts
+from xcomkit.values.environment import list_variables
+from xcomkit.values.names import SECRETS_BACKEND, STORE_KEYS, connection_variable
+from xcomkit.values.sensitive import find_secret
+from xcomkit.values.tree import Node
+from xcomkit.values.values import Values
+
+XC404 = Rule(
+    id="XC404",
+    title="The identity annotation reaches every service account",
+    severity="warn",
+    why="with IAM roles for service accounts a pod without it gets no role; EKS Pod Identity"
+    " needs none.",
+    remedy="set serviceAccount.annotations, annotate accounts that exist already, or use EKS Pod"
+    " Identity associations.",
+    source="Amazon EKS User Guide, IAM roles for service accounts",
+)
+XC407 = Rule(
+    id="XC407",
+    title="The identity annotation says the same wherever it stands",
+    severity="fail",
+    why="the pods would sign as that other identity, which was not proved here.",
+    remedy="remove the other annotation, or name that identity in the settings.",
+    source="EKS, IAM roles for service accounts; Azure and GKE, workload identity",
+)
+XC409 = Rule(
+    id="XC409",
+    title="No variable of the file takes the place of the workload identity",
+    severity="fail",
+    why="keys, a profile or another identity in the environment stand over what the platform"
+    " injects, so the pods would not be who was proved here.",
+    remedy="remove the variable from commonEnv and env, or say in accepted who the agents are.",
+    source="order of credentials in boto3, azure-identity, adlfs and google-auth",
+)
+XC410 = Rule(
+    id="XC410",
+    title="Every pod carries the label of workload identity",
+    severity="fail",
+    why="the webhook looks at labelled pods only; without token and client id nobody signs in.",
+    remedy="add it to labels at the top of the file, its value in quotes.",
+    source="AKS, Microsoft Entra Workload ID overview, pod labels",
+)
+XC411 = Rule(
+    id="XC411",
+    title="Every service account names the identity it becomes",
+    severity="fail",
+    why="without the annotation the platform does not say who the pod is, and every push fails.",
+    remedy="set serviceAccount.annotations, or annotate accounts that exist already yourself.",
+    source="AKS, Workload ID service account annotations; GKE, Workload Identity Federation",
+)
+XC412 = Rule(
+    id="XC412",
+    title="The agents get the keys of the S3-compatible store",
+    severity="fail",
+    why="such a store has no workload identity; without a key the amazon provider asks as nobody,"
+    " and every push fails.",
+    remedy="make a Kubernetes Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and name it"
+    " in agent_keys_secret; or keep the connection in a secrets backend.",
+    source="amazon provider, fs/s3; boto3, credentials",
+)
+RULES: tuple[Rule, ...] = (XC404, XC407, XC409, XC410, XC411, XC412)
+
+
+@dataclass(frozen=True, slots=True)
+class PodIdentity:
+    """What a cloud asks of pods and accounts.
+
+    ``is_needed`` tells whether a pod without the annotation is nobody; on EKS an association may
+    take its place. ``rivals`` are variables that stand over the injected identity.
+    """
+
+    annotations: Mapping[str, str]
+    labels: Mapping[str, str]
+    rivals: tuple[str, ...]
+    is_needed: bool
+
+
+def judge(values: Values, *, settings: Settings, identity: PodIdentity) -> tuple[Check, ...]:
+    """Return the checks of everything that ties the pods to their identity."""
+    return (
+        _on_every_account(values, settings=settings, identity=identity),
+        _same_everywhere(values, identity=identity),
+        _rivals(values, identity=identity),
+        *_labels(values, identity=identity),
+        *_store_keys(values, settings=settings),
+    )
+
+
+def _on_every_account(values: Values, *, settings: Settings, identity: PodIdentity) -> Check:
+    rule = XC411 if identity.is_needed else XC404
+    found = accounts.read_accounts(values, prefix=settings.resource_name_prefix)
+    how = f"service accounts computed from {values.name}"
+    wanted = ", ".join(f"{key} = {value}" for key, value in identity.annotations.items())
+    if not wanted:
+        expected = "an annotation on every account" if identity.is_needed else "no annotation"
+        if not identity.is_needed:
+            return rule.skip(expected=expected, observed="no annotation is asked for", how=how)
+        observed = "the identity does not exist yet, so its id is not known"
+        remedy = "run step 02 with apply: true."
+        return rule.judge(None, expected=expected, observed=observed, how=how, basis="rule",
+                          remedy=remedy, fix_in="02")  # fmt: skip
+    bare = [a for a in found if any(key not in a.annotations for key in identity.annotations)]
+    missing = [f"{a.component}: {a.name}" for a in bare if a.created]
+    foreign = [
+        f"{a.component}: {a.name} (not created by the chart; annotate it yourself)"
+        for a in found
+        if not a.created
+    ]
+    holds = None if foreign and not missing and identity.is_needed else not (missing or foreign)
+    said = "; ".join((*missing, *foreign))
+    return rule.judge(
+        holds,
+        expected=f"{wanted} on every account",
+        observed=f"missing on {said}" if said else f"on {len(found)} accounts",
+        how=how,
+        basis="rule",
+    )
+
+
+def _same_everywhere(values: Values, *, identity: PodIdentity) -> Check:
+    how = f"every place of {values.name}"
+    wanted = ", ".join(f"{key} = {value}" for key, value in identity.annotations.items())
+    if not wanted:
+        return XC407.skip(expected="no annotation", observed="no annotation is known", how=how)
+    places = [(key, node) for key in identity.annotations for node in _places(values.root, key)]
+    if not places:
+        observed = "not proved: no annotation stands in the file"
+        return XC407.skip(expected=wanted, observed=observed, how=how)
+    other = [
+        f"line {node.line}: {key} = {str(node.value)[:80]!r}"
+        for key, node in places
+        if node.value != identity.annotations[key]
+    ]
+    return XC407.judge(
+        not other,
+        expected=wanted,
+        observed="; ".join(other) or "no other value anywhere",
+        how=how,
+        basis="rule",
+    )
+
+
+def _places(node: Node, key: str) -> Iterator[Node]:
+    """Yield every scalar that stands under the key, wherever in the tree."""
+    for name, value in node.pairs:
+        if name.value == key and value.kind == "scalar":
+            yield value if value.target is None else value.target
+        yield from _places(value, key)
+    for item in node.items:
+        yield from _places(item, key)
+
+
+def _rivals(values: Values, *, identity: PodIdentity) -> Check:
+    """Return whether the file itself sets what the platform is to inject."""
+    how = f"variables written in {values.name}, also those from elsewhere"
+    expected = f"none of {', '.join(identity.rivals)}"
+    if not (identity.annotations or identity.is_needed):
+        return XC409.skip(expected=expected, observed="no identity is asked for", how=how)
+    allowed = {"", *identity.annotations.values()}
+    found = {
+        f"{component}: {variable.name} in {variable.source}, line {variable.line}"
+        for component, variables in list_variables(values).items()
+        for variable in variables
+        if variable.name in identity.rivals and variable.value not in allowed
+    }
+    return XC409.judge(
+        not found,
+        expected=expected,
+        observed="; ".join(sorted(found)) or "none",
+        how=how,
+        basis="rule",
+    )
+
+
+def _store_keys(values: Values, *, settings: Settings) -> Iterator[Check]:
+    """Yield whether every component gets a key, where the store is asked with one."""
+    if not settings.is_compatible_store:
+        return
+    how = f"variables written in {values.name}, also those from elsewhere"
+    expected = f"{' and '.join(STORE_KEYS)} in every component"
+    connection = connection_variable(settings.connection_id)
+    without, backends = [], set()
+    for component, variables in list_variables(values).items():
+        seen = {variable.name: variable.value for variable in variables}
+        held = seen.get(connection, "")
+        has_key = held is None or find_secret(connection, held)
+        if not has_key and not seen.keys() >= set(STORE_KEYS):
+            without.append(component)
+            backends.add(seen.get(SECRETS_BACKEND))
+    if without and None not in backends and "" not in backends:
+        observed = f"not proved: {', '.join(sorted(map(str, backends)))} may hold the key"
+        yield XC412.skip(expected=expected, observed=observed, how=how)
+        return
+    yield XC412.judge(
+        not without,
+        expected=expected,
+        observed=f"no key for {', '.join(without)}" if without else "in every component",
+        how=how,
+        basis="rule",
+    )
+
+
+def _labels(values: Values, *, identity: PodIdentity) -> Iterator[Check]:
+    for key, value in identity.labels.items():
+        found = values.get("labels", key)
+        kind = "" if isinstance(found, str) or found is None else ", which is no text"
+        yield XC410.judge(
+            found == value,
+            expected=f'{key}: "{value}"',
+            observed="missing" if found is None else f"{str(found)[:80]!r}{kind}",
+            how=f"labels of {values.name}",
+            basis="rule",
+        )

@@ -1,0 +1,230 @@
+"""Finds secrets standing in clear in a values file, and shows the file without them."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from xcomkit.values.names import CONNECTION_PREFIX, XCOM_SETTINGS, find_placeholder
+from xcomkit.values.tree import Node
+from xcomkit.values.values import Key, Values
+
+MASK = "***"
+
+# agentTokenSecretName and AWS_WEB_IDENTITY_TOKEN_FILE name a place, not a secret
+_NAME = re.compile(
+    r"(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key|access_key_id"
+    r"|private_?key|account_?key|secret_?key|signing_?key|fernet_?key|client_?secret|credentials?"
+    r"|creds|keyfile_dict|connection_string|pullsecretdata|private_key_content|authorization"
+    r"|(?:^|_)(?:pass|pat)|webhook(?:_?url)?)(?:_?\d+|_(?:prod|production|stage|staging|dev|test))?$",
+    re.IGNORECASE,
+)
+# shown is less than is certain: a name with one of these words keeps its value to itself
+_SUSPECT = re.compile(
+    r"pass|pwd|secret|token|key|auth|cred|dsn|webhook|(?:^|_)(?:pat|sas|sig)(?:_|$)", re.IGNORECASE
+)
+# what names a place, a class or another object, whatever word is in it
+_NAMES_PLACE = re.compile(r"(?:name|file|backend|_path|class)$", re.IGNORECASE)
+_LONG = re.compile(r"[A-Za-z0-9+=]{24,}")  # a UUID and a name with dashes are shorter words
+_ID = re.compile(r"(?:^|[_./-])id$", re.IGNORECASE)
+_PLACE = re.compile(r"/[\w./-]{2,200}")
+# the fields of a connection that say where and what, and never let anybody in
+_HARMLESS_FIELDS = frozenset(
+    {"conn_type", "description", "host", "schema", "port", "extra", "region_name", "account_name",
+     "account_host", "account_url", "anon", "is_anonymous", "project", "endpoint_url", "role_arn",
+     "verify", "service_config", "s3", "gcs.endpoint", "managed_identity_client_id",
+     "workload_identity_client_id", "workload_identity_tenant_id", "tenant_id", "config_kwargs"}
+)  # fmt: skip
+# how azure-identity is to sign in, a class name
+_NO_SECRETS = frozenset({"AZURE_TOKEN_CREDENTIALS"})
+_ALWAYS_SHOWN = frozenset(XCOM_SETTINGS)
+_VALUE = (
+    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
+    ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")),
+    ("a signed token", re.compile(r"(?<![\w-])ey[\w-]{10,}+\.[\w-]{10,}+\.")),
+    ("a storage account key", re.compile(r"\bAccountKey=[^;\s]+|\bsig=[\w%]{16,}")),
+    (
+        "an API token",
+        re.compile(
+            r"\bgh[pousr]_\w{20,}|\bglpat-[\w-]{10,}|\bsk-[\w-]{16,}|\bAIza[\w-]{30,}"
+            r"|\bxox[abps]-[\w-]{10,}|hooks\.slack\.com/services/\S+"
+        ),
+    ),
+    ("a password in a URL", re.compile(r"://[^/@\s:?#]*:[^@\s]+@")),
+    ("a token in a URL", re.compile(r"\b(?:https?|git|ssh)://[\w-]{20,}@")),
+    ("a bearer token", re.compile(r"\bBearer\s+[\w.~+/-]{8,}|\bhvs\.[\w-]{8,}")),
+    (
+        "a secret inside the text",
+        re.compile(
+            r"(?i)(?<![a-z])(?:password|passwd|pwd|secret|token|api[_.-]?key|account\.key[\w.]{0,80})"
+            r"[\"']?\s*(?:[=:]|,(?=\s*\"))\s*[\"']?[^\s\"';,&<>$(){}\[\]]{3,}"
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that must not be shown: where it stands and what kind it is, never the value."""
+
+    label: str
+    kind: str
+    line: int
+
+
+def find_secret(name: str, value: str) -> str:
+    """Return what kind of secret a named text holds, or ``""``; references are no secrets."""
+    if not value.strip() or find_placeholder(value) == value.strip():
+        return ""
+    is_named = _NAME.search(name) and name not in _NO_SECRETS
+    if is_named and not name.startswith(CONNECTION_PREFIX) and not _PLACE.fullmatch(value):
+        return "a secret by its name"
+    for kind, pattern in _VALUE:
+        if pattern.search(value):
+            return kind
+    return _inside_json(value) or _inside_uri(value)
+
+
+def is_shown(name: str, value: str) -> bool:
+    """Tell whether a value may be shown: neither a secret nor what might be one."""
+    if find_secret(name, value):
+        return False
+    if name in _ALWAYS_SHOWN or not value:
+        return True
+    if name.startswith(CONNECTION_PREFIX):
+        return _is_harmless(value)
+    if _SUSPECT.search(name) and not (_NAMES_PLACE.search(name) or _PLACE.fullmatch(value)):
+        return name in _NO_SECRETS
+    words = [] if _ID.search(name) else _LONG.findall(value)
+    is_random = any(re.search(r"\d", word) and re.search(r"[A-Za-z]", word) for word in words)
+    return not is_random and not re.search(r"://[^/\s]*@", value)
+
+
+def show(name: str, value: str) -> str:
+    """Return a value as a record may show it: on one line, bounded, never a secret."""
+    return repr(value[:120]) if is_shown(name, value) else "(hidden)"
+
+
+def _is_harmless(value: str) -> bool:
+    """Tell whether a connection holds nothing but what says where and what."""
+    if not value.lstrip().startswith("{"):
+        try:
+            parts = urlsplit(value)
+            fields = dict(parse_qsl(parts.query, keep_blank_values=True))
+        except ValueError:
+            return False
+        return "://" in value and not parts.password and set(fields) <= _HARMLESS_FIELDS
+    try:
+        document = json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return _has_harmless_fields(document, depth=0)
+
+
+def _has_harmless_fields(document: Any, *, depth: int) -> bool:
+    if not isinstance(document, dict):
+        return not isinstance(document, list)
+    if isinstance(document.get("extra"), str) and document["extra"]:
+        return _is_harmless(document["extra"]) and set(document) <= _HARMLESS_FIELDS
+    return depth < 5 and all(
+        name.rpartition("__")[2] in _HARMLESS_FIELDS
+        and _has_harmless_fields(value, depth=depth + 1)
+        for name, value in document.items()
+    )
+
+
+def list_secrets(values: Values) -> tuple[Secret, ...]:
+    """Return the secrets that stand in clear in the file, in the order of the text."""
+    found = {
+        node.line: Secret(_label(path), kind, node.line)
+        for path, node, kind in _secrets(values.root, path=(), name="")
+    }
+    return tuple(found[line] for line in sorted(found))
+
+
+def masked(values: Values) -> str:
+    """Return the text with every secret value replaced, line for line where it was."""
+    text = values.text
+    found = _secrets(values.root, path=(), name="", find=_might_be)
+    spans = {(node.start, node.end) for _, node, _ in found}
+    for start, end in sorted(spans, reverse=True):
+        hidden = text[start:end].rstrip()
+        mask = "\n".join([MASK] * (hidden.count("\n") + 1))
+        text = text[:start] + mask + text[start + len(hidden) :]
+    return text
+
+
+def texts(values: Values) -> tuple[str, ...]:
+    """Return the secret values themselves, longest first, for taking them out of other text."""
+    found = {str(node.value) for _, node, _ in _secrets(values.root, path=(), name="")}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _might_be(name: str, value: str) -> str:
+    return "" if is_shown(name, value) else "perhaps a secret"
+
+
+def _secrets(
+    node: Node, *, path: Key, name: str, find: Callable[[str, str], str] = find_secret
+) -> Iterator[tuple[Key, Node, str]]:
+    """Yield the scalars that are secrets; what an alias makes one is hidden at its anchor."""
+    node = node.target or node
+    match node.kind:
+        case "scalar" if isinstance(node.value, str | int | float):
+            if not isinstance(node.value, bool) and (kind := find(name, str(node.value))):
+                yield path, node, kind
+        case "list":
+            for index, item in enumerate(node.items):
+                yield from _secrets(item, path=(*path, index), name=name, find=find)
+        case "mapping":
+            entry = node.pair("name")
+            own = str(entry[1].value) if entry and entry[1].kind == "scalar" else ""
+            for key, value in node.pairs:
+                inner = own if key.value == "value" and own else str(key.value)
+                label = own or str(key.value)
+                if key.value != "valueFrom":  # it names where the value is, and holds none
+                    yield from _secrets(value, path=(*path, label), name=inner, find=find)
+
+
+def _label(path: Key) -> str:
+    return ".".join(str(part) for part in path if not isinstance(part, int))
+
+
+def _inside_uri(value: str) -> str:
+    """Return the kind of secret among the query of a connection's URI, or ``""``."""
+    if "?" not in value or "://" not in value:
+        return ""
+    try:
+        fields = parse_qsl(urlsplit(value).query)
+    except ValueError:
+        return ""
+    found = (_inside_json(text) or (_NAME.search(name) and f"{name[:40]} in clear")
+             for name, text in fields)  # fmt: skip
+    return next((kind for kind in found if kind), "")
+
+
+def _inside_json(value: str) -> str:
+    """Return the kind of secret inside a JSON connection or keyword arguments, or ``""``."""
+    if not value.lstrip().startswith("{"):
+        return ""
+    try:
+        document = json.loads(value)
+    except (ValueError, RecursionError):
+        return ""
+    return _inside(document, depth=0)
+
+
+def _inside(document: Any, *, depth: int) -> str:
+    if depth > 5 or not isinstance(document, dict):
+        return ""
+    for name, value in document.items():
+        if isinstance(value, str) and (kind := find_secret(name, value)):
+            return f"{name} in clear" if kind == "a secret by its name" else kind
+        if isinstance(value, dict):
+            if _NAME.search(name):
+                return f"{name} in clear"
+            if kind := _inside(value, depth=depth + 1):
+                return kind
+    return ""

@@ -1,0 +1,179 @@
+"""Reads a values.yaml as plain data together with the line of everything in it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xcomkit.findings.text_file import read_text
+from xcomkit.values.tree import MAX_DEPTH, Node, compose, compose_all, refusal
+
+MAX_CHARACTERS = 2_000_000
+MAX_EXPANDED = 5_000_000  # characters once every alias is written out, a node counting as 25
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateKey:
+    """A key that one mapping holds more than once, with all its lines."""
+
+    path: Key
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A values file: plain data, the line of every key and item, and its duplicate keys.
+
+    Several files laid over each other keep the files themselves in ``layers``, and in ``owners``
+    who last wrote a key: its turn, and the file. ``text`` and ``root`` are then those of the first.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    root: Node = field(repr=False)
+    data: dict[str, Any] = field(repr=False)
+    lines: Mapping[Key, int] = field(repr=False)
+    duplicates: tuple[DuplicateKey, ...] = ()
+    owners: Mapping[Key, tuple[int, "Values"]] = field(default_factory=dict, repr=False)
+    layers: tuple["Values", ...] = field(default=(), repr=False)
+
+    @property
+    def texts(self) -> tuple["Values", ...]:
+        """Return the files this was layered from, or this file alone."""
+        return self.layers or (self,)
+
+    def get(self, *path: str | int) -> Any:
+        """Return the value at a path, or ``None`` where there is none."""
+        found: Any = self.data
+        for part in path:
+            if isinstance(found, dict):
+                found = found.get(part)
+            elif isinstance(found, list) and isinstance(part, int) and 0 <= part < len(found):
+                found = found[part]
+            else:
+                return None
+        return found
+
+    def line(self, *path: str | int) -> int:
+        """Return the line of a path, or of the nearest parent that is in the text."""
+        return self.place(*path)[1]
+
+    def place(self, *path: str | int) -> tuple[str, int]:
+        """Return file and line of a path, or of the nearest parent that is in a text."""
+        turn = -1
+        owner = self.texts[0]
+        for end in range(1, len(path) + 1):
+            found = self.owners.get(path[:end])
+            if found is not None and found[0] > turn:
+                turn, owner = found
+        while path and path not in owner.lines:
+            path = path[:-1]
+        return owner.name, owner.lines.get(path, 1)
+
+
+def load_values(path: Path) -> Values:
+    """Return a values file from disk.
+
+    Raises:
+        InputError: when it cannot be read as one YAML mapping in UTF-8.
+    """
+    return read_values(read_text(path, name=path.name), name=path.name)
+
+
+def read_values(text: str, *, name: str) -> Values:
+    """Return the text of a values file as data with positions; a BOM is tolerated.
+
+    Raises:
+        InputError: when it is not one YAML mapping, or is larger or deeper than any real one.
+    """
+    _refuse_size(text, name=name)
+    return _plain(compose(text, name=name), text=text, name=name)
+
+
+def read_documents(text: str, *, name: str) -> tuple[Values, ...]:
+    """Return every document of a YAML stream, the empty ones left out.
+
+    Raises:
+        InputError: as ``read_values``.
+    """
+    _refuse_size(text, name=name)
+    return tuple(_plain(root, text=text, name=name) for root in compose_all(text, name=name))
+
+
+def _refuse_size(text: str, *, name: str) -> None:
+    if len(text) > MAX_CHARACTERS:
+        raise refusal(name, 1, 1, f"more than {MAX_CHARACTERS} characters")
+
+
+def _plain(root: Node, *, text: str, name: str) -> Values:
+    plain = _Plain(name=name)
+    data = plain.convert(root, path=(), depth=0)
+    return Values(name, text, root, data, plain.lines, tuple(plain.duplicates))
+
+
+class _Plain:
+    """Turns the tree into plain data, counting what aliases would blow up."""
+
+    def __init__(self, *, name: str) -> None:
+        self.lines: dict[Key, int] = {}
+        self.duplicates: list[DuplicateKey] = []
+        self._name = name
+        self._left = MAX_EXPANDED
+
+    def convert(self, node: Node, *, path: Key, depth: int) -> Any:
+        """Return the data of a node and note the lines below it."""
+        self._left -= 25 + (len(node.value) if isinstance(node.value, str) else 0)
+        if self._left < 0 or depth > MAX_DEPTH:
+            raise refusal(self._name, node.line, node.column, "aliases that multiply without end")
+        match node.kind:
+            case "alias" if node.target is not None:
+                return self.convert(node.target, path=path, depth=depth + 1)
+            case "list":
+                return [
+                    self._item(item, path=(*path, index), depth=depth)
+                    for index, item in enumerate(node.items)
+                ]
+            case "mapping":
+                return self._mapping(node, path=path, depth=depth)
+            case _:
+                return node.value
+
+    def _item(self, node: Node, *, path: Key, depth: int) -> Any:
+        self.lines[path] = node.line
+        return self.convert(node, path=path, depth=depth + 1)
+
+    def _mapping(self, node: Node, *, path: Key, depth: int) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        seen: dict[str, list[int]] = {}
+        for source in _merged_in(node):
+            data.update(self.convert(source, path=path, depth=depth + 1))
+        pairs: dict[str, Node] = {}
+        for key, value in node.pairs:
+            text = str(key.value)
+            if text == "<<" and not key.style:
+                continue
+            seen.setdefault(text, []).append(key.line)
+            pairs[text] = value  # the last one counts
+        for text, value in pairs.items():
+            self.lines[(*path, text)] = seen[text][-1]
+            data[text] = self.convert(value, path=(*path, text), depth=depth + 1)
+        self.duplicates += [
+            DuplicateKey((*path, text), tuple(found))
+            for text, found in seen.items()
+            if len(found) > 1
+        ]
+        return data
+
+
+def _merged_in(node: Node) -> Iterator[Node]:
+    """Yield the mappings a ``<<`` key brings in, the one that wins last."""
+    for key, value in node.pairs:
+        if key.value != "<<" or key.style:
+            continue
+        sources = value.items if value.kind == "list" else (value,)
+        for source in reversed(sources):
+            target = source.target if source.target is not None else source
+            if target.kind == "mapping":
+                yield target
