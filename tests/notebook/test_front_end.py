@@ -42,7 +42,8 @@ def test_message_of_the_front_end_tells_whether_somebody_is_there(kernel, person
 def test_outside_of_a_kernel_nobody_is_there_and_nothing_is_followed():
     # In a process of its own: other tests leave an IPython behind.
     code = (
-        "from xcomkit import front_end as f; print(f.is_somebody_there(), f.follow_cells('x'),"
+        "from xcomkit.notebook import front_end as f;"
+        " print(f.is_somebody_there(), f.follow_cells('x'),"
         " f.follow_cells('y'))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -46,7 +46,9 @@ def runbook(tmp_path, monkeypatch):
 
 def servers():
     told = ((one, one.as_dict(["cmdline"])["cmdline"]) for one in psutil.Process().children())
-    return [one for one, command in told if "_server" in "".join(command or ())]  # none: a zombie
+    return [
+        one for one, command in told if "xcomkit.stand_ins" in "".join(command or ())
+    ]  # none: a zombie
 
 
 def seen(environment):

@@ -12,7 +12,7 @@ from pathlib import Path
 from xcomkit.findings.errors import ProcessError
 from xcomkit.stand_ins.common import npm
 
-_MANIFEST = Path(__file__).with_name("azurite_package")
+_MANIFEST = Path(__file__).with_name("azurite")
 _MAIN = Path("node_modules/azurite/dist/src/blob/main.js")
 _START_SECONDS = 60
 # Node does not notice that its parent is gone; the end of its stdin tells it.
