@@ -37,17 +37,17 @@ runbook: $(READY) ## run all steps on the embedded stand-in and write the record
 lab: $(READY) ## walk through the notebooks in JupyterLab: make lab [CLOUD=azure] [FILE=parameters/aws.yaml]
 	$(BIN)/xcomkit lab -f $(FILE)
 
-test: $(READY) ## run every test (20 minutes on two cores)
+test: $(READY) ## run every test (22 minutes on two cores)
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10
 
-test-fast: $(READY) ## run the tests without planes, whole lines, notebooks and a browser (3 minutes)
+test-fast: $(READY) ## run the tests without planes, whole lines, notebooks and a browser (4 minutes)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 live: $(READY) ## run the contract on live clouds: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=FILE make live
 	@test -n "$$XCOMKIT_LIVE" || { echo "make: name the clouds. Next: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=my-aws.yaml make live"; exit 2; }
 	for cloud in $$(echo $$XCOMKIT_LIVE | tr , ' '); do $(BIN)/python -m pytest tests/clouds/test_$${cloud}_contract.py || exit 1; done
 
-mutations: $(READY) ## tell which single faults no test sees: make mutations [ROOM=dag_scan] (hours for all)
+mutations: $(READY) ## tell which single faults no test sees: make mutations [ROOM=dag_scan]
 	$(BIN)/python tests/mutations/run.py $(ROOM)
 
 lint: $(READY) ## ruff, mypy and import-linter

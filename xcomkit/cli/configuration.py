@@ -1,4 +1,4 @@
-"""The words by which ``lint`` and ``env`` are told what to read."""
+"""The words by which ``lint`` and ``env`` know what to read."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ def read_files(options: argparse.Namespace) -> "Configuration":
 
 
 def read_kind(options: argparse.Namespace) -> Kind | None:
-    """Return the kind that was said, ``None`` where it is to be told by the files.
+    """Return the kind that was given, ``None`` where the files show it.
 
     Raises:
         InputError: a flag of helm's stands beside it.

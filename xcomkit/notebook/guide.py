@@ -116,10 +116,10 @@ class Guide:
         step = show.Cell(f"{seen.step}{mark}", link=f"{seen.step}.ipynb")
         if not seen.was_run:
             return step, show.Cell(seen.trouble or "not run"), show.Cell(""), show.Cell("")
-        told = show.counted(seen.checks)
+        words = show.counted(seen.checks)
         if seen.changed:
-            told += f"; with other settings: {listed(seen.changed, most=_NAMED)}"
-        return step, show.status_cell(seen.status), show.Cell(seen.when), show.Cell(told)
+            words += f"; with other settings: {listed(seen.changed, most=_NAMED)}"
+        return step, show.status_cell(seen.status), show.Cell(seen.when), show.Cell(words)
 
     def _repr_html_(self) -> str:
         tables = "".join(part._repr_html_() for part in self.parts())

@@ -1,7 +1,7 @@
 """How far a step is: a line per moment for a record, one display that moves for a person.
 
-What updates itself freezes into its first state in a record, so there are only lines there. Told is
-what has passed, and a share where a text counts; how long it still takes nobody promises.
+What updates itself freezes into its first state in a record, so there are only lines there. They
+say what has passed, and a share where a text counts; how long it still takes nobody promises.
 """
 
 import re
@@ -79,13 +79,13 @@ class _Live:
 
         update_display(shown, display_id=self._name)  # type: ignore[no-untyped-call]
 
-    def end(self, lines: str, *, told: str) -> None:
-        """Leave what happened, folded under what is told of it."""
+    def end(self, lines: str, *, summary: str) -> None:
+        """Leave what happened, folded under its summary."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
-        html = f"<details><summary>{told}</summary><pre>{escape(lines)}</pre></details>"
-        self._show(_Shown(html, f"{told}\n{lines}"))
+        html = f"<details><summary>{summary}</summary><pre>{escape(lines)}</pre></details>"
+        self._show(_Shown(html, f"{summary}\n{lines}"))
 
 
 class Progress:
@@ -115,7 +115,9 @@ class Progress:
         if self._live is not None:
             lines = "\n".join(self._line(then, text) for then, text in self._moments)
             seconds = self._clock() - self._moments[0][0]
-            self._live.end(lines, told=f"{'took' if well else 'broken off after'} {seconds:.1f} s")
+            self._live.end(
+                lines, summary=f"{'took' if well else 'broken off after'} {seconds:.1f} s"
+            )
         self._moments, self._live = [], None
 
     def _line(self, now: float, text: str) -> str:

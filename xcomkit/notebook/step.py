@@ -242,8 +242,8 @@ class Step:
         """Take the end of a cell; what it raised, but for a closed gate, breaks the step off."""
         self.progress.cell_ended(well=error is None)
         if error is not None and not isinstance(error, GateError):
-            told = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
-            self.break_off(f"a cell did not end well: {told}")
+            how = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
+            self.break_off(f"a cell did not end well: {how}")
 
     @property
     def is_broken_off(self) -> bool:

@@ -1,4 +1,4 @@
-"""Starts an ``airflow`` command without what no agent has. Run as a script.
+"""Starts an ``airflow`` command. Run as a script.
 
 A worker imports the filesystem of its path once, for all the tasks that it forks. An import opens
 no connection and starts no thread, so a fork shares nothing but code.
@@ -9,8 +9,6 @@ import sys
 from contextlib import suppress
 
 if __name__ == "__main__":
-    # JupyterLab brings it along, and jsonschema compiles its grammar: half of Airflow's start.
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     import fsspec
     from airflow.__main__ import main
     from airflow.sdk.io.fs import has_fs

@@ -18,8 +18,8 @@ Outcome = Literal["done", "red", "crashed", "died", "timed out", "not run"]
 _LONGEST_PARENT = 80
 """Characters of a folder's path that leave room for a socket's name: systems end at 104 or 108."""
 
-_SLOW_EXTRAS = ("azure", "boto3", "gcsfs", "pyarrow", "rfc3987_syntax")
-"""What papermill and jsonschema import, in seconds, where it is there; nothing here uses it."""
+_SLOW_EXTRAS = ("azure", "boto3", "gcsfs", "pyarrow")
+"""What papermill imports where it is there, in seconds; nothing here uses it."""
 
 
 @contextmanager

@@ -57,8 +57,8 @@ def _inject(step: Step, agent: Agent, *, run_id: str) -> tuple[fault_matrix.Cell
         ProcessError: nothing can stand between the worker and its store.
     """
     if agent.pod:
-        told = f"nothing can stand between {agent.pod} and its store; run_in: local can"
-        raise ProcessError(told)
+        message = f"nothing can stand between {agent.pod} and its store; run_in: local can"
+        raise ProcessError(message)
     settings = step.settings
     with open_wire(settings.cloud, environment=agent.environment) as wire:
         return fault_matrix.run(

@@ -1,6 +1,6 @@
 """XC036, XC037 and XC038: values that tasks push and Airflow refuses, rounds or guards.
 
-Only what can be told without knowing the values: literals, and calls of names that are known.
+Only what can be known without knowing the values: literals, and calls of names that are known.
 """
 
 import ast
@@ -68,22 +68,22 @@ Pushed = tuple[ast.expr, Scope, str]
 
 
 def find_pushed(module: Module, project: Project) -> Iterator[Finding]:
-    """Yield what can be told of the values that the tasks of a file push."""
+    """Yield what can be known of the values that the tasks of a file push."""
     seen: set[ast.AST] = set()
-    for unit, told in _pushers(module, project):
+    for unit, how in _pushers(module, project):
         body = [unit.node.body] if isinstance(unit.node, ast.Lambda) else []
         for result in (*body, *(one.value for one in unit.returns)):
             if result is not None:
-                yield from _judged((result, unit, told), project, seen)
+                yield from _judged((result, unit, how), project, seen)
     for site in module.calls:
         if isinstance(site.node, ast.Call):
-            for value, told in _handed(site.node, site.scope):
-                yield from _judged((value, site.scope, told), project, seen)
+            for value, how in _handed(site.node, site.scope):
+                yield from _judged((value, site.scope, how), project, seen)
 
 
 def _judged(pushed: Pushed, project: Project, seen: set[ast.AST]) -> Iterator[Finding]:
     """Yield what becomes of a value and of what it holds, each once however many push it."""
-    expression, scope, told = pushed
+    expression, scope, how = pushed
     todo = [(expression, scope)]
     while todo:
         node, here = todo.pop()
@@ -91,7 +91,7 @@ def _judged(pushed: Pushed, project: Project, seen: set[ast.AST]) -> Iterator[Fi
             continue
         seen.add(node)
         for rule, what in _verdicts(node, here, project):
-            observed, file = f"{what}, {told}", here.module.file
+            observed, file = f"{what}, {how}", here.module.file
             yield Finding(rule, file, node.lineno, observed, _EXPECTED[rule.id])
         todo += reversed(_parts(node, here))
 

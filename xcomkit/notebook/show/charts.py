@@ -47,9 +47,9 @@ class _Board:
             for number, one in enumerate(values):
                 top, width = y + row * _ROW + number * height, room * scale(one[row]) / most
                 self.box(x, top, width, height, (_BLUE, _GREEN)[number])
-                told = f"{one[row]:,.0f}" if one[row] >= 100 else f"{one[row]:.3g}"
+                number_text = f"{one[row]:,.0f}" if one[row] >= 100 else f"{one[row]:.3g}"
                 size = 12 if len(values) == 1 else 9
-                self.text(x + width + 4, top + height - 1, told, size=size)
+                self.text(x + width + 4, top + height - 1, number_text, size=size)
 
     def picture(self, alt: str) -> Picture:
         return Picture("".join((*self._parts, "</svg>")), alt)
@@ -135,15 +135,15 @@ def load_chart(push: Times, pull: Times, *, alone: PlainLoop | None) -> Picture:
     board.text((left + right) / 2, bottom + 38, "ms (log)", anchor="middle")
     board.text(left, top - 8, "% of tasks done")
     words: list[str] = []
-    # Dark and light, whole and broken: also to be told apart in grey.
+    # Dark and light, whole and broken: so that grey shows both.
     looks = (("push", push, "#274b9f", ""), ("pull", pull, "#e08214", "6 3"))
     for number, ((name, times, colour, dashes), without) in enumerate(
         zip(looks, plain, strict=True)
     ):
         marks = {0.5: times.p50, 0.95: times.p95, 0.99: times.p99}
-        told = ", ".join(f"p{100 * share:.0f} {ms:.1f}" for share, ms in marks.items())
-        words.append(f"{name} {told}, longest {times.max:.1f} ms")
-        legend = f"{name}: {told} ms"
+        figures = ", ".join(f"p{100 * share:.0f} {ms:.1f}" for share, ms in marks.items())
+        words.append(f"{name} {figures}, longest {times.max:.1f} ms")
+        legend = f"{name}: {figures} ms"
         count = len(times.values)
         steps = [(n, s / count) for s, n in enumerate(times.values)]
         edges = [place(ms, share + up) for ms, share in steps for up in (0, 1 / count)]
