@@ -74,8 +74,9 @@ def open_prepared(directory: Path) -> Iterator[Prepared]:
         "PATH": os.environ["PATH"],
         "HOME": str(directory),
         "PYTHONUTF8": "1",
-        "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
-    }  # read at import; each stand-in says so
+        "PYTHONPATH": str(Path(worker.__file__).parents[2]),  # of a copy, not the installed one
+        "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",  # read at import; each stand-in says so
+    }
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=own, stdin=pipe, stdout=pipe) as process:
         assert process.stdin is not None
