@@ -20,8 +20,8 @@ import pytest
 
 from xcomkit.__main__ import main
 from xcomkit.cli.jupyterlab import Lab, open_lab
-from xcomkit.plane.keeper import MARK
-from xcomkit.plane.kept import Program, keep
+from xcomkit.plane.processes import Program, supervise
+from xcomkit.plane.supervisor import MARK
 from xcomkit.settings.shared_target import VARIABLE as LAB
 from xcomkit.stand_ins.common.stand_in import VARIABLE as STAND_IN
 
@@ -205,7 +205,7 @@ HTTPServer(("127.0.0.1", {port}), Closed).serve_forever()
     home = tmp_path / "home"
     program = Program("jupyterlab", (sys.executable, "-c", code), dict(os.environ))
 
-    with keep(home, (program,)) as kept:
+    with supervise(home, (program,)) as kept:
         Lab(kept, "a-token").wait_until_ready()
 
         assert (home / "listens").exists()

@@ -22,7 +22,6 @@ from xcomkit.findings.errors import (
     SettingsError,
 )
 from xcomkit.findings.model import Plan
-from xcomkit.plane import load
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.terms import TERMS
 
@@ -373,18 +372,6 @@ class ObjectContract:
 
         assert [o.key for o in made.cloud.list_objects("astro/")] == [key]
         assert made.cloud.describe_object(key).encryption
-
-    def test_plain_loop_times_every_value_and_leaves_no_version_behind(self, made: Rig) -> None:
-        keys = load.plain_keys("astro/xcom", run_id="manual__a:b+00:00", values=5)
-        said: list[str] = []
-
-        timed = load.plain_loop(made.cloud, body=b"[1]" * 4_000, keys=keys, progress=said.append)
-
-        assert (timed.timed, timed.left) == (5, ())
-        assert 0 < timed.push.p50 <= timed.push.p95 <= timed.push.max
-        assert 0 < timed.pull.p50 <= timed.pull.max
-        assert list(made.cloud.list_keys_ever("astro/")) == []
-        assert said
 
     def test_missing_object_is_missing_and_not_an_empty_value(self, made: Rig) -> None:
         with pytest.raises(MissingError):

@@ -1,6 +1,7 @@
-"""A bucket and agents' roles on the stand-in, the environment of a worker, a PostgreSQL server."""
+"""A bucket and agents' roles on the stand-in, the environment of a worker, a temporary folder."""
 
 import json
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from postgresql_server import PostgresqlServer, folder_of_programs, running_server
 
 from xcomkit.findings.model import StoredObject, StoredXCom
 from xcomkit.objects.keys import parse_key
@@ -128,10 +128,10 @@ def bucket(stand_in: AwsStandIn, tmp_path_factory: pytest.TempPathFactory) -> It
     made.iam.close()
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlServer]:
-    programs = folder_of_programs()
-    if programs is None:
-        pytest.skip("there is no initdb; install PostgreSQL")
-    with running_server(programs) as server:
-        yield server
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return an empty folder, with a space, in which programs get their private ones."""
+    folder = tmp_path / "with space"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder

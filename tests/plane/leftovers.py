@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import psutil
 
-from xcomkit.plane import keeper
+from xcomkit.plane import supervisor
 
 ROOT = Path(__file__).parents[2]
 OWNER = Path(__file__).parent / "plane_owner.py"
@@ -39,10 +39,11 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
-def keeper_of_this_process() -> psutil.Process:
-    """Return the one keeper; a stand-in that other tests share is a child as well."""
-    (held,) = (child for child in psutil.Process().children() if keeper.__file__ in child.cmdline())
-    return held
+def supervisor_of_this_process() -> psutil.Process:
+    """Return the one supervisor; a stand-in that other tests share is a child as well."""
+    children = psutil.Process().children()
+    (found,) = (child for child in children if supervisor.__file__ in child.cmdline())
+    return found
 
 
 def environment_of(pid: str | int) -> dict[str, str]:

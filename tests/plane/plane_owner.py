@@ -1,6 +1,5 @@
 """A process that opens a plane and agents, says what has come up, and waits to be killed."""
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -15,9 +14,9 @@ def say(sentence: str) -> None:
 
 def main() -> None:
     bucket = Path(sys.argv[1])
-    with open_control_plane(postgresql=os.environ.get("SERVER", "")) as plane:
+    with open_control_plane() as plane:
         say(plane.url)
-        say(str(plane.kept.home))
+        say(plane.folder)
         plane.wait_until_healthy(timeout=600, progress=say)
         seen = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": f"file://{bucket}"}
         members = [Agent("default-worker", seen, ("default",)), Agent(TRIGGERER, seen)]

@@ -17,8 +17,8 @@ from secrets import token_urlsafe
 from urllib.parse import quote
 
 from xcomkit.findings.errors import ProcessError
-from xcomkit.plane.keeper import exit_file
-from xcomkit.plane.kept import Kept, Program, choose_home, keep
+from xcomkit.plane.processes import Processes, Program, choose_home, supervise
+from xcomkit.plane.supervisor import exit_file
 from xcomkit.settings import shared_target
 from xcomkit.settings.parameter_file import read_parameters
 from xcomkit.settings.settings import Settings
@@ -60,7 +60,7 @@ def open_lab(root: Path, *, parameters: Path, port: int) -> Iterator["Lab"]:
             # a user's own configuration may be that of a server for others
             "--ServerApp.base_url=/", "--ServerApp.certfile=", "--ServerApp.keyfile=",
         )  # fmt: skip
-        with keep(home, (Program(_NAME, command, environment),)) as kept:
+        with supervise(home, (Program(_NAME, command, environment),)) as kept:
             shared_target.choose(parameters, folder=home)
             lab = Lab(kept, token)
             lab.wait_until_ready()
@@ -73,7 +73,7 @@ def open_lab(root: Path, *, parameters: Path, port: int) -> Iterator["Lab"]:
 class Lab:
     """A running JupyterLab; made by ``open_lab``."""
 
-    def __init__(self, kept: Kept, token: str) -> None:
+    def __init__(self, kept: Processes, token: str) -> None:
         self._kept = kept
         self._token = token
 
@@ -133,7 +133,7 @@ class Lab:
             timeout=float("inf"),
         )  # fmt: skip
         if self._exit.read_text(encoding="utf-8") != "0":
-            self._kept.refuse_ended(_NAME)
+            self._kept.check_running(_NAME)
 
     def close(self) -> None:
         """Have it shut its kernels down; what does not end in time is killed afterwards."""

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from xcomkit.findings.errors import UnreachableError
 from xcomkit.plane.control_plane import ControlPlane, airflow, ask, shared_environment
-from xcomkit.plane.kept import Kept, Program, choose_home, keep
+from xcomkit.plane.processes import Processes, Program, choose_home, supervise
 
 TRIGGERER = "triggerer"
 # The metadata database, the Dag and the plane are the runbook's own, whatever the values file says.
@@ -49,10 +49,10 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """Running agents of a plane; made by ``open_agents``."""
+    """Running agents of a plane; made by ``open_agents``. ``started`` is of ``time.time()``."""
 
     plane: ControlPlane
-    kept: Kept
+    processes: Processes
     names: tuple[str, ...]
     started: float
 
@@ -60,20 +60,19 @@ class Agents:
         """Return when the plane has heard of every agent.
 
         Raises:
-            ProcessError: one ended, or was not heard of within ``timeout`` seconds, or the plane
-                ended.
+            ProcessError: one ended, or the plane, or ``timeout`` seconds are over.
         """
         missing = list(self.names)
 
         def look() -> bool:
-            self.plane.refuse_ended()
+            self.plane.check_running()
             for name in _heard_of(self.plane, since=self.started):
                 if name in missing:
                     missing.remove(name)
                     progress(f"agent {name} is registered")
             return not missing
 
-        self.kept.wait_for(
+        self.processes.wait_for(
             look,
             what=lambda: f"the registration of agent {', '.join(missing)}",
             blamed=lambda: missing[0],
@@ -81,17 +80,17 @@ class Agents:
             timeout=timeout,
         )
 
-    def refuse_ended(self) -> None:
+    def check_running(self) -> None:
         """Do nothing while all agents run.
 
         Raises:
             ProcessError: one ended; its log is quoted.
         """
-        self.kept.refuse_ended(*self.names)
+        self.processes.check_running(*self.names)
 
     def read_log(self) -> list[str]:
-        """Return what the agents themselves said, masked."""
-        return [line for name in self.names for line in self.kept.read_log(name)]
+        """Return the agents' own logs, masked."""
+        return [line for name in self.names for line in self.processes.read_log(name)]
 
 
 @contextmanager
@@ -99,25 +98,21 @@ def open_agents(plane: ControlPlane, agents: Sequence[Agent]) -> Iterator[Agents
     """Start agents of a plane and yield them at once, before they are registered."""
     home = choose_home("agents")
     programs = [_program(one, plane=plane, home=str(home)) for one in agents]
-    with keep(home, programs) as kept:
-        yield Agents(
-            plane,
-            Kept(home, (*kept.secrets, *plane.secrets)),
-            tuple(one.name for one in agents),
-            time.time(),
-        )
+    with supervise(home, programs) as running:
+        processes = Processes(home, (*running.secrets, *plane.secrets))
+        yield Agents(plane, processes, tuple(one.name for one in agents), time.time())
 
 
 def _program(agent: Agent, *, plane: ControlPlane, home: str) -> Program:
-    kept = {name: value for name, value in agent.environment.items() if name not in _DROPPED}
+    given = {name: value for name, value in agent.environment.items() if name not in _DROPPED}
     own = f"{home}/{agent.name}"
-    excluded = kept.get("no_proxy") or kept.get("NO_PROXY") or ""
+    excluded = given.get("no_proxy") or given.get("NO_PROXY") or ""
     environment = {
         "HOME": own,
         "TMPDIR": home,
-        **kept,
+        **given,
         **shared_environment(plane.url, secret=plane.secret, queues=plane.queues),
-        "PATH": kept.get("PATH") or os.environ.get("PATH", os.defpath),
+        "PATH": given.get("PATH") or os.environ.get("PATH", os.defpath),
         "AIRFLOW_HOME": own,
         "AIRFLOW__EDGE__HEARTBEAT_INTERVAL": "5",
         "AIRFLOW__EDGE__JOB_POLL_INTERVAL": "1",

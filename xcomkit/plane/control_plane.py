@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from xcomkit.findings.errors import UnreachableError
 from xcomkit.plane.dag_run import DAGS_FOLDER
-from xcomkit.plane.keeper import MARK, exit_file
-from xcomkit.plane.kept import Kept, Program, choose_home, keep
-from xcomkit.plane.metadata import Database
+from xcomkit.plane.processes import Processes, Program, choose_home, supervise
+from xcomkit.plane.supervisor import MARK, exit_file
 
 VARIABLE = "XCOMKIT_CONTROL_PLANE"
 """Hands a running plane to the kernels below this process. It holds the secret, so no file does."""
@@ -31,8 +30,14 @@ VARIABLE = "XCOMKIT_CONTROL_PLANE"
 PLUGINS_FOLDER = Path(__file__).parent / "plugins"
 _START = Path(__file__).parent / "start.py"
 EXECUTOR = "airflow.providers.edge3.executors.EdgeExecutor"
-PROGRAMS = ("api-server", "scheduler", "dag-processor")
-_NAMES = {"api-server": "API server", "scheduler": "scheduler", "dag-processor": "Dag processor"}
+DATABASE_FILE = "metadata.db"
+# how the health of each program is called, and the program in a sentence
+PROGRAMS = {
+    "api-server": ("", "API server"),
+    "scheduler": ("scheduler", "scheduler"),
+    "dag-processor": ("dag_processor", "Dag processor"),
+}
+_BUSY_SECONDS = 30  # of the database, before a writer gives up
 _ANSWER_SECONDS = 5
 _WARM = "first-request"
 # The API server makes what tasks ask at their first request, for seconds; a task waits 5 of them.
@@ -61,23 +66,32 @@ class ControlPlane:
     """
 
     url: str
-    kept: Kept = field(repr=False)
+    folder: str
     secret: str = field(repr=False)
     fernet_key: str = field(repr=False)
-    database: Database = field(repr=False)
-    variables: tuple[str, ...] = field(repr=False)
-    queues: tuple[str, ...]
+    variables: Sequence[str] = field(repr=False)
+    queues: Sequence[str]
     started: float
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """Return what of the plane must never be kept."""
-        return (self.secret, self.fernet_key, *self.database.passwords)
+    def secrets(self) -> tuple[str, str]:
+        """Return what of the plane must never be stored."""
+        return (self.secret, self.fernet_key)
+
+    @property
+    def processes(self) -> Processes:
+        """Return its programs and their logs."""
+        return Processes(Path(self.folder), self.secrets)
+
+    @property
+    def database(self) -> Path:
+        """Return the file of its metadata database."""
+        return Path(self.folder, DATABASE_FILE)
 
     @property
     def inner_environment(self) -> dict[str, str]:
-        """Return what only those are told that work on the metadata database."""
-        return {**self.database.environment, "AIRFLOW__CORE__FERNET_KEY": self.fernet_key}
+        """Return the variables of those alone that work on the metadata database."""
+        return _inner_environment(self.folder, fernet_key=self.fernet_key)
 
     def wait_until_healthy(self, *, timeout: float, progress: Callable[[str], None]) -> None:
         """Return when all three answer for themselves (``GET /api/v2/monitor/health``).
@@ -89,29 +103,29 @@ class ControlPlane:
 
         def look() -> bool:
             for name in _healthy(self.url):
-                is_cold = name == "api-server" and not exit_file(self.kept.home, _WARM).exists()
+                is_cold = name == "api-server" and not exit_file(Path(self.folder), _WARM).exists()
                 if name in missing and not is_cold:
                     missing.remove(name)
-                    progress(f"{_NAMES[name]} is ready")
+                    progress(f"{PROGRAMS[name][1]} is ready")
             return not missing
 
         # Another process may have begun the wait; what it waited counts.
         left = round(max(timeout - (time.time() - self.started), timeout / 4), 1)
-        self.kept.wait_for(
+        self.processes.wait_for(
             look,
-            what=lambda: f"a healthy {' and '.join(_NAMES[name] for name in missing)}",
+            what=lambda: f"a healthy {' and '.join(PROGRAMS[name][1] for name in missing)}",
             blamed=lambda: missing[0],
-            names=PROGRAMS,
+            names=tuple(PROGRAMS),
             timeout=left,
         )
 
-    def refuse_ended(self) -> None:
+    def check_running(self) -> None:
         """Do nothing while the plane runs.
 
         Raises:
             ProcessError: a part of it ended; its log is quoted.
         """
-        self.kept.refuse_ended(*PROGRAMS)
+        self.processes.check_running(*PROGRAMS)
 
     def make_token(self) -> str:
         """Return a token of the plane's administrator, whom everybody on this machine may be.
@@ -129,64 +143,31 @@ class ControlPlane:
 
     def export(self) -> str:
         """Return the text from which ``attach`` makes the plane again, secrets included."""
-        return json.dumps(
-            {
-                "url": self.url,
-                "home": str(self.kept.home),
-                "secret": self.secret,
-                "fernet_key": self.fernet_key,
-                "database": self.database.url,
-                "variables": self.variables,
-                "queues": self.queues,
-                "started": self.started,
-            }
-        )
+        return json.dumps(asdict(self))
 
 
 def attach() -> ControlPlane | None:
     """Return the plane of the process that started this one, or ``None``."""
     facts = json.loads(os.environ.get(VARIABLE, "{}"))
-    if not facts or not Path(facts["home"]).is_dir():
-        return None
-    home, database = Path(facts["home"]), Database(facts["database"])
-    hidden = (facts["secret"], facts["fernet_key"], *database.passwords)
-    return ControlPlane(
-        facts["url"],
-        Kept(home, hidden),
-        facts["secret"],
-        facts["fernet_key"],
-        database,
-        tuple(facts["variables"]),
-        tuple(facts["queues"]),
-        facts["started"],
-    )
+    return ControlPlane(**facts) if facts and Path(facts["folder"]).is_dir() else None
 
 
 @contextmanager
-def open_control_plane(
-    *, postgresql: str = "", queues: Sequence[str] = ()
-) -> Iterator[ControlPlane]:
+def open_control_plane(*, queues: Sequence[str] = ()) -> Iterator[ControlPlane]:
     """Start a plane and yield it at once, before it is healthy; it ends with the block.
 
-    Args:
-        postgresql: URL of a server on which a database of this plane's own is made; empty: SQLite.
-        queues: what the agents serve; the first one is that of tasks which name none.
-
-    Raises:
-        InputError: the URL is none of PostgreSQL's.
+    ``queues`` are what the agents serve; the first one is that of tasks which name none.
     """
     home = choose_home("plane")
     url = f"http://127.0.0.1:{_free_port()}"
     secret = secrets.token_urlsafe(64)
     fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    database = Database.private(home, postgresql=postgresql)
     environment = {
         **shared_environment(url, secret=secret, queues=queues),
+        **_inner_environment(str(home), fernet_key=fernet_key),
         "HOME": str(home),
         "TMPDIR": str(home),
         "AIRFLOW_HOME": str(home / "airflow"),
-        **database.environment,
-        "AIRFLOW__CORE__FERNET_KEY": fernet_key,
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": url.rpartition(":")[2],
         "AIRFLOW__API__WORKERS": "1",
@@ -201,16 +182,15 @@ def open_control_plane(
     parts = [airflow(name, name, environment=environment) for name in PROGRAMS]
     warm = (sys.executable, "-c", _ASK_FIRST, f"{url}/execution/health")
     parts.append(Program(_WARM, warm, environment))
-    first = [[one] for one in (*database.made_by(environment), migrate)]
-    with keep(home, *first, parts, last=database.dropped_by(environment)) as kept:
-        names, served = (*environment, MARK), tuple(queues)
+    with supervise(home, [migrate], parts):
+        names = (*environment, MARK)
         yield ControlPlane(
-            url, kept, secret, fernet_key, database, names, served, started=time.time()
+            url, str(home), secret, fernet_key, names, tuple(queues), started=time.time()
         )
 
 
 def shared_environment(url: str, *, secret: str, queues: Sequence[str]) -> dict[str, str]:
-    """Return what every process of the plane and every agent is told alike.
+    """Return the variables of every process of the plane and of every agent alike.
 
     All of them read the Dag file, and must make the same Dag of it.
     """
@@ -234,8 +214,19 @@ def shared_environment(url: str, *, secret: str, queues: Sequence[str]) -> dict[
 def airflow(
     name: str, *arguments: str, environment: Mapping[str, str], python: str = sys.executable
 ) -> Program:
-    """Return an ``airflow`` command as a program to be kept."""
+    """Return an ``airflow`` command as a program."""
     return Program(name, (python, "-P", str(_START), *arguments), dict(environment))
+
+
+def _inner_environment(folder: str, *, fernet_key: str) -> dict[str, str]:
+    from sqlalchemy.engine import URL
+
+    query = {"timeout": str(_BUSY_SECONDS)}
+    url = URL.create("sqlite", database=f"{folder}/{DATABASE_FILE}", query=query)
+    return {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url.render_as_string(),
+        "AIRFLOW__CORE__FERNET_KEY": fernet_key,
+    }
 
 
 def _free_port() -> int:
@@ -247,21 +238,14 @@ def _free_port() -> int:
 
 def _healthy(url: str) -> Iterator[str]:
     """Yield the programs that are healthy now; none while the API server does not answer."""
-    health = read_health(url)
-    if health:
-        yield "api-server"
-    for part, name in (("scheduler", "scheduler"), ("dag_processor", "dag-processor")):
-        if health.get(part) == "healthy":
-            yield name
-
-
-def read_health(url: str) -> dict[str, str]:
-    """Return each part's state as the API server tells it; nothing while it does not answer."""
     try:
-        answer = ask(f"{url}/api/v2/monitor/health")
-        return {part: str((found or {}).get("status")) for part, found in answer.items()}
+        health = ask(f"{url}/api/v2/monitor/health")
+        states = {part: (found or {}).get("status") for part, found in health.items()}
     except (OSError, ValueError, AttributeError):  # somebody else's server may say anything
-        return {}
+        return
+    for name, (part, _) in PROGRAMS.items():
+        if not part or states.get(part) == "healthy":
+            yield name
 
 
 def ask(url: str, *, token: str = "") -> Any:
@@ -269,7 +253,7 @@ def ask(url: str, *, token: str = "") -> Any:
 
     Raises:
         OSError: nobody answers, or not well.
-        ValueError: what comes back is no JSON.
+        ValueError: the answer is not JSON.
     """
     request = Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310
     try:

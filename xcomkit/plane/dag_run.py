@@ -8,14 +8,9 @@ DAGS_FOLDER = Path(__file__).parent / "dags"
 MAX_STORED = 4_096
 
 
-def instance_name(task_id: str, map_index: int) -> str:
-    """Return a task with its index, as a person would name it."""
-    return task_id if map_index < 0 else f"{task_id}[{map_index}]"
-
-
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """A task instance after its last try; ``map_index`` is -1 when not mapped.
+    """A task instance; ``map_index`` is -1 when not mapped, ``state`` "none" before the first.
 
     ``log`` holds the masked lines of all tries, ``rendered`` the JSON of the rendered fields that
     the orchestration plane keeps, and ``hostname`` who ran it; empty where nobody could tell.
@@ -30,11 +25,13 @@ class TaskResult:
     rendered: str = field(default="", repr=False)
     log: tuple[str, ...] = field(default=(), repr=False)
     earlier: tuple[str, ...] = ()
+    queue: str = ""
+    has_started: bool = True
 
     @property
     def name(self) -> str:
         """Return the task with its index, as a person would name it."""
-        return instance_name(self.task_id, self.map_index)
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
 
 
 @dataclass(frozen=True, slots=True)

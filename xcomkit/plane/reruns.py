@@ -3,14 +3,14 @@
 from collections.abc import Collection, Sequence
 
 from xcomkit.findings.model import Check, Rule
-from xcomkit.findings.plain import listed
+from xcomkit.plane.verdict import KEPT_TRIES, unmatched
 
 XC709 = Rule(
     id="XC709",
     title="Tasks that are cleared and run again leave no object without a row",
     severity="fail",
     why="Each try writes a new object; one that is not purged stays until the lifecycle finds it.",
-    remedy="give the agents' identity the right to delete objects: step 02.",
+    remedy="Give the agents' identity the right to delete objects: step 02.",
     source="apache-airflow-providers-common-io, xcom backend, purge",
     fix_in="02",
 )
@@ -24,9 +24,6 @@ XC710 = Rule(
     fix_in="01",
 )
 RULES = (XC709, XC710)
-
-KEPT_TRIES = "Airflow 3.4 keeps the rows of earlier tries, and the lifecycle removes the objects"
-_QUOTED = 3
 
 
 def judge_rerun(
@@ -42,17 +39,14 @@ def judge_rerun(
     ``before`` and ``after`` are the keys of the run's objects, ``rows`` those its rows refer to,
     ``earlier`` those of tries before the last one, which Airflow 3.4 keeps with their rows.
     """
-    orphans = sorted(set(after) - set(rows) - set(earlier))
-    missing = sorted(set(rows) - set(after))
     new, replaced = set(after) - set(before), set(before) - set(after)
+    problems = unmatched(rows=rows, stored=after, earlier=earlier)
     purged = f"{len(new)} objects written anew, {len(replaced)} old ones purged"
-    kept = (f"{len(earlier)} of earlier tries stay: {KEPT_TRIES}",) if earlier else ()
+    stay = [f"{len(earlier)} of earlier tries stay: {KEPT_TRIES}"] if earlier else []
     return XC709.judge(
-        None if not before else not orphans and not missing and bool(new),
+        None if not before else not problems and bool(new),
         expected="new objects, and none that neither a row nor an earlier try accounts for",
-        observed="; ".join(
-            (purged, *kept, *_named("no row for", orphans), *_named("no object for", missing))
-        ),
+        observed="; ".join((purged, *stay, *problems)),
         how=how,
         basis="behaviour",
     )
@@ -65,24 +59,19 @@ def judge_deletion(*, left: Collection[str], expiry: Sequence[Check]) -> Check:
     """
     red = [check for check in expiry if check.status != "pass"]
     is_unread = not expiry or any(check.status in ("unknown", "skip") for check in red)
-    told = "; ".join(f"{check.title}: {check.status}, {check.observed}" for check in red)
-    ends = (
-        f"whether they expire is not known: {told or 'no lifecycle was read'}"
-        if is_unread
-        else f"nothing removes them: {told}"
-        if red
-        else "the bucket's lifecycle removes them, as read now; step 07 those of this run at once"
-    )
+    reasons = "; ".join(f"{check.title}: {check.status}, {check.observed}" for check in red)
+    if is_unread:
+        end = f"whether they expire is not known: {reasons or 'no lifecycle was read'}"
+    elif red:
+        end = f"nothing removes them: {reasons}"
+    else:
+        end = "the bucket's lifecycle removes them, as read now; step 07 those of this run at once"
     return XC710.judge(
         False if not left else None if is_unread else not red,
         expected="the rows are gone, the objects stay and expire",
-        observed=f"{len(left)} objects stay without a row; {ends}"
+        observed=f"{len(left)} objects stay without a row; {end}"
         if left
         else "no object is left, so something else deletes them",
         how="deleted the run over the REST API, listed the prefix, read the bucket's lifecycle",
         basis="echo",
     )
-
-
-def _named(what: str, keys: Sequence[str]) -> tuple[str, ...]:
-    return (f"{what} {len(keys)}: {listed(keys, most=_QUOTED)}",) if keys else ()

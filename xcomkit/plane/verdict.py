@@ -2,13 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import takewhile
 
 from xcomkit.findings.model import Check, Rule, StoredXCom
 from xcomkit.findings.plain import listed
 from xcomkit.plane.dag_run import DagRun, TaskResult
-from xcomkit.plane.reruns import KEPT_TRIES
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.settings.settings import Settings
 
@@ -17,7 +16,7 @@ XC701 = Rule(
     title="Every task of the test Dag succeeded",
     severity="fail",
     why="Each reading task compares type and content, so a lost XCom fails it.",
-    remedy="act on the quoted cause; step 04 narrows it down to push, pull or identity.",
+    remedy="Act on the quoted cause; step 04 narrows it down to push, pull or identity.",
     source="Airflow REST API, task instances",
     fix_in="04",
 )
@@ -26,7 +25,7 @@ XC702 = Rule(
     title="Every XCom row of the run holds a reference, no value",
     severity="fail",
     why="A value in the metadata database has left the execution plane.",
-    remedy="set XCOM_OBJECTSTORAGE_THRESHOLD to 0 and the path to this bucket and prefix.",
+    remedy="Set XCOM_OBJECTSTORAGE_THRESHOLD to 0 and the path to this bucket and prefix.",
     source="apache-airflow-providers-common-io, xcom backend",
     fix_in="03",
 )
@@ -35,7 +34,7 @@ XC703 = Rule(
     title="The run's objects in the bucket match its XCom rows one to one",
     severity="fail",
     why="A reference without an object is read back as its path; an object without a row stays.",
-    remedy="look for failed uploads hidden by a codec, lifecycle rules and second writers.",
+    remedy="Look for failed uploads hidden by a codec, lifecycle rules and second writers.",
     source="apache-airflow-providers-common-io, xcom backend",
 )
 XC704 = Rule(
@@ -43,7 +42,7 @@ XC704 = Rule(
     title="The log of the run shows no XCom or object-store errors",
     severity="fail",
     why="Swallowed uploads and a missing connection leave a line in the log and nothing else.",
-    remedy="act on the quoted lines.",
+    remedy="Act on the quoted lines.",
     source="guide, verification; apache-airflow-providers-amazon, fs/s3",
 )
 XC705 = Rule(
@@ -51,7 +50,7 @@ XC705 = Rule(
     title="The Dag ran on a remote execution agent",
     severity="warn",
     why="Only an agent shows that its pods get this environment, this token and this network.",
-    remedy="name the Deployment's URL in deployment: docs/deployment.md.",
+    remedy="Name the Deployment's URL in deployment: docs/deployment.md.",
     source="guide, verification",
 )
 XC713 = Rule(
@@ -59,12 +58,13 @@ XC713 = Rule(
     title="The triggerer read an XCom through its own environment",
     severity="fail",
     why="A trigger that gets the path instead of the value waits for something else, or for ever.",
-    remedy="give the triggerer the same commonEnv, identity and providers as the workers.",
+    remedy="Give the triggerer the same commonEnv, identity and providers as the workers.",
     source="guide, triggers; Airflow 3.3, start_from_trigger with a template",
     fix_in="03",
 )
 RULES = (XC701, XC702, XC703, XC704, XC705, XC713)
 
+KEPT_TRIES = "Airflow 3.4 keeps the rows of earlier tries, and the lifecycle removes the objects"
 _NOT_PROVED = (
     "agents and orchestration plane were processes of this machine; not proved: that an agent's"
     " pods get this environment and a projected token, reach the bucket, and that tasks on"
@@ -72,8 +72,8 @@ _NOT_PROVED = (
 )
 _QUOTED = 3
 _LINE = 300
-_SKIPPED = frozenset({"not_taken"})
-"""Tasks of the shipped Dag that a branch leaves out."""
+_SKIPPED = "not_taken"
+"""The task of the shipped Dag that a branch leaves out."""
 _DECISION = "skipmixin_key"
 """What a branch decided; the scheduler reads it, so Airflow 3.4 never hands it to a backend."""
 _RETRIED = "push_after_retry"
@@ -84,7 +84,7 @@ _IN_LOOP = "asyncio.run() cannot be called from a running event loop"
 _EXCEPTION = re.compile(r"(?:[a-z_]\w*\.)*[A-Z]\w*(?:: .*)?")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\S+ +")
 _BEGINS = re.compile(r"\d{4}-\d\d-\d\dT|\{\"|Exception ignored")
-_TROUBLE = re.compile(
+_ERROR = re.compile(
     r"\[(?:error|critical) *\]|\"level\": ?\"(?:error|critical)\"|^Exception ignored"
     r"|Unable to find AWS Connection ID|using anonymous access|^\S*NoCredentialsError\b"
 )
@@ -158,7 +158,11 @@ def judge_triggerer(run: DagRun) -> Check:
 
 def _tasks(run: DagRun) -> Check:
     judged = [task for task in run.tasks if task.task_id != _TRIGGERED]
-    broken = [task for task in judged if task.state != _expected_state(task)]
+    broken = [
+        task
+        for task in judged
+        if task.state != ("skipped" if task.task_id == _SKIPPED else "success")
+    ]
     broken.sort(key=lambda task: task.state != "failed")  # causes first, then what they led to
     causes: dict[str, list[str]] = {}
     for task in broken:
@@ -173,10 +177,6 @@ def _tasks(run: DagRun) -> Check:
         how=run.how,
         basis="behaviour",
     )
-
-
-def _expected_state(task: TaskResult) -> str:
-    return "skipped" if task.task_id in _SKIPPED else "success"
 
 
 def _cause(task: TaskResult) -> str:
@@ -217,21 +217,32 @@ def _objects(run: DagRun, *, objects: Iterable[StoredXCom] | None, settings: Set
         observed = "the prefix could not be listed"
         return XC703.judge(None, expected=expected, observed=observed, how=how, basis="behaviour")
     rows = row_keys(run, settings=settings)
-    found = [one for one in objects if _is_of(one, run=run)]
+    found = [one for one in objects if (one.dag_id, one.run_id) == (run.dag_id, run.run_id)]
     stored, earlier = {one.key for one in found}, earlier_keys(run, objects=found)
     if not rows and stored <= earlier:
         return XC703.skip(expected=expected, observed="no references, no objects", how=how)
-    missing, orphans = sorted(rows - stored), sorted(stored - rows - earlier)
+    problems = unmatched(rows=rows, stored=stored, earlier=earlier)
+    tries = [f"{len(earlier)} of earlier tries: {KEPT_TRIES}"] if earlier else []
     return XC703.judge(
-        not missing and not orphans,
+        not problems,
         expected=expected,
-        observed=f"{len(rows & stored)} match"
-        + (f"; {len(earlier)} of earlier tries: {KEPT_TRIES}" if earlier else "")
-        + _named("no object for", missing)
-        + _named("no row for", orphans),
+        observed="; ".join((f"{len(rows & stored)} match", *tries, *problems)),
         how=how,
         basis="behaviour",
     )
+
+
+def unmatched(
+    *, rows: Collection[str], stored: Collection[str], earlier: Collection[str]
+) -> list[str]:
+    """Return how many keys of ``rows`` have no object, and of objects no row, with examples.
+
+    Objects of ``earlier`` tries need no row.
+    """
+    missing = sorted(set(rows) - set(stored))
+    orphans = sorted(set(stored) - set(rows) - set(earlier))
+    sides = (("no object for", missing), ("no row for", orphans))
+    return [f"{what} {len(keys)}: {listed(keys, most=_QUOTED)}" for what, keys in sides if keys]
 
 
 def row_keys(run: DagRun, *, settings: Settings) -> set[str]:
@@ -247,15 +258,6 @@ def earlier_keys(run: DagRun, *, objects: Iterable[StoredXCom]) -> set[str]:
     return {found.key for found in objects if found.task_instance in tries}
 
 
-def _is_of(found: StoredXCom, *, run: DagRun) -> bool:
-    return (found.dag_id, found.run_id) == (run.dag_id, run.run_id)
-
-
-def _named(what: str, keys: Sequence[str]) -> str:
-    """Return ``; what 5: key, key, key and 2 more``, or nothing."""
-    return f"; {what} {len(keys)}: {listed(keys, most=_QUOTED)}" if keys else ""
-
-
 def _quoted(texts: Sequence[str]) -> str:
     """Return ``: text; text; text and 2 more``, each bounded, or nothing."""
     bounded = [text[: 2 * _LINE] for text in texts]
@@ -265,11 +267,11 @@ def _quoted(texts: Sequence[str]) -> str:
 def _log(run: DagRun) -> Check:
     parts = (run.log, *(task.log for task in run.tasks))
     read = sum(map(len, parts))
-    found = Counter(trouble for part in parts for trouble in _troubles(part))
+    found = Counter(line for part in parts for line in _errors(part))
     for task in run.tasks:
         if task.task_id == _TRIGGERED:  # judged by itself
-            found -= Counter(_troubles(task.log))
-        found -= Counter(text for text in _troubles(task.log) if _is_meant(task, text))
+            found -= Counter(_errors(task.log))
+        found -= Counter(text for text in _errors(task.log) if _is_meant(task, text))
     quoted = [f"{count} x {text}" for text, count in found.most_common()]
     # a triggerer keeps the log of a task that no worker ever saw
     unread = [note for note in run.unread if f" {_TRIGGERED}, " not in note]
@@ -283,10 +285,10 @@ def _log(run: DagRun) -> Check:
     )
 
 
-def _troubles(log: Sequence[str]) -> Iterable[str]:
-    """Yield each line of trouble without its time, with the exception that follows it."""
+def _errors(log: Sequence[str]) -> Iterable[str]:
+    """Yield each error without its time, with the exception that follows it."""
     for position, line in enumerate(log):
-        if not _TROUBLE.search(line) or _HARMLESS.search(line):
+        if not _ERROR.search(line) or _HARMLESS.search(line):
             continue
         follows = takewhile(lambda text: not _BEGINS.match(text), log[position + 1 :])
         exceptions = [text for text in follows if _EXCEPTION.fullmatch(text)]

@@ -3,18 +3,17 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
+from xcomkit.findings.errors import CredentialsError
 from xcomkit.notebook.step import Step
-from xcomkit.plane.access import token_from_environment
 from xcomkit.plane.agents import TRIGGERER, Agent, Agents, open_agents
 from xcomkit.plane.control_plane import ControlPlane, attach, open_control_plane
 from xcomkit.plane.dag_run import DagRun
-from xcomkit.plane.rest import Deployment, open_deployment
+from xcomkit.plane.deployment import Deployment, open_deployment
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.steps import helm_values
 from xcomkit.values.environment import worker_queues
@@ -22,10 +21,6 @@ from xcomkit.values.values import Values
 
 _PATIENCE = 0.9  # of step_timeout
 _LATE_LOGS = 5  # seconds
-DATABASE = "XCOMKIT_PLANE_DATABASE"
-"""Holds the URL of a PostgreSQL server for the metadata of a local plane; without it: SQLite."""
-
-_T = TypeVar("_T")
 
 
 class Orchestration:
@@ -52,34 +47,28 @@ class Orchestration:
             XcomkitError: something does not come up, or the token is not accepted.
         """
         self._begin()
-        settings = self._step.settings
+        settings, hold = self._step.settings, self._resources.enter_context
         if settings.deployment != LOCAL:
-            token = token_from_environment(settings.token_variable)
-            self.deployment = self._hold(open_deployment(settings.deployment, token=token))
+            token = _token(settings.token_variable)
+            self.deployment = hold(open_deployment(settings.deployment, token=token))
             return
-        plane = open_plane(original=self._step.values.original)
-        self.plane = attach() or self._hold(plane)
-        with self._timed("control plane"):
-            self.plane.wait_until_healthy(timeout=self._left(), progress=self._step.say)
-        self._start_agents(self.plane)
-        self.deployment = self._hold(
-            open_deployment(self.plane.url, token=self.plane.make_token, secrets=self.plane.secrets)
-        )
-
-    def _start_agents(self, plane: ControlPlane) -> None:
-        private = self._hold(tempfile.TemporaryDirectory(prefix="xcomkit-identity-"))
-        members = _members(self._step, private=Path(private))
-        with self._timed("agents"):
-            self.agents = self._hold(open_agents(plane, members))
-            self.agents.wait_until_registered(timeout=self._left(), progress=self._step.say)
+        self.plane = plane = attach() or hold(open_plane(original=self._step.values.original))
+        plane.wait_until_healthy(timeout=self._left(), progress=self._step.say)
+        self.seconds["control plane"] = time.monotonic() - self.begun
+        private = hold(tempfile.TemporaryDirectory(prefix="xcomkit-identity-"))
+        self.agents = hold(open_agents(plane, _members(self._step, private=Path(private))))
+        self.agents.wait_until_registered(timeout=self._left(), progress=self._step.say)
+        self.seconds["agents"] = time.monotonic() - self.begun - self.seconds["control plane"]
+        token = plane.make_token()
+        self.deployment = hold(open_deployment(plane.url, token=token, secrets=plane.secrets))
 
     def run(self, dag_id: str, *, run_id: str, conf: Mapping[str, object]) -> DagRun:
-        """Return how a run of the Dag went, with what the agents themselves said.
+        """Return how a run of the Dag went, with the agents' own logs.
 
         Raises:
             XcomkitError: the Dag is not there, the run does not end, or cannot be read.
         """
-        self.carry_out(dag_id, run_id=run_id, conf=conf)
+        self.execute(dag_id, run_id=run_id, conf=conf)
         done = self.deployment.read_run(dag_id, run_id)
         for _ in range(_LATE_LOGS):  # an agent sends the last lines after the state
             if not done.unread:
@@ -88,23 +77,17 @@ class Orchestration:
             done = self.deployment.read_run(dag_id, run_id)
         return replace(done, log=tuple(self.agents.read_log())) if self.agents else done
 
-    def carry_out(self, dag_id: str, *, run_id: str, conf: Mapping[str, object]) -> None:
+    def execute(self, dag_id: str, *, run_id: str, conf: Mapping[str, object]) -> None:
         """Trigger a run of the Dag and return when it has ended, well or not.
 
         Raises:
             XcomkitError: the Dag is not there, or the run does not end.
         """
         self._begin()
-        deployment = self.deployment
-        deployment.wait_until_parsed(
-            dag_id, file_name=f"{dag_id}.py", timeout=self._left(), progress=self._step.say
-        )
-        if deployment.is_paused(dag_id):
-            deployment.unpause(dag_id)
-        deployment.trigger(dag_id, run_id=run_id, conf=conf)
-        deployment.wait_for_run(
-            dag_id, run_id, timeout=self._left(), progress=self._step.say, watch=self.watch
-        )
+        self.deployment.wait_until_parsed(dag_id, timeout=self._left(), progress=self._step.say)
+        self.deployment.unpause(dag_id)
+        self.deployment.trigger(dag_id, run_id=run_id, conf=conf)
+        self._wait(dag_id, run_id)
 
     def rerun(self, done: DagRun, *, task_ids: Sequence[str]) -> DagRun:
         """Return the run after some of its tasks were cleared and ran again.
@@ -113,25 +96,9 @@ class Orchestration:
             XcomkitError: it does not end, or cannot be read.
         """
         self._begin()
-        names = (done.dag_id, done.run_id)
-        self.deployment.clear(*names, task_ids=task_ids)
-        self.deployment.wait_for_run(
-            *names,
-            timeout=self._left(),
-            progress=self._step.say,
-            watch=self.watch,
-        )
-        return self.deployment.read_run(*names)
-
-    def watch(self) -> None:
-        """Do nothing while everything that was started still runs.
-
-        Raises:
-            ProcessError: something ended; its log is quoted.
-        """
-        if self.plane is not None and self.agents is not None:
-            self.plane.refuse_ended()
-            self.agents.refuse_ended()
+        self.deployment.clear(done.dag_id, done.run_id, task_ids=task_ids)
+        self._wait(done.dag_id, done.run_id)
+        return self.deployment.read_run(done.dag_id, done.run_id)
 
     def close(self) -> None:
         """End everything that was started for this step; a plane of the run ends with the run."""
@@ -144,27 +111,34 @@ class Orchestration:
     def _left(self) -> float:
         return max(round(self._deadline - time.monotonic(), 1), 1.0)
 
-    def _hold(self, resource: AbstractContextManager[_T]) -> _T:
-        return self._resources.enter_context(resource)
+    def _wait(self, dag_id: str, run_id: str) -> None:
+        self.deployment.wait_for_run(
+            dag_id, run_id, timeout=self._left(), progress=self._step.say, watch=self._watch
+        )
 
-    @contextmanager
-    def _timed(self, name: str) -> Iterator[None]:
-        before = time.monotonic()
-        yield
-        self.seconds[name] = time.monotonic() - before
+    def _watch(self) -> None:
+        if self.plane is not None and self.agents is not None:
+            self.plane.check_running()
+            self.agents.check_running()
 
 
 def open_plane(*, original: Values | None) -> AbstractContextManager[ControlPlane]:
     """Return the local plane, to be entered; it is not healthy yet.
 
     It knows the queues of all worker groups of the user's own file; merging changes none of them.
-
-    Raises:
-        InputError: the database's URL cannot be read.
     """
     listed = worker_queues(original).values() if original else ()
-    queues = tuple(dict.fromkeys(queue for queues in listed for queue in queues))
-    return open_control_plane(postgresql=os.environ.get(DATABASE, ""), queues=queues)
+    return open_control_plane(queues=[*dict.fromkeys(queue for group in listed for queue in group)])
+
+
+def _token(variable: str) -> str:
+    token = os.environ.get(variable, "").strip()
+    if not token:
+        raise CredentialsError(
+            f"the environment variable {variable} holds no token.",
+            hint=f"make an API token of the Deployment and export it as {variable}.",
+        )
+    return token
 
 
 def _members(step: Step, *, private: Path) -> tuple[Agent, ...]:
@@ -178,6 +152,6 @@ def _members(step: Step, *, private: Path) -> tuple[Agent, ...]:
         folder = private / kind / group
         folder.mkdir(parents=True)
         identity = step.cloud.worker_identity(component.subject, directory=str(folder))
-        seen, _ = helm_values.process_environment(step, component, identity)
-        found.append(Agent(group or TRIGGERER, seen, queues.get(group, ())))
+        environment, _ = helm_values.process_environment(step, component, identity)
+        found.append(Agent(group or TRIGGERER, environment, queues.get(group, ())))
     return tuple(found)

@@ -3,13 +3,13 @@
 from dataclasses import asdict
 
 from xcomkit.findings import evidence
-from xcomkit.findings.errors import ServiceError, XcomkitError
+from xcomkit.findings.errors import ServiceError
 from xcomkit.findings.model import Check, StoredXCom
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.decode import decode, read_value
 from xcomkit.plane import load
-from xcomkit.plane.load import DAG_ID, XC712, LoadResult, PlainLoop
+from xcomkit.plane.load import DAG_ID, XC712, LoadResult
 from xcomkit.steps.orchestration import Orchestration
 from xcomkit.steps.verify_dag import new_run_id, objects_of, place_of
 
@@ -19,7 +19,7 @@ _MOST_OF_VALUE = 120_000  # bytes; the Dag pushes 10,000 of JSON
 
 @cell
 def run(step: Step) -> show.Table | show.Text:
-    """Run the load Dag, then the same bytes without Airflow, and return the times of both."""
+    """Run the load Dag, and return the times that its tasks took."""
     asked = step.settings.load_tasks
     if not asked:
         return show.Text("Not asked for: load_tasks is 0.")
@@ -36,41 +36,35 @@ def run(step: Step) -> show.Table | show.Text:
 
 
 def _load(step: Step, found: Orchestration) -> Check:
-    settings, run_id = step.settings, new_run_id("load")
+    asked, run_id = step.settings.load_tasks, new_run_id("load")
     place = place_of(step, run_id=run_id, dag_id=DAG_ID)
     evidence.record_created(step.run, kind="prefixes", names=[place])
-    found.carry_out(DAG_ID, run_id=run_id, conf={"load_tasks": settings.load_tasks})
+    found.execute(DAG_ID, run_id=run_id, conf={"load_tasks": asked})
     states = found.deployment.read_states(DAG_ID, run_id, task_id=_PUSHER)
     objects = objects_of(step, run_id, dag_id=DAG_ID)
-    pushed = max((one for one in objects if one.task_id == _PUSHER), key=_size, default=None)
-    value_bytes, body = _open(step, pushed)
     result = load.parse(
         _measurements(step, objects),
-        asked=settings.load_tasks,
+        asked=asked,
         failed=states.total() - states["success"],
-        value_bytes=value_bytes,
+        value_bytes=_value_bytes(step, objects),
     )
-    alone = _plain_loop(step, run_id=run_id, body=body) if body else None
-    step.results["load"] = (result, alone)
+    step.results["load"] = result
     step.facts["load"] = {
         **asdict(result),
         "values_per_second": result.values_per_second,
         "mb_per_second": result.mb_per_second,
-        "plain": alone,
     }
-    return load.judge(result, alone=alone)
+    return load.judge(result)
 
 
-def _size(found: StoredXCom) -> int:
-    return found.size
-
-
-def _open(step: Step, found: StoredXCom | None) -> tuple[int, bytes]:
-    """Return bytes of JSON and the stored bytes of a value; the largest is no measurement."""
-    if found is None:
-        return 0, b""
-    body = step.cloud.read_object(found.key, limit=_MOST_OF_VALUE)
-    return decode(body, codec=found.codec, limit_bytes=_MOST_OF_VALUE).size, body
+def _value_bytes(step: Step, objects: list[StoredXCom]) -> int:
+    """Return how large the JSON of a value is; the largest object is no measurement."""
+    pushed = [one for one in objects if one.task_id == _PUSHER]
+    if not pushed:
+        return 0
+    largest = max(pushed, key=lambda one: one.size)
+    body = step.cloud.read_object(largest.key, limit=_MOST_OF_VALUE)
+    return decode(body, codec=largest.codec, limit_bytes=_MOST_OF_VALUE).size
 
 
 def _measurements(step: Step, objects: list[StoredXCom]) -> object:
@@ -84,20 +78,9 @@ def _measurements(step: Step, objects: list[StoredXCom]) -> object:
     return read_value(body, codec=found[0].codec, limit_bytes=load.MEASUREMENTS_LIMIT)
 
 
-def _plain_loop(step: Step, *, run_id: str, body: bytes) -> PlainLoop | None:
-    """Return the times of the SDK alone, or say why there are none: they are no verdict."""
-    keys = load.plain_keys(step.settings.prefix, run_id=run_id, values=step.settings.load_tasks)
-    try:
-        return load.plain_loop(step.cloud, body=body, keys=keys, progress=step.say)
-    except XcomkitError as error:
-        step.say(f"no comparison with the SDK alone: {error}")
-        return None
-
-
 def chart(step: Step) -> show.Picture | show.Text:
     """Return the times as a picture."""
-    found: tuple[LoadResult, PlainLoop | None] | None = step.results.get("load")
-    result, alone = found or (None, None)
+    result: LoadResult | None = step.results.get("load")
     if result is None or result.push is None or result.pull is None:
         return show.Text("There is nothing to draw.")
-    return show.load_chart(result.push, result.pull, alone=alone)
+    return show.load_chart(result.push, result.pull)

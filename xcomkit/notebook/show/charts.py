@@ -9,7 +9,7 @@ from textwrap import wrap
 from xcomkit.findings.model import Measurement
 from xcomkit.notebook.show.escaping import printable
 from xcomkit.notebook.show.parts import Picture
-from xcomkit.plane.load import PlainLoop, Times
+from xcomkit.plane.load import Times
 
 _BLUE, _GREEN = "#5470c6", "#91cc75"
 _NAMES, _VALUES, _ROW = 280, 80, 22
@@ -110,14 +110,13 @@ def heat_map(
     return board.picture(alt)
 
 
-def load_chart(push: Times, pull: Times, *, alone: PlainLoop | None) -> Picture:
+def load_chart(push: Times, pull: Times) -> Picture:
     """Return the share of the load run's tasks that were done in so many ms, per direction.
 
-    Points mark p50, p95 and p99; upright lines the medians of the plain loop, where there is one.
+    Points mark p50, p95 and p99.
     """
     board, (left, right, top, bottom) = _Board(880, 380), (60, 860, 80, 330)
-    plain = (alone.push, alone.pull) if alone else (None, None)
-    known = [t for one in (push, pull, *plain) if one for t in (*one.values, one.p99)]
+    known = [t for one in (push, pull) for t in (*one.values, one.p99)]
     high = max(*known, 1e-3)
     first = floor(log10(max(min(known), high / 1e6)))
     last = max(ceil(log10(high)), first + 1)
@@ -137,13 +136,10 @@ def load_chart(push: Times, pull: Times, *, alone: PlainLoop | None) -> Picture:
     words: list[str] = []
     # Dark and light, whole and broken: so that grey shows both.
     looks = (("push", push, "#274b9f", ""), ("pull", pull, "#e08214", "6 3"))
-    for number, ((name, times, colour, dashes), without) in enumerate(
-        zip(looks, plain, strict=True)
-    ):
+    for number, (name, times, colour, dashes) in enumerate(looks):
         marks = {0.5: times.p50, 0.95: times.p95, 0.99: times.p99}
         figures = ", ".join(f"p{100 * share:.0f} {ms:.1f}" for share, ms in marks.items())
         words.append(f"{name} {figures}, longest {times.max:.1f} ms")
-        legend = f"{name}: {figures} ms"
         count = len(times.values)
         steps = [(n, s / count) for s, n in enumerate(times.values)]
         edges = [place(ms, share + up) for ms, share in steps for up in (0, 1 / count)]
@@ -151,12 +147,8 @@ def load_chart(push: Times, pull: Times, *, alone: PlainLoop | None) -> Picture:
         for share, ms in marks.items():
             x, y = place(ms, share)
             board.box(x - 4, y - 4, 8, 8, colour)
-        if without:
-            words.append(f"plain SDK {name} median {without.p50:.1f} ms")
-            board.line([place(without.p50, 0), place(without.p50, 1)], colour, dashes="2 3")
-            legend += f"; dotted: {words[-1]}"
         board.line([(left, 16 + 18 * number), (left + 30, 16 + 18 * number)], colour, dashes=dashes)
-        board.text(left + 38, 20 + 18 * number, legend)
+        board.text(left + 38, 20 + 18 * number, f"{name}: {figures} ms")
     return board.picture(f"Load run, tasks: {len(push.values)}; {'; '.join(words)}")
 
 

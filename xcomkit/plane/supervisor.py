@@ -1,4 +1,4 @@
-"""Starts the processes of a plane, and ends them all when whoever asked for them is gone.
+"""Starts processes, and ends them all when whoever asked for them is gone.
 
 Run as a script. The first line of stdin is the order; after it stdin is a lifeline: when it ends,
 also because the other side was killed, or when a byte comes, every process below this one is
@@ -16,37 +16,33 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 READY = "ready"
 MARK = "XCOMKIT_KEPT_IN"
-"""Variable with the private folder: by it a process is known that has left its parent."""
+"""Variable with the private folder: it identifies a process that has left its parent."""
 
 _POLL = 0.1  # seconds
-_LAST_SECONDS = 30
 _KILL_SECONDS = 10.0
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
 _NOT_STARTED = 127
 _LOCK = "keeper.lock"
-_EXIT = "{name}.exit"
-_LOG = "{name}.log"
 
 
 def exit_file(home: Path, name: str) -> Path:
     """Return the file that holds the status of a process which ended by itself."""
-    return home / _EXIT.format(name=name)
+    return home / f"{name}.exit"
 
 
 def log_file(home: Path, name: str) -> Path:
-    """Return the file with what a process said."""
-    return home / _LOG.format(name=name)
+    """Return the file with the output of a process."""
+    return home / f"{name}.log"
 
 
-def is_kept(home: Path) -> bool:
-    """Tell whether the keeper of a folder lives: the lock is its own until it dies."""
+def is_supervised(home: Path) -> bool:
+    """Tell whether the supervisor of a folder lives: it holds the lock until it dies."""
     try:
         with (home / _LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -58,8 +54,8 @@ def is_kept(home: Path) -> bool:
 
 
 def _main() -> None:
-    told: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    signals: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
     signal.signal(signal.SIGINT, lambda *_: None)  # unlike SIG_IGN, not inherited by programs
     if sys.platform == "linux":  # what a task leaves behind becomes a child of this process
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -75,21 +71,23 @@ def _main() -> None:
         with (home / _LOCK).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             print(READY, flush=True)  # noqa: T201 - the other side waits for it
-            _keep(order, home=home, told=told)
+            _supervise(order, home=home, signals=signals)
     finally:
-        for sentence in _undo(order, home=home):
-            print(sentence)  # noqa: T201 - the other side tells its user
+        for pid in _end_all(order):
+            print(f"process {pid} cannot be ended")  # noqa: T201 - the other side tells its user
+        shutil.rmtree(home, ignore_errors=True)
+        if home.exists():
+            print(f"{home} cannot be removed")  # noqa: T201
 
 
-def _keep(order: dict[str, Any], *, home: Path, told: list[int]) -> None:
+def _supervise(order: dict[str, Any], *, home: Path, signals: list[int]) -> None:
     """Start one stage after the other, each when the one before it has ended well."""
     running: dict[int, str] = {}
     stages = list(order["stages"])
-    while not (_is_abandoned(owner=order["owner"]) or told):
+    while not (_is_abandoned(owner=order["owner"]) or signals):
         for pid, status in _ended():
-            name = running.pop(pid, "")
-            if name:
-                _note_end(home, name, status=status)
+            if name := running.pop(pid, ""):
+                _write_status(home, name, status=status)
                 stages = stages if status == 0 else []
         if stages and not running:
             for one in stages.pop(0):
@@ -97,7 +95,7 @@ def _keep(order: dict[str, Any], *, home: Path, told: list[int]) -> None:
                     running[_start(one, home=home)] = one["name"]
                 except OSError as error:
                     log_file(home, one["name"]).write_text(f"{error}\n", encoding="utf-8")
-                    _note_end(home, one["name"], status=_NOT_STARTED)
+                    _write_status(home, one["name"], status=_NOT_STARTED)
                     stages = []
 
 
@@ -131,21 +129,11 @@ def _ended() -> list[tuple[int, int]]:
     return found
 
 
-def _note_end(home: Path, name: str, *, status: int) -> None:
+def _write_status(home: Path, name: str, *, status: int) -> None:
     path = exit_file(home, name)
     part = path.with_suffix(".part")
     part.write_text(str(status), encoding="utf-8")
     part.replace(path)  # whoever reads it reads all of it
-
-
-def _undo(order: dict[str, Any], *, home: Path) -> Iterator[str]:
-    """Leave nothing behind; yield a sentence for each thing that is left all the same."""
-    yield from (f"process {pid} cannot be ended" for pid in _end_all(order))
-    for one in order["last"]:
-        yield from _run_last(one)
-    shutil.rmtree(home, ignore_errors=True)
-    if home.exists():
-        yield f"{home} cannot be removed"
 
 
 def _end_all(order: dict[str, Any]) -> set[int]:
@@ -164,7 +152,7 @@ def _end_all(order: dict[str, Any]) -> set[int]:
 
 
 def _left(order: dict[str, Any]) -> set[int]:
-    """Return the processes below this one, in its session or a dead keeper's, or with the mark."""
+    """Return processes below this one, in its session or a dead supervisor's, or with the mark."""
     below = {child.pid for child in psutil.Process().children(recursive=True)}
     own, sessions = os.getpid(), {os.getsid(0), *order["sessions"]}
     found = set()
@@ -177,21 +165,6 @@ def _left(order: dict[str, Any]) -> set[int]:
             ):
                 found.add(pid)
     return found
-
-
-def _run_last(one: dict[str, Any]) -> Iterator[str]:
-    """Run a command that leaves things as they were, such as dropping a private database."""
-    try:
-        done = subprocess.run(
-            one["command"], env=one["environment"], cwd="/", stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_LAST_SECONDS, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        yield f"{one['name']}: {error}"
-        return
-    if done.returncode:
-        *_, said = [b"nothing", *done.stdout.splitlines()]
-        yield f"{one['name']} ended with status {done.returncode}: {said.decode(errors='replace')}"
 
 
 if __name__ == "__main__":

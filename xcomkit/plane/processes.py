@@ -1,4 +1,4 @@
-"""Processes that live as long as whoever started them, and the files they leave meanwhile."""
+"""Processes that live as long as whoever started them, and the files they write meanwhile."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from uuid import uuid4
 
 from xcomkit.findings.errors import ProcessError
 from xcomkit.findings.redaction import redact, secret_texts
-from xcomkit.plane import keeper
+from xcomkit.plane import supervisor
 
-_END_SECONDS = 60.0  # more than a keeper gives itself
+_END_SECONDS = 60.0  # more than a supervisor gives itself
 _POLL = 0.25  # seconds; each look at a plane costs its API server some milliseconds
 _TAIL = 12  # lines
 _MOST_TAIL = 2_000  # characters
@@ -34,14 +34,14 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Programs that run in a private folder; made by ``keep``."""
+class Processes:
+    """Programs that run in a private folder; made by ``supervise``."""
 
     home: Path
     secrets: tuple[str, ...] = field(repr=False)
 
     def tail(self, name: str) -> str:
-        """Return the last lines a program said, masked, as one part of a sentence.
+        """Return the last lines of a program's log, masked, as one part of a sentence.
 
         Indented lines are left out: frames of a traceback, of which there are more than causes.
         """
@@ -49,9 +49,9 @@ class Kept:
         return " | ".join(lines[-_TAIL:])[-_MOST_TAIL:] or "nothing"
 
     def read_log(self, name: str) -> list[str]:
-        """Return the lines a program said, masked; only the last ``_MOST_READ`` bytes of them."""
+        """Return the lines of a program's log, masked; of its last ``_MOST_READ`` bytes only."""
         try:
-            with keeper.log_file(self.home, name).open("rb") as stream:
+            with supervisor.log_file(self.home, name).open("rb") as stream:
                 start = max(0, stream.seek(0, os.SEEK_END) - _MOST_READ)
                 stream.seek(start)
                 if start:
@@ -62,7 +62,7 @@ class Kept:
         longest_first = sorted(self.secrets, key=len, reverse=True)
         return redact(text, secrets=longest_first).splitlines()
 
-    def refuse_ended(self, *names: str) -> None:
+    def check_running(self, *names: str) -> None:
         """Do nothing while the named programs run, or those that have to end well before them.
 
         Raises:
@@ -74,7 +74,7 @@ class Kept:
                     f"{name} ended with status {status}; its log ends: {self.tail(name)}",
                     hint="act on the last lines of that log, then run the step again.",
                 )
-        if not keeper.is_kept(self.home):
+        if not supervisor.is_supervised(self.home):
             raise ProcessError(
                 f"{', '.join(names)} and the folder {self.home} were ended from outside.",
                 hint="look whether the disk is full or memory ran out, then run the step again.",
@@ -103,7 +103,7 @@ class Kept:
         """
         deadline = time.monotonic() + timeout
         while not is_so():
-            self.refuse_ended(*names)
+            self.check_running(*names)
             if time.monotonic() >= deadline:
                 name = self._begun(blamed())
                 raise ProcessError(
@@ -129,17 +129,16 @@ class Kept:
 
 
 def choose_home(label: str) -> Path:
-    """Return a folder that is not there yet, for programs to be kept in."""
+    """Return a folder that is not there yet, for programs to run in."""
     return Path(tempfile.gettempdir(), f"xcomkit-{label}-{uuid4().hex[:12]}")
 
 
 @contextmanager
-def keep(home: Path, *stages: Sequence[Program], last: Sequence[Program] = ()) -> Iterator[Kept]:
+def supervise(home: Path, *stages: Sequence[Program]) -> Iterator[Processes]:
     """Start programs, stage after stage, and end everything they started when the block ends.
 
     A stage begins when every program of the one before has ended with status 0. When this process
-    dies, also of SIGKILL, the programs end as well, and ``home`` goes. ``last`` runs when they are
-    dead, with nobody to read its log.
+    dies, also of SIGKILL, the programs end as well, and ``home`` goes.
 
     Raises:
         ProcessError: ``home`` cannot be made, or something was left behind.
@@ -150,30 +149,27 @@ def keep(home: Path, *stages: Sequence[Program], last: Sequence[Program] = ()) -
         "owner": os.getpid(),
         "sessions": [],
         "stages": [[asdict(program) for program in stage] for stage in stages],
-        "last": [asdict(program) for program in last],
     }
-    programs = [program for stage in (*stages, last) for program in stage]
+    programs = [program for stage in stages for program in stage]
     secrets = {text for program in programs for text in secret_texts(program.environment)}
-    process = _start_keeper()
+    process = _start_supervisor()
     try:
         _begin(process, order)
-        yield Kept(home, tuple(secrets))
+        yield Processes(home, tuple(secrets))
     finally:
         left = _end(process, order)
     if left:
         raise ProcessError(
-            f"something was left behind: {redact('; '.join(left), secrets=secrets)}.",
-            hint="remove it by hand.",
+            f"something was left behind: {'; '.join(left)}.", hint="remove it by hand."
         )
 
 
-def _start_keeper() -> subprocess.Popen[bytes]:
-    """Start a keeper, which is told nothing of this process's environment, such as credentials."""
-    told = ("PATH", "PYTHONPATH")
+def _start_supervisor() -> subprocess.Popen[bytes]:
+    """Start a supervisor with nothing of this process's environment, such as credentials."""
     return subprocess.Popen(
-        [sys.executable, "-P", keeper.__file__],
+        [sys.executable, "-P", supervisor.__file__],
         bufsize=0,
-        env={name: os.environ[name] for name in told if name in os.environ},
+        env={name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -186,11 +182,11 @@ def _begin(process: subprocess.Popen[bytes], order: Mapping[str, object]) -> Non
     stdin, stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
     with suppress(BrokenPipeError), open(stdin.fileno(), "wb", closefd=False) as stream:
         stream.write(json.dumps(order).encode() + b"\n")
-    said = stdout.readline()
-    if said.decode().strip() != keeper.READY:
-        *_, said = (said + stdout.read()).splitlines() or [b"it said nothing"]
+    answer = stdout.readline()
+    if answer.decode().strip() != supervisor.READY:
+        *_, answer = (answer + stdout.read()).splitlines() or [b"it wrote nothing"]
         raise ProcessError(
-            f"no program could be started: {said.decode(errors='replace')}.",
+            f"no program could be started: {answer.decode(errors='replace')}.",
             hint="look whether the folder for temporary files (TMPDIR) is there and has room.",
         )
 
@@ -198,11 +194,12 @@ def _begin(process: subprocess.Popen[bytes], order: Mapping[str, object]) -> Non
 def _end(process: subprocess.Popen[bytes], order: Mapping[str, object]) -> list[str]:
     """Say that it is over, and wait until nothing is left; return sentences on what is."""
     try:
-        said, _ = process.communicate(b"\n", timeout=_END_SECONDS)
+        output, _ = process.communicate(b"\n", timeout=_END_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        said, _ = process.communicate()
-    if process.returncode < 0:  # killed: another keeper does the rest
+        output, _ = process.communicate()
+    if process.returncode < 0:  # killed: another supervisor does the rest
         again = {**order, "is_new": False, "stages": [], "sessions": [process.pid]}
-        said, _ = _start_keeper().communicate(json.dumps(again).encode() + b"\n")
-    return [line for line in said.decode(errors="replace").splitlines() if line != keeper.READY]
+        output, _ = _start_supervisor().communicate(json.dumps(again).encode() + b"\n")
+    lines = output.decode(errors="replace").splitlines()
+    return [line for line in lines if line != supervisor.READY]
