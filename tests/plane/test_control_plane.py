@@ -73,7 +73,7 @@ def test_migration_that_fails_is_reported_at_once(temporary, monkeypatch):
 
 
 def test_port_that_is_taken_is_reported_from_the_api_servers_own_log(temporary, monkeypatch):
-    monkeypatch.setattr(control_plane, "PROGRAMS", {"api-server": ("", "API server")})
+    monkeypatch.setattr(control_plane, "PROGRAMS", ("api-server",))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr(control_plane, "_free_port", lambda: port)

@@ -68,15 +68,8 @@ def test_reader_notices_another_type_or_value(
         functions["expect"](read, written)
 
 
-def test_reader_accepts_what_was_written_and_a_known_loss_and_no_other(
-    functions: dict[str, Any],
-) -> None:
-    written, known_loss = functions["lossy_values"]()
-
+def test_reader_accepts_what_was_written(functions: dict[str, Any]) -> None:
     functions["expect"](functions["typed_value"](), functions["typed_value"]())
-    functions["expect"](known_loss, written, known_loss=known_loss)
-    with pytest.raises(ValueError, match="XCom returned dict"):
-        functions["expect"](known_loss | {"more": 1}, written, known_loss=known_loss)
 
 
 def test_dag_and_search_agree_on_the_mark_which_is_another_one_in_every_run(

@@ -12,6 +12,7 @@ from xcomkit.settings.settings import Settings
 
 SETTINGS = Settings(bucket="some-bucket", prefix="astro/xcom")
 KEY = "dag/run/task/0f8fad5b-d9cb-469f-a165-70867728950e"
+ON_PURPOSE = "TypeError: cannot serialize object of type <class 'object'>"
 STAMP = "2026-01-01T00:00:00.000000Z"
 
 
@@ -52,12 +53,14 @@ def test_object_of_an_earlier_try_needs_no_row_and_any_other_does() -> None:
     stray = replace(an_object("astro/xcom/dag/run/task/stray"), task_instance="b-try")
 
     found = check(run, "XC703", an_object(), of_try)
+    alone = check(replace(run, xcoms=()), "XC703", of_try)
     red = check(run, "XC703", an_object(), of_try, stray)
 
     assert (found.status, found.observed.partition(":")[0]) == (
         "pass",
         "1 match; 1 of earlier tries",
     )
+    assert alone.status == "skip"
     assert red.status == "fail"
     assert red.observed.endswith("; no row for 1: astro/xcom/dag/run/task/stray")
 
@@ -72,13 +75,6 @@ def test_choice_of_a_branch_is_no_value_that_left_and_any_other_key_is() -> None
     assert "all references but 1, the task ids that a branch chose" in check(run, "XC702").observed
     assert check(red, "XC702").status == "fail"
     assert check(replace(run, xcoms=(choice,)), "XC702").status == "unknown"
-
-
-def test_objects_of_earlier_tries_alone_match_nothing() -> None:
-    task = TaskResult("task", -1, "success", tries=2, earlier=("a-try",))
-    run = replace(a_run(), tasks=(task,), xcoms=())
-
-    assert check(run, "XC703", replace(an_object(), task_instance="a-try")).status == "skip"
 
 
 @pytest.mark.parametrize(
@@ -113,20 +109,25 @@ def test_lines_of_a_healthy_run_are_left_alone(line: str) -> None:
     assert check(a_run(line), "XC704").status == "pass"
 
 
-def test_missing_xcom_is_an_error_unless_a_loop_ended() -> None:
-    line = f"{STAMP} [error    ] XCom not found [client] key=return_value offset=None"
+@pytest.mark.parametrize(
+    ("log", "unread", "status"),
+    [
+        ((f"{STAMP} [error    ] XCom not found [client] offset=None",), (), "fail"),
+        ((), (), "unknown"),
+        (("a line",), ("the log of task, try 1",), "unknown"),
+        (("a line",), ("the log of wait_in_triggerer, try 1, was not read",), "pass"),
+    ],
+    ids=["no loop ended", "no log", "a log was not read", "only the triggerer had it"],
+)
+def test_log_that_was_not_read_is_unknown(
+    log: tuple[str, ...], unread: tuple[str, ...], status: str
+) -> None:
+    found = check(replace(a_run(), log=log, unread=unread), "XC704")
 
-    assert check(a_run(line), "XC704").status == "fail"
-
-
-def test_run_without_a_log_is_unknown() -> None:
-    assert check(replace(a_run(), log=()), "XC704").status == "unknown"
-
-
-def test_log_that_only_the_triggerer_has_is_not_missed() -> None:
-    note = "the log of wait_in_triggerer, try 1, was not read: nobody has it"
-
-    assert check(replace(a_run(), unread=(note,)), "XC704").status == "pass"
+    assert found.status == status
+    assert ("not read: the log of task" in found.observed) is (
+        unread[:1] == ("the log of task, try 1",)
+    )
 
 
 def test_quoted_lines_and_causes_are_bounded() -> None:
@@ -157,32 +158,36 @@ def test_cause_is_the_first_and_the_last_exception_of_the_failing_task() -> None
     )
 
 
-def test_tasks_that_failed_alike_share_one_cause() -> None:
-    tasks = tuple(TaskResult("square", n, "failed", log=("KeyError: 'x'",)) for n in range(3))
-    found = check(replace(a_run(state="failed"), tasks=tasks), "XC701")
+@pytest.mark.parametrize(
+    ("tasks", "ending"),
+    [
+        ([TaskResult("square", n, "failed", log=("KeyError: 'x'",)) for n in range(3)],
+         ": square[0], square[1], square[2]: KeyError: 'x'"),
+        ([TaskResult("a", -1, "upstream_failed"), TaskResult("b", -1, "failed", log=("Bad: x",))],
+         ": b: Bad: x; a: upstream_failed"),
+        ([TaskResult("not_taken", -1, "success")], ": not_taken: success"),
+        ([TaskResult("task", -1, "skipped")], ": task: skipped"),
+        ([TaskResult("task", 2, "none")], ": task[2]: none"),
+        ([TaskResult("push_after_retry", -1, "failed", 2, log=(ON_PURPOSE, "KeyError: 'x'"))],
+         ": push_after_retry: KeyError: 'x'"),
+        ([], "0 of 0 as expected in 1.0 s"),
+    ],
+    ids=["alike", "failed before waiting", "branch was taken", "skipped", "never ran", "meant",
+         "no task"],
+)  # fmt: skip
+def test_tasks_that_are_not_as_expected_are_named_with_their_cause(
+    tasks: list[TaskResult], ending: str
+) -> None:
+    found = check(replace(a_run(), tasks=tuple(tasks)), "XC701")
 
-    assert found.observed.endswith(": square[0], square[1], square[2]: KeyError: 'x'")
-
-
-def test_tasks_that_failed_come_before_those_that_waited_for_them() -> None:
-    tasks = (TaskResult("a", -1, "upstream_failed"), TaskResult("b", -1, "failed", log=("Bad: x",)))
-    found = check(replace(a_run(state="failed"), tasks=tasks), "XC701")
-
-    assert found.observed.endswith(": b: Bad: x; a: upstream_failed")
-
-
-def test_branch_not_taken_must_be_skipped_and_no_other_task() -> None:
-    taken = replace(a_run(), tasks=(TaskResult("not_taken", -1, "success"),))
-    skipped = replace(a_run(), tasks=(TaskResult("task", -1, "skipped"),))
-
-    assert check(taken, "XC701").observed.endswith(": not_taken: success")
-    assert check(skipped, "XC701").observed.endswith(": task: skipped")
+    assert found.status == "fail"
+    assert found.observed.endswith(ending)
 
 
 def test_first_try_that_fails_on_purpose_is_no_trouble_but_any_other_is() -> None:
     purpose = (
         f"{STAMP} [error    ] Task failed with exception [task]",
-        "TypeError: cannot serialize object of type <class 'object'>",
+        ON_PURPOSE,
     )
     other = (purpose[0], "KeyError: 'x'")
     on_purpose, also = (
@@ -194,27 +199,6 @@ def test_first_try_that_fails_on_purpose_is_no_trouble_but_any_other_is() -> Non
     assert "1 x [error    ] Task failed with exception [task] -> KeyError" in (
         check(also, "XC704").observed
     )
-
-
-def test_log_that_could_not_be_read_is_unknown_and_named() -> None:
-    found = check(replace(a_run(), unread=("the log of task, try 1",)), "XC704")
-
-    assert found.status == "unknown"
-    assert "not read: the log of task, try 1" in found.observed
-
-
-def test_exception_that_was_meant_is_not_told_as_the_cause() -> None:
-    log = ("TypeError: Cannot serialize object of type <class 'object'>.", "KeyError: 'x'")
-    tasks = (TaskResult("push_after_retry", -1, "failed", 2, log=log),)
-    found = check(replace(a_run(state="failed"), tasks=tasks), "XC701")
-
-    assert found.observed.endswith(": push_after_retry: KeyError: 'x'")
-
-
-def test_task_that_never_ran_is_no_success() -> None:
-    run = replace(a_run(), tasks=(TaskResult("task", 2, "none"),))
-
-    assert check(run, "XC701").observed.endswith("task[2]: none")
 
 
 @pytest.mark.parametrize(
@@ -234,22 +218,14 @@ def test_row_that_is_no_reference_below_the_path_fails(stored: str) -> None:
     assert "task 'return_value'" in found.observed
 
 
-def test_objects_of_other_runs_are_not_counted() -> None:
+def test_objects_of_other_runs_are_not_counted_and_an_orphan_is_one_harmless_line() -> None:
     found = check(a_run(), "XC703", an_object(), an_object("astro/xcom/x", run_id="other"))
+    orphan = check(a_run(), "XC703", an_object(), an_object("astro/xcom/<script>\x1b[2J\n"))
+    refused = judge(a_run(), objects=None, settings=SETTINGS)[2]
 
     assert (found.status, found.observed) == ("pass", "1 match")
-
-
-def test_hostile_orphan_is_named_in_one_harmless_line() -> None:
-    found = check(a_run(), "XC703", an_object(), an_object("astro/xcom/<script>\x1b[2J\n"))
-
-    assert found.observed == "1 match; no row for 1: astro/xcom/<script>\\x1b[2J\\n"
-
-
-def test_refused_listing_is_unknown() -> None:
-    found = judge(a_run(), objects=None, settings=SETTINGS)
-
-    assert next(check for check in found if check.id == "XC703").status == "unknown"
+    assert orphan.observed == "1 match; no row for 1: astro/xcom/<script>\\x1b[2J\\n"
+    assert (refused.id, refused.status) == ("XC703", "unknown")
 
 
 def test_limit_of_a_run_on_this_machine_is_stated() -> None:

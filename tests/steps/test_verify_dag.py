@@ -63,7 +63,7 @@ def test_ignored_place_stays_visible(scanned, tmp_path):
 
     check = scanned(str(tmp_path))["XC030"]
 
-    assert (check.status, check.observed) == ("pass", "1 ignored by comments")
+    assert (check.status, check.observed) == ("pass", "none; 1 ignored by comments")
 
 
 def test_file_that_is_no_python_is_unknown_not_clean(scanned, tmp_path):
@@ -72,22 +72,20 @@ def test_file_that_is_no_python_is_unknown_not_clean(scanned, tmp_path):
     assert [c.status for c in scanned(str(tmp_path)).values()].count("unknown") == 1
 
 
-def test_without_a_folder_the_record_says_that_nobody_looked(scanned):
-    (check,) = scanned("").values()
+@pytest.mark.parametrize(
+    ("folder", "status", "how"),
+    [
+        ("", "skip", "dags_folder is empty"),
+        (".", "skip", "holds no Python file"),
+        ("gone", "unknown", "InputError"),
+    ],
+    ids=["not named", "without a Dag file", "not there"],
+)
+def test_folder_in_which_nobody_looked_is_no_pass(scanned, tmp_path, folder, status, how):
+    (check,) = scanned(str(tmp_path / folder) if folder else "").values()
 
-    assert (check.status, check.observed) == ("skip", "your own Dag files were not looked at")
-
-
-def test_folder_without_a_dag_file_proves_nothing(scanned, tmp_path):
-    (check,) = scanned(str(tmp_path)).values()
-
-    assert (check.status, "holds no Python file" in check.how) == ("skip", True)
-
-
-def test_folder_that_is_not_there_is_no_pass(scanned, tmp_path):
-    (check,) = scanned(str(tmp_path / "gone")).values()
-
-    assert check.status == "unknown"
+    assert check.status == status
+    assert how in check.how
 
 
 def test_cell_that_is_run_again_starts_a_run_of_its_own():

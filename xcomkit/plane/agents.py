@@ -5,7 +5,6 @@ of its workload identity and the address of the plane.
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,21 +29,11 @@ _SLOTS = 4  # tasks at a time; enough for two cores, and few enough not to starv
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent: its name on the plane, what it serves, and all it sees.
-
-    ``name`` is a worker group's, or ``triggerer``; ``queues`` are empty for the triggerer.
-    ``python`` is the interpreter whose packages it has.
-    """
+    """One agent: a worker group's name, or ``triggerer``, all it sees, and what it serves."""
 
     name: str
     environment: Mapping[str, str] = field(repr=False)
     queues: tuple[str, ...] = ()
-    python: str = sys.executable
-
-    @property
-    def is_triggerer(self) -> bool:
-        """Tell whether this one runs triggers instead of tasks."""
-        return self.name == TRIGGERER
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +70,7 @@ class Agents:
         )
 
     def check_running(self) -> None:
-        """Do nothing while all agents run.
-
-        Raises:
-            ProcessError: one ended; its log is quoted.
-        """
+        """Raise ProcessError, with the end of its log, if an agent ended."""
         self.processes.check_running(*self.names)
 
     def read_log(self) -> list[str]:
@@ -120,14 +105,14 @@ def _program(agent: Agent, *, plane: ControlPlane, home: str) -> Program:
         # the plane is on loopback, where no proxy leads
         **dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, (excluded, "127.0.0.1")))),
     }
-    if agent.is_triggerer:
+    if agent.name == TRIGGERER:
         # Airflow's own triggerer reads the metadata database; Astro's asks its API.
         environment |= plane.inner_environment
         arguments = ["triggerer", "--skip-serve-logs"]
     else:
         queues = ",".join(agent.queues)
         arguments = ["edge", "worker", "-H", agent.name, "-q", queues, "-c", str(_SLOTS)]
-    return airflow(agent.name, *arguments, environment=environment, python=agent.python)
+    return airflow(agent.name, *arguments, environment=environment)
 
 
 def _heard_of(plane: ControlPlane, *, since: float) -> Iterator[str]:

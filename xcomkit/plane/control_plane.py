@@ -31,12 +31,7 @@ PLUGINS_FOLDER = Path(__file__).parent / "plugins"
 _START = Path(__file__).parent / "start.py"
 EXECUTOR = "airflow.providers.edge3.executors.EdgeExecutor"
 DATABASE_FILE = "metadata.db"
-# how the health of each program is called, and the program in a sentence
-PROGRAMS = {
-    "api-server": ("", "API server"),
-    "scheduler": ("scheduler", "scheduler"),
-    "dag-processor": ("dag_processor", "Dag processor"),
-}
+PROGRAMS = ("api-server", "scheduler", "dag-processor")
 _BUSY_SECONDS = 30  # of the database, before a writer gives up
 _ANSWER_SECONDS = 5
 _WARM = "first-request"
@@ -106,25 +101,21 @@ class ControlPlane:
                 is_cold = name == "api-server" and not exit_file(Path(self.folder), _WARM).exists()
                 if name in missing and not is_cold:
                     missing.remove(name)
-                    progress(f"{PROGRAMS[name][1]} is ready")
+                    progress(f"{name} is ready")
             return not missing
 
         # Another process may have begun the wait; what it waited counts.
         left = round(max(timeout - (time.time() - self.started), timeout / 4), 1)
         self.processes.wait_for(
             look,
-            what=lambda: f"a healthy {' and '.join(PROGRAMS[name][1] for name in missing)}",
+            what=lambda: f"a healthy {' and '.join(missing)}",
             blamed=lambda: missing[0],
-            names=tuple(PROGRAMS),
+            names=PROGRAMS,
             timeout=left,
         )
 
     def check_running(self) -> None:
-        """Do nothing while the plane runs.
-
-        Raises:
-            ProcessError: a part of it ended; its log is quoted.
-        """
+        """Raise ProcessError, with the end of its log, if a part of the plane ended."""
         self.processes.check_running(*PROGRAMS)
 
     def make_token(self) -> str:
@@ -211,11 +202,9 @@ def shared_environment(url: str, *, secret: str, queues: Sequence[str]) -> dict[
     }
 
 
-def airflow(
-    name: str, *arguments: str, environment: Mapping[str, str], python: str = sys.executable
-) -> Program:
+def airflow(name: str, *arguments: str, environment: Mapping[str, str]) -> Program:
     """Return an ``airflow`` command as a program."""
-    return Program(name, (python, "-P", str(_START), *arguments), dict(environment))
+    return Program(name, (sys.executable, "-P", str(_START), *arguments), dict(environment))
 
 
 def _inner_environment(folder: str, *, fernet_key: str) -> dict[str, str]:
@@ -243,8 +232,8 @@ def _healthy(url: str) -> Iterator[str]:
         states = {part: (found or {}).get("status") for part, found in health.items()}
     except (OSError, ValueError, AttributeError):  # somebody else's server may say anything
         return
-    for name, (part, _) in PROGRAMS.items():
-        if not part or states.get(part) == "healthy":
+    for name in PROGRAMS:
+        if name == "api-server" or states.get(name.replace("-", "_")) == "healthy":
             yield name
 
 

@@ -43,11 +43,6 @@ class Deployment:
 
     client: RestClient
 
-    @property
-    def url(self) -> str:
-        """Return the URL that the API lives under."""
-        return self.client.url
-
     def check_access(self, dag_id: str) -> str:
         """Return the version of Airflow, having shown that the token reads Dags.
 
@@ -58,7 +53,7 @@ class Deployment:
         version = self.client.quoted(answer.get("version"), most=40)
         if not re.match(r"[3-9]\.", version):
             raise ServiceError(
-                f"{self.url} is Airflow {version}.", hint="remote execution needs Airflow 3."
+                f"{self.client.url} is Airflow {version}.", hint="remote execution needs Airflow 3."
             )
         self._dag(dag_id)
         return version
@@ -78,7 +73,7 @@ class Deployment:
             self._check_imports(f"{dag_id}.py")
             if time.monotonic() >= deadline:
                 raise MissingError(
-                    f"the Dag {dag_id} did not appear at {self.url} within {timeout:g} s.",
+                    f"the Dag {dag_id} did not appear at {self.client.url} within {timeout:g} s.",
                     hint=f"put {dag_id}.py into the Dag bundle that the agents' Dag processor"
                     " reads (docs/deployment.md), and wait until it has read it.",
                 )
@@ -141,10 +136,7 @@ class Deployment:
             if state in {"success", "failed"}:
                 return state
             if time.monotonic() >= deadline:
-                described = f"the run {run_id} of {dag_id} was {self.client.quoted(state, most=40)}"
-                raise self._overdue(
-                    f"{described} and had not ended after {timeout:g} s", state, instances
-                )
+                raise self._overdue(instances, f"the run {run_id} of {dag_id}", state, timeout)
             # A run of thousands takes long to list: it may cost a fifth of the time, no more.
             time.sleep(min(max(_POLL, 4 * (time.monotonic() - asked)), _SLOWEST_POLL))
 
@@ -205,31 +197,24 @@ class Deployment:
             if str(error.get("filename")).rpartition("/")[2] == file_name:
                 trace = str(error.get("stack_trace")).strip()
                 raise ProcessError(
-                    f"{file_name} cannot be imported at {self.url}:"
+                    f"{file_name} cannot be imported at {self.client.url}:"
                     f" {self.client.quoted(trace.rpartition(chr(10))[2])}",
                     hint="copy the shipped file unchanged, and look at the import errors in the"
                     " Airflow UI for the whole trace.",
                 )
 
-    def _overdue(self, described: str, state: str, instances: Sequence[TaskResult]) -> ProcessError:
-        open_ones = [task for task in instances if task.state not in ENDED]
-        waiting = [task for task in open_ones if not task.has_started]
-        queued = [task for task in waiting if task.state == "queued"]
-        if queued:
-            queues = ", ".join(sorted({task.queue[:60] for task in queued}))
-            return ProcessError(
-                f"{described}: never started {listed([task.name for task in queued], most=_NAMED)},"
-                f" queued for {queues}.",
-                hint=f"look whether an agent that serves the queue {queues} is up and connected.",
-            )
-        if len(waiting) == len(open_ones) and state == "queued":
-            return ProcessError(
-                f"{described}: none of its tasks was queued.",
-                hint="look whether the Dag is paused, other runs of it are in the way, and the"
-                " scheduler is healthy.",
-            )
-        names = [f"{task.name} ({task.state})" for task in open_ones]
+    def _overdue(
+        self, instances: Sequence[TaskResult], run: str, state: str, timeout: float
+    ) -> ProcessError:
+        waiting = [
+            f"{task.name} ({task.state}{'' if task.has_started else f' in queue {task.queue}'})"
+            for task in instances
+            if task.state not in ENDED
+        ]
         return ProcessError(
-            f"{described}: {listed(names, most=_NAMED)}.",
-            hint="raise step_timeout, or look at the logs of these tasks and of their agent.",
+            f"{run} was {self.client.quoted(state, most=40)} and had not ended after {timeout:g} s:"
+            f" {listed(waiting, most=_NAMED) or 'no task was queued'}.",
+            hint="for queued tasks look whether an agent that serves their queue is up and"
+            " connected, for tasks without a state whether the Dag is paused and the scheduler"
+            " healthy; for running ones raise step_timeout, or look at their logs.",
         )

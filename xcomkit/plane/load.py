@@ -81,31 +81,20 @@ class LoadResult:
     """What the load run came to; no times where no task has measured any.
 
     ``hosts`` counts the tasks per host, ``seconds`` go from the first push to the end of the last
-    pull, ``value_bytes`` are those of one value's JSON.
+    pull, ``value_bytes`` are those of one value's JSON. Values per second were pushed, and as many
+    pulled; so were MB of JSON.
     """
 
     asked: int
     failed: int
+    measured: int
     hosts: Mapping[str, int]
     seconds: float
     value_bytes: int
+    values_per_second: float
+    mb_per_second: float
     push: Times | None
     pull: Times | None
-
-    @property
-    def measured(self) -> int:
-        """Return how many tasks returned their times."""
-        return sum(self.hosts.values())
-
-    @property
-    def values_per_second(self) -> float:
-        """Return how many values were pushed, and as many pulled, per second of the run."""
-        return self.measured / self.seconds if self.seconds else 0.0
-
-    @property
-    def mb_per_second(self) -> float:
-        """Return MB of JSON pushed, and as much pulled, per second of the run."""
-        return self.values_per_second * self.value_bytes / 1e6
 
 
 def parse(found: object, *, asked: int, failed: int, value_bytes: int) -> LoadResult:
@@ -137,12 +126,16 @@ def parse(found: object, *, asked: int, failed: int, value_bytes: int) -> LoadRe
     if not all(r.before <= r.between <= r.after for r in rows) or (rows and seconds <= 0):
         raise ServiceError("By its clocks the load run ends before it begins.", hint=HINT)
     hosts = Counter(plain(r.host[:_MOST_HOST])[:_MOST_HOST] or "(unnamed)" for r in rows)
+    rate = len(rows) / seconds if rows else 0.0
     return LoadResult(
         asked=asked,
         failed=failed,
+        measured=len(rows),
         hosts=dict(hosts.most_common()),
         seconds=seconds,
         value_bytes=value_bytes,
+        values_per_second=rate,
+        mb_per_second=rate * value_bytes / 1e6,
         push=Times.of([r.between - r.before for r in rows]) if rows else None,
         pull=Times.of([r.after - r.between for r in rows]) if rows else None,
     )

@@ -63,11 +63,7 @@ class Processes:
         return redact(text, secrets=longest_first).splitlines()
 
     def check_running(self, *names: str) -> None:
-        """Do nothing while the named programs run, or those that have to end well before them.
-
-        Raises:
-            ProcessError: one has ended; the sentence quotes the end of its log.
-        """
+        """Raise ProcessError, with the end of its log, if one of these ended, or any but well."""
         for name, status in self._ended():
             if status != "0" or name in names:
                 raise ProcessError(
@@ -89,17 +85,12 @@ class Processes:
         names: Sequence[str],
         timeout: float,
     ) -> None:
-        """Return as soon as ``is_so`` says yes.
+        """Return as soon as ``is_so`` says yes; the programs ``names`` must go on running.
 
-        Args:
-            is_so: looks once.
-            what: says what is waited for, to stand in a sentence.
-            blamed: the program whose log is quoted when time is up and it had begun.
-            names: programs that must go on running meanwhile.
-            timeout: seconds.
+        ``what`` is waited for, in words; ``blamed`` is the program whose log is quoted then.
 
         Raises:
-            ProcessError: one of the programs ended, or the time is up.
+            ProcessError: one of the programs ended, or ``timeout`` seconds are over.
         """
         deadline = time.monotonic() + timeout
         while not is_so():

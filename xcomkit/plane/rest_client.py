@@ -41,7 +41,7 @@ _ERRORS: dict[int, tuple[type[XcomkitError], str, str]] = {
     0: (
         UnreachableError,
         "could not be reached",
-        "check the URL, the network and DNS of this machine, and HTTPS_PROXY.",
+        "check URL, network, HTTPS_PROXY and API server; for its certificate set SSL_CERT_FILE.",
     ),
     401: (
         CredentialsError,
@@ -72,17 +72,18 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer; status 0 says that the connection was ``lost``, which tells the reason."""
+    """An answer; status 0 says that none came, and ``lost`` why; ``is_lasting``: ask no more."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     lost: str = field(default="", repr=False)
+    is_lasting: bool = False
 
     @property
     def is_temporary(self) -> bool:
         """Say whether asking again later may bring another answer."""
-        return self.status in {0, 429} or self.status >= 500
+        return not self.is_lasting and (self.status in {0, 429} or self.status >= 500)
 
 
 class RestClient:
@@ -169,16 +170,12 @@ class RestClient:
         while seen < total:
             page = self.get(path, call=call, params={"limit": _PAGE, "offset": seen})
             found, total = page.get(key), number(page.get("total_entries"), otherwise=-1)
-            if not isinstance(found, list) or not 0 <= total <= MAX_ENTRIES:
+            is_whole = isinstance(found, list) and (seen == total or bool(found))
+            if not isinstance(found, list) or not is_whole or not 0 <= total <= MAX_ENTRIES:
                 raise ServiceError(
-                    f"{self.url} answered with no listing of up to {MAX_ENTRIES} entries,"
-                    f" asked to {call.to}.",
-                    hint="check that it is Airflow 3.1 or later, and take a smaller run.",
-                )
-            if seen < total and not found:
-                raise ServiceError(
-                    f"{self.url} answered {seen} of {total} entries, asked to {call.to}.",
-                    hint="try again: the run may have changed while it was read.",
+                    f"{self.url} answered {seen} of {total} entries, at most {MAX_ENTRIES} are"
+                    f" read, asked to {call.to}.",
+                    hint="try again with a smaller run, and check that it is Airflow 3.1 or later.",
                 )
             seen += len(found)
             yield from (entry for entry in found if isinstance(entry, dict))
@@ -199,28 +196,17 @@ class RestClient:
     ) -> _Answer:
         import httpx
 
-        problem: UnreachableError
         try:
             with self._client.stream(
                 method, f"{self.url}{path}", params=params, json=body
             ) as response:
                 content = self._read(response.iter_bytes(), call=call)
                 return _Answer(response.status_code, response.headers, content)
-        except httpx.TimeoutException:
-            problem = UnreachableError(
-                f"{self.url} did not answer in time, asked to {call.to}.",
-                hint="try again, or look at the health of its API server.",
-            )
         except httpx.RequestError as error:
-            reason = str(error)
-            if "SSL" not in reason and "CERTIFICATE" not in reason:
-                return _Answer(0, lost=reason)
-            problem = UnreachableError(
-                f"{self.url} is not trusted, asked to {call.to}: {self.quoted(reason)}.",
-                hint="set SSL_CERT_FILE to your company's CA, or use the name in its certificate.",
-            )
-        # Raised out here: the client's error would bring its request, and so the token, along.
-        raise problem
+            # No error leaves from here: it would bring its request, and so the token, along.
+            reason = f"{type(error).__name__}: {error}"
+            is_lasting = isinstance(error, httpx.TimeoutException) or "CERT" in reason.upper()
+            return _Answer(0, lost=reason, is_lasting=is_lasting or "SSL" in reason)
 
     def _read(self, chunks: Iterator[bytes], *, call: Call) -> bytes:
         """Return the body with the token masked: a server may repeat what it was sent."""

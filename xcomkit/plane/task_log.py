@@ -8,7 +8,6 @@ from xcomkit.findings.redaction import redact
 
 MOST_LINES = 500  # of one try
 MAX_LINE = 2_000  # characters
-_HEAD, _ERRORS, _TAIL = 100, 150, 250
 _MOST_OF_EVENT = 100  # lines
 _MOST_STACKS = 20
 _DEEPEST = 3
@@ -107,16 +106,17 @@ def _left_out(count: int) -> str:
 
 
 def _cut(entries: Sequence[list[str]]) -> Iterator[str]:
-    """Yield the lines of entries: all of them, or head, tail and the first errors between."""
+    """Yield the lines of entries: all of them, or of errors, of the head and of the tail."""
     order = range(len(entries))
     chosen = set(order)
     if sum(len(entry) for entry in entries) > MOST_LINES:
         errors = [i for i in order if any(_ERROR.search(line) for line in entries[i])]
-        chosen = {
-            *_fitting(order, entries, most=_HEAD),
-            *_fitting(errors, entries, most=_ERRORS),
-            *_fitting(reversed(order), entries, most=_TAIL),
-        }
+        chosen, room = set(), MOST_LINES
+        # errors, and outside in what else there is room for
+        for i in (*errors, *sorted(order, key=lambda i: min(i, len(entries) - i))):
+            if i not in chosen and len(entries[i]) <= room:
+                chosen.add(i)
+                room -= len(entries[i])
     left_out = 0
     for i in order:
         if i not in chosen:
@@ -126,11 +126,3 @@ def _cut(entries: Sequence[list[str]]) -> Iterator[str]:
             yield _left_out(left_out)
             left_out = 0
         yield from entries[i]
-
-
-def _fitting(order: Iterable[int], entries: Sequence[list[str]], *, most: int) -> Iterator[int]:
-    for i in order:
-        most -= len(entries[i])
-        if most < 0:
-            return
-        yield i

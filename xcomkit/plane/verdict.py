@@ -73,9 +73,8 @@ _NOT_PROVED = (
 _QUOTED = 3
 _LINE = 300
 _SKIPPED = "not_taken"
-"""The task of the shipped Dag that a branch leaves out."""
+# What a branch decided; the scheduler reads it, so Airflow 3.4 never hands it to a backend.
 _DECISION = "skipmixin_key"
-"""What a branch decided; the scheduler reads it, so Airflow 3.4 never hands it to a backend."""
 _RETRIED = "push_after_retry"
 _TRIGGERED = "wait_in_triggerer"
 # Amazon's provider looks for credentials with asyncio.run, which the triggerer's loop refuses.
@@ -113,13 +112,7 @@ def judge(
 
 
 def judge_place(run: DagRun, *, deployment: str, pods: str) -> Check:
-    """Return whether the tasks ran on remote agents, as their host names tell.
-
-    Args:
-        run: what was seen.
-        deployment: ``local``, or the URL of a Deployment.
-        pods: how the names of the chart's worker pods begin.
-    """
+    """Return whether the tasks ran on remote agents, whose names begin as ``pods`` of the chart."""
     expected = f"tasks on pods called {pods}*"
     if deployment == LOCAL:
         return XC705.skip(expected=expected, observed=_NOT_PROVED, how=run.how, remedy=XC705.remedy)
@@ -136,9 +129,9 @@ def judge_place(run: DagRun, *, deployment: str, pods: str) -> Check:
 
 def judge_triggerer(run: DagRun) -> Check:
     """Return whether the task that only the triggerer runs got its XCom."""
-    task = next((task for task in run.tasks if task.task_id == _TRIGGERED), None)
-    has_run = task is not None and task.state in ("success", "failed")
-    cause = _cause(task) if task is not None and task.state == "failed" else ""
+    absent = TaskResult(_TRIGGERED, -1, "not there")
+    task = next((task for task in run.tasks if task.task_id == _TRIGGERED), absent)
+    cause = _cause(task) if task.state == "failed" else ""
     expected = "its template pulls the moment that a worker had pushed"
     if _IN_LOOP in cause:
         return XC713.skip(
@@ -148,9 +141,9 @@ def judge_triggerer(run: DagRun) -> Check:
             remedy="on S3 pull XComs in tasks, and hand a trigger what it needs when you defer.",
         )
     return XC713.judge(
-        task is not None and task.state == "success" if has_run else None,
+        {"success": True, "failed": False}.get(task.state),
         expected=expected,
-        observed=cause or f"{_TRIGGERED}: {task.state if task else 'not there'}",
+        observed=cause or f"{_TRIGGERED}: {task.state}",
         how=run.how,
         basis="behaviour",
     )

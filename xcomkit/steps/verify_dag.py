@@ -8,6 +8,7 @@ from pathlib import Path
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Check, StoredXCom
+from xcomkit.findings.plain import listed
 from xcomkit.findings.text_file import write_text
 from xcomkit.lint.dags.callbacks import XC030
 from xcomkit.lint.dags.reading import list_files
@@ -21,7 +22,6 @@ from xcomkit.plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.steps.orchestration import Orchestration
 
-_OWN = "triggering, reading and judging"
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
 
 
@@ -45,15 +45,14 @@ def _scan(step: Step) -> Iterator[Check]:
     found = judge_dags([path])
     for rule in (rule for rule in found.rules if rule.severity != "info"):
         hits = [finding for finding in found.findings if finding.rule == rule]
-        ignored = [entry for entry in found.ignored if entry.finding.rule == rule]
-        told = [f"{finding.where}: {finding.observed}" for finding in hits[:MOST_SHOWN]]
-        told += [f"and {len(hits) - MOST_SHOWN} more"] if len(hits) > MOST_SHOWN else []
-        told += [f"{len(ignored)} ignored by comments"] if ignored else []
-        certain = [finding for finding in hits if not finding.is_unknown]
+        ignored = sum(entry.finding.rule == rule for entry in found.ignored)
+        places = [f"{finding.where}: {finding.observed}" for finding in hits]
+        observed = listed(places, most=MOST_SHOWN, separator="; ") or "none"
+        is_certain = any(not finding.is_unknown for finding in hits)
         yield rule.judge(
-            False if certain else None if hits else True,
+            False if is_certain else None if hits else True,
             expected="no place in your Dag files",
-            observed="; ".join(told) or "none",
+            observed=observed + (f"; {ignored} ignored by comments" if ignored else ""),
             how=f"read from {folder}, without running it",
             basis="rule",
         )
@@ -79,7 +78,7 @@ def start(step: Step) -> show.Text | show.Table:
     step.facts["airflow"] = {"version": version, "agents": names}
     return show.facts(
         {
-            "orchestration plane": f"Airflow {version} at {found.deployment.url}",
+            "orchestration plane": f"Airflow {version} at {found.deployment.client.url}",
             "agents": names,
             **{f"waited for {name}": f"{found.seconds[name]:.1f} s" for name in found.seconds},
         },
@@ -94,12 +93,8 @@ def stop(step: Step) -> show.Text | show.Table:
     if found is None:
         return show.Text("Nothing is left running.")
     found.close()
-    split: dict[str, float] = step.facts.get("seconds", {})
-    if not split:
-        return show.Text("What was started has ended.")
-    rows = {name: f"{seconds:.1f} s" for name, seconds in split.items()}
-    airflow = sum(split.values()) - split[_OWN]
-    rows["all of it"] = f"{sum(split.values()) / airflow:.2f} times what Airflow itself took"
+    seconds: dict[str, float] = step.facts.get("seconds", {})
+    rows = {name: f"{took:.1f} s" for name, took in seconds.items()}
     return show.facts(rows, caption="What was started has ended; where the time went")
 
 
@@ -157,23 +152,14 @@ def verify(step: Step) -> show.Table:
     )
     found: Orchestration | None = step.results.get("orchestration")
     if found is not None:
-        step.facts["seconds"] = _split(found, done)
-        step.check(*_residency(done, found))
+        waited = {f"waiting for {name}": took for name, took in found.seconds.items()}
+        airflow = {**waited, "the Dag run, by Airflow's clock": done.seconds}
+        rest = time.monotonic() - found.begun - sum(airflow.values())
+        step.facts["seconds"] = {**airflow, "triggering, reading and judging": max(rest, 0.0)}
+        if found.plane is not None and found.agents is not None:
+            step.check(judge_separation(done, plane=found.plane, agents=found.agents.names))
+        step.check(*judge_residency(done, plane=found.plane))
     return show.checks(step.checks, caption="The Dag")
-
-
-def _split(found: Orchestration, done: DagRun) -> dict[str, float]:
-    """Return the seconds from starting the plane to the verdict, by who took them."""
-    total = time.monotonic() - found.begun
-    waited = {f"waiting for {name}": seconds for name, seconds in found.seconds.items()}
-    airflow = {**waited, "the Dag run, by Airflow's clock": done.seconds}
-    return {**airflow, _OWN: max(total - sum(airflow.values()), 0.0)}
-
-
-def _residency(done: DagRun, found: Orchestration) -> Iterator[Check]:
-    if found.plane is not None and found.agents is not None:
-        yield judge_separation(done, plane=found.plane, agents=found.agents.names)
-    yield from judge_residency(done, plane=found.plane)
 
 
 def _done(step: Step) -> DagRun | None:

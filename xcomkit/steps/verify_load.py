@@ -49,11 +49,7 @@ def _load(step: Step, found: Orchestration) -> Check:
         value_bytes=_value_bytes(step, objects),
     )
     step.results["load"] = result
-    step.facts["load"] = {
-        **asdict(result),
-        "values_per_second": result.values_per_second,
-        "mb_per_second": result.mb_per_second,
-    }
+    step.facts["load"] = asdict(result)
     return load.judge(result)
 
 

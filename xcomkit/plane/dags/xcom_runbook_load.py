@@ -14,9 +14,9 @@ from airflow.sdk import Param, dag, task
 KEY = "load"
 
 
-def payload(size: int, number: int) -> list[dict[str, Any]]:
-    """Return records that make about ``size`` bytes of JSON, others for another number."""
-    digests = (hashlib.sha256(f"{number} {i}".encode()).hexdigest() for i in range(size // 95 + 1))
+def payload(number: int) -> list[dict[str, Any]]:
+    """Return records that make about 10,000 bytes of JSON, others for another number."""
+    digests = (hashlib.sha256(f"{number} {i}".encode()).hexdigest() for i in range(106))
     return [{"id": i, "digest": text} for i, text in enumerate(digests)]
 
 
@@ -27,9 +27,9 @@ def share_out(params: dict[str, Any]) -> list[int]:
 
 
 @task(multiple_outputs=False)  # type: ignore[untyped-decorator]
-def push_and_pull(number: int, params: dict[str, Any], ti: Any) -> dict[str, Any]:
+def push_and_pull(number: int, ti: Any) -> dict[str, Any]:
     """Push a value, pull it back, compare, and return begin and end (s since 1970) of each."""
-    value = payload(params["load_payload_bytes"], number)
+    value = payload(number)
     before = time.time()
     ti.xcom_push(key=KEY, value=value)
     between = time.time()
@@ -50,10 +50,7 @@ def collect(ti: Any) -> list[dict[str, Any]]:
 @dag(  # type: ignore[untyped-decorator]
     schedule=None,
     default_args={"retries": 0},
-    params={
-        "load_tasks": Param(20, type="integer", minimum=1),
-        "load_payload_bytes": Param(10_000, type="integer", minimum=1),
-    },
+    params={"load_tasks": Param(20, type="integer", minimum=1)},
     tags=["xcom-runbook"],
 )
 def xcom_runbook_load() -> None:
