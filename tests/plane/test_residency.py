@@ -2,7 +2,6 @@
 
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -50,35 +49,36 @@ def metadata(tmp_path: Path) -> Metadata:
     return made
 
 
-def test_value_found_nowhere_passes(metadata: Metadata) -> None:
-    stored, argument = judge_residency(RUN, plane=metadata.plane)
-
-    assert (stored.status, stored.observed) == ("pass", "found nowhere")
-    assert (argument.status, argument.observed) == ("pass", "found nowhere")
-    assert "every table" in stored.how
+RENDERED = "rendered_task_instance_fields"
 
 
-@pytest.mark.parametrize("kind", [str, str.encode])
+@pytest.mark.parametrize(
+    ("table", "column", "value", "stored", "argument"),
+    [
+        ("xcom", "value", "", ("pass", "found nowhere"), ("pass", "found nowhere")),
+        ("xcom", "value", mark(RUN.run_id, STORED),
+         ("fail", "xcom.value (1 rows)"), ("pass", "found nowhere")),
+        ("xcom", "value", mark(RUN.run_id, STORED).encode(),
+         ("fail", "xcom.value (1 rows)"), ("pass", "found nowhere")),
+        (RENDERED, "rendered_fields", f'{{"op_args": "{mark(RUN.run_id, ARGUMENT)}"}}',
+         ("pass", "found nowhere"), ("warn", f"{RENDERED}.rendered_fields (1 rows)")),
+    ],
+    ids=["nowhere", "text", "bytes", "rendered field"],
+)  # fmt: skip
 def test_value_in_a_table_is_named_with_its_column(
-    metadata: Metadata, kind: Callable[[str], object]
+    metadata: Metadata,
+    table: str,
+    column: str,
+    value: object,
+    stored: tuple[str, str],
+    argument: tuple[str, str],
 ) -> None:
-    metadata.holds("xcom", "value", kind(f'[{{"mark": "{mark(RUN.run_id, STORED)}"}}]'))
+    metadata.holds(table, column, value)
 
-    stored, argument = judge_residency(RUN, plane=metadata.plane)
+    found = judge_residency(RUN, plane=metadata.plane)
 
-    assert (stored.status, stored.observed) == ("fail", "xcom.value (1 rows)")
-    assert argument.status == "pass"
-
-
-def test_argument_among_the_rendered_fields_warns(metadata: Metadata) -> None:
-    text = f'{{"op_args": "{mark(RUN.run_id, ARGUMENT)}"}}'
-    metadata.holds("rendered_task_instance_fields", "rendered_fields", text)
-
-    stored, argument = judge_residency(RUN, plane=metadata.plane)
-
-    assert stored.status == "pass"
-    assert argument.status == "warn"
-    assert argument.observed == "rendered_task_instance_fields.rendered_fields (1 rows)"
+    assert [(check.status, check.observed) for check in found] == [stored, argument]
+    assert "every table" in found[0].how
 
 
 @pytest.mark.parametrize("before", [0, 10, (1 << 20) - 20, (1 << 20) - 64])
@@ -93,21 +93,22 @@ def test_value_in_a_log_is_named_wherever_it_stands(metadata: Metadata, before: 
 
 
 def test_search_that_does_not_even_find_the_run_is_unknown(metadata: Metadata) -> None:
-    never_there = replace(RUN, run_id="another")
+    found = judge_residency(replace(RUN, run_id="another"), plane=metadata.plane)
 
-    for found in judge_residency(never_there, plane=metadata.plane):
-        assert found.status == "unknown"
-        assert found.observed == "the search found not even the id of the run"
+    assert [(check.status, check.observed) for check in found] == [
+        ("unknown", "the search found not even the id of the run")
+    ] * 2
 
 
 def test_value_that_never_came_about_is_unknown_and_not_clean(metadata: Metadata) -> None:
     tasks = (replace(TASKS[0], state="failed"), replace(TASKS[1], state="upstream_failed"))
 
-    stored, argument = judge_residency(replace(RUN, tasks=tasks), plane=metadata.plane)
+    found = judge_residency(replace(RUN, tasks=tasks), plane=metadata.plane)
 
-    assert (stored.status, argument.status) == ("unknown", "unknown")
-    assert stored.observed == "no such value: push_large did not succeed"
-    assert argument.observed == "no such value: take_argument did not succeed"
+    assert [(check.status, check.observed) for check in found] == [
+        ("unknown", f"no such value: {name} did not succeed")
+        for name in ("push_large", "take_argument")
+    ]
 
 
 def test_deployment_is_seen_through_rest_and_says_what_that_leaves_open() -> None:

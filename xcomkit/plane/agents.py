@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from xcomkit.findings.errors import UnreachableError
-from xcomkit.plane.control_plane import ControlPlane, airflow, ask, shared_environment
+from xcomkit.plane.control_plane import ControlPlane, airflow, ask
 from xcomkit.plane.processes import Processes, Program, choose_home, supervise
 
 TRIGGERER = "triggerer"
@@ -96,7 +96,7 @@ def _program(agent: Agent, *, plane: ControlPlane, home: str) -> Program:
         "HOME": own,
         "TMPDIR": home,
         **given,
-        **shared_environment(plane.url, secret=plane.secret, queues=plane.queues),
+        **plane.shared_environment,
         "PATH": given.get("PATH") or os.environ.get("PATH", os.defpath),
         "AIRFLOW_HOME": own,
         "AIRFLOW__EDGE__HEARTBEAT_INTERVAL": "5",

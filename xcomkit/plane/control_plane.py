@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,36 @@ class ControlPlane:
     @property
     def inner_environment(self) -> dict[str, str]:
         """Return the variables of those alone that work on the metadata database."""
-        return _inner_environment(self.folder, fernet_key=self.fernet_key)
+        from sqlalchemy.engine import URL
+
+        query = {"timeout": str(_BUSY_SECONDS)}
+        url = URL.create("sqlite", database=str(self.database), query=query)
+        return {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url.render_as_string(),
+            "AIRFLOW__CORE__FERNET_KEY": self.fernet_key,
+        }
+
+    @property
+    def shared_environment(self) -> dict[str, str]:
+        """Return the variables of every process of the plane and of every agent alike.
+
+        All of them read the Dag file, and must make the same Dag of it.
+        """
+        default, *others = self.queues or ("default",)
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "AIRFLOW__API_AUTH__JWT_LEEWAY": str(_TOKEN_SECONDS),
+            "AIRFLOW__API_AUTH__JWT_SECRET": self.secret,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": EXECUTOR,
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__EDGE__API_URL": f"{self.url}/edge_worker/v1/rpcapi",
+            "AIRFLOW__OPERATORS__DEFAULT_QUEUE": default,
+            "XCOM_RUNBOOK_QUEUES": ",".join(others),
+        }
 
     def wait_until_healthy(self, *, timeout: float, progress: Callable[[str], None]) -> None:
         """Return when all three answer for themselves (``GET /api/v2/monitor/health``).
@@ -149,18 +178,24 @@ def open_control_plane(*, queues: Sequence[str] = ()) -> Iterator[ControlPlane]:
 
     ``queues`` are what the agents serve; the first one is that of tasks which name none.
     """
-    home = choose_home("plane")
-    url = f"http://127.0.0.1:{_free_port()}"
-    secret = secrets.token_urlsafe(64)
-    fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    home, port = choose_home("plane"), _free_port()
+    plane = ControlPlane(
+        url=f"http://127.0.0.1:{port}",
+        folder=str(home),
+        secret=secrets.token_urlsafe(64),
+        fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        variables=(),
+        queues=tuple(queues),
+        started=time.time(),
+    )
     environment = {
-        **shared_environment(url, secret=secret, queues=queues),
-        **_inner_environment(str(home), fernet_key=fernet_key),
+        **plane.shared_environment,
+        **plane.inner_environment,
         "HOME": str(home),
         "TMPDIR": str(home),
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": url.rpartition(":")[2],
+        "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS_FOLDER),
@@ -171,51 +206,15 @@ def open_control_plane(*, queues: Sequence[str] = ()) -> Iterator[ControlPlane]:
     }
     migrate = airflow("migration", "db", "migrate", environment=environment)
     parts = [airflow(name, name, environment=environment) for name in PROGRAMS]
-    warm = (sys.executable, "-c", _ASK_FIRST, f"{url}/execution/health")
+    warm = (sys.executable, "-c", _ASK_FIRST, f"{plane.url}/execution/health")
     parts.append(Program(_WARM, warm, environment))
     with supervise(home, [migrate], parts):
-        names = (*environment, MARK)
-        yield ControlPlane(
-            url, str(home), secret, fernet_key, names, tuple(queues), started=time.time()
-        )
-
-
-def shared_environment(url: str, *, secret: str, queues: Sequence[str]) -> dict[str, str]:
-    """Return the variables of every process of the plane and of every agent alike.
-
-    All of them read the Dag file, and must make the same Dag of it.
-    """
-    default, *others = queues or ("default",)
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": "C.UTF-8",
-        "PYTHONUNBUFFERED": "1",
-        "AIRFLOW__API_AUTH__JWT_LEEWAY": str(_TOKEN_SECONDS),
-        "AIRFLOW__API_AUTH__JWT_SECRET": secret,
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__EXECUTOR": EXECUTOR,
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__EDGE__API_URL": f"{url}/edge_worker/v1/rpcapi",
-        "AIRFLOW__OPERATORS__DEFAULT_QUEUE": default,
-        "XCOM_RUNBOOK_QUEUES": ",".join(others),
-    }
+        yield replace(plane, variables=(*environment, MARK))
 
 
 def airflow(name: str, *arguments: str, environment: Mapping[str, str]) -> Program:
     """Return an ``airflow`` command as a program."""
     return Program(name, (sys.executable, "-P", str(_START), *arguments), dict(environment))
-
-
-def _inner_environment(folder: str, *, fernet_key: str) -> dict[str, str]:
-    from sqlalchemy.engine import URL
-
-    query = {"timeout": str(_BUSY_SECONDS)}
-    url = URL.create("sqlite", database=f"{folder}/{DATABASE_FILE}", query=query)
-    return {
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url.render_as_string(),
-        "AIRFLOW__CORE__FERNET_KEY": fernet_key,
-    }
 
 
 def _free_port() -> int:

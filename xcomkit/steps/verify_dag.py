@@ -104,25 +104,19 @@ def run(step: Step) -> show.Text | show.Table:
     found: Orchestration | None = step.results.get("orchestration")
     if found is None:
         return show.Text("The Dag did not run.")
-    done = _run(step, found)
+    run_id = new_run_id("runbook")
+    place = place_of(step, run_id=run_id)
+    evidence.record_created(step.run, kind="prefixes", names=[place])  # step 07 removes them
+    done = found.run(DAG_ID, run_id=run_id, conf={})
+    evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(place))
     step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}
     step.results["dag_run"] = done
     return show.Text(f"{done.run_id} ended as {done.state} after {done.seconds:.1f} s.")
 
 
-def _run(step: Step, found: Orchestration) -> DagRun:
-    """Return how a run of the Dag went; what it writes is recorded, so that step 07 removes it."""
-    run_id = new_run_id("runbook")
-    place = place_of(step, run_id=run_id)
-    evidence.record_created(step.run, kind="prefixes", names=[place])
-    done = found.run(DAG_ID, run_id=run_id, conf={})
-    evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(place))
-    return done
-
-
 def tasks(step: Step) -> show.Table | show.Text:
     """Return the state of every task, who ran it, and which wrote an XCom."""
-    done = _done(step)
+    done: DagRun | None = step.results.get("dag_run")
     if done is None:
         return show.Text("The Dag did not run.")
     wrote = {(row.task_id, row.map_index) for row in done.xcoms}
@@ -137,7 +131,7 @@ def tasks(step: Step) -> show.Table | show.Text:
 @cell
 def verify(step: Step) -> show.Table:
     """Return the checks of tasks, rows, objects, logs, and of where values were found."""
-    done = _done(step)
+    done: DagRun | None = step.results.get("dag_run")
     if done is None:
         return show.checks(step.checks, caption="The Dag did not run")
     try:
@@ -160,11 +154,6 @@ def verify(step: Step) -> show.Table:
             step.check(judge_separation(done, plane=found.plane, agents=found.agents.names))
         step.check(*judge_residency(done, plane=found.plane))
     return show.checks(step.checks, caption="The Dag")
-
-
-def _done(step: Step) -> DagRun | None:
-    done: DagRun | None = step.results.get("dag_run")
-    return done
 
 
 def new_run_id(kind: str) -> str:

@@ -2,16 +2,10 @@
 
 from xcomkit.clouds.rules import LIFECYCLE
 from xcomkit.findings import evidence
-from xcomkit.findings.model import Check
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.plane.dag_run import DagRun
-from xcomkit.plane.reruns import (
-    XC709,
-    XC710,
-    judge_deletion,
-    judge_rerun,
-)
+from xcomkit.plane.reruns import XC709, XC710, judge_deletion, judge_rerun
 from xcomkit.plane.verdict import earlier_keys, row_keys
 from xcomkit.steps.orchestration import Orchestration
 from xcomkit.steps.verify_dag import objects_of
@@ -22,49 +16,40 @@ _CLEARED = ("push_small", "read_small")
 @cell
 def clear(step: Step) -> show.Table:
     """Clear a pushing and a reading task, let them run again, and look for what is left."""
-    found, done = _session(step)
+    found: Orchestration | None = step.results.get("orchestration")
+    done: DagRun | None = step.results.get("dag_run")
     if found is None or done is None or done.state != "success":
         return step.check(XC709.skip(expected="no object without a row", **_nothing(step)))
-    return step.check(_clear(step, found, done), caption="Cleared and run again")
-
-
-def _clear(step: Step, found: Orchestration, done: DagRun) -> Check:
     before = {one.key for one in objects_of(step, done.run_id)}
     again = found.rerun(done, task_ids=_CLEARED)
     objects = objects_of(step, done.run_id)
     after = {one.key for one in objects}
     evidence.record_created(step.run, kind="objects", names=after)
-    return judge_rerun(
+    check = judge_rerun(
         before=before,
         after=after,
         rows=row_keys(again, settings=step.settings),
         earlier=earlier_keys(again, objects=objects),
         how=f"cleared {' and '.join(_CLEARED)} over the REST API, then listed the prefix",
     )
+    return step.check(check, caption="Cleared and run again")
 
 
 @cell
 def delete(step: Step) -> show.Table:
     """Delete the run, unless something is red about it, and look at what stays in the bucket."""
-    found, done = _session(step)
+    found: Orchestration | None = step.results.get("orchestration")
+    done: DagRun | None = step.results.get("dag_run")
     expected = "the rows are gone, the objects stay"
     if found is None or done is None:
         return step.check(XC710.skip(expected=expected, **_nothing(step)))
     if any(check.closes_gate for check in step.checks):
-        kept = f"not tried: {done.run_id} stays in Airflow, so that you can look at it"
-        return step.check(XC710.skip(expected=expected, observed=kept, how="a check is red"))
-    return step.check(_delete(step, found, done), caption="Deleted")
-
-
-def _delete(step: Step, found: Orchestration, done: DagRun) -> Check:
+        stays = f"not tried: {done.run_id} stays in Airflow, so that you can look at it"
+        return step.check(XC710.skip(expected=expected, observed=stays, how="a check is red"))
     found.deployment.delete_run(done.dag_id, done.run_id)
     left = [one.key for one in objects_of(step, done.run_id)]
-    bucket = step.cloud.verify_bucket()
-    return judge_deletion(left=left, expiry=[one for one in bucket if one.id == LIFECYCLE.id])
-
-
-def _session(step: Step) -> tuple[Orchestration | None, DagRun | None]:
-    return step.results.get("orchestration"), step.results.get("dag_run")
+    expiry = [check for check in step.cloud.verify_bucket() if check.id == LIFECYCLE.id]
+    return step.check(judge_deletion(left=left, expiry=expiry), caption="Deleted")
 
 
 def _nothing(step: Step) -> dict[str, str]:
