@@ -61,6 +61,7 @@ def test_object_of_an_earlier_try_needs_no_row_and_any_other_does() -> None:
         "1 match; 1 of earlier tries",
     )
     assert alone.status == "skip"
+    assert check(replace(run, xcoms=()), "XC703", of_try, stray).status == "fail"
     assert red.status == "fail"
     assert red.observed.endswith("; no row for 1: astro/xcom/dag/run/task/stray")
 

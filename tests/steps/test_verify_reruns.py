@@ -7,6 +7,7 @@ from aws_rig import AwsRig
 
 from xcomkit.clouds import Platform
 from xcomkit.notebook.step import Step
+from xcomkit.plane.reruns import XC709
 from xcomkit.steps import verify_reruns
 
 RUN = SimpleNamespace(dag_id="dag", run_id="run", state="success")
@@ -25,20 +26,33 @@ def rig(stand_in, monkeypatch) -> AwsRig:
     return made
 
 
-def deleted(rig: AwsRig, folder):
+def deleted(rig: AwsRig, folder, *checks):
+    """Return the check of deleting the run of a step with these checks, and whether it was done."""
     step = Step("06_verify_dag", rig.settings, folder, Platform(label="", issuer=""), rig.cloud)
-    plane = SimpleNamespace(deployment=SimpleNamespace(delete_run=lambda *_: None))
-    step.results |= {"orchestration": plane, "dag_run": RUN}
+    done = []
+    deployment = SimpleNamespace(delete_run=lambda *names: done.append(names))
+    step.results |= {"orchestration": SimpleNamespace(deployment=deployment), "dag_run": RUN}
+    step.check(*checks)
     verify_reruns.delete(step)
-    (check,) = step.checks
-    return check
+    return step.checks[-1], bool(done)
 
 
 def test_objects_of_a_deleted_run_expire_only_if_the_bucket_says_so(rig, tmp_path):
-    assert deleted(rig, tmp_path).status == "pass"
+    check, is_done = deleted(rig, tmp_path)
+    assert (check.id, check.status, is_done) == ("XC710", "pass", True)
 
     rig.drift("XC207")  # the lifecycle is gone, retention_days is as before
 
-    check = deleted(rig, tmp_path)
+    check, _ = deleted(rig, tmp_path)
     assert (check.id, check.status) == ("XC710", "warn")
     assert "nothing removes them" in check.observed
+
+
+@pytest.mark.parametrize("holds", [False, None])
+def test_run_with_something_red_about_it_stays(rig, tmp_path, holds):
+    red = XC709.judge(holds, expected="e", observed="o", how="h", basis="behaviour")
+
+    check, is_done = deleted(rig, tmp_path, red)
+
+    assert (check.id, check.status, is_done) == ("XC710", "skip", False)
+    assert "run stays in Airflow" in check.observed

@@ -1,6 +1,7 @@
 """Calls of Airflow's REST API: one token, one host, bounded answers, errors with a next step.
 
-What comes back is somebody else's: its size and time are bounded, and the token is masked in it.
+What comes back is somebody else's: its size and time are bounded, and the token, which a server may
+repeat, is masked wherever a text of it is quoted or stored.
 """
 
 import json
@@ -21,7 +22,7 @@ from xcomkit.findings.errors import (
     UnreachableError,
     XcomkitError,
 )
-from xcomkit.findings.redaction import MASK, redact
+from xcomkit.findings.redaction import redact
 from xcomkit.settings.deployment import deployment_address
 
 Parameters = Mapping[str, str | int]
@@ -117,7 +118,6 @@ class RestClient:
                 hint="copy the token again, as one word.",
             )
         self.secrets = (token, *secrets)
-        self._token = token.encode()
         self._client = httpx.Client(
             timeout=httpx.Timeout(_SLOWEST, connect=10),
             follow_redirects=False,
@@ -209,7 +209,7 @@ class RestClient:
             return _Answer(0, lost=reason, is_lasting=is_lasting or "SSL" in reason)
 
     def _read(self, chunks: Iterator[bytes], *, call: Call) -> bytes:
-        """Return the body with the token masked: a server may repeat what it was sent."""
+        """Return the body, which may be endless."""
         body, end = bytearray(), time.monotonic() + MAX_SECONDS
         for chunk in chunks:
             body += chunk
@@ -219,7 +219,7 @@ class RestClient:
                     f" {MAX_SECONDS:g} s, asked to {call.to}.",
                     hint="check that the URL is that of an Airflow 3 API server.",
                 )
-        return bytes(body).replace(self._token, MASK.encode())
+        return bytes(body)
 
     def _document(self, answer: _Answer, *, call: Call) -> dict[str, Any]:
         """Return the JSON object of a success; anything else is an error."""
