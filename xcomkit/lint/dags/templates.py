@@ -24,7 +24,7 @@ def pulls_in(text: str) -> Iterator[tuple[ast.Call, int]]:
         source = _balanced(text[begin : begin + MOST_CHARACTERS])
         if source:
             try:
-                statement = parse(source).body[0]
+                statement = parse(source.encode("utf-8", "replace")).body[0]
             except Unreadable:
                 statement = None
             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):

@@ -20,7 +20,6 @@ XC031 = Rule(
     " every agent and accept XC031 with that reason.",
     source="configure XCom backend, limitations",
 )
-_EXPECTED = "values come in as arguments and leave as the event"
 
 
 def find_triggers(module: Module, project: Project) -> Iterator[Finding]:
@@ -33,7 +32,7 @@ def find_triggers(module: Module, project: Project) -> Iterator[Finding]:
         for method in (project.method(owner, name) for name in METHODS)
         if method is not None
     ]
+    expected = "values come in as arguments and leave as the event"
     for run in follow(roots, project):
         for use in xcom_uses(run.unit, project):
-            observed = f"{use.text} in {run.unit.name}, {run.told}"
-            yield Finding(XC031, run.unit.module.file, use.line, observed, _EXPECTED)
+            yield run.finding(XC031, use.line, use.text, expected=expected)
