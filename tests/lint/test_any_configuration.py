@@ -12,7 +12,7 @@ from xcomkit.findings.reports.junit import to_junit
 from xcomkit.findings.reports.machine import to_json
 from xcomkit.findings.reports.sarif import to_sarif
 from xcomkit.findings.reports.text import to_text
-from xcomkit.lint.kinds import KINDS
+from xcomkit.lint.file_types import KINDS
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.sources.reading import read_configuration
 

@@ -10,7 +10,7 @@ from xcomkit.findings.errors import InputError
 from xcomkit.lint.cloud_files import judge_trust
 from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
 from xcomkit.lint.rules import MOST_FINDINGS, lint
-from xcomkit.lint.rules.connections import _uri_problem, read_extra
+from xcomkit.lint.rules.connections import read_connection
 from xcomkit.lint.rules.prefixes import _overlap, parse_base_path
 from xcomkit.lint.rules.storage import read_threshold
 from xcomkit.values.environment import MOST_GROUPS, effective_environment, list_variables
@@ -77,8 +77,8 @@ def test_prefixes_overlap_by_whole_parts(one, other, holds):
      ("aws://a://b://c", False), ("aws", False)],
 )  # fmt: skip
 def test_connection_has_one_place_more_at_most(uri, is_read):
-    assert (_uri_problem(uri) == "") is is_read
-    assert read_extra(uri) == {}
+    assert (read_connection(uri).problem == "") is is_read
+    assert read_connection(uri).extra == {}
 
 
 def trust(host: str) -> dict[str, object]:

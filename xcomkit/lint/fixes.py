@@ -2,8 +2,8 @@
 
 import re
 
-from xcomkit.lint.context import Fix
-from xcomkit.lint.kinds import Kind
+from xcomkit.lint.file_types import Kind
+from xcomkit.lint.registry import Fix
 from xcomkit.values import emit
 from xcomkit.values.names import BACKEND
 

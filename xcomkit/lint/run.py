@@ -10,10 +10,10 @@ from xcomkit.findings.reports import ignores
 from xcomkit.findings.reports.report import Report
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
-from xcomkit.lint.kinds import Kind
+from xcomkit.lint.displayed import environments, list_inputs
+from xcomkit.lint.file_types import Kind
 from xcomkit.lint.rules import REGISTRY, find
 from xcomkit.lint.rules.prefixes import find_shared_between
-from xcomkit.lint.shown import environments, list_inputs
 from xcomkit.lint.sources.reading import NothingHereError, read_configuration
 from xcomkit.values.accounts import read_accounts, read_namespace
 from xcomkit.values.names import PATH, BasePath, parse_base_path

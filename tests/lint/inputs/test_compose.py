@@ -77,7 +77,7 @@ def test_later_file_overrides_a_variable_and_env_file_leaves_room_for_more():
 
     found = composed(base, over)
     assert found.environment["airflow"] == {"AIRFLOW__A__B": "2"}
-    assert found.more == {"airflow": "env_file .env"}
+    assert found.elsewhere == {"airflow": "env_file .env"}
 
 
 def test_env_file_that_is_at_hand_is_read_below_the_services_own_environment():
@@ -89,4 +89,4 @@ def test_env_file_that_is_at_hand_is_read_below_the_services_own_environment():
     found = composed(text, env="AIRFLOW__A__B=2\nAIRFLOW__A__C=3\n")
     assert found.environment["airflow"] == {"AIRFLOW__A__B": "1", "AIRFLOW__A__C": "3"}
     assert found.variables["airflow"][1].file == "deploy/.env"
-    assert found.more == {"airflow": "env_file other.env"}
+    assert found.elsewhere == {"airflow": "env_file other.env"}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcomkit.findings.errors import InputError
-from xcomkit.lint.kinds import KINDS
+from xcomkit.lint.file_types import KINDS
 from xcomkit.lint.sources.reading import read_configuration
 
 PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"

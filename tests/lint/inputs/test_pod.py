@@ -79,7 +79,7 @@ def test_config_map_of_the_same_files_is_looked_into_and_another_is_said_to_be_m
     found = pods(pod, config)
     (component,) = found.environment
     assert found.environment[component] == {"AIRFLOW__A__B": "1"}
-    assert found.more == {component: "envFrom elsewhere"}
+    assert found.elsewhere == {component: "envFrom elsewhere"}
 
 
 def test_sentinel_handles_no_xcom_and_is_left_out():

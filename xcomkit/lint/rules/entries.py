@@ -1,12 +1,13 @@
 """Rules about the file itself: texts, duplicates, placeholders, secrets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.findings.model import Rule
-from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, Objection, lint_rule
-from xcomkit.lint.kinds import Kind
+from xcomkit.findings.plain import listed
+from xcomkit.lint.configuration import Configuration, Place, dotted, place_of
+from xcomkit.lint.file_types import Kind
+from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.values.environment import Variable
 from xcomkit.values.names import find_placeholder
 from xcomkit.values.sensitive import find_secret, is_shown, list_secrets
@@ -92,98 +93,81 @@ _COMMITTED: tuple[Kind, ...] = ("values", "cfg", "compose")
 
 
 @lint_rule(XC006, "name and a text in quotes")
-def find_refused(context: Context) -> Iterator[Objection]:
+def find_refused(config: Configuration) -> Iterator[Objection]:
     """Yield entries that Kubernetes or helm would refuse."""
-    values = context.values
     for key, (kind, words) in _SHAPES.items():
-        found = values.get(key) if values else None
-        if values and found is not None and found != "" and not isinstance(found, kind):
-            yield Objection(f"{key}: must be {words}", values.place(key))
-    for variable in context.written:
+        found = config.values.get(key)
+        if found not in (None, "") and not isinstance(found, kind):
+            yield Objection(f"{key}: must be {words}", config.values.place(key))
+    for variable in config.written:
         if variable.problem:
             text = f"{variable.source}: {variable.name[:80]!r}: {variable.problem}"
-            quoted = variable.scalar is not None and is_shown(variable.name, str(variable.scalar))
-            fix = ((variable.name, str(variable.scalar)),) if quoted else ""
-            yield Objection(text, _place(variable), fix=fix)
-
-
-def _lines(lines: Sequence[int]) -> str:
-    more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""
-    return ", ".join(map(str, lines[:10])) + more
-
-
-def _place(variable: Variable) -> Place:
-    return variable.file, variable.line
+            scalar = str(variable.scalar)
+            quoted = variable.scalar is not None and is_shown(variable.name, scalar)
+            fix = ((variable.name, scalar),) if quoted else ""
+            yield Objection(text, place_of(variable), fix=fix)
 
 
 @lint_rule(XC007, "each name once per list")
-def find_repeated(context: Context) -> Iterator[Objection]:
+def find_repeated(config: Configuration) -> Iterator[Objection]:
     """Yield names that one list holds more than once, with all their lines."""
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for variable in context.written:
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for variable in config.written:
         if variable.name != _NAMELESS:
             key = (variable.source, variable.name, variable.file)
-            found.setdefault(key, []).append(variable.line)
-    values = context.values
-    groups = values.get("workers") if values else None
+            found.setdefault(key, []).append(str(variable.line))
+    groups = config.values.get("workers")
     for index, group in enumerate(groups if isinstance(groups, list) else []):
-        if values and isinstance(group, dict) and isinstance(group.get("name"), str):
-            file, line = values.place("workers", index)
-            found.setdefault(("workers", group["name"], file), []).append(line)
+        if isinstance(group, dict) and isinstance(group.get("name"), str):
+            file, line = config.values.place("workers", index)
+            found.setdefault(("workers", group["name"], file), []).append(str(line))
     for (source, name, file), lines in found.items():
         if len(lines) > 1:
-            text = f"{source}: {name[:80]!r} on lines {_lines(lines)}"
-            yield Objection(text, (file, lines[-1]))
+            text = f"{source}: {name[:80]!r} on lines {listed(lines, most=10)}"
+            yield Objection(text, (file, int(lines[-1])))
 
 
 @lint_rule(XC008, "values that are filled in")
-def find_placeholders(context: Context) -> Iterator[Objection]:
-    """Yield texts that still wait to be filled in."""
-    if context.values is None:
-        for variable in context.written:
-            if placeholder := find_placeholder(variable.value or ""):
-                yield Objection(f"{variable.name[:80]}: {placeholder!r}", _place(variable))
-        return
-    reported: set[Place] = set()
-    for path, text in _texts(context.values.data, path=()):
-        placeholder = find_placeholder(text)
-        place = context.values.place(*path)
-        if placeholder and path[:2] != _NOT_OURS and place not in reported:
-            reported.add(place)
-            label = ".".join(str(part) for part in path)
-            yield Objection(f"{label[:80]}: {placeholder!r}", place)
+def find_placeholders(config: Configuration) -> Iterator[Objection]:
+    """Yield texts that still wait to be filled in, one for each line."""
+    texts = [(v.name, v.value or "", place_of(v)) for v in config.written]
+    if config.kind == "values":
+        texts = [
+            (dotted(path), text, config.values.place(*path))
+            for path, text in _texts(config.values.data, path=())
+            if path[:2] != _NOT_OURS
+        ]
+    found: dict[Place, Objection] = {}
+    for label, text, place in texts:
+        if placeholder := find_placeholder(text):
+            found.setdefault(place, Objection(f"{label[:80]}: {placeholder!r}", place))
+    yield from found.values()
 
 
 def _texts(data: Any, *, path: Key) -> Iterator[tuple[Key, str]]:
     """Yield every text of the data in force with its path."""
     if isinstance(data, str):
         yield path, data
-    elif isinstance(data, list):
-        for index, item in enumerate(data):
-            yield from _texts(item, path=(*path, index))
-    elif isinstance(data, dict):
-        for key, value in data.items():
+    elif isinstance(data, (list, dict)):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             yield from _texts(value, path=(*path, key))
 
 
 @lint_rule(XC012, "each key once")
-def find_duplicate_keys(context: Context) -> Iterator[Objection]:
+def find_duplicate_keys(config: Configuration) -> Iterator[Objection]:
     """Yield keys that a mapping holds more than once."""
-    for document in context.configuration.documents:
+    for document in config.documents:
         for duplicate in document.duplicates:
-            label = ".".join(str(part) for part in duplicate.path)
-            lines = _lines(duplicate.lines)
-            yield Objection(
-                f"{label[:80]!r} on lines {lines}", (document.name, duplicate.lines[-1])
-            )
+            lines = listed([str(line) for line in duplicate.lines], most=10)
+            text = f"{dotted(duplicate.path)[:80]!r} on lines {lines}"
+            yield Objection(text, (document.name, duplicate.lines[-1]))
 
 
 @lint_rule(XC013, "one place per name", kinds=("values",))
-def find_set_twice(context: Context) -> Iterator[Objection]:
+def find_set_twice(config: Configuration) -> Iterator[Objection]:
     """Yield names a component gets from more than one place."""
-    reported: set[str] = set()
-    order = {source.name: place for place, source in enumerate(context.configuration.sources)}
-    for variables in context.variables.values():
+    order = {source.name: place for place, source in enumerate(config.sources)}
+    for variables in config.variables.values():
         places: dict[str, dict[str, Variable]] = {}
         for variable in variables:
             places.setdefault(variable.name, {})[variable.source] = variable
@@ -193,27 +177,29 @@ def find_set_twice(context: Context) -> Iterator[Objection]:
                 f"{source} ({'line ' if len(files) == 1 else v.file + ':'}{v.line})"
                 for source, v in found.items()
             )
-            if len(found) > 1 and name != _NAMELESS and f"{name} {text}" not in reported:
-                reported.add(f"{name} {text}")
+            if len(found) > 1 and name != _NAMELESS:
                 last = max(found.values(), key=lambda v: (order.get(v.file, -1), v.line))
-                yield Objection(f"{name[:80]!r} in {text}", _place(last))
+                yield Objection(f"{name[:80]!r} in {text}", place_of(last))
 
 
 @lint_rule(XC014, "references instead of secrets", kinds=_COMMITTED, fix=_BY_REFERENCE)
-def find_secrets(context: Context) -> Iterator[Objection]:
+def find_secrets(config: Configuration) -> Iterator[Objection]:
     """Yield secrets, by place and kind only."""
-    for document in context.values.texts if context.values else ():
-        for secret in list_secrets(document):
-            text = f"{secret.label[:80]}: {secret.kind} (value hidden)"
-            yield Objection(text, (document.name, secret.line))
-    for variable in () if context.values else context.written:
+    if config.kind == "values":
+        for document in config.documents:
+            for secret in list_secrets(document):
+                text = f"{secret.label[:80]}: {secret.kind} (value hidden)"
+                yield Objection(text, (document.name, secret.line))
+        return
+    for variable in config.written:
         if kind := find_secret(variable.name, variable.value or ""):
-            yield Objection(f"{variable.name[:80]}: {kind} (value hidden)", _place(variable))
+            yield Objection(f"{variable.name[:80]}: {kind} (value hidden)", place_of(variable))
 
 
 @lint_rule(XC053, "the value alone", kinds=("env",))
-def find_comments(context: Context) -> Iterator[Objection]:
+def find_comments(config: Configuration) -> Iterator[Objection]:
     """Yield values with a comment behind them."""
-    for variable in context.written:
+    for variable in config.written:
         if variable.is_commented:
-            yield Objection(f"{variable.name[:80]}: a comment behind the value", _place(variable))
+            text = f"{variable.name[:80]}: a comment behind the value"
+            yield Objection(text, place_of(variable))

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from xcomkit.findings.model import CloudName, Rule
-from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, Objection, lint_rule
+from xcomkit.lint.configuration import Configuration, dotted, place_of
+from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.annotations import CLIENT_ID, FORMS
 from xcomkit.lint.rules.connections import is_other_store
 from xcomkit.lint.rules.prefixes import clouds
 from xcomkit.settings.terms import TERMS
 from xcomkit.values.accounts import ServiceAccount, read_accounts
+from xcomkit.values.environment import worker_groups
 from xcomkit.values.values import Key, Values
 
 AZURE_LABEL = "azure.workload.identity/use"
@@ -66,59 +67,52 @@ XC050 = Rule(
 )
 
 
-def _accounts(context: Context) -> tuple[ServiceAccount, ...]:
-    values = context.values
-    return read_accounts(values, prefix="<resourceNamePrefix>") if values else ()
+def _accounts(config: Configuration) -> tuple[ServiceAccount, ...]:
+    return read_accounts(config.values, prefix="<resourceNamePrefix>")
 
 
 @lint_rule(XC022, "no credentials in the environment", kinds=("values", "pod"))
-def find_rivals(context: Context) -> Iterator[Objection]:
+def find_rivals(config: Configuration) -> Iterator[Objection]:
     """Yield variables that stand over the injected identity of the path's cloud."""
-    identities = {a.annotations.get(TERMS["azure"].annotation) for a in _accounts(context)}
-    reported = set()
-    for cloud in () if is_other_store(context) else clouds(context):
-        for variable in context.written:
-            place = (variable.file, variable.line)
-            if variable.name not in TERMS[cloud].rivals or variable.value == "":
-                continue
-            if context.kind == "pod" and variable.name in _INJECTED:
-                continue
-            same = variable.name == CLIENT_ID and (
-                identities in ({None}, set()) or variable.value in identities
-            )
-            if not same and (variable.name, place) not in reported:
-                reported.add((variable.name, place))
-                yield Objection(f"{variable.name} in {variable.source[:80]}", place)
+    asked = () if is_other_store(config) else clouds(config)
+    rivals = {name for cloud in asked for name in TERMS[cloud].rivals}
+    if config.kind == "pod":
+        rivals -= _INJECTED
+    key = TERMS["azure"].annotation
+    identities = {account.annotations.get(key, "") for account in _accounts(config)}
+    for variable in config.written:
+        is_same = variable.name == CLIENT_ID and (
+            identities == {""} or variable.value in identities
+        )
+        if variable.name in rivals and variable.value != "" and not is_same:
+            yield Objection(f"{variable.name} in {variable.source[:80]}", place_of(variable))
 
 
 @lint_rule(XC045, "the client id on every account", kinds=("values",))
-def find_nameless_azure(context: Context) -> Iterator[Objection]:
+def find_nameless_azure(config: Configuration) -> Iterator[Objection]:
     """Yield service accounts without a client id."""
-    if "azure" in clouds(context) and not _sets_client_id(context):
-        yield from _bare(context, "azure")
+    if "azure" in clouds(config) and not _sets_client_id(config):
+        yield from _bare(config, "azure")
 
 
-def _sets_client_id(context: Context) -> bool:
-    return all(env.get(CLIENT_ID) for env in context.environment.values())
+def _sets_client_id(config: Configuration) -> bool:
+    return all(env.get(CLIENT_ID) for env in config.environment.values())
 
 
 @lint_rule(XC046, "the identity on every account", kinds=("values",))
-def find_nameless(context: Context) -> Iterator[Objection]:
+def find_nameless(config: Configuration) -> Iterator[Objection]:
     """Yield service accounts without the annotation of AWS or Google Cloud."""
-    for cloud in () if is_other_store(context) else clouds(context):
+    for cloud in () if is_other_store(config) else clouds(config):
         if cloud != "azure":
-            yield from _bare(context, cloud)
+            yield from _bare(config, cloud)
 
 
-def _bare(context: Context, cloud: CloudName) -> Iterator[Objection]:
-    values = context.values
-    if values is None:
-        return
+def _bare(config: Configuration, cloud: CloudName) -> Iterator[Objection]:
     key = TERMS[cloud].annotation
-    found = _accounts(context)
+    found = _accounts(config)
     missing = [a for a in found if a.created and not a.annotations.get(key)]
     foreign = [a for a in found if not a.created]
-    place = values.place("serviceAccount", "annotations")
+    place = config.values.place("serviceAccount", "annotations")
     if missing:
         names = ", ".join(f"{a.component}: {a.name}" for a in missing)
         yield Objection(f"no {key} on {names[:300]}", place, fix=_annotation(cloud))
@@ -138,35 +132,29 @@ def _annotation(cloud: CloudName) -> str:
 
 
 @lint_rule(XC047, "annotations on accounts that are created", kinds=("values",))
-def find_unreached(context: Context) -> Iterator[Objection]:
+def find_unreached(config: Configuration) -> Iterator[Objection]:
     """Yield annotations on accounts that the chart does not create."""
-    values = context.values
-    if values is None:
-        return
-    found = _accounts(context)
-    anyone = any(a.created for a in found)
-    for account in found:
-        if account.created:
-            continue
-        for path in _places(values, account.component, shared=not anyone):
+    values = config.values
+    found = _accounts(config)
+    is_shared = not any(account.created for account in found)
+    for account in (account for account in found if not account.created):
+        for path in _places(values, account.component, is_shared=is_shared):
             keys = values.get(*path)
-            named = [k for k in keys if k in FORMS] if isinstance(keys, dict) else []
-            for key in named:
+            for key in FORMS.keys() & set(keys) if isinstance(keys, dict) else ():
                 text = f"{key} for {account.name[:63]!r}, which has create: false"
-                yield Objection(f"{'.'.join(map(str, path))}: {text}", values.place(*path, key))
+                yield Objection(f"{dotted(path)}: {text}", values.place(*path, key))
 
 
-def _places(values: Values, component: str, *, shared: bool) -> Iterator[Key]:
+def _places(values: Values, component: str, *, is_shared: bool) -> Iterator[Key]:
     """Yield where annotations for one component's account may stand."""
     kind, _, group = component.partition(":")
     if kind == "worker":
-        groups = values.get("workers")
-        for index, entry in enumerate(groups if isinstance(groups, list) else ()):
-            if isinstance(entry, dict) and entry.get("name") == group:
+        for index, name in worker_groups(values):
+            if name == group:
                 yield ("workers", index, "serviceAccount", "annotations")
         kind = "workers"
     yield ("serviceAccount", kind, "annotations")
-    if shared:
+    if is_shared:
         yield ("serviceAccount", "annotations")
 
 
@@ -176,20 +164,17 @@ def _places(values: Values, component: str, *, shared: bool) -> Iterator[Key]:
     kinds=("values", "pod"),
     fix=f'labels:\n  {AZURE_LABEL}: "true"\n',
 )
-def find_unlabelled(context: Context) -> Iterator[Objection]:
+def find_unlabelled(config: Configuration) -> Iterator[Objection]:
     """Yield pods that the webhook of Azure will not look at."""
-    if "azure" not in clouds(context):
+    if "azure" not in clouds(config):
         return
-    values = context.values
-    if values is not None:
-        yield from _label(values.get("labels", AZURE_LABEL), values.place("labels", AZURE_LABEL))
-    for pod in context.configuration.pods:
-        for objection in _label(pod.labels.get(AZURE_LABEL), pod.place):
-            yield Objection(f"{pod.component[:80]}: {objection.observed}", pod.place)
-
-
-def _label(found: object, place: Place) -> Iterator[Objection]:
-    if found != "true":
-        kind = "" if isinstance(found, str) or found is None else ", which is no text"
-        text = "missing" if found is None else f"{str(found)[:40]!r}{kind}"
-        yield Objection(f"{AZURE_LABEL}: {text}", place)
+    labelled = [(f"{pod.component[:80]}: ", pod.labels, pod.place) for pod in config.pods]
+    if config.kind == "values":
+        label = config.values.get("labels", AZURE_LABEL)
+        labelled = [("", {AZURE_LABEL: label}, config.values.place("labels", AZURE_LABEL))]
+    for component, labels, place in labelled:
+        found = labels.get(AZURE_LABEL)
+        if found != "true":
+            kind = "" if isinstance(found, str) or found is None else ", which is no text"
+            text = "missing" if found is None else f"{str(found)[:40]!r}{kind}"
+            yield Objection(f"{component}{AZURE_LABEL}: {text}", place)

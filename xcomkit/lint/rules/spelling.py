@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Rule
-from xcomkit.lint.context import Context, Fix, Objection, lint_rule
+from xcomkit.lint.configuration import Configuration, place_of
+from xcomkit.lint.registry import Fix, Objection, lint_rule
 from xcomkit.values.environment import Variable
 from xcomkit.values.names import (
     CONNECTION_PREFIX,
@@ -59,13 +60,12 @@ _DEPENDENT = re.compile(r"(?<!\$)\$\([A-Za-z_][\w.-]*\)")
 
 
 @lint_rule(XC017, "the names Airflow reads")
-def find_misspelt(context: Context) -> Iterator[Objection]:
+def find_misspelt(config: Configuration) -> Iterator[Objection]:
     """Yield variables whose name is nearly that of an XCom setting."""
-    for variable in context.written:
+    for variable in config.written:
         if meant := _meant(variable.name):
             text = f"{variable.name[:80]!r} is not read; Airflow reads {meant}"
-            place = (variable.file, variable.line)
-            yield Objection(text, place, fix=_renamed(variable, meant))
+            yield Objection(text, place_of(variable), fix=_renamed(variable, meant))
 
 
 def _meant(name: str) -> str:
@@ -88,30 +88,30 @@ def _renamed(variable: Variable, meant: str) -> Fix:
 
 
 @lint_rule(XC023, "values, or $(NAME) set above", kinds=("values", "pod"))
-def find_unexpanded(context: Context) -> Iterator[Objection]:
+def find_unexpanded(config: Configuration) -> Iterator[Objection]:
     """Yield XCom settings and connections that hold a reference nobody resolves."""
-    for variable, value in _values(context):
+    for variable, value in _values(config):
         if _is_setting(variable.name) and (found := _reference(value, variable.name)):
-            yield Objection(f"{variable.name[:80]}: {found}", (variable.file, variable.line))
+            yield Objection(f"{variable.name[:80]}: {found}", place_of(variable))
 
 
 @lint_rule(XC024, "values, or $(NAME) set above", kinds=("values", "pod"))
-def find_shell_references(context: Context) -> Iterator[Objection]:
+def find_shell_references(config: Configuration) -> Iterator[Objection]:
     """Yield other variables that are written for a shell."""
-    for variable, value in _values(context):
+    for variable, value in _values(config):
         match = _SHELL.search(value)
         if match and not _is_setting(variable.name) and is_shown(variable.name, value):
             text = f"{variable.name[:80]}: {match[0][:40]!r} stays as it is"
-            yield Objection(text, (variable.file, variable.line))
+            yield Objection(text, place_of(variable))
 
 
-def _values(context: Context) -> Iterator[tuple[Variable, str]]:
+def _values(config: Configuration) -> Iterator[tuple[Variable, str]]:
     """Yield each variable with its value after Kubernetes filled in what it can, each once."""
     reported: set[tuple[str, int, int]] = set()
-    for component, variables in context.variables.items():
+    for component, variables in config.variables.items():
         for variable in variables:
             key = (variable.file, variable.line, variable.index)
-            value = context.environment[component].get(variable.name)
+            value = config.environment[component].get(variable.name)
             written = variable.value
             if written is None or value is None or variable.is_literal or key in reported:
                 continue

@@ -8,7 +8,7 @@ from pathlib import Path
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import AGENT_KEYS, Configuration, Source, from_values
-from xcomkit.lint.kinds import KIND_WORDS, Kind
+from xcomkit.lint.file_types import DESCRIPTIONS, Kind
 from xcomkit.lint.sources.airflow_cfg import read_cfg
 from xcomkit.lint.sources.compose import read_compose
 from xcomkit.lint.sources.env_file import read_env
@@ -69,7 +69,7 @@ def _combined(files: Sequence[_File]) -> Configuration:
         beside = {file.name: _variables(file) for file in files if file.kind == "env"}
         composed = [d for f in files if f.kind == "compose" for d in f.documents]
         return read_compose(composed, beside=beside, sources=_sources(files))
-    told = "; ".join(f"{file.name} is {KIND_WORDS[file.kind]}" for file in files[:5])
+    told = "; ".join(f"{file.name} is {DESCRIPTIONS[file.kind]}" for file in files[:5])
     hint = "give them one at a time, or use --each or --kind."
     raise InputError(f"{told}: these do not lie over each other.", hint=hint)
 
@@ -157,13 +157,9 @@ def _variables(file: _File) -> tuple[Variable, ...]:
 def _airflow(files: Sequence[_File]) -> Configuration:
     """Return env files and airflow.cfg as one Airflow: variables stand over options."""
     ordered = sorted(files, key=lambda file: file.kind == "env")
-    variables = tuple(v for file in ordered for v in _variables(file))
-    environment = {v.name: v.value for v in variables if v.value is not None and not v.problem}
-    has_env = ordered[-1].kind == "env"
     return Configuration(
-        kind="env" if has_env else "cfg",
+        kind=ordered[-1].kind,
         sources=_sources(files),
-        variables={COMPONENT: variables},
-        environment={COMPONENT: environment},
+        variables={COMPONENT: tuple(v for file in ordered for v in _variables(file))},
         homes={COMPONENT: (ordered[-1].name, 1)},
     )

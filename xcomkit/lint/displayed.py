@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from xcomkit.findings.model import where
 from xcomkit.findings.reports.report import Input, Known
 from xcomkit.lint.configuration import Configuration
-from xcomkit.lint.kinds import KIND_WORDS
+from xcomkit.lint.file_types import DESCRIPTIONS
 from xcomkit.values.environment import Variable
 from xcomkit.values.sensitive import MASK, is_shown
 
@@ -13,7 +13,7 @@ from xcomkit.values.sensitive import MASK, is_shown
 def list_inputs(configurations: Iterable[Configuration]) -> tuple[Input, ...]:
     """Return the files of the configurations with what they were taken for."""
     return tuple(
-        Input(source.name, KIND_WORDS[source.kind])
+        Input(source.name, DESCRIPTIONS[source.kind])
         for configuration in configurations
         for source in configuration.sources
     )
