@@ -159,8 +159,15 @@ def test_backend_class_is_known_good_known_bad_or_unknown(backend, status) -> No
 
 def test_misspelt_backend_variable_is_pointed_at() -> None:
     text = re.sub(r"xcomBackend: .*\n", "", with_entry("AIRFLOW__CORE__XCOM__BACKEND", "x"))
-    (check,) = checks(text, "XC009")
-    assert "line 4 sets 'AIRFLOW__CORE__XCOM__BACKEND', which is not read" in check.observed
+    assert checks(text, "XC009")[0].status == "fail"
+    (check,) = checks(text, "XC017")
+    assert check.how == "read from values.yaml:4"
+    assert "is not read; Airflow reads AIRFLOW__CORE__XCOM_BACKEND" in check.observed
+
+
+def test_path_of_white_space_is_missing_and_nothing_else() -> None:
+    text = changed((BASE_PATH, "  "))
+    assert [checks(text, rule_id)[0].status for rule_id in ("XC001", "XC011")] == ["fail", "pass"]
 
 
 def test_chart_field_and_variable_for_the_same_thing_are_two_places() -> None:

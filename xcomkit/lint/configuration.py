@@ -164,13 +164,6 @@ class Configuration:
         """Return the values of a setting that the files tell."""
         return [(one.value, one) for one in self.settings(name) if one.value is not None]
 
-    def near_miss(self, *words: str, name: str) -> str:
-        """Return a hint at a variable that was probably meant to be this one, or ``""``."""
-        for variable in self.written:
-            if variable.name != name and all(word in variable.name.upper() for word in words):
-                return f"; line {variable.line} sets {variable.name[:80]!r}, which is not read"
-        return ""
-
 
 def from_values(values: Values, *, replacements: tuple[Replacement, ...] = ()) -> Configuration:
     """Return a values file, or several that were laid over each other, as a configuration."""

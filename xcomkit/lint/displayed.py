@@ -1,22 +1,12 @@
-"""What is shown of a configuration beside its findings: its files, and what components see."""
+"""What is displayed of a configuration beside its findings: what its components see."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from xcomkit.findings.model import where
-from xcomkit.findings.reports.report import Input, Known
+from xcomkit.findings.reports.report import Known
 from xcomkit.lint.configuration import Configuration
-from xcomkit.lint.file_types import DESCRIPTIONS
 from xcomkit.values.environment import Variable
 from xcomkit.values.sensitive import MASK, is_shown
-
-
-def list_inputs(configurations: Iterable[Configuration]) -> tuple[Input, ...]:
-    """Return the files of the configurations with what they were taken for."""
-    return tuple(
-        Input(source.name, DESCRIPTIONS[source.kind])
-        for configuration in configurations
-        for source in configuration.sources
-    )
 
 
 def environments(configurations: Sequence[Configuration]) -> dict[str, dict[str, Known]]:
@@ -32,19 +22,14 @@ def environments(configurations: Sequence[Configuration]) -> dict[str, dict[str,
 
 
 def _known(variables: Iterable[Variable], environment: Mapping[str, str]) -> dict[str, Known]:
-    """Return what a component sees; the later of two variables of one name stands."""
-    hidden = [v for n, v in environment.items() if len(v) > 3 and not is_shown(n, v)]
-    return {
-        variable.name: Known(
-            masked(variable.name, environment.get(variable.name), hidden=hidden),
-            f"{where(variable.file, variable.line)} {variable.source}",
+    """Return what a component sees; a value is masked where it holds a secret, or took one in."""
+    secrets = [v for n, v in environment.items() if len(v) > 3 and not is_shown(n, v)]
+    known = {}
+    for variable in variables:  # the later of two of one name counts
+        value = environment.get(variable.name)
+        place = f"{where(variable.file, variable.line)} {variable.source}"
+        is_secret = value is not None and (
+            not is_shown(variable.name, value) or any(secret in value for secret in secrets)
         )
-        for variable in variables
-    }
-
-
-def masked(name: str, value: str | None, *, hidden: Sequence[str]) -> str | None:
-    """Return a value as it may be shown: masked where it holds a secret, or took one in."""
-    if value is None or (is_shown(name, value) and not any(secret in value for secret in hidden)):
-        return value
-    return MASK
+        known[variable.name] = Known(MASK if is_secret else value, place)
+    return known

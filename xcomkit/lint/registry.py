@@ -1,12 +1,13 @@
 """What a rule is, what it answers with, and all that there are."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from xcomkit.findings.model import Rule
 from xcomkit.lint.configuration import Configuration, Place
 from xcomkit.lint.file_types import KINDS, Kind
+from xcomkit.values.sensitive import show
 
 Fix = str | tuple[tuple[str, str], ...]
 """What to paste: a text as it is, or settings, written as the file's kind writes them."""
@@ -54,5 +55,23 @@ def lint_rule(rule: Rule, expected: str, **more: Any) -> Callable[[Find], Find]:
     def register(find: Find) -> Find:
         FOUND.append(LintRule(rule, expected, find, **more))
         return find
+
+    return register
+
+
+def value_rule(
+    rule: Rule, variable: str, expected: str, **more: Any
+) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
+    """Make the function below the one that says what is wrong with a value of one variable."""
+
+    def register(problem: Callable[[str], str]) -> Callable[[str], str]:
+        @lint_rule(rule, expected, **more)
+        def find(config: Configuration) -> Iterator[Objection]:
+            for value, setting in config.known(variable):
+                if text := problem(value):
+                    observed = f"{show(variable, value)} in {setting.where}: {text}"
+                    yield Objection(observed, setting.place)
+
+        return problem
 
     return register

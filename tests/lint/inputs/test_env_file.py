@@ -58,8 +58,8 @@ def test_comment_behind_a_value_is_noted_because_docker_run_keeps_it():
     [
         ("A=1\n=2\n", ".env:2:1"),
         ("A B=2\n", ".env:1:"),
-        ("A='open\n", ".env:1:3"),
-        ('A="x"y\n', ".env:1:3"),
+        ("A='open\n", ".env:1:1"),
+        ('A="x"y\n', ".env:1:1"),
         ("A\x00=1\n", ".env:1:1"),
         ("A: 1\n", ".env:1:"),
     ],

@@ -25,11 +25,14 @@ class Unreadable(Exception):  # noqa: N818 - a result as often as an error
 def list_files(folder: Path) -> Iterator[tuple[Path, Unreadable | None]]:
     """Yield the Python files below a folder in order, and the folders that cannot be listed.
 
-    Links are followed, each folder is entered once; hidden folders and virtual environments are
-    left out, as are files that are no regular ones: reading a pipe would never end.
+    What is no folder is yielded as it is. Links are followed, each folder is entered once; hidden
+    folders and virtual environments are left out, as are files that are no regular ones: reading a
+    pipe would never end.
     """
     entered: set[tuple[int, int]] = set()
     pending = [folder]
+    if not folder.is_dir():
+        yield pending.pop(), None
     while pending:
         here = pending.pop()
         try:

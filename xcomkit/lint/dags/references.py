@@ -48,10 +48,16 @@ _PRIVATE = frozenset({"_get_full_path", "_write_large_value", "_get_base_path", 
                       "_get_threshold", "_get_compression_suffix", "_get_xcom_db_ref",
                       "_set_xcom_in_db"})  # fmt: skip
 _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_SCHEME = re.compile(r"^(s3|s3a|s3n|gs|gcs|abfs|abfss|adl)://")
+_SCHEMES = "(s3|s3a|s3n|gs|gcs|abfs|abfss|adl)://"
+_SCHEME = re.compile(_SCHEMES)
 _REFERENCE = re.compile(rf"/((ti|write)-)?{_UUID}(\.(zip|gz|bz2|lzma|xz))?$")
 _RUN = re.compile(r"(^|/)(manual|scheduled|backfill|asset_triggered|dataset_triggered)__")
 _XCOM = re.compile(r"(^|[/_.-])xcoms?([/_.-]|$)", re.IGNORECASE)
+# an f-string with "xcom" behind the bucket, and a run behind that
+_BUILT = re.compile(
+    rf"f.{_SCHEMES}[^/]*/(.*[/_.-])?xcoms?[/_.-].*\{{[^}}]*\b(dag_)?run_id\b", re.IGNORECASE
+)
+MOST_CHARACTERS = 2000  # of one text
 
 
 def find_references(module: Module, _project: Project) -> Iterator[Finding]:
@@ -172,33 +178,17 @@ def _rows(module: Module) -> Iterator[tuple[int, str]]:
 
 
 def _literals(module: Module) -> Iterator[tuple[int, str]]:
-    for built in module.built_texts:
-        if _is_built(built):
-            yield built.lineno, f"{_displayed(ast.unparse(built))} builds a reference"
+    """Yield the keys of XCom that are written out, or built in an f-string from a run."""
     for text, node in module.texts:
-        is_key = len(text) < 2000 and _SCHEME.match(text) and _XCOM.search(text)
+        is_key = len(text) < MOST_CHARACTERS and _SCHEME.match(text) and _XCOM.search(text)
         if is_key and (_REFERENCE.search(text) or _RUN.search(text)):
             yield node.lineno, f"{_displayed(text)} looks like a reference"
+    for built in module.built_texts:
+        text = ast.unparse(built)[:MOST_CHARACTERS]
+        if _BUILT.match(text):
+            yield built.lineno, f"{_displayed(text)} builds a reference"
 
 
 def _displayed(reference: str) -> str:
     """Return the begin of a reference in one line, without what may be a secret before the @."""
     return re.sub(r"//[^/@]{1,200}@", "//...@", " ".join(reference.split()))[:100]
-
-
-def _is_built(node: ast.JoinedStr) -> bool:
-    """Tell whether an f-string puts a key of XCom together: scheme, "xcom", and a run."""
-    begins = bool(node.values) and isinstance(node.values[0], ast.Constant)
-    fixed = "/".join(str(one.value) for one in node.values if isinstance(one, ast.Constant))
-    key = fixed.partition("://")[2].partition("/")[2]
-    filled_in = (one for one in node.values if isinstance(one, ast.FormattedValue))
-    names = (
-        getattr(inner, "id", getattr(inner, "attr", getattr(inner, "value", "")))
-        for one in filled_in
-        for inner in ast.walk(one.value)
-    )
-    return (
-        begins
-        and bool(_SCHEME.match(fixed) and _XCOM.search(key))
-        and any(name in ("run_id", "dag_run_id") for name in names)
-    )

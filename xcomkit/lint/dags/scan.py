@@ -54,7 +54,7 @@ def scan(path: Path) -> tuple[Finding, ...]:
     """
     modules: list[Module] = []
     unread: list[Finding] = []
-    for file, problem in list_files(path) if path.is_dir() else [(path, None)]:
+    for file, problem in list_files(path):
         try:
             if problem is not None:
                 raise problem

@@ -71,8 +71,7 @@ def _shared_names(config: Configuration) -> tuple[str, ...]:
 
 
 @lint_rule(XC025, "lists as they were", kinds=("values",))
-def find_replaced(config: Configuration) -> Iterator[Objection]:
-    """Yield lists that a later file replaced, with the names that went with them."""
+def _replaced(config: Configuration) -> Iterator[Objection]:
     for replaced in config.replacements:
         path = dotted(replaced.path)
         if replaced.lost:

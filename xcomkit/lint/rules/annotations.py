@@ -68,8 +68,7 @@ XC049 = Rule(
 
 
 @lint_rule(XC048, "the key and form of the platform", kinds=("values",))
-def find_malformed(config: Configuration) -> Iterator[Objection]:
-    """Yield annotations of workload identity with a wrong key or a wrong form."""
+def _malformed(config: Configuration) -> Iterator[Objection]:
     found = [
         (key, value, config.values.place(*path, key))
         for path, key, value in _annotations(config.values.data, path=())
@@ -116,8 +115,7 @@ def _annotation_problem(key: str, value: Any) -> str:
 
 
 @lint_rule(XC049, "one client id", kinds=("values",))
-def find_different_clients(config: Configuration) -> Iterator[Objection]:
-    """Yield client ids that differ between annotations, variables and connection."""
+def _different_clients(config: Configuration) -> Iterator[Objection]:
     if "azure" not in clouds(config):
         return
     found: dict[str, Place] = {}

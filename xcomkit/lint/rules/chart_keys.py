@@ -77,8 +77,7 @@ def _tells_images(config: Configuration) -> bool:
 
 
 @lint_rule(XC042, "exactly one", fix=_TOKEN, kinds=("values",), applies=_tells_token)
-def find_wrong_tokens(config: Configuration) -> Iterator[Objection]:
-    """Yield tokens that are given twice or not at all."""
+def _wrong_tokens(config: Configuration) -> Iterator[Objection]:
     values = config.values
     found = [key for key in _TOKENS if values.get(key) not in (None, "", {}, [])]
     if len(found) > 1:
@@ -104,8 +103,7 @@ def _images(config: Configuration) -> Iterator[tuple[str, str, Place]]:
 
 
 @lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), applies=_tells_images)
-def find_old_agents(config: Configuration) -> Iterator[Objection]:
-    """Yield images of triggerers that are too old for XCom in triggers."""
+def _old_agents(config: Configuration) -> Iterator[Objection]:
     for component, image, place in _images(config):
         match = _AGENT.search(image)
         if match and TRIGGERER in component.lower():
@@ -115,8 +113,7 @@ def find_old_agents(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC041, "one image", kinds=("values",), applies=_tells_images)
-def find_different_images(config: Configuration) -> Iterator[Objection]:
-    """Yield images of which only some components run."""
+def _different_images(config: Configuration) -> Iterator[Objection]:
     images: dict[str, list[tuple[str, Place]]] = {}
     for component, image, place in _images(config):
         images.setdefault(image, []).append((component, place))
@@ -130,8 +127,7 @@ def find_different_images(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC051, "one component per account", kinds=("values",))
-def find_accounts_twice(config: Configuration) -> Iterator[Objection]:
-    """Yield service accounts that two components would create."""
+def _accounts_twice(config: Configuration) -> Iterator[Objection]:
     owners: dict[str, list[str]] = {}
     for account in read_accounts(config.values, prefix="<resourceNamePrefix>"):
         if account.created:
@@ -143,8 +139,7 @@ def find_accounts_twice(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC057, "an image of your own", kinds=("values", "pod"), applies=_tells_images)
-def find_missing_class(config: Configuration) -> Iterator[Objection]:
-    """Yield components whose base image cannot hold the durable class."""
+def _missing_class(config: Configuration) -> Iterator[Objection]:
     for component, image, place in _images(config):
         backend = config.environment.get(component, {}).get(BACKEND, "")
         if is_durable(backend) and image.startswith(_BASE_IMAGE):

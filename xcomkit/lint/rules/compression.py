@@ -34,8 +34,7 @@ XC015 = Rule(
 
 
 @lint_rule(XC005, "empty, zip, gzip, bz2, lzma or xz", fix=((COMPRESSION, ""),))
-def find_bad_compression(config: Configuration) -> Iterator[Objection]:
-    """Yield compressions that raise in Airflow."""
+def _bad_compression(config: Configuration) -> Iterator[Objection]:
     for setting in config.settings(COMPRESSION):
         if setting.variable is not None and setting.is_elsewhere:
             yield set_elsewhere(COMPRESSION, setting)
@@ -47,8 +46,7 @@ def find_bad_compression(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC015, "no compression with the stock backend", fix=((COMPRESSION, ""),))
-def find_hiding_compression(config: Configuration) -> Iterator[Objection]:
-    """Yield components in which the stock backend compresses."""
+def _hiding_compression(config: Configuration) -> Iterator[Objection]:
     for value, setting in config.known(COMPRESSION):
         environment = config.environment[setting.components[0]]
         backend = environment.get(BACKEND, "").strip()

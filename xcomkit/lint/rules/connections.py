@@ -177,8 +177,7 @@ def _connections(config: Configuration) -> Iterator[tuple[str, str, Connection, 
 
 
 @lint_rule(XC016, "no key, no secret, anon: false")
-def find_other_signers(config: Configuration) -> Iterator[Objection]:
-    """Yield what in the path's connection signs in place of the workload identity."""
+def _other_signers(config: Configuration) -> Iterator[Objection]:
     # outside Kubernetes there is no workload identity that a key could stand over
     is_judged = config.kind in ("values", "pod") and not is_other_store(config)
     for _, name, connection, place in _connections(config):
@@ -204,8 +203,7 @@ def _anonymous(connection: Connection) -> Iterator[str]:
 
 
 @lint_rule(XC019, "JSON, or a URI Airflow reads")
-def find_unreadable(config: Configuration) -> Iterator[Objection]:
-    """Yield connections that Airflow refuses, or reads as something else."""
+def _unreadable(config: Configuration) -> Iterator[Objection]:
     for scheme, name, connection, place in _connections(config):
         problem = connection.problem
         if not problem and scheme in STORES["azure"].schemes and not _names_account(connection):
@@ -221,8 +219,7 @@ def _names_account(connection: Connection) -> bool:
 
 
 @lint_rule(XC059, "a connection of the path's store")
-def find_foreign(config: Configuration) -> Iterator[Objection]:
-    """Yield connections whose type is of another store than the path."""
+def _foreign(config: Configuration) -> Iterator[Objection]:
     for scheme, name, connection, place in _connections(config):
         cloud, kind = cloud_of(scheme), connection.type
         if cloud and kind and not kind.startswith((*STORES[cloud].types, "generic")):

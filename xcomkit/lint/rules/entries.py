@@ -93,8 +93,7 @@ _COMMITTED: tuple[Kind, ...] = ("values", "cfg", "compose")
 
 
 @lint_rule(XC006, "name and a text in quotes")
-def find_refused(config: Configuration) -> Iterator[Objection]:
-    """Yield entries that Kubernetes or helm would refuse."""
+def _refused(config: Configuration) -> Iterator[Objection]:
     for key, (kind, words) in _SHAPES.items():
         found = config.values.get(key)
         if found not in (None, "") and not isinstance(found, kind):
@@ -109,8 +108,7 @@ def find_refused(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC007, "each name once per list")
-def find_repeated(config: Configuration) -> Iterator[Objection]:
-    """Yield names that one list holds more than once, with all their lines."""
+def _repeated(config: Configuration) -> Iterator[Objection]:
     found: dict[tuple[str, str, str], list[str]] = {}
     for variable in config.written:
         if variable.name != _NAMELESS:
@@ -128,8 +126,7 @@ def find_repeated(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC008, "values that are filled in")
-def find_placeholders(config: Configuration) -> Iterator[Objection]:
-    """Yield texts that still wait to be filled in, one for each line."""
+def _placeholders(config: Configuration) -> Iterator[Objection]:
     texts = [(v.name, v.value or "", place_of(v)) for v in config.written]
     if config.kind == "values":
         texts = [
@@ -154,8 +151,7 @@ def _texts(data: Any, *, path: Key) -> Iterator[tuple[Key, str]]:
 
 
 @lint_rule(XC012, "each key once")
-def find_duplicate_keys(config: Configuration) -> Iterator[Objection]:
-    """Yield keys that a mapping holds more than once."""
+def _duplicate_keys(config: Configuration) -> Iterator[Objection]:
     for document in config.documents:
         for duplicate in document.duplicates:
             lines = listed([str(line) for line in duplicate.lines], most=10)
@@ -164,8 +160,7 @@ def find_duplicate_keys(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC013, "one place per name", kinds=("values",))
-def find_set_twice(config: Configuration) -> Iterator[Objection]:
-    """Yield names a component gets from more than one place."""
+def _set_twice(config: Configuration) -> Iterator[Objection]:
     order = {source.name: place for place, source in enumerate(config.sources)}
     for variables in config.variables.values():
         places: dict[str, dict[str, Variable]] = {}
@@ -183,8 +178,7 @@ def find_set_twice(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC014, "references instead of secrets", kinds=_COMMITTED, fix=_BY_REFERENCE)
-def find_secrets(config: Configuration) -> Iterator[Objection]:
-    """Yield secrets, by place and kind only."""
+def _secrets(config: Configuration) -> Iterator[Objection]:
     if config.kind == "values":
         for document in config.documents:
             for secret in list_secrets(document):
@@ -197,8 +191,7 @@ def find_secrets(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC053, "the value alone", kinds=("env",))
-def find_comments(config: Configuration) -> Iterator[Objection]:
-    """Yield values with a comment behind them."""
+def _comments(config: Configuration) -> Iterator[Objection]:
     for variable in config.written:
         if variable.is_commented:
             text = f"{variable.name[:80]}: a comment behind the value"

@@ -72,8 +72,7 @@ def _accounts(config: Configuration) -> tuple[ServiceAccount, ...]:
 
 
 @lint_rule(XC022, "no credentials in the environment", kinds=("values", "pod"))
-def find_rivals(config: Configuration) -> Iterator[Objection]:
-    """Yield variables that stand over the injected identity of the path's cloud."""
+def _rivals(config: Configuration) -> Iterator[Objection]:
     asked = () if is_other_store(config) else clouds(config)
     rivals = {name for cloud in asked for name in TERMS[cloud].rivals}
     if config.kind == "pod":
@@ -89,8 +88,7 @@ def find_rivals(config: Configuration) -> Iterator[Objection]:
 
 
 @lint_rule(XC045, "the client id on every account", kinds=("values",))
-def find_nameless_azure(config: Configuration) -> Iterator[Objection]:
-    """Yield service accounts without a client id."""
+def _nameless_azure(config: Configuration) -> Iterator[Objection]:
     if "azure" in clouds(config) and not _sets_client_id(config):
         yield from _bare(config, "azure")
 
@@ -100,8 +98,7 @@ def _sets_client_id(config: Configuration) -> bool:
 
 
 @lint_rule(XC046, "the identity on every account", kinds=("values",))
-def find_nameless(config: Configuration) -> Iterator[Objection]:
-    """Yield service accounts without the annotation of AWS or Google Cloud."""
+def _nameless(config: Configuration) -> Iterator[Objection]:
     for cloud in () if is_other_store(config) else clouds(config):
         if cloud != "azure":
             yield from _bare(config, cloud)
@@ -132,8 +129,7 @@ def _annotation(cloud: CloudName) -> str:
 
 
 @lint_rule(XC047, "annotations on accounts that are created", kinds=("values",))
-def find_unreached(config: Configuration) -> Iterator[Objection]:
-    """Yield annotations on accounts that the chart does not create."""
+def _unreached(config: Configuration) -> Iterator[Objection]:
     values = config.values
     found = _accounts(config)
     is_shared = not any(account.created for account in found)
@@ -164,8 +160,7 @@ def _places(values: Values, component: str, *, is_shared: bool) -> Iterator[Key]
     kinds=("values", "pod"),
     fix=f'labels:\n  {AZURE_LABEL}: "true"\n',
 )
-def find_unlabelled(config: Configuration) -> Iterator[Objection]:
-    """Yield pods that the webhook of Azure will not look at."""
+def _unlabelled(config: Configuration) -> Iterator[Objection]:
     if "azure" not in clouds(config):
         return
     labelled = [(f"{pod.component[:80]}: ", pod.labels, pod.place) for pod in config.pods]

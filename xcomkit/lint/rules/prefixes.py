@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from xcomkit.findings.model import CloudName, Finding, Rule
+from xcomkit.findings.plain import listed
 from xcomkit.lint.configuration import Configuration, Place, from_values
 from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.connections import read_connection
@@ -74,11 +75,11 @@ def clouds(config: Configuration) -> tuple[CloudName, ...]:
 
 
 @lint_rule(XC026, "a name by the store's rules")
-def find_bad_buckets(config: Configuration) -> Iterator[Objection]:
-    """Yield names of buckets and storage accounts that the store refuses."""
-    yield from find_bad_accounts(config)
+def _bad_buckets(config: Configuration) -> Iterator[Objection]:
     for path, place, _ in paths(config):
         cloud = cloud_of(path.scheme)
+        if cloud == "azure" and path.connection_id:
+            yield from _bad_accounts(config, connection_variable(path.connection_id))
         if cloud is None or find_placeholder(path.bucket) or "$" in path.bucket:
             continue
         # a dotted name of Cloud Storage is a domain that may well be theirs
@@ -89,24 +90,16 @@ def find_bad_buckets(config: Configuration) -> Iterator[Objection]:
             yield Objection(f"{path.bucket[:80]!r}: {problem}", place)
 
 
-def find_bad_accounts(config: Configuration) -> Iterator[Objection]:
-    """Yield names of storage accounts that Azure refuses."""
+def _bad_accounts(config: Configuration, connection: str) -> Iterator[Objection]:
     pattern, words = NAMES["storage_account"]
-    for path, _, _ in paths(config):
-        if cloud_of(path.scheme) != "azure" or not path.connection_id:
-            continue
-        for value, setting in config.known(connection_variable(path.connection_id)):
-            name = read_connection(value).extra.get("account_name")
-            is_name = isinstance(name, str) and name and not find_placeholder(name)
-            if is_name and not re.fullmatch(pattern, str(name)):
-                yield Objection(
-                    f"account_name {str(name)[:40]!r}: accepted are {words}", setting.place
-                )
+    for value, setting in config.known(connection):
+        name = str(read_connection(value).extra.get("account_name") or "")
+        if name and not find_placeholder(name) and not re.fullmatch(pattern, name):
+            yield Objection(f"account_name {name[:40]!r}: must be {words}", setting.place)
 
 
 @lint_rule(XC027, "two prefixes apart")
-def find_overlapping_logs(config: Configuration) -> Iterator[Objection]:
-    """Yield log folders and XCom paths of which one is part of the other."""
+def _overlapping_logs(config: Configuration) -> Iterator[Objection]:
     for folder, setting in config.known(_LOGS):
         environment = config.environment[setting.components[0]]
         if environment.get(_REMOTE_LOGGING, "true").strip().lower() in ("false", "0", "f"):
@@ -134,8 +127,7 @@ def _display(path: BasePath) -> str:
 
 
 @lint_rule(XC056, "a prefix behind the bucket")
-def find_bare_buckets(config: Configuration) -> Iterator[Objection]:
-    """Yield paths that end at the bucket."""
+def _bare_buckets(config: Configuration) -> Iterator[Objection]:
     for path, place, where in paths(config):
         if not path.prefix:
             yield Objection(f"only the bucket {path.bucket[:63]!r} in {where}", place)
@@ -143,35 +135,23 @@ def find_bare_buckets(config: Configuration) -> Iterator[Objection]:
 
 @lint_rule(XC028, "a prefix per Deployment")
 def find_shared_prefixes(config: Configuration) -> Iterator[Objection]:
-    """Yield paths that components of different Deployments have in common.
+    """Yield paths that components of several Deployments, or the files laid over each other, share.
 
-    Within one set of values only the one of several layers, or of several pods, can tell.
+    A later file may name another Deployment and keep the path of the earlier one.
     """
-    found: dict[tuple[str, str, str], dict[str, Place]] = {}
-    for path, place, _ in paths(config):
-        for environment in config.environment.values():
-            mine = parse_base_path(environment.get(PATH, ""))
-            deployment = _deployment(environment)
-            if mine == path and deployment:
-                key = (path.scheme, path.bucket, path.prefix)
-                found.setdefault(key, {}).setdefault(deployment, place)
-    for (_, bucket, prefix), deployments in found.items():
-        if len(deployments) > 1:
-            names = ", ".join(repr(name[:40]) for name in deployments)
-            text = f"{bucket}/{prefix}"[:120]
-            yield Objection(f"{text!r} is of {names}", list(deployments.values())[-1])
-    yield from _shared_by_layers(config)
-
-
-def _shared_by_layers(config: Configuration) -> Iterator[Objection]:
-    """Yield a path that a later file keeps while it names another Deployment."""
-    layers = config.values.layers
-    owners = {layer.name: _named_deployment(from_values(layer)) for layer in layers}
-    named = [name for name in owners.values() if name]
+    layers = [(one.name, _named_deployment(from_values(one))) for one in config.values.layers]
+    last = [deployment for _, deployment in layers if deployment][-1:]
     for path, place, where in paths(config):
-        owner = owners.get(place[0], "")
-        if owner and named and named[-1] != owner:
-            text = f"{_display(path)!r} of {owner[:60]!r} is kept for {named[-1][:60]!r} ({where})"
+        owners = [deployment for name, deployment in layers if deployment and name == place[0]]
+        owners += last if owners else []
+        owners += [
+            _deployment(environment)
+            for environment in config.environment.values()
+            if parse_base_path(environment.get(PATH, "")) == path
+        ]
+        names = [repr(name[:60]) for name in dict.fromkeys(owners) if name]
+        if len(names) > 1:
+            text = f"{_display(path)!r} is of {listed(names, most=5)} ({where})"
             yield Objection(text, place)
 
 

@@ -66,8 +66,7 @@ def _knows(path: str | None, kwargs: str | None) -> bool | None:
     "a JSON mapping",
     fix=((SECRETS_KWARGS, '{"connections_prefix": "airflow/connections"}'),),
 )
-def find_unreadable_kwargs(config: Configuration) -> Iterator[Objection]:
-    """Yield keyword arguments of the secrets backend that are no mapping."""
+def _unreadable_kwargs(config: Configuration) -> Iterator[Objection]:
     for name in _KWARGS:
         for value, setting in config.known(name):
             if value.strip() and not isinstance(load_json(value)[0], dict):

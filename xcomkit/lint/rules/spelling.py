@@ -60,8 +60,7 @@ _DEPENDENT = re.compile(r"(?<!\$)\$\([A-Za-z_][\w.-]*\)")
 
 
 @lint_rule(XC017, "the names Airflow reads")
-def find_misspelt(config: Configuration) -> Iterator[Objection]:
-    """Yield variables whose name is nearly that of an XCom setting."""
+def _misspelt(config: Configuration) -> Iterator[Objection]:
     for variable in config.written:
         if meant := _meant(variable.name):
             text = f"{variable.name[:80]!r} is not read; Airflow reads {meant}"
@@ -88,16 +87,14 @@ def _renamed(variable: Variable, meant: str) -> Fix:
 
 
 @lint_rule(XC023, "values, or $(NAME) set above", kinds=("values", "pod"))
-def find_unexpanded(config: Configuration) -> Iterator[Objection]:
-    """Yield XCom settings and connections that hold a reference nobody resolves."""
+def _unexpanded(config: Configuration) -> Iterator[Objection]:
     for variable, value in _values(config):
         if _is_setting(variable.name) and (found := _reference(value, variable.name)):
             yield Objection(f"{variable.name[:80]}: {found}", place_of(variable))
 
 
 @lint_rule(XC024, "values, or $(NAME) set above", kinds=("values", "pod"))
-def find_shell_references(config: Configuration) -> Iterator[Objection]:
-    """Yield other variables that are written for a shell."""
+def _shell_references(config: Configuration) -> Iterator[Objection]:
     for variable, value in _values(config):
         match = _SHELL.search(value)
         if match and not _is_setting(variable.name) and is_shown(variable.name, value):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND, Rule
 from xcomkit.lint.configuration import Configuration, Place, Setting
-from xcomkit.lint.registry import Objection, lint_rule
+from xcomkit.lint.registry import Objection, lint_rule, value_rule
 from xcomkit.lint.rules.connections import read_connection
 from xcomkit.lint.rules.secrets_backends import knows_connections
 from xcomkit.lint.rules.stores import STORES, cloud_of
@@ -107,16 +107,16 @@ _PATH = ((PATH, "s3://aws_default@<bucket>/<prefix>"),)
 _ZERO = ((THRESHOLD, "0"),)
 
 
-def _missing(config: Configuration, name: str, *, word: str) -> Iterator[Objection]:
+def _missing(config: Configuration, name: str) -> Iterator[Objection]:
     """Yield the components without a setting; what is written wrongly is XC006's."""
     for setting in config.settings(name):
+        is_empty = not setting.value or not setting.value.strip()
         if setting.is_elsewhere:
             yield set_elsewhere(name, setting)
         elif setting.variable is None or (
-            name != THRESHOLD and not setting.variable.problem and not (setting.value or "").strip()
+            name != THRESHOLD and not setting.variable.problem and is_empty
         ):
-            hint = config.near_miss(word, name=name)
-            yield Objection(f"{name} is missing in {setting.where}{hint}", setting.place)
+            yield Objection(f"{name} is missing in {setting.where}", setting.place)
 
 
 def set_elsewhere(name: str, setting: Setting) -> Objection:
@@ -127,9 +127,8 @@ def set_elsewhere(name: str, setting: Setting) -> Objection:
 
 
 @lint_rule(XC001, PATH, fix=_PATH)
-def find_missing_path(config: Configuration) -> Iterator[Objection]:
-    """Yield components that have no path, or an empty one."""
-    for objection in _missing(config, PATH, word="OBJECTSTORAGE_PATH"):
+def _missing_path(config: Configuration) -> Iterator[Objection]:
+    for objection in _missing(config, PATH):
         yield replace(objection, fix=((PATH, _sample_path(config)),))
 
 
@@ -146,9 +145,8 @@ def _sample_path(config: Configuration) -> str:
 
 
 @lint_rule(XC002, f"{THRESHOLD} of 0 or more", fix=_ZERO)
-def find_missing_threshold(config: Configuration) -> Iterator[Objection]:
-    """Yield components whose threshold keeps every value in the database."""
-    yield from _missing(config, THRESHOLD, word="OBJECTSTORAGE_THRESHOLD")
+def _missing_threshold(config: Configuration) -> Iterator[Objection]:
+    yield from _missing(config, THRESHOLD)
     for value, setting in config.known(THRESHOLD):
         number = read_threshold(value)
         if number is not None and number < 0:
@@ -156,22 +154,16 @@ def find_missing_threshold(config: Configuration) -> Iterator[Objection]:
             yield Objection(text, setting.place)
 
 
-@lint_rule(XC003, "0, or none at all", fix=_ZERO)
-def find_hybrid_threshold(config: Configuration) -> Iterator[Objection]:
-    """Yield components that keep small values in the database."""
-    for value, setting in config.known(THRESHOLD):
-        number = read_threshold(value)
-        if number is not None and number > 0:
-            text = f"values below {number} bytes of JSON stay in the database ({setting.where})"
-            yield Objection(text, setting.place)
+@value_rule(XC003, THRESHOLD, "0, or none at all", fix=_ZERO)
+def _keeps_small_values(value: str) -> str:
+    number = read_threshold(value)
+    is_hybrid = number is not None and number > 0
+    return "values below that many bytes of JSON stay in the database" if is_hybrid else ""
 
 
-@lint_rule(XC010, "a whole number", fix=_ZERO)
-def find_bad_threshold(config: Configuration) -> Iterator[Objection]:
-    """Yield thresholds that Airflow cannot read as a number."""
-    for value, setting in config.known(THRESHOLD):
-        if read_threshold(value) is None:
-            yield Objection(f"{show(THRESHOLD, value)} in {setting.where}", setting.place)
+@value_rule(XC010, THRESHOLD, "a whole number", fix=_ZERO)
+def _is_no_number(value: str) -> str:
+    return "no whole number" if read_threshold(value) is None else ""
 
 
 def read_threshold(value: str) -> int | None:
@@ -187,8 +179,7 @@ def read_threshold(value: str) -> int | None:
 
 
 @lint_rule(XC004, "AIRFLOW_CONN_<ID> or a secretBackend")
-def find_undefined_connection(config: Configuration) -> Iterator[Objection]:
-    """Yield components in which the path names a connection that nothing defines."""
+def _undefined_connection(config: Configuration) -> Iterator[Objection]:
     for value, setting in config.known(PATH):
         path = parse_base_path(value)
         if path is None or not path.connection_id or find_placeholder(path.connection_id):
@@ -217,22 +208,19 @@ def _undefined(
         text = f"{variable[:80]!r} is not set; what the secrets backend knows is not told"
         yield Objection(text, place, None)
     elif known != {True}:
-        hint = config.near_miss("AIRFLOW_CONN", path.connection_id.upper(), name=variable)
-        text = f"{variable[:80]!r} is not set in {', '.join(among)}, nor in a secrets backend{hint}"
+        text = f"{variable[:80]!r} is not set in {', '.join(among)}, nor in a secrets backend"
         cloud = cloud_of(path.scheme)
         yield Objection(text, place, fix=((variable, STORES[cloud].sample),) if cloud else "")
 
 
 @lint_rule(XC009, f"{STOCK_BACKEND} or the durable one", fix=((BACKEND, STOCK_BACKEND),))
-def find_bad_backend(config: Configuration) -> Iterator[Objection]:
-    """Yield backend classes that are missing, misspelt, outdated or unknown to this rule."""
+def _bad_backend(config: Configuration) -> Iterator[Objection]:
     for setting in config.settings(BACKEND):
         value = setting.value
         if setting.is_elsewhere:
             yield set_elsewhere(BACKEND, setting)
         elif setting.variable is None:
-            hint = config.near_miss("XCOM", "BACKEND", name=BACKEND)
-            yield Objection(f"no XCom backend in {setting.where}{hint}", setting.place)
+            yield Objection(f"no XCom backend in {setting.where}", setting.place)
         elif value is None:
             yield Objection(f"no text in {setting.where}", setting.place)
         elif value != STOCK_BACKEND and not is_durable(value):
@@ -261,21 +249,15 @@ def _class_objection(value: str, *, place: Place) -> Objection:
     return Objection(f"{show(BACKEND, value)} {problem}", place, holds)
 
 
-@lint_rule(XC011, "s3, gs, abfs or adl")
-def find_bad_path(config: Configuration) -> Iterator[Objection]:
-    """Yield paths whose scheme does not lead to a bucket through the connection."""
-    for value, setting in config.known(PATH):
-        if find_secret(PATH, value):
-            text = "the path holds user and password instead of a connection id (value hidden)"
-            yield Objection(f"{text} in {setting.where}", setting.place)
-        elif value.strip() and (problem := _path_problem(value)):
-            yield Objection(f"{show(PATH, value)}: {problem} ({setting.where})", setting.place)
-
-
 _URL_OF_AZURE = "Airflow reads the part before @ as the connection id, not as the container"
 
 
+@value_rule(XC011, PATH, "s3, gs, abfs or adl")
 def _path_problem(value: str) -> str:
+    if not value.strip():
+        return ""  # XC001 speaks of it
+    if find_secret(PATH, value):
+        return "user and password instead of a connection id"
     path = parse_base_path(value)
     if path is None:
         is_shifted = parse_base_path(value.strip()) is not None
