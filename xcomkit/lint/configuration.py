@@ -23,11 +23,12 @@ NO_VALUES = read_values("", name="")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file that was read: its name as the user gave it, its text and its kind."""
+    """One file that was read: its name as the user gave it, its kind, text and documents."""
 
     name: str
-    text: str = field(repr=False)
     kind: Kind
+    text: str = field(repr=False)
+    documents: tuple[Values, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def from_values(values: Values, *, replacements: tuple[Replacement, ...] = ()) -
     variables = list_variables(values)
     return Configuration(
         kind="values",
-        sources=tuple(Source(v.name, v.text, "values") for v in values.texts),
+        sources=tuple(Source(v.name, "values", v.text) for v in values.texts),
         variables=variables,
         homes=dict.fromkeys(variables, values.place("commonEnv")),
         documents=values.texts,
