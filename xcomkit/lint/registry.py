@@ -9,8 +9,8 @@ from xcomkit.lint.configuration import Configuration, Place
 from xcomkit.lint.file_types import KINDS, Kind
 from xcomkit.values.sensitive import show
 
-Fix = str | tuple[tuple[str, str], ...]
-"""What to paste: a text as it is, or settings, written as the file's kind writes them."""
+Fix = str | tuple[str, str]
+"""What to paste: a text as it is, or a setting, written as the file's kind writes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,9 @@ FINE: dict[tuple[str, str], list[str]] = {
         "class Maker:\n    def execute(self, context):\n        return b'x'",
         "@t\ndef push():\n    data = b'x'\n    data = data.decode()\n    return data",
         "@t(outlets=[x])\ndef push():\n    yield Metadata(x, {'a': b'x'})",
-        "@t\ndef f(x):\n    y = x\n    y = bytes\n    return y(1)",
+        "@t\ndef f(x):\n    y = bytes\n    y = x\n    return y(1)",
+        "@t(do_xcom_push='no')\ndef push():\n    return b'x'",
+        "t(helper, 2)",
     ],
     ("XC039", SETTINGS): [
         "os.environ['AIRFLOW__CORE__LOAD_EXAMPLES'] = 'x'",
@@ -252,6 +254,9 @@ class Mailer(BaseNotifier):
 class Louder(Mailer):
     def notify(self, context):
         super().shout(context)
+
+    def shout(self, context):
+        context["ti"].xcom_push("loud", True)
 
 class Alerts:
     @staticmethod

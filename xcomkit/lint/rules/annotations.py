@@ -18,11 +18,11 @@ CLIENT_ID = "AZURE_CLIENT_ID"
 FORMS = {
     TERMS["aws"].annotation: (
         re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+"),
-        "arn:aws:iam::<account>:role/<name>",
+        "arn:aws:iam::<account>:role/<role>",
     ),
     TERMS["azure"].annotation: (
         re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-        "the identity's client id, a UUID",
+        "<client id of the managed identity>",
     ),
     TERMS["gcp"].annotation: (
         re.compile(

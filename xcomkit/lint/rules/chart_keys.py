@@ -72,10 +72,6 @@ def _tells_token(config: Configuration) -> bool:
     return bool(set(_TOKENS) & set(config.values.data))
 
 
-def _tells_images(config: Configuration) -> bool:
-    return any(_images(config))
-
-
 @lint_rule(XC042, "exactly one", fix=_TOKEN, kinds=("values",), applies=_tells_token)
 def _wrong_tokens(config: Configuration) -> Iterator[Objection]:
     values = config.values
@@ -102,6 +98,10 @@ def _images(config: Configuration) -> Iterator[tuple[str, str, Place]]:
             yield component, image, values.place(*(path if own else ("image",)))
 
 
+def _tells_images(config: Configuration) -> bool:
+    return any(_images(config))
+
+
 @lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), applies=_tells_images)
 def _old_agents(config: Configuration) -> Iterator[Objection]:
     for component, image, place in _images(config):
@@ -119,11 +119,11 @@ def _different_images(config: Configuration) -> Iterator[Objection]:
         images.setdefault(image, []).append((component, place))
     if len(images) > 1:
         rare = min(images.values(), key=len)
-        spread = "; ".join(
-            f"{', '.join(c for c, _ in found)[:80]}: {image[:120]!r}"
+        spread = [
+            f"{', '.join(name for name, _ in found)[:80]}: {image[:120]!r}"
             for image, found in images.items()
-        )
-        yield Objection(spread[:600], rare[0][1])
+        ]
+        yield Objection("; ".join(spread)[:600], rare[0][1])
 
 
 @lint_rule(XC051, "one component per account", kinds=("values",))

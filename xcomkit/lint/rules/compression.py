@@ -33,7 +33,7 @@ XC015 = Rule(
 )
 
 
-@lint_rule(XC005, "empty, zip, gzip, bz2, lzma or xz", fix=((COMPRESSION, ""),))
+@lint_rule(XC005, "empty, zip, gzip, bz2, lzma or xz", fix=(COMPRESSION, ""))
 def _bad_compression(config: Configuration) -> Iterator[Objection]:
     for setting in config.settings(COMPRESSION):
         if setting.variable is not None and setting.is_elsewhere:
@@ -45,7 +45,7 @@ def _bad_compression(config: Configuration) -> Iterator[Objection]:
             yield Objection(f"{show(COMPRESSION, setting.value)} in {setting.where}", setting.place)
 
 
-@lint_rule(XC015, "no compression with the stock backend", fix=((COMPRESSION, ""),))
+@lint_rule(XC015, "no compression with the stock backend", fix=(COMPRESSION, ""))
 def _hiding_compression(config: Configuration) -> Iterator[Objection]:
     for value, setting in config.known(COMPRESSION):
         environment = config.environment[setting.components[0]]

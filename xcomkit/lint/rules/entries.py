@@ -103,7 +103,7 @@ def _refused(config: Configuration) -> Iterator[Objection]:
             text = f"{variable.source}: {variable.name[:80]!r}: {variable.problem}"
             scalar = str(variable.scalar)
             quoted = variable.scalar is not None and is_shown(variable.name, scalar)
-            fix = ((variable.name, scalar),) if quoted else ""
+            fix = (variable.name, scalar) if quoted else ""
             yield Objection(text, place_of(variable), fix=fix)
 
 

@@ -89,12 +89,9 @@ def _rivals(config: Configuration) -> Iterator[Objection]:
 
 @lint_rule(XC045, "the client id on every account", kinds=("values",))
 def _nameless_azure(config: Configuration) -> Iterator[Objection]:
-    if "azure" in clouds(config) and not _sets_client_id(config):
+    is_set = all(env.get(CLIENT_ID) for env in config.environment.values())
+    if "azure" in clouds(config) and not is_set:
         yield from _bare(config, "azure")
-
-
-def _sets_client_id(config: Configuration) -> bool:
-    return all(env.get(CLIENT_ID) for env in config.environment.values())
 
 
 @lint_rule(XC046, "the identity on every account", kinds=("values",))
@@ -112,20 +109,12 @@ def _bare(config: Configuration, cloud: CloudName) -> Iterator[Objection]:
     place = config.values.place("serviceAccount", "annotations")
     if missing:
         names = ", ".join(f"{a.component}: {a.name}" for a in missing)
-        yield Objection(f"no {key} on {names[:300]}", place, fix=_annotation(cloud))
+        fix = f'serviceAccount:\n  annotations:\n    {key}: "{FORMS[key][1]}"\n'
+        yield Objection(f"no {key} on {names[:300]}", place, fix=fix)
     if foreign:
         names = ", ".join(f"{a.component}: {a.name}" for a in foreign)
         text = f"not created by the chart, so not told by this file: {names[:300]}"
         yield Objection(text, place, None)
-
-
-def _annotation(cloud: CloudName) -> str:
-    samples: dict[CloudName, str] = {
-        "aws": "arn:aws:iam::<account>:role/<role>",
-        "azure": "<client id of the managed identity>",
-        "gcp": "<name>@<project>.iam.gserviceaccount.com",
-    }
-    return f'serviceAccount:\n  annotations:\n    {TERMS[cloud].annotation}: "{samples[cloud]}"\n'
 
 
 @lint_rule(XC047, "annotations on accounts that are created", kinds=("values",))
@@ -144,12 +133,10 @@ def _unreached(config: Configuration) -> Iterator[Objection]:
 def _places(values: Values, component: str, *, is_shared: bool) -> Iterator[Key]:
     """Yield where annotations for one component's account may stand."""
     kind, _, group = component.partition(":")
-    if kind == "worker":
-        for index, name in worker_groups(values):
-            if name == group:
-                yield ("workers", index, "serviceAccount", "annotations")
-        kind = "workers"
-    yield ("serviceAccount", kind, "annotations")
+    for index, name in worker_groups(values) if kind == "worker" else ():
+        if name == group:
+            yield ("workers", index, "serviceAccount", "annotations")
+    yield ("serviceAccount", "workers" if kind == "worker" else kind, "annotations")
     if is_shared:
         yield ("serviceAccount", "annotations")
 

@@ -83,7 +83,7 @@ def _meant(name: str) -> str:
 def _renamed(variable: Variable, meant: str) -> Fix:
     value = variable.value
     hidden = value is None or not (is_shown(variable.name, value) and is_shown(meant, value))
-    return "" if hidden or value is None else ((meant, value.strip()),)
+    return "" if hidden or value is None else (meant, value.strip())
 
 
 @lint_rule(XC023, "values, or $(NAME) set above", kinds=("values", "pod"))

@@ -103,8 +103,8 @@ XC011 = Rule(
 )
 
 
-_PATH = ((PATH, "s3://aws_default@<bucket>/<prefix>"),)
-_ZERO = ((THRESHOLD, "0"),)
+_PATH = (PATH, "s3://aws_default@<bucket>/<prefix>")
+_ZERO = (THRESHOLD, "0")
 
 
 def _missing(config: Configuration, name: str) -> Iterator[Objection]:
@@ -129,7 +129,7 @@ def set_elsewhere(name: str, setting: Setting) -> Objection:
 @lint_rule(XC001, PATH, fix=_PATH)
 def _missing_path(config: Configuration) -> Iterator[Objection]:
     for objection in _missing(config, PATH):
-        yield replace(objection, fix=((PATH, _sample_path(config)),))
+        yield replace(objection, fix=(PATH, _sample_path(config)))
 
 
 def _sample_path(config: Configuration) -> str:
@@ -141,7 +141,7 @@ def _sample_path(config: Configuration) -> str:
                 if kind.startswith(store.types):
                     connection_id = name.removeprefix(CONNECTION_PREFIX).lower()
                     return f"{TERMS[cloud].scheme}://{connection_id}@<bucket>/<prefix>"
-    return _PATH[0][1]
+    return _PATH[1]
 
 
 @lint_rule(XC002, f"{THRESHOLD} of 0 or more", fix=_ZERO)
@@ -210,10 +210,10 @@ def _undefined(
     elif known != {True}:
         text = f"{variable[:80]!r} is not set in {', '.join(among)}, nor in a secrets backend"
         cloud = cloud_of(path.scheme)
-        yield Objection(text, place, fix=((variable, STORES[cloud].sample),) if cloud else "")
+        yield Objection(text, place, fix=(variable, STORES[cloud].sample) if cloud else "")
 
 
-@lint_rule(XC009, f"{STOCK_BACKEND} or the durable one", fix=((BACKEND, STOCK_BACKEND),))
+@lint_rule(XC009, f"{STOCK_BACKEND} or the durable one", fix=(BACKEND, STOCK_BACKEND))
 def _bad_backend(config: Configuration) -> Iterator[Objection]:
     for setting in config.settings(BACKEND):
         value = setting.value
