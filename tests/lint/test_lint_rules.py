@@ -235,7 +235,7 @@ def test_linting_loads_neither_airflow_nor_a_cloud_nor_pydantic() -> None:
         ('{"extra": {"session_kwargs": {"profile_name": "p"}}}', "a profile"),
         ("aws://user:word@", "a password"),
         ('{"password": "word"}', "a password"),
-        ('{"extra": {"anon": true}}', "nobody signs"),
+        ('{"extra": {"anon": true}}', "requests are not signed"),
         ('{"extra": {"anon": "False"}}', "which means yes"),
         ("azure-data-lake://?account_name=a&anon=false", "which means yes"),
     ],

@@ -1,7 +1,17 @@
 """Configurations in the shapes in which people publish them, judged as a person would."""
 
 import pytest
-from good_values import COMMON, CONNECTION, FROM_SECRET, GOOD, STOCK, changed, failed, with_entry
+from good_values import (
+    COMMON,
+    CONNECTION,
+    FROM_SECRET,
+    GOOD,
+    STOCK,
+    changed,
+    failed,
+    own,
+    with_entry,
+)
 
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.run import CloudFiles, judge
@@ -197,3 +207,50 @@ def test_secret_is_expected_in_an_env_file_and_named_once_for_services_that_shar
         "  worker: {environment: *env}\n  triggerer: {environment: *env}\n"
     )
     assert len(judged(compose__yaml=text)["XC014"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [
+        ("astroDeploymentAPIURL: https://a/one\n", "astroDeploymentAPIURL: https://a/two\n", 1),
+        ("astroDeploymentAPIURL: https://a/one\n", "astroDeploymentAPIURL: https://a/one\n", 0),
+        ("", "", 0),
+    ],
+    ids=["two Deployments", "one Deployment", "one installation"],
+)
+def test_prefix_of_files_judged_one_by_one_is_shared_by_two_deployments_only(
+    tmp_path, one, other, count
+):
+    for name, more in (("a.yaml", one), ("b.yaml", other)):
+        (tmp_path / name).write_text(GOOD + more)
+    files = [read_configuration([str(tmp_path / name)]) for name in ("a.yaml", "b.yaml")]
+
+    found = judge(files, cloud=CloudFiles()).findings
+    assert [f.rule.id for f in found].count("XC028") == count
+
+
+@pytest.mark.parametrize("value", ["True", "False", "0", "f", "F "])
+def test_log_folder_counts_only_where_logs_go_there(judged, value):
+    logging = "AIRFLOW__LOGGING__REMOTE_"
+    text = with_entry(f"{logging}BASE_LOG_FOLDER", "s3://xcom-bucket/astro")
+
+    found = judged(with_entry(f"{logging}LOGGING", value, text=text))
+    assert ("XC027" in found) is (value == "True")
+
+
+def test_account_that_the_chart_does_not_create_is_unknown_not_named(judged):
+    found = judged(GOOD + "  triggerer: {create: false, name: mine}\n")
+
+    assert [finding.is_unknown for finding in found["XC046"]] == [True]
+
+
+@pytest.mark.parametrize("component", ["triggerer", ""])
+def test_client_id_in_the_environment_counts_where_every_component_has_it(judged, component):
+    text = changed(("s3://", "abfs://"), (CONNECTION, AZURE), (ROLE, "other: annotation"))
+    uuid = "6f9b2c1e-0d57-4a55-9c0f-2b8a3f6f1c11"
+    if component:
+        text += own(component, "AZURE_CLIENT_ID", f"value: {uuid}")
+    else:
+        text = with_entry("AZURE_CLIENT_ID", uuid, text=text)
+
+    assert ("XC045" in judged(text)) is bool(component)

@@ -28,7 +28,7 @@ XC040 = Rule(
     title="Every Python file of the folder can be read",
     severity="warn",
     why="nothing is known of a file that cannot be read, and Airflow cannot import it either.",
-    remedy="mend the file, or keep it out of the Dag folder.",
+    remedy="fix the file, or keep it out of the Dag folder.",
     source="Python, ast; Airflow, Dag file processing",
 )
 RULES: tuple[Rule, ...] = (

@@ -27,7 +27,7 @@ XC018 = Rule(
 )
 XC025 = Rule(
     id="XC025",
-    title="No file takes entries of a list away",
+    title="No later file drops entries of a list",
     severity="warn",
     why="helm merges mappings but replaces lists: a later commonEnv is the whole commonEnv.",
     remedy="write the whole list in the last file, or leave it out there.",
@@ -50,7 +50,7 @@ def find_disagreement(config: Configuration) -> Iterator[Objection]:
             continue
         elsewhere = [one for one in found if one.is_elsewhere]
         if len(found) > 1 and elsewhere and any(one.value for one in found):
-            text = f"{name[:80]}: not told by this file for all components"
+            text = f"{name[:80]}: not in this file for all components"
             yield Objection(text, elsewhere[0].place, None)
         elif len({one.value or "" for one in found}) > 1:
             spread = ", ".join(f"{one.where} = {_display(name, one.value)}" for one in found)

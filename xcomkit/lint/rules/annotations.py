@@ -49,10 +49,10 @@ _OLD_KEYS = {"iam.amazonaws.com/role": TERMS["aws"].annotation}
 
 XC048 = Rule(
     id="XC048",
-    title="Annotations of workload identity are written as their platform reads them",
+    title="Workload identity annotations have the key and format their platform reads",
     severity="fail",
-    why="an annotation of another key or form is ignored, and every push fails or is somebody"
-    " else's.",
+    why="an annotation of another key or form is ignored, and every push fails or runs as"
+    " another identity.",
     remedy="write the key and the form the platform documents.",
     source="EKS, IAM roles for service accounts; AKS, Workload ID; GKE, Workload Identity",
 )
@@ -60,8 +60,8 @@ XC049 = Rule(
     id="XC049",
     title="The client id is the same everywhere",
     severity="fail",
-    why="annotation, variable and connection that name different identities make the pods somebody"
-    " else than was granted access.",
+    why="annotation, variable and connection that name different identities make the pods run"
+    " as another one than was granted access.",
     remedy="keep the client id in serviceAccount.annotations only.",
     source="AKS, Workload ID; azure-identity, AZURE_CLIENT_ID; adlfs",
 )

@@ -15,9 +15,9 @@ from xcomkit.values.names import PATH, connection_variable, parse_base_path
 
 XC016 = Rule(
     id="XC016",
-    title="The connection leaves signing to the workload identity",
+    title="The connection holds no credentials beside the workload identity",
     severity="fail",
-    why="an account key, a key file or anonymous access in the connection stands over the identity;"
+    why="an account key, a key file or anonymous access in the connection overrides the identity;"
     ' adlfs takes any text for anon, also "false", as yes.',
     remedy="keep only what names region, account or project, and write anon as a boolean: false.",
     source="azure provider, fs/adls; google provider, base_google; adlfs, anon",
@@ -32,14 +32,14 @@ XC019 = Rule(
 )
 XC059 = Rule(
     id="XC059",
-    title="The connection is of the path's store",
+    title="The connection's type is that of the path's store",
     severity="warn",
     why="the provider of the path's scheme reads its own fields only, and takes the rest for"
     " nothing.",
-    remedy="name a connection of the store in the path, or mend conn_type.",
+    remedy="name a connection of the store in the path, or fix conn_type.",
     source="Airflow, object storage; providers' connection types",
 )
-_STANDS_OVER = {
+_OTHER_CREDENTIALS = {
     "account_key": "an account key",
     "sas_token": "a SAS token",
     "connection_string": "a connection string",
@@ -188,8 +188,8 @@ def _other_signers(config: Configuration) -> Iterator[Objection]:
 
 def _signers(connection: Connection) -> Iterator[str]:
     for name, found in connection.options:
-        if name in _STANDS_OVER and found:
-            yield _STANDS_OVER[name]
+        if name in _OTHER_CREDENTIALS and found:
+            yield _OTHER_CREDENTIALS[name]
     if connection.fields.get("password"):
         yield "a password, which the provider takes for a key"
 
@@ -199,7 +199,7 @@ def _anonymous(connection: Connection) -> Iterator[str]:
         if name in _ANONYMOUS and isinstance(found, str):
             yield f"{name} as the text {found[:20]!r}, which means yes"
         elif name in _ANONYMOUS and found:
-            yield f"{name}: true, so nobody signs"
+            yield f"{name}: true, so requests are not signed"
 
 
 @lint_rule(XC019, "JSON, or a URI Airflow reads")

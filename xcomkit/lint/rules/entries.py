@@ -15,15 +15,15 @@ from xcomkit.values.values import Key
 
 XC006 = Rule(
     id="XC006",
-    title="Every variable is a name with a text",
+    title="Every env entry has a name and a string value",
     severity="fail",
-    why="Kubernetes takes texts only, and helm turns 1048576 without quotes into 1.048576e+06.",
+    why="Kubernetes takes strings only, and helm turns 1048576 without quotes into 1.048576e+06.",
     remedy="put the value in quotes.",
     source="Kubernetes API, EnvVar; Helm, chart values",
 )
 XC007 = Rule(
     id="XC007",
-    title="No list holds a name twice",
+    title="No duplicate name in a list",
     severity="fail",
     why="the later entry silently wins, whichever was meant.",
     remedy="keep one entry.",
@@ -39,7 +39,7 @@ XC008 = Rule(
 )
 XC012 = Rule(
     id="XC012",
-    title="No key stands twice in a mapping",
+    title="No duplicate YAML key",
     severity="fail",
     why="helm keeps the last one silently; everything under the first is lost.",
     remedy="merge both into one key.",
@@ -47,7 +47,7 @@ XC012 = Rule(
 )
 XC013 = Rule(
     id="XC013",
-    title="No name is set in two places",
+    title="No variable is set in two places",
     severity="fail",
     why="which of commonEnv, the component's env and the chart's own field wins is documented"
     " nowhere.",
@@ -56,7 +56,7 @@ XC013 = Rule(
 )
 XC014 = Rule(
     id="XC014",
-    title="No secret stands in clear",
+    title="No secret in plain text",
     severity="warn",
     why="the file is copied, mailed and committed; helm keeps values in the release as well.",
     remedy="use valueFrom with a Kubernetes secret, the secrets backend, or workload identity.",
@@ -82,7 +82,7 @@ _SHAPES: dict[str, tuple[type, str]] = {
     "serviceAccount": (dict, "a mapping"),
     "labels": (dict, "a mapping"),
     "annotations": (dict, "a mapping"),
-    "image": (str, "a text: repository and tag in one"),
+    "image": (str, "a string: repository and tag in one"),
 }
 _NAMELESS = "(no name)"
 _BY_REFERENCE = (
@@ -92,7 +92,7 @@ _BY_REFERENCE = (
 _COMMITTED: tuple[Kind, ...] = ("values", "cfg", "compose")
 
 
-@lint_rule(XC006, "name and a text in quotes")
+@lint_rule(XC006, "a name and a string in quotes")
 def _refused(config: Configuration) -> Iterator[Objection]:
     for key, (kind, words) in _SHAPES.items():
         found = config.values.get(key)

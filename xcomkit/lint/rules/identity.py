@@ -22,16 +22,16 @@ _INJECTED = frozenset(
 
 XC022 = Rule(
     id="XC022",
-    title="No variable of the file takes the place of the workload identity",
+    title="No variable overrides the workload identity",
     severity="fail",
-    why="keys, a profile or another identity in the environment stand over what the platform"
-    " injects, so the pods are somebody else.",
+    why="keys, a profile or another identity in the environment override what the platform"
+    " injects, so the pods run as another identity.",
     remedy="remove the variable; the platform injects what the SDK needs.",
     source="order of credentials in boto3, azure-identity, adlfs and google-auth",
 )
 XC045 = Rule(
     id="XC045",
-    title="Every service account names its managed identity",
+    title="Every service account has the annotation of its managed identity",
     severity="fail",
     why="without the client id the webhook tells a pod nothing to become, and every push fails.",
     remedy="set the annotation in serviceAccount.annotations.",
@@ -39,27 +39,27 @@ XC045 = Rule(
 )
 XC046 = Rule(
     id="XC046",
-    title="Every service account names the identity it becomes",
+    title="Every service account has its identity annotation",
     severity="warn",
-    why="with IAM roles for service accounts and with GKE service accounts a pod without it is"
-    " nobody; EKS Pod Identity and direct access on GKE need none.",
+    why="with IAM roles for service accounts and with GKE service accounts a pod without it has"
+    " no identity; EKS Pod Identity and direct access on GKE need none.",
     remedy="set the annotation in serviceAccount.annotations, annotate accounts that exist already"
     " yourself, or associate them with EKS Pod Identity.",
     source="EKS, IAM roles for service accounts; GKE, Workload Identity Federation",
 )
 XC047 = Rule(
     id="XC047",
-    title="No annotation stands where it reaches nobody",
+    title="Identity annotations are on accounts that the chart creates",
     severity="fail",
-    why="the chart annotates accounts it creates; with create: false the annotation goes nowhere"
-    " and the pod is nobody.",
+    why="the chart annotates accounts it creates; with create: false the annotation has no"
+    " effect and the pod has no identity.",
     remedy="annotate the existing account with kubectl annotate serviceaccount, or let the chart"
     " create it.",
     source="comments of the downloaded values.yaml, serviceAccount",
 )
 XC050 = Rule(
     id="XC050",
-    title="Every pod carries the label of workload identity",
+    title="Every pod has the workload identity label",
     severity="fail",
     why="the webhook looks at labelled pods only; without token and client id nobody signs in.",
     remedy="add it to labels at the top of the file, its value in quotes.",
@@ -113,7 +113,7 @@ def _bare(config: Configuration, cloud: CloudName) -> Iterator[Objection]:
         yield Objection(f"no {key} on {names[:300]}", place, fix=fix)
     if foreign:
         names = ", ".join(f"{a.component}: {a.name}" for a in foreign)
-        text = f"not created by the chart, so not told by this file: {names[:300]}"
+        text = f"not created by the chart, so this file does not say: {names[:300]}"
         yield Objection(text, place, None)
 
 

@@ -27,7 +27,7 @@ XC017 = Rule(
 )
 XC023 = Rule(
     id="XC023",
-    title="XCom settings and connections hold no reference that stays as it is",
+    title="XCom settings and connections contain no unresolved variable reference",
     severity="fail",
     why="Kubernetes fills in $(NAME) of a variable listed before, and nothing else; $NAME, ${NAME}"
     " and {{ ... }} reach Airflow as they are written.",
@@ -36,9 +36,9 @@ XC023 = Rule(
 )
 XC024 = Rule(
     id="XC024",
-    title="No variable waits for a shell",
+    title="No variable expects shell expansion",
     severity="warn",
-    why="no shell reads the environment of a pod: $NAME stays text, so PATH=$PATH:/x loses PATH.",
+    why="no shell reads the environment of a pod: with PATH=$PATH:/x the old PATH is lost.",
     remedy="write $(NAME), with NAME set above it in the same list, or the value itself.",
     source="Kubernetes, define dependent environment variables",
 )
@@ -98,7 +98,7 @@ def _shell_references(config: Configuration) -> Iterator[Objection]:
     for variable, value in _values(config):
         match = _SHELL.search(value)
         if match and not _is_setting(variable.name) and is_shown(variable.name, value):
-            text = f"{variable.name[:80]}: {match[0][:40]!r} stays as it is"
+            text = f"{variable.name[:80]}: {match[0][:40]!r} is not expanded"
             yield Objection(text, place_of(variable))
 
 
@@ -118,13 +118,13 @@ def _values(config: Configuration) -> Iterator[tuple[Variable, str]]:
 
 
 def _reference(value: str, name: str) -> str:
-    """Return what stays as it is, without showing what may be secret."""
+    """Return what is not expanded, without showing what may be secret."""
     # a password may hold a dollar
     shell = None if name.startswith(CONNECTION_PREFIX) else _SHELL.search(value)
     match = shell or _DEPENDENT.search(value) or _TEMPLATE.search(value)
     if match is None and name.startswith(CONNECTION_PREFIX):
         match = re.search(r"\$\{[A-Za-z_]\w*\}", value)
-    return f"{match[0][:40]!r} stays as it is" if match else ""
+    return f"{match[0][:40]!r} is not expanded" if match else ""
 
 
 def _is_setting(name: str) -> bool:

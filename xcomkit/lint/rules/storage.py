@@ -121,7 +121,7 @@ def _missing(config: Configuration, name: str) -> Iterator[Objection]:
 
 def set_elsewhere(name: str, setting: Setting) -> Objection:
     """Return that a setting comes from where the file cannot tell its value."""
-    source = setting.elsewhere or "not told by this file"
+    source = setting.elsewhere or "not in this file"
     text = f"{name} in {setting.where} comes from elsewhere ({source})"
     return Objection(text, setting.place, None)
 
@@ -205,7 +205,7 @@ def _undefined(
         text = f"{variable[:80]!r} is a variable, which airflow.cfg does not tell"
         yield Objection(text, place, None)
     elif known == {None}:
-        text = f"{variable[:80]!r} is not set; what the secrets backend knows is not told"
+        text = f"{variable[:80]!r} is not set; what the secrets backend holds is unknown"
         yield Objection(text, place, None)
     elif known != {True}:
         text = f"{variable[:80]!r} is not set in {', '.join(among)}, nor in a secrets backend"
