@@ -4,11 +4,12 @@ import ast
 from collections.abc import Iterator
 from typing import Literal
 
-from xcomkit.lint.dags.resolving import UNKNOWN, Project, origin, value_of
+from xcomkit.lint.dags.resolving import UNKNOWN, origin, value_of
 from xcomkit.lint.dags.scopes import Scope
 
 Role = Literal["task", "dag", "plain", "other"]
 MOST_DECORATORS = 20  # of a function
+DAG_CLASSES = ("DAG", "Dag")
 TASK_MAKERS = frozenset({"setup", "teardown", "asset"})  # beside task and its variants
 CONDITIONS = frozenset({"run_if", "skip_if"})  # stand above the decorator that makes the task
 TRANSPARENT = frozenset(
@@ -35,11 +36,6 @@ def is_airflow_class(name: str, *classes: str) -> bool:
 def is_xcom_class(name: str) -> bool:
     """Tell whether a dotted name is one of the classes through which XCom is read and written."""
     return is_airflow_class(name, "XCom", "BaseXCom", "XComModel")
-
-
-def is_dag_class(name: str) -> bool:
-    """Tell whether a dotted name is the class of Dags."""
-    return is_airflow_class(name, "DAG", "Dag")
 
 
 def decorators(of: Scope) -> Iterator[tuple[ast.expr, str]]:
@@ -83,8 +79,3 @@ def argument(call: ast.Call, name: str, *, place: int | None = None) -> ast.expr
         return None
     hidden = any(isinstance(one, ast.Starred) for one in call.args[: place + 1])
     return None if hidden else call.args[place]
-
-
-def is_kind_of(owner: Scope, project: Project, *endings: str) -> bool:
-    """Tell whether a class inherits, here or in the scan, from one whose name ends like this."""
-    return any(name.endswith(endings) for name in project.base_names(owner))

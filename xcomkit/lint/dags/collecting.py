@@ -101,12 +101,12 @@ class _Collector(ast.NodeVisitor):
                 self._bind(inner, Binding("other", self.scope))
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 values = getattr(binding.value, "elts", []) if binding.kind == "value" else []
-                is_told = len(values) == len(parts) and not any(
+                is_known = len(values) == len(parts) and not any(
                     isinstance(one, ast.Starred) for one in (*values, *parts)
                 )
                 other = Binding("other", self.scope)
                 for place, part in enumerate(parts):
-                    own = Binding("value", self.scope, values[place]) if is_told else other
+                    own = Binding("value", self.scope, values[place]) if is_known else other
                     self._bind(part, own)
 
     def visit_Assign(self, node: ast.Assign) -> None:

@@ -73,7 +73,7 @@ def _keywords(call: ast.Call) -> list[str]:
 
 
 def _keys(mapping: ast.expr, scope: Scope) -> list[str]:
-    """Return the settings of XCom among the keys of a mapping, as far as they are told."""
+    """Return the settings of XCom among the keys of a mapping, as far as they are known."""
     mapping, scope = value_of(mapping, scope)
     if isinstance(mapping, ast.Dict):
         return _xcom_names(mapping.keys, scope)

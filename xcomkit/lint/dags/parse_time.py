@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.lint.dags.airflow_names import is_airflow_class, is_dag_class, role
+from xcomkit.lint.dags.airflow_names import DAG_CLASSES, is_airflow_class, role
 from xcomkit.lint.dags.resolving import Project, alternatives, origin
 from xcomkit.lint.dags.running import Run, follow, xcom_uses
 from xcomkit.lint.dags.scopes import FUNCTIONS, Binding, Module, Scope
@@ -62,7 +62,9 @@ def find_parse_time(module: Module, project: Project) -> Iterator[Finding]:
 
 
 def _builds_dag(unit: Scope) -> bool:
-    return any(is_dag_class(origin(site.node.func, site.scope)) for site in unit.calls)
+    return any(
+        is_airflow_class(origin(site.node.func, site.scope), *DAG_CLASSES) for site in unit.calls
+    )
 
 
 class _Stores:

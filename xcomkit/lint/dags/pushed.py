@@ -12,7 +12,6 @@ from xcomkit.lint.dags.airflow_names import (
     decorator_role,
     decorators,
     is_airflow_class,
-    is_kind_of,
     role,
 )
 from xcomkit.lint.dags.resolving import Project, origin, value_of
@@ -144,7 +143,7 @@ def _pushers(module: Module, project: Project) -> Iterator[tuple[Scope, str]]:
         if unit not in silent and role(unit) == "task" and _is_pushing_task(unit):
             yield unit, f"returned by the task {unit.name}"
     for owner in module.classes:
-        if owner not in silent and is_kind_of(owner, project, "Operator", "Sensor"):
+        if owner not in silent and project.is_kind_of(owner, "Operator", "Sensor"):
             yield from _executed(owner)
     for site in module.calls:
         if _pushes(site.node):

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.airflow_names import (
+    DAG_CLASSES,
     argument,
     decorator_role,
     decorators,
     is_airflow_class,
-    is_dag_class,
     is_xcom_class,
     text_of,
 )
@@ -81,10 +81,10 @@ def find_references(module: Module, _project: Project) -> Iterator[Finding]:
 
 
 def _own_ids(module: Module) -> set[str] | None:
-    """Return the ids of the Dags of a file, or ``None`` when one is not told or there is none."""
+    """Return the ids of the Dags of a file, or ``None`` when one is computed or there is none."""
     ids: set[str | None] = set()
     for site in module.calls:
-        if is_dag_class(origin(site.node.func, site.scope)):
+        if is_airflow_class(origin(site.node.func, site.scope), *DAG_CLASSES):
             ids.add(text_of(argument(site.node, "dag_id", place=0), site.scope))
     for unit in module.units:
         for decorator, name in decorators(unit):

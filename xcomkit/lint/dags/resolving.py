@@ -156,15 +156,15 @@ class Project:
             self._lineages[owner] = tuple(found)
         return self._lineages[owner]
 
-    def base_names(self, owner: Scope) -> set[str]:
-        """Return the last parts of the names of all bases of a class, imported or as written."""
-        return {
-            (origin(base, one.around) or getattr(base, "attr", getattr(base, "id", ""))).rpartition(
-                "."
-            )[2]
+    def is_kind_of(self, owner: Scope, *endings: str) -> bool:
+        """Tell whether a class inherits, anywhere in the scan, from one whose name ends so."""
+        return any(
+            (origin(base, one.around) or getattr(base, "attr", getattr(base, "id", "")))
+            .rpartition(".")[2]
+            .endswith(endings)
             for one in self.lineage(owner)
             for base in _bases(one)
-        }
+        )
 
     def _targets_of(self, expression: ast.expr, scope: Scope) -> tuple[Target, ...]:
         found = (

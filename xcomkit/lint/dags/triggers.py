@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.lint.dags.airflow_names import is_kind_of
 from xcomkit.lint.dags.resolving import Project
 from xcomkit.lint.dags.running import Run, follow, xcom_uses
 from xcomkit.lint.dags.scopes import Module
@@ -27,7 +26,7 @@ def find_triggers(module: Module, project: Project) -> Iterator[Finding]:
     roots = [
         Run(method, f"a method of the trigger {owner.name}")
         for owner in module.classes
-        if is_kind_of(owner, project, "Trigger")
+        if project.is_kind_of(owner, "Trigger")
         and (project.method(owner, "run") or project.method(owner, "serialize"))
         for method in (project.method(owner, name) for name in METHODS)
         if method is not None

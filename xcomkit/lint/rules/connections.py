@@ -72,7 +72,7 @@ class Connection:
 
     @property
     def type(self) -> str:
-        """Return its type, or ``""`` where none is told."""
+        """Return its type, or ``""`` where it names none."""
         return str(self.fields.get("conn_type") or "")
 
     @property

@@ -63,9 +63,12 @@ XC056 = Rule(
 
 def paths(config: Configuration) -> list[tuple[BasePath, Place, str]]:
     """Return the XCom paths the files tell, with place and components, each text once."""
-    told = [(text, setting) for text, setting in config.known(PATH) if not find_secret(PATH, text)]
-    found = [(parse_base_path(text), setting) for text, setting in told]
-    return [(path, setting.place, setting.where) for path, setting in found if path and path.bucket]
+    found = []
+    for text, setting in config.known(PATH):
+        path = None if find_secret(PATH, text) else parse_base_path(text)
+        if path and path.bucket:
+            found.append((path, setting.place, setting.where))
+    return found
 
 
 def clouds(config: Configuration) -> tuple[CloudName, ...]:

@@ -26,7 +26,7 @@ def read_compose(
     """Return the Airflow services of compose files, later over earlier.
 
     The env files ``beside`` them fill in ``${NAME}``, and stand below a service's own environment
-    where its ``env_file`` names them; what no file tells is not told.
+    where its ``env_file`` names them; what no file holds is unknown.
     """
     known = {v.name: v.value for found in beside.values() for v in found if v.value}
     variables: dict[str, tuple[Variable, ...]] = {}

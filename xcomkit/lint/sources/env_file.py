@@ -78,10 +78,10 @@ def interpolate(text: str, known: Mapping[str, str]) -> str | None:
 
     ``None`` where the shell would be asked, or where a reference is of a form not read here.
     """
-    untold = False
+    is_unknown = False
 
     def fill(match: re.Match[str]) -> str:
-        nonlocal untold
+        nonlocal is_unknown
         if match[4]:
             return _DOLLAR
         name, default = match[1] or match[3], match[2]
@@ -89,8 +89,8 @@ def interpolate(text: str, known: Mapping[str, str]) -> str | None:
             return known[name]
         if name in known:
             return default[2:] if default and default.startswith(":") else ""
-        untold = True
+        is_unknown = True
         return ""
 
     filled = _REFERENCE.sub(fill, text)
-    return None if untold or "${" in filled else filled.replace(_DOLLAR, "$")
+    return None if is_unknown or "${" in filled else filled.replace(_DOLLAR, "$")

@@ -11,15 +11,16 @@ from xcomkit.lint.configuration import Configuration, Place, Pod, Source
 from xcomkit.values.environment import Variable, read_entries
 from xcomkit.values.values import Key, Values
 
+_Map = tuple[str, str]  # namespace and name of a ConfigMap
 _TEMPLATES: dict[str, Key] = {
     "Pod": (),
     "PodTemplate": ("template",),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
+    **dict.fromkeys(
+        ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"),
+        ("spec", "template"),
+    ),
 }
-_Map = tuple[str, str]  # namespace and name of a ConfigMap
-_WORKLOADS = frozenset(
-    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"}
-)
 # the chart's helpers beside the agents; they handle no XCom
 _BYSTANDERS = ("sentinel", "sidecar", "vector", "istio-proxy", "git-sync", "linkerd-proxy")
 MOST_CONTAINERS = 300
@@ -87,7 +88,7 @@ def _containers(
     """Yield each container that may run an agent: where it stands, its pod and its namespace."""
     for values, root, item in _objects(documents):
         kind = str(item.get("kind", "Pod"))
-        template = ("spec", "template") if kind in _WORKLOADS else _TEMPLATES.get(kind)
+        template = _TEMPLATES.get(kind)
         if template is None:
             continue
         name = f"{kind}/{values.get(*root, 'metadata', 'name')}".lower()[:120]

@@ -61,26 +61,26 @@ def _combined(files: Sequence[Source]) -> Configuration:
         beside = {file.name: _variables(file) for file in files if file.kind == "env"}
         composed = [d for f in files if f.kind == "compose" for d in f.documents]
         return read_compose(composed, beside=beside, sources=tuple(files))
-    told = "; ".join(f"{file.name} is {DESCRIPTIONS[file.kind]}" for file in files[:5])
+    given = "; ".join(f"{file.name} is {DESCRIPTIONS[file.kind]}" for file in files[:5])
     hint = "give them one at a time, or use --each or --kind."
-    raise InputError(f"{told}: these do not lie over each other.", hint=hint)
+    raise InputError(f"{given}: these do not lie over each other.", hint=hint)
 
 
 def _read(name: str, *, kind: Kind | None) -> Source:
-    shown = "stdin" if name == "-" else name if name.isprintable() else ascii(name)
-    text = _unheaded(read_text(Path(name), name=shown))
+    label = "stdin" if name == "-" else name if name.isprintable() else ascii(name)
+    text = _unheaded(read_text(Path(name), name=label))
     kind = kind or _kind_by_name(name) or _kind_by_text(text)
     if kind in ("env", "cfg"):
-        return Source(shown, kind, text)
+        return Source(label, kind, text)
     if kind == "values":
-        return Source(shown, kind, text, (read_values(text, name=shown),))
-    documents = read_documents(text, name=shown)
+        return Source(label, kind, text, (read_values(text, name=label),))
+    documents = read_documents(text, name=label)
     if kind is None:
         kind = _kind_of(documents)
-        _refuse_other_charts(documents, name=shown, kind=kind)
+        _refuse_other_charts(documents, name=label, kind=kind)
     if kind == "values" and (len(documents) != 1 or "\n---" in text):  # helm reads one document
-        documents = (read_values(text, name=shown),)
-    return Source(shown, kind, text, documents)
+        documents = (read_values(text, name=label),)
+    return Source(label, kind, text, documents)
 
 
 def _unheaded(text: str) -> str:
