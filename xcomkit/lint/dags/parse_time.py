@@ -34,9 +34,9 @@ IO_METHODS = frozenset({
     "move", "move_into", "rename", "size", "ls", "walk", "info", "checksum", "replace", "samefile",
     "read_block", "sign", "find", "download", "upload", "cat", "get", "put", "pipe", "rm", "du",
 })  # fmt: skip
-LISTS = frozenset({"iterdir", "glob", "rglob", "walk"})
-PATH_METHODS = frozenset({"joinpath", "with_name", "with_suffix", "with_stem", "absolute",
-                          "resolve", "with_segments"})  # fmt: skip
+# what gives a part of a path, or paths below it
+_SAME_KIND = frozenset({"joinpath", "with_name", "with_suffix", "with_stem", "absolute", "resolve",
+                        "with_segments", "iterdir", "glob", "rglob", "walk"})  # fmt: skip
 FILESYSTEMS = frozenset({"fsspec.filesystem", "fsspec.url_to_fs", "fsspec.core.url_to_fs"})
 OPENERS = frozenset({"fsspec.open", "fsspec.open_files", "fsspec.open_local"})
 
@@ -92,16 +92,15 @@ class _Stores:
 
     def _kind(self, expression: ast.expr, scope: Scope) -> str:
         match expression:
-            case ast.Call(func=func):
-                name = origin(func, scope)
-                if is_airflow_class(name, "ObjectStoragePath") or name in FILESYSTEMS:
-                    return "a filesystem" if name in FILESYSTEMS else "an ObjectStoragePath"
-                if isinstance(func, ast.Attribute) and func.attr in PATH_METHODS | LISTS:
-                    return self.kind(func.value, scope)
-            case ast.Attribute(value=value, attr="parent"):
+            case ast.Call(func=func) if origin(func, scope) in FILESYSTEMS:
+                return "a filesystem"
+            case ast.Call(func=func) if is_airflow_class(origin(func, scope), "ObjectStoragePath"):
+                return "an ObjectStoragePath"
+            case ast.Call(func=ast.Attribute(value=value, attr=name)) if name in _SAME_KIND:
                 return self.kind(value, scope)
-            case ast.Attribute(value=value, attr="fs"):
-                return self.kind(value, scope) and "a filesystem"
+            case ast.Attribute(value=value, attr="parent" | "fs" as name):
+                kind = self.kind(value, scope)
+                return "a filesystem" if kind and name == "fs" else kind
             case ast.Name(id=name):
                 is_path = any(_is_path(name, binding) for binding in scope.find(name))
                 return "an ObjectStoragePath" if is_path else ""
