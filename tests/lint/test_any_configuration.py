@@ -12,80 +12,27 @@ from xcomkit.findings.reports.junit import to_junit
 from xcomkit.findings.reports.machine import to_json
 from xcomkit.findings.reports.sarif import to_sarif
 from xcomkit.findings.reports.text import to_text
-from xcomkit.lint.kinds import KINDS
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.sources.reading import read_configuration
 
 COMMON = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_"
 KEYS = [
-    "commonEnv",
-    "env",
-    "name",
-    "value",
-    "valueFrom",
-    "workers",
-    "dagProcessor",
-    "triggerer",
-    "serviceAccount",
-    "create",
-    "annotations",
-    "labels",
-    "image",
-    "xcomBackend",
-    "secretBackend",
-    "namespace",
-    "resourceNamePrefix",
-    "agentToken",
-    "astroDeploymentAPIURL",
-    "eks.amazonaws.com/role-arn",
-    "azure.workload.identity/client-id",
-    "azure.workload.identity/use",
-    "iam.gke.io/gcp-service-account",
-    "services",
-    "environment",
-    "env_file",
-    "items",
-    "kind",
-    "apiVersion",
-    "metadata",
-    "spec",
-    "template",
-    "containers",
-    "envFrom",
-    "configMapRef",
-    "data",
-    "AIRFLOW_CONN_C",
-    "AZURE_CLIENT_ID",
+    "commonEnv", "env", "name", "value", "valueFrom", "workers", "dagProcessor", "triggerer",
+    "serviceAccount", "create", "annotations", "labels", "image", "xcomBackend", "secretBackend",
+    "namespace", "resourceNamePrefix", "agentToken", "astroDeploymentAPIURL",
+    "eks.amazonaws.com/role-arn", "azure.workload.identity/client-id",
+    "azure.workload.identity/use", "iam.gke.io/gcp-service-", "account", "services",
+    "environment", "env_file", "items", "kind", "apiVersion", "metadata", "spec", "template",
+    "containers", "envFrom", "configMapRef", "data", "AIRFLOW_CONN_C", "AZURE_CLIENT_ID",
     "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER",
-]
+]  # fmt: skip
 KEYS += [COMMON + option for option in ("PATH", "THRESHOLD", "COMPRESSION")]
 TEXTS = [
-    "s3://c@b/x",
-    "gs://c@b/x",
-    "abfs://c@b/x",
-    "abfs://b",
-    "s3://",
-    "wasb://x",
-    "aws://?a=http://b://c",
-    '{"extra":',
-    '{"extra":[1]}',
-    '{"extra":{"anon":"x"}}',
-    '"[]"',
-    "http://[",
-    "0",
-    "-1",
-    "1e400",
-    "true",
-    "gzip",
-    "$(A)",
-    "${A}",
-    "{{x}}",
-    "<todo>",
-    "Pod",
-    "ConfigMap",
-    "Deployment",
-    "v1",
-]
+    "s3://c@b/x", "gs://c@b/x", "abfs://c@b/x", "abfs://b", "s3://", "wasb://x",
+    "aws://?a=http://b://c", '{"extra":', '{"extra":[1]}', '{"extra":{"anon":"x"}}', '"[]"',
+    "http://[", "0", "-1", "1e400", "true", "gzip", "$(A)", "${A}", "{{x}}", "<todo>", "Pod",
+    "ConfigMap", "Deployment", "v1",
+]  # fmt: skip
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from([*KEYS, *TEXTS]) | st.text(max_size=6)
@@ -99,14 +46,22 @@ DATA = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=2000)
+LINES = st.lists(
+    st.tuples(st.sampled_from([k for k in KEYS if k.isupper() or "_" in k]), SCALARS), max_size=8
+).map(lambda lines: "".join(f"{name}={value}\n" for name, value in lines))
+DOCUMENTS = st.dictionaries(st.sampled_from(KEYS), DATA, max_size=8).map(json.dumps)
+
+
+@settings(max_examples=400, deadline=2000)
 @given(
-    st.dictionaries(st.sampled_from(KEYS), DATA, max_size=8),
-    st.sampled_from(["values", "compose", "pod", None]),
+    st.tuples(DOCUMENTS, st.sampled_from(["values", "compose", "pod", None]))
+    | st.tuples(LINES, st.just("env"))
+    | st.tuples(LINES.map("[core]\n{}".format), st.just("cfg"))
 )
-def test_any_document_is_judged_or_refused_in_every_format(tmp_path_factory, data, kind):
+def test_any_file_is_judged_or_refused_in_every_format(tmp_path_factory, file):
+    text, kind = file
     path = tmp_path_factory.getbasetemp() / "any.json"
-    path.write_text(json.dumps(data))
+    path.write_bytes(text.encode("utf-8", "replace"))
     try:
         report = judge([read_configuration([str(path)], kind=kind)], cloud=CloudFiles())
     except InputError as refusal:
@@ -119,46 +74,15 @@ def test_any_document_is_judged_or_refused_in_every_format(tmp_path_factory, dat
     assert all(f.observed.isprintable() for f in report.findings), report.findings
 
 
-LINES = st.lists(
-    st.tuples(st.sampled_from([k for k in KEYS if k.isupper() or "_" in k]), SCALARS), max_size=8
-)
-
-
-@settings(max_examples=200, deadline=2000)
-@given(LINES, st.sampled_from(["env", "cfg"]))
-def test_any_lines_are_judged_or_refused(tmp_path_factory, lines, kind):
-    path = tmp_path_factory.getbasetemp() / "any.txt"
-    text = "".join(f"{name}={value}\n" for name, value in lines)
-    path.write_bytes((f"[core]\n{text}" if kind == "cfg" else text).encode("utf-8", "replace"))
-    try:
-        report = judge([read_configuration([str(path)], kind=kind)], cloud=CloudFiles())
-    except InputError as refusal:
-        assert "\n" not in str(refusal)
-        return
-    assert all(f.observed.isprintable() for f in report.findings), report.findings
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_large_file_of_any_kind_is_judged_in_a_moment(tmp_path, kind):
-    entries = {
-        "values": "commonEnv:\n" + "- {name: A, value: $X}\n" * 20_000,
-        "env": "A=$X\n" * 100_000,
-        "cfg": "[core]\n" + "a = $X\n" * 100_000,
-        "compose": "services: {airflow: {environment: [" + "AIRFLOW__A=$X, " * 20_000 + "]}}\n",
-        "pod": "kind: Pod\napiVersion: v1\nspec: {containers: [{name: w, env: ["
-        + "{name: A, value: $X}, " * 10_000 + "]}]}\n",
-    }  # fmt: skip
-    path = tmp_path / "large"
-    path.write_text(entries[kind])
-
-    report = judge([read_configuration([str(path)], kind=kind)], cloud=CloudFiles())
-
-    assert report.findings
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("values.yaml", "commonEnv:\n" + "- {name: A, value: $X}\n" * 10_000),
+        ("large.env", "A=$X\n" * 50_000),
+        ("large.cfg", "[core]\n" + "a = $X\n" * 50_000),
+        ("compose.yaml", "services: {airflow: {environment: [" + "AIRFLOW__A=$X, " * 9000 + "]}}"),
+        ("pod.yaml", "kind: Pod\napiVersion: v1\nspec: {containers: [{name: w, env: ["
+         + "{name: A, value: $X}, " * 5000 + "]}]}\n"),
         ("quote.env", 'A="\n' + "x\n" * 20_000),
         ("dashes.yaml", "a: " + "ey-" * 20_000 + "\n"),
         ("blanks.cfg", "[core]\na" + " " * 60_000 + "b\n"),

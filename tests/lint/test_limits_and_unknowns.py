@@ -1,32 +1,23 @@
 """What a file does not tell stays unknown, and every limit holds below, at and above it."""
 
 import json
-from pathlib import Path
 
 import pytest
+from good_values import GOOD, checks
 
 from xcomkit.cloud_documents.access.azure import MOST_CREDENTIALS
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.cloud_files import judge_trust
 from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
-from xcomkit.lint.rules import MOST_FINDINGS, lint
-from xcomkit.lint.rules.connections import _uri_problem, read_extra
+from xcomkit.lint.rules import MOST_FINDINGS
 from xcomkit.lint.rules.prefixes import _overlap, parse_base_path
-from xcomkit.lint.rules.storage import read_threshold
 from xcomkit.values.environment import MOST_GROUPS, effective_environment, list_variables
 from xcomkit.values.layers import layer
 from xcomkit.values.merge_rules import is_owned, is_same
 from xcomkit.values.values import read_values
 
-GOOD = (Path(__file__).parent / "good.yaml").read_text(encoding="utf-8")
 SUBJECT = "system:serviceaccount:airflow:astro-worker"
 ISSUER = "oidc.eks.eu-central-1.amazonaws.com/id/"
-
-
-def statuses(text: str, rule_id: str) -> list[str]:
-    return [
-        check.status for check in lint(read_values(text, name="values.yaml")) if check.id == rule_id
-    ]
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1, 2])
@@ -34,28 +25,10 @@ def test_findings_of_a_rule_are_listed_up_to_the_limit_and_the_rest_is_counted(m
     count = MOST_FINDINGS + more
     text = GOOD + "".join(f"extra{n}: <FILL-{n}>\n" for n in range(count))
 
-    found = [c for c in lint(read_values(text, name="values.yaml")) if c.id == "XC008"]
+    found = checks(text, "XC008")
 
     assert len(found) == min(count, MOST_FINDINGS + 1)
     assert ("more" in found[-1].observed) is (more > 1)
-
-
-@pytest.mark.parametrize(
-    ("value", "below", "above"),
-    [("-1", "fail", "pass"), ("0", "pass", "pass"), ("1", "pass", "warn"), ("2", "pass", "warn")],
-)
-def test_threshold_is_judged_at_its_edges(value, below, above):
-    assert GOOD.count('value: "0"') == 1
-    text = GOOD.replace('value: "0"', f'value: "{value}"')
-
-    assert (statuses(text, "XC002"), statuses(text, "XC003")) == ([below], [above])
-
-
-@pytest.mark.parametrize(
-    ("value", "number"), [("1.0", 1), ("1.5", None), ("1e3", 1000), ("inf", None), ("", None)]
-)
-def test_threshold_is_a_whole_number(value, number):
-    assert read_threshold(value) == number
 
 
 @pytest.mark.parametrize(
@@ -69,16 +42,6 @@ def test_prefixes_overlap_by_whole_parts(one, other, holds):
     assert first is not None
     assert second is not None
     assert _overlap(first, second) is holds
-
-
-@pytest.mark.parametrize(
-    ("uri", "is_read"),
-    [("aws://", True), ("aws://https://host", True), ("aws://u@https://host", False),
-     ("aws://a://b://c", False), ("aws", False)],
-)  # fmt: skip
-def test_connection_has_one_place_more_at_most(uri, is_read):
-    assert (_uri_problem(uri) == "") is is_read
-    assert read_extra(uri) == {}
 
 
 def trust(host: str) -> dict[str, object]:

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from xcomkit.findings.errors import InputError
-from xcomkit.lint.kinds import KINDS, Kind
+from xcomkit.lint.file_types import KINDS, Kind
 
 if TYPE_CHECKING:  # the command line is taught in a few milliseconds, whatever is asked of it
     from xcomkit.lint.configuration import Configuration

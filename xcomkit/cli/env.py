@@ -27,7 +27,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def act(options: argparse.Namespace) -> int:
     """Write each variable with value and place, component by component."""
-    from xcomkit.lint.shown import environments
+    from xcomkit.lint.displayed import environments
 
     found = environments((read_files(options),))
     if options.component and options.component not in found:

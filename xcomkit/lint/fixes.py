@@ -2,8 +2,8 @@
 
 import re
 
-from xcomkit.lint.context import Fix
-from xcomkit.lint.kinds import Kind
+from xcomkit.lint.file_types import Kind
+from xcomkit.lint.registry import Fix
 from xcomkit.values import emit
 from xcomkit.values.names import BACKEND
 
@@ -11,37 +11,26 @@ _OPTION = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
 
 
 def render(fix: Fix, *, kind: Kind) -> str:
-    """Return the lines to paste; a text stays as it is, settings are written for the kind."""
+    """Return the lines to paste; a text stays as it is, a setting is written for the kind."""
     if isinstance(fix, str):  # a piece of YAML for Kubernetes
         return fix if kind in ("values", "pod") else ""
-    lines: list[str] = []
-    fields = [value for name, value in fix if name == BACKEND and kind == "values"]
-    lines += [f"xcomBackend: {emit.quote(value)}" for value in fields]
-    rest = [(name, value) for name, value in fix if name != BACKEND or kind != "values"]
+    name, value = fix
+    entry = emit.block([{"name": name, "value": value}], indent=2)
     match kind:
-        case "values" if rest:
-            lines += ["commonEnv:  # add to the list that is there", *_entries(rest, indent=2)]
-        case "pod" if rest:
-            lines += ["env:", *_entries(rest, indent=2)]
-        case "compose" if rest:
-            lines.append("environment:")
-            lines += [f"  {name}: {emit.quote(value, style=_style(value))}" for name, value in rest]
+        case "values" if name == BACKEND:
+            lines = [f"xcomBackend: {emit.quote(value)}"]
+        case "values":
+            lines = ["commonEnv:  # add to the list that is there", *entry]
+        case "pod":
+            lines = ["env:", *entry]
+        case "compose":
+            style = "'" if '"' in value else '"'
+            lines = ["environment:", f"  {name}: {emit.quote(value, style=style)}"]
         case "env":
-            lines += [f"{name}={_shell(value)}" for name, value in rest]
+            lines = [f"{name}={_shell(value)}"]
         case "cfg":
-            for name, value in rest:
-                lines += _option(name, value)
-        case _:
-            pass
-    return "\n".join(lines) + "\n" if lines else ""
-
-
-def _entries(settings: list[tuple[str, str]], *, indent: int) -> list[str]:
-    return emit.block([{"name": name, "value": value} for name, value in settings], indent=indent)
-
-
-def _style(value: str) -> str:
-    return "'" if '"' in value else '"'
+            lines = _option(name, value)
+    return "\n".join(lines) + "\n"
 
 
 def _shell(value: str) -> str:

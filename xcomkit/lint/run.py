@@ -1,23 +1,22 @@
 """Judges what a user named: files, helm's flags, and what the cloud says, as one report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.reports import ignores
-from xcomkit.findings.reports.report import Report
+from xcomkit.findings.reports.report import Input, Report
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
-from xcomkit.lint.kinds import Kind
+from xcomkit.lint.displayed import environments
+from xcomkit.lint.file_types import DESCRIPTIONS, Kind
 from xcomkit.lint.rules import REGISTRY, find
 from xcomkit.lint.rules.prefixes import find_shared_between
-from xcomkit.lint.shown import environments, list_inputs
 from xcomkit.lint.sources.reading import NothingHereError, read_configuration
 from xcomkit.values.accounts import read_accounts, read_namespace
-from xcomkit.values.names import PATH, BasePath, parse_base_path
-from xcomkit.values.values import Values
+from xcomkit.values.names import PATH, parse_base_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +33,6 @@ class CloudFiles:
     namespace: str = ""
     rerun_days: int | None = None
 
-    @property
-    def is_given(self) -> bool:
-        """Tell whether there is anything to compare with."""
-        return bool(self.trust or self.policy or self.lifecycle)
-
 
 def read_each(
     names: Sequence[str], *, kind: Kind | None
@@ -46,21 +40,20 @@ def read_each(
     """Return the files that are of agents, the names of the others, and what could not be read."""
     found: list[Configuration] = []
     others: list[str] = []
-    refused: list[InputError] = []
+    unreadable: list[InputError] = []
     for name in names:
         try:
-            configuration = read_configuration([name], kind=kind)
+            config = read_configuration([name], kind=kind)
         except NothingHereError:
             others.append(name)
-            continue
         except InputError as error:
-            refused.append(error)
-            continue
-        if kind or configuration.is_of_agents:
-            found.append(configuration)
+            unreadable.append(error)
         else:
-            others.append(name)
-    return tuple(found), tuple(others), tuple(refused)
+            if kind or config.is_of_agents:
+                found.append(config)
+            else:
+                others.append(name)
+    return tuple(found), tuple(others), tuple(unreadable)
 
 
 def judge(
@@ -71,15 +64,16 @@ def judge(
     Raises:
         InputError: a file of the cloud or the baseline cannot be read.
     """
-    findings = [found for configuration in configurations for found in find(configuration)]
+    findings = [found for config in configurations for found in find(config)]
     findings += find_shared_between(configurations)
-    kinds = {configuration.kind for configuration in configurations}
-    rules = tuple(entry.rule for entry in REGISTRY if kinds.intersection(entry.kinds))
+    kinds = {config.kind for config in configurations}
+    rules = [entry.rule for entry in REGISTRY if kinds.intersection(entry.kinds)]
     rules += ignores.RULES
-    if cloud.is_given:
-        rules += _asked_of(cloud)
-        findings += [f for c in configurations for f in _join(c, cloud=cloud)]
-    texts = {source.name: source.text for c in configurations for source in c.sources}
+    if cloud.trust or cloud.policy or cloud.lifecycle:
+        rules += _rules_of(cloud)
+        findings += [found for config in configurations for found in _compare(config, cloud=cloud)]
+    sources = [source for config in configurations for source in config.sources]
+    texts = {source.name: source.text for source in sources}
     counted, ignored = ignores.sort_out(findings, texts=texts.items())
     if baseline:
         known = ignores.read_baseline(_read(baseline), name=baseline)
@@ -88,81 +82,66 @@ def judge(
     return Report(
         findings=counted,
         ignored=ignored,
-        inputs=list_inputs(configurations),
-        rules=rules,
+        inputs=tuple(Input(source.name, DESCRIPTIONS[source.kind]) for source in sources),
+        rules=tuple(rules),
         environment=environments(configurations),
     )
 
 
-def _asked_of(cloud: CloudFiles) -> tuple[Rule, ...]:
-    """Return the rules about the documents that were given."""
+def _rules_of(cloud: CloudFiles) -> Iterable[Rule]:
+    """Return the rules about the documents that were given, each once."""
     from xcomkit.lint import cloud_files
 
-    groups = (
-        (cloud.trust, cloud_files.TRUST_RULES),
-        (cloud.policy, cloud_files.POLICY_RULES),
-        (cloud.lifecycle, cloud_files.LIFECYCLE_RULES),
+    return dict.fromkeys(
+        (
+            *(cloud_files.TRUST_RULES if cloud.trust else ()),
+            *(cloud_files.POLICY_RULES if cloud.policy else ()),
+            *(cloud_files.LIFECYCLE_RULES if cloud.lifecycle else ()),
+        )
     )
-    found = (rule for name, rules in groups if name for rule in rules)
-    return tuple(dict.fromkeys(found))
 
 
-def _join(configuration: Configuration, *, cloud: CloudFiles) -> list[Finding]:
-    """Return what the cloud's own documents say against one configuration."""
+def _compare(config: Configuration, *, cloud: CloudFiles) -> Iterator[Finding]:
+    """Yield what the cloud's own documents say against one configuration."""
     from xcomkit.lint import cloud_files
 
+    trust, policy, lifecycle = cloud.trust, cloud.policy, cloud.lifecycle
     subjects: tuple[str, ...] = ()
-    if cloud.trust or cloud.policy:
-        subjects = _subjects(configuration, namespace=cloud.namespace, needed=bool(cloud.trust))
-    paths = _paths(configuration)
-    if not paths and (cloud.policy or cloud.lifecycle):
-        problem = f"{configuration.name}: no XCom path to compare with."
+    if trust or policy:
+        subjects = _subjects(config, namespace=cloud.namespace, needed=bool(trust))
+    found = (parse_base_path(env.get(PATH, "")) for env in config.environment.values())
+    paths = tuple(dict.fromkeys(path for path in found if path and path.bucket))
+    if not paths and (policy or lifecycle):
+        problem = f"{config.name}: no XCom path to compare with."
         raise InputError(problem, hint="leave out --policy and --lifecycle, or set the path.")
-    asked: list[tuple[str, Callable[[str, str], tuple[Finding, ...]]]] = [
-        (
-            cloud.trust,
-            lambda t, n: cloud_files.judge_trust(t, name=n, subjects=subjects, paths=paths),
-        ),
-        (
-            cloud.policy,
-            lambda t, n: cloud_files.judge_policy(t, name=n, paths=paths, subjects=subjects),
-        ),
-        (
-            cloud.lifecycle,
-            lambda t, n: cloud_files.judge_lifecycle(
-                t, name=n, paths=paths, rerun_days=cloud.rerun_days
-            ),
-        ),
-    ]
-    return [found for name, look in asked if name for found in look(_read(name), name)]
+    if trust:
+        yield from cloud_files.judge_trust(_read(trust), name=trust, subjects=subjects, paths=paths)
+    if policy:
+        yield from cloud_files.judge_policy(
+            _read(policy), name=policy, paths=paths, subjects=subjects
+        )
+    if lifecycle:
+        yield from cloud_files.judge_lifecycle(
+            _read(lifecycle), name=lifecycle, paths=paths, rerun_days=cloud.rerun_days
+        )
 
 
 def _read(name: str) -> str:
     return read_text(Path(name), name=name)
 
 
-def _paths(configuration: Configuration) -> tuple[BasePath, ...]:
-    found = (parse_base_path(env.get(PATH, "")) for env in configuration.environment.values())
-    return tuple(dict.fromkeys(path for path in found if path and path.bucket))
-
-
-def _subjects(configuration: Configuration, *, namespace: str, needed: bool) -> tuple[str, ...]:
+def _subjects(config: Configuration, *, namespace: str, needed: bool) -> tuple[str, ...]:
     """Return the subjects the chart will create, when the values tell them."""
-    values = configuration.values
-    problem = "" if values else "only a values file tells its service accounts"
-    accounts = read_accounts(values, prefix="") if values else ()
-    space = read_namespace(values, default=namespace) if values else ""
-    if values and any(account.name.startswith("-") for account in accounts):
+    accounts = read_accounts(config.values, prefix="")
+    space = read_namespace(config.values, default=namespace)
+    problem, hint = "", "set it in the values, or give --namespace."
+    if config.kind != "values":
+        problem, hint = "only a values file tells its service accounts", "leave out --trust."
+    elif any(account.name.startswith("-") for account in accounts):
         problem = "no resourceNamePrefix, so the service accounts have no names"
-    elif values and not space:
+    elif not space:
         problem = "no namespace, which is half of every subject"
     if problem and needed:
-        raise InputError(f"{configuration.name}: {problem}.", hint=_hint(values))
-    if problem:
-        return ()
+        raise InputError(f"{config.name}: {problem}.", hint=hint)
     names = dict.fromkeys(account.name for account in accounts)
-    return tuple(f"system:serviceaccount:{space}:{name}" for name in names)
-
-
-def _hint(values: Values | None) -> str:
-    return "set it in the values, or give --namespace." if values else "leave out --trust."
+    return () if problem else tuple(f"system:serviceaccount:{space}:{name}" for name in names)

@@ -20,8 +20,8 @@ from xcomkit.findings.reports import ignores
 from xcomkit.lint import cloud_files
 from xcomkit.lint import dags as dag_scan
 from xcomkit.lint import rules as lint
-from xcomkit.lint.context import LintRule
 from xcomkit.lint.fixes import render
+from xcomkit.lint.registry import LintRule
 from xcomkit.notebook import step
 from xcomkit.objects import checks as objects
 from xcomkit.plane import load, reruns, residency, verdict
@@ -82,16 +82,15 @@ def to_markdown() -> str:
         ' Where a run takes a risk knowingly, it is named in `accepted: ["XC123: reason"]`; in a'
         " file, `# xcomkit: ignore XC123 reason` on the line does the same. Either stays visible.\n"
     )
-    pasted = "\n## What to paste\n\nFor the rules of `xcomkit lint`: the files each one reads, the"
-    pasted += " backend it holds for, and the fix where there is one text for all.\n"
+    pasted = "\n## What to paste\n\nFor the rules of `xcomkit lint`: the files each one reads, and"
+    pasted += " the fix where there is one text for all.\n"
     fixes = (text for entry in lint.REGISTRY for text in _fix(entry))
     return "\n".join((intro, head, *rows, pasted, *fixes)) + "\n"
 
 
 def _fix(entry: LintRule) -> tuple[str, ...]:
     """Return a lint rule with what it reads and what to paste."""
-    backend = "both backends" if entry.backend == "both" else f"the {entry.backend} backend"
-    head = f"**{entry.rule.id}** {entry.rule.title}: {', '.join(entry.kinds)}; {backend}"
+    head = f"**{entry.rule.id}** {entry.rule.title}: {', '.join(entry.kinds)}"
     fix = render(entry.fix, kind=entry.kinds[0])
     return (f"{head}\n", f"```\n{fix}```\n") if fix else (f"{head}\n",)
 

@@ -5,21 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from scanning import found
 
-from xcomkit.findings.model import Finding
-from xcomkit.lint.dags import run, scan, scan_text
+from xcomkit.lint.dags import run, scan
 from xcomkit.lint.dags.airflow_names import MOST_DECORATORS
-from xcomkit.lint.dags.reading import MAX_BYTES, Unreadable, parse
+from xcomkit.lint.dags.reading import MAX_BYTES
 from xcomkit.lint.dags.scan import MOST_FINDINGS
 
 PULL = "ti.xcom_pull(task_ids='x')\n"
 OTHER = 'def f(ti, cfg):\n    ti.xcom_pull("t", dag_id=cfg["dag"])\n'
 BACKEND = "AIRFLOW__CORE__XCOM_BACKEND"
-TASK = "from airflow.sdk import task\n@task\n"
-
-
-def found(text: str, rule_id: str) -> list[Finding]:
-    return [one for one in scan_text(text, name="dags/d.py") if one.rule.id == rule_id]
 
 
 @pytest.mark.parametrize("size", [0, MAX_BYTES, MAX_BYTES + 1])
@@ -27,10 +22,6 @@ def test_file_is_read_up_to_its_limit_and_above_it_is_a_finding(tmp_path, size):
     (tmp_path / "d.py").write_bytes(b"#" * size)
 
     assert [one.rule.id for one in scan(tmp_path)] == ["XC040"] * (size > MAX_BYTES)
-    try:
-        parse("#" * size)
-    except Unreadable:
-        assert size > MAX_BYTES
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
@@ -60,27 +51,6 @@ def test_finder_that_gives_up_is_told_as_a_file_that_cannot_be_read(monkeypatch)
     monkeypatch.setattr(sys.modules["xcomkit.lint.dags.scan"], "_FINDERS", (gives_up,))
 
     assert [one.observed for one in found(PULL, "XC040")] == ["nested too deeply, in column 1"]
-
-
-def test_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
-    (tmp_path / "closed").mkdir()
-    real = Path.iterdir
-
-    def iterdir(self):
-        if self.name == "closed":
-            raise PermissionError(13, "Permission denied")
-        return real(self)
-
-    monkeypatch.setattr(Path, "iterdir", iterdir)
-
-    assert [(Path(one.file).name, one.rule.id) for one in scan(tmp_path)] == [("closed", "XC040")]
-
-
-def test_virtual_environment_that_is_named_itself_is_scanned(tmp_path):
-    (tmp_path / "pyvenv.cfg").touch()
-    (tmp_path / "d.py").write_text(PULL)
-
-    assert [one.rule.id for one in scan(tmp_path)] == ["XC033"]
 
 
 @pytest.mark.parametrize(
@@ -117,47 +87,6 @@ def test_task_is_one_wherever_its_decorator_stands(above):
     text = "from airflow.sdk import task\n" + "@mine\n" * above + "@task\n"
 
     assert found(text + "def f():\n    return b'x'\n", "XC036")
-
-
-@pytest.mark.parametrize(
-    ("text", "rule_id", "count"),
-    [
-        (f"if __name__ == 'x':\n  if T:\n    {PULL}", "XC033", 0),
-        (f"if __name__ == 'x':\n    pass\nelse:\n    {PULL}", "XC033", 1),
-        ("from os import *\nfrom airflow.sdk import *\nXCom.get_one(key='a')\n", "XC033", 1),
-        ("task(on_failure_callback=(N(text='{{ ti.xcom_pull(1) }}'),))\n", "XC030", 1),
-        (f"def cb(c):\n    c['ti'].{PULL[3:]}task(on_skipped_callback=cb)\n", "XC030", 1),
-        ("from airflow.sdk import conf\nconf.set('COMMON.IO', 'xcom_x', '1')\n", "XC039", 1),
-        (TASK + "def f(x):\n    y = x\n    y = bytes\n    return y(1)\n", "XC036", 0),
-        (TASK + "def f(x):\n    return 1 if x else b'x'\n", "XC036", 1),
-        ("def f():\n    return b'x'\nPythonSensor(python_callable=f)\n", "XC036", 0),
-        (f"class T(ATrigger):\n  def run(self): ...\n  def cleanup(self):\n    {PULL}", "XC031", 1),
-        ("class T(BaseTrigger):\n    def serialize(self):\n        ti.xcom_pull()\n", "XC031", 1),
-        ("B(sql='''{% if ti.xcom_pull('a') %}{{ ti.xcom_pull('b', dag_id='z') }}{% endif %}''')\n",
-         "XC034", 1),
-    ],
-)  # fmt: skip
-def test_second_of_two_and_the_odd_one_out_are_seen(text, rule_id, count):
-    assert len(found(text, rule_id)) == count
-
-
-def test_name_of_two_files_is_followed_into_neither(tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "tools.py").write_text(f"def load(ti):\n    {PULL}")
-    (tmp_path / "d.py").write_text("from tools import load\nload(1)\n")
-
-    assert scan(tmp_path) == ()
-
-
-@pytest.mark.parametrize("name", ["__init__", "sub"])
-def test_relative_import_begins_at_its_package(tmp_path, name):
-    package = tmp_path / "pkg"
-    package.mkdir()
-    (package / "tools.py").write_text(f"def load(ti):\n    {PULL}")
-    (package / f"{name}.py").write_text("from .tools import load\nload(1)\n")
-
-    assert [Path(one.file).name for one in scan(tmp_path)] == ["tools.py"]
 
 
 def test_file_named_twice_and_findings_of_the_baseline_are_counted_once(tmp_path):

@@ -23,6 +23,7 @@ services:
   scheduler:
     <<: *common
 """
+SERVICE = "services:\n  airflow:\n    environment: %s\n"
 
 
 def composed(*texts: str, env: str = ""):
@@ -43,50 +44,37 @@ def test_services_are_seen_through_anchors_and_merges_without_the_database():
     assert found.variables["scheduler"][0].line == 5
 
 
-def test_number_is_a_text_for_compose_and_a_boolean_is_refused():
-    text = "services:\n  airflow:\n    environment: {AIRFLOW__A__B: 5, AIRFLOW__A__C: true}\n"
-
-    number, boolean = composed(text).variables["airflow"]
+def test_values_of_a_mapping_and_of_a_list_are_texts_booleans_are_not():
+    mapping = "{AIRFLOW__A__B: 5, AIRFLOW__A__C: true, SHELL_NAME: }"
+    (number, boolean, shell) = composed(SERVICE % mapping).variables["airflow"]
     assert (number.value, number.problem) == ("5", "")
     assert "no text" in boolean.problem
+    assert (shell.value, shell.problem) == (None, "")
+
+    found = composed(SERVICE % "[AIRFLOW__A__B=1=2, SHELL_NAME]").variables["airflow"]
+    assert [(v.name, v.value) for v in found] == [("AIRFLOW__A__B", "1=2"), ("SHELL_NAME", None)]
 
 
-def test_list_form_and_names_from_the_shell_are_read():
-    text = (
-        "services:\n  airflow:\n    environment:\n      - AIRFLOW__A__B=1=2\n      - SHELL_NAME\n"
-    )
-
-    found = composed(text).variables["airflow"]
-    assert [(v.name, v.value, v.line) for v in found] == [
-        ("AIRFLOW__A__B", "1=2", 4),
-        ("SHELL_NAME", None, 5),
-    ]
-
-
-def test_reference_is_filled_in_from_the_env_file_or_not_told():
-    text = "services:\n  airflow:\n    environment: {AIRFLOW__A__B: 's3://c@${BUCKET}/x'}\n"
+def test_reference_is_filled_in_from_the_env_file_or_unknown():
+    text = SERVICE % "{AIRFLOW__A__B: 's3://c@${BUCKET}/x'}"
 
     assert composed(text).environment["airflow"] == {}
     known = composed(text, env="BUCKET=b\n")
     assert known.environment["airflow"] == {"AIRFLOW__A__B": "s3://c@b/x"}
 
 
-def test_later_file_overrides_a_variable_and_env_file_leaves_room_for_more():
-    base = "services:\n  airflow:\n    env_file: .env\n    environment: {AIRFLOW__A__B: '1'}\n"
-    over = "services:\n  airflow:\n    environment: {AIRFLOW__A__B: '2'}\n"
+def test_later_value_that_the_shell_gives_leaves_the_earlier_one_unknown():
+    found = composed(SERVICE % "{AIRFLOW__A__B: '1'}", SERVICE % "[AIRFLOW__A__B]")
 
-    found = composed(base, over)
-    assert found.environment["airflow"] == {"AIRFLOW__A__B": "2"}
-    assert found.more == {"airflow": "env_file .env"}
+    assert found.environment["airflow"] == {}
 
 
-def test_env_file_that_is_at_hand_is_read_below_the_services_own_environment():
-    text = (
-        "services:\n  airflow:\n    env_file: [./.env, other.env]\n"
-        "    environment: {AIRFLOW__A__B: '1'}\n"
-    )
+def test_own_environment_and_later_files_stand_above_env_files_which_leave_room_for_more():
+    base = SERVICE % "{AIRFLOW__A__B: '1'}" + "    env_file: [./.env, other.env]\n"
+    over = SERVICE % "{AIRFLOW__A__D: '2'}"
 
-    found = composed(text, env="AIRFLOW__A__B=2\nAIRFLOW__A__C=3\n")
-    assert found.environment["airflow"] == {"AIRFLOW__A__B": "1", "AIRFLOW__A__C": "3"}
-    assert found.variables["airflow"][1].file == "deploy/.env"
-    assert found.more == {"airflow": "env_file other.env"}
+    found = composed(base, over, env="AIRFLOW__A__B=2\nAIRFLOW__A__C=3\n")
+    assert found.environment["airflow"] == {
+        "AIRFLOW__A__B": "1", "AIRFLOW__A__C": "3", "AIRFLOW__A__D": "2",
+    }  # fmt: skip
+    assert found.elsewhere == {"airflow": "env_file other.env"}

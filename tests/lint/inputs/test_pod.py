@@ -41,13 +41,7 @@ def test_pod_is_read_with_references_filled_in_and_sidecars_left_out():
     assert found.pods[0].labels == {"azure.workload.identity/use": "true"}
 
 
-def test_list_of_pods_is_what_kubectl_prints_for_several():
-    found = pods({"apiVersion": "v1", "kind": "List", "items": [POD, POD]})
-
-    assert len(found.environment) == 2
-
-
-def test_templates_of_workloads_are_read_wherever_they_stand():
+def test_pods_are_found_in_lists_and_templates_and_sentinels_left_out():
     template = {"metadata": {}, "spec": POD["spec"]}
     deployment = {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"},
@@ -58,10 +52,14 @@ def test_templates_of_workloads_are_read_wherever_they_stand():
         "spec": {"jobTemplate": {"spec": {"template": template}}},
     }  # fmt: skip
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {}}
+    sentinel = {**POD, "metadata": {"name": "astro-agent-sentinel"}}
+    listed = {"apiVersion": "v1", "kind": "List", "items": [POD, POD]}
 
-    assert set(pods(deployment, service, cron).environment) == {
+    assert set(pods(deployment, service, cron, sentinel, listed).environment) == {
         "deployment/d:worker",
         "cronjob/c:worker",
+        "pod/astro-agent-worker-x:worker",
+        "pod/astro-agent-worker-x:worker#2",
     }
 
 
@@ -79,10 +77,4 @@ def test_config_map_of_the_same_files_is_looked_into_and_another_is_said_to_be_m
     found = pods(pod, config)
     (component,) = found.environment
     assert found.environment[component] == {"AIRFLOW__A__B": "1"}
-    assert found.more == {component: "envFrom elsewhere"}
-
-
-def test_sentinel_handles_no_xcom_and_is_left_out():
-    sentinel = {**POD, "metadata": {"name": "astro-agent-sentinel"}}
-
-    assert pods(sentinel, POD).environment.keys() == {"pod/astro-agent-worker-x:worker"}
+    assert found.elsewhere == {component: "envFrom elsewhere"}

@@ -21,7 +21,7 @@ from xcomkit.lint.cloud_files.rules import (
     Collector,
     shown,
 )
-from xcomkit.lint.rules.prefixes import cloud_of
+from xcomkit.lint.rules.stores import cloud_of
 from xcomkit.values.names import BasePath
 
 _TRUST_HINT = (

@@ -1,159 +1,160 @@
-# ruff: noqa: FBT001 - a visit takes what stands on the stack
-"""The one pass over a syntax tree that collects everything the rules ask for, without recursion."""
+# ruff: noqa: N815 - the names of visits are those of the nodes
+"""The one pass over a syntax tree that collects everything the rules ask for."""
 
 import ast
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from xcomkit.lint.dags.scopes import Binding, Function, Module, Scope, Site
 
 MOST_STARS = 20  # star imports of one file
-_LEAVES = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop, ast.alias)
 
 
 def index(file: str, path: tuple[str, ...], tree: ast.Module) -> Module:
-    """Return a file with its scopes; ``path`` are the parts of the name it is imported by."""
+    """Return a file with its scopes; ``path`` are the parts of the name it is imported by.
+
+    Raises:
+        RecursionError: the file is nested deeper than any written by hand.
+    """
     module = Module(file, path, tree)
-    _Collector(module).collect()
+    _Collector(module).visit_each(tree.body)
     return module
 
 
-class _Collector:
-    """The one pass; ``todo`` is a stack of nodes with their scope, so depth costs no recursion."""
+class _Collector(ast.NodeVisitor):
+    """The visitor; what it meets belongs to ``scope``, and is guarded if no parser gets there."""
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.todo: list[tuple[ast.AST, Scope, bool]] = []
+        self.scope = module.root
+        self.is_guarded = False
 
-    def collect(self) -> None:
-        self.push(self.module.tree.body, self.module.root)
-        while self.todo:
-            node, scope, guarded = self.todo.pop()
-            visit = _VISITS.get(type(node))
-            if visit is None:
-                self.children(node, scope, guarded=guarded)
-            else:
-                visit(self, node, scope, guarded)  # type: ignore[operator]
+    def visit_each(self, nodes: Iterable[ast.AST | None]) -> None:
+        for node in nodes:
+            if node is not None:
+                self.visit(node)
 
-    def push(self, nodes: list[ast.stmt], scope: Scope, *, guarded: bool = False) -> None:
-        self.todo += [(node, scope, guarded) for node in reversed(nodes)]
+    @contextmanager
+    def _inside(self, scope: Scope, *, guarded: bool) -> Iterator[None]:
+        before = self.scope, self.is_guarded
+        self.scope, self.is_guarded = scope, guarded
+        yield
+        self.scope, self.is_guarded = before
 
-    def children(self, node: ast.AST, scope: Scope, *, guarded: bool) -> None:
-        found = [
-            (child, scope, guarded)
-            for child in ast.iter_child_nodes(node)
-            if not isinstance(child, _LEAVES)
-        ]
-        found.reverse()
-        self.todo += found
-
-    def open(self, kind: Literal["class", "function", "comprehension"], node: ast.AST,
-             scope: Scope) -> Scope:  # fmt: skip
-        inner = Scope(kind, node, self.module, scope)
+    def _open(self, kind: Literal["class", "function", "comprehension"], node: ast.AST) -> Scope:
+        inner = Scope(kind, node, self.module, self.scope)
         self.module.scopes[node] = inner
         return inner
 
-    def function(self, node: Function, scope: Scope, guarded: bool) -> None:
-        inner = self.open("function", node, scope)
+    def _function(self, node: Function, body: Iterable[ast.AST]) -> Scope:
+        inner = self._open("function", node)
         self.module.units.append(inner)
         arguments = node.args
-        if isinstance(node, ast.Lambda):
-            scope.unit.lambdas.append(inner)
-            self.todo.append((node.body, inner, False))
-        else:
-            scope.bind(node.name, Binding("definition", inner))
-            self.push(node.body, inner)
-            self.todo += [(one, scope, guarded) for one in reversed(node.decorator_list)]
-        for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs,
-                    arguments.vararg, arguments.kwarg):  # fmt: skip
+        positional = (*arguments.posonlyargs, *arguments.args)
+        for one in (*positional, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg):
             if one is not None:
-                inner.bind(one.arg, Binding("other", inner))
-        defaults = (*arguments.defaults, *arguments.kw_defaults)
-        self.todo += [(one, scope, guarded) for one in defaults if one is not None]
+                is_self = self.scope.kind == "class" and one in positional[:1]
+                inner.bind(one.arg, Binding("self" if is_self else "parameter", inner))
+        self.visit_each((*arguments.defaults, *arguments.kw_defaults))
+        with self._inside(inner, guarded=False):
+            self.visit_each(body)
+        return inner
 
-    def class_(self, node: ast.ClassDef, scope: Scope, guarded: bool) -> None:
-        inner = self.open("class", node, scope)
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self.visit_each(node.decorator_list)
+        self.scope.bind(node.name, Binding("definition", self._function(node, node.body)))
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        inner = self._function(node, [node.body])
+        inner.results.append(node.body)
+        self.scope.unit.lambdas.append(inner)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self.visit_each((*node.decorator_list, *node.bases, *node.keywords))
+        inner = self._open("class", node)
         self.module.classes.append(inner)
-        scope.bind(node.name, Binding("definition", inner))
-        self.push(node.body, inner, guarded=guarded)
-        for one in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
-            self.todo.append((one, scope, guarded))
+        self.scope.bind(node.name, Binding("definition", inner))
+        with self._inside(inner, guarded=self.is_guarded):
+            self.visit_each(node.body)
 
-    def comprehension(self, node: ast.AST, scope: Scope, guarded: bool) -> None:
-        self.children(node, self.open("comprehension", node, scope), guarded=guarded)
+    def visit_ListComp(self, node: ast.expr) -> None:
+        with self._inside(self._open("comprehension", node), guarded=self.is_guarded):
+            self.generic_visit(node)
 
-    def generator(self, node: ast.comprehension, scope: Scope, guarded: bool) -> None:
-        self.target(node.target, scope, Binding("item", scope, node.iter))
-        self.children(node, scope, guarded=guarded)
+    visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp
 
-    def target(self, node: ast.expr, scope: Scope, binding: Binding) -> None:
-        todo = [(node, binding)]
-        while todo:
-            node, binding = todo.pop()
-            if isinstance(node, ast.Name):
-                scope.bind(node.id, binding)
-            elif isinstance(node, ast.Starred):
-                todo.append((node.value, Binding("other", scope)))
-            elif isinstance(node, (ast.Tuple, ast.List)):
-                values: list[ast.expr] = []
-                if binding.kind == "value" and isinstance(binding.value, (ast.Tuple, ast.List)):
-                    values = binding.value.elts
-                plain = len(values) == len(node.elts) and not any(
-                    isinstance(one, ast.Starred) for one in (*values, *node.elts)
+    def visit_For(self, node: ast.For | ast.AsyncFor | ast.comprehension) -> None:
+        self._bind(node.target, Binding("item", self.scope, node.iter))
+        self.generic_visit(node)
+
+    visit_AsyncFor = visit_comprehension = visit_For
+
+    def _bind(self, target: ast.expr, binding: Binding) -> None:
+        """Bind the names of a target, each part of a tuple to its own part of the value."""
+        match target:
+            case ast.Name(id=name):
+                self.scope.bind(name, binding)
+            case ast.Starred(value=inner):
+                self._bind(inner, Binding("other", self.scope))
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                values = getattr(binding.value, "elts", []) if binding.kind == "value" else []
+                is_known = len(values) == len(parts) and not any(
+                    isinstance(one, ast.Starred) for one in (*values, *parts)
                 )
-                for place, one in enumerate(node.elts):
-                    value = Binding("value", scope, values[place]) if plain else None
-                    todo.append((one, value or Binding("other", scope)))
+                other = Binding("other", self.scope)
+                for place, part in enumerate(parts):
+                    own = Binding("value", self.scope, values[place]) if is_known else other
+                    self._bind(part, own)
 
-    def assign(self, node: ast.Assign, scope: Scope, guarded: bool) -> None:
+    def visit_Assign(self, node: ast.Assign) -> None:
         for target in node.targets:
-            self.target(target, scope, Binding("value", scope, node.value))
-        self.module.assigns.append(Site(node, scope))
-        self.children(node, scope, guarded=guarded)
+            self._bind(target, Binding("value", self.scope, node.value))
+        self.module.assigns.append(Site(node, self.scope))
+        self.generic_visit(node)
 
-    def annotated(self, node: ast.AnnAssign, scope: Scope, guarded: bool) -> None:
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
-            self.target(node.target, scope, Binding("value", scope, node.value))
-            self.module.assigns.append(Site(node, scope))
-            self.todo.append((node.value, scope, guarded))
+            self._bind(node.target, Binding("value", self.scope, node.value))
+            self.visit(node.value)
 
-    def augmented(self, node: ast.AugAssign, scope: Scope, guarded: bool) -> None:
-        self.target(node.target, scope, Binding("other", scope))
-        self.module.assigns.append(Site(node, scope))
-        self.children(node, scope, guarded=guarded)
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self._bind(node.target, Binding("other", self.scope))
+        self.module.updates.append(Site(node, self.scope))
+        self.generic_visit(node)
 
-    def walrus(self, node: ast.NamedExpr, scope: Scope, guarded: bool) -> None:
-        outer = scope
-        while outer.kind == "comprehension" and outer.parent is not None:
-            outer = outer.parent
-        self.target(node.target, outer, Binding("value", scope, node.value))
-        self.todo.append((node.value, scope, guarded))
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        outer = self.scope
+        while outer.kind == "comprehension":
+            outer = outer.around
+        outer.bind(node.target.id, Binding("value", self.scope, node.value))
+        self.visit(node.value)
 
-    def loop(self, node: ast.For | ast.AsyncFor, scope: Scope, guarded: bool) -> None:
-        self.target(node.target, scope, Binding("item", scope, node.iter))
-        self.children(node, scope, guarded=guarded)
-
-    def with_item(self, node: ast.withitem, scope: Scope, guarded: bool) -> None:
+    def visit_withitem(self, node: ast.withitem) -> None:
         if node.optional_vars is not None:
-            self.target(node.optional_vars, scope, Binding("value", scope, node.context_expr))
-        self.todo.append((node.context_expr, scope, guarded))
+            self._bind(node.optional_vars, Binding("value", self.scope, node.context_expr))
+        self.visit(node.context_expr)
 
-    def named(self, node: ast.AST, scope: Scope, guarded: bool) -> None:
+    def visit_ExceptHandler(self, node: ast.AST) -> None:
         name = getattr(node, "name", None) or getattr(node, "rest", None)
         if name:
-            scope.bind(name, Binding("other", scope))
-        self.children(node, scope, guarded=guarded)
+            self.scope.bind(name, Binding("other", self.scope))
+        self.generic_visit(node)
 
-    def declared(self, node: ast.Global | ast.Nonlocal, scope: Scope, _: bool) -> None:
-        if isinstance(node, ast.Global):
-            scope.globals.update(node.names)
+    visit_MatchAs = visit_MatchStar = visit_MatchMapping = visit_ExceptHandler
 
-    def import_(self, node: ast.Import, scope: Scope, _: bool) -> None:
+    def visit_Global(self, node: ast.Global) -> None:
+        self.scope.globals.update(node.names)
+
+    def visit_Import(self, node: ast.Import) -> None:
         for one in node.names:
             top = one.name.partition(".")[0]
             origin = one.name if one.asname else top
-            scope.bind(one.asname or top, Binding("import", scope, origin=origin))
+            self.scope.bind(one.asname or top, Binding("import", self.scope, origin=origin))
 
-    def import_from(self, node: ast.ImportFrom, scope: Scope, _: bool) -> None:
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         self.module.imports.append(node)
         parts = (node.module or "").split(".") if node.module else []
         if node.level:
@@ -161,58 +162,53 @@ class _Collector:
             parts = [*path[: max(len(path) - up, 0)], *parts]
         for one in node.names:
             if one.name == "*":
-                self.star(".".join(parts))
+                self._star(".".join(parts))
             else:
                 origin = ".".join((*parts, one.name))
-                scope.bind(one.asname or one.name, Binding("import", scope, origin=origin))
+                name = one.asname or one.name
+                self.scope.bind(name, Binding("import", self.scope, origin=origin))
 
-    def star(self, origin: str) -> None:
+    def _star(self, origin: str) -> None:
         """Remember where names may come from; Airflow first, as what is asked for is its."""
         stars = self.module.stars
         if origin not in stars and len(stars) < MOST_STARS:
             stars.append(origin)
             stars.sort(key=lambda one: not one.startswith("airflow"))
 
-    def if_(self, node: ast.If, scope: Scope, guarded: bool) -> None:
-        self.push(node.orelse, scope, guarded=guarded)
-        self.push(node.body, scope, guarded=guarded or _is_guard(node.test))
-        self.todo.append((node.test, scope, guarded))
+    def visit_If(self, node: ast.If) -> None:
+        self.visit(node.test)
+        with self._inside(self.scope, guarded=self.is_guarded or _is_guard(node.test)):
+            self.visit_each(node.body)
+        self.visit_each(node.orelse)
 
-    def return_(self, node: ast.Return, scope: Scope, guarded: bool) -> None:
-        scope.unit.returns.append(node)
-        self.children(node, scope, guarded=guarded)
+    def visit_Return(self, node: ast.Return) -> None:
+        if node.value is not None:
+            self.scope.unit.results.append(node.value)
+            self.visit(node.value)
 
-    def call(self, node: ast.Call, scope: Scope, guarded: bool) -> None:
-        site = Site(node, scope, guarded)
-        self.module.calls.append(site)
-        scope.unit.calls.append(site)
-        self.children(node, scope, guarded=guarded)
+    def visit_Call(self, node: ast.Call) -> None:
+        self.scope.unit.calls.append(Site(node, self.scope, self.is_guarded))
+        self.generic_visit(node)
 
-    def attribute(self, node: ast.Attribute, scope: Scope, guarded: bool) -> None:
-        site = Site(node, scope, guarded)
-        self.module.attributes.append(site)
-        scope.unit.attributes.append(site)
-        self.todo.append((node.value, scope, guarded))
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self.scope.unit.attributes.append(Site(node, self.scope, self.is_guarded))
+        self.visit(node.value)
 
-    def dict_(self, node: ast.Dict, scope: Scope, guarded: bool) -> None:
-        self.module.dicts.append(Site(node, scope))
-        self.children(node, scope, guarded=guarded)
+    def visit_Dict(self, node: ast.Dict) -> None:
+        self.module.dicts.append(Site(node, self.scope))
+        self.generic_visit(node)
 
-    def expression(self, node: ast.Expr, scope: Scope, guarded: bool) -> None:
+    def visit_Expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, (ast.Constant, ast.JoinedStr)):  # a docstring is no code
-            self.todo.append((node.value, scope, guarded))
+            self.visit(node.value)
 
-    def text(self, node: ast.Constant | ast.JoinedStr, scope: Scope, guarded: bool) -> None:
-        if isinstance(node, ast.JoinedStr):
-            self.module.texts.append(Site(node, scope))
-            self.todo += [
-                (one, scope, guarded) for one in node.values if not isinstance(one, ast.Constant)
-            ]
-        elif isinstance(node.value, str):
-            self.module.texts.append(Site(node, scope))
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self.module.texts.append((node.value, node))
 
-    def nothing(self, node: ast.AST, scope: Scope, _: bool) -> None:
-        """Leave a leaf alone."""
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        self.module.built_texts.append(node)
+        self.visit_each(one for one in node.values if not isinstance(one, ast.Constant))
 
 
 def _is_guard(test: ast.expr) -> bool:
@@ -220,23 +216,3 @@ def _is_guard(test: ast.expr) -> bool:
     if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name):
         return test.left.id == "__name__"
     return getattr(test, "attr", getattr(test, "id", "")) == "TYPE_CHECKING"
-
-
-_VISITS: dict[type[ast.AST], object] = {
-    ast.FunctionDef: _Collector.function, ast.AsyncFunctionDef: _Collector.function,
-    ast.Lambda: _Collector.function, ast.ClassDef: _Collector.class_,
-    ast.ListComp: _Collector.comprehension, ast.SetComp: _Collector.comprehension,
-    ast.DictComp: _Collector.comprehension, ast.GeneratorExp: _Collector.comprehension,
-    ast.comprehension: _Collector.generator, ast.Assign: _Collector.assign,
-    ast.AnnAssign: _Collector.annotated, ast.AugAssign: _Collector.augmented,
-    ast.NamedExpr: _Collector.walrus, ast.For: _Collector.loop, ast.AsyncFor: _Collector.loop,
-    ast.withitem: _Collector.with_item, ast.ExceptHandler: _Collector.named,
-    ast.MatchAs: _Collector.named, ast.MatchStar: _Collector.named,
-    ast.MatchMapping: _Collector.named, ast.Global: _Collector.declared,
-    ast.Nonlocal: _Collector.declared, ast.Import: _Collector.import_,
-    ast.ImportFrom: _Collector.import_from, ast.If: _Collector.if_, ast.Return: _Collector.return_,
-    ast.Call: _Collector.call,
-    ast.Attribute: _Collector.attribute, ast.Dict: _Collector.dict_,
-    ast.Expr: _Collector.expression, ast.Constant: _Collector.text,
-    ast.JoinedStr: _Collector.text, ast.Name: _Collector.nothing,
-}  # fmt: skip

@@ -4,9 +4,9 @@ import ast
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.lint.dags.airflow_names import is_airflow_class, is_dag_class, role
-from xcomkit.lint.dags.resolving import Project, origin
-from xcomkit.lint.dags.running import Run, called, follow, xcom_uses
+from xcomkit.lint.dags.airflow_names import DAG_CLASSES, is_airflow_class, role
+from xcomkit.lint.dags.resolving import Project, alternatives, origin
+from xcomkit.lint.dags.running import Run, follow, xcom_uses
 from xcomkit.lint.dags.scopes import FUNCTIONS, Binding, Module, Scope
 
 XC032 = Rule(
@@ -34,9 +34,9 @@ IO_METHODS = frozenset({
     "move", "move_into", "rename", "size", "ls", "walk", "info", "checksum", "replace", "samefile",
     "read_block", "sign", "find", "download", "upload", "cat", "get", "put", "pipe", "rm", "du",
 })  # fmt: skip
-LISTS = frozenset({"iterdir", "glob", "rglob", "walk"})
-PATH_METHODS = frozenset({"joinpath", "with_name", "with_suffix", "with_stem", "absolute",
-                          "resolve", "with_segments"})  # fmt: skip
+# what gives a part of a path, or paths below it
+_SAME_KIND = frozenset({"joinpath", "with_name", "with_suffix", "with_stem", "absolute", "resolve",
+                        "with_segments", "iterdir", "glob", "rglob", "walk"})  # fmt: skip
 FILESYSTEMS = frozenset({"fsspec.filesystem", "fsspec.url_to_fs", "fsspec.core.url_to_fs"})
 OPENERS = frozenset({"fsspec.open", "fsspec.open_files", "fsspec.open_local"})
 
@@ -50,26 +50,20 @@ def find_parse_time(module: Module, project: Project) -> Iterator[Finding]:
         if role(unit) == "dag" or (role(unit) == "plain" and _builds_dag(unit))
     ]
     stores = _Stores()
-    for run in follow(roots, project, steps=called):
-        where = "the file itself" if run.unit.kind == "module" else run.unit.name
+    for run in follow(roots, project, is_handed_on=False):
         for site in run.unit.calls:
-            if isinstance(site.node, ast.Call) and not site.is_guarded:
-                text = stores.io_of(site.node, site.scope)
-                if text:
-                    observed = f"{text} in {where}, {run.told}"
-                    yield Finding(XC032, run.unit.module.file, site.node.lineno, observed,
-                                  "I/O inside tasks only")  # fmt: skip
+            text = "" if site.is_guarded else stores.io_of(site.node, site.scope)
+            if text:
+                expected = "I/O inside tasks only"
+                yield run.finding(XC032, site.node.lineno, text, expected=expected)
         for use in xcom_uses(run.unit, project):
-            if not use.site.is_guarded:
-                observed = f"{use.text} in {where}, {run.told}"
-                yield Finding(XC033, run.unit.module.file, use.line, observed,
-                              "XCom inside tasks only")  # fmt: skip
+            if not use.is_guarded:
+                yield run.finding(XC033, use.line, use.text, expected="XCom inside tasks only")
 
 
 def _builds_dag(unit: Scope) -> bool:
     return any(
-        isinstance(site.node, ast.Call) and is_dag_class(origin(site.node.func, site.scope))
-        for site in unit.calls
+        is_airflow_class(origin(site.node.func, site.scope), *DAG_CLASSES) for site in unit.calls
     )
 
 
@@ -92,59 +86,35 @@ class _Stores:
         """Return what object storage thing an expression is, or nothing."""
         if expression not in self._known:
             self._known[expression] = ""  # what a cycle finds
-            self._known[expression] = self._kind(expression, scope)
+            parts = (self._kind(one, here) for one, here in alternatives(expression, scope))
+            self._known[expression] = next((kind for kind in parts if kind), "")
         return self._known[expression]
 
     def _kind(self, expression: ast.expr, scope: Scope) -> str:
         match expression:
-            case ast.Call():
-                return self._made(expression, scope)
-            case (
-                ast.BinOp(left=value, op=ast.Div())
-                | ast.Attribute(value=value, attr="parent")
-                | ast.NamedExpr(value=value)
-            ):
+            case ast.Call(func=func) if origin(func, scope) in FILESYSTEMS:
+                return "a filesystem"
+            case ast.Call(func=func) if is_airflow_class(origin(func, scope), "ObjectStoragePath"):
+                return "an ObjectStoragePath"
+            case ast.Call(func=ast.Attribute(value=value, attr=name)) if name in _SAME_KIND:
                 return self.kind(value, scope)
-            case ast.Attribute(value=value, attr="fs"):
-                return self.kind(value, scope) and "a filesystem"
-            case ast.IfExp(body=left, orelse=right):
-                return self.kind(left, scope) or self.kind(right, scope)
+            case ast.Attribute(value=value, attr="parent" | "fs" as name):
+                kind = self.kind(value, scope)
+                return "a filesystem" if kind and name == "fs" else kind
             case ast.Name(id=name):
-                found = scope.find(name)
-                kinds = (self._bound(name, one) for one in (found[1] if found else ()))
-                return next((kind for kind in kinds if kind), "")
-            case _:
-                return ""
-
-    def _made(self, call: ast.Call, scope: Scope) -> str:
-        name = origin(call.func, scope)
-        if is_airflow_class(name, "ObjectStoragePath"):
-            return "an ObjectStoragePath"
-        if name in FILESYSTEMS:
-            return "a filesystem"
-        if isinstance(call.func, ast.Attribute) and call.func.attr in PATH_METHODS:
-            return self.kind(call.func.value, scope)
+                is_path = any(_is_path(name, binding) for binding in scope.find(name))
+                return "an ObjectStoragePath" if is_path else ""
         return ""
 
-    def _bound(self, name: str, binding: Binding) -> str:
-        value = binding.value
-        if binding.kind == "value" and value is not None:
-            return self.kind(value, binding.scope)
-        if binding.kind == "item":
-            if isinstance(value, (ast.List, ast.Tuple)):
-                kinds = (self.kind(one, binding.scope) for one in value.elts)
-                return next((kind for kind in kinds if kind), "")
-            if (
-                isinstance(value, ast.Call)
-                and isinstance(value.func, ast.Attribute)
-                and value.func.attr in LISTS
-            ):
-                return self.kind(value.func.value, binding.scope)
-        if binding.kind == "other" and isinstance(binding.scope.node, FUNCTIONS):
-            for parameter in binding.scope.parameters:
-                if parameter.arg == name and parameter.annotation is not None:
-                    outer = binding.scope.parent or binding.scope
-                    annotation = origin(parameter.annotation, outer)
-                    if is_airflow_class(annotation, "ObjectStoragePath"):
-                        return "an ObjectStoragePath"
-        return ""
+
+def _is_path(name: str, binding: Binding) -> bool:
+    """Tell whether a parameter says that it is a path of object storage."""
+    node, outer = binding.scope.node, binding.scope.around
+    if binding.kind != "parameter" or not isinstance(node, FUNCTIONS):
+        return False
+    return any(
+        parameter.arg == name
+        and parameter.annotation is not None
+        and is_airflow_class(origin(parameter.annotation, outer), "ObjectStoragePath")
+        for parameter in (*node.args.posonlyargs, *node.args.args)
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 MAX_BYTES = 2_000_000
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
+TOO_DEEP = "nested too deeply"
 SLOW_CODECS = frozenset({"idna", "punycode"})  # quadratic in the size of the file
 
 
@@ -24,11 +25,14 @@ class Unreadable(Exception):  # noqa: N818 - a result as often as an error
 def list_files(folder: Path) -> Iterator[tuple[Path, Unreadable | None]]:
     """Yield the Python files below a folder in order, and the folders that cannot be listed.
 
-    Links are followed, each folder is entered once; hidden folders and virtual environments are
-    left out, as are files that are no regular ones: reading a pipe would never end.
+    What is no folder is yielded as it is. Links are followed, each folder is entered once; hidden
+    folders and virtual environments are left out, as are files that are no regular ones: reading a
+    pipe would never end.
     """
     entered: set[tuple[int, int]] = set()
     pending = [folder]
+    if not folder.is_dir():
+        yield pending.pop(), None
     while pending:
         here = pending.pop()
         try:
@@ -59,63 +63,38 @@ def read_tree(path: Path) -> ast.Module:
         Unreadable: it is no regular file, too big, or no Python.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise Unreadable("no regular file")
-        if status.st_size > MAX_BYTES:
-            raise Unreadable(f"more than {MAX_BYTES:,} bytes")
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)  # it may have grown since
+            return parse(file.read(MAX_BYTES + 1))
     except (OSError, ValueError) as error:
         raise Unreadable(_reason(error)) from None
-    return parse(_decode(raw))
 
 
-def parse(text: str) -> ast.Module:
-    """Return the syntax tree of a text; the compiler's warnings about it are nobody's here.
+def parse(source: bytes) -> ast.Module:
+    """Return the syntax tree of a source; the compiler's warnings about it are nobody's here.
 
     Raises:
         Unreadable: it is no Python, or larger or deeper than any written by hand.
     """
-    if len(text) > MAX_BYTES:
+    if len(source) > MAX_BYTES:
         raise Unreadable(f"more than {MAX_BYTES:,} bytes")
-    nul = text.find("\0")
-    if nul >= 0:
-        raise Unreadable("a NUL byte", *_place(text, nul))
+    if b"\0" in source:
+        raise Unreadable("a NUL byte", source.count(b"\n", 0, source.index(b"\0")) + 1)
     try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        if encoding in SLOW_CODECS:
+            raise Unreadable(f"the coding {encoding}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            return ast.parse(source)
     except SyntaxError as error:
         problem = " ".join(str(error.msg).split())
         raise Unreadable(problem, max(error.lineno or 1, 1), max(error.offset or 1, 1)) from None
-    except UnicodeEncodeError as error:
-        raise Unreadable("a character that is no text", *_place(text, error.start)) from None
-    except ValueError as error:
+    except (LookupError, ValueError) as error:
         raise Unreadable(" ".join(str(error).split())) from None
     except (RecursionError, MemoryError):
-        raise Unreadable("nested too deeply") from None
-
-
-def _decode(raw: bytes) -> str:
-    encoding = "utf-8"
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
-        if encoding in SLOW_CODECS:
-            raise Unreadable(f"the coding {encoding}")
-        return raw.decode(encoding)
-    except SyntaxError:  # an unknown coding, or no UTF-8 in the first two lines
-        raise Unreadable("not UTF-8 text, or a coding that Python does not know") from None
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise Unreadable(f"not {encoding.removesuffix('-sig').upper()} text", line) from None
-    except (LookupError, ValueError):
-        raise Unreadable("declares a coding that is none of text") from None
-
-
-def _place(text: str, offset: int) -> tuple[int, int]:
-    """Return line and column of an offset, from 1."""
-    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+        raise Unreadable(TOO_DEEP) from None
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.airflow_names import (
+    DAG_CLASSES,
     argument,
     decorator_role,
-    is_airflow,
-    is_dag_class,
+    decorators,
+    is_airflow_class,
     is_xcom_class,
     text_of,
 )
@@ -47,27 +48,30 @@ _PRIVATE = frozenset({"_get_full_path", "_write_large_value", "_get_base_path", 
                       "_get_threshold", "_get_compression_suffix", "_get_xcom_db_ref",
                       "_set_xcom_in_db"})  # fmt: skip
 _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_SCHEME = re.compile(r"^(s3|s3a|s3n|gs|gcs|abfs|abfss|adl)://")
+_SCHEMES = "(s3|s3a|s3n|gs|gcs|abfs|abfss|adl)://"
+_SCHEME = re.compile(_SCHEMES)
 _REFERENCE = re.compile(rf"/((ti|write)-)?{_UUID}(\.(zip|gz|bz2|lzma|xz))?$")
 _RUN = re.compile(r"(^|/)(manual|scheduled|backfill|asset_triggered|dataset_triggered)__")
 _XCOM = re.compile(r"(^|[/_.-])xcoms?([/_.-]|$)", re.IGNORECASE)
-_RUN_NAMES = frozenset({"run_id", "dag_run_id"})
+# an f-string with "xcom" behind the bucket, and a run behind that
+_BUILT = re.compile(
+    rf"f.{_SCHEMES}[^/]*/(.*[/_.-])?xcoms?[/_.-].*\{{[^}}]*\b(dag_)?run_id\b", re.IGNORECASE
+)
+MOST_CHARACTERS = 2000  # of one text
 
 
-def find_references(module: Module, project: Project) -> Iterator[Finding]:
+def find_references(module: Module, _project: Project) -> Iterator[Finding]:
     """Yield pulls from other runs, and references that are made, read or taken apart."""
-    del project  # what a pull names stands in its own file
     own = _own_ids(module)
     for call, scope, line in _pulls(module):
         prior = _prior(call)
         dag, is_unknown = _foreign(call, scope, own=own)
-        observed = " and ".join(one for one in (prior, dag) if one)
-        if observed:
+        if prior or dag:
             yield Finding(
                 XC034,
                 module.file,
                 line,
-                f"{_verb(call)} with {observed}",
+                f"{_verb(call)} with {' and '.join(filter(None, (prior, dag)))}",
                 "values of the own run",
                 is_unknown=is_unknown and not prior,
             )
@@ -77,44 +81,32 @@ def find_references(module: Module, project: Project) -> Iterator[Finding]:
 
 
 def _own_ids(module: Module) -> set[str] | None:
-    """Return the ids of the Dags of a file, or ``None`` when one is not told or there is none."""
-    ids: set[str] = set()
+    """Return the ids of the Dags of a file, or ``None`` when one is computed or there is none."""
+    ids: set[str | None] = set()
     for site in module.calls:
-        if isinstance(site.node, ast.Call) and is_dag_class(origin(site.node.func, site.scope)):
-            text = text_of(argument(site.node, "dag_id", place=0), site.scope)
-            if text is None:
-                return None
-            ids.add(text)
+        if is_airflow_class(origin(site.node.func, site.scope), *DAG_CLASSES):
+            ids.add(text_of(argument(site.node, "dag_id", place=0), site.scope))
     for unit in module.units:
-        if not isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
-        for decorator in unit.node.decorator_list:
-            outer = unit.parent or unit
-            name = origin(decorator, outer).replace("()", "")
+        for decorator, name in decorators(unit):
             if name.endswith(".dag") and decorator_role(name) == "dag":
                 given = None
                 if isinstance(decorator, ast.Call):
                     given = argument(decorator, "dag_id", place=0)
-                text = unit.name if given is None else text_of(given, outer)
-                if text is None:
-                    return None
-                ids.add(text)
-    return ids or None
+                ids.add(text_of(given, unit.around) if given else unit.name)
+    return {one for one in ids if one is not None} if ids and None not in ids else None
 
 
 def _pulls(module: Module) -> Iterator[tuple[ast.Call, Scope, int]]:
     """Yield the calls that pull, in code and in templates, with the line they stand on."""
     for site in module.calls:
-        call = site.node
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            reads = call.func.attr in _READS and is_xcom_class(origin(call.func.value, site.scope))
-            if reads or call.func.attr in _PULLS:
-                yield call, site.scope, call.lineno
-    for site in module.texts:
-        if isinstance(site.node, ast.Constant) and isinstance(site.node.value, str):
-            for call, shift in pulls_in(site.node.value):
-                inside = site.node.lineno < (site.node.end_lineno or site.node.lineno)
-                yield call, module.root, site.node.lineno + (shift if inside else 0)
+        match site.node.func:
+            case ast.Attribute(value=value, attr=verb) if verb in _PULLS | _READS:
+                if verb in _PULLS or is_xcom_class(origin(value, site.scope)):
+                    yield site.node, site.scope, site.node.lineno
+    for text, node in module.texts:
+        for call, shift in pulls_in(text):
+            inside = node.lineno < (node.end_lineno or node.lineno)
+            yield call, module.root, node.lineno + (shift if inside else 0)
 
 
 def _verb(call: ast.Call) -> str:
@@ -123,7 +115,7 @@ def _verb(call: ast.Call) -> str:
 
 def _prior(call: ast.Call) -> str:
     """Return how a pull reaches back to other runs, or nothing."""
-    run_id = argument(call, "run_id", place=None)
+    run_id = argument(call, "run_id")
     if isinstance(run_id, ast.Constant) and isinstance(run_id.value, str):
         return f"run_id={run_id.value[:80]!r}"
     value = argument(call, "include_prior_dates", place=None if _verb(call) in _READS else 3)
@@ -149,22 +141,21 @@ def _foreign(call: ast.Call, scope: Scope, *, own: set[str] | None) -> tuple[str
 def _is_backend(module: Module) -> bool:
     """Tell whether a file defines an XCom backend, whose business references are."""
     return any(
-        origin(base, owner.parent).rpartition(".")[2] in ("BaseXCom", "XComObjectStorageBackend")
+        origin(base, owner.around).rpartition(".")[2] in ("BaseXCom", "XComObjectStorageBackend")
         for owner in module.classes
-        if isinstance(owner.node, ast.ClassDef) and owner.parent is not None
+        if isinstance(owner.node, ast.ClassDef)
         for base in owner.node.bases
     )
 
 
 def _private_names(module: Module) -> Iterator[tuple[int, str]]:
-    for site in module.attributes:
-        node = site.node
-        if isinstance(node, ast.Attribute) and node.attr in _PRIVATE:
-            base = origin(node.value, site.scope).replace("()", "")
-            if base.startswith(_BACKEND) or is_xcom_class(base) or (
-                is_airflow(base) and base.endswith("XComObjectStorageBackend")
-            ):  # fmt: skip
-                yield node.lineno, f"{base.rpartition('.')[2]}.{node.attr} is private"
+    for site in (site for unit in module.units for site in unit.attributes):
+        name = site.node.attr
+        if name in _PRIVATE:
+            base = origin(site.node.value, site.scope).replace("()", "")
+            is_class = is_airflow_class(base, "XComObjectStorageBackend") or is_xcom_class(base)
+            if base.startswith(_BACKEND) or is_class:
+                yield site.node.lineno, f"{base.rpartition('.')[2]}.{name} is private"
     for node in module.imports:
         if node.module == _BACKEND:
             for name in sorted(one.name for one in node.names if one.name in _PRIVATE):
@@ -175,54 +166,29 @@ def _rows(module: Module) -> Iterator[tuple[int, str]]:
     """Yield the queries whose rows hold references instead of values."""
     for site in module.calls:
         call = site.node
-        if not isinstance(call, ast.Call):
-            continue
         name = origin(call.func, site.scope)
         verb = name.rpartition(".")[2] or getattr(call.func, "attr", "")
-        if verb == "get_many" and is_xcom_class(name.rpartition(".")[0]):
-            yield call.lineno, "get_many reads rows of the metadata database"
-        elif verb in ("query", "select"):
-            for one in call.args:
-                told = origin(one, site.scope)
-                if is_xcom_class(told) or is_xcom_class(told.rpartition(".")[0]):
-                    yield call.lineno, f"{verb} reads rows of the metadata database"
-                    break
+        asked = [name] if verb == "get_many" else []
+        if verb in ("query", "select"):
+            # a column stands behind the class
+            asked = [f"{origin(one, site.scope)}.*" for one in call.args]
+        owners = [one.rpartition(".")[0] for one in asked]
+        if any(is_xcom_class(one) or is_xcom_class(one.rpartition(".")[0]) for one in owners):
+            yield call.lineno, f"{verb} reads rows of the metadata database"
 
 
 def _literals(module: Module) -> Iterator[tuple[int, str]]:
-    for site in module.texts:
-        node = site.node
-        if isinstance(node, ast.JoinedStr):
-            if _is_built(node):
-                yield node.lineno, f"{_shown(ast.unparse(node))} builds a reference"
-        elif (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and len(node.value) < 2000
-            and _SCHEME.match(node.value)
-            and (_REFERENCE.search(node.value) or _RUN.search(node.value))
-            and _XCOM.search(node.value)
-        ):
-            yield node.lineno, f"{_shown(node.value)} looks like a reference"
+    """Yield the keys of XCom that are written out, or built in an f-string from a run."""
+    for text, node in module.texts:
+        is_key = len(text) < MOST_CHARACTERS and _SCHEME.match(text) and _XCOM.search(text)
+        if is_key and (_REFERENCE.search(text) or _RUN.search(text)):
+            yield node.lineno, f"{_displayed(text)} looks like a reference"
+    for built in module.built_texts:
+        text = ast.unparse(built)[:MOST_CHARACTERS]
+        if _BUILT.match(text):
+            yield built.lineno, f"{_displayed(text)} builds a reference"
 
 
-def _shown(reference: str) -> str:
+def _displayed(reference: str) -> str:
     """Return the begin of a reference in one line, without what may be a secret before the @."""
     return re.sub(r"//[^/@]{1,200}@", "//...@", " ".join(reference.split()))[:100]
-
-
-def _is_built(node: ast.JoinedStr) -> bool:
-    """Tell whether an f-string puts a key of XCom together: scheme, "xcom", and a run."""
-    if not node.values or not isinstance(node.values[0], ast.Constant):
-        return False
-    fixed = "/".join(str(one.value) for one in node.values if isinstance(one, ast.Constant))
-    if not _SCHEME.match(fixed) or not _XCOM.search(fixed.partition("://")[2].partition("/")[2]):
-        return False
-    return any(
-        getattr(inner, "id", getattr(inner, "attr", getattr(inner, "value", ""))) in _RUN_NAMES
-        for one in node.values
-        if isinstance(one, ast.FormattedValue)
-        for inner in ast.walk(one.value)
-        if isinstance(inner, (ast.Name, ast.Attribute))
-        or (isinstance(inner, ast.Constant) and isinstance(inner.value, str))
-    )

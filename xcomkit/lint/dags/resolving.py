@@ -8,15 +8,20 @@ import ast
 import builtins
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
 
-from xcomkit.lint.dags.scopes import FUNCTIONS, Binding, Module, Scope
+from xcomkit.lint.dags.scopes import Binding, Module, Scope
 
 UNKNOWN = "?"  # first part of the dotted name of what nothing in the file binds
 MOST_ANCESTORS = 50  # of a class
 CALLABLE_METHODS = ("__call__", "notify", "async_notify")
 MOST_TARGETS = 50  # per expression; a real list of callbacks has a handful
+MOST_CHARACTERS = 500  # of a dotted name
 _BUILTINS = frozenset(dir(builtins))
+
+Target = tuple[Scope, bool]
+"""A function or class of the scan, and whether an instance of the class is meant."""
 
 
 def origin(expression: ast.expr, scope: Scope) -> str:
@@ -34,10 +39,10 @@ def _origin(expression: ast.expr, scope: Scope) -> str:
             return _name_origin(name, scope)
         case ast.Attribute(value=value, attr=attr):
             base = origin(value, scope)
-            return f"{base}.{attr}" if base and len(base) < 500 else ""
+            return f"{base}.{attr}" if base and len(base) < MOST_CHARACTERS else ""
         case ast.Call(func=func):
             base = origin(func, scope)
-            return f"{base}()" if base and len(base) < 500 else ""
+            return f"{base}()" if base and len(base) < MOST_CHARACTERS else ""
         case ast.NamedExpr(value=value) | ast.Await(value=value):
             return origin(value, scope)
         case _:
@@ -46,18 +51,58 @@ def _origin(expression: ast.expr, scope: Scope) -> str:
 
 def _name_origin(name: str, scope: Scope) -> str:
     found = scope.find(name)
-    if found is None:
+    if not found:
         if name in _BUILTINS:
             return f"builtins.{name}"
-        stars = scope.module.stars
-        return f"{stars[0] if stars else UNKNOWN}.{name}"
-    for binding in found[1]:
+        return f"{next(iter(scope.module.stars), UNKNOWN)}.{name}"
+    for binding in found:
         if binding.kind == "import":
             return binding.origin
-    values = [one for one in found[1] if one.kind != "definition"]
+    values = [one for one in found if one.kind != "definition"]
     if len(values) == 1 and values[0].kind == "value" and values[0].value is not None:
         return origin(values[0].value, values[0].scope)
     return ""
+
+
+def value_of(expression: ast.expr, scope: Scope) -> tuple[ast.expr, Scope]:
+    """Return what names that are bound once stand for, and where that is written."""
+    for _ in range(5):
+        binding = scope.only_value(expression.id) if isinstance(expression, ast.Name) else None
+        if binding is None or binding.value is None:
+            break
+        expression, scope = binding.value, binding.scope
+    return expression, scope
+
+
+def alternatives(expression: ast.expr, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:
+    """Yield the expressions of which one, or all in a list, are the value of this one."""
+    seen: set[ast.expr] = set()
+    todo = [(expression, scope)]
+    while todo:
+        node, here = todo.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        parts: list[ast.expr] = []
+        match node:
+            case ast.Name(id=name):
+                found = reversed(here.find(name))
+                todo += [(one.value, one.scope) for one in found if one.value is not None]
+                yield node, here
+            case (
+                ast.List(elts=parts)
+                | ast.Tuple(elts=parts)
+                | ast.Set(elts=parts)
+                | ast.BoolOp(values=parts)
+            ):
+                pass
+            case ast.IfExp(body=left, orelse=right) | ast.BinOp(left=left, right=right):
+                parts = [left, right]
+            case ast.NamedExpr(value=value) | ast.Starred(value=value) | ast.Await(value=value):
+                parts = [value]
+            case _:
+                yield node, here
+        todo += [(one, here) for one in reversed(parts[:MOST_TARGETS])]
 
 
 class Project:
@@ -65,21 +110,28 @@ class Project:
 
     def __init__(self, modules: Iterable[Module]) -> None:
         self.modules = tuple(modules)
+        self._targets: dict[object, tuple[Target, ...]] = {}
+        self._lineages: dict[Scope, tuple[Scope, ...]] = {}
         self._by_name: dict[str, list[Module]] = {}
         for module in self.modules:
-            if module.path:
-                self._by_name.setdefault(module.path[-1], []).append(module)
-        self._lineages: dict[Scope, tuple[Scope, ...]] = {}
-        self._found: dict[tuple[str, ...], Module | None] = {}
-        self._targets: dict[tuple[ast.AST, str], tuple[Scope, ...]] = {}
+            self._by_name.setdefault("".join(module.path[-1:]), []).append(module)
+        self._module = cache(self._find_module)
 
     def callables(self, expression: ast.expr, scope: Scope) -> tuple[Scope, ...]:
         """Return the functions that run when the value of an expression is called."""
-        return self._remembered(expression, scope, "callables")
+        found: list[Scope] = []
+        for target, is_instance in self._targets_of(expression, scope):
+            if target.kind == "function":
+                found.append(target)
+            else:
+                names = CALLABLE_METHODS if is_instance else ("__init__",)
+                found += [one for one in (self.method(target, name) for name in names) if one]
+        return tuple(found)
 
     def classes(self, expression: ast.expr, scope: Scope) -> tuple[Scope, ...]:
         """Return the classes that an expression names, or is an instance of."""
-        return self._remembered(expression, scope, "classes")
+        targets = self._targets_of(expression, scope)
+        return tuple(target for target, _ in targets if target.kind == "class")
 
     def method(self, owner: Scope, name: str) -> Scope | None:
         """Return the method of a class, its own or inherited from a class of the scan."""
@@ -97,175 +149,103 @@ class Project:
             todo = deque([owner])
             while todo and len(found) < MOST_ANCESTORS:
                 one = todo.popleft()
-                if one not in found and isinstance(one.node, ast.ClassDef) and one.parent:
+                if one not in found:
                     found[one] = None
-                    for base in one.node.bases[:MOST_ANCESTORS]:
-                        todo += self.classes(base, one.parent)
+                    for base in _bases(one)[:MOST_ANCESTORS]:
+                        todo += self.classes(base, one.around)
             self._lineages[owner] = tuple(found)
         return self._lineages[owner]
 
-    def base_names(self, owner: Scope) -> set[str]:
-        """Return the last parts of the names of all bases of a class."""
-        return {
-            base.rpartition(".")[2]
+    def is_kind_of(self, owner: Scope, *endings: str) -> bool:
+        """Tell whether a class inherits, anywhere in the scan, from one whose name ends so."""
+        return any(
+            (origin(base, one.around) or getattr(base, "attr", getattr(base, "id", "")))
+            .rpartition(".")[2]
+            .endswith(endings)
             for one in self.lineage(owner)
-            if isinstance(one.node, ast.ClassDef) and one.parent is not None
-            for base in (_written(b, one.parent) for b in one.node.bases)
-        }
-
-    def _remembered(self, expression: ast.expr, scope: Scope, what: str) -> tuple[Scope, ...]:
-        key = (expression, what)
-        if key not in self._targets:
-            self._targets[key] = ()  # what a cycle finds
-            find = self._callables if what == "callables" else self._classes
-            found = dict.fromkeys(islice(find(expression, scope), MOST_TARGETS))
-            self._targets[key] = tuple(found)
-        return self._targets[key]
-
-    def _callables(self, expression: ast.expr, scope: Scope) -> Iterator[Scope]:
-        match expression:
-            case ast.Lambda():
-                yield scope.module.scopes[expression]
-            case ast.Call():
-                yield from self._callables_of_result(expression, scope)
-            case ast.Name(id=name):
-                for binding in self._bindings(name, scope):
-                    yield from self._of_binding(binding, "callables")
-            case ast.Attribute():
-                yield from self._of_attribute(expression, scope, "callables")
-            case _:
-                for part in _alternatives(expression):
-                    yield from self.callables(part, scope)
-
-    def _callables_of_result(self, call: ast.Call, scope: Scope) -> Iterator[Scope]:
-        """Yield what runs when the result of a call is called: of an instance, a closure."""
-        classes = self.classes(call, scope)
-        functions = () if classes else self.callables(call.func, scope)
-        for one in classes:
-            for name in CALLABLE_METHODS:
-                method = self.method(one, name)
-                if method is not None:
-                    yield method
-        for function in functions:
-            if isinstance(function.node, ast.Lambda):
-                yield from self.callables(function.node.body, function)
-            for result in function.returns:
-                if result.value is not None:
-                    yield from self.callables(result.value, function)
-        if not classes and not functions:  # partial(f), or some wrapper around f
-            for argument in call.args:
-                yield from self.callables(argument, scope)
-
-    def _classes(self, expression: ast.expr, scope: Scope) -> Iterator[Scope]:
-        match expression:
-            case ast.Name(id=name):
-                found = scope.find(name)
-                owner = found[0].parent if found and self._is_self(name, found) else None
-                if owner is not None:
-                    yield owner
-                    return
-                for binding in self._bindings(name, scope):
-                    yield from self._of_binding(binding, "classes")
-            case ast.Call(func=ast.Name(id="super")):
-                inside = scope
-                while inside.kind != "class" and inside.parent is not None:
-                    inside = inside.parent
-                yield from self.lineage(inside)[1:]
-            case ast.Call(func=inner) | ast.NamedExpr(value=inner):
-                yield from self.classes(inner, scope)
-            case ast.Attribute():
-                yield from self._of_attribute(expression, scope, "classes")
-
-    def _is_self(self, name: str, found: tuple[Scope, list[Binding]]) -> bool:
-        function = found[0]
-        return (
-            function.parent is not None
-            and function.parent.kind == "class"
-            and isinstance(function.node, FUNCTIONS)
-            and bool(function.parameters)
-            and function.parameters[0].arg == name
+            for base in _bases(one)
         )
 
-    def _of_binding(self, binding: Binding, what: str) -> Iterator[Scope]:
-        if binding.kind == "definition":
-            yield from self._of_definition(binding.scope, what)
-        elif binding.kind == "value" and binding.value is not None:
-            yield from self._remembered(binding.value, binding.scope, what)
-        elif binding.kind == "item" and binding.value is not None and what == "callables":
-            yield from self.callables(binding.value, binding.scope)
-        elif binding.kind == "import":
-            yield from self._imported(binding.origin, what)
+    def _targets_of(self, expression: ast.expr, scope: Scope) -> tuple[Target, ...]:
+        found = (
+            target
+            for part, here in alternatives(expression, scope)
+            for target in self._targets_of_part(part, here)
+        )
+        return self._remembered(expression, found)
 
-    def _of_definition(self, found: Scope, what: str) -> Iterator[Scope]:
-        if what == ("classes" if found.kind == "class" else "callables"):
-            yield found
-        elif found.kind == "class":
-            method = self.method(found, "__init__")
-            if method is not None:
-                yield method
+    def _remembered(self, key: object, found: Iterator[Target]) -> tuple[Target, ...]:
+        if key not in self._targets:
+            self._targets[key] = ()  # what a cycle finds
+            self._targets[key] = tuple(dict.fromkeys(islice(found, MOST_TARGETS)))
+        return self._targets[key]
 
-    def _of_attribute(self, expression: ast.Attribute, scope: Scope, what: str) -> Iterator[Scope]:
-        for owner in self.classes(expression.value, scope):
-            for one in self.lineage(owner):
-                if expression.attr in one.names:
-                    for binding in one.names[expression.attr]:
-                        yield from self._of_binding(binding, what)
-                    break
-        name = origin(expression, scope)
+    def _targets_of_part(self, part: ast.expr, scope: Scope) -> Iterator[Target]:
+        match part:
+            case ast.Lambda():
+                yield scope.module.scopes[part], False
+            case ast.Call(func=ast.Name(id="super")):
+                yield from ((one, True) for one in self.lineage(scope.owner)[1:])
+            case ast.Call():
+                yield from self._results(part, scope)
+            case ast.Name(id=name):
+                bound = scope.find(name)
+                for star in () if bound else scope.module.stars:
+                    yield from self._imported(f"{star}.{name}")
+                for binding in bound:
+                    if binding.value is None:  # those with a value are parts of their own
+                        yield from self._bound(binding)
+            case ast.Attribute():
+                yield from self._members(part, scope)
+
+    def _members(self, part: ast.Attribute, scope: Scope) -> Iterator[Target]:
+        """Yield what an attribute is: of a class of the scan, or of a module."""
+        for owner in self.classes(part.value, scope):
+            holders = (one.names for one in self.lineage(owner) if part.attr in one.names)
+            for binding in next(holders, {}).get(part.attr, ()):
+                yield from self._bound(binding)
+        name = origin(part, scope)
         if name and "()" not in name:
-            yield from self._imported(name, what)
+            yield from self._imported(name)
 
-    def _bindings(self, name: str, scope: Scope) -> list[Binding]:
-        found = scope.find(name)
-        if found is not None:
-            return found[1]
-        stars = scope.module.stars
-        return [Binding("import", scope, origin=f"{star}.{name}") for star in stars]
+    def _results(self, call: ast.Call, scope: Scope) -> Iterator[Target]:
+        """Yield what a call returns: an instance, or what a function of the scan returns."""
+        made = self._targets_of(call.func, scope)
+        for target, is_instance in made:
+            if target.kind == "class" and not is_instance:
+                yield target, True
+            for result in target.results:
+                yield from self._targets_of(result, target)
+        if not made:  # partial(f), or some wrapper around f
+            for argument in call.args:
+                yield from self._targets_of(argument, scope)
 
-    def _imported(self, name: str, what: str) -> Iterator[Scope]:
-        """Yield what a dotted name means in the one file of the scan that it can belong to."""
+    def _bound(self, binding: Binding) -> Iterator[Target]:
+        match binding.kind:
+            case "definition":
+                yield binding.scope, False
+            case "self":
+                yield binding.scope.around, True
+            case "import":
+                yield from self._imported(binding.origin)
+            case "value" | "item" if binding.value is not None:
+                yield from self._targets_of(binding.value, binding.scope)
+
+    def _imported(self, name: str) -> tuple[Target, ...]:
+        """Return what a dotted name means in the one file of the scan that it can belong to."""
         *path, last = name.split(".")
         module = self._module(tuple(path))
-        if module is None:
-            return
-        key = (module.tree, f"{what} {last}")
-        if key in self._targets:
-            yield from self._targets[key]
-            return
-        self._targets[key] = ()  # two files that import from each other
-        found = [
-            target
-            for binding in module.root.names.get(last, ())
-            for target in self._of_binding(binding, what)
-        ]
-        self._targets[key] = tuple(found)
-        yield from found
+        bindings = module.root.names.get(last, ()) if module else ()
+        found = (target for binding in bindings for target in self._bound(binding))
+        return self._remembered((module, last), found)
 
-    def _module(self, path: tuple[str, ...]) -> Module | None:
-        if path not in self._found:
-            candidates = self._by_name.get(path[-1], ()) if path else ()
-            fitting = [one for one in candidates if one.path[-len(path) :] == path]
-            self._found[path] = fitting[0] if len(fitting) == 1 else None
-        return self._found[path]
+    def _find_module(self, path: tuple[str, ...]) -> Module | None:
+        candidates = self._by_name.get(path[-1], ()) if path else ()
+        fitting = [one for one in candidates if one.path[-len(path) :] == path]
+        return fitting[0] if len(fitting) == 1 else None
 
 
-def _written(expression: ast.expr, scope: Scope) -> str:
-    """Return the imported name of an expression, or else the name as it is written."""
-    if isinstance(expression, ast.Subscript):
-        expression = expression.value
-    return origin(expression, scope) or getattr(expression, "attr", getattr(expression, "id", ""))
-
-
-def _alternatives(expression: ast.expr) -> list[ast.expr]:
-    """Return the expressions of which one, or all in a list, are the value of this one."""
-    match expression:
-        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-            return parts
-        case ast.BoolOp(values=parts):
-            return parts
-        case ast.IfExp(body=left, orelse=right) | ast.BinOp(left=left, right=right):
-            return [left, right]
-        case ast.NamedExpr(value=value) | ast.Starred(value=value) | ast.Await(value=value):
-            return [value]
-        case _:
-            return []
+def _bases(owner: Scope) -> list[ast.expr]:
+    """Return the bases of a class, without the parameters of generic ones."""
+    bases = owner.node.bases if isinstance(owner.node, ast.ClassDef) else []
+    return [base.value if isinstance(base, ast.Subscript) else base for base in bases]

@@ -33,13 +33,11 @@ def judge(paths: Sequence[Path], *, baseline: str = "") -> Report:
 def _texts(paths: Sequence[Path]) -> dict[str, str]:
     """Return the files that may hold a comment to ignore something."""
     found = {}
-    for path in paths:
-        for file, problem in list_files(path) if path.is_dir() else [(path, None)]:
-            if problem is None:
-                try:
-                    text = read_text(file, name=str(file))
-                except InputError:
-                    continue  # the scan has said so
-                if ignores.MARK in text:
-                    found[str(file)] = text
+    for file, _ in (listed for path in paths for listed in list_files(path)):
+        try:
+            text = read_text(file, name=str(file))
+        except InputError:
+            continue  # the scan has said so
+        if ignores.MARK in text:
+            found[str(file)] = text
     return found

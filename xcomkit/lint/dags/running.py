@@ -2,12 +2,13 @@
 
 import ast
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.airflow_names import is_xcom_class, role
 from xcomkit.lint.dags.resolving import Project, origin
-from xcomkit.lint.dags.scopes import Scope, Site
+from xcomkit.lint.dags.scopes import Scope
 
 METHODS = frozenset({"xcom_pull", "xcom_push", "axcom_pull", "axcom_push"})
 _VERBS = ("set", "get_one", "get_all", "get_value", "get_many", "delete", "clear")
@@ -22,82 +23,52 @@ class Run:
     because: str
     through: tuple[str, ...] = ()
 
-    @property
-    def told(self) -> str:
-        """Return why the unit runs, with the way there."""
-        shown = self.through[:-1]  # the last is the unit itself
-        return f"{self.because}, through {' and '.join(shown)}" if shown else self.because
+    def finding(self, rule: Rule, line: int, what: str, *, expected: str) -> Finding:
+        """Return what a rule objects to in the unit, with the reason why the unit runs."""
+        unit = self.unit
+        where = "the file itself" if unit.kind == "module" else unit.name
+        way = " and ".join(self.through[:-1])  # the last is the unit itself
+        why = f"{self.because}, through {way}" if way else self.because
+        return Finding(rule, unit.module.file, line, f"{what} in {where}, {why}", expected)
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of XCom: where, and how it is written."""
+    """One use of XCom: on which line, how it is written, and whether the parser gets there."""
 
-    site: Site
+    line: int
     text: str
-
-    @property
-    def line(self) -> int:
-        """Return the line it begins on."""
-        return getattr(self.site.node, "lineno", 1)
+    is_guarded: bool
 
 
 def xcom_uses(unit: Scope, project: Project) -> Iterator[Use]:
     """Yield the uses of XCom that run when a unit runs."""
     for site in unit.attributes:
         node = site.node
-        if (
-            isinstance(node, ast.Attribute)
-            and node.attr in METHODS
-            and isinstance(node.ctx, ast.Load)
-            and not _is_own_method(node, site.scope, project)
-        ):
-            yield Use(site, node.attr)
-    for site in unit.calls:
-        call = site.node
-        if not isinstance(call, ast.Call):
-            continue
-        if isinstance(call.func, ast.Attribute) and call.func.attr in CLASS_METHODS:
-            if is_xcom_class(origin(call.func.value, site.scope)):
-                yield Use(site, ".".join(origin(call.func, site.scope).split(".")[-2:]))
-        elif len(call.args) > 1 and isinstance(call.args[1], ast.Constant):
-            name = call.args[1].value
-            if name in METHODS and origin(call.func, site.scope) == "builtins.getattr":
-                yield Use(site, f"getattr of {name}")
+        if node.attr in METHODS and isinstance(node.ctx, ast.Load):
+            owners = project.classes(node.value, site.scope)
+            # a method that a class of the scan defines is not Airflow's
+            if not any(project.method(one, node.attr) for one in owners):
+                yield Use(node.lineno, node.attr, site.is_guarded)
+    for call_site in unit.calls:
+        match call_site.node:
+            case ast.Call(func=ast.Attribute(value=value, attr=verb)) if verb in CLASS_METHODS:
+                name = origin(value, call_site.scope)
+                text = f"{name.rpartition('.')[2]}.{verb}" if is_xcom_class(name) else ""
+            case ast.Call(func=func, args=[_, ast.Constant(value=verb), *_]) if verb in METHODS:
+                is_getattr = origin(func, call_site.scope) == "builtins.getattr"
+                text = f"getattr of {verb}" if is_getattr else ""
+            case _:
+                continue
+        if text:
+            yield Use(call_site.node.lineno, text, call_site.is_guarded)
 
 
-def _is_own_method(node: ast.Attribute, scope: Scope, project: Project) -> bool:
-    """Tell whether a class of the scan defines the method, so that it is not Airflow's."""
-    return any(project.method(one, node.attr) for one in project.classes(node.value, scope))
-
-
-def called(unit: Scope, project: Project) -> Iterator[Scope]:
-    """Yield the functions that a unit calls itself."""
-    for site in unit.calls:
-        if isinstance(site.node, ast.Call) and not site.is_guarded:
-            yield from project.callables(site.node.func, site.scope)
-
-
-def called_or_handed_on(unit: Scope, project: Project) -> Iterator[Scope]:
-    """Yield the functions that a unit calls, or gives to what it calls."""
-    yield from called(unit, project)
-    yield from unit.lambdas
-    for site in unit.calls:
-        if isinstance(site.node, ast.Call):
-            for value in (*site.node.args, *(one.value for one in site.node.keywords)):
-                if isinstance(value, (ast.Name, ast.Attribute)):
-                    yield from project.callables(value, site.scope)
-
-
-def follow(
-    roots: Iterable[Run],
-    project: Project,
-    *,
-    steps: Callable[[Scope, Project], Iterable[Scope]] = called_or_handed_on,
-) -> Iterator[Run]:
+def follow(roots: Iterable[Run], project: Project, *, is_handed_on: bool = True) -> Iterator[Run]:
     """Yield the units that run with the roots, each once, nearest first.
 
-    Functions that decorators made into tasks are left out: calling one builds a task.
+    ``is_handed_on`` tells whether what is given to a call is called as well. Functions that
+    decorators made into tasks are left out: calling one builds a task.
     """
     seen: set[Scope] = set()
     pending = deque(roots)
@@ -107,6 +78,19 @@ def follow(
             continue
         seen.add(run.unit)
         yield run
-        for step in steps(run.unit, project):
+        for step in _called(run.unit, project, is_handed_on=is_handed_on):
             if step not in seen and role(step) in ("plain", "dag"):
                 pending.append(Run(step, run.because, (*run.through[-2:], step.name)))
+
+
+def _called(unit: Scope, project: Project, *, is_handed_on: bool) -> Iterator[Scope]:
+    """Yield the functions that a unit calls, or gives to what it calls."""
+    for site in unit.calls:
+        if not site.is_guarded:
+            yield from project.callables(site.node.func, site.scope)
+    if is_handed_on:
+        yield from unit.lambdas
+        for site in unit.calls:
+            for value in (*site.node.args, *(one.value for one in site.node.keywords)):
+                if isinstance(value, (ast.Name, ast.Attribute)):
+                    yield from project.callables(value, site.scope)

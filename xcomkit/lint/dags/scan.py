@@ -3,6 +3,7 @@
 A new rule is a ``Rule``, a function from a file and the scan to findings, and a line below.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from xcomkit.lint.dags.collecting import index
 from xcomkit.lint.dags.environment import XC039, find_settings
 from xcomkit.lint.dags.parse_time import XC032, XC033, find_parse_time
 from xcomkit.lint.dags.pushed import XC036, XC037, XC038, find_pushed
-from xcomkit.lint.dags.reading import Unreadable, list_files, parse, read_tree
+from xcomkit.lint.dags.reading import TOO_DEEP, Unreadable, list_files, read_tree
 from xcomkit.lint.dags.references import XC034, XC035, find_references
 from xcomkit.lint.dags.resolving import Project
 from xcomkit.lint.dags.scopes import Module
@@ -27,7 +28,7 @@ XC040 = Rule(
     title="Every Python file of the folder can be read",
     severity="warn",
     why="nothing is known of a file that cannot be read, and Airflow cannot import it either.",
-    remedy="mend the file, or keep it out of the Dag folder.",
+    remedy="fix the file, or keep it out of the Dag folder.",
     source="Python, ast; Airflow, Dag file processing",
 )
 RULES: tuple[Rule, ...] = (
@@ -43,7 +44,7 @@ _FINDERS: tuple[Callable[[Module, Project], Iterator[Finding]], ...] = (
 )
 
 
-def scan(folder_or_file: Path) -> tuple[Finding, ...]:
+def scan(path: Path) -> tuple[Finding, ...]:
     """Return the findings over a Dag file, or over all below a folder, by file, line and rule.
 
     Nothing is imported or executed. Below a folder, a file that cannot be read is a finding.
@@ -51,55 +52,38 @@ def scan(folder_or_file: Path) -> tuple[Finding, ...]:
     Raises:
         InputError: the path cannot be read, or is one file that is no Python.
     """
-    path = folder_or_file
-    if not path.is_dir():
-        try:
-            return _findings([index(str(path), _import_path(path), read_tree(path))], [])
-        except Unreadable as error:
-            raise _refusal(str(path), error) from None
     modules: list[Module] = []
     unread: list[Finding] = []
     for file, problem in list_files(path):
-        if problem is not None and file == path:
-            raise _refusal(str(path), problem)
         try:
             if problem is not None:
                 raise problem
             modules.append(index(str(file), _import_path(file), read_tree(file)))
         except Unreadable as error:
+            if file == path:
+                place = f"{plain(str(path))}:{error.line}:{error.column}"
+                hint = "name a Dag folder or a Python file."
+                raise InputError(f"{place}: {error.problem}.", hint=hint) from None
             unread.append(_unread(str(file), error))
+        except RecursionError:
+            unread.append(_unread(str(file), Unreadable(TOO_DEEP)))
     return _findings(modules, unread)
-
-
-def scan_text(text: str, *, name: str) -> tuple[Finding, ...]:
-    """Return the findings over the text of one Dag file, by line and rule.
-
-    Raises:
-        InputError: the text is no Python.
-    """
-    try:
-        return _findings([index(name, _import_path(Path(name)), parse(text))], [])
-    except Unreadable as error:
-        raise _refusal(name, error) from None
 
 
 def _findings(modules: list[Module], unread: list[Finding]) -> tuple[Finding, ...]:
     project = Project(modules)
-    found: dict[tuple[str, str, int], Finding] = {}
-    counts: dict[tuple[str, str], int] = {}
-    for one in unread:
-        found[one.rule.id, one.file, one.line] = one
+    found = {(one.rule.id, one.file, one.line): one for one in unread}
+    counts: Counter[tuple[str, str]] = Counter()
     for module in modules:
         for find in _FINDERS:
             try:
                 for one in find(module, project):
-                    key = one.file, one.rule.id
-                    if counts.get(key, 0) < MOST_FINDINGS:
-                        place = (one.rule.id, one.file, one.line)
-                        counts[key] = counts.get(key, 0) + (place not in found)
-                        found.setdefault(place, one)
+                    place, key = (one.rule.id, one.file, one.line), (one.file, one.rule.id)
+                    if place not in found and counts[key] < MOST_FINDINGS:
+                        counts[key] += 1
+                        found[place] = one
             except RecursionError:
-                one = _unread(module.file, Unreadable("nested too deeply"))
+                one = _unread(module.file, Unreadable(TOO_DEEP))
                 found[one.rule.id, one.file, one.line] = one
     return tuple(sorted(found.values(), key=lambda one: (one.file, one.line, one.rule.id)))
 
@@ -107,11 +91,6 @@ def _findings(modules: list[Module], unread: list[Finding]) -> tuple[Finding, ..
 def _unread(file: str, error: Unreadable) -> Finding:
     observed = f"{error.problem}, in column {error.column}"
     return Finding(XC040, file, error.line, observed, "readable Python", is_unknown=True)
-
-
-def _refusal(name: str, error: Unreadable) -> InputError:
-    place = f"{plain(name)}:{error.line}:{error.column}"
-    return InputError(f"{place}: {error.problem}.", hint="name a Dag folder or a Python file.")
 
 
 def _import_path(file: Path) -> tuple[str, ...]:

@@ -6,12 +6,14 @@ run with the unit around them.
 
 import ast
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 MOST_BINDINGS = 50  # of one name; all of them are looked at whenever it is used
+
+Node = TypeVar("Node", bound=ast.AST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +21,21 @@ class Binding:
     """One way in which a name gets its value.
 
     ``value`` is what it is assigned, or for ``item`` what it iterates over; ``origin`` the dotted
-    name of an import. ``other`` is everything a scan does not follow.
+    name of an import. ``self`` is the first parameter of a method, ``other`` everything a scan
+    does not follow.
     """
 
-    kind: Literal["import", "definition", "value", "item", "other"]
+    kind: Literal["import", "definition", "value", "item", "self", "parameter", "other"]
     scope: "Scope"
     value: ast.expr | None = None
     origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Site(Generic[Node]):
     """A node, the scope it stands in, and whether the parser of Dags never gets there."""
 
-    node: ast.AST
+    node: Node
     scope: "Scope"
     is_guarded: bool = False
 
@@ -44,12 +47,12 @@ class Scope:
     kind: Literal["module", "class", "function", "comprehension"]
     node: ast.AST
     module: "Module"
-    parent: "Scope | None" = None
+    outer: "Scope | None" = None
     names: dict[str, list[Binding]] = field(default_factory=dict)
     globals: set[str] = field(default_factory=set)
-    calls: list[Site] = field(default_factory=list)
-    attributes: list[Site] = field(default_factory=list)
-    returns: list[ast.Return] = field(default_factory=list)
+    calls: list[Site[ast.Call]] = field(default_factory=list)
+    attributes: list[Site[ast.Attribute]] = field(default_factory=list)
+    results: list[ast.expr] = field(default_factory=list)
     lambdas: list["Scope"] = field(default_factory=list)
 
     @property
@@ -58,19 +61,19 @@ class Scope:
         return getattr(self.node, "name", "a lambda")
 
     @property
-    def unit(self) -> "Scope":
-        """Return what this runs with."""
-        scope = self
-        while scope.kind in ("class", "comprehension") and scope.parent is not None:
-            scope = scope.parent
-        return scope
+    def around(self) -> "Scope":
+        """Return the scope in which decorators, bases and annotations of this are looked up."""
+        return self.outer or self
 
     @property
-    def parameters(self) -> tuple[ast.arg, ...]:
-        """Return the positional parameters of a function."""
-        if not isinstance(self.node, FUNCTIONS):
-            return ()
-        return (*self.node.args.posonlyargs, *self.node.args.args)
+    def owner(self) -> "Scope":
+        """Return the class this stands in, or the module."""
+        return self if self.kind in ("class", "module") else self.around.owner
+
+    @property
+    def unit(self) -> "Scope":
+        """Return what this runs with."""
+        return self.around.unit if self.kind in ("class", "comprehension") else self
 
     def bind(self, name: str, binding: Binding) -> None:
         """Add a binding where Python would put it."""
@@ -79,19 +82,24 @@ class Scope:
         if len(bindings) < MOST_BINDINGS:
             bindings.append(binding)
 
-    def find(self, name: str) -> "tuple[Scope, list[Binding]] | None":
-        """Return where a name is bound as seen from here; classes are seen from inside only."""
+    def find(self, name: str) -> list[Binding]:
+        """Return how a name is bound as seen from here; classes are seen from inside only."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.names and (scope.kind != "class" or scope is self):
-                return scope, scope.names[name]
-            scope = scope.parent
-        return None
+                return scope.names[name]
+            scope = scope.outer
+        return []
+
+    def only_value(self, name: str) -> Binding | None:
+        """Return the binding of a name that is bound once, by an assignment."""
+        found = self.find(name)
+        return found[0] if len(found) == 1 and found[0].kind == "value" else None
 
 
 @dataclass(eq=False, slots=True)
 class Module:
-    """A file: its scopes, and all nodes of the kinds that rules look at, in order."""
+    """A file: its scopes, and all nodes of the kinds that rules look at."""
 
     file: str
     path: tuple[str, ...]
@@ -100,11 +108,11 @@ class Module:
     scopes: dict[ast.AST, Scope] = field(default_factory=dict)
     units: list[Scope] = field(default_factory=list)
     classes: list[Scope] = field(default_factory=list)
-    calls: list[Site] = field(default_factory=list)
-    attributes: list[Site] = field(default_factory=list)
-    assigns: list[Site] = field(default_factory=list)
-    dicts: list[Site] = field(default_factory=list)
-    texts: list[Site] = field(default_factory=list)
+    assigns: list[Site[ast.Assign]] = field(default_factory=list)
+    updates: list[Site[ast.AugAssign]] = field(default_factory=list)
+    dicts: list[Site[ast.Dict]] = field(default_factory=list)
+    texts: list[tuple[str, ast.Constant]] = field(default_factory=list)
+    built_texts: list[ast.JoinedStr] = field(default_factory=list)
     stars: list[str] = field(default_factory=list)
     imports: list[ast.ImportFrom] = field(default_factory=list)
     origins: dict[ast.AST, str] = field(default_factory=dict)
@@ -112,3 +120,8 @@ class Module:
     def __post_init__(self) -> None:
         self.root = Scope("module", self.tree, self)
         self.units.append(self.root)
+
+    @property
+    def calls(self) -> list[Site[ast.Call]]:
+        """Return every call of the file, unit by unit."""
+        return [site for unit in self.units for site in unit.calls]

@@ -1,12 +1,15 @@
 """Calls of ``xcom_pull`` inside the templates that operators render."""
 
 import ast
+import re
 from collections.abc import Iterator
+from itertools import islice
 
 from xcomkit.lint.dags.reading import Unreadable, parse
 
-_PULL = "xcom_pull("
+_PULL = re.compile(r"xcom_pull\(")
 MOST_CHARACTERS = 2000  # of one call
+MOST_BRACKETS = 20  # of one call
 MOST_CALLS = 50  # of one template
 
 
@@ -15,35 +18,20 @@ def pulls_in(text: str) -> Iterator[tuple[ast.Call, int]]:
 
     What is no Python, because it uses Jinja's own syntax, is left out.
     """
-    if "{{" not in text and "{%" not in text:
-        return
-    begin = text.find(_PULL)
-    for _ in range(MOST_CALLS):
-        if begin < 0:
-            return
-        source = _balanced(text[begin : begin + MOST_CHARACTERS])
-        if source:
-            try:
-                statement = parse(source).body[0]
-            except Unreadable:
-                statement = None
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-                yield statement.value, text.count("\n", 0, begin)
-        begin = text.find(_PULL, begin + len(_PULL))
+    if "{{" in text or "{%" in text:
+        for match in islice(_PULL.finditer(text), MOST_CALLS):
+            call = _parse_call(text[match.start() : match.start() + MOST_CHARACTERS])
+            if call is not None:
+                yield call, text.count("\n", 0, match.start())
 
 
-def _balanced(text: str) -> str:
-    """Return the call a text begins with, up to its own closing bracket."""
-    depth, quote = 0, ""
-    for place, character in enumerate(text):
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character == "(":
-            depth += 1
-        elif character == ")":
-            depth -= 1
-            if depth == 0:
-                return text[: place + 1]
-    return ""
+def _parse_call(text: str) -> ast.Call | None:
+    """Return the call a text begins with, up to the first bracket that makes it Python."""
+    for bracket in islice(re.finditer(r"\)", text), MOST_BRACKETS):
+        try:
+            statement = parse(text[: bracket.end()].encode("utf-8", "replace")).body[0]
+        except Unreadable:
+            continue
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            return statement.value
+    return None

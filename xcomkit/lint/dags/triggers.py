@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.lint.dags.airflow_names import is_kind_of
 from xcomkit.lint.dags.resolving import Project
 from xcomkit.lint.dags.running import Run, follow, xcom_uses
 from xcomkit.lint.dags.scopes import Module
@@ -20,7 +19,6 @@ XC031 = Rule(
     " every agent and accept XC031 with that reason.",
     source="configure XCom backend, limitations",
 )
-_EXPECTED = "values come in as arguments and leave as the event"
 
 
 def find_triggers(module: Module, project: Project) -> Iterator[Finding]:
@@ -28,12 +26,12 @@ def find_triggers(module: Module, project: Project) -> Iterator[Finding]:
     roots = [
         Run(method, f"a method of the trigger {owner.name}")
         for owner in module.classes
-        if is_kind_of(owner, project, "Trigger")
+        if project.is_kind_of(owner, "Trigger")
         and (project.method(owner, "run") or project.method(owner, "serialize"))
         for method in (project.method(owner, name) for name in METHODS)
         if method is not None
     ]
+    expected = "values come in as arguments and leave as the event"
     for run in follow(roots, project):
         for use in xcom_uses(run.unit, project):
-            observed = f"{use.text} in {run.unit.name}, {run.told}"
-            yield Finding(XC031, run.unit.module.file, use.line, observed, _EXPECTED)
+            yield run.finding(XC031, use.line, use.text, expected=expected)

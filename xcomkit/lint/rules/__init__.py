@@ -9,17 +9,18 @@ from dataclasses import replace
 
 from xcomkit.findings.model import Check, Finding, Rule
 from xcomkit.lint.configuration import Configuration, from_values
-from xcomkit.lint.context import FOUND, Context, LintRule
 from xcomkit.lint.fixes import render
+from xcomkit.lint.registry import FOUND, LintRule
 from xcomkit.lint.rules import (  # noqa: F401 - importing a module makes its rules known
     agreement,
     annotations,
     chart_keys,
+    compression,
     connections,
     entries,
     identity,
-    losses,
     prefixes,
+    secrets_backends,
     spelling,
     storage,
 )
@@ -34,19 +35,18 @@ RULES: tuple[Rule, ...] = tuple(entry.rule for entry in REGISTRY)
 _LEFT_TO_THE_RUN = (identity.__name__, annotations.__name__)
 
 
-def find(configuration: Configuration) -> tuple[Finding, ...]:
+def find(config: Configuration) -> tuple[Finding, ...]:
     """Return what the rules object to, in the order of the files."""
-    context = Context(configuration)
-    found = [f for entry in REGISTRY for f in _found(entry, context=context)]
-    order = {source.name: place for place, source in enumerate(configuration.sources)}
+    found = [f for entry in REGISTRY for f in _found(entry, config=config)]
+    order = {source.name: place for place, source in enumerate(config.sources)}
     return tuple(sorted(found, key=lambda f: (order.get(f.file, -1), f.line, f.rule.id)))
 
 
-def _found(entry: LintRule, *, context: Context) -> Iterator[Finding]:
+def _found(entry: LintRule, *, config: Configuration) -> Iterator[Finding]:
     """Yield what one rule objects to, each once."""
-    if context.kind not in entry.kinds:
+    if config.kind not in entry.kinds:
         return
-    for objection in dict.fromkeys(entry.find(context)):
+    for objection in dict.fromkeys(entry.find(config)):
         file, line = objection.place
         yield Finding(
             rule=entry.rule,
@@ -54,7 +54,7 @@ def _found(entry: LintRule, *, context: Context) -> Iterator[Finding]:
             line=line,
             observed=objection.observed,
             expected=entry.expected,
-            fix=render(objection.fix or entry.fix, kind=context.kind),
+            fix=render(objection.fix or entry.fix, kind=config.kind),
             is_unknown=objection.holds is None,
         )
 
@@ -64,7 +64,7 @@ def lint(values: Values) -> tuple[Check, ...]:
 
     Notes are left out, and what the run judges itself because it knows the identity by name.
     """
-    context = Context(from_values(values))
+    config = from_values(values)
     asked = [
         entry
         for entry in REGISTRY
@@ -72,11 +72,11 @@ def lint(values: Values) -> tuple[Check, ...]:
         and "values" in entry.kinds
         and entry.find.__module__ not in _LEFT_TO_THE_RUN
     ]
-    return tuple(check for entry in asked for check in _judged(entry, context=context))
+    return tuple(check for entry in asked for check in _judged(entry, config=config))
 
 
-def _judged(entry: LintRule, *, context: Context) -> Iterator[Check]:
-    objections = list(_found(entry, context=context))
+def _judged(entry: LintRule, *, config: Configuration) -> Iterator[Check]:
+    objections = list(_found(entry, config=config))
     if len(objections) > MOST_FINDINGS + 1:
         rest = f"and {len(objections) - MOST_FINDINGS} more"
         objections[MOST_FINDINGS:] = [replace(objections[MOST_FINDINGS], observed=rest)]
@@ -88,18 +88,17 @@ def _judged(entry: LintRule, *, context: Context) -> Iterator[Check]:
             how=f"read from {found.file}:{found.line}",
             basis="rule",
         )
-    if not objections and not entry.is_told(context):
+    if objections:
+        return
+    how = f"read from {config.name}"
+    if entry.applies(config):
+        yield entry.rule.judge(
+            True, expected=entry.expected, observed="no objection", how=how, basis="rule"
+        )
+    else:
         yield entry.rule.skip(
             expected=entry.expected,
             observed="not looked at: this file says nothing of it",
-            how=f"read from {context.configuration.name}",
+            how=how,
             remedy="name the values.yaml downloaded from the Astro UI in values_file.",
-        )
-    elif not objections:
-        yield entry.rule.judge(
-            True,
-            expected=entry.expected,
-            observed="no objection",
-            how=f"read from {context.configuration.name}",
-            basis="rule",
         )

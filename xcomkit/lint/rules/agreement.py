@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Rule, where
-from xcomkit.lint.context import Context, Objection, lint_rule
+from xcomkit.findings.plain import listed
+from xcomkit.lint.configuration import Configuration, dotted
+from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.values.names import (
     COMPRESSION,
     PATH,
@@ -25,7 +27,7 @@ XC018 = Rule(
 )
 XC025 = Rule(
     id="XC025",
-    title="No file takes entries of a list away",
+    title="No later file drops entries of a list",
     severity="warn",
     why="helm merges mappings but replaces lists: a later commonEnv is the whole commonEnv.",
     remedy="write the whole list in the last file, or leave it out there.",
@@ -37,30 +39,31 @@ _MAY_BE_UNSET = (COMPRESSION, SECRETS_BACKEND, SECRETS_KWARGS)
 
 
 @lint_rule(XC018, "the same values everywhere")
-def find_disagreement(context: Context) -> Iterator[Objection]:
+def find_disagreement(config: Configuration) -> Iterator[Objection]:
     """Yield settings that one component sees differently from another.
 
     What must be there and is missing in one is the matter of the rule that asks for it.
     """
-    for name in _shared_names(context):
-        seen = [s for s in context.seen(name) if s.variable is not None or name in _MAY_BE_UNSET]
-        if any(s.variable and s.variable.problem for s in seen):
+    for name in _shared_names(config):
+        found = [one for one in config.settings(name) if one.variable or name in _MAY_BE_UNSET]
+        if any(one.variable and one.variable.problem for one in found):
             continue
-        is_set = any(s.value for s in seen)
-        if len(seen) > 1 and is_set and any(s.is_untold for s in seen):
-            place = next(s.place for s in seen if s.is_untold)
-            yield Objection(f"{name[:80]}: not told by this file for all components", place, None)
-            continue
-        if len({s.value or "" for s in seen}) > 1:
-            spread = ", ".join(
-                f"{s.where} = {'unset' if s.value is None else show(name, s.value)}" for s in seen
-            )
-            odd = min(seen, key=lambda s: (s.variable is None, len(s.components)))
+        elsewhere = [one for one in found if one.is_elsewhere]
+        if len(found) > 1 and elsewhere and any(one.value for one in found):
+            text = f"{name[:80]}: not in this file for all components"
+            yield Objection(text, elsewhere[0].place, None)
+        elif len({one.value or "" for one in found}) > 1:
+            spread = ", ".join(f"{one.where} = {_display(name, one.value)}" for one in found)
+            odd = min(found, key=lambda one: (one.variable is None, len(one.components)))
             yield Objection(f"{name[:80]}: {spread}"[:400], odd.place)
 
 
-def _shared_names(context: Context) -> tuple[str, ...]:
-    paths = [parse_base_path(env.get(PATH, "")) for env in context.environment.values()]
+def _display(name: str, value: str | None) -> str:
+    return "unset" if value is None else show(name, value)
+
+
+def _shared_names(config: Configuration) -> tuple[str, ...]:
+    paths = [parse_base_path(env.get(PATH, "")) for env in config.environment.values()]
     connections = dict.fromkeys(
         connection_variable(path.connection_id) for path in paths if path and path.connection_id
     )
@@ -68,15 +71,12 @@ def _shared_names(context: Context) -> tuple[str, ...]:
 
 
 @lint_rule(XC025, "lists as they were", kinds=("values",))
-def find_replaced(context: Context) -> Iterator[Objection]:
-    """Yield lists that a later file replaced, with the names that went with them."""
-    for replaced in context.configuration.replacements:
-        path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in replaced.path)[1:]
-        names = ", ".join(name[:60] for name in replaced.lost[:8])
-        more = f" and {len(replaced.lost) - 8} more" if len(replaced.lost) > 8 else ""
-        if names:
+def _replaced(config: Configuration) -> Iterator[Objection]:
+    for replaced in config.replacements:
+        path = dotted(replaced.path)
+        if replaced.lost:
             text = (
                 f"{where(*replaced.after)} replaces the whole list {path[:80]} of"
-                f" {where(*replaced.before)}; lost: {names}{more}"
+                f" {where(*replaced.before)}; lost: {listed(replaced.lost, most=8)}"
             )
-            yield Objection(text, replaced.after)
+            yield Objection(text[:600], replaced.after)

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.findings.model import Rule
-from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, Objection, lint_rule
-from xcomkit.lint.rules.connections import read_extra
-from xcomkit.lint.rules.prefixes import clouds
+from xcomkit.lint.configuration import Configuration, Place
+from xcomkit.lint.registry import Objection, lint_rule
+from xcomkit.lint.rules.connections import read_connection
+from xcomkit.lint.rules.prefixes import clouds, paths
 from xcomkit.settings.terms import TERMS
-from xcomkit.values.names import PATH, connection_variable, find_placeholder, parse_base_path
+from xcomkit.values.names import connection_variable, find_placeholder
 from xcomkit.values.values import Key
 
 CLIENT_ID = "AZURE_CLIENT_ID"
 FORMS = {
     TERMS["aws"].annotation: (
         re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+"),
-        "arn:aws:iam::<account>:role/<name>",
+        "arn:aws:iam::<account>:role/<role>",
     ),
     TERMS["azure"].annotation: (
         re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-        "the identity's client id, a UUID",
+        "<client id of the managed identity>",
     ),
     TERMS["gcp"].annotation: (
         re.compile(
@@ -49,10 +49,10 @@ _OLD_KEYS = {"iam.amazonaws.com/role": TERMS["aws"].annotation}
 
 XC048 = Rule(
     id="XC048",
-    title="Annotations of workload identity are written as their platform reads them",
+    title="Workload identity annotations have the key and format their platform reads",
     severity="fail",
-    why="an annotation of another key or form is ignored, and every push fails or is somebody"
-    " else's.",
+    why="an annotation of another key or form is ignored, and every push fails or runs as"
+    " another identity.",
     remedy="write the key and the form the platform documents.",
     source="EKS, IAM roles for service accounts; AKS, Workload ID; GKE, Workload Identity",
 )
@@ -60,33 +60,28 @@ XC049 = Rule(
     id="XC049",
     title="The client id is the same everywhere",
     severity="fail",
-    why="annotation, variable and connection that name different identities make the pods somebody"
-    " else than was granted access.",
+    why="annotation, variable and connection that name different identities make the pods run"
+    " as another one than was granted access.",
     remedy="keep the client id in serviceAccount.annotations only.",
     source="AKS, Workload ID; azure-identity, AZURE_CLIENT_ID; adlfs",
 )
 
 
 @lint_rule(XC048, "the key and form of the platform", kinds=("values",))
-def find_malformed(context: Context) -> Iterator[Objection]:
-    """Yield annotations of workload identity with a wrong key or a wrong form."""
-    values = context.values
-    if values is None:
-        return
-    reported: set[tuple[Place, str]] = set()
-    found = list(_annotations(values.data, path=()))
-    for path, key, value in found:
-        place = values.place(*path, key)
-        problem = _annotation_problem(key, value)
-        if problem and (place, problem) not in reported:
-            reported.add((place, problem))
+def _malformed(config: Configuration) -> Iterator[Objection]:
+    found = [
+        (key, value, config.values.place(*path, key))
+        for path, key, value in _annotations(config.values.data, path=())
+    ]
+    for key, value, place in found:
+        if problem := _annotation_problem(key, value):
             yield Objection(problem, place)
-    for cloud in clouds(context):
-        keys = {key for _, key, _ in found if key in FORMS}
-        if keys and TERMS[cloud].annotation not in keys:
-            path, key = next((path, key) for path, key, _ in found if key in keys)
+    identities = [(key, place) for key, _, place in found if key in FORMS]
+    for cloud in clouds(config):
+        if identities and TERMS[cloud].annotation not in dict(identities):
+            key, place = identities[0]
             text = f"{key} names an identity of another cloud than that of the path ({cloud})"
-            yield Objection(text, values.place(*path, key))
+            yield Objection(text, place)
 
 
 def _annotations(data: Any, *, path: Key) -> Iterator[tuple[Key, str, Any]]:
@@ -120,12 +115,11 @@ def _annotation_problem(key: str, value: Any) -> str:
 
 
 @lint_rule(XC049, "one client id", kinds=("values",))
-def find_different_clients(context: Context) -> Iterator[Objection]:
-    """Yield client ids that differ between annotations, variables and connection."""
-    if "azure" not in clouds(context):
+def _different_clients(config: Configuration) -> Iterator[Objection]:
+    if "azure" not in clouds(config):
         return
     found: dict[str, Place] = {}
-    for value, place in (*_annotated_clients(context), *_other_clients(context)):
+    for value, place in (*_annotated_clients(config), *_other_clients(config)):
         if value and not find_placeholder(value):
             found.setdefault(value.lower(), place)
     if len(found) > 1:
@@ -133,22 +127,19 @@ def find_different_clients(context: Context) -> Iterator[Objection]:
         yield Objection(text[:300], list(found.values())[-1])
 
 
-def _annotated_clients(context: Context) -> Iterator[tuple[str, Place]]:
-    values = context.values
-    for path, key, value in _annotations(values.data, path=()) if values else ():
-        if values and key == TERMS["azure"].annotation and isinstance(value, str):
-            yield value, values.place(*path, key)
+def _annotated_clients(config: Configuration) -> Iterator[tuple[str, Place]]:
+    for path, key, value in _annotations(config.values.data, path=()):
+        if key == TERMS["azure"].annotation and isinstance(value, str):
+            yield value, config.values.place(*path, key)
 
 
-def _other_clients(context: Context) -> Iterator[tuple[str, Place]]:
+def _other_clients(config: Configuration) -> Iterator[tuple[str, Place]]:
     """Yield the client ids of variables and of the path's connection."""
-    for value, seen in context.told(CLIENT_ID):
-        yield value, seen.place
-    for text, _ in context.told(PATH):
-        path = parse_base_path(text)
-        name = connection_variable(path.connection_id) if path else ""
-        for value, seen in context.told(name):
-            extra = read_extra(value)
+    for value, setting in config.known(CLIENT_ID):
+        yield value, setting.place
+    for path, _, _ in paths(config):
+        for value, setting in config.known(connection_variable(path.connection_id)):
+            extra = read_connection(value).extra
             for field in ("managed_identity_client_id", "workload_identity_client_id"):
                 if isinstance(extra.get(field), str):
-                    yield extra[field], seen.place
+                    yield extra[field], setting.place

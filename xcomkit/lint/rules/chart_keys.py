@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Rule
-from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, Objection, lint_rule
+from xcomkit.lint.configuration import Configuration, Place
+from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.storage import is_durable
 from xcomkit.values.accounts import read_accounts
 from xcomkit.values.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
 from xcomkit.values.names import BACKEND
-from xcomkit.values.values import Key, Values
+from xcomkit.values.values import Key
 
 _TOKENS = ("agentToken", "agentTokenSecretName", "agentTokenFile")
 # what only the whole file from the Astro UI has, not a part laid over it
@@ -68,20 +68,13 @@ XC057 = Rule(
 _TOKEN = "agentTokenSecretName: <secret with the key token>\n"  # noqa: S105 - the name of a secret
 
 
-def _tells_token(context: Context) -> bool:
-    return context.values is not None and bool(set(_TOKENS) & set(context.values.data))
+def _tells_token(config: Configuration) -> bool:
+    return bool(set(_TOKENS) & set(config.values.data))
 
 
-def _tells_images(context: Context) -> bool:
-    return bool(_all_images(context))
-
-
-@lint_rule(XC042, "exactly one", fix=_TOKEN, kinds=("values",), is_told=_tells_token)
-def find_wrong_tokens(context: Context) -> Iterator[Objection]:
-    """Yield tokens that are given twice or not at all."""
-    values = context.values
-    if values is None:
-        return
+@lint_rule(XC042, "exactly one", fix=_TOKEN, kinds=("values",), applies=_tells_token)
+def _wrong_tokens(config: Configuration) -> Iterator[Objection]:
+    values = config.values
     found = [key for key in _TOKENS if values.get(key) not in (None, "", {}, [])]
     if len(found) > 1:
         yield Objection(f"{' and '.join(found)} are set", values.place(found[-1]))
@@ -90,8 +83,10 @@ def find_wrong_tokens(context: Context) -> Iterator[Objection]:
         yield Objection(f"none of {', '.join(_TOKENS)} is set", values.place(written))
 
 
-def _images(values: Values) -> Iterator[tuple[str, str, Place]]:
-    """Yield the image of every component: its own, or the one at the top."""
+def _images(config: Configuration) -> Iterator[tuple[str, str, Place]]:
+    """Yield the image of every component: its own, or the one at the top; of pods their own."""
+    yield from ((pod.component, pod.image, pod.place) for pod in config.pods)
+    values = config.values
     paths: list[tuple[str, Key]] = [
         (f"worker:{name}", ("workers", index, "image")) for index, name in worker_groups(values)
     ]
@@ -103,16 +98,13 @@ def _images(values: Values) -> Iterator[tuple[str, str, Place]]:
             yield component, image, values.place(*(path if own else ("image",)))
 
 
-def _all_images(context: Context) -> list[tuple[str, str, Place]]:
-    if context.values is not None:
-        return list(_images(context.values))
-    return [(pod.component, pod.image, pod.place) for pod in context.configuration.pods]
+def _tells_images(config: Configuration) -> bool:
+    return any(_images(config))
 
 
-@lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), is_told=_tells_images)
-def find_old_agents(context: Context) -> Iterator[Objection]:
-    """Yield images of triggerers that are too old for XCom in triggers."""
-    for component, image, place in _all_images(context):
+@lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), applies=_tells_images)
+def _old_agents(config: Configuration) -> Iterator[Objection]:
+    for component, image, place in _images(config):
         match = _AGENT.search(image)
         if match and TRIGGERER in component.lower():
             version = tuple(int(number) for number in match.groups())
@@ -120,47 +112,36 @@ def find_old_agents(context: Context) -> Iterator[Objection]:
                 yield Objection(f"{component[:80]}: {match[0]}", place)
 
 
-@lint_rule(XC041, "one image", kinds=("values",), is_told=_tells_images)
-def find_different_images(context: Context) -> Iterator[Objection]:
-    """Yield images of which only some components run."""
-    values = context.values
-    if values is None:
-        return
+@lint_rule(XC041, "one image", kinds=("values",), applies=_tells_images)
+def _different_images(config: Configuration) -> Iterator[Objection]:
     images: dict[str, list[tuple[str, Place]]] = {}
-    for component, image, place in _images(values):
+    for component, image, place in _images(config):
         images.setdefault(image, []).append((component, place))
     if len(images) > 1:
         rare = min(images.values(), key=len)
-        spread = "; ".join(
-            f"{', '.join(c for c, _ in found)[:80]}: {image[:120]!r}"
+        spread = [
+            f"{', '.join(name for name, _ in found)[:80]}: {image[:120]!r}"
             for image, found in images.items()
-        )
-        yield Objection(spread[:600], rare[0][1])
+        ]
+        yield Objection("; ".join(spread)[:600], rare[0][1])
 
 
 @lint_rule(XC051, "one component per account", kinds=("values",))
-def find_accounts_twice(context: Context) -> Iterator[Objection]:
-    """Yield service accounts that two components would create."""
-    values = context.values
-    if values is None:
-        return
+def _accounts_twice(config: Configuration) -> Iterator[Objection]:
     owners: dict[str, list[str]] = {}
-    for account in read_accounts(values, prefix="<resourceNamePrefix>"):
+    for account in read_accounts(config.values, prefix="<resourceNamePrefix>"):
         if account.created:
             owners.setdefault(account.name, []).append(account.component)
     for name, components in owners.items():
         if len(components) > 1:
             text = f"{name[:63]!r} for {', '.join(components)[:200]}"
-            yield Objection(text, values.place("serviceAccount"))
+            yield Objection(text, config.values.place("serviceAccount"))
 
 
-@lint_rule(
-    XC057, "an image of your own", kinds=("values", "pod"), backend="durable", is_told=_tells_images
-)
-def find_missing_class(context: Context) -> Iterator[Objection]:
-    """Yield components whose base image cannot hold the durable class."""
-    for component, image, place in _all_images(context):
-        backend = context.environment.get(component, {}).get(BACKEND, "")
+@lint_rule(XC057, "an image of your own", kinds=("values", "pod"), applies=_tells_images)
+def _missing_class(config: Configuration) -> Iterator[Objection]:
+    for component, image, place in _images(config):
+        backend = config.environment.get(component, {}).get(BACKEND, "")
         if is_durable(backend) and image.startswith(_BASE_IMAGE):
             yield Objection(f"{component[:80]}: {image[-80:]!r}", place)
             return

@@ -2,23 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from xcomkit.findings.model import Rule
-from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, Objection, lint_rule
-from xcomkit.values.names import PATH, SECRETS_KWARGS, connection_variable, parse_base_path
-
-_WORKERS_KWARGS = "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS"
-AZURE_SCHEMES = frozenset({"abfs", "abfss", "adl"})
+from xcomkit.lint.configuration import Configuration, Place
+from xcomkit.lint.registry import Objection, lint_rule
+from xcomkit.lint.rules.stores import STORES, cloud_of
+from xcomkit.values.names import PATH, connection_variable, parse_base_path
 
 XC016 = Rule(
     id="XC016",
-    title="The connection leaves signing to the workload identity",
+    title="The connection holds no credentials beside the workload identity",
     severity="fail",
-    why="an account key, a key file or anonymous access in the connection stands over the identity;"
+    why="an account key, a key file or anonymous access in the connection overrides the identity;"
     ' adlfs takes any text for anon, also "false", as yes.',
     remedy="keep only what names region, account or project, and write anon as a boolean: false.",
     source="azure provider, fs/adls; google provider, base_google; adlfs, anon",
@@ -33,24 +32,14 @@ XC019 = Rule(
 )
 XC059 = Rule(
     id="XC059",
-    title="The connection is of the path's store",
+    title="The connection's type is that of the path's store",
     severity="warn",
     why="the provider of the path's scheme reads its own fields only, and takes the rest for"
     " nothing.",
-    remedy="name a connection of the store in the path, or mend conn_type.",
+    remedy="name a connection of the store in the path, or fix conn_type.",
     source="Airflow, object storage; providers' connection types",
 )
-XC052 = Rule(
-    id="XC052",
-    title="Airflow can read the settings of the secrets backend",
-    severity="fail",
-    why="keyword arguments that are no JSON mapping are dropped in silence, and the backend looks"
-    " under its default names.",
-    remedy='write a JSON mapping, such as {"connections_prefix": "airflow/connections"}.',
-    source="Airflow, configuration parser, secrets backend_kwargs",
-)
-
-_STANDS_OVER = {
+_OTHER_CREDENTIALS = {
     "account_key": "an account key",
     "sas_token": "a SAS token",
     "connection_string": "a connection string",
@@ -67,125 +56,62 @@ _STANDS_OVER = {
 _AWS_HOST = re.compile(r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu)$")
 _ANONYMOUS = ("anon", "is_anonymous")
 _ACCOUNT = ("account_name", "connection_string", "account_host")
+# what the task SDK's Connection.from_json takes; it knows the id already
+_FIELDS = frozenset(
+    {"conn_type", "description", "host", "login", "password", "schema", "port", "extra"}
+)
 
 
-def is_other_store(context: Context) -> bool:
-    """Tell whether the S3 connection leads to a store that is not AWS, which signs with keys."""
-    hosts = [urlsplit(str(read_extra(value).get("endpoint_url") or "")).hostname or ""
-             for _, _, value, _ in _connections(context)]  # fmt: skip
-    return any(host and not _AWS_HOST.search(host) for host in hosts)
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection as far as it can be read; ``problem`` says why Airflow cannot."""
+
+    fields: Mapping[str, Any]
+    extra: Mapping[str, Any]
+    problem: str = ""
+
+    @property
+    def type(self) -> str:
+        """Return its type, or ``""`` where it names none."""
+        return str(self.fields.get("conn_type") or "")
+
+    @property
+    def options(self) -> list[tuple[str, Any]]:
+        """Return the extra by today's names: extra__azure_data_lake__anon is an older one."""
+        found = [(name.rpartition("__")[2], value) for name, value in self.extra.items()]
+        session = self.extra.get("session_kwargs")  # what boto3's session is made of
+        return [*found, *session.items()] if isinstance(session, dict) else found
 
 
-def _connections(context: Context) -> Iterator[tuple[str, str, str, Place]]:
-    """Yield scheme, variable, value and place of every connection a path names, each once."""
-    reported: set[tuple[str, Place]] = set()
-    for text, _ in context.told(PATH):
-        path = parse_base_path(text)
-        if path is None or not path.connection_id:
-            continue
-        name = connection_variable(path.connection_id)
-        for value, seen in context.told(name):
-            if (name, seen.place) not in reported and value.strip():
-                reported.add((name, seen.place))
-                yield path.scheme, name, value, seen.place
-
-
-@lint_rule(XC016, "no key, no secret, anon: false")
-def find_other_signers(context: Context) -> Iterator[Objection]:
-    """Yield what in the path's connection signs in place of the workload identity."""
-    for _, name, value, place in _connections(context):
-        # outside Kubernetes there is no workload identity that a key could stand over
-        is_judged = context.kind in ("values", "pod") and not is_other_store(context)
-        problems = _problems(value) if is_judged else _anonymous(value)
-        for problem in dict.fromkeys(problems):
-            yield Objection(f"{name[:80]} holds {problem}", place)
-
-
-def _problems(value: str) -> Iterator[str]:
-    for name, found in _short(read_extra(value)):
-        if name in _STANDS_OVER and found:
-            yield _STANDS_OVER[name]
-    yield from _anonymous(value)
-    if _read_password(value):
-        yield "a password, which the provider takes for a key"
-
-
-def _short(extra: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield fields under their names of today: extra__azure_data_lake__anon is an older one."""
-    for name, found in extra.items():
-        yield name.rpartition("__")[2], found
-        if name == "session_kwargs" and isinstance(found, dict):  # what boto3's session is made of
-            yield from found.items()
-
-
-def _anonymous(value: str) -> Iterator[str]:
-    for short, found in _short(read_extra(value)):
-        if short in _ANONYMOUS and isinstance(found, str):
-            yield f"{short} as the text {found[:20]!r}, which means yes"
-        elif short in _ANONYMOUS and found:
-            yield f"{short}: true, so nobody signs"
-
-
-def _read_password(value: str) -> str:
-    if not value.lstrip().startswith("{"):
-        try:
-            return unquote(urlsplit(value).password or "")
-        except ValueError:
-            return ""
+def load_json(text: str) -> tuple[Any, str]:
+    """Return a JSON document, or ``None`` and why it cannot be read."""
     try:
-        document = json.loads(value)
-    except (ValueError, RecursionError):
-        return ""
-    return str(document.get("password") or "") if isinstance(document, dict) else ""
-
-
-def read_extra(value: str) -> dict[str, Any]:
-    """Return the extra of a connection given as JSON or as a URI; ``{}`` when it has none."""
-    if not value.lstrip().startswith("{"):
-        try:
-            extra = dict(parse_qsl(urlsplit(value).query))
-        except ValueError:
-            return {}
-        return read_extra(json.dumps({"extra": extra["__extra__"]})) if "__extra__" in extra else (
-            dict(extra)
-        )  # fmt: skip
-    try:
-        document = json.loads(value)
-        extra = document.get("extra") or {}
-        extra = json.loads(extra) if isinstance(extra, str) else extra
-    except (ValueError, AttributeError, RecursionError):
-        return {}
-    return extra if isinstance(extra, dict) else {}
-
-
-@lint_rule(XC019, "JSON, or a URI Airflow reads")
-def find_unreadable(context: Context) -> Iterator[Objection]:
-    """Yield connections that Airflow refuses, or reads as something else."""
-    for scheme, name, value, place in _connections(context):
-        problem = _json_problem(value) if value.lstrip().startswith("{") else _uri_problem(value)
-        if not problem and scheme in AZURE_SCHEMES and not _names_account(value):
-            problem = "no storage account: neither host, login nor account_name in the extra"
-        if problem:
-            yield Objection(f"{name[:80]}: {problem}", place)
-
-
-def _json_problem(value: str) -> str:
-    try:
-        document = json.loads(value)
-        if isinstance(extra := document.get("extra"), str) and extra:
-            extra = json.loads(extra)
+        return json.loads(text), ""
     except ValueError as error:
-        return f"no JSON ({str(error).partition(':')[0]})"
+        return None, f"no JSON ({str(error).partition(':')[0]})"
     except RecursionError:
-        return "JSON nested too deeply"
-    if extra and not isinstance(extra, dict):
-        return "extra is no mapping"
-    if not isinstance(document.get("conn_type"), str | None):
-        return "conn_type is no text"
-    return _field_problem(document)
+        return None, "JSON nested too deeply"
+
+
+def read_connection(value: str) -> Connection:
+    """Return a connection given as JSON or as a URI."""
+    if not value.lstrip().startswith("{"):
+        return _read_uri(value)
+    document, problem = load_json(value)
+    if problem:
+        return Connection({}, {}, problem)
+    extra = document.get("extra")
+    if isinstance(extra, str) and extra:
+        extra, problem = load_json(extra)
+    if not isinstance(extra, dict):
+        problem = problem or ("extra is no mapping" if extra else "")
+        extra = {}
+    return Connection(document, extra, problem or _field_problem(document))
 
 
 def _field_problem(document: dict[str, Any]) -> str:
+    if not isinstance(document.get("conn_type"), str | None):
+        return "conn_type is no text"
     if not str(document.get("port") or 0).strip().isdecimal():
         return "port is no number"
     unknown = set(document) - _FIELDS
@@ -195,19 +121,29 @@ def _field_problem(document: dict[str, Any]) -> str:
     return ""
 
 
-# what the task SDK's Connection.from_json takes; it knows the id already
-_FIELDS = frozenset(
-    {"conn_type", "description", "host", "login", "password", "schema", "port", "extra"}
-)
-
-
-def _uri_problem(value: str) -> str:
-    """Return why Airflow's ``from_uri`` refuses a text, or ``""``."""
+def _read_uri(value: str) -> Connection:
     try:
         parts = urlsplit(value)
+        extra: Any = dict(parse_qsl(parts.query))
+    except ValueError:
+        return Connection({}, {}, "no URI")
+    if "__extra__" in extra:
+        extra, _ = load_json(extra["__extra__"])
+    fields = {
+        "conn_type": parts.scheme,
+        "host": parts.hostname,
+        "login": parts.username,
+        "password": unquote(parts.password or ""),
+    }
+    return Connection(fields, extra if isinstance(extra, dict) else {}, _uri_problem(value, parts))
+
+
+def _uri_problem(value: str, parts: SplitResult) -> str:
+    """Return why Airflow's ``from_uri`` refuses a text, or ``""``."""
+    try:
         _ = parts.port  # read when it is asked for
     except ValueError:
-        return "no URI, or a port that is no number"
+        return "a port that is no number"
     if not parts.scheme or "://" not in value:
         return "neither JSON nor a URI such as aws://?region_name=eu-central-1"
     count = value.count("://")
@@ -217,57 +153,74 @@ def _uri_problem(value: str) -> str:
     return ""
 
 
-def _names_account(value: str) -> bool:
-    extra = dict(_short(read_extra(value)))
-    if any(extra.get(name) for name in _ACCOUNT):
-        return True
-    if not value.lstrip().startswith("{"):
-        parts = urlsplit(value)
-        return bool(parts.hostname or parts.username)
-    document = json.loads(value)
-    return bool(document.get("host") or document.get("login"))
+def is_other_store(config: Configuration) -> bool:
+    """Tell whether the S3 connection leads to a store that is not AWS, which signs with keys."""
+    for _, _, connection, _ in _connections(config):
+        host = urlsplit(str(connection.extra.get("endpoint_url") or "")).hostname
+        if host and not _AWS_HOST.search(host):
+            return True
+    return False
 
 
-_TYPES: dict[str, tuple[str, ...]] = {
-    "s3": ("aws", "s3", "generic"),
-    "g": ("google", "gcp", "generic"),
-    "a": ("azure", "adls", "wasb", "generic"),
-}
+def _connections(config: Configuration) -> Iterator[tuple[str, str, Connection, Place]]:
+    """Yield scheme, variable, connection and place of every one a path names, each once."""
+    reported: set[tuple[str, Place]] = set()
+    for text, _ in config.known(PATH):
+        path = parse_base_path(text)
+        if path is None or not path.connection_id:
+            continue
+        name = connection_variable(path.connection_id)
+        for value, setting in config.known(name):
+            if (name, setting.place) not in reported and value.strip():
+                reported.add((name, setting.place))
+                yield path.scheme, name, read_connection(value), setting.place
+
+
+@lint_rule(XC016, "no key, no secret, anon: false")
+def _other_signers(config: Configuration) -> Iterator[Objection]:
+    # outside Kubernetes there is no workload identity that a key could stand over
+    is_judged = config.kind in ("values", "pod") and not is_other_store(config)
+    for _, name, connection, place in _connections(config):
+        problems = [*(_signers(connection) if is_judged else ()), *_anonymous(connection)]
+        for problem in dict.fromkeys(problems):
+            yield Objection(f"{name[:80]} holds {problem}", place)
+
+
+def _signers(connection: Connection) -> Iterator[str]:
+    for name, found in connection.options:
+        if name in _OTHER_CREDENTIALS and found:
+            yield _OTHER_CREDENTIALS[name]
+    if connection.fields.get("password"):
+        yield "a password, which the provider takes for a key"
+
+
+def _anonymous(connection: Connection) -> Iterator[str]:
+    for name, found in connection.options:
+        if name in _ANONYMOUS and isinstance(found, str):
+            yield f"{name} as the text {found[:20]!r}, which means yes"
+        elif name in _ANONYMOUS and found:
+            yield f"{name}: true, so requests are not signed"
+
+
+@lint_rule(XC019, "JSON, or a URI Airflow reads")
+def _unreadable(config: Configuration) -> Iterator[Objection]:
+    for scheme, name, connection, place in _connections(config):
+        problem = connection.problem
+        if not problem and scheme in STORES["azure"].schemes and not _names_account(connection):
+            problem = "no storage account: neither host, login nor account_name in the extra"
+        if problem:
+            yield Objection(f"{name[:80]}: {problem}", place)
+
+
+def _names_account(connection: Connection) -> bool:
+    options = dict(connection.options)
+    named = [options.get(name) for name in _ACCOUNT]
+    return any((*named, connection.fields.get("host"), connection.fields.get("login")))
 
 
 @lint_rule(XC059, "a connection of the path's store")
-def find_foreign(context: Context) -> Iterator[Objection]:
-    """Yield connections whose type is of another store than the path."""
-    for scheme, name, value, place in _connections(context):
-        kind = _read_type(value)
-        accepted = next((types for start, types in _TYPES.items() if scheme.startswith(start)), ())
-        if kind and accepted and not kind.startswith(accepted):
+def _foreign(config: Configuration) -> Iterator[Objection]:
+    for scheme, name, connection, place in _connections(config):
+        cloud, kind = cloud_of(scheme), connection.type
+        if cloud and kind and not kind.startswith((*STORES[cloud].types, "generic")):
             yield Objection(f"{name[:80]} is of type {kind[:40]!r}, the path of {scheme}", place)
-
-
-def _read_type(value: str) -> str:
-    """Return the type of a connection, or ``""`` where none is told."""
-    try:
-        if not value.lstrip().startswith("{"):
-            return urlsplit(value).scheme
-        document = json.loads(value)
-    except (ValueError, RecursionError):
-        return ""
-    return str(document.get("conn_type") or "") if isinstance(document, dict) else ""
-
-
-@lint_rule(
-    XC052,
-    "a JSON mapping",
-    fix=((SECRETS_KWARGS, '{"connections_prefix": "airflow/connections"}'),),
-)
-def find_unreadable_kwargs(context: Context) -> Iterator[Objection]:
-    """Yield keyword arguments of the secrets backend that are no mapping."""
-    for value, seen in (*context.told(SECRETS_KWARGS), *context.told(_WORKERS_KWARGS)):
-        try:
-            found = json.loads(value) if value.strip() else {}
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
-            name = seen.variable.name if seen.variable else SECRETS_KWARGS
-            yield Objection(f"{name} in {seen.where} is no JSON mapping", seen.place)

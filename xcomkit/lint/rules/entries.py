@@ -1,12 +1,13 @@
 """Rules about the file itself: texts, duplicates, placeholders, secrets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.findings.model import Rule
-from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, Objection, lint_rule
-from xcomkit.lint.kinds import Kind
+from xcomkit.findings.plain import listed
+from xcomkit.lint.configuration import Configuration, Place, dotted, place_of
+from xcomkit.lint.file_types import Kind
+from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.values.environment import Variable
 from xcomkit.values.names import find_placeholder
 from xcomkit.values.sensitive import find_secret, is_shown, list_secrets
@@ -14,15 +15,15 @@ from xcomkit.values.values import Key
 
 XC006 = Rule(
     id="XC006",
-    title="Every variable is a name with a text",
+    title="Every env entry has a name and a string value",
     severity="fail",
-    why="Kubernetes takes texts only, and helm turns 1048576 without quotes into 1.048576e+06.",
+    why="Kubernetes takes strings only, and helm turns 1048576 without quotes into 1.048576e+06.",
     remedy="put the value in quotes.",
     source="Kubernetes API, EnvVar; Helm, chart values",
 )
 XC007 = Rule(
     id="XC007",
-    title="No list holds a name twice",
+    title="No duplicate name in a list",
     severity="fail",
     why="the later entry silently wins, whichever was meant.",
     remedy="keep one entry.",
@@ -38,7 +39,7 @@ XC008 = Rule(
 )
 XC012 = Rule(
     id="XC012",
-    title="No key stands twice in a mapping",
+    title="No duplicate YAML key",
     severity="fail",
     why="helm keeps the last one silently; everything under the first is lost.",
     remedy="merge both into one key.",
@@ -46,7 +47,7 @@ XC012 = Rule(
 )
 XC013 = Rule(
     id="XC013",
-    title="No name is set in two places",
+    title="No variable is set in two places",
     severity="fail",
     why="which of commonEnv, the component's env and the chart's own field wins is documented"
     " nowhere.",
@@ -55,7 +56,7 @@ XC013 = Rule(
 )
 XC014 = Rule(
     id="XC014",
-    title="No secret stands in clear",
+    title="No secret in plain text",
     severity="warn",
     why="the file is copied, mailed and committed; helm keeps values in the release as well.",
     remedy="use valueFrom with a Kubernetes secret, the secrets backend, or workload identity.",
@@ -81,7 +82,7 @@ _SHAPES: dict[str, tuple[type, str]] = {
     "serviceAccount": (dict, "a mapping"),
     "labels": (dict, "a mapping"),
     "annotations": (dict, "a mapping"),
-    "image": (str, "a text: repository and tag in one"),
+    "image": (str, "a string: repository and tag in one"),
 }
 _NAMELESS = "(no name)"
 _BY_REFERENCE = (
@@ -91,99 +92,77 @@ _BY_REFERENCE = (
 _COMMITTED: tuple[Kind, ...] = ("values", "cfg", "compose")
 
 
-@lint_rule(XC006, "name and a text in quotes")
-def find_refused(context: Context) -> Iterator[Objection]:
-    """Yield entries that Kubernetes or helm would refuse."""
-    values = context.values
+@lint_rule(XC006, "a name and a string in quotes")
+def _refused(config: Configuration) -> Iterator[Objection]:
     for key, (kind, words) in _SHAPES.items():
-        found = values.get(key) if values else None
-        if values and found is not None and found != "" and not isinstance(found, kind):
-            yield Objection(f"{key}: must be {words}", values.place(key))
-    for variable in context.written:
+        found = config.values.get(key)
+        if found not in (None, "") and not isinstance(found, kind):
+            yield Objection(f"{key}: must be {words}", config.values.place(key))
+    for variable in config.written:
         if variable.problem:
             text = f"{variable.source}: {variable.name[:80]!r}: {variable.problem}"
-            quoted = variable.scalar is not None and is_shown(variable.name, str(variable.scalar))
-            fix = ((variable.name, str(variable.scalar)),) if quoted else ""
-            yield Objection(text, _place(variable), fix=fix)
-
-
-def _lines(lines: Sequence[int]) -> str:
-    more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""
-    return ", ".join(map(str, lines[:10])) + more
-
-
-def _place(variable: Variable) -> Place:
-    return variable.file, variable.line
+            scalar = str(variable.scalar)
+            quoted = variable.scalar is not None and is_shown(variable.name, scalar)
+            fix = (variable.name, scalar) if quoted else ""
+            yield Objection(text, place_of(variable), fix=fix)
 
 
 @lint_rule(XC007, "each name once per list")
-def find_repeated(context: Context) -> Iterator[Objection]:
-    """Yield names that one list holds more than once, with all their lines."""
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for variable in context.written:
+def _repeated(config: Configuration) -> Iterator[Objection]:
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for variable in config.written:
         if variable.name != _NAMELESS:
             key = (variable.source, variable.name, variable.file)
-            found.setdefault(key, []).append(variable.line)
-    values = context.values
-    groups = values.get("workers") if values else None
+            found.setdefault(key, []).append(str(variable.line))
+    groups = config.values.get("workers")
     for index, group in enumerate(groups if isinstance(groups, list) else []):
-        if values and isinstance(group, dict) and isinstance(group.get("name"), str):
-            file, line = values.place("workers", index)
-            found.setdefault(("workers", group["name"], file), []).append(line)
+        if isinstance(group, dict) and isinstance(group.get("name"), str):
+            file, line = config.values.place("workers", index)
+            found.setdefault(("workers", group["name"], file), []).append(str(line))
     for (source, name, file), lines in found.items():
         if len(lines) > 1:
-            text = f"{source}: {name[:80]!r} on lines {_lines(lines)}"
-            yield Objection(text, (file, lines[-1]))
+            text = f"{source}: {name[:80]!r} on lines {listed(lines, most=10)}"
+            yield Objection(text, (file, int(lines[-1])))
 
 
 @lint_rule(XC008, "values that are filled in")
-def find_placeholders(context: Context) -> Iterator[Objection]:
-    """Yield texts that still wait to be filled in."""
-    if context.values is None:
-        for variable in context.written:
-            if placeholder := find_placeholder(variable.value or ""):
-                yield Objection(f"{variable.name[:80]}: {placeholder!r}", _place(variable))
-        return
-    reported: set[Place] = set()
-    for path, text in _texts(context.values.data, path=()):
-        placeholder = find_placeholder(text)
-        place = context.values.place(*path)
-        if placeholder and path[:2] != _NOT_OURS and place not in reported:
-            reported.add(place)
-            label = ".".join(str(part) for part in path)
-            yield Objection(f"{label[:80]}: {placeholder!r}", place)
+def _placeholders(config: Configuration) -> Iterator[Objection]:
+    texts = [(v.name, v.value or "", place_of(v)) for v in config.written]
+    if config.kind == "values":
+        texts = [
+            (dotted(path), text, config.values.place(*path))
+            for path, text in _texts(config.values.data, path=())
+            if path[:2] != _NOT_OURS
+        ]
+    found: dict[Place, Objection] = {}
+    for label, text, place in texts:
+        if placeholder := find_placeholder(text):
+            found.setdefault(place, Objection(f"{label[:80]}: {placeholder!r}", place))
+    yield from found.values()
 
 
 def _texts(data: Any, *, path: Key) -> Iterator[tuple[Key, str]]:
     """Yield every text of the data in force with its path."""
     if isinstance(data, str):
         yield path, data
-    elif isinstance(data, list):
-        for index, item in enumerate(data):
-            yield from _texts(item, path=(*path, index))
-    elif isinstance(data, dict):
-        for key, value in data.items():
+    elif isinstance(data, (list, dict)):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             yield from _texts(value, path=(*path, key))
 
 
 @lint_rule(XC012, "each key once")
-def find_duplicate_keys(context: Context) -> Iterator[Objection]:
-    """Yield keys that a mapping holds more than once."""
-    for document in context.configuration.documents:
+def _duplicate_keys(config: Configuration) -> Iterator[Objection]:
+    for document in config.documents:
         for duplicate in document.duplicates:
-            label = ".".join(str(part) for part in duplicate.path)
-            lines = _lines(duplicate.lines)
-            yield Objection(
-                f"{label[:80]!r} on lines {lines}", (document.name, duplicate.lines[-1])
-            )
+            lines = listed([str(line) for line in duplicate.lines], most=10)
+            text = f"{dotted(duplicate.path)[:80]!r} on lines {lines}"
+            yield Objection(text, (document.name, duplicate.lines[-1]))
 
 
 @lint_rule(XC013, "one place per name", kinds=("values",))
-def find_set_twice(context: Context) -> Iterator[Objection]:
-    """Yield names a component gets from more than one place."""
-    reported: set[str] = set()
-    order = {source.name: place for place, source in enumerate(context.configuration.sources)}
-    for variables in context.variables.values():
+def _set_twice(config: Configuration) -> Iterator[Objection]:
+    order = {source.name: place for place, source in enumerate(config.sources)}
+    for variables in config.variables.values():
         places: dict[str, dict[str, Variable]] = {}
         for variable in variables:
             places.setdefault(variable.name, {})[variable.source] = variable
@@ -193,27 +172,27 @@ def find_set_twice(context: Context) -> Iterator[Objection]:
                 f"{source} ({'line ' if len(files) == 1 else v.file + ':'}{v.line})"
                 for source, v in found.items()
             )
-            if len(found) > 1 and name != _NAMELESS and f"{name} {text}" not in reported:
-                reported.add(f"{name} {text}")
+            if len(found) > 1 and name != _NAMELESS:
                 last = max(found.values(), key=lambda v: (order.get(v.file, -1), v.line))
-                yield Objection(f"{name[:80]!r} in {text}", _place(last))
+                yield Objection(f"{name[:80]!r} in {text}", place_of(last))
 
 
 @lint_rule(XC014, "references instead of secrets", kinds=_COMMITTED, fix=_BY_REFERENCE)
-def find_secrets(context: Context) -> Iterator[Objection]:
-    """Yield secrets, by place and kind only."""
-    for document in context.values.texts if context.values else ():
-        for secret in list_secrets(document):
-            text = f"{secret.label[:80]}: {secret.kind} (value hidden)"
-            yield Objection(text, (document.name, secret.line))
-    for variable in () if context.values else context.written:
+def _secrets(config: Configuration) -> Iterator[Objection]:
+    if config.kind == "values":
+        for document in config.documents:
+            for secret in list_secrets(document):
+                text = f"{secret.label[:80]}: {secret.kind} (value hidden)"
+                yield Objection(text, (document.name, secret.line))
+        return
+    for variable in config.written:
         if kind := find_secret(variable.name, variable.value or ""):
-            yield Objection(f"{variable.name[:80]}: {kind} (value hidden)", _place(variable))
+            yield Objection(f"{variable.name[:80]}: {kind} (value hidden)", place_of(variable))
 
 
 @lint_rule(XC053, "the value alone", kinds=("env",))
-def find_comments(context: Context) -> Iterator[Objection]:
-    """Yield values with a comment behind them."""
-    for variable in context.written:
+def _comments(config: Configuration) -> Iterator[Objection]:
+    for variable in config.written:
         if variable.is_commented:
-            yield Objection(f"{variable.name[:80]}: a comment behind the value", _place(variable))
+            text = f"{variable.name[:80]}: a comment behind the value"
+            yield Objection(text, place_of(variable))

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from xcomkit.findings.model import CloudName, Rule
-from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, Objection, lint_rule
+from xcomkit.lint.configuration import Configuration, dotted, place_of
+from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.annotations import CLIENT_ID, FORMS
 from xcomkit.lint.rules.connections import is_other_store
 from xcomkit.lint.rules.prefixes import clouds
 from xcomkit.settings.terms import TERMS
 from xcomkit.values.accounts import ServiceAccount, read_accounts
+from xcomkit.values.environment import worker_groups
 from xcomkit.values.values import Key, Values
 
 AZURE_LABEL = "azure.workload.identity/use"
@@ -21,16 +22,16 @@ _INJECTED = frozenset(
 
 XC022 = Rule(
     id="XC022",
-    title="No variable of the file takes the place of the workload identity",
+    title="No variable overrides the workload identity",
     severity="fail",
-    why="keys, a profile or another identity in the environment stand over what the platform"
-    " injects, so the pods are somebody else.",
+    why="keys, a profile or another identity in the environment override what the platform"
+    " injects, so the pods run as another identity.",
     remedy="remove the variable; the platform injects what the SDK needs.",
     source="order of credentials in boto3, azure-identity, adlfs and google-auth",
 )
 XC045 = Rule(
     id="XC045",
-    title="Every service account names its managed identity",
+    title="Every service account has the annotation of its managed identity",
     severity="fail",
     why="without the client id the webhook tells a pod nothing to become, and every push fails.",
     remedy="set the annotation in serviceAccount.annotations.",
@@ -38,27 +39,27 @@ XC045 = Rule(
 )
 XC046 = Rule(
     id="XC046",
-    title="Every service account names the identity it becomes",
+    title="Every service account has its identity annotation",
     severity="warn",
-    why="with IAM roles for service accounts and with GKE service accounts a pod without it is"
-    " nobody; EKS Pod Identity and direct access on GKE need none.",
+    why="with IAM roles for service accounts and with GKE service accounts a pod without it has"
+    " no identity; EKS Pod Identity and direct access on GKE need none.",
     remedy="set the annotation in serviceAccount.annotations, annotate accounts that exist already"
     " yourself, or associate them with EKS Pod Identity.",
     source="EKS, IAM roles for service accounts; GKE, Workload Identity Federation",
 )
 XC047 = Rule(
     id="XC047",
-    title="No annotation stands where it reaches nobody",
+    title="Identity annotations are on accounts that the chart creates",
     severity="fail",
-    why="the chart annotates accounts it creates; with create: false the annotation goes nowhere"
-    " and the pod is nobody.",
+    why="the chart annotates accounts it creates; with create: false the annotation has no"
+    " effect and the pod has no identity.",
     remedy="annotate the existing account with kubectl annotate serviceaccount, or let the chart"
     " create it.",
     source="comments of the downloaded values.yaml, serviceAccount",
 )
 XC050 = Rule(
     id="XC050",
-    title="Every pod carries the label of workload identity",
+    title="Every pod has the workload identity label",
     severity="fail",
     why="the webhook looks at labelled pods only; without token and client id nobody signs in.",
     remedy="add it to labels at the top of the file, its value in quotes.",
@@ -66,107 +67,77 @@ XC050 = Rule(
 )
 
 
-def _accounts(context: Context) -> tuple[ServiceAccount, ...]:
-    values = context.values
-    return read_accounts(values, prefix="<resourceNamePrefix>") if values else ()
+def _accounts(config: Configuration) -> tuple[ServiceAccount, ...]:
+    return read_accounts(config.values, prefix="<resourceNamePrefix>")
 
 
 @lint_rule(XC022, "no credentials in the environment", kinds=("values", "pod"))
-def find_rivals(context: Context) -> Iterator[Objection]:
-    """Yield variables that stand over the injected identity of the path's cloud."""
-    identities = {a.annotations.get(TERMS["azure"].annotation) for a in _accounts(context)}
-    reported = set()
-    for cloud in () if is_other_store(context) else clouds(context):
-        for variable in context.written:
-            place = (variable.file, variable.line)
-            if variable.name not in TERMS[cloud].rivals or variable.value == "":
-                continue
-            if context.kind == "pod" and variable.name in _INJECTED:
-                continue
-            same = variable.name == CLIENT_ID and (
-                identities in ({None}, set()) or variable.value in identities
-            )
-            if not same and (variable.name, place) not in reported:
-                reported.add((variable.name, place))
-                yield Objection(f"{variable.name} in {variable.source[:80]}", place)
+def _rivals(config: Configuration) -> Iterator[Objection]:
+    asked = () if is_other_store(config) else clouds(config)
+    rivals = {name for cloud in asked for name in TERMS[cloud].rivals}
+    if config.kind == "pod":
+        rivals -= _INJECTED
+    key = TERMS["azure"].annotation
+    identities = {account.annotations.get(key, "") for account in _accounts(config)}
+    for variable in config.written:
+        is_same = variable.name == CLIENT_ID and (
+            identities == {""} or variable.value in identities
+        )
+        if variable.name in rivals and variable.value != "" and not is_same:
+            yield Objection(f"{variable.name} in {variable.source[:80]}", place_of(variable))
 
 
 @lint_rule(XC045, "the client id on every account", kinds=("values",))
-def find_nameless_azure(context: Context) -> Iterator[Objection]:
-    """Yield service accounts without a client id."""
-    if "azure" in clouds(context) and not _sets_client_id(context):
-        yield from _bare(context, "azure")
-
-
-def _sets_client_id(context: Context) -> bool:
-    return all(env.get(CLIENT_ID) for env in context.environment.values())
+def _nameless_azure(config: Configuration) -> Iterator[Objection]:
+    is_set = all(env.get(CLIENT_ID) for env in config.environment.values())
+    if "azure" in clouds(config) and not is_set:
+        yield from _bare(config, "azure")
 
 
 @lint_rule(XC046, "the identity on every account", kinds=("values",))
-def find_nameless(context: Context) -> Iterator[Objection]:
-    """Yield service accounts without the annotation of AWS or Google Cloud."""
-    for cloud in () if is_other_store(context) else clouds(context):
+def _nameless(config: Configuration) -> Iterator[Objection]:
+    for cloud in () if is_other_store(config) else clouds(config):
         if cloud != "azure":
-            yield from _bare(context, cloud)
+            yield from _bare(config, cloud)
 
 
-def _bare(context: Context, cloud: CloudName) -> Iterator[Objection]:
-    values = context.values
-    if values is None:
-        return
+def _bare(config: Configuration, cloud: CloudName) -> Iterator[Objection]:
     key = TERMS[cloud].annotation
-    found = _accounts(context)
+    found = _accounts(config)
     missing = [a for a in found if a.created and not a.annotations.get(key)]
     foreign = [a for a in found if not a.created]
-    place = values.place("serviceAccount", "annotations")
+    place = config.values.place("serviceAccount", "annotations")
     if missing:
         names = ", ".join(f"{a.component}: {a.name}" for a in missing)
-        yield Objection(f"no {key} on {names[:300]}", place, fix=_annotation(cloud))
+        fix = f'serviceAccount:\n  annotations:\n    {key}: "{FORMS[key][1]}"\n'
+        yield Objection(f"no {key} on {names[:300]}", place, fix=fix)
     if foreign:
         names = ", ".join(f"{a.component}: {a.name}" for a in foreign)
-        text = f"not created by the chart, so not told by this file: {names[:300]}"
+        text = f"not created by the chart, so this file does not say: {names[:300]}"
         yield Objection(text, place, None)
 
 
-def _annotation(cloud: CloudName) -> str:
-    samples: dict[CloudName, str] = {
-        "aws": "arn:aws:iam::<account>:role/<role>",
-        "azure": "<client id of the managed identity>",
-        "gcp": "<name>@<project>.iam.gserviceaccount.com",
-    }
-    return f'serviceAccount:\n  annotations:\n    {TERMS[cloud].annotation}: "{samples[cloud]}"\n'
-
-
 @lint_rule(XC047, "annotations on accounts that are created", kinds=("values",))
-def find_unreached(context: Context) -> Iterator[Objection]:
-    """Yield annotations on accounts that the chart does not create."""
-    values = context.values
-    if values is None:
-        return
-    found = _accounts(context)
-    anyone = any(a.created for a in found)
-    for account in found:
-        if account.created:
-            continue
-        for path in _places(values, account.component, shared=not anyone):
+def _unreached(config: Configuration) -> Iterator[Objection]:
+    values = config.values
+    found = _accounts(config)
+    is_shared = not any(account.created for account in found)
+    for account in (account for account in found if not account.created):
+        for path in _places(values, account.component, is_shared=is_shared):
             keys = values.get(*path)
-            named = [k for k in keys if k in FORMS] if isinstance(keys, dict) else []
-            for key in named:
+            for key in FORMS.keys() & set(keys) if isinstance(keys, dict) else ():
                 text = f"{key} for {account.name[:63]!r}, which has create: false"
-                yield Objection(f"{'.'.join(map(str, path))}: {text}", values.place(*path, key))
+                yield Objection(f"{dotted(path)}: {text}", values.place(*path, key))
 
 
-def _places(values: Values, component: str, *, shared: bool) -> Iterator[Key]:
+def _places(values: Values, component: str, *, is_shared: bool) -> Iterator[Key]:
     """Yield where annotations for one component's account may stand."""
     kind, _, group = component.partition(":")
-    if kind == "worker":
-        groups = values.get("workers")
-        for index, entry in enumerate(groups if isinstance(groups, list) else ()):
-            if isinstance(entry, dict) and entry.get("name") == group:
-                yield ("workers", index, "serviceAccount", "annotations")
-        kind = "workers"
-    yield ("serviceAccount", kind, "annotations")
-    if shared:
+    for index, name in worker_groups(values) if kind == "worker" else ():
+        if name == group:
+            yield ("workers", index, "serviceAccount", "annotations")
+    yield ("serviceAccount", "workers" if kind == "worker" else kind, "annotations")
+    if is_shared:
         yield ("serviceAccount", "annotations")
 
 
@@ -176,20 +147,16 @@ def _places(values: Values, component: str, *, shared: bool) -> Iterator[Key]:
     kinds=("values", "pod"),
     fix=f'labels:\n  {AZURE_LABEL}: "true"\n',
 )
-def find_unlabelled(context: Context) -> Iterator[Objection]:
-    """Yield pods that the webhook of Azure will not look at."""
-    if "azure" not in clouds(context):
+def _unlabelled(config: Configuration) -> Iterator[Objection]:
+    if "azure" not in clouds(config):
         return
-    values = context.values
-    if values is not None:
-        yield from _label(values.get("labels", AZURE_LABEL), values.place("labels", AZURE_LABEL))
-    for pod in context.configuration.pods:
-        for objection in _label(pod.labels.get(AZURE_LABEL), pod.place):
-            yield Objection(f"{pod.component[:80]}: {objection.observed}", pod.place)
-
-
-def _label(found: object, place: Place) -> Iterator[Objection]:
-    if found != "true":
-        kind = "" if isinstance(found, str) or found is None else ", which is no text"
-        text = "missing" if found is None else f"{str(found)[:40]!r}{kind}"
-        yield Objection(f"{AZURE_LABEL}: {text}", place)
+    labelled = [(f"{pod.component[:80]}: ", pod.labels, pod.place) for pod in config.pods]
+    if config.kind == "values":
+        label = config.values.get("labels", AZURE_LABEL)
+        labelled = [("", {AZURE_LABEL: label}, config.values.place("labels", AZURE_LABEL))]
+    for component, labels, place in labelled:
+        found = labels.get(AZURE_LABEL)
+        if found != "true":
+            kind = "" if isinstance(found, str) or found is None else ", which is no text"
+            text = "missing" if found is None else f"{str(found)[:40]!r}{kind}"
+            yield Objection(f"{component}{AZURE_LABEL}: {text}", place)

@@ -1,13 +1,15 @@
 """Rules about the place the path names: a name the store takes, and nobody else's place."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from xcomkit.findings.model import CloudName, Finding, Rule
+from xcomkit.findings.plain import listed
 from xcomkit.lint.configuration import Configuration, Place, from_values
-from xcomkit.lint.context import Context, Objection, lint_rule
-from xcomkit.lint.rules.connections import read_extra
+from xcomkit.lint.registry import Objection, lint_rule
+from xcomkit.lint.rules.connections import read_connection
+from xcomkit.lint.rules.stores import cloud_of
 from xcomkit.settings.terms import NAMES, TERMS
 from xcomkit.values.names import (
     PATH,
@@ -18,11 +20,6 @@ from xcomkit.values.names import (
 )
 from xcomkit.values.sensitive import find_secret
 
-_SCHEMES: dict[CloudName, tuple[str, ...]] = {
-    "aws": ("s3", "s3a", "s3n"),
-    "azure": ("abfs", "abfss", "adl", "az", "wasb", "wasbs"),
-    "gcp": ("gs", "gcs"),
-}
 _LOGS = "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"
 _REMOTE_LOGGING = "AIRFLOW__LOGGING__REMOTE_LOGGING"
 _LOG_CONTAINER = "AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER"
@@ -64,30 +61,28 @@ XC056 = Rule(
 )
 
 
-def cloud_of(scheme: str) -> CloudName | None:
-    """Return the cloud a scheme leads to, or ``None``."""
-    return next((cloud for cloud, schemes in _SCHEMES.items() if scheme in schemes), None)
-
-
-def paths(context: Context) -> list[tuple[BasePath, Place, str]]:
+def paths(config: Configuration) -> list[tuple[BasePath, Place, str]]:
     """Return the XCom paths the files tell, with place and components, each text once."""
-    told = [(text, seen) for text, seen in context.told(PATH) if not find_secret(PATH, text)]
-    found = [(parse_base_path(text), seen) for text, seen in told]
-    return [(path, seen.place, seen.where) for path, seen in found if path and path.bucket]
+    found = []
+    for text, setting in config.known(PATH):
+        path = None if find_secret(PATH, text) else parse_base_path(text)
+        if path and path.bucket:
+            found.append((path, setting.place, setting.where))
+    return found
 
 
-def clouds(context: Context) -> tuple[CloudName, ...]:
+def clouds(config: Configuration) -> tuple[CloudName, ...]:
     """Return the clouds the XCom paths lead to."""
-    found = (cloud_of(path.scheme) for path, _, _ in paths(context))
+    found = (cloud_of(path.scheme) for path, _, _ in paths(config))
     return tuple(dict.fromkeys(cloud for cloud in found if cloud))
 
 
 @lint_rule(XC026, "a name by the store's rules")
-def find_bad_buckets(context: Context) -> Iterator[Objection]:
-    """Yield names of buckets and storage accounts that the store refuses."""
-    yield from find_bad_accounts(context)
-    for path, place, _ in paths(context):
+def _bad_buckets(config: Configuration) -> Iterator[Objection]:
+    for path, place, _ in paths(config):
         cloud = cloud_of(path.scheme)
+        if cloud == "azure" and path.connection_id:
+            yield from _bad_accounts(config, connection_variable(path.connection_id))
         if cloud is None or find_placeholder(path.bucket) or "$" in path.bucket:
             continue
         # a dotted name of Cloud Storage is a domain that may well be theirs
@@ -98,36 +93,28 @@ def find_bad_buckets(context: Context) -> Iterator[Objection]:
             yield Objection(f"{path.bucket[:80]!r}: {problem}", place)
 
 
-def find_bad_accounts(context: Context) -> Iterator[Objection]:
-    """Yield names of storage accounts that Azure refuses."""
+def _bad_accounts(config: Configuration, connection: str) -> Iterator[Objection]:
     pattern, words = NAMES["storage_account"]
-    for path, _, _ in paths(context):
-        if cloud_of(path.scheme) != "azure" or not path.connection_id:
-            continue
-        for value, seen in context.told(connection_variable(path.connection_id)):
-            name = read_extra(value).get("account_name")
-            is_name = isinstance(name, str) and name and not find_placeholder(name)
-            if is_name and not re.fullmatch(pattern, str(name)):
-                yield Objection(
-                    f"account_name {str(name)[:40]!r}: accepted are {words}", seen.place
-                )
+    for value, setting in config.known(connection):
+        name = str(read_connection(value).extra.get("account_name") or "")
+        if name and not find_placeholder(name) and not re.fullmatch(pattern, name):
+            yield Objection(f"account_name {name[:40]!r}: must be {words}", setting.place)
 
 
 @lint_rule(XC027, "two prefixes apart")
-def find_overlapping_logs(context: Context) -> Iterator[Objection]:
-    """Yield log folders and XCom paths of which one is part of the other."""
-    for folder, seen in context.told(_LOGS):
-        environment = context.environment[seen.components[0]]
+def _overlapping_logs(config: Configuration) -> Iterator[Objection]:
+    for folder, setting in config.known(_LOGS):
+        environment = config.environment[setting.components[0]]
         if environment.get(_REMOTE_LOGGING, "true").strip().lower() in ("false", "0", "f"):
             continue
         logs = parse_base_path(folder)
         if folder.startswith("wasb"):
             container = environment.get(_LOG_CONTAINER, "airflow-logs")
             logs = BasePath("wasb", "", container, folder.removeprefix("wasb://").strip("/"))
-        for path, _, where in paths(context):
+        for path, _, where in paths(config):
             if logs and _overlap(logs, path):
-                text = f"logs in {_shown(logs)!r}, XComs in {_shown(path)!r} ({where})"
-                yield Objection(text, seen.place)
+                text = f"logs in {_display(logs)!r}, XComs in {_display(path)!r} ({where})"
+                yield Objection(text, setting.place)
 
 
 def _overlap(one: BasePath, other: BasePath) -> bool:
@@ -138,77 +125,63 @@ def _overlap(one: BasePath, other: BasePath) -> bool:
     return first[:shorter] == second[:shorter]
 
 
-def _shown(path: BasePath) -> str:
+def _display(path: BasePath) -> str:
     return f"{path.bucket}/{path.prefix}"[:120]
 
 
 @lint_rule(XC056, "a prefix behind the bucket")
-def find_bare_buckets(context: Context) -> Iterator[Objection]:
-    """Yield paths that end at the bucket."""
-    for path, place, where in paths(context):
+def _bare_buckets(config: Configuration) -> Iterator[Objection]:
+    for path, place, where in paths(config):
         if not path.prefix:
             yield Objection(f"only the bucket {path.bucket[:63]!r} in {where}", place)
 
 
 @lint_rule(XC028, "a prefix per Deployment")
-def find_shared_prefixes(context: Context) -> Iterator[Objection]:
-    """Yield paths that components of different Deployments have in common.
+def find_shared_prefixes(config: Configuration) -> Iterator[Objection]:
+    """Yield paths that components of several Deployments, or the files laid over each other, share.
 
-    Within one set of values only the one of several layers, or of several pods, can tell.
+    A later file may name another Deployment and keep the path of the earlier one.
     """
-    found: dict[tuple[str, str, str], dict[str, Place]] = {}
-    for path, place, _ in paths(context):
-        for environment in context.environment.values():
-            mine = parse_base_path(environment.get(PATH, ""))
-            deployment = next((environment[n] for n in _DEPLOYMENT if environment.get(n)), "")
-            if mine == path and deployment:
-                key = (path.scheme, path.bucket, path.prefix)
-                found.setdefault(key, {}).setdefault(deployment, place)
-    for (_, bucket, prefix), deployments in found.items():
-        if len(deployments) > 1:
-            names = ", ".join(repr(name[:40]) for name in deployments)
-            text = f"{bucket}/{prefix}"[:120]
-            yield Objection(f"{text!r} is of {names}", list(deployments.values())[-1])
-    yield from _shared_by_layers(context)
-
-
-def _shared_by_layers(context: Context) -> Iterator[Objection]:
-    """Yield a path that a later file keeps while it names another Deployment."""
-    values = context.values
-    layers = values.layers if values else ()
-    owners = {v.name: _named_deployment(Context(from_values(v))) for v in layers}
-    named = [name for name in owners.values() if name]
-    for path, place, where in paths(context):
-        owner = owners.get(place[0], "")
-        if owner and named and named[-1] != owner:
-            text = f"{_shown(path)!r} of {owner[:60]!r} is kept for {named[-1][:60]!r} ({where})"
+    layers = [(one.name, _named_deployment(from_values(one))) for one in config.values.layers]
+    last = [deployment for _, deployment in layers if deployment][-1:]
+    for path, place, where in paths(config):
+        owners = [deployment for name, deployment in layers if deployment and name == place[0]]
+        owners += last if owners else []
+        owners += [
+            _deployment(environment)
+            for environment in config.environment.values()
+            if parse_base_path(environment.get(PATH, "")) == path
+        ]
+        names = [repr(name[:60]) for name in dict.fromkeys(owners) if name]
+        if len(names) > 1:
+            text = f"{_display(path)!r} is of {listed(names, most=5)} ({where})"
             yield Objection(text, place)
 
 
-def _named_deployment(context: Context) -> str:
+def _named_deployment(config: Configuration) -> str:
     """Return which Deployment a configuration says it is of, or ``""``."""
-    for environment in context.environment.values():
-        for name in _DEPLOYMENT:
-            if environment.get(name):
-                return environment[name]
-    found = context.values.get("astroDeploymentAPIURL") if context.values else None
+    named = (_deployment(environment) for environment in config.environment.values())
+    found = next(filter(None, named), config.values.get("astroDeploymentAPIURL"))
     return found if isinstance(found, str) else ""
+
+
+def _deployment(environment: Mapping[str, str]) -> str:
+    return next((environment[name] for name in _DEPLOYMENT if environment.get(name)), "")
 
 
 def find_shared_between(configurations: Iterable[Configuration]) -> tuple[Finding, ...]:
     """Return the prefixes that files which were judged one by one have in common."""
-    contexts = [Context(configuration) for configuration in configurations]
     found = []
-    for one, other in combinations(contexts, 2):
-        theirs = {_shown(path) for path, _, _ in paths(one)}
+    for one, other in combinations(configurations, 2):
+        theirs = {_display(path) for path, _, _ in paths(one)}
         for path, (file, line), _ in paths(other):
-            if _shown(path) in theirs and _are_two(one, other):
-                observed = f"{_shown(path)!r} is in {one.configuration.name} as well"
+            if _display(path) in theirs and _are_two(one, other):
+                observed = f"{_display(path)!r} is in {one.name} as well"
                 found.append(Finding(XC028, file, line, observed, "a prefix per Deployment"))
     return tuple(found)
 
 
-def _are_two(one: Context, other: Context) -> bool:
+def _are_two(one: Configuration, other: Configuration) -> bool:
     """Tell whether two files are of two Deployments, by its name or by what they install."""
     for name in (_named_deployment, _installed_as):
         first, second = name(one), name(other)
@@ -217,7 +190,6 @@ def _are_two(one: Context, other: Context) -> bool:
     return False
 
 
-def _installed_as(context: Context) -> str:
-    values = context.values
-    parts = [values.get(key) if values else None for key in ("namespace", "resourceNamePrefix")]
+def _installed_as(config: Configuration) -> str:
+    parts = [config.values.get(key) for key in ("namespace", "resourceNamePrefix")]
     return "/".join(part for part in parts if isinstance(part, str))

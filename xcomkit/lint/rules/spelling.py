@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Rule
-from xcomkit.lint.context import Context, Fix, Objection, lint_rule
+from xcomkit.lint.configuration import Configuration, place_of
+from xcomkit.lint.registry import Fix, Objection, lint_rule
 from xcomkit.values.environment import Variable
 from xcomkit.values.names import (
     CONNECTION_PREFIX,
@@ -26,7 +27,7 @@ XC017 = Rule(
 )
 XC023 = Rule(
     id="XC023",
-    title="XCom settings and connections hold no reference that stays as it is",
+    title="XCom settings and connections contain no unresolved variable reference",
     severity="fail",
     why="Kubernetes fills in $(NAME) of a variable listed before, and nothing else; $NAME, ${NAME}"
     " and {{ ... }} reach Airflow as they are written.",
@@ -35,9 +36,9 @@ XC023 = Rule(
 )
 XC024 = Rule(
     id="XC024",
-    title="No variable waits for a shell",
+    title="No variable expects shell expansion",
     severity="warn",
-    why="no shell reads the environment of a pod: $NAME stays text, so PATH=$PATH:/x loses PATH.",
+    why="no shell reads the environment of a pod: with PATH=$PATH:/x the old PATH is lost.",
     remedy="write $(NAME), with NAME set above it in the same list, or the value itself.",
     source="Kubernetes, define dependent environment variables",
 )
@@ -59,13 +60,11 @@ _DEPENDENT = re.compile(r"(?<!\$)\$\([A-Za-z_][\w.-]*\)")
 
 
 @lint_rule(XC017, "the names Airflow reads")
-def find_misspelt(context: Context) -> Iterator[Objection]:
-    """Yield variables whose name is nearly that of an XCom setting."""
-    for variable in context.written:
+def _misspelt(config: Configuration) -> Iterator[Objection]:
+    for variable in config.written:
         if meant := _meant(variable.name):
             text = f"{variable.name[:80]!r} is not read; Airflow reads {meant}"
-            place = (variable.file, variable.line)
-            yield Objection(text, place, fix=_renamed(variable, meant))
+            yield Objection(text, place_of(variable), fix=_renamed(variable, meant))
 
 
 def _meant(name: str) -> str:
@@ -84,34 +83,32 @@ def _meant(name: str) -> str:
 def _renamed(variable: Variable, meant: str) -> Fix:
     value = variable.value
     hidden = value is None or not (is_shown(variable.name, value) and is_shown(meant, value))
-    return "" if hidden or value is None else ((meant, value.strip()),)
+    return "" if hidden or value is None else (meant, value.strip())
 
 
 @lint_rule(XC023, "values, or $(NAME) set above", kinds=("values", "pod"))
-def find_unexpanded(context: Context) -> Iterator[Objection]:
-    """Yield XCom settings and connections that hold a reference nobody resolves."""
-    for variable, value in _values(context):
+def _unexpanded(config: Configuration) -> Iterator[Objection]:
+    for variable, value in _values(config):
         if _is_setting(variable.name) and (found := _reference(value, variable.name)):
-            yield Objection(f"{variable.name[:80]}: {found}", (variable.file, variable.line))
+            yield Objection(f"{variable.name[:80]}: {found}", place_of(variable))
 
 
 @lint_rule(XC024, "values, or $(NAME) set above", kinds=("values", "pod"))
-def find_shell_references(context: Context) -> Iterator[Objection]:
-    """Yield other variables that are written for a shell."""
-    for variable, value in _values(context):
+def _shell_references(config: Configuration) -> Iterator[Objection]:
+    for variable, value in _values(config):
         match = _SHELL.search(value)
         if match and not _is_setting(variable.name) and is_shown(variable.name, value):
-            text = f"{variable.name[:80]}: {match[0][:40]!r} stays as it is"
-            yield Objection(text, (variable.file, variable.line))
+            text = f"{variable.name[:80]}: {match[0][:40]!r} is not expanded"
+            yield Objection(text, place_of(variable))
 
 
-def _values(context: Context) -> Iterator[tuple[Variable, str]]:
+def _values(config: Configuration) -> Iterator[tuple[Variable, str]]:
     """Yield each variable with its value after Kubernetes filled in what it can, each once."""
     reported: set[tuple[str, int, int]] = set()
-    for component, variables in context.variables.items():
+    for component, variables in config.variables.items():
         for variable in variables:
             key = (variable.file, variable.line, variable.index)
-            value = context.environment[component].get(variable.name)
+            value = config.environment[component].get(variable.name)
             written = variable.value
             if written is None or value is None or variable.is_literal or key in reported:
                 continue
@@ -121,13 +118,13 @@ def _values(context: Context) -> Iterator[tuple[Variable, str]]:
 
 
 def _reference(value: str, name: str) -> str:
-    """Return what stays as it is, without showing what may be secret."""
+    """Return what is not expanded, without showing what may be secret."""
     # a password may hold a dollar
     shell = None if name.startswith(CONNECTION_PREFIX) else _SHELL.search(value)
     match = shell or _DEPENDENT.search(value) or _TEMPLATE.search(value)
     if match is None and name.startswith(CONNECTION_PREFIX):
         match = re.search(r"\$\{[A-Za-z_]\w*\}", value)
-    return f"{match[0][:40]!r} stays as it is" if match else ""
+    return f"{match[0][:40]!r} is not expanded" if match else ""
 
 
 def _is_setting(name: str) -> bool:

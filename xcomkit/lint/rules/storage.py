@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND, Rule
-from xcomkit.lint.configuration import Place
-from xcomkit.lint.context import Context, Objection, Seen, lint_rule
-from xcomkit.lint.rules.connections import AZURE_SCHEMES
+from xcomkit.lint.configuration import Configuration, Place, Setting
+from xcomkit.lint.registry import Objection, lint_rule, value_rule
+from xcomkit.lint.rules.connections import read_connection
 from xcomkit.lint.rules.secrets_backends import knows_connections
+from xcomkit.lint.rules.stores import STORES, cloud_of
+from xcomkit.settings.terms import TERMS
 from xcomkit.values.names import (
     BACKEND,
-    COMPRESSION,
+    CONNECTION_PREFIX,
     PATH,
     THRESHOLD,
     BasePath,
@@ -27,8 +29,6 @@ DATABASE_CLASSES = frozenset(
         "airflow.sdk.execution_time.xcom.BaseXCom",
     }
 )
-CODECS = ("zip", "gzip", "bz2", "lzma", "xz")
-EXTRA_CODECS = ("lz4", "zstd")
 OLD_CLASSES = frozenset(
     {
         "airflow.providers.common.io.xcom.backend.XComObjectStoreBackend",
@@ -36,7 +36,7 @@ OLD_CLASSES = frozenset(
         "airflow.providers.common.io.backends.xcom.XComObjectStorageBackend",
     }
 )
-SCHEMES = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl"})
+SCHEMES = frozenset(scheme for store in STORES.values() for scheme in store.schemes)
 BAD_SCHEMES = {
     "az": "az ignores the connection; write abfs",
     "wasb": "wasb is not supported; write abfs",
@@ -77,14 +77,6 @@ XC004 = Rule(
     remedy="define AIRFLOW_CONN_<ID> for every component, or a secrets backend that knows it.",
     source="Airflow, managing connections; configure XCom backend",
 )
-XC005 = Rule(
-    id="XC005",
-    title="Airflow accepts the compression",
-    severity="fail",
-    why="any other name raises ValueError in every task; the guide's None is such a name.",
-    remedy="remove the variable for no compression, or write zip, gzip, bz2, lzma or xz.",
-    source="common.io provider, xcom backend; fsspec compressions",
-)
 XC009 = Rule(
     id="XC009",
     title="The backend class is Airflow's object storage backend, or the durable one",
@@ -111,78 +103,67 @@ XC011 = Rule(
 )
 
 
-_PATH = ((PATH, "s3://aws_default@<bucket>/<prefix>"),)
-_ZERO = ((THRESHOLD, "0"),)
-_CONNECTIONS = {
-    "s3": '{"conn_type": "aws", "extra": {"region_name": "<region>"}}',
-    "gs": '{"conn_type": "google_cloud_platform", "extra": {"project": "<project>"}}',
-    "abfs": '{"conn_type": "azure_data_lake",'
-    ' "extra": {"account_name": "<account>", "anon": false}}',
-}
+_PATH = (PATH, "s3://aws_default@<bucket>/<prefix>")
+_ZERO = (THRESHOLD, "0")
 
 
-def _missing(context: Context, name: str, *, word: str) -> Iterator[Objection]:
+def _missing(config: Configuration, name: str) -> Iterator[Objection]:
     """Yield the components without a setting; what is written wrongly is XC006's."""
-    for seen in context.seen(name):
-        if seen.is_untold:
-            yield _untold(name, seen)
-        elif seen.variable is None or (
-            name != THRESHOLD and not seen.variable.problem and not (seen.value or "").strip()
+    for setting in config.settings(name):
+        is_empty = not setting.value or not setting.value.strip()
+        if setting.is_elsewhere:
+            yield set_elsewhere(name, setting)
+        elif setting.variable is None or (
+            name != THRESHOLD and not setting.variable.problem and is_empty
         ):
-            hint = context.near_miss(word, name=name)
-            yield Objection(f"{name} is missing in {seen.where}{hint}", seen.place)
+            yield Objection(f"{name} is missing in {setting.where}", setting.place)
 
 
-def _untold(name: str, seen: Seen) -> Objection:
-    text = f"{name} in {seen.where} comes from elsewhere ({seen.more or 'not told by this file'})"
-    return Objection(text, seen.place, None)
+def set_elsewhere(name: str, setting: Setting) -> Objection:
+    """Return that a setting comes from where the file cannot tell its value."""
+    source = setting.elsewhere or "not in this file"
+    text = f"{name} in {setting.where} comes from elsewhere ({source})"
+    return Objection(text, setting.place, None)
 
 
 @lint_rule(XC001, PATH, fix=_PATH)
-def find_missing_path(context: Context) -> Iterator[Objection]:
-    """Yield components that have no path, or an empty one."""
-    for objection in _missing(context, PATH, word="OBJECTSTORAGE_PATH"):
-        yield replace(objection, fix=((PATH, _sample_path(context)),))
+def _missing_path(config: Configuration) -> Iterator[Objection]:
+    for objection in _missing(config, PATH):
+        yield replace(objection, fix=(PATH, _sample_path(config)))
 
 
-def _sample_path(context: Context) -> str:
+def _sample_path(config: Configuration) -> str:
     """Return a path of the store that a connection of the file leads to, or of S3."""
-    for environment in context.environment.values():
+    for environment in config.environment.values():
         for name, value in environment.items():
-            if name.startswith("AIRFLOW_CONN_"):
-                for scheme, words in (("abfs", ("azure", "adls")), ("gs", ("google", "gcp"))):
-                    if value.lstrip('{ "').removeprefix('conn_type": "').startswith(words):
-                        connection_id = name.removeprefix("AIRFLOW_CONN_").lower()
-                        return f"{scheme}://{connection_id}@<bucket>/<prefix>"
-    return "s3://aws_default@<bucket>/<prefix>"
+            kind = read_connection(value).type if name.startswith(CONNECTION_PREFIX) else ""
+            for cloud, store in STORES.items():
+                if kind.startswith(store.types):
+                    connection_id = name.removeprefix(CONNECTION_PREFIX).lower()
+                    return f"{TERMS[cloud].scheme}://{connection_id}@<bucket>/<prefix>"
+    return _PATH[1]
 
 
 @lint_rule(XC002, f"{THRESHOLD} of 0 or more", fix=_ZERO)
-def find_missing_threshold(context: Context) -> Iterator[Objection]:
-    """Yield components whose threshold keeps every value in the database."""
-    yield from _missing(context, THRESHOLD, word="OBJECTSTORAGE_THRESHOLD")
-    for value, seen in context.told(THRESHOLD):
+def _missing_threshold(config: Configuration) -> Iterator[Objection]:
+    yield from _missing(config, THRESHOLD)
+    for value, setting in config.known(THRESHOLD):
         number = read_threshold(value)
         if number is not None and number < 0:
-            yield Objection(f"{number} in {seen.where}: nothing goes to the bucket", seen.place)
+            text = f"{number} in {setting.where}: nothing goes to the bucket"
+            yield Objection(text, setting.place)
 
 
-@lint_rule(XC003, "0, or none at all", fix=_ZERO)
-def find_hybrid_threshold(context: Context) -> Iterator[Objection]:
-    """Yield components that keep small values in the database."""
-    for value, seen in context.told(THRESHOLD):
-        number = read_threshold(value)
-        if number is not None and number > 0:
-            text = f"values below {number} bytes of JSON stay in the database ({seen.where})"
-            yield Objection(text, seen.place)
+@value_rule(XC003, THRESHOLD, "0, or none at all", fix=_ZERO)
+def _keeps_small_values(value: str) -> str:
+    number = read_threshold(value)
+    is_hybrid = number is not None and number > 0
+    return "values below that many bytes of JSON stay in the database" if is_hybrid else ""
 
 
-@lint_rule(XC010, "a whole number", fix=_ZERO)
-def find_bad_threshold(context: Context) -> Iterator[Objection]:
-    """Yield thresholds that Airflow cannot read as a number."""
-    for value, seen in context.told(THRESHOLD):
-        if read_threshold(value) is None:
-            yield Objection(f"{show(THRESHOLD, value)} in {seen.where}", seen.place)
+@value_rule(XC010, THRESHOLD, "a whole number", fix=_ZERO)
+def _is_no_number(value: str) -> str:
+    return "no whole number" if read_threshold(value) is None else ""
 
 
 def read_threshold(value: str) -> int | None:
@@ -198,114 +179,91 @@ def read_threshold(value: str) -> int | None:
 
 
 @lint_rule(XC004, "AIRFLOW_CONN_<ID> or a secretBackend")
-def find_undefined_connection(context: Context) -> Iterator[Objection]:
-    """Yield components in which the path names a connection that nothing defines."""
-    for value, seen in context.told(PATH):
+def _undefined_connection(config: Configuration) -> Iterator[Objection]:
+    for value, setting in config.known(PATH):
         path = parse_base_path(value)
         if path is None or not path.connection_id or find_placeholder(path.connection_id):
             continue
         if find_secret(PATH, value):
             continue  # XC011 speaks of it
         variable = connection_variable(path.connection_id)
-        for other in context.seen(variable):
-            components = tuple(c for c in other.components if c in seen.components)
+        for other in config.settings(variable):
+            components = tuple(c for c in other.components if c in setting.components)
             is_broken = other.variable is not None and other.variable.problem  # XC006 speaks of it
             if components and not other.value and not is_broken:
-                yield from _undefined(context, path, other, place=seen.place, among=components)
+                yield from _undefined(config, path, other, place=setting.place, among=components)
 
 
 def _undefined(
-    context: Context, path: BasePath, other: Seen, *, place: Place, among: tuple[str, ...]
+    config: Configuration, path: BasePath, other: Setting, *, place: Place, among: tuple[str, ...]
 ) -> Iterator[Objection]:
     variable = connection_variable(path.connection_id)
-    known = {knows_connections(context, component) for component in among}
-    if other.is_untold:
-        yield _untold(variable, other)
-    elif context.kind == "cfg":
+    known = {knows_connections(config, component) for component in among}
+    if other.is_elsewhere:
+        yield set_elsewhere(variable, other)
+    elif config.kind == "cfg":
         text = f"{variable[:80]!r} is a variable, which airflow.cfg does not tell"
         yield Objection(text, place, None)
     elif known == {None}:
-        text = f"{variable[:80]!r} is not set; what the secrets backend knows is not told"
+        text = f"{variable[:80]!r} is not set; what the secrets backend holds is unknown"
         yield Objection(text, place, None)
     elif known != {True}:
-        hint = context.near_miss("AIRFLOW_CONN", path.connection_id.upper(), name=variable)
-        text = f"{variable[:80]!r} is not set in {', '.join(among)}, nor in a secrets backend{hint}"
-        sample = next((c for s, c in _CONNECTIONS.items() if path.scheme.startswith(s)), "")
-        yield Objection(text, place, fix=((variable, sample),) if sample else "")
+        text = f"{variable[:80]!r} is not set in {', '.join(among)}, nor in a secrets backend"
+        cloud = cloud_of(path.scheme)
+        yield Objection(text, place, fix=(variable, STORES[cloud].sample) if cloud else "")
 
 
-@lint_rule(XC005, "empty, zip, gzip, bz2, lzma or xz", fix=((COMPRESSION, ""),))
-def find_bad_compression(context: Context) -> Iterator[Objection]:
-    """Yield compressions that raise in Airflow."""
-    for seen in context.seen(COMPRESSION):
-        if seen.variable is not None and seen.is_untold:
-            yield _untold(COMPRESSION, seen)
-        elif seen.value in EXTRA_CODECS:
-            text = f"{seen.value!r} needs its package on every agent that reads ({seen.where})"
-            yield Objection(text, seen.place)
-        elif seen.value and seen.value not in CODECS:
-            yield Objection(f"{show(COMPRESSION, seen.value)} in {seen.where}", seen.place)
-
-
-@lint_rule(XC009, f"{STOCK_BACKEND} or the durable one", fix=((BACKEND, STOCK_BACKEND),))
-def find_bad_backend(context: Context) -> Iterator[Objection]:
-    """Yield backend classes that are missing, misspelt, outdated or unknown to this rule."""
-    for seen in context.seen(BACKEND):
-        value = seen.value
-        if seen.is_untold:
-            yield _untold(BACKEND, seen)
-        elif seen.variable is None:
-            hint = context.near_miss("XCOM", "BACKEND", name=BACKEND)
-            yield Objection(f"no XCom backend in {seen.where}{hint}", seen.place)
+@lint_rule(XC009, f"{STOCK_BACKEND} or the durable one", fix=(BACKEND, STOCK_BACKEND))
+def _bad_backend(config: Configuration) -> Iterator[Objection]:
+    for setting in config.settings(BACKEND):
+        value = setting.value
+        if setting.is_elsewhere:
+            yield set_elsewhere(BACKEND, setting)
+        elif setting.variable is None:
+            yield Objection(f"no XCom backend in {setting.where}", setting.place)
         elif value is None:
-            yield Objection(f"no text in {seen.where}", seen.place)
+            yield Objection(f"no text in {setting.where}", setting.place)
         elif value != STOCK_BACKEND and not is_durable(value):
-            yield _class_objection(value, place=seen.place)
+            yield _class_objection(value, place=setting.place)
 
 
 def is_durable(class_path: str) -> bool:
     """Tell whether a class path names the durable backend, here or copied into an image."""
     name = DURABLE_BACKEND.rpartition(".")[2]
-    return all(part.isidentifier() for part in class_path.split(".")) and class_path.endswith(
-        f".{name}"
-    )
+    return _is_class_path(class_path) and class_path.endswith(f".{name}")
+
+
+def _is_class_path(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def _class_objection(value: str, *, place: Place) -> Objection:
-    shown = show(BACKEND, value)
+    holds = None if len(value.split(".")) > 1 and _is_class_path(value) else False
+    problem = "is a class this rule does not know" if holds is None else "is no class path"
     if value.strip() == STOCK_BACKEND:
-        return Objection(f"{shown} has white space around the class", place)
-    if value in OLD_CLASSES:
-        return Objection(f"{shown} is an old name", place)
-    if value.strip() in DATABASE_CLASSES:
-        return Objection(f"{shown} keeps every value in the metadata database", place)
-    parts = value.split(".")
-    if len(parts) > 1 and all(part.isidentifier() for part in parts):
-        return Objection(f"{shown} is a class this rule does not know", place, None)
-    return Objection(f"{shown} is no class path", place)
-
-
-@lint_rule(XC011, "s3, gs, abfs or adl")
-def find_bad_path(context: Context) -> Iterator[Objection]:
-    """Yield paths whose scheme does not lead to a bucket through the connection."""
-    for value, seen in context.told(PATH):
-        if find_secret(PATH, value):
-            text = "the path holds user and password instead of a connection id (value hidden)"
-            yield Objection(f"{text} in {seen.where}", seen.place)
-        elif value.strip() and (problem := _path_problem(value)):
-            yield Objection(f"{show(PATH, value)}: {problem} ({seen.where})", seen.place)
+        problem, holds = "has white space around the class", False
+    elif value in OLD_CLASSES:
+        problem, holds = "is an old name", False
+    elif value.strip() in DATABASE_CLASSES:
+        problem, holds = "keeps every value in the metadata database", False
+    return Objection(f"{show(BACKEND, value)} {problem}", place, holds)
 
 
 _URL_OF_AZURE = "Airflow reads the part before @ as the connection id, not as the container"
 
 
+@value_rule(XC011, PATH, "s3, gs, abfs or adl")
 def _path_problem(value: str) -> str:
+    if not value.strip():
+        return ""  # XC001 speaks of it
+    if find_secret(PATH, value):
+        return "user and password instead of a connection id"
     path = parse_base_path(value)
     if path is None:
         is_shifted = parse_base_path(value.strip()) is not None
         reason = "begins with white space" if is_shifted else "no scheme"
         return f"{reason}, so values go to a directory of the pod"
-    lacks_account = path.scheme in AZURE_SCHEMES and not path.connection_id
+    lacks_account = path.scheme in STORES["azure"].schemes and not path.connection_id
     reasons = {
         BAD_SCHEMES.get(path.scheme, ""): path.scheme in BAD_SCHEMES,
         f"Airflow has no filesystem for {path.scheme[:20]}": path.scheme not in SCHEMES,

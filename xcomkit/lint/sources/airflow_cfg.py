@@ -20,40 +20,32 @@ def read_cfg(text: str, *, name: str) -> tuple[Variable, ...]:
     Raises:
         InputError: a line is neither section nor option, in one line with its place.
     """
-    variables: list[Variable] = []
-    section = ""
-    seen: set[str] = set()
+    options: list[tuple[str, str, int, list[str]]] = []
+    sections: list[str] = []
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text.removeprefix("\ufeff")), start=1):
-        stripped = line.strip()
+        stripped, problem = line.strip(), ""
         if not stripped or stripped[0] in "#;":
             continue
         if match := _SECTION.match(stripped) if line[0] == "[" else None:
-            section = match[1]
-            if section in seen:
-                problem = (
-                    f"{name}:{number}:1: [{section[:40]}] stands twice, which Airflow refuses."
-                )
-                raise InputError(problem, hint="merge both into one.")
-            seen.add(section)
-        elif line[0] in " \t" and variables:
-            last = variables[-1]
-            variables[-1] = Variable(
-                last.name, f"{last.value}\n{stripped}", last.line, last.source, file=name
-            )
-        elif not section or not (match := _OPTION.match(stripped)):
-            problem = "no [section] above this" if not section else "no option = value"
-            raise InputError(f"{name}:{number}:1: {problem}.", hint="write it as in airflow.cfg.")
+            if match[1] in sections:
+                problem = f"duplicate section [{match[1][:40]}], which Airflow refuses"
+            sections.append(match[1])
+        elif line[0] in " \t" and options:
+            options[-1][3].append(stripped)
+        elif not sections:
+            problem = "no [section] above this"
+        elif match := _OPTION.match(stripped):
+            options.append((sections[-1], match[1].rstrip(), number, [match[2].strip()]))
         else:
-            value = match[2].replace("%%", "%").strip()
-            variables.append(
-                Variable(
-                    _name(section, match[1].rstrip()), value, number, f"[{section}]", file=name
-                )
-            )
-    return tuple(
-        Variable(v.name, None if "$" in (v.value or "") else v.value, v.line, v.source, file=name)
-        for v in variables
-    )
+            problem = "no option = value"
+        if problem:
+            raise InputError(f"{name}:{number}:1: {problem}.", hint="write it as in airflow.cfg.")
+    variables = []
+    for section, option, number, lines in options:
+        value = "\n".join(lines).replace("%%", "%")
+        known = None if "$" in value else value  # Airflow fills in what the environment holds
+        variables.append(Variable(_name(section, option), known, number, f"[{section}]", file=name))
+    return tuple(variables)
 
 
 def _name(section: str, option: str) -> str:

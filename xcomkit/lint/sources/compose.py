@@ -26,22 +26,26 @@ def read_compose(
     """Return the Airflow services of compose files, later over earlier.
 
     The env files ``beside`` them fill in ``${NAME}``, and stand below a service's own environment
-    where its ``env_file`` names them; what no file tells is not told.
+    where its ``env_file`` names them; what no file holds is unknown.
     """
     known = {v.name: v.value for found in beside.values() for v in found if v.value}
     variables: dict[str, tuple[Variable, ...]] = {}
     homes: dict[str, Place] = {}
-    more: dict[str, str] = {}
+    elsewhere: dict[str, str] = {}
+    images: dict[str, str] = {}
     for values in files:
         for name, service in _services(values):
-            variables[name] = (*variables.get(name, ()), *_environment(values, name, known))
-            homes.setdefault(name, values.place("services", name))
             given, missing = _env_files(service, beside=beside)
-            variables[name] = (*given, *variables[name])
+            own = _environment(values, name, known)
+            variables[name] = (*given, *variables.get(name, ()), *own)
+            homes.setdefault(name, values.place("services", name))
+            images[name] = str(service.get("image", ""))
             missing += ["extends"] if service.get("extends") else []
             if missing:
-                more[name] = f"env_file {', '.join(missing)}"[:120]
-    variables = _of_airflow(files, variables)
+                elsewhere[name] = f"env_file {', '.join(missing)}"[:120]
+    variables = {
+        name: found for name, found in variables.items() if _runs_airflow(found, images[name])
+    }
     if len(variables) > MOST_SERVICES:
         problem = f"{files[0].name}:1:1: more than {MOST_SERVICES} services run Airflow."
         raise InputError(problem, hint="give the file of one Airflow.")
@@ -49,12 +53,8 @@ def read_compose(
         kind="compose",
         sources=sources,
         variables=variables,
-        environment={
-            name: {v.name: v.value for v in found if v.value is not None and not v.problem}
-            for name, found in variables.items()
-        },
         homes=homes,
-        more=more,
+        elsewhere=elsewhere,
         documents=tuple(files),
     )
 
@@ -84,45 +84,26 @@ def _env_files(
     return given, missing
 
 
-def _of_airflow(
-    files: Sequence[Values], variables: dict[str, tuple[Variable, ...]]
-) -> dict[str, tuple[Variable, ...]]:
-    """Return the services that run Airflow."""
-    images = {
-        name: str(service.get("image", ""))
-        for values in files
-        for name, service in _services(values)
-    }
-    return {
-        name: found
-        for name, found in variables.items()
-        if any(v.name.startswith("AIRFLOW__") for v in found)
-        or any(word in images.get(name, "").rpartition("/")[2] for word in _AIRFLOW)
-    }
+def _runs_airflow(variables: tuple[Variable, ...], image: str) -> bool:
+    is_image = any(word in image.rpartition("/")[2] for word in _AIRFLOW)
+    return is_image or any(v.name.startswith("AIRFLOW__") for v in variables)
 
 
 def _environment(values: Values, name: str, known: Mapping[str, str]) -> tuple[Variable, ...]:
     path = ("services", name, "environment")
     found = values.get(*path)
-    source = f"services.{name}.environment"
+    rows: list[tuple[str, Any, str | int]] = []
     if isinstance(found, dict):
-        rows = [(key, value, values.place(*path, key)) for key, value in found.items()]
-    elif isinstance(found, list):
-        rows = []
-        for index, item in enumerate(found):
-            key, separator, value = str(item).partition("=")
-            rows.append((key, value if separator else None, values.place(*path, index)))
-    else:
-        return ()
-    return tuple(
-        Variable(key, *_told(value, known), place[1], source, file=place[0], index=index)
-        if not isinstance(value, (bool, dict, list))
-        else Variable(key, None, place[1], source, "the value is no text", place[0], index=index)
-        for index, (key, value, place) in enumerate(rows)
-    )
-
-
-def _told(value: Any, known: Mapping[str, str]) -> tuple[str | None]:
-    if value is None:
-        return (None,)
-    return (interpolate(str(value), known),)
+        rows = [(key, value, key) for key, value in found.items()]
+    for index, item in enumerate(found if isinstance(found, list) else ()):
+        key, separator, value = str(item).partition("=")
+        rows.append((key, value if separator else None, index))
+    source = f"services.{name}.environment"
+    variables = []
+    for index, (key, value, at) in enumerate(rows):
+        file, line = values.place(*path, at)
+        is_text = not isinstance(value, (bool, dict, list))
+        text = interpolate(str(value), known) if is_text and value is not None else None
+        problem = "" if is_text else "the value is no text"
+        variables.append(Variable(key, text, line, source, problem, file, index=index))
+    return tuple(variables)

@@ -9,9 +9,17 @@ from collections.abc import Mapping
 from xcomkit.findings.errors import InputError
 from xcomkit.values.environment import Variable
 
-_START = re.compile(r"[^\S\n]*(?:export[^\S\n]+)?([^=\s#]+)[^\S\n]*(=?)[^\S\n]*")
-_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
-_SINGLE = re.compile(r"'((?:[^'\\]|\\.)*+)'", re.DOTALL)
+_ENTRY = re.compile(
+    r"""[^\S\n]*(?:export[^\S\n]+)?(?P<name>[^=\s#]+)[^\S\n]*
+    (?:=[^\S\n]*
+        (?: "(?P<double>(?:[^"\\]|\\.)*+)"
+          | '(?P<single>(?:[^'\\]|\\.)*+)'
+          | (?P<bare>(?:[^"'\n][^\n]*)?) )
+    )?
+    [^\S\n]*(?:\#[^\n]*)?(?:\n|\Z)""",
+    re.DOTALL | re.VERBOSE,
+)
+_NOTHING = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?:\n|\Z)")
 _COMMENT = re.compile(r"\s#.*")
 _REFERENCE = re.compile(r"\$(?:\{(\w+)(:?-[^{}$]*)?\}|(\w+)|(\$))", re.ASCII)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
@@ -29,52 +37,34 @@ def read_env(text: str, *, name: str) -> tuple[Variable, ...]:
     variables: list[Variable] = []
     at, line = 0, 1
     while at < len(text):
-        end = text.find("\n", at)
-        end = len(text) if end < 0 else end
-        if text[at:end].strip() and not text[at:end].lstrip().startswith("#"):
-            variable, end = _read(text, at, end, line=line, name=name, known=known)
-            if variable.value is not None:
-                known[variable.name] = variable.value
-            variables.append(variable)
-        line += text.count("\n", at, end + 1)
-        at = end + 1
+        match = _NOTHING.match(text, at)
+        if match is None:
+            match = _ENTRY.match(text, at)
+            if match is None or not match["name"].isprintable():
+                problem = "no NAME=value, or a quote that is not closed at the end of its line"
+                raise InputError(f"{name}:{line}:1: {problem}.", hint="write NAME=value.")
+            value, is_commented = _value(match, known)
+            if value is not None:
+                known[match["name"]] = value
+            variables.append(
+                Variable(match["name"], value, line, name, file=name, is_commented=is_commented)
+            )
+        line += text.count("\n", at, match.end())
+        at = match.end()
     return tuple(variables)
 
 
-def _read(
-    text: str, at: int, end: int, *, line: int, name: str, known: Mapping[str, str]
-) -> tuple[Variable, int]:
-    """Return the variable that begins here, and where its last line ends."""
-    match = _START.match(text, at, end)
-    if match is None or not match[1].isprintable():
-        column = len(text[at:end]) - len(text[at:end].lstrip()) + 1
-        raise _refuse(name, line, column, "no NAME=value")
-    start, key = match.end(), match[1]
-    rest = text[start:end]
-    if not match[2]:
-        if rest.strip() and not rest.startswith("#"):
-            raise _refuse(name, line, start - at + 1, "no = behind the name")
-        return Variable(key, None, line, name, file=name), end
-    if rest[:1] not in ('"', "'"):
-        bare = _COMMENT.sub("", rest).rstrip()
-        value = interpolate(bare, known)
-        is_commented = bare != rest.rstrip()
-        return Variable(key, value, line, name, "", name, is_commented=is_commented), end
-    quoted = (_DOUBLE if rest[0] == '"' else _SINGLE).match(text, start)
-    if quoted is None:
-        raise _refuse(name, line, start - at + 1, "a quote that is not closed")
-    end = text.find("\n", quoted.end())
-    end = len(text) if end < 0 else end
-    behind = text[quoted.end() : end].strip()
-    if behind and not behind.startswith("#"):
-        raise _refuse(name, line, start - at + 1, "something behind the closing quote")
-    body = quoted[1]
-    if rest[0] == "'":
-        return Variable(key, body.replace("\\'", "'"), line, name, file=name), end
-    body = re.sub(r"\\(.)", _unescaped, body, flags=re.DOTALL)
-    filled = interpolate(body, known)
-    value = None if filled is None else filled.replace(_DOLLAR, "$")
-    return Variable(key, value, line, name, file=name), end
+def _value(match: re.Match[str], known: Mapping[str, str]) -> tuple[str | None, bool]:
+    """Return the value of an entry, and whether some readers take a comment for part of it."""
+    if match["single"] is not None:
+        return match["single"].replace("\\'", "'"), False
+    if match["double"] is not None:
+        body = re.sub(r"\\(.)", _unescaped, match["double"], flags=re.DOTALL)
+        return interpolate(body, known), False
+    if match["bare"] is None:  # no = behind the name
+        return None, False
+    bare = _COMMENT.sub("", match["bare"]).rstrip()
+    return interpolate(bare, known), bare != match["bare"].rstrip()
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -88,10 +78,10 @@ def interpolate(text: str, known: Mapping[str, str]) -> str | None:
 
     ``None`` where the shell would be asked, or where a reference is of a form not read here.
     """
-    untold = False
+    is_unknown = False
 
     def fill(match: re.Match[str]) -> str:
-        nonlocal untold
+        nonlocal is_unknown
         if match[4]:
             return _DOLLAR
         name, default = match[1] or match[3], match[2]
@@ -99,12 +89,8 @@ def interpolate(text: str, known: Mapping[str, str]) -> str | None:
             return known[name]
         if name in known:
             return default[2:] if default and default.startswith(":") else ""
-        untold = True
+        is_unknown = True
         return ""
 
     filled = _REFERENCE.sub(fill, text)
-    return None if untold or "${" in filled else filled.replace(_DOLLAR, "$")
-
-
-def _refuse(name: str, line: int, column: int, problem: str) -> InputError:
-    return InputError(f"{name}:{line}:{column}: {problem}.", hint="write NAME=value.")
+    return None if is_unknown or "${" in filled else filled.replace(_DOLLAR, "$")

@@ -8,18 +8,19 @@ from typing import Any
 
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.configuration import Configuration, Place, Pod, Source
-from xcomkit.values.environment import Variable, expanded, read_entries
+from xcomkit.values.environment import Variable, read_entries
 from xcomkit.values.values import Key, Values
 
+_Map = tuple[str, str]  # namespace and name of a ConfigMap
 _TEMPLATES: dict[str, Key] = {
     "Pod": (),
     "PodTemplate": ("template",),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
+    **dict.fromkeys(
+        ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"),
+        ("spec", "template"),
+    ),
 }
-_Map = tuple[str, str]  # namespace and name of a ConfigMap
-_WORKLOADS = frozenset(
-    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"}
-)
 # the chart's helpers beside the agents; they handle no XCom
 _BYSTANDERS = ("sentinel", "sidecar", "vector", "istio-proxy", "git-sync", "linkerd-proxy")
 MOST_CONTAINERS = 300
@@ -31,45 +32,40 @@ def is_kubernetes(values: Values) -> bool:
 
 
 def read_pods(documents: Sequence[Values], *, sources: tuple[Source, ...]) -> Configuration:
-    """Return every container that may run an agent, with the variables of its pod spec."""
+    """Return every container that may run an agent, with the variables of its pod spec.
+
+    Raises:
+        InputError: there are more containers than any cluster of agents has.
+    """
     maps = dict(_config_maps(documents))
     variables: dict[str, tuple[Variable, ...]] = {}
     homes: dict[str, Place] = {}
-    more: dict[str, str] = {}
+    elsewhere: dict[str, str] = {}
     pods: list[Pod] = []
-    for values, root, path, name in _pod_paths(documents):
-        containers = values.get(*path, "spec", "containers")
-        for index, container in enumerate(containers if isinstance(containers, list) else ()):
-            if not isinstance(container, dict) or _is_bystander(container, name):
-                continue
-            inner = (*path, "spec", "containers", index)
-            if len(variables) >= MOST_CONTAINERS:
-                file, line = values.place(*inner)
-                problem = f"{file}:{line}:1: more than {MOST_CONTAINERS} containers."
-                raise InputError(problem, hint="give the agents' pods only.")
-            component = _unique(f"{name}:{container.get('name', index)}"[:200], variables)
-            space, _ = _map(values, root, "")
-            found, rest = _from_maps(values, inner, container, maps=maps, space=space)
-            variables[component] = (*found, *_entries(values, inner, container, component))
-            homes[component] = values.place(*inner)
-            if rest:
-                more[component] = f"envFrom {', '.join(rest)}"
-            labels = values.get(*path, "metadata", "labels")
-            pods.append(
-                Pod(
-                    component,
-                    values.place(*path, "metadata"),
-                    labels if isinstance(labels, dict) else {},
-                    str(container.get("image", "")),
-                )
-            )
+    for values, path, container, name, space in _containers(documents):
+        home = file, line = values.place(*path)
+        if len(variables) >= MOST_CONTAINERS:
+            problem = f"{file}:{line}:1: more than {MOST_CONTAINERS} containers."
+            raise InputError(problem, hint="give the agents' pods only.")
+        component = _unique(f"{name}:{container.get('name', path[-1])}"[:200], variables)
+        found, rest = _from_maps(values, path, container, maps=maps, space=space)
+        if container.get("env") is not None:
+            found += read_entries(values, path=(*path, "env"), source=f"{component}.env")
+        variables[component] = tuple(found)
+        homes[component] = home
+        if rest:
+            elsewhere[component] = f"envFrom {', '.join(rest)}"
+        metadata = (*path[:-3], "metadata")
+        labels = values.get(*metadata, "labels")
+        known = labels if isinstance(labels, dict) else {}
+        image = str(container.get("image", ""))
+        pods.append(Pod(component, values.place(*metadata), known, image))
     return Configuration(
         kind="pod",
         sources=sources,
         variables=variables,
-        environment={component: expanded(found) for component, found in variables.items()},
         homes=homes,
-        more=more,
+        elsewhere=elsewhere,
         documents=tuple(documents),
         pods=tuple(pods),
     )
@@ -86,14 +82,22 @@ def _objects(documents: Sequence[Values]) -> Iterator[tuple[Values, Key, dict[st
             yield values, (), values.data
 
 
-def _pod_paths(documents: Sequence[Values]) -> Iterator[tuple[Values, Key, Key, str]]:
-    """Yield each object that makes pods: where it and its pod template stand, and its name."""
-    for values, path, item in _objects(documents):
+def _containers(
+    documents: Sequence[Values],
+) -> Iterator[tuple[Values, Key, dict[str, Any], str, str]]:
+    """Yield each container that may run an agent: where it stands, its pod and its namespace."""
+    for values, root, item in _objects(documents):
         kind = str(item.get("kind", "Pod"))
-        template = ("spec", "template") if kind in _WORKLOADS else _TEMPLATES.get(kind)
-        name = values.get(*path, "metadata", "name")
-        if template is not None:
-            yield values, path, (*path, *template), f"{kind}/{name}".lower()[:120]
+        template = _TEMPLATES.get(kind)
+        if template is None:
+            continue
+        name = f"{kind}/{values.get(*root, 'metadata', 'name')}".lower()[:120]
+        space, _ = _map(values, root, "")
+        path = (*root, *template, "spec", "containers")
+        containers = values.get(*path)
+        for index, container in enumerate(containers if isinstance(containers, list) else ()):
+            if isinstance(container, dict) and not _is_bystander(container, name):
+                yield values, (*path, index), container, name, space
 
 
 def _is_bystander(container: dict[str, Any], name: str) -> bool:
@@ -135,29 +139,19 @@ def _from_maps(
     rest: list[str] = []
     sources = container.get("envFrom")
     for index, source in enumerate(sources if isinstance(sources, list) else ()):
-        kind, reference = next(
-            ((k, r) for k, r in source.items() if isinstance(r, dict)) if isinstance(source, dict)
-            else iter(()), ("", {}),
-        )  # fmt: skip
-        name = reference.get("name")
-        data = maps.get((space, str(name))) if kind == "configMapRef" else None
-        prefix = source.get("prefix") if isinstance(source, dict) else ""
+        fields = source if isinstance(source, dict) else {}
+        kind, reference = next(((k, r) for k, r in fields.items() if isinstance(r, dict)), ("", {}))
+        name = str(reference.get("name") or values.line(*path, "envFrom", index))[:80]
+        data = maps.get((space, name)) if kind == "configMapRef" else None
         entries = data[0].get(*data[1]) if data else None
         if data is None or not isinstance(entries, dict):
-            rest.append(str(name or values.line(*path, "envFrom", index))[:80])
+            rest.append(name)
             continue
         for key, value in entries.items():
             file, line = data[0].place(*data[1], key)
             text = value if isinstance(value, str) else None
             problem = "" if text is not None else "the value is no text"
-            name_in_pod = f"{prefix or ''}{key}"
-            origin = f"ConfigMap {str(name)[:63]}"
-            found.append(Variable(name_in_pod, text, line, origin, problem, file, is_literal=True))
+            full_name = f"{fields.get('prefix') or ''}{key}"
+            origin = f"ConfigMap {name[:63]}"
+            found.append(Variable(full_name, text, line, origin, problem, file, is_literal=True))
     return found, rest
-
-
-def _entries(
-    values: Values, path: Key, container: dict[str, Any], component: str
-) -> Iterator[Variable]:
-    if container.get("env") is not None:
-        yield from read_entries(values, path=(*path, "env"), source=f"{component}.env")

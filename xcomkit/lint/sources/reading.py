@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import AGENT_KEYS, Configuration, Source, from_values
-from xcomkit.lint.kinds import KIND_WORDS, Kind
+from xcomkit.lint.file_types import DESCRIPTIONS, Kind
 from xcomkit.lint.sources.airflow_cfg import read_cfg
 from xcomkit.lint.sources.compose import read_compose
 from xcomkit.lint.sources.env_file import read_env
@@ -30,14 +29,6 @@ class NothingHereError(InputError):
     """A file that can be read and has nothing to do with agents."""
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    name: str
-    kind: Kind
-    text: str
-    documents: tuple[Values, ...] = ()
-
-
 def read_configuration(names: Sequence[str], *, kind: Kind | None = None) -> Configuration:
     """Return what the files say together; ``-`` is the standard input, ``None`` tells the kind.
 
@@ -56,39 +47,40 @@ def read_configuration(names: Sequence[str], *, kind: Kind | None = None) -> Con
     return found
 
 
-def _combined(files: Sequence[_File]) -> Configuration:
+def _combined(files: Sequence[Source]) -> Configuration:
     kinds = {file.kind for file in files}
     if kinds == {"values"}:
-        return _values(files)
+        values, replacements = layer([file.documents[0] for file in files])
+        return from_values(values, replacements=replacements)
     if kinds == {"pod"}:
         documents = [document for file in files for document in file.documents]
-        return read_pods(documents, sources=_sources(files))
+        return read_pods(documents, sources=tuple(files))
     if kinds <= {"env", "cfg"}:
         return _airflow(files)
     if kinds <= {"compose", "env"}:
         beside = {file.name: _variables(file) for file in files if file.kind == "env"}
         composed = [d for f in files if f.kind == "compose" for d in f.documents]
-        return read_compose(composed, beside=beside, sources=_sources(files))
-    told = "; ".join(f"{file.name} is {KIND_WORDS[file.kind]}" for file in files[:5])
+        return read_compose(composed, beside=beside, sources=tuple(files))
+    given = "; ".join(f"{file.name} is {DESCRIPTIONS[file.kind]}" for file in files[:5])
     hint = "give them one at a time, or use --each or --kind."
-    raise InputError(f"{told}: these do not lie over each other.", hint=hint)
+    raise InputError(f"{given}: these do not lie over each other.", hint=hint)
 
 
-def _read(name: str, *, kind: Kind | None) -> _File:
-    shown = "stdin" if name == "-" else name if name.isprintable() else ascii(name)
-    text = _unheaded(read_text(Path(name), name=shown))
+def _read(name: str, *, kind: Kind | None) -> Source:
+    label = "stdin" if name == "-" else name if name.isprintable() else ascii(name)
+    text = _unheaded(read_text(Path(name), name=label))
     kind = kind or _kind_by_name(name) or _kind_by_text(text)
     if kind in ("env", "cfg"):
-        return _File(shown, kind, text)
+        return Source(label, kind, text)
     if kind == "values":
-        return _File(shown, kind, text, (read_values(text, name=shown),))
-    documents = read_documents(text, name=shown)
+        return Source(label, kind, text, (read_values(text, name=label),))
+    documents = read_documents(text, name=label)
     if kind is None:
         kind = _kind_of(documents)
-        _refuse_other_charts(documents, name=shown, kind=kind)
+        _refuse_other_charts(documents, name=label, kind=kind)
     if kind == "values" and (len(documents) != 1 or "\n---" in text):  # helm reads one document
-        documents = (read_values(text, name=shown),)
-    return _File(shown, kind, text, documents)
+        documents = (read_values(text, name=label),)
+    return Source(label, kind, text, documents)
 
 
 def _unheaded(text: str) -> str:
@@ -137,33 +129,17 @@ def _refuse_other_charts(documents: tuple[Values, ...], *, name: str, kind: Kind
         raise NothingHereError(problem, hint="name the agents' file, or say --kind values.")
 
 
-def _sources(files: Sequence[_File]) -> tuple[Source, ...]:
-    return tuple(Source(file.name, file.text, file.kind) for file in files)
-
-
-def _values(files: Sequence[_File]) -> Configuration:
-    layers = [file.documents[0] for file in files]
-    if len(layers) == 1:
-        return from_values(layers[0])
-    values, replacements = layer(layers)
-    return from_values(values, replacements=replacements)
-
-
-def _variables(file: _File) -> tuple[Variable, ...]:
+def _variables(file: Source) -> tuple[Variable, ...]:
     read = read_env if file.kind == "env" else read_cfg
     return read(file.text, name=file.name)
 
 
-def _airflow(files: Sequence[_File]) -> Configuration:
+def _airflow(files: Sequence[Source]) -> Configuration:
     """Return env files and airflow.cfg as one Airflow: variables stand over options."""
     ordered = sorted(files, key=lambda file: file.kind == "env")
-    variables = tuple(v for file in ordered for v in _variables(file))
-    environment = {v.name: v.value for v in variables if v.value is not None and not v.problem}
-    has_env = ordered[-1].kind == "env"
     return Configuration(
-        kind="env" if has_env else "cfg",
-        sources=_sources(files),
-        variables={COMPONENT: variables},
-        environment={COMPONENT: environment},
+        kind=ordered[-1].kind,
+        sources=tuple(files),
+        variables={COMPONENT: tuple(v for file in ordered for v in _variables(file))},
         homes={COMPONENT: (ordered[-1].name, 1)},
     )

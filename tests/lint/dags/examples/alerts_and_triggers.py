@@ -1,8 +1,16 @@
 # ruff: noqa: ARG002 - the signature of execute is Airflow's
-"""A trigger that is told which job it waits for."""
+"""Alerts that say what a callback knows, and a trigger that is told which job it waits for."""
 
-from airflow.sdk import BaseOperator
+import logging
+
+from airflow.sdk import DAG, BaseOperator, TriggerRule, task
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+log = logging.getLogger(__name__)
+
+
+def alert(context):
+    log.error("%s: %s", context["run_id"], context["exception"])
 
 
 class JobTrigger(BaseTrigger):
@@ -24,3 +32,16 @@ class WaitForJobOperator(BaseOperator):
 
     def execute_complete(self, context, event):
         return event
+
+
+with DAG("orders", schedule="@daily", default_args={"on_failure_callback": alert}):
+
+    @task
+    def count_rows():
+        return 3
+
+    @task(trigger_rule=TriggerRule.ONE_FAILED)
+    def on_failure_callback(ti=None):
+        log.error("%s rows", ti.xcom_pull(task_ids="count_rows"))
+
+    count_rows() >> on_failure_callback()

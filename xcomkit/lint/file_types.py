@@ -1,4 +1,4 @@
-"""The kinds of files a configuration of agents is kept in."""
+"""The types of files a configuration of agents is kept in."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 Kind = Literal["values", "env", "cfg", "compose", "pod"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-KIND_WORDS: Mapping[Kind, str] = MappingProxyType(
+DESCRIPTIONS: Mapping[Kind, str] = MappingProxyType(
     {
         "values": "a values file of the agent chart",
         "env": "an env file",

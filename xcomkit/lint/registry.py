@@ -1,0 +1,77 @@
+"""What a rule is, what it answers with, and all that there are."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from xcomkit.findings.model import Rule
+from xcomkit.lint.configuration import Configuration, Place
+from xcomkit.lint.file_types import KINDS, Kind
+from xcomkit.values.sensitive import show
+
+Fix = str | tuple[str, str]
+"""What to paste: a text as it is, or a setting, written as the file's kind writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Something a rule objects to; ``holds`` is ``None`` where the file cannot tell.
+
+    ``fix`` replaces the rule's own where the right text is known.
+    """
+
+    observed: str
+    place: Place
+    holds: bool | None = False
+    fix: Fix = ""
+
+
+Find = Callable[[Configuration], Iterable[Objection]]
+
+
+@dataclass(frozen=True, slots=True)
+class LintRule:
+    """A rule with the function that looks for it, and what is expected where nothing is found.
+
+    ``kinds`` are the files it reads, ``fix`` what to paste; ``applies`` tells whether the file
+    speaks of the matter at all, where a part of one may not.
+    """
+
+    rule: Rule
+    expected: str
+    find: Find
+    fix: Fix = ""
+    kinds: tuple[Kind, ...] = KINDS
+    applies: Callable[[Configuration], bool] = lambda _config: True
+
+
+FOUND: list[LintRule] = []
+"""Every rule whose module was imported."""
+
+
+def lint_rule(rule: Rule, expected: str, **more: Any) -> Callable[[Find], Find]:
+    """Make the function below the one that looks for a rule; ``more`` as in ``LintRule``."""
+
+    def register(find: Find) -> Find:
+        FOUND.append(LintRule(rule, expected, find, **more))
+        return find
+
+    return register
+
+
+def value_rule(
+    rule: Rule, variable: str, expected: str, **more: Any
+) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
+    """Make the function below the one that says what is wrong with a value of one variable."""
+
+    def register(problem: Callable[[str], str]) -> Callable[[str], str]:
+        @lint_rule(rule, expected, **more)
+        def find(config: Configuration) -> Iterator[Objection]:
+            for value, setting in config.known(variable):
+                if text := problem(value):
+                    observed = f"{show(variable, value)} in {setting.where}: {text}"
+                    yield Objection(observed, setting.place)
+
+        return problem
+
+    return register

@@ -1,0 +1,59 @@
+"""Rules about the compression: Airflow accepts it, and it hides no failed upload."""
+
+from collections.abc import Iterator
+
+from xcomkit.findings.model import CODECS, STOCK_BACKEND, Rule
+from xcomkit.lint.configuration import Configuration
+from xcomkit.lint.registry import Objection, lint_rule
+from xcomkit.lint.rules.storage import OLD_CLASSES, set_elsewhere
+from xcomkit.lint.rules.stores import STORES
+from xcomkit.values.names import BACKEND, COMPRESSION, PATH, parse_base_path
+from xcomkit.values.sensitive import show
+
+_CODECS = tuple(codec for codec in CODECS if codec != "none")
+EXTRA_CODECS = ("lz4", "zstd")
+
+XC005 = Rule(
+    id="XC005",
+    title="Airflow accepts the compression",
+    severity="fail",
+    why="any other name raises ValueError in every task; the guide's None is such a name.",
+    remedy="remove the variable for no compression, or write zip, gzip, bz2, lzma or xz.",
+    source="common.io provider, xcom backend; fsspec compressions",
+)
+XC015 = Rule(
+    id="XC015",
+    title="No compression hides failed uploads",
+    severity="fail",
+    why="the stock backend swallows a failed upload behind every codec: the push succeeds, no"
+    " object exists, and the reader gets the path instead of the value.",
+    remedy="remove the compression, use a backend that confirms its writes, or accept XC015 by"
+    " name with the reason.",
+    source="measured with common.io and s3fs; fsspec codecs",
+)
+
+
+@lint_rule(XC005, "empty, zip, gzip, bz2, lzma or xz", fix=(COMPRESSION, ""))
+def _bad_compression(config: Configuration) -> Iterator[Objection]:
+    for setting in config.settings(COMPRESSION):
+        if setting.variable is not None and setting.is_elsewhere:
+            yield set_elsewhere(COMPRESSION, setting)
+        elif setting.value in EXTRA_CODECS:
+            text = f"{setting.value!r} needs its package on every agent that reads"
+            yield Objection(f"{text} ({setting.where})", setting.place)
+        elif setting.value and setting.value not in _CODECS:
+            yield Objection(f"{show(COMPRESSION, setting.value)} in {setting.where}", setting.place)
+
+
+@lint_rule(XC015, "no compression with the stock backend", fix=(COMPRESSION, ""))
+def _hiding_compression(config: Configuration) -> Iterator[Objection]:
+    for value, setting in config.known(COMPRESSION):
+        environment = config.environment[setting.components[0]]
+        backend = environment.get(BACKEND, "").strip()
+        stock = backend == STOCK_BACKEND or backend in OLD_CLASSES
+        if stock and value in (*_CODECS, *EXTRA_CODECS):
+            path = parse_base_path(environment.get(PATH, ""))
+            worse = path is not None and path.scheme in STORES["gcp"].schemes
+            more = "; on Cloud Storage values are lost even without a fault" if worse else ""
+            text = f"{value} with the stock backend in {setting.where}{more}"
+            yield Objection(text, setting.place)
