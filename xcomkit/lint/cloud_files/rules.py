@@ -1,10 +1,6 @@
-"""The rules over files that a cloud's own command line exported, and how a finding is worded."""
+"""The rules over files that a cloud's own command line exported."""
 
-import re
-from collections.abc import Iterable
-
-from xcomkit.findings import plain
-from xcomkit.findings.model import CloudName, Finding, Rule
+from xcomkit.findings.model import Rule
 
 XC060 = Rule(
     id="XC060",
@@ -133,72 +129,3 @@ LIFECYCLE_RULES: tuple[Rule, ...] = (XC070, XC071, XC072, XC073, XC074)
 RULES: tuple[Rule, ...] = tuple(
     sorted({*TRUST_RULES, *POLICY_RULES, *LIFECYCLE_RULES}, key=lambda rule: rule.id)
 )  # fmt: skip
-
-STORES: dict[CloudName, str] = {
-    "aws": "Amazon S3",
-    "azure": "Azure Blob Storage",
-    "gcp": "Google Cloud Storage",
-}
-MOST_FINDINGS = 20  # per rule; a file with more has one cause
-_LONGEST = 400
-_PLAIN = re.compile(r"[\w.:/@\[\]~+=,()* -]{1,400}", re.ASCII)
-
-
-def shown(text: object) -> str:
-    """Return what a file holds as one printable, bounded word."""
-    words = str(text)
-    return repr(words[:120]) + ("..." if len(words) > 120 else "")
-
-
-def is_agents(subject: str, subjects: tuple[str, ...]) -> bool:
-    """Tell whether a subject is of the agents; Sentinel's is made by the chart as well."""
-    spaces = {known.rpartition(":")[0] for known in subjects}
-    space, _, name = subject.rpartition(":")
-    return subject in subjects or (space in spaces and name.endswith("-sentinel"))
-
-
-def listed(texts: Iterable[object]) -> str:
-    """Return texts of a file as one printable line, the first few by name."""
-    return plain.listed([shown(text) for text in texts], most=5)
-
-
-def pasted(text: object, *, otherwise: str) -> str:
-    """Return a text of a file for use in a command, or a placeholder where it looks odd."""
-    words = str(text)
-    return words if _PLAIN.fullmatch(words) else otherwise
-
-
-class Collector:
-    """Collects the findings of one file."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.findings: list[Finding] = []
-
-    def add(
-        self,
-        rule: Rule,
-        observed: str,
-        *,
-        expected: str,
-        fix: str = "",
-        is_unknown: bool = False,
-    ) -> None:
-        """Note what a rule objects to."""
-        finding = Finding(
-            rule=rule,
-            file=self.name,
-            line=1,
-            observed=_bounded(observed),
-            expected=_bounded(expected),
-            fix=fix if fix.replace("\n", "").isprintable() else "",
-            is_unknown=is_unknown,
-        )
-        same_rule = [one for one in self.findings if one.rule is rule]
-        if finding not in same_rule and len(same_rule) < MOST_FINDINGS:
-            self.findings.append(finding)
-
-
-def _bounded(text: str) -> str:
-    text = plain.plain(text)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
