@@ -13,7 +13,7 @@ AUDIENCE = {f"{HOST}:aud": "sts.amazonaws.com"}
 WORKER, TRIGGERER = (f"system:serviceaccount:airflow:astro-{n}" for n in ("worker", "triggerer"))
 SUBJECTS = (WORKER, TRIGGERER)
 AGENTS = {f"{HOST}:sub": [WORKER, TRIGGERER]}
-IN_NETWORK = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+IN_NETWORK = {"ForAnyValue:StringEquals": {"aws:SourceVpce": "vpce-1"}}
 S3 = BasePath("s3", "aws", "acme-xcom", "xcom")
 
 
@@ -319,17 +319,19 @@ def test_gcp_policy_as_yaml_is_read_as_gcloud_prints_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "extra",
+    ("extra", "words"),
     [
-        bindings("allUsers"),
-        bindings("allAuthenticatedUsers", role="roles/iam.serviceAccountUser"),
-        bindings("serviceAccount:acme.svc.id.goog[other/web]"),
-        bindings("user:eve@example.com", role="roles/iam.serviceAccountTokenCreator"),
-        bindings(f"principalSet://{POOL}/namespace/airflow"),
+        (bindings("allUsers"), "everybody"),
+        (bindings("allAuthenticatedUsers", role="roles/iam.serviceAccountUser"), "everybody"),
+        (bindings(f"principalSet://{POOL}/namespace/airflow"), "everybody"),
+        (bindings("serviceAccount:acme.svc.id.goog[other/web]"), "no service account of"),
+        (bindings("user:eve@example.com", role="roles/iam.serviceAccountTokenCreator"), "tokens"),
     ],
 )
-def test_anybody_else_on_the_gcp_account_is_too_wide(extra) -> None:
-    assert marks(judge({"bindings": [BOUND, extra]})) == [("XC061", "fail")]
+def test_anybody_else_on_the_gcp_account_is_too_wide(extra, words) -> None:
+    (finding,) = judge({"bindings": [BOUND, extra]})
+    assert marks([finding]) == [("XC061", "fail")]
+    assert words in finding.observed
 
 
 def test_gcp_binding_on_a_condition_is_unknown() -> None:
