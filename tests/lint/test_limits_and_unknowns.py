@@ -13,7 +13,7 @@ from xcomkit.lint.rules import MOST_FINDINGS, lint
 from xcomkit.lint.rules.connections import _uri_problem, read_extra
 from xcomkit.lint.rules.prefixes import _overlap, parse_base_path
 from xcomkit.lint.rules.storage import read_threshold
-from xcomkit.values.environment import MOST_GROUPS, effective_environment, list_variables
+from xcomkit.values.environment import MOST_GROUPS, expanded, list_variables
 from xcomkit.values.layers import layer
 from xcomkit.values.merge_rules import is_owned, is_same
 from xcomkit.values.values import read_values
@@ -139,9 +139,9 @@ def test_variable_that_is_told_elsewhere_and_what_refers_to_it_are_not_told():
   - {name: A, value: "2"}
   - {name: E, value: "$(A)"}
 """
-    found = effective_environment(list_variables(read_values(text, name="v.yaml")))
+    listed = list_variables(read_values(text, name="v.yaml"))
 
-    assert found["triggerer"] == {"A": "2", "B": "1", "E": "2"}
+    assert expanded(listed["triggerer"]) == {"A": "2", "B": "1", "E": "2"}
 
 
 @pytest.mark.parametrize(

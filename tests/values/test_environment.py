@@ -1,7 +1,7 @@
 import pytest
 
 from xcomkit.findings.model import DURABLE_BACKEND
-from xcomkit.values.environment import effective_environment, list_variables, worker_queues
+from xcomkit.values.environment import expanded, list_variables, worker_queues
 from xcomkit.values.merge import merge
 from xcomkit.values.names import parse_base_path
 from xcomkit.values.values import read_values
@@ -30,7 +30,8 @@ triggerer:
 
 
 def environment(text: str) -> dict[str, dict[str, str]]:
-    return effective_environment(list_variables(read_values(text, name="v")))
+    listed = list_variables(read_values(text, name="v"))
+    return {component: expanded(found) for component, found in listed.items()}
 
 
 def test_every_component_gets_common_variables_its_own_and_the_charts_fields() -> None:
@@ -75,7 +76,7 @@ def test_entry_that_kubernetes_refuses_is_no_variable_but_a_problem(
     entry: str, problem: str
 ) -> None:
     values = read_values(f"commonEnv:\n  - {entry}\n", name="v")
-    assert effective_environment(list_variables(values))["triggerer"] == {}
+    assert expanded(list_variables(values)["triggerer"]) == {}
     (found,) = list_variables(values)["triggerer"]
     assert (found.line, found.value) == (2, None)
     assert problem in found.problem
@@ -91,7 +92,7 @@ def test_value_from_a_secret_is_a_name_without_a_known_value() -> None:
     values = read_values(text, name="v")
     (found,) = list_variables(values)["dagProcessor"]
     assert (found.name, found.value, found.problem) == ("A", None, "")
-    assert effective_environment(list_variables(values))["dagProcessor"] == {}
+    assert expanded(list_variables(values)["dagProcessor"]) == {}
 
 
 def test_later_entry_without_a_known_value_hides_an_earlier_one() -> None:
