@@ -13,9 +13,10 @@ from typing import Any
 from xcomkit.cloud_documents.access.aws import AUDIENCE, trust
 from xcomkit.cloud_documents.conditions import Context, both, either, evaluate
 from xcomkit.cloud_documents.policies import Caller, Statement, decide_trust
-from xcomkit.lint.cloud_files.reading import block, invalid, read_policy, texts
+from xcomkit.lint.cloud_files.reading import block, read_policy, texts
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061, XC062
+from xcomkit.values.tree import invalid
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME = "sts:AssumeRole"

@@ -5,12 +5,13 @@ from typing import Any
 from xcomkit.cloud_documents import items
 from xcomkit.findings.model import CloudName, Finding, Rule
 from xcomkit.lint.cloud_files import aws_policy, aws_trust, azure, gcp, lifecycle
-from xcomkit.lint.cloud_files.reading import block, invalid, read_document, read_policy
+from xcomkit.lint.cloud_files.reading import block, read_document, read_policy
 from xcomkit.lint.cloud_files.report import Collector, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC063, XC070, XC074
 from xcomkit.lint.rules.prefixes import cloud_of
 from xcomkit.settings.terms import TERMS
 from xcomkit.values.names import BasePath
+from xcomkit.values.tree import invalid
 
 _TRUST_HINT = (
     "export it with aws iam get-role, aws eks list-pod-identity-associations,"

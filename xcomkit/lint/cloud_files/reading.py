@@ -6,11 +6,11 @@ from urllib.parse import unquote
 
 from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.policies import Statement, read_statements
-from xcomkit.findings.errors import InputError
-from xcomkit.values.tree import MAX_DEPTH
+from xcomkit.values.tree import MAX_DEPTH, invalid
 from xcomkit.values.values import MAX_CHARACTERS, read_values
 
 Block = dict[str, Any]
+_HINT = "export it again with --output json."
 MOST_TEXTS = 5_000  # IAM takes 10,240 characters of policies per role
 
 
@@ -36,7 +36,7 @@ def read_document(text: str, *, name: str) -> Any:
     if text.lstrip().startswith(("{", "[")):
         return _read_json(text, name=name)
     if not text.strip():
-        raise invalid(name, "nothing in it")
+        raise invalid(name, "nothing in it", hint=_HINT)
     return read_values(text, name=name).data
 
 
@@ -67,25 +67,13 @@ def _size(statement: Statement) -> int:
     return 1 + named + principals + sum(len(values) for _, _, values in statement.clauses)
 
 
-def invalid(
-    name: str,
-    problem: str,
-    *,
-    line: int = 1,
-    column: int = 1,
-    hint: str = "export it again with --output json, or fix the file there.",
-) -> InputError:
-    """Return the error for a place in a file, in one line."""
-    return InputError(f"{name}:{line}:{column}: {problem}.", hint=hint)
-
-
 def _read_json(text: str, *, name: str) -> Any:
     too_deep = invalid(name, f"nested deeper than {MAX_DEPTH} levels")
     try:
         found = json.loads(text, parse_int=_number, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
         problem = f"no JSON, {error.msg[:1].lower()}{error.msg[1:]}"
-        raise invalid(name, problem, line=error.lineno, column=error.colno) from None
+        raise invalid(name, problem, line=error.lineno, column=error.colno, hint=_HINT) from None
     except RecursionError:
         raise too_deep from None
     level = [found]
