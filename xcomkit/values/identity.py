@@ -95,44 +95,42 @@ def judge(values: Values, *, settings: Settings, identity: PodIdentity) -> tuple
 
 def _on_every_account(values: Values, *, settings: Settings, identity: PodIdentity) -> Check:
     rule = XC411 if identity.is_needed else XC404
-    found = accounts.read_accounts(values, prefix=settings.resource_name_prefix)
     how = f"service accounts computed from {values.name}"
-    wanted = ", ".join(f"{key} = {value}" for key, value in identity.annotations.items())
-    if not wanted:
-        expected = "an annotation on every account" if identity.is_needed else "no annotation"
-        if not identity.is_needed:
-            return rule.skip(expected=expected, observed="no annotation is asked for", how=how)
+    if not identity.annotations and identity.is_needed:
         observed = "the identity does not exist yet, so its id is not known"
-        remedy = "run step 02 with apply: true."
-        return rule.judge(None, expected=expected, observed=observed, how=how, basis="rule",
-                          remedy=remedy, fix_in="02")  # fmt: skip
-    bare = [a for a in found if any(key not in a.annotations for key in identity.annotations)]
-    missing = [f"{a.component}: {a.name}" for a in bare if a.created]
+        return rule.judge(None, expected="an annotation on every account", observed=observed,
+                          how=how, basis="rule", remedy="run step 02 with apply: true.",
+                          fix_in="02")  # fmt: skip
+    if not identity.annotations:
+        observed = "no annotation is asked for"
+        return rule.skip(expected="no annotation", observed=observed, how=how)
+    found = accounts.read_accounts(values, prefix=settings.resource_name_prefix)
+    missing = [
+        f"{a.component}: {a.name}"
+        for a in found
+        if a.created and identity.annotations.keys() - a.annotations.keys()
+    ]
     foreign = [
         f"{a.component}: {a.name} (not created by the chart; annotate it yourself)"
         for a in found
         if not a.created
     ]
-    holds = None if foreign and not missing and identity.is_needed else not (missing or foreign)
-    said = "; ".join((*missing, *foreign))
+    without = "; ".join((*missing, *foreign))
     return rule.judge(
-        holds,
-        expected=f"{wanted} on every account",
-        observed=f"missing on {said}" if said else f"on {len(found)} accounts",
+        None if foreign and not missing and identity.is_needed else not without,
+        expected=f"{_words(identity.annotations)} on every account",
+        observed=f"missing on {without}" if without else f"on {len(found)} accounts",
         how=how,
         basis="rule",
     )
 
 
 def _same_everywhere(values: Values, *, identity: PodIdentity) -> Check:
-    how = f"every place of {values.name}"
-    wanted = ", ".join(f"{key} = {value}" for key, value in identity.annotations.items())
-    if not wanted:
-        return XC407.skip(expected="no annotation", observed="no annotation is known", how=how)
+    how, wanted = f"every place of {values.name}", _words(identity.annotations)
     places = [(key, node) for key in identity.annotations for node in _places(values.root, key)]
     if not places:
-        observed = "not proved: no annotation stands in the file"
-        return XC407.skip(expected=wanted, observed=observed, how=how)
+        observed = "not proved: no annotation in the file" if wanted else "no annotation is known"
+        return XC407.skip(expected=wanted or "no annotation", observed=observed, how=how)
     other = [
         f"line {node.line}: {key} = {str(node.value)[:80]!r}"
         for key, node in places
@@ -147,11 +145,16 @@ def _same_everywhere(values: Values, *, identity: PodIdentity) -> Check:
     )
 
 
+def _words(annotations: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in annotations.items())
+
+
 def _places(node: Node, key: str) -> Iterator[Node]:
-    """Yield every scalar that stands under the key, wherever in the tree."""
+    """Yield every scalar that is under the key, wherever in the tree."""
     for name, value in node.pairs:
-        if name.value == key and value.kind == "scalar":
-            yield value if value.target is None else value.target
+        held = value.target or value
+        if name.value == key and held.kind == "scalar":
+            yield held
         yield from _places(value, key)
     for item in node.items:
         yield from _places(item, key)
@@ -170,13 +173,21 @@ def _rivals(values: Values, *, identity: PodIdentity) -> Check:
         for variable in variables
         if variable.name in identity.rivals and variable.value not in allowed
     }
-    return XC409.judge(
-        not found,
-        expected=expected,
-        observed="; ".join(sorted(found)) or "none",
-        how=how,
-        basis="rule",
-    )
+    observed = "; ".join(sorted(found)) or "none"
+    return XC409.judge(not found, expected=expected, observed=observed, how=how, basis="rule")
+
+
+def _labels(values: Values, *, identity: PodIdentity) -> Iterator[Check]:
+    for key, value in identity.labels.items():
+        found = values.get("labels", key)
+        kind = "" if isinstance(found, str) else ", which is no text"
+        yield XC410.judge(
+            found == value,
+            expected=f'{key}: "{value}"',
+            observed="missing" if found is None else f"{str(found)[:80]!r}{kind}",
+            how=f"labels of {values.name}",
+            basis="rule",
+        )
 
 
 def _store_keys(values: Values, *, settings: Settings) -> Iterator[Check]:
@@ -186,35 +197,17 @@ def _store_keys(values: Values, *, settings: Settings) -> Iterator[Check]:
     how = f"variables written in {values.name}, also those from elsewhere"
     expected = f"{' and '.join(STORE_KEYS)} in every component"
     connection = connection_variable(settings.connection_id)
-    without, backends = [], set()
+    backends: dict[str, str | None] = {}  # of the components without a key
     for component, variables in list_variables(values).items():
         seen = {variable.name: variable.value for variable in variables}
         held = seen.get(connection, "")
         has_key = held is None or find_secret(connection, held)
         if not has_key and not seen.keys() >= set(STORE_KEYS):
-            without.append(component)
-            backends.add(seen.get(SECRETS_BACKEND))
-    if without and None not in backends and "" not in backends:
-        observed = f"not proved: {', '.join(sorted(map(str, backends)))} may hold the key"
+            backends[component] = seen.get(SECRETS_BACKEND)
+    if backends and all(backends.values()):
+        named = ", ".join(sorted({str(name) for name in backends.values()}))
+        observed = f"not proved: {named} may hold the key"
         yield XC412.skip(expected=expected, observed=observed, how=how)
         return
-    yield XC412.judge(
-        not without,
-        expected=expected,
-        observed=f"no key for {', '.join(without)}" if without else "in every component",
-        how=how,
-        basis="rule",
-    )
-
-
-def _labels(values: Values, *, identity: PodIdentity) -> Iterator[Check]:
-    for key, value in identity.labels.items():
-        found = values.get("labels", key)
-        kind = "" if isinstance(found, str) or found is None else ", which is no text"
-        yield XC410.judge(
-            found == value,
-            expected=f'{key}: "{value}"',
-            observed="missing" if found is None else f"{str(found)[:80]!r}{kind}",
-            how=f"labels of {values.name}",
-            basis="rule",
-        )
+    observed = f"no key for {', '.join(backends)}" if backends else "in every component"
+    yield XC412.judge(not backends, expected=expected, observed=observed, how=how, basis="rule")

@@ -54,7 +54,6 @@ def test_failing_example_breaks_its_rule_and_no_other_and_the_passing_none(rule)
     ("rule_id", "words"),
     [
         ("XC062", "statement 1 (Sid Agents)"),
-        ("XC063", "statement 2 (Sid XComObjects)"),
         ("XC064", "statement 1 (Sid LookAtBucket)"),
         ("XC067", "allUsers"),
         ("XC068", "statement 3 (Sid OnlyEncrypted)"),

@@ -91,19 +91,10 @@ def test_each_action_that_is_withheld_or_denied_is_missed(withheld, rule) -> Non
     assert "explicitly denied by statement 3" in finding.observed
 
 
-@pytest.mark.parametrize(
-    ("resource", "words"),
-    [
-        (BUCKET, "objects need /* behind it"),
-        (f"{BUCKET}/prod/xcom", "objects need /* behind it"),
-        (f"{BUCKET}/prod/xcom/", "objects need /* behind it"),
-        (f"{BUCKET}/prod/other/*", "not allowed"),
-    ],
-)
-def test_resource_that_holds_no_object_of_the_path_grants_nothing(resource, words) -> None:
-    findings = judge(policy(LOOK, allow(ON_OBJECTS, resource)))
-    assert [f.rule.id for f in findings][:2] == ["XC063", "XC065"]
-    assert all(words in f.observed for f in findings[:2])
+@pytest.mark.parametrize("below", ["", "/prod/xcom", "/prod/xcom/", "/prod/other/*"])
+def test_resource_that_holds_no_object_of_the_path_grants_nothing(below) -> None:
+    findings = judge(policy(LOOK, allow(ON_OBJECTS, f"{BUCKET}{below}")))
+    assert marks(findings)[:2] == [("XC063", "fail"), ("XC065", "fail")]
 
 
 @pytest.mark.parametrize(

@@ -82,23 +82,20 @@ def test_missing_subjects_are_named_and_the_fix_is_the_whole_trust_sorted() -> N
 
 
 @pytest.mark.parametrize(
-    ("file", "words"),
+    "file",
     [
-        (policy(subjects("system:serviceaccount:airflow:astro-*")), "compares literally"),
-        (policy(statement({"StringEquals": {**AGENTS, f"{HOST}:aud": "vault"}})), "tokens carry"),
-        (policy(statement({"StringEquals": {"oidc/id/DEAD:sub": list(SUBJECTS), **AUDIENCE}})),
-         "is no claim of the provider"),
-        (policy(statement(Principal={"AWS": "arn:aws:iam::1:role/x"}, Action="sts:AssumeRole")),
-         "no statement trusts an OIDC provider"),
-        (policy(statement(), statement({}, Effect="Deny")), "statement 2 denies"),
+        policy(subjects("system:serviceaccount:airflow:astro-*")),
+        policy(statement({"StringEquals": {**AGENTS, f"{HOST}:aud": "vault"}})),
+        policy(statement({"StringEquals": {"oidc/id/DEAD:sub": list(SUBJECTS), **AUDIENCE}})),
+        policy(statement(Principal={"AWS": "arn:aws:iam::1:role/x"}, Action="sts:AssumeRole")),
+        policy(statement(), statement({}, Effect="Deny")),
     ],
     ids=["wildcard below StringEquals", "audience", "claim", "provider", "explicit deny"],
-)  # fmt: skip
-def test_trust_that_lets_in_no_agent_says_why(file, words) -> None:
-    missing = [f for f in judge(file) if f.rule.id == "XC060"]
-    assert [f.severity for f in missing] == ["fail"]
-    assert all(repr(subject) in missing[0].observed for subject in SUBJECTS)
-    assert words in missing[0].observed
+)
+def test_trust_that_no_token_of_an_agent_meets_leaves_all_out(file) -> None:
+    (missing,) = (f for f in judge(file) if f.rule.id == "XC060")
+    assert missing.severity == "fail"
+    assert all(repr(subject) in missing.observed for subject in SUBJECTS)
 
 
 @pytest.mark.parametrize("more", [{}, IN_NETWORK], ids=["anywhere", "in a network"])
@@ -134,14 +131,13 @@ def to_assume(principal, key="Principal"):
         (statement({"StringEquals": AUDIENCE, **IN_NETWORK}), "every service account"),
         (subjects(*SUBJECTS, operator="ForAllValues:StringLike"), "a token without"),
         (subjects(*SUBJECTS, operator="StringEqualsIfExists"), "a token without"),
-        (to_assume("*"), "everybody"),
-        (to_assume({"AWS": "*"}), "everybody"),
-        (to_assume({"AWS": "arn:aws:iam::111122223333:root"}), "everybody in an account"),
-        (to_assume({"AWS": "111122223333"}), "everybody in an account"),
-        (to_assume({"AWS": "arn:aws:iam::111122223333:role/ops"}), "another identity"),
-        (to_assume({"AWS": "arn:aws:iam::111122223333:user/eve"}, "NotPrincipal"), "everybody"),
-        (to_assume({"Service": "ec2.amazonaws.com"}), "another service"),
-        (statement(Principal={"Federated": "accounts.google.com"}), "another identity provider"),
+        (to_assume("*"), "may become"),
+        (to_assume({"AWS": "*"}), "may become"),
+        (to_assume({"AWS": "111122223333"}), "may become"),
+        (to_assume({"AWS": "arn:aws:iam::111122223333:role/ops"}), "may become"),
+        (to_assume({"AWS": "arn:aws:iam::111122223333:user/eve"}, "NotPrincipal"), "may become"),
+        (to_assume({"Service": "ec2.amazonaws.com"}), "may become"),
+        (statement(Principal={"Federated": "accounts.google.com"}), "may become"),
     ],
 )  # fmt: skip
 def test_anybody_else_who_is_let_in_is_too_wide(extra, words) -> None:
@@ -180,7 +176,7 @@ def test_what_only_a_request_decides_is_unknown(condition, rules) -> None:
 def test_explicit_deny_leaves_a_subject_out_whatever_else_allows_it() -> None:
     denial = statement({"StringEquals": {f"{HOST}:sub": WORKER}}, Effect="Deny")
     (finding,) = judge(policy(statement(), denial))
-    assert finding.observed == f"not let in: {WORKER!r}; statement 2 denies"
+    assert finding.observed == f"not let in: {WORKER!r}"
 
 
 PODS = {
@@ -252,17 +248,17 @@ def test_single_azure_credential_is_judged_as_a_list_of_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    "wrong",
     [
-        (credential(TRIGGERER, audience="sts.amazonaws.com"), "the audience of"),
-        (credential(TRIGGERER.replace("airflow", "Airflow")), "differs in case"),
-        (credential("system:serviceaccount:airflow:*"), "matches nobody"),
+        credential(TRIGGERER, audience="sts.amazonaws.com"),
+        credential(TRIGGERER.replace("airflow", "Airflow")),
+        credential("system:serviceaccount:airflow:*"),
     ],
+    ids=["audience", "case", "wildcard"],
 )
-def test_azure_credential_that_no_token_meets_is_explained(wrong, words) -> None:
+def test_azure_credential_that_no_token_meets_leaves_its_agent_out(wrong) -> None:
     missing = [f for f in judge([credential(WORKER), wrong]) if f.rule.id == "XC060"]
     assert marks(missing) == [("XC060", "fail")]
-    assert words in missing[0].observed
 
 
 def test_azure_credential_of_somebody_else_is_too_wide_and_an_expression_unknown() -> None:

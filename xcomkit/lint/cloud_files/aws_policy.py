@@ -118,19 +118,6 @@ class _Rights:
             "Resource": self.target(actions),
         }
 
-    def find_bare_resource(self, actions: tuple[str, ...]) -> str:
-        """Return in words which statement names the path where objects are meant, or ``""``."""
-        bare = (self.bucket, self.objects.removesuffix("/*"))
-        for statement in self._statements:
-            arns = texts(statement.source.get("Resource"))
-            named = next((arn for arn in arns if arn.rstrip("/") in bare), "")
-            if named and not statement.denies and any(map(statement.has_action, actions)):
-                return (
-                    f"{statement.label} grants {quoted(named)}, which is no object;"
-                    " objects need /* behind it"
-                )
-        return ""
-
 
 def _add(
     rule: Rule,
@@ -146,15 +133,12 @@ def _add(
     where = ", ".join([*dict.fromkeys(s.label for s in because)][:5])
     where = f" by {where}{': ' if keys else ''}{listed(keys)}" if where else ""
     names, expected = ", ".join(actions), f"{', '.join(actions)} on {rights.target(actions)}"
-    observed = f"{names} explicitly denied{where}"
-    if verdict == "unknown":
-        reason = "a condition, variable or principal that this file does not decide"
-        observed = f"{names}: {reason}{where}"
-    elif verdict == "missing" and where:
-        observed = f"{names} not allowed without a condition that the request does not meet{where}"
-    elif verdict == "missing":
-        hint = "" if actions[0] in _ON_BUCKET else rights.find_bare_resource(actions)
-        observed = f"{names} not allowed{': ' if hint else ''}{hint}"
+    observed = {
+        "denied": f"{names} explicitly denied{where}",
+        "missing": f"{names} not allowed, or on a condition that the request does not meet{where}",
+        "unknown": f"{names}: a condition, variable or principal that this file does not"
+        f" decide{where}",
+    }[verdict]
     if any(key.startswith(_SSE) for key in keys):
         rule, expected = XC068, "no condition on encryption headers"
     fix = "" if verdict == "denied" else json.dumps(rights.grant(actions), indent=2)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from xcomkit.cloud_documents.access.aws import AUDIENCE, trust
-from xcomkit.cloud_documents.conditions import Context, both, either, evaluate
+from xcomkit.cloud_documents.conditions import Context, both, either
 from xcomkit.cloud_documents.policies import Caller, Statement, decide_trust
 from xcomkit.lint.cloud_files.reading import block, read_policy, texts
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
@@ -49,8 +49,7 @@ def judge_role_trust(document: object, *, subjects: tuple[str, ...], report: Col
     if pods and missing:
         is_let_in = {s: verdict for s, verdict in is_let_in.items() if verdict is not False}
         _judge_pods(pods, missing=missing, expected=expected, report=report)
-    reasons = _reasons(statements) if missing else ()
-    report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix, reasons=reasons)
+    report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix)
     for statement in statements:
         if not statement.denies:
             for problem, is_unknown in _list_others(statement, subjects=subjects):
@@ -106,33 +105,12 @@ def _token(provider: str, *, subject: str, audience: str = AUDIENCE) -> Context:
     return {key: (value,) for key, value in claims.items() if value}
 
 
-def _reasons(statements: tuple[Statement, ...]) -> Iterator[str]:
-    """Yield what probably keeps the missing subjects out."""
-    if not any(map(_providers, statements)):
-        yield f"no statement trusts an OIDC provider for {WEB_IDENTITY}"
-    for statement in statements:
-        if statement.denies:
-            yield f"{statement.label} denies"
-            continue
-        hosts = [_host(provider) for provider in _providers(statement)]
-        for operator, key, values in statement.clauses:
-            host, _, claim = key.rpartition(":")
-            wild = [value for value in values if _is_wild(value)]
-            if claim in ("sub", "aud") and hosts and host not in hosts:
-                yield f"{quoted(key)} is no claim of the provider that is trusted"
-            elif claim == "sub" and wild and "Equals" in operator:
-                yield f"{operator} compares literally, so {listed(wild)} matches nobody"
-            elif claim == "aud" and evaluate({operator: {key: list(values)}},
-                                             {key: (AUDIENCE,)}) is False:  # fmt: skip
-                yield f"the audience is {listed(values)}, tokens carry {AUDIENCE}"
-
-
 def _list_others(statement: Statement, *, subjects: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
     """Yield who else is let in, and whether that is unknown."""
     for kind, found in (statement.principals or {}).items():
         for who in texts(found):
-            if problem := _principal_problem(statement, kind=kind, who=who):
-                yield problem, False
+            if _is_other(statement, kind=kind, who=who):
+                yield f"{quoted(who)} may become the role as well", False
     for provider in _providers(statement):
         key = f"{_host(provider)}:sub"
         others = [
@@ -201,20 +179,15 @@ def _sample(pattern: str) -> str:
     return pattern.replace("*", _OTHER).replace("?", "x")
 
 
-def _principal_problem(statement: Statement, *, kind: str, who: str) -> str:
-    """Return why a principal is too wide or somebody else, or ``""``."""
-    assumes = statement.has_action(ASSUME)
-    takes_tokens = any(statement.has_action(action) for action in _FEDERATED)
+def _is_other(statement: Statement, *, kind: str, who: str) -> bool:
+    """Tell whether a principal may become the role that is neither OIDC provider nor EKS."""
     if _is_wild(who):
-        return f"{quoted(who)}: everybody" if assumes or takes_tokens else ""
-    if kind == "AWS" and assumes:
-        is_account = who.isdigit() or who.endswith(":root")
-        return f"{quoted(who)}: {'everybody in an account' if is_account else 'another identity'}"
-    if kind == "Service" and assumes and who != POD_IDENTITY:
-        return f"{quoted(who)}: another service"
-    if kind == "Federated" and takes_tokens and _PROVIDER not in who:
-        return f"{quoted(who)}: another identity provider"
-    return ""
+        actions: tuple[str, ...] = (ASSUME, *_FEDERATED)
+    elif kind == "Federated":
+        actions = () if _PROVIDER in who else _FEDERATED
+    else:
+        actions = () if kind == "Service" and who == POD_IDENTITY else (ASSUME,)
+    return any(map(statement.has_action, actions))
 
 
 def _speaks_of_pods(statement: Statement) -> bool:

@@ -34,11 +34,8 @@ def judge_trust(
 ) -> tuple[Finding, ...]:
     """Return what is wrong with who may become the agents' identity.
 
-    Args:
-        text: an exported trust policy, list of federated credentials or IAM policy of an account.
-        name: what to call the file.
-        subjects: every ``system:serviceaccount:<namespace>:<name>`` the chart will create.
-        paths: the XCom paths, where the file is to be of their cloud.
+    The file is a trust policy, list of federated credentials or IAM policy of an account;
+    ``subjects`` are every ``system:serviceaccount:<namespace>:<name>`` the chart will create.
 
     Raises:
         InputError: the file is none of these.
@@ -76,11 +73,8 @@ def judge_policy(
 ) -> tuple[Finding, ...]:
     """Return what is wrong with the agents' rights to the objects below the XCom paths.
 
-    Args:
-        text: exported policies of a role, role assignments or IAM policy of a bucket.
-        name: what to call the file.
-        paths: the XCom paths of the components.
-        subjects: the agents' service accounts, where a bucket names them directly.
+    The file holds policies of a role, role assignments or the IAM policy of a bucket, which may
+    name the ``subjects`` directly.
 
     Raises:
         InputError: the file is none of these.
@@ -116,14 +110,10 @@ def judge_lifecycle(
 ) -> tuple[Finding, ...]:
     """Return what is wrong with the expiry of the objects below the XCom paths.
 
-    Args:
-        text: an exported lifecycle configuration or management policy.
-        name: what to call the file.
-        paths: the XCom paths of the components.
-        rerun_days: after how many days a task is run again at the latest; ``None`` if not known.
+    ``rerun_days`` is after how many days a task is run again at the latest, ``None`` if not known.
 
     Raises:
-        InputError: the file is none of these.
+        InputError: the file is no lifecycle configuration or management policy.
     """
     data, report = read_document(text, name=name), Collector(name)
     found = lifecycle.find_lifecycle(data)

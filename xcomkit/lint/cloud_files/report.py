@@ -72,13 +72,12 @@ class Collector:
         *,
         expected: str,
         fix: Callable[[list[str]], str],
-        reasons: Iterable[str] = (),
     ) -> None:
         """Note the subjects that a trust leaves out, and those of which the file cannot tell."""
         missing = sorted(one for one, verdict in is_let_in.items() if verdict is False)
         unknown = sorted(one for one, verdict in is_let_in.items() if verdict is None)
         if missing:
-            observed = "; ".join(dict.fromkeys((f"not let in: {listed(missing)}", *reasons)))
+            observed = f"not let in: {listed(missing)}"
             self.add(XC060, observed, expected=expected, fix=fix(missing))
         if unknown:
             observed = f"a condition that this file does not decide stands before {listed(unknown)}"

@@ -8,7 +8,9 @@ XC060 = Rule(
     severity="fail",
     why="a component that is left out gets no credentials: all of its tasks fail, or on S3 with"
     " boto3's chain sign as somebody else.",
-    remedy="name every service account of the chart in full.",
+    remedy="name every service account of the chart in full: StringEquals and Azure take no"
+    " wildcard, case counts, the claims are those of the trusted provider, and the audience is"
+    " sts.amazonaws.com on AWS and api://AzureADTokenExchange on Azure.",
     source="IAM user guide, web identity federation; Entra, federated credentials; GKE, Workload"
     " Identity Federation",
 )
@@ -35,7 +37,8 @@ XC063 = Rule(
     severity="fail",
     why="without them pushes and pulls fail; with compression the stock backend hides a failed"
     " push, and the reader gets the path instead of the value.",
-    remedy="grant reading, writing and listing of the objects below the path.",
+    remedy="grant reading, writing and listing of the objects below the path; the ARN of objects"
+    " on S3 ends in /*.",
     source="measured with s3fs, adlfs and gcsfs; Service Authorization Reference, Amazon S3",
 )
 XC064 = Rule(
