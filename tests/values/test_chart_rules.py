@@ -2,9 +2,8 @@ from typing import Any
 
 from xcomkit.findings.model import Check
 from xcomkit.settings.settings import Settings
-from xcomkit.values.identity import PodIdentity
 from xcomkit.values.merge import Merged, merge
-from xcomkit.values.rules import RULES, judge, judge_merge
+from xcomkit.values.rules import RULES, PodIdentity, judge, judge_merge
 from xcomkit.values.values import read_values
 
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"

@@ -6,8 +6,8 @@ import pytest
 from xcomkit.findings.model import Check
 from xcomkit.settings.settings import Settings
 from xcomkit.values.fragment import generate, render
-from xcomkit.values.identity import PodIdentity, judge
 from xcomkit.values.merge import merge
+from xcomkit.values.rules import PodIdentity, judge
 from xcomkit.values.values import read_values
 
 ROLE = "eks.amazonaws.com/role-arn"
@@ -28,7 +28,8 @@ SECRET = "valueFrom: {secretKeyRef: {name: s, key: k}}"
 
 def checks(text: str, settings: Settings, identity: PodIdentity) -> dict[str, Check]:
     values = read_values(text, name="values.yaml")
-    return {c.id: c for c in judge(values, settings=settings, identity=identity)}
+    found = judge(values, settings=settings, pods=identity)
+    return {c.id: c for c in found if c.id != "XC408"}  # which is about names
 
 
 def build(settings: Settings, **more: Any) -> dict[str, Any]:

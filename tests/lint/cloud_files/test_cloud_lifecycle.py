@@ -81,6 +81,13 @@ def test_lifecycle_that_deletes_no_xcom_object_is_a_warning(path, file) -> None:
     assert ("XC070", "fail") not in found
 
 
+@pytest.mark.parametrize("rules", [[s3(1)], [], [s3(prefix="other/")]])
+def test_fixes_pasted_into_the_lifecycle_settle_the_findings(rules) -> None:
+    fixes = [json.loads(finding.fix) for finding in judge({"Rules": rules})]
+    assert fixes
+    assert judge({"Rules": [*rules[1:], *fixes]}) == ()
+
+
 @pytest.mark.parametrize("days", ["soon", None, True, float("inf"), [], {}])
 def test_days_that_are_no_number_are_unknown(days) -> None:
     (finding,) = judge({"Rules": [s3(days)]})

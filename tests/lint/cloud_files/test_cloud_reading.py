@@ -55,30 +55,22 @@ def check(findings, refused) -> None:
 
 
 WORDS = st.sampled_from(
-    [
-        "Allow", "Deny", "*", "s3:*", "s3:PutObject", "sts:AssumeRole", "sts:*", "Enabled",
-        "sts:AssumeRoleWithWebIdentity", "arn:aws:s3:::acme-xcom/*", "arn:aws:s3:::acme-xcom",
-        "arn:aws:iam::1:oidc-provider/h", "system:serviceaccount:airflow:astro-worker",
-        "system:serviceaccount:*:*", "pods.eks.amazonaws.com", "roles/storage.objectUser",
-        "roles/iam.workloadIdentityUser", "serviceAccount:a@b", "allUsers", "Delete", "xcom/",
-        "serviceAccount:p.svc.id.goog[airflow/astro-worker]", "acme-xcom/xcom/", "${aws:x}",
-        "a\nb\u202e\x00", "\ud800", '{"Statement": []}', "%7B%22Statement%22%3A5%7D",
-    ]
+    ["Allow", "Deny", "*", "s3:*", "s3:PutObject", "sts:*", "sts:AssumeRoleWithWebIdentity",
+     "arn:aws:s3:::acme-xcom/*", "arn:aws:iam::1:oidc-provider/h", SUBJECTS[0], "allUsers",
+     "system:serviceaccount:*:*", "pods.eks.amazonaws.com", "roles/storage.objectUser",
+     "serviceAccount:p.svc.id.goog[airflow/astro-worker]", "acme-xcom/xcom/", "${aws:x}",
+     "a\nb\u202e\x00", "\ud800", '{"Statement": []}', "%7B%22Statement%22%3A5%7D"]
 )  # fmt: skip
 KEYS = st.sampled_from(
-    [
-        "Role", "AssumeRolePolicyDocument", "PolicyDocument", "PolicyVersion", "Document", "Policy",
-        "Statement", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal",
-        "NotPrincipal", "AWS", "Federated", "Service", "Condition", "StringEquals", "StringLike",
-        "ForAllValues:StringLike", "Null", "Bool", "h:sub", "h:aud", "s3:prefix", "bindings",
-        "role", "members", "condition", "expression", "etag", "issuer", "subject", "audiences",
-        "properties", "value", "scope", "roleDefinitionId", "roleDefinitionName", "principalId",
-        "Rules", "Filter", "And", "Prefix", "Tags", "Status", "Expiration", "Days", "Date", "rule",
-        "action", "type", "age", "matchesPrefix", "isLive", "createdBefore", "lifecycle", "policy",
-        "rules", "definition", "filters", "prefixMatch", "actions", "baseBlob", "delete", "enabled",
-        "daysAfterModificationGreaterThan", "associations", "namespace", "serviceAccount", "ID",
-        "AbortIncompleteMultipartUpload", "claimsMatchingExpression", "roleArn", "name",
-    ]
+    ["Role", "AssumeRolePolicyDocument", "PolicyDocument", "Policy", "Statement", "Effect",
+     "Action", "Resource", "AWS", "Principal", "Federated", "Condition", "StringEquals",
+     "StringLike", "ForAllValues:StringLike", "Null", "h:sub", "h:aud", "bindings", "role",
+     "members", "condition", "expression", "etag", "issuer", "subject", "audiences",
+     "properties", "value", "scope", "roleDefinitionName", "Rules", "Filter", "And",
+     "Prefix", "Tags", "Status", "Expiration", "Days", "Date", "rule", "action", "type",
+     "age", "matchesPrefix", "lifecycle", "policy", "rules", "definition", "filters",
+     "prefixMatch", "actions", "baseBlob", "delete", "daysAfterModificationGreaterThan",
+     "associations", "namespace", "claimsMatchingExpression", "roleArn", "name"]
 )  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=5),

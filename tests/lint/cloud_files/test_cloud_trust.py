@@ -156,7 +156,9 @@ def test_anybody_else_who_is_let_in_is_too_wide(extra, words) -> None:
     ],
 )
 def test_audience_that_is_not_exact_is_a_warning(condition, expected) -> None:
-    assert marks(judge(policy(statement({"StringEquals": AGENTS, **condition})))) == expected
+    findings = judge(policy(statement({"StringEquals": AGENTS, **condition})))
+    assert marks(findings) == expected
+    assert all(judge(json.loads(finding.fix)) == () for finding in findings)
 
 
 @pytest.mark.parametrize(
