@@ -195,13 +195,9 @@ def decide_trust(
 
 
 def trust_allows(document: object, *, provider: str, action: str, context: Context) -> bool:
-    """Return whether a role's trust policy lets a federated identity in.
+    """Return whether a role's trust policy lets in whom an OIDC provider, by ARN, vouches for.
 
-    Args:
-        document: the role's AssumeRolePolicyDocument.
-        provider: ARN of the OIDC provider that vouches for the token.
-        action: ``sts:AssumeRoleWithWebIdentity``.
-        context: ``<issuer>:sub``, ``<issuer>:aud`` and what else is known of the request.
+    ``context`` holds ``<issuer>:sub``, ``<issuer>:aud`` and what else is known of the request.
     """
     caller = Caller(arn=provider, names=(provider,))
     verdict, _ = decide_trust(

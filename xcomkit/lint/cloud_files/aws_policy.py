@@ -88,19 +88,17 @@ class _Rights:
         if action == "s3:ListBucket":  # the probe carries no prefix, a listing does
             contexts.append({**_SENT, "s3:prefix": (f"{self.prefix}/dag".lstrip("/"),)})
         concerned = [
-            (s, applies)
+            (s, both((s.has_action(action), s.has_resource(arn), _is_ours(s))))
             for s in self._statements
-            if (applies := both((s.has_action(action), s.has_resource(arn), _is_ours(s))))
-            is not False
         ]
-        order: tuple[Verdict, ...] = ("denied", "missing", "unknown", "allowed")
         answers = [
-            decide((s, both((applies, _is_met(s, context)))) for s, applies in concerned)
+            decide((s, both((is_about, _is_met(s, context)))) for s, is_about in concerned)
             for context in contexts
         ]
+        order: tuple[Verdict, ...] = ("denied", "missing", "unknown", "allowed")
         verdict, because = min(answers, key=lambda answer: order.index(answer[0]))
         if verdict == "missing":  # allowed on a condition that the request does not meet
-            because = tuple(s for s, _ in concerned if not s.denies)
+            because = tuple(s for s, is_about in concerned if is_about and not s.denies)
         return verdict, because
 
     def target(self, actions: tuple[str, ...]) -> str:

@@ -112,24 +112,26 @@ def _list_others(statement: Statement, *, subjects: tuple[str, ...]) -> Iterator
             if _is_other(statement, kind=kind, who=who):
                 yield f"{quoted(who)} may become the role as well", False
     for provider in _providers(statement):
-        key = f"{_host(provider)}:sub"
-        others = [
-            (value, verdict)
-            for value in _subjects_of(statement, provider=provider)
-            if not is_agents(sample := _sample(value), subjects)
-            and (verdict := _takes(statement, provider=provider, subject=sample)) is not False
-        ]
-        for value, verdict in others:
+        yield from _list_other_tokens(statement, provider=provider, subjects=subjects)
+
+
+def _list_other_tokens(
+    statement: Statement, *, provider: str, subjects: tuple[str, ...]
+) -> Iterator[tuple[str, bool]]:
+    """Yield whose tokens are taken beside the agents': of the subjects named, else of anybody."""
+    is_named = False
+    for value in _subjects_of(statement, provider=provider):
+        verdict = _takes(statement, provider=provider, subject=_sample(value))
+        if verdict is not False and not is_agents(_sample(value), subjects):
+            is_named = True
             yield f"{quoted(value)} lets in who is no agent", verdict is None
-        if others:
-            continue
-        anybody = _takes(statement, provider=provider, subject=_sample("*:*"))
-        nameless = _takes(statement, provider=provider, subject="")
-        if anybody is not False:
-            text = f"no condition on {quoted(key)}: every service account of the issuer"
-            yield text, anybody is None
-        elif nameless is not False:
-            yield f"a token without {quoted(key)} is let in as well", nameless is None
+    key = quoted(f"{_host(provider)}:sub")
+    anybody = _takes(statement, provider=provider, subject=_sample("*:*"))
+    nameless = _takes(statement, provider=provider, subject="")
+    if anybody is not False and not is_named:
+        yield f"no condition on {key}: every service account of the issuer", anybody is None
+    elif nameless is not False and not is_named:
+        yield f"a token without {key} is let in as well", nameless is None
 
 
 def _loose_audiences(statement: Statement, *, subjects: tuple[str, ...]) -> Iterator[str]:
