@@ -258,7 +258,7 @@ class MergePlan:
 
     def _refuse_comment(self, node: Node, spot: _Spot) -> None:
         if has_comment(self._text, node):
-            problem = "must be unset; a comment would be lost with what stands here"
+            problem = "must be unset; a comment would be lost with the value"
             raise self._refuse(node, path=spot.path, problem=problem)
 
     def _refuse(self, node: Node, *, path: Key, problem: str) -> InputError:

@@ -25,7 +25,7 @@ XC403 = Rule(
 )
 XC406 = Rule(
     id="XC406",
-    title="Merging twice gives the same text",
+    title="Merging again changes nothing",
     severity="fail",
     why="a merge that grows the file on every run ends in duplicate entries.",
     remedy="report the file's shape; write the settings out by hand meanwhile.",
@@ -43,7 +43,7 @@ XC404 = Rule(
 )
 XC407 = Rule(
     id="XC407",
-    title="The identity annotation says the same wherever it stands",
+    title="The identity annotation is the same everywhere",
     severity="fail",
     why="the pods would sign as that other identity, which was not proved here.",
     remedy="remove the other annotation, or name that identity in the settings.",

@@ -80,7 +80,7 @@ class Collector:
             observed = f"not let in: {listed(missing)}"
             self.add(XC060, observed, expected=expected, fix=fix(missing))
         if unknown:
-            observed = f"a condition that this file does not decide stands before {listed(unknown)}"
+            observed = f"a condition that this file does not decide applies to {listed(unknown)}"
             self.add(XC060, observed, expected=expected, is_unknown=True)
 
 

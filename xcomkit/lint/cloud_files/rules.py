@@ -4,7 +4,7 @@ from xcomkit.findings.model import Rule
 
 XC060 = Rule(
     id="XC060",
-    title="The trust lets in every service account of the agents",
+    title="Every service account of the agents is trusted",
     severity="fail",
     why="a component that is left out gets no credentials: all of its tasks fail, or on S3 with"
     " boto3's chain sign as somebody else.",
@@ -16,7 +16,7 @@ XC060 = Rule(
 )
 XC061 = Rule(
     id="XC061",
-    title="The trust lets in nobody else",
+    title="Nobody else is trusted",
     severity="fail",
     why="whoever else is let in reads and writes every XCom; with a wildcard that is every pod"
     " somebody may start.",
@@ -25,7 +25,7 @@ XC061 = Rule(
 )
 XC062 = Rule(
     id="XC062",
-    title="The trust asks for the audience of the tokens",
+    title="The trust policy checks the audience of the tokens",
     severity="warn",
     why="without it a token that a pod made for another service opens the role as well.",
     remedy="add StringEquals <oidc>:aud = sts.amazonaws.com.",
@@ -33,7 +33,7 @@ XC062 = Rule(
 )
 XC063 = Rule(
     id="XC063",
-    title="The rights let agents read and write below the XCom path",
+    title="Agents may read and write below the XCom path",
     severity="fail",
     why="without them pushes and pulls fail; with compression the stock backend hides a failed"
     " push, and the reader gets the path instead of the value.",
@@ -43,7 +43,7 @@ XC063 = Rule(
 )
 XC064 = Rule(
     id="XC064",
-    title="The rights let agents look at the bucket itself, without a condition",
+    title="Agents may list and locate the bucket without a condition",
     severity="fail",
     why="the filesystem probes the bucket; refused, it takes the bucket for missing and tries to"
     " create it.",
@@ -52,7 +52,7 @@ XC064 = Rule(
 )
 XC065 = Rule(
     id="XC065",
-    title="The rights let agents delete what they wrote",
+    title="Agents may delete what they wrote",
     severity="fail",
     why="on S3 clearing a task reports success and leaves its old objects in the bucket.",
     remedy="grant deletion below the path.",
@@ -60,7 +60,7 @@ XC065 = Rule(
 )
 XC066 = Rule(
     id="XC066",
-    title="The rights reach no further than the XCom path",
+    title="Permissions are limited to the XCom path",
     severity="warn",
     why="any task could read, change or delete what belongs to others.",
     remedy="narrow the grant to what the agents need.",
@@ -68,7 +68,7 @@ XC066 = Rule(
 )
 XC067 = Rule(
     id="XC067",
-    title="The bucket is not open to everybody",
+    title="The bucket is not public",
     severity="fail",
     why="every XCom can be read, or replaced, by whoever learns its name.",
     remedy="remove the grant to everybody.",
@@ -76,7 +76,7 @@ XC067 = Rule(
 )
 XC068 = Rule(
     id="XC068",
-    title="No right depends on encryption headers",
+    title="No permission depends on encryption headers",
     severity="fail",
     why="the backend cannot send any, so every push is refused.",
     remedy="use the bucket's default encryption in place of the condition.",
@@ -119,7 +119,7 @@ XC073 = Rule(
 )
 XC074 = Rule(
     id="XC074",
-    title="The file is of the cloud that the XCom path leads to",
+    title="The exported file belongs to the cloud of the XCom path",
     severity="fail",
     why="a grant on one cloud opens nothing on another.",
     remedy="export the file of the cloud of the path, or correct the path.",
