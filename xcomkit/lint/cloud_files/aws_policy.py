@@ -98,7 +98,9 @@ class _Rights:
         order: tuple[Verdict, ...] = ("denied", "missing", "unknown", "allowed")
         verdict, because = min(answers, key=lambda answer: order.index(answer[0]))
         if verdict == "missing":  # allowed on a condition that the request does not meet
-            because = tuple(s for s, is_about in concerned if is_about and not s.denies)
+            because = tuple(
+                s for s, is_about in concerned if is_about is not False and not s.denies
+            )
         return verdict, because
 
     def target(self, actions: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from xcomkit.cloud_documents.access.aws import AUDIENCE, trust
-from xcomkit.cloud_documents.conditions import Context, both, either
+from xcomkit.cloud_documents.conditions import Context, both
 from xcomkit.cloud_documents.policies import Caller, Statement, decide_trust
 from xcomkit.lint.cloud_files.reading import block, read_policy, texts
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
@@ -41,8 +41,7 @@ def judge_role_trust(document: object, *, subjects: tuple[str, ...], report: Col
         raise invalid(report.name, f"a trust in more than {MOST_ISSUERS} issuers")
     expected, fix = f"only {listed(sorted(subjects))}", _fix(statements, subjects=subjects)
     is_let_in = {
-        subject: either(_lets_in(statements, provider=one, subject=subject) for one in providers)
-        for subject in subjects
+        subject: _lets_in(statements, providers=providers, subject=subject) for subject in subjects
     }
     missing = [subject for subject, verdict in is_let_in.items() if verdict is False]
     pods = [s for s in statements if not s.denies and _speaks_of_pods(s)]
@@ -55,7 +54,7 @@ def judge_role_trust(document: object, *, subjects: tuple[str, ...], report: Col
             for problem, is_unknown in _list_others(statement, subjects=subjects):
                 text = f"{statement.label}: {problem}"
                 report.add(XC061, text, expected=expected, fix=fix, is_unknown=is_unknown)
-            for host in _loose_audiences(statement, subjects=subjects):
+            for host in _loose_audiences(statement):
                 report.add(
                     XC062,
                     f"{statement.label}: no exact condition on {quoted(host + ':aud')}",
@@ -85,24 +84,29 @@ def _judge_pods(
         )
 
 
-def _lets_in(statements: tuple[Statement, ...], *, provider: str, subject: str) -> bool | None:
-    context: dict[str, tuple[str, ...] | None] = {
+def _lets_in(
+    statements: tuple[Statement, ...], *, providers: tuple[str, ...], subject: str
+) -> bool | None:
+    """Return whether a provider's token of a subject is taken, and none of them is denied."""
+    unknown: dict[str, tuple[str, ...] | None] = {
         key: None  # what only a request tells
         for statement in statements
         for _, key, _ in statement.clauses
         if not key.endswith((":sub", ":aud"))
     }
-    caller = Caller(names=(provider,))
-    context |= _token(provider, subject=subject)
-    verdict, _ = decide_trust(statements, caller=caller, action=WEB_IDENTITY, context=context)
-    return None if verdict == "unknown" else verdict == "allowed"
-
-
-def _token(provider: str, *, subject: str, audience: str = AUDIENCE) -> Context:
-    """Return what a token says; a claim that is empty is not in it."""
-    claims = {f"{_host(provider)}:sub": subject, f"{_host(provider)}:aud": audience}
-    claims["aws:securetransport"] = "true"
-    return {key: (value,) for key, value in claims.items() if value}
+    verdicts, is_perhaps_denied = set(), False
+    for provider in providers:
+        token = {f"{_host(provider)}:sub": (subject,), f"{_host(provider)}:aud": (AUDIENCE,)}
+        context: Context = {**unknown, **token, "aws:securetransport": ("true",)}
+        caller = Caller(names=(provider,))
+        verdict, because = decide_trust(
+            statements, caller=caller, action=WEB_IDENTITY, context=context
+        )
+        verdicts.add(verdict)
+        is_perhaps_denied |= verdict == "unknown" and any(s.denies for s in because)
+    if "denied" in verdicts or verdicts <= {"missing"}:
+        return False
+    return True if "allowed" in verdicts and not is_perhaps_denied else None
 
 
 def _list_others(statement: Statement, *, subjects: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
@@ -121,53 +125,48 @@ def _list_other_tokens(
     """Yield whose tokens are taken beside the agents': of the subjects named, else of anybody."""
     is_named = False
     for value in _subjects_of(statement, provider=provider):
-        verdict = _takes(statement, provider=provider, subject=_sample(value))
+        verdict = _takes(statement, provider=provider, sub=_sample(value))
         if verdict is not False and not is_agents(_sample(value), subjects):
             is_named = True
             yield f"{quoted(value)} lets in who is no agent", verdict is None
     key = quoted(f"{_host(provider)}:sub")
-    anybody = _takes(statement, provider=provider, subject=_sample("*:*"))
-    nameless = _takes(statement, provider=provider, subject="")
+    anybody = _takes(statement, provider=provider, sub=_sample("*:*"))
+    nameless = _takes(statement, provider=provider, sub="")
     if anybody is not False and not is_named:
         yield f"no condition on {key}: every service account of the issuer", anybody is None
-    elif nameless is not False and not is_named:
+    elif nameless is not False:
         yield f"a token without {key} is let in as well", nameless is None
 
 
-def _loose_audiences(statement: Statement, *, subjects: tuple[str, ...]) -> Iterator[str]:
+def _loose_audiences(statement: Statement) -> Iterator[str]:
     """Yield the issuers whose tokens are taken when they are for another audience, or for none."""
     for provider in _providers(statement):
-        known = (*subjects, *map(_sample, _subjects_of(statement, provider=provider)))
-        if any(
-            _takes(statement, provider=provider, subject=one, audience=audience) is not False
-            for one in known
-            for audience in (_OTHER, "")
-        ):
+        if any(_takes(statement, provider=provider, aud=one) is not False for one in (_OTHER, "")):
             yield _host(provider)
 
 
-def _takes(
-    statement: Statement, *, provider: str, subject: str, audience: str = AUDIENCE
-) -> bool | None:
-    """Return whether a statement speaks of a token, wherever and whenever it is shown.
+def _takes(statement: Statement, *, provider: str, **claim: str) -> bool | None:
+    """Return whether a statement takes a token with one claim, whatever else is asked for.
 
-    Conditions on anything but the token count as met: they keep nobody out for good.
+    Conditions on anything else count as met: they keep nobody out for good. An empty claim is one
+    that the token does not have.
     """
-    context = _token(provider, subject=subject, audience=audience)
+    ((name, value),) = claim.items()
     found = statement.source.get("Condition")
     if isinstance(found, dict):
         own = {
-            operator: {key: wanted for key, wanted in block(keys).items() if _is_claim(key)}
+            operator: {key: wanted for key, wanted in block(keys).items() if _is_of(key, name)}
             for operator, keys in found.items()
         }
         found = {operator: keys for operator, keys in own.items() if keys}
+    context: Context = {f"{_host(provider)}:{name}": (value,)} if value else {}
     token = replace(statement, source={**statement.source, "Condition": found})
     named = token.has_principal(Caller(names=(provider,)))
     return both((token.has_action(WEB_IDENTITY), named, token.is_met(context)))
 
 
-def _is_claim(key: str) -> bool:
-    return key.lower().endswith((":sub", ":aud")) or key.lower() == "aws:securetransport"
+def _is_of(key: str, claim: str) -> bool:
+    return key.lower().endswith(f":{claim}")
 
 
 def _subjects_of(statement: Statement, *, provider: str) -> tuple[str, ...]:
