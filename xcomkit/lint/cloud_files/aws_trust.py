@@ -125,13 +125,13 @@ def _list_other_tokens(
     """Yield whose tokens are taken beside the agents': of the subjects named, else of anybody."""
     is_named = False
     for value in _subjects_of(statement, provider=provider):
-        verdict = _takes(statement, provider=provider, sub=_sample(value))
+        verdict = _takes(statement, provider=provider, claim="sub", value=_sample(value))
         if verdict is not False and not is_agents(_sample(value), subjects):
             is_named = True
             yield f"{quoted(value)} lets in who is no agent", verdict is None
     key = quoted(f"{_host(provider)}:sub")
-    anybody = _takes(statement, provider=provider, sub=_sample("*:*"))
-    nameless = _takes(statement, provider=provider, sub="")
+    anybody = _takes(statement, provider=provider, claim="sub", value=_sample("*:*"))
+    nameless = _takes(statement, provider=provider, claim="sub", value="")
     if anybody is not False and not is_named:
         yield f"no condition on {key}: every service account of the issuer", anybody is None
     elif nameless is not False:
@@ -141,25 +141,26 @@ def _list_other_tokens(
 def _loose_audiences(statement: Statement) -> Iterator[str]:
     """Yield the issuers whose tokens are taken when they are for another audience, or for none."""
     for provider in _providers(statement):
-        if any(_takes(statement, provider=provider, aud=one) is not False for one in (_OTHER, "")):
+        verdicts = [
+            _takes(statement, provider=provider, claim="aud", value=one) for one in (_OTHER, "")
+        ]
+        if verdicts != [False, False]:
             yield _host(provider)
 
 
-def _takes(statement: Statement, *, provider: str, **claim: str) -> bool | None:
-    """Return whether a statement takes a token with one claim, whatever else is asked for.
+def _takes(statement: Statement, *, provider: str, claim: str, value: str) -> bool | None:
+    """Return whether a statement takes a token with a claim, ``sub`` or ``aud``, or without it.
 
-    Conditions on anything else count as met: they keep nobody out for good. An empty claim is one
-    that the token does not have.
+    Conditions on anything else count as met: they keep nobody out for good.
     """
-    ((name, value),) = claim.items()
     found = statement.source.get("Condition")
     if isinstance(found, dict):
         own = {
-            operator: {key: wanted for key, wanted in block(keys).items() if _is_of(key, name)}
+            operator: {key: wanted for key, wanted in block(keys).items() if _is_of(key, claim)}
             for operator, keys in found.items()
         }
         found = {operator: keys for operator, keys in own.items() if keys}
-    context: Context = {f"{_host(provider)}:{name}": (value,)} if value else {}
+    context: Context = {f"{_host(provider)}:{claim}": (value,)} if value else {}
     token = replace(statement, source={**statement.source, "Condition": found})
     named = token.has_principal(Caller(names=(provider,)))
     return both((token.has_action(WEB_IDENTITY), named, token.is_met(context)))
