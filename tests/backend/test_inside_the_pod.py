@@ -17,7 +17,7 @@ from xcomkit.stand_ins.aws import AwsStandIn
 from xcomkit.steps import round_trip
 from xcomkit.steps.agent import open_agent
 from xcomkit.steps.opening import open_step
-from xcomkit.values.environment import effective_environment, list_variables
+from xcomkit.values.environment import expanded, list_variables
 from xcomkit.values.values import load_values
 
 SUBJECT = "system:serviceaccount:astro:astro-agent-worker-default-worker"
@@ -37,7 +37,8 @@ class Cluster:
         made = runbook.run("01", "02", "03")
         assert made.code == 0, made.output
         self.written = made.directory / "values.yaml"
-        written = effective_environment(list_variables(load_values(self.written)))
+        listed = list_variables(load_values(self.written))
+        written = {name: expanded(found) for name, found in listed.items()}
         self.token = self.home / "token"
         self.sign(SUBJECT)
         account = runbook.client("sts").get_caller_identity()["Account"]

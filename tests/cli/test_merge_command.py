@@ -250,7 +250,7 @@ def test_missing_file_and_folder_are_refused(capsys):
 def test_fragment_with_an_entry_twice_is_refused_with_its_line(capsys):
     Path("fragment.yaml").write_text("commonEnv:\n  - name: A\n  - name: A\n")
     text = refused(capsys, "values.yaml", "fragment.yaml")
-    assert "fragment.yaml:3:5: commonEnv.A stands there twice" in text
+    assert "fragment.yaml:3:1: duplicate entry commonEnv.A" in text
 
 
 def test_shape_that_would_be_a_guess_is_refused_with_the_place_in_the_file(capsys):

@@ -11,7 +11,7 @@ from xcomkit.lint.cloud_files import judge_trust
 from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
 from xcomkit.lint.rules import MOST_FINDINGS
 from xcomkit.lint.rules.prefixes import _overlap, parse_base_path
-from xcomkit.values.environment import MOST_GROUPS, effective_environment, list_variables
+from xcomkit.values.environment import MOST_GROUPS, expanded, list_variables
 from xcomkit.values.layers import layer
 from xcomkit.values.merge_rules import is_owned, is_same
 from xcomkit.values.values import read_values
@@ -102,9 +102,9 @@ def test_variable_that_is_told_elsewhere_and_what_refers_to_it_are_not_told():
   - {name: A, value: "2"}
   - {name: E, value: "$(A)"}
 """
-    found = effective_environment(list_variables(read_values(text, name="v.yaml")))
+    listed = list_variables(read_values(text, name="v.yaml"))
 
-    assert found["triggerer"] == {"A": "2", "B": "1", "E": "2"}
+    assert expanded(listed["triggerer"]) == {"A": "2", "B": "1", "E": "2"}
 
 
 @pytest.mark.parametrize(

@@ -1,51 +1,33 @@
 from typing import Any
 
-import pytest
-
+from xcomkit.findings.model import Check
 from xcomkit.settings.settings import Settings
-from xcomkit.values.identity import PodIdentity
 from xcomkit.values.merge import Merged, merge
-from xcomkit.values.rules import RULES, judge, judge_merge
+from xcomkit.values.rules import RULES, PodIdentity, judge, judge_merge
 from xcomkit.values.values import read_values
 
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 
 
-def status(text: str, settings: Settings, annotations: dict[str, str]) -> dict[str, str]:
+def checks(text: str, settings: Settings, annotations: dict[str, str]) -> dict[str, Check]:
     values = read_values(text, name="values.yaml")
     pods = PodIdentity(annotations, {}, ("AWS_PROFILE",), is_needed=False)
-    return {c.id: c.status for c in judge(values, settings=settings, pods=pods)}
-
-
-def observed(check_id: str, text: str, settings: Settings, annotations: dict[str, str]) -> str:
-    values = read_values(text, name="values.yaml")
-    pods = PodIdentity(annotations, {}, ("AWS_PROFILE",), is_needed=False)
-    checks = judge(values, settings=settings, pods=pods)
-    return next(c.observed for c in checks if c.id == check_id)
-
-
-@pytest.fixture
-def good(era: str, fragment: dict[str, Any]) -> str:
-    return merge(era, fragment, name="values.yaml").text
+    return {c.id: c for c in judge(values, settings=settings, pods=pods)}
 
 
 def test_ids_are_stable_and_in_range() -> None:
     assert sorted(rule.id for rule in RULES) == [f"XC{n}" for n in range(402, 413) if n != 405]
 
 
-def test_merged_era_passes_everything(
-    good: str, settings: Settings, annotations: dict[str, str]
-) -> None:
-    assert set(status(good, settings, annotations).values()) == {"pass"}
+def test_merged_era_passes_everything(era, fragment, settings, annotations) -> None:
+    merged = merge(era, fragment, name="values.yaml").text
+    assert {c.status for c in checks(merged, settings, annotations).values()} == {"pass"}
 
 
-def test_unnamed_account_rests_on_a_guess(
-    era: str, settings: Settings, annotations: dict[str, str]
-) -> None:
-    assert status(era, settings, annotations)["XC408"] == "warn"
-    assert "triggerer: astro-agent-triggerer is a guess" in observed(
-        "XC408", era, settings, annotations
-    )
+def test_unnamed_account_rests_on_a_guess(era, settings, annotations) -> None:
+    check = checks(era, settings, annotations)["XC408"]
+    assert check.status == "warn"
+    assert "triggerer: astro-agent-triggerer is a guess" in check.observed
 
 
 def test_clean_merge_passes_and_conflicts_warn(era: str, fragment: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from xcomkit.findings.model import DURABLE_BACKEND
-from xcomkit.values.environment import effective_environment, list_variables, worker_queues
+from xcomkit.values.environment import expanded, list_variables, worker_queues
 from xcomkit.values.merge import merge
 from xcomkit.values.names import parse_base_path
 from xcomkit.values.values import read_values
@@ -30,7 +30,8 @@ triggerer:
 
 
 def environment(text: str) -> dict[str, dict[str, str]]:
-    return effective_environment(list_variables(read_values(text, name="v")))
+    listed = list_variables(read_values(text, name="v"))
+    return {component: expanded(found) for component, found in listed.items()}
 
 
 def test_every_component_gets_common_variables_its_own_and_the_charts_fields() -> None:
@@ -59,31 +60,25 @@ def test_sidecar_and_sentinel_see_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "problem"),
+    ("text", "problem"),
     [
-        ("{name: A, value: 0}", "a number"),
-        ("{name: A, value: 1e6}", "a number"),
-        ("{name: A, value: yes}", "a boolean"),
-        ("{name: A, value: ~}", "no text"),
-        ("{name: A, value: {b: c}}", "no text"),
-        ("{name: 1, value: 'x'}", "needs a name"),
-        ("{value: 'x'}", "needs a name"),
-        ("words", "needs a name"),
+        ("\n  - {name: A, value: 0}", "a number"),
+        ("\n  - {name: A, value: 1e6}", "a number"),
+        ("\n  - {name: A, value: yes}", "a boolean"),
+        ("\n  - {name: A, value: ~}", "no text"),
+        ("\n  - {name: A, value: {b: c}}", "no text"),
+        ("\n  - {name: 1, value: 'x'}", "needs a name"),
+        ("\n  - {value: 'x'}", "needs a name"),
+        ("\n  - words", "needs a name"),
+        ("\n  A: b", "must be a list"),
     ],
 )
-def test_entry_that_kubernetes_refuses_is_no_variable_but_a_problem(
-    entry: str, problem: str
-) -> None:
-    values = read_values(f"commonEnv:\n  - {entry}\n", name="v")
-    assert effective_environment(list_variables(values))["triggerer"] == {}
-    (found,) = list_variables(values)["triggerer"]
-    assert (found.line, found.value) == (2, None)
+def test_entry_that_kubernetes_refuses_is_no_variable_but_a_problem(text, problem) -> None:
+    listed = list_variables(read_values(f"commonEnv:{text}\n", name="v"))["triggerer"]
+    assert expanded(listed) == {}
+    (found,) = listed
+    assert found.value is None
     assert problem in found.problem
-
-
-def test_list_that_is_a_mapping_is_one_problem() -> None:
-    (found,) = list_variables(read_values("commonEnv:\n  A: b\n", name="v"))["triggerer"]
-    assert "must be a list" in found.problem
 
 
 def test_value_from_a_secret_is_a_name_without_a_known_value() -> None:
@@ -91,7 +86,7 @@ def test_value_from_a_secret_is_a_name_without_a_known_value() -> None:
     values = read_values(text, name="v")
     (found,) = list_variables(values)["dagProcessor"]
     assert (found.name, found.value, found.problem) == ("A", None, "")
-    assert effective_environment(list_variables(values))["dagProcessor"] == {}
+    assert expanded(list_variables(values)["dagProcessor"]) == {}
 
 
 def test_later_entry_without_a_known_value_hides_an_earlier_one() -> None:
@@ -168,9 +163,4 @@ def test_worker_group_serves_the_queues_it_names_or_the_default_one(
     values = read_values(f"workers:\n- name: one\n  queues: {queues}\n- name: two\n", name="v")
 
     assert worker_queues(values) == {"one": served, "two": ("default",)}
-
-
-def test_file_without_groups_serves_the_default_queue() -> None:
-    assert worker_queues(read_values("commonEnv: []\n", name="v")) == {
-        "default-worker": ("default",)
-    }
+    assert worker_queues(read_values("", name="v")) == {"default-worker": ("default",)}

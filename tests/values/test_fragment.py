@@ -3,8 +3,11 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xcomkit.settings.settings import Settings
+from xcomkit.values import emit
 from xcomkit.values.fragment import generate, render
 
 CONNECTION = {"conn_type": "aws", "extra": {"region_name": "eu-central-1"}}
@@ -70,3 +73,22 @@ def test_rendered_text_says_why_and_reads_back_the_same(store: str, compression:
     assert yaml.safe_load(text) == fragment
     assert text.count("\n# ") + text.count("\n  # ") >= len(fragment) + len(fragment["commonEnv"])
     assert max(map(len, text.splitlines())) <= 120
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(["", "'", '"']))
+def test_quoted_text_reads_back_as_the_same_text(text: str, style: str) -> None:
+    assert yaml.safe_load("a: " + emit.quote(text, style=style))["a"] == text
+
+
+@pytest.mark.parametrize(
+    ("entry", "lines"),
+    [
+        ({"name": "A", "value": "0"}, ["- name: A", '  value: "0"']),
+        ({"name": "A", "value": "plain"}, ["- name: A", '  value: "plain"']),
+        ({"name": "A", "value": '{"a": 1}'}, ["- name: A", "  value: '{\"a\": 1}'"]),
+        ({"a": [], "b": {}, "c": None}, ["- a: []", "  b: {}", "  c: null"]),
+        *(({"a": w}, [f'- a: "{w}"']) for w in ("yes", "No", "null", "on", "1", "~", "", "a #b")),
+    ],
+)
+def test_value_is_quoted_where_yaml_or_kubernetes_would_see_something_else(entry, lines) -> None:
+    assert emit.block([entry], indent=0) == lines

@@ -1,9 +1,11 @@
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from xcomkit.findings.model import Check
 from xcomkit.settings.settings import Settings
 from xcomkit.values.helm import commands, next_steps, template_check
 from xcomkit.values.values import Values, read_values
@@ -14,51 +16,49 @@ def values() -> Values:
     return read_values("namespace: astro\nagentToken: hush" + "hush\n", name="my values.yaml")
 
 
-def put_helm(directory: Path, monkeypatch: pytest.MonkeyPatch, *, script: str) -> None:
-    """Put a program called helm on PATH that behaves as the real one does in that case."""
-    program = directory / "helm"
-    program.write_text("#!/bin/sh\n" + script, encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
+@pytest.fixture
+def check(values: Values, settings: Settings, monkeypatch, tmp_path: Path) -> Callable[..., Check]:
+    """Return a function that asks a program called helm, which behaves as the script does."""
+
+    def ask(script: str | None, *, timeout: float = 60) -> Check:
+        path = str(tmp_path)
+        if script is not None:
+            program = tmp_path / "helm"
+            program.write_text("#!/bin/sh\n" + script, encoding="utf-8")
+            program.chmod(0o755)
+            path += os.pathsep + os.environ["PATH"]
+        monkeypatch.setenv("PATH", path)
+        found = template_check(values, settings=settings, timeout=timeout)
+        assert found.id == "XC402"
+        return found
+
+    return ask
 
 
-def test_without_helm_the_check_says_what_stays_unproved(
-    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    check = template_check(values, settings=settings)
-    assert (check.id, check.status) == ("XC402", "skip")
-    assert "helm is not on PATH" in check.observed
-    assert "stays unproved" in check.observed
+def test_without_helm_the_check_says_what_stays_unproved(check) -> None:
+    found = check(None)
+    assert found.status == "skip"
+    assert "helm is not on PATH" in found.observed
+    assert "stays unproved" in found.observed
 
 
-def test_rendered_chart_passes_and_gets_this_very_file(
-    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_rendered_chart_passes_and_gets_this_very_file(check) -> None:
     script = 'for last; do :; done; test -f "$last" || exit 9\n'
-    script += 'printf -- "---\\nkind: A\\n---\\nkind: B\\n"'
-    put_helm(tmp_path, monkeypatch, script=script)
-    check = template_check(values, settings=settings)
-    assert (check.status, check.observed) == ("pass", "rendered 2 resources")
+    found = check(script + 'printf -- "---\\nkind: A\\n---\\nkind: B\\n"')
+    assert (found.status, found.observed) == ("pass", "rendered 2 resources")
 
 
-def test_helm_that_renders_nothing_is_no_pass(
-    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    put_helm(tmp_path, monkeypatch, script="exit 0")
-    check = template_check(values, settings=settings)
-    assert (check.status, check.observed) == ("unknown", "rendered 0 resources")
+def test_helm_that_renders_nothing_is_no_pass(check) -> None:
+    found = check("exit 0")
+    assert (found.status, found.observed) == ("unknown", "rendered 0 resources")
 
 
-def test_refused_values_fail_with_helms_words_and_without_secrets(
-    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    script = "echo 'Error: values do not meet the schema: timeoutSeconds hush'hush >&2; exit 1"
-    put_helm(tmp_path, monkeypatch, script=script)
-    check = template_check(values, settings=settings)
-    assert check.status == "fail"
-    assert "do not meet the schema" in check.observed
-    assert "hush" + "hush" not in check.observed
+def test_refused_values_fail_with_helms_words_and_without_secrets(check) -> None:
+    said = "Error: values do not meet the schema: timeoutSeconds hush"
+    found = check(f"echo '{said}'hush >&2; exit 1")
+    assert found.status == "fail"
+    assert "do not meet the schema" in found.observed
+    assert "hush" + "hush" not in found.observed
 
 
 @pytest.mark.parametrize(
@@ -69,24 +69,14 @@ def test_refused_values_fail_with_helms_words_and_without_secrets(
         "context deadline exceeded",
     ],
 )
-def test_chart_that_cannot_be_had_is_no_verdict(
-    values: Values,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    said: str,
-) -> None:
-    put_helm(tmp_path, monkeypatch, script=f"echo {shlex.quote(said)} >&2; exit 1")
-    assert template_check(values, settings=settings).status == "skip"
+def test_chart_that_cannot_be_had_is_no_verdict(check, said) -> None:
+    assert check(f"echo {shlex.quote(said)} >&2; exit 1").status == "skip"
 
 
-def test_helm_that_hangs_is_given_up(
-    values: Values, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    put_helm(tmp_path, monkeypatch, script="exec sleep 30")
-    check = template_check(values, settings=settings, timeout=0.5)
-    assert check.status == "skip"
-    assert "no answer in 0.5 s" in check.observed
+def test_helm_that_hangs_is_given_up(check) -> None:
+    found = check("exec sleep 30", timeout=0.5)
+    assert found.status == "skip"
+    assert "no answer in 0.5 s" in found.observed
 
 
 def test_commands_can_be_pasted_into_a_shell(settings: Settings) -> None:

@@ -6,8 +6,8 @@ import pytest
 from xcomkit.findings.model import Check
 from xcomkit.settings.settings import Settings
 from xcomkit.values.fragment import generate, render
-from xcomkit.values.identity import PodIdentity, judge
 from xcomkit.values.merge import merge
+from xcomkit.values.rules import PodIdentity, judge
 from xcomkit.values.values import read_values
 
 ROLE = "eks.amazonaws.com/role-arn"
@@ -18,11 +18,23 @@ AZURE = PodIdentity(
     {CLIENT_ID: OURS}, {USE: "true"}, ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_CLIENT_ID"),
     is_needed=True,
 )  # fmt: skip
+NOBODY = PodIdentity({}, {}, ("AWS_PROFILE",), is_needed=False)
+MIXED = """
+secretBackend: my.Backend
+triggerer: {env: [{name: AIRFLOW__SECRETS__BACKEND, value: ""}]}
+"""
+SECRET = "valueFrom: {secretKeyRef: {name: s, key: k}}"
 
 
 def checks(text: str, settings: Settings, identity: PodIdentity) -> dict[str, Check]:
     values = read_values(text, name="values.yaml")
-    return {c.id: c for c in judge(values, settings=settings, identity=identity)}
+    found = judge(values, settings=settings, pods=identity)
+    return {c.id: c for c in found if c.id != "XC408"}  # which is about names
+
+
+def build(settings: Settings, **more: Any) -> dict[str, Any]:
+    nothing = {key: {} for key in ("connection", "annotations", "labels", "environment")}
+    return generate(settings, **{**nothing, "secrets_backend": {}, **more})
 
 
 @pytest.fixture
@@ -37,14 +49,7 @@ def good(era: str, fragment: dict[str, Any]) -> str:
 
 @pytest.fixture
 def azure(era: str, settings: Settings) -> str:
-    fragment = generate(
-        settings,
-        connection={"conn_type": "azure_data_lake"},
-        annotations=AZURE.annotations,
-        labels=AZURE.labels,
-        environment={"AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"},
-        secrets_backend={},
-    )
+    fragment = build(settings, annotations=AZURE.annotations, labels=AZURE.labels)
     return merge(era, fragment, name="values.yaml").text
 
 
@@ -60,12 +65,10 @@ def with_variable(text: str, entry: str) -> str:
 class TestRoleOnEks:
     def test_missing_annotation_only_warns_and_agrees_with_nothing(self, good, settings, eks):
         found = checks(good.replace(ROLE, "something.else"), settings, eks)
-
         assert (found["XC404"].status, found["XC407"].status) == ("warn", "skip")
 
     def test_account_the_chart_does_not_make_is_not_annotated_by_it(self, good, settings, eks):
         found = checks(good.replace("create: true", "create: false", 1), settings, eks)["XC404"]
-
         assert found.status == "warn"
         assert "annotate it yourself" in found.observed
 
@@ -75,16 +78,12 @@ class TestRoleOnEks:
             f"    name: astro-agent-triggerer\n    annotations: {{{ROLE}: arn:other}}",
         )
         assert text != good
-
         found = checks(text, settings, eks)["XC407"]
-
         assert found.status == "fail"
         assert "arn:other" in found.observed
 
     def test_without_an_annotation_to_ask_for_nothing_is_judged(self, good, settings):
-        nobody = PodIdentity({}, {}, ("AWS_PROFILE",), is_needed=False)
-
-        assert {c.status for c in checks(good, settings, nobody).values()} == {"skip"}
+        assert {c.status for c in checks(good, settings, NOBODY).values()} == {"skip"}
 
 
 class TestIdentityOnAzure:
@@ -94,19 +93,15 @@ class TestIdentityOnAzure:
 
     def test_missing_annotation_fails_because_nobody_would_sign_in(self, azure, settings):
         found = checks(azure.replace(CLIENT_ID, "something.else"), settings, AZURE)
-
         assert found["XC411"].status == "fail"
 
     def test_account_made_elsewhere_is_unknown(self, azure, settings):
         found = checks(azure.replace("create: true", "create: false", 1), settings, AZURE)
-
         assert (found["XC411"].status, found["XC411"].closes_gate) == ("unknown", True)
 
     def test_identity_that_does_not_exist_yet_is_unknown_and_names_the_step(self, azure, settings):
-        nobody = PodIdentity({}, AZURE.labels, AZURE.rivals, is_needed=True)
-
-        found = checks(azure, settings, nobody)["XC411"]
-
+        absent = PodIdentity({}, AZURE.labels, AZURE.rivals, is_needed=True)
+        found = checks(azure, settings, absent)["XC411"]
         assert (found.status, "step 02" in found.remedy) == ("unknown", True)
 
     @pytest.mark.parametrize("label", ["", f"labels: {{{USE}: true}}", f'labels: {{{USE}: "no"}}'])
@@ -115,39 +110,26 @@ class TestIdentityOnAzure:
 
     def test_client_id_that_differs_in_any_place_is_named_with_its_line(self, azure, settings):
         text = f"{azure}\nextra:\n  podAnnotations:\n    {CLIENT_ID}: other\n"
-
         found = checks(text, settings, AZURE)["XC407"]
-
         assert found.status == "fail"
         assert f"line {text.splitlines().index(f'    {CLIENT_ID}: other') + 1}:" in found.observed
 
-    def test_account_key_beside_the_identity_is_red_wherever_it_comes_from(self, azure, settings):
-        source = "valueFrom: {secretKeyRef: {name: s, key: k}}"
-        text = with_variable(azure, f"{{name: AZURE_STORAGE_ACCOUNT_KEY, {source}}}")
-
-        assert checks(text, settings, AZURE)["XC409"].status == "fail"
-
-    def test_client_id_of_the_identity_itself_is_no_rival(self, azure, settings):
-        text = with_variable(azure, f'{{name: AZURE_CLIENT_ID, value: "{OURS}"}}')
-
-        assert checks(text, settings, AZURE)["XC409"].status == "pass"
-
-
-def test_label_and_variable_of_the_identity_are_written_with_their_reason(settings):
-    text = render(
-        generate(settings, connection={}, annotations=AZURE.annotations, labels=AZURE.labels,
-                 environment={"AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"},
-                 secrets_backend={})
-    )  # fmt: skip
-
-    assert f'labels:\n  {USE}: "true"' in text
-    assert "# how the SDK of the store signs in and asks" in text
+    @pytest.mark.parametrize(
+        ("entry", "status"),
+        [
+            (f"{{name: AZURE_STORAGE_ACCOUNT_KEY, {SECRET}}}", "fail"),
+            (f'{{name: AZURE_CLIENT_ID, value: "{OURS}"}}', "pass"),
+            ("{name: AZURE_CLIENT_ID, value: another}", "fail"),
+        ],
+    )
+    def test_account_key_beside_the_identity_is_red_wherever_it_comes_from(
+        self, azure, settings, entry, status
+    ):
+        found = checks(with_variable(azure, entry), settings, AZURE)
+        assert found["XC409"].status == status
 
 
 class TestKeysOfAnS3CompatibleStore:
-    NOBODY = PodIdentity({}, {}, (), is_needed=False)
-    SECRET = "  valueFrom: {secretKeyRef: {name: s, key: k}}\n"
-
     @pytest.fixture
     def store(self) -> Settings:
         return Settings.from_mapping(
@@ -155,50 +137,32 @@ class TestKeysOfAnS3CompatibleStore:
              "agent_keys_secret": "store-key"}
         )  # fmt: skip
 
-    def written(self, settings: Settings) -> str:
-        connection = {"conn_type": "aws", "extra": {"endpoint_url": settings.endpoint_url}}
-        return render(
-            generate(settings, connection=connection, annotations={}, labels={},
-                     environment={}, secrets_backend={})
-        )  # fmt: skip
+    def status(self, text: str, settings: Settings) -> str:
+        return checks(text, settings, NOBODY)["XC412"].status
 
-    def test_keys_come_from_the_secret_by_reference(self, store):
-        text = self.written(store)
-
+    def test_keys_come_from_the_secret_by_reference(self, store, era):
+        text = render(build(store))
         assert "name: store-key" in text
-        assert checks(text, store, self.NOBODY)["XC412"].status == "pass"
+        assert self.status(text, store) == "pass"
+        assert self.status(merge(era, build(store), name="v").text, store) == "pass"
 
     def test_values_without_a_key_are_red_and_say_for_whom(self, store):
-        text = self.written(store.model_copy(update={"agent_keys_secret": ""}))
-
-        check = checks(text, store, self.NOBODY)["XC412"]
+        text = render(build(store.model_copy(update={"agent_keys_secret": ""})))
+        check = checks(text, store, NOBODY)["XC412"]
         assert check.status == "fail"
         assert "dagProcessor" in check.observed
 
     @pytest.mark.parametrize(
-        ("more", "status"),
+        ("text", "status"),
         [
-            (f"- name: AIRFLOW_CONN_AWS_DEFAULT\n{SECRET}", "pass"),
+            (f"commonEnv: [{{name: AIRFLOW_CONN_AWS_DEFAULT, {SECRET}}}]\n", "pass"),
+            ("commonEnv: [{name: AIRFLOW_CONN_AWS_DEFAULT, value: 'aws://a:b@'}]\n", "pass"),
+            ("commonEnv: [{name: AIRFLOW_CONN_AWS_DEFAULT, value: 'aws://'}]\n", "fail"),
             ('secretBackend: "my.Backend"\n', "skip"),
-            (f"- name: AWS_ACCESS_KEY_ID\n{SECRET}", "fail"),
+            (MIXED, "fail"),
+            (f"commonEnv: [{{name: AWS_ACCESS_KEY_ID, {SECRET}}}]\n", "fail"),
         ],
-    )
-    def test_key_may_come_with_the_connection_and_half_a_key_is_none(self, store, more, status):
-        text = self.written(store.model_copy(update={"agent_keys_secret": ""}))
-        if more.startswith("-"):
-            more = "  " + more.replace("\n  ", "\n    ")
-            text = text.replace("commonEnv:\n", f"commonEnv:\n{more}")
-            text = text if "CONN" not in more else re.sub(
-                r"  - name: AIRFLOW_CONN_AWS_DEFAULT\n    value: .*\n", "", text
-            )  # fmt: skip
-        else:
-            text = more + text
-
-        assert checks(text, store, self.NOBODY)["XC412"].status == status
-
-    def test_merging_into_every_era_of_the_chart_keeps_the_reference(self, store, era):
-        fragment = generate(store, connection={"conn_type": "aws"}, annotations={}, labels={},
-                            environment={}, secrets_backend={})  # fmt: skip
-        text = merge(era, fragment, name="values.yaml").text
-
-        assert checks(text, store, self.NOBODY)["XC412"].status == "pass"
+        ids=["connection elsewhere", "connection", "no key", "backend", "one without", "half"],
+    )  # fmt: skip
+    def test_key_may_come_with_the_connection_and_half_a_key_is_none(self, store, text, status):
+        assert self.status(text, store) == status

@@ -1,9 +1,9 @@
 """Evaluates the Condition block of IAM, bucket and trust policies, as pure functions.
 
 The answer has three values: ``True`` met, ``False`` not met, ``None`` undecidable, because the
-block uses something this stand-in does not evaluate. Callers fail closed on ``None``: an Allow does
-not apply, a Deny does. Source: IAM User Guide, "IAM JSON policy elements: Condition operators" and
-"Conditions with multiple context keys or values".
+block uses something that is not evaluated here, or asks for a value nobody knows. Source: IAM User
+Guide, "IAM JSON policy elements: Condition operators" and "Conditions with multiple context keys or
+values".
 """
 
 import operator
@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-Context = Mapping[str, tuple[str, ...]]
-"""Values per condition key; the keys in lower case, because condition keys ignore case."""
+Context = Mapping[str, tuple[str, ...] | None]
+"""Values per condition key in lower case, as condition keys ignore case.
+
+``None`` is a value that nobody knows; a key that the request does not have is absent.
+"""
 
 Compare = Callable[[str, str], bool | None]
 
@@ -49,6 +52,11 @@ def both(verdicts: Iterable[bool | None]) -> bool | None:
     """Return the three-valued and."""
     found = set(verdicts)
     return False if False in found else None if None in found else True
+
+
+def opposite(verdict: bool | None) -> bool | None:  # noqa: FBT001 - the subject
+    """Return the three-valued not."""
+    return None if verdict is None else not verdict
 
 
 def to_texts(value: object) -> tuple[str, ...]:
@@ -106,13 +114,13 @@ _OPERATORS: dict[str, Compare] = {
     "NumericGreaterThan": _numeric(operator.gt),
     "NumericGreaterThanEquals": _numeric(operator.ge),
 }
-_NEGATED: dict[str, Compare] = {
-    "StringNotEquals": _exactly,
-    "StringNotEqualsIgnoreCase": _ignoring_case,
-    "StringNotLike": matches,
-    "ArnNotEquals": _arn_matches,
-    "ArnNotLike": _arn_matches,
-    "NumericNotEquals": _numeric(operator.eq),
+_NEGATED = {
+    "StringNotEquals": "StringEquals",
+    "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
+    "StringNotLike": "StringLike",
+    "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+    "NumericNotEquals": "NumericEquals",
 }
 
 
@@ -120,40 +128,26 @@ def _evaluate_operator(name: str, keys: object, context: Context) -> bool | None
     """Return whether every key below one operator meets it."""
     quantifier, _, rest = name.rpartition(":")
     base = rest.removesuffix("IfExists")
-    compare = _OPERATORS.get(base) or _NEGATED.get(base)
+    compare = _OPERATORS.get(_NEGATED.get(base, base))
     if not isinstance(keys, dict) or quantifier not in ("", "ForAnyValue", "ForAllValues"):
         return None
-    found = {key: context.get(key.lower()) for key in keys}
-    if rest == "Null":
-        return both(
-            either(text == str(not found[key]).lower() for text in to_texts(wanted))
-            for key, wanted in keys.items()
-        )
-    if compare is None:
+    if rest != "Null" and compare is None:
         return None
-    if_absent = (
+    is_met_if_absent = (
         rest != base or quantifier == "ForAllValues" or (not quantifier and base in _NEGATED)
     )
-    return both(
-        _evaluate_values(
-            compare, to_texts(wanted), values, negated=base in _NEGATED, quantifier=quantifier
-        )
-        if (values := found[key])
-        else if_absent
-        for key, wanted in keys.items()
-    )
 
+    def meets(key: str, wanted: tuple[str, ...]) -> bool | None:
+        values = context.get(key, ())
+        if values is None:
+            return None
+        if compare is None:
+            return either(text == str(key not in context).lower() for text in wanted)
+        if key not in context:
+            return is_met_if_absent
+        verdicts = [either(compare(item, value) for item in wanted) for value in values]
+        if base in _NEGATED:
+            verdicts = [opposite(verdict) for verdict in verdicts]
+        return both(verdicts) if quantifier == "ForAllValues" else either(verdicts)
 
-def _evaluate_values(
-    compare: Compare,
-    wanted: tuple[str, ...],
-    values: tuple[str, ...],
-    *,
-    negated: bool,
-    quantifier: str,
-) -> bool | None:
-    """Return whether the values of one key meet one operator; wanted values are alternatives."""
-    verdicts = [either(compare(item, value) for item in wanted) for value in values]
-    if negated:
-        verdicts = [None if verdict is None else not verdict for verdict in verdicts]
-    return both(verdicts) if quantifier == "ForAllValues" else either(verdicts)
+    return both(meets(key.lower(), to_texts(wanted)) for key, wanted in keys.items())

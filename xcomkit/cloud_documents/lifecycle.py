@@ -102,14 +102,14 @@ def lifecycle_rules(
         }
         definition = {"filters": filters, "actions": actions}
         return [{"enabled": True, "name": name, "type": "Lifecycle", "definition": definition}]
-    steps: tuple[tuple[str, Rule], ...] = (
+    ages: tuple[tuple[str, Rule], ...] = (
         ("Delete", {"age": days, "isLive": True}),
         ("Delete", {"daysSinceNoncurrentTime": old_days, "isLive": False}),
         ("AbortIncompleteMultipartUpload", {"age": old_days}),
     )
     return [
-        {"action": {"type": kind}, "condition": {**condition, "matchesPrefix": [below]}}
-        for kind, condition in steps
+        {"action": {"type": kind}, "condition": {**age, "matchesPrefix": [below]}}
+        for kind, age in ages
     ]
 
 

@@ -1,28 +1,30 @@
-"""Decides whether policies let a request through, as pure functions over plain documents.
+"""Says what IAM policies answer to a request: the one evaluator, for the stand-in and for lint.
 
 Source: IAM User Guide, "Policy evaluation logic" (one account), "AWS JSON policy elements:
-Principal". Anything this stand-in cannot evaluate fails closed: it never allows, it always denies.
+Principal". What cannot be evaluated here is ``None`` of a statement and ``unknown`` of a policy;
+the stand-in lets nothing through but ``allowed``.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.conditions import (
     Context,
     any_matches,
     both,
     evaluate,
     matches,
+    opposite,
     to_texts,
 )
 
-Effect = Literal["allow", "deny", "none"]
-Document = Mapping[str, Any]
+Verdict = Literal["allowed", "denied", "missing", "unknown"]
 
-BROKEN: Document = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*"}]}
-"""What a document that cannot be read counts as."""
+_DENY_ALL = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
+"""What a statement that cannot be read counts as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,104 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One request as policies see it: ``action`` as ``service:Name``, ``resource`` as ARN."""
+class Statement:
+    """One statement of a policy; ``label`` says which one: statement 2 (Sid Objects)."""
 
-    caller: Caller
-    action: str
-    resource: str
-    context: Context = field(default_factory=dict)
+    label: str
+    source: Mapping[str, Any]
+
+    @property
+    def denies(self) -> bool:
+        """Tell whether it takes rights away."""
+        return bool(self.source["Effect"] == "Deny")
+
+    @property
+    def principals(self) -> Mapping[str, Any] | None:
+        """Return of whom it speaks, by kind; ``None`` in a policy of an identity."""
+        if "NotPrincipal" in self.source:
+            return {"AWS": "*"}
+        found = self.source.get("Principal")
+        return found if found is None or isinstance(found, dict) else {"AWS": found}
+
+    @property
+    def clauses(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """Return its conditions one by one: operator, key in lower case, and wanted values."""
+        block = self.source.get("Condition")
+        return tuple(
+            (str(operator), str(key).lower(), to_texts(wanted))
+            for operator, keys in (block.items() if isinstance(block, dict) else ())
+            for key, wanted in (keys.items() if isinstance(keys, dict) else ())
+        )
+
+    def has_action(self, action: str) -> bool | None:
+        """Return whether it speaks of an action; IAM ignores the case."""
+        return self._covers("Action", action, ignore_case=True)
+
+    def has_resource(self, arn: str) -> bool | None:
+        """Return whether it speaks of a resource."""
+        return self._covers("Resource", arn)
+
+    def has_principal(self, caller: Caller) -> bool | None:
+        """Return whether it speaks of the caller.
+
+        The account as principal denies everybody in it, but allows nobody by itself: it leaves the
+        decision to the identity's own policies.
+        """
+        if "Principal" not in self.source:
+            return None
+        listed = self.principals or {}
+        meant = {text for kind in ("AWS", "Federated") for text in to_texts(listed.get(kind, []))}
+        names = {*caller.names, *(caller.account_names if self.denies else ())}
+        return "*" in meant or bool(meant & names)
+
+    def is_met(self, context: Context) -> bool | None:
+        """Return whether a request meets its conditions, all of them."""
+        return evaluate(self.source.get("Condition"), context)
+
+    def _covers(self, name: str, text: str, *, ignore_case: bool = False) -> bool | None:
+        is_inverted = name not in self.source
+        patterns = self.source.get(f"Not{name}" if is_inverted else name)
+        if not patterns:
+            return None
+        covered = any_matches(patterns, text, ignore_case=ignore_case)
+        return opposite(covered) if is_inverted else covered
+
+
+def read_statements(document: object) -> tuple[Statement, ...]:
+    """Return the statements of a policy, given as JSON text or mapping; what is none denies all."""
+    if isinstance(document, str | bytes):
+        try:
+            document = json.loads(document)
+        except ValueError:
+            document = None
+    listed = items(document.get("Statement")) if isinstance(document, dict) else [None]
+    found = []
+    for number, one in enumerate(listed, start=1):
+        is_readable = isinstance(one, dict) and one.get("Effect") in ("Allow", "Deny")
+        source = one if is_readable else _DENY_ALL
+        sid = source.get("Sid")
+        name = f" (Sid {sid[:60]})" if isinstance(sid, str) else ""
+        found.append(Statement(f"statement {number}{name}", source))
+    return tuple(found)
+
+
+def decide(
+    found: Iterable[tuple[Statement, bool | None]],
+) -> tuple[Verdict, tuple[Statement, ...]]:
+    """Return the answer to a request of which every statement speaks, or does not, or perhaps.
+
+    Within one account an explicit deny anywhere wins, then one allow anywhere is enough. Beside
+    the answer stand the statements that deny, or leave it open.
+    """
+    found = tuple(found)
+    denying = tuple(s for s, applies in found if applies and s.denies)
+    if denying:
+        return "denied", denying
+    is_allowed = any(applies for _, applies in found)
+    unsure = tuple(s for s, applies in found if applies is None and (s.denies or not is_allowed))
+    if is_allowed or not all(s.denies for s in unsure):
+        return ("unknown" if unsure else "allowed"), unsure
+    return "missing", ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,61 +163,47 @@ class Standing:
         context: Context | None = None,
     ) -> bool:
         """Return whether an action is allowed; ``policy`` is the resource's own, if it has one."""
-        question = Question(self.caller, action, resource, {**self.context, **(context or {})})
-        return is_allowed(question, identity=self.documents, resource=policy)
+        known = {**self.context, **(context or {})}
+        statements: list[tuple[Statement, bool | None]] = [
+            (s, True) for document in self.documents for s in read_statements(document)
+        ]
+        if policy is not None:
+            statements += [(s, s.has_principal(self.caller)) for s in read_statements(policy)]
+        verdict, _ = decide(
+            (s, both((named, s.has_action(action), s.has_resource(resource), s.is_met(known))))
+            for s, named in statements
+        )
+        return verdict == "allowed"
 
     def may_assume(self, role: str, *, trust: object, action: str) -> bool:
         """Return whether a signed-in caller may become a role: both sides have to agree."""
         caller = replace(self.caller, names=(*self.caller.names, *self.caller.account_names))
-        question = Question(caller, action, "", self.context)
-        trusted = effect_of(trust, question, has_principals=True) == "allow"
-        return trusted and self.may(action, role)
+        verdict, _ = decide_trust(
+            read_statements(trust), caller=caller, action=action, context=self.context
+        )
+        return verdict == "allowed" and self.may(action, role)
 
 
-def read_document(document: object) -> Document:
-    """Return a policy document, given as JSON text or mapping; an unreadable one denies all."""
-    if isinstance(document, str | bytes):
-        try:
-            document = json.loads(document)
-        except ValueError:
-            return BROKEN
-    return document if isinstance(document, dict) else BROKEN
-
-
-def is_allowed(
-    question: Question, *, identity: Iterable[object], resource: object | None = None
-) -> bool:
-    """Return whether the identity's policies and the resource's own policy allow the request.
-
-    Within one account an explicit deny anywhere wins, then one allow anywhere is enough.
-    """
-    effects = {effect_of(document, question) for document in identity}
-    if resource is not None:
-        effects.add(effect_of(resource, question, has_principals=True))
-    return "deny" not in effects and "allow" in effects
-
-
-def effect_of(document: object, question: Question, *, has_principals: bool = False) -> Effect:
-    """Return what one policy says of the request."""
-    statements = read_document(document).get("Statement", [])
-    effects = {
-        _statement_effect(statement, question, has_principals=has_principals)
-        for statement in (statements if isinstance(statements, list) else [statements])
-    }
-    return "deny" if "deny" in effects else "allow" if "allow" in effects else "none"
+def decide_trust(
+    statements: Iterable[Statement], *, caller: Caller, action: str, context: Context
+) -> tuple[Verdict, tuple[Statement, ...]]:
+    """Return what a role's trust answers to a caller; it names no resource."""
+    return decide(
+        (s, both((s.has_action(action), s.has_principal(caller), s.is_met(context))))
+        for s in statements
+    )
 
 
 def trust_allows(document: object, *, provider: str, action: str, context: Context) -> bool:
-    """Return whether a role's trust policy lets a federated identity in.
+    """Return whether a role's trust policy lets in whom an OIDC provider, by ARN, vouches for.
 
-    Args:
-        document: the role's AssumeRolePolicyDocument.
-        provider: ARN of the OIDC provider that vouches for the token.
-        action: ``sts:AssumeRoleWithWebIdentity``.
-        context: ``<issuer>:sub``, ``<issuer>:aud`` and what else is known of the request.
+    ``context`` holds ``<issuer>:sub``, ``<issuer>:aud`` and what else is known of the request.
     """
-    question = Question(Caller(arn=provider, names=(provider,)), action, "", context)
-    return effect_of(document, question, has_principals=True) == "allow"
+    caller = Caller(arn=provider, names=(provider,))
+    verdict, _ = decide_trust(
+        read_statements(document), caller=caller, action=action, context=context
+    )
+    return verdict == "allowed"
 
 
 def find_policy_problem(document: bytes | str, *, bucket_arn: str) -> str:
@@ -148,48 +227,3 @@ def find_policy_problem(document: bytes | str, *, bucket_arn: str) -> str:
 
 def _is_about(bucket_arn: str, resource: str) -> bool:
     return resource.startswith(f"{bucket_arn}/") or bool(matches(resource, bucket_arn))
-
-
-def _statement_effect(statement: object, question: Question, *, has_principals: bool) -> Effect:
-    if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
-        return "deny"
-    denies = statement["Effect"] == "Deny"
-    applies = both(
-        (
-            _element(statement, "Action", question.action, ignore_case=True),
-            _element(statement, "Resource", question.resource) if question.resource else True,
-            _principal(statement, question.caller, denies=denies) if has_principals else True,
-            evaluate(statement.get("Condition"), question.context),
-        )
-    )
-    if denies:
-        return "none" if applies is False else "deny"
-    return "allow" if applies else "none"
-
-
-def _element(
-    statement: Document, name: str, text: str, *, ignore_case: bool = False
-) -> bool | None:
-    """Return whether ``Action``/``Resource`` (or its ``Not`` form) covers the text."""
-    if name in statement:
-        return any_matches(statement[name], text, ignore_case=ignore_case)
-    if f"Not{name}" in statement:
-        covered = any_matches(statement[f"Not{name}"], text, ignore_case=ignore_case)
-        return None if covered is None else not covered
-    return None
-
-
-def _principal(statement: Document, caller: Caller, *, denies: bool) -> bool | None:
-    """Return whether the Principal element means the caller.
-
-    The account as principal denies everybody in it, but allows nobody by itself: it leaves the
-    decision to the identity's own policies.
-    """
-    if "Principal" not in statement:
-        return None
-    element = statement["Principal"]
-    listed = element if isinstance(element, dict) else {"AWS": element}
-    meant = {text for kind in ("AWS", "Federated") for text in to_texts(listed.get(kind, []))}
-    if "*" in meant or meant & set(caller.names):
-        return True
-    return denies and bool(meant & set(caller.account_names))

@@ -88,8 +88,8 @@ class EffectiveValues:
         names = {account.component: account.name for account in found}
         start = f"system:serviceaccount:{self.namespace}:"
         return tuple(
-            Component(component, start + names[component], known)
-            for component, known in environment.effective_environment(self.variables).items()
+            Component(component, start + names[component], environment.expanded(variables))
+            for component, variables in self.variables.items()
             if component in names
         )
 

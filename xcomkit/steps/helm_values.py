@@ -12,7 +12,7 @@ from xcomkit.notebook import show
 from xcomkit.notebook.effective import FRAGMENT, Component
 from xcomkit.notebook.step import Step, cell
 from xcomkit.values import helm, rules, sensitive
-from xcomkit.values.identity import PodIdentity
+from xcomkit.values.rules import PodIdentity
 
 _FILES = ("AWS_CA_BUNDLE",)
 """Variables that name a file in the pods, for which the caller's own stands in."""

@@ -33,26 +33,38 @@ def read_accounts(values: Values, *, prefix: str) -> tuple[ServiceAccount, ...]:
     """
     prefix = read_prefix(values, default=prefix)
     accounts = [
-        _account(
-            values,
-            component=f"worker:{name}",
-            layers=("workers", _layer(values.get("workers", index, "serviceAccount"))),
-            default=f"{prefix}-worker-{name}",
-            documented=True,
-        )
+        _account(values, f"worker:{name}", key="workers", default=f"{prefix}-worker-{name}",
+                 own=_layer(values.get("workers", index, "serviceAccount")))
         for index, name in worker_groups(values)
-    ]
-    accounts += [
-        _account(
-            values,
-            component=component,
-            layers=(component, {}),
-            default=f"{prefix}-{suffix}",
-            documented=False,
+    ]  # fmt: skip
+    for component, suffix in ((DAG_PROCESSOR, "dag-processor"), (TRIGGERER, "triggerer")):
+        accounts.append(
+            _account(values, component, key=component, default=f"{prefix}-{suffix}", own={})
         )
-        for component, suffix in ((DAG_PROCESSOR, "dag-processor"), (TRIGGERER, "triggerer"))
-    ]
     return tuple(accounts)
+
+
+def _account(
+    values: Values, component: str, *, key: str, default: str, own: dict[str, Any]
+) -> ServiceAccount:
+    shared = _layer(values.get("serviceAccount", key))
+    name = _filled(own.get("name")) or _filled(shared.get("name"))
+    annotations: dict[str, str] = {}
+    for found in (
+        values.get("annotations"),
+        values.get("serviceAccount", "annotations"),
+        shared.get("annotations"),
+        own.get("annotations"),
+    ):
+        if isinstance(found, dict):
+            annotations |= {key: text for key, text in found.items() if isinstance(text, str)}
+    return ServiceAccount(
+        component,
+        name or default,
+        created=own.get("create", shared.get("create", True)) is not False,
+        named=bool(name) or key == "workers",  # the one default that the chart documents
+        annotations=annotations,
+    )
 
 
 def read_prefix(values: Values, *, default: str) -> str:
@@ -65,37 +77,11 @@ def read_namespace(values: Values, *, default: str) -> str:
     return _filled(values.get("namespace")) or default
 
 
-def _account(
-    values: Values,
-    *,
-    component: str,
-    layers: tuple[str, dict[str, Any]],
-    default: str,
-    documented: bool,
-) -> ServiceAccount:
-    key, own = layers
-    shared = _layer(values.get("serviceAccount", key))
-    name = _filled(own.get("name")) or _filled(shared.get("name"))
-    created = own.get("create", shared.get("create", True)) is not False
-    annotations = _annotations(values.get("annotations"))
-    annotations |= _annotations(values.get("serviceAccount", "annotations"))
-    annotations |= _annotations(shared.get("annotations")) | _annotations(own.get("annotations"))
-    return ServiceAccount(
-        component, name or default, created, bool(name) or documented, annotations
-    )
-
-
 def _layer(found: object) -> dict[str, Any]:
     """Return one serviceAccount block; a bare text is its name."""
     if isinstance(found, str):
         return {"name": found}
     return found if isinstance(found, dict) else {}
-
-
-def _annotations(found: object) -> dict[str, str]:
-    if not isinstance(found, dict):
-        return {}
-    return {name: text for name, text in found.items() if isinstance(text, str)}
 
 
 def _filled(value: object) -> str:

@@ -30,12 +30,10 @@ def quote(value: object, *, style: str = "") -> str:
 def block(data: Any, *, indent: int) -> list[str]:
     """Return data as indented lines without line ends; environment values are always quoted."""
     pad = " " * indent
-    if isinstance(data, (dict, list, tuple)) and not data:
-        return [pad + json.dumps(data)]
     match data:
-        case dict():
+        case dict() if data:
             return [line for key, value in data.items() for line in pair(key, value, indent=indent)]
-        case list() | tuple():
+        case list() | tuple() if data:
             lines: list[str] = []
             for item in data:
                 inner = block(item, indent=indent + 2)
@@ -48,10 +46,8 @@ def block(data: Any, *, indent: int) -> list[str]:
 def pair(key: str, value: Any, *, indent: int) -> list[str]:
     """Return one key and its value as indented lines."""
     head = f"{' ' * indent}{quote(key)}:"
-    if isinstance(value, (dict, list, tuple)):
-        return (
-            [head, *block(value, indent=indent + 2)] if value else [f"{head} {json.dumps(value)}"]
-        )
+    if isinstance(value, (dict, list, tuple)) and value:
+        return [head, *block(value, indent=indent + 2)]
     # a variable's value stays a text whatever it looks like; '0' unquoted is refused by Kubernetes
     style = ("'" if '"' in str(value) else '"') if key == "value" else ""
     return [f"{head} {quote(value, style=style)}"]

@@ -1,7 +1,7 @@
 """What a worker, the Dag processor and the triggerer will see once a values file is installed."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,38 +75,29 @@ def list_variables(values: Values) -> dict[str, tuple[Variable, ...]]:
     }
 
 
-def effective_environment(
-    listed: Mapping[str, Iterable[Variable]],
-) -> dict[str, dict[str, str]]:
-    """Return what each component will know of the variables that are written for it.
+def expanded(variables: Iterable[Variable]) -> dict[str, str]:
+    """Return what a component will know of the variables that are written for it.
 
     The component's own value stands over commonEnv, and a later entry over an earlier one, as in
     Kubernetes; no document tells which of the two the chart writes last, so a name set in both is
     a finding of its own. ``$(NAME)`` is replaced as Kubernetes does (Tasks: Define Dependent
-    Environment Variables); names whose value the file does not tell are left out.
-    """
-    return {component: expanded(found) for component, found in listed.items()}
-
-
-def expanded(variables: Iterable[Variable]) -> dict[str, str]:
-    """Return the known values, references to earlier variables filled in as Kubernetes does.
-
-    What refers to a value the file does not tell is not told either.
+    Environment Variables); names whose value the file does not tell, and what refers to them, are
+    left out.
     """
     known: dict[str, str] = {}
-    untold: set[str] = set()
+    unknown: set[str] = set()
     for variable in variables:
         value = variable.value
         names = [] if value is None or variable.is_literal else _REFERENCE.findall(value)
-        if value is None or any(name in untold for _, name in names):
-            untold.add(variable.name)
+        if value is None or any(name in unknown for _, name in names):
+            unknown.add(variable.name)
             known.pop(variable.name, None)
             continue
         if names:
             value = _REFERENCE.sub(
                 lambda match: "$" if match[1] == "$" else known.get(match[2], match[0]), value
             )
-        untold.discard(variable.name)
+        unknown.discard(variable.name)
         known[variable.name] = value
     return known
 

@@ -50,14 +50,8 @@ def generate(
 ) -> dict[str, Any]:
     """Return the fragment as plain data.
 
-    Args:
-        settings: what the run is bound to.
-        connection: the Airflow connection of the base path, without any secret.
-        annotations: workload identity of the service accounts; empty with EKS Pod Identity.
-        labels: what every pod must carry for its workload identity.
-        environment: what the identity needs in commonEnv beside the connection.
-        secrets_backend: ``class`` and ``kwargs`` (JSON text), used with ``secrets-manager``.
-
+    The connection holds no secret; ``annotations`` are empty with EKS Pod Identity;
+    ``secrets_backend`` is ``class`` and ``kwargs`` (JSON text), used with ``secrets-manager``.
     Source: remote agents Helm reference and the comments of the downloaded values.yaml.
     """
     fragment: dict[str, Any] = {

@@ -1,19 +1,18 @@
 """Reads a fragment, a part of values.yaml somebody wants merged, and refuses what has no meaning.
 
-The fragment decides what is written, so it is held to more than the user's own file: no key twice,
-no two entries of one name, and variables as Kubernetes takes them.
+The fragment decides what is written, so it is held to more than the user's own file: no duplicate
+key, no two entries of one name, and variables as Kubernetes takes them.
 """
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from xcomkit.findings.text_file import read_text
-from xcomkit.values.merge_rules import is_by_name, is_merge_key, label
-from xcomkit.values.tree import Node, refusal
-from xcomkit.values.values import Key, Values, read_values
-
-_ENTRIES = ("commonEnv", "workers")
+from xcomkit.values.merge_rules import is_by_name, label
+from xcomkit.values.tree import Node, invalid
+from xcomkit.values.values import Key, read_values
 
 
 def load_fragment(path: Path) -> dict[str, Any]:
@@ -27,79 +26,65 @@ def load_fragment(path: Path) -> dict[str, Any]:
 
 def read_fragment(text: str, *, name: str) -> dict[str, Any]:
     """Return the fragment in a text as plain data; raises as ``load_fragment`` does."""
-    return _checked(read_values(text, name=name))
-
-
-def _checked(values: Values) -> dict[str, Any]:
+    values = read_values(text, name=name)
     for duplicate in values.duplicates:
         first, *_, last = duplicate.lines
-        problem = f"the key {label(duplicate.path)} stands in line {first} already"
-        raise refusal(values.name, last, _column(values, last), problem)
-    _Inspector(values).inspect(values.root, path=())
+        problem = f"duplicate key {label(duplicate.path)}, first in line {first}"
+        raise invalid(name, problem, line=last)
+    for node, problem in _list_bad_keys(values.root):
+        raise invalid(name, problem, line=node.line, column=node.column)
+    for path, problem in _list_problems(values.data, path=()):
+        raise invalid(name, problem, line=values.line(*path))
     return values.data
 
 
-def _column(values: Values, line: int) -> int:
-    text = (values.text.split("\n")[line - 1 : line] or [""])[0].lstrip("\ufeff")
-    return len(text) - len(text.lstrip(" ")) + 1
+def _list_bad_keys(node: Node) -> Iterator[tuple[Node, str]]:
+    """Yield keys that are no text, and what ``<<`` cannot bring in."""
+    for key, value in node.pairs:
+        sources = value.items if value.kind == "list" else (value,)
+        if key.is_merge and any((one.target or one).kind != "mapping" for one in sources):
+            yield value, "<< must bring in mappings"
+        if not isinstance(key.value, str):
+            yield key, f"the key {key.value} is no text; put it in quotes"
+        yield from _list_bad_keys(value)
+    for item in node.items:
+        yield from _list_bad_keys(item)
 
 
-class _Inspector:
-    """Walks a fragment's tree, so that every refusal names its place."""
+def _list_problems(data: Any, *, path: Key) -> Iterator[tuple[Key, str]]:
+    """Yield what no values file could hold, with its path."""
+    match data:
+        case dict():
+            for key, value in data.items():
+                is_list = value is None or isinstance(value, list)
+                if path == () and key in ("commonEnv", "workers") and not is_list:
+                    yield (key,), f"{key} must be a list of entries with names"
+                yield from _list_problems(value, path=(*path, key))
+        case list():
+            yield from _list_bad_entries(data, path=path)
+            for index, item in enumerate(data):
+                yield from _list_problems(item, path=(*path, index))
+        case float() if not math.isfinite(data):
+            yield path, f"{label(path)} is a number that JSON does not know"
 
-    def __init__(self, values: Values) -> None:
-        self._values = values
 
-    def inspect(self, node: Node, *, path: Key) -> None:
-        held = node.target or node
-        if path[-1:] != () and path[-1] in _ENTRIES and len(path) == 1:
-            self._need(held.kind == "list" or (held.value is None and held.kind == "scalar"), node,
-                       f"{path[0]} must be a list of entries with names")  # fmt: skip
-        match held.kind:
-            case "mapping":
-                self._inspect_mapping(held, path=path)
-            case "list":
-                self._inspect_list(held, path=path)
-            case _:
-                is_number = not isinstance(held.value, float) or math.isfinite(held.value)
-                self._need(is_number, node, f"{label(path)} is a number that JSON does not know")
-
-    def _inspect_mapping(self, node: Node, *, path: Key) -> None:
-        for key, value in node.pairs:
-            if is_merge_key(key):
-                sources = value.items if value.kind == "list" else (value,)
-                is_usable = all((source.target or source).kind == "mapping" for source in sources)
-                self._need(is_usable, value, "<< must bring in mappings")
-                for source in sources:
-                    self.inspect(source, path=path)
-                continue
-            text = str(key.value)
-            self._need(isinstance(key.value, str), key, f"the key {text} is no text; quote it")
-            self.inspect(value, path=(*path, text))
-
-    def _inspect_list(self, node: Node, *, path: Key) -> None:
-        data = self._values.get(*path)
-        data = data if isinstance(data, list) else []
-        is_variables = path == ("commonEnv",) or path[-1] == "env"
-        names: set[str] = set()
-        for index, (item, entry) in enumerate(zip(node.items, data, strict=False)):
-            if is_variables or path == ("workers",):
-                problem = f"an entry of {label(path)} needs a name that is a text"
-                self._need(is_by_name([entry]) and bool(entry["name"]), item, problem)
-            if is_by_name(data):
-                problem = f"{label((*path, entry['name']))} stands there twice"
-                self._need(entry["name"] not in names, item, problem)
-                names.add(entry["name"])
-            if is_variables:
-                self._inspect_variable(item, entry, path=(*path, entry["name"]))
-            self.inspect(item, path=(*path, index))
-
-    def _inspect_variable(self, item: Node, entry: dict[str, Any], *, path: Key) -> None:
-        is_text = isinstance(entry.get("value", ""), str)
-        self._need(is_text, item, f"the value of {label(path)} must be a text; put it in quotes")
-        is_one = not {"value", "valueFrom"} <= set(entry)
-        self._need(is_one, item, f"{label(path)} has value and valueFrom; Kubernetes takes one")
-
-    def _need(self, is_good: bool, node: Node, problem: str) -> None:  # noqa: FBT001 - the subject
-        if not is_good:
-            raise refusal(self._values.name, node.line, node.column, problem)
+def _list_bad_entries(entries: list[Any], *, path: Key) -> Iterator[tuple[Key, str]]:
+    """Yield entries of a list without a name or with one that is taken, and bad variables."""
+    is_variables = path == ("commonEnv",) or path[-1] == "env"
+    names: set[str] = set()
+    for index, entry in enumerate(entries):
+        place = (*path, index)
+        is_named = is_by_name([entry]) and bool(entry["name"])
+        if (is_variables or path == ("workers",)) and not is_named:
+            yield place, f"an entry of {label(path)} needs a name that is a text"
+            continue
+        if not is_by_name(entries):
+            continue
+        name = label((*path, entry["name"]))
+        if entry["name"] in names:
+            yield place, f"duplicate entry {name}"
+        names.add(entry["name"])
+        if is_variables and not isinstance(entry.get("value", ""), str):
+            yield place, f"the value of {name} must be a text; put it in quotes"
+        if is_variables and {"value", "valueFrom"} <= set(entry):
+            yield place, f"{name} has value and valueFrom; Kubernetes takes one"

@@ -29,7 +29,7 @@ XC402 = Rule(
     title="helm accepts the values",
     severity="fail",
     why="the chart has a schema of its own; a file it refuses is never installed.",
-    remedy="mend the key helm names, or compare with the file downloaded from the Astro UI.",
+    remedy="fix the key helm names, or compare with the file downloaded from the Astro UI.",
     source="remote agents Helm reference; helm template",
 )
 
@@ -89,6 +89,17 @@ def template_check(values: Values, *, settings: Settings, timeout: float = 60) -
 
 def next_steps(settings: Settings) -> tuple[tuple[str, str], ...]:
     """Return what the vendor's guide asks for after the XCom backend: title and sentence."""
+    image = (
+        "Before helm upgrade, copy xcomkit/durable.py into the agents' image, as xcomkit/durable.py"
+        " on Python's path: without it no task starts. It needs nothing but Airflow; step 04 with"
+        " run_in: kubectl proves it in the pod."
+    )
+    trust = f"Mount the CA of the store at {settings.ca_bundle} in every component."
+    key = (
+        f"Before helm upgrade: kubectl create secret generic {settings.agent_keys_secret}"
+        f" --namespace {settings.namespace} --from-env-file=FILE, where FILE holds"
+        f" {' and '.join(STORE_KEYS)}, a line each; then delete FILE."
+    )
     store = (
         "Connections already come from AWS Secrets Manager; variables can live there as well."
         if settings.connection_store != "values"
@@ -103,29 +114,15 @@ def next_steps(settings: Settings) -> tuple[tuple[str, str], ...]:
         "Task logs stay in the pods until remote logging or the logging sidecar ships them;"
         " the sidecar sees nothing of commonEnv."
     )
-    steps: tuple[tuple[str, str], ...] = (
-        ("Secrets backend", store),
-        ("Dag sources", sources),
-        ("Logging", logging),
+    steps = (
+        (settings.backend != "stock", "Backend class", image),
+        (settings.ca_bundle, "CA of the store", trust),
+        (settings.agent_keys_secret, "Key of the store", key),
+        (True, "Secrets backend", store),
+        (True, "Dag sources", sources),
+        (True, "Logging", logging),
     )
-    if settings.agent_keys_secret:
-        key = (
-            f"Before helm upgrade: kubectl create secret generic {settings.agent_keys_secret}"
-            f" --namespace {settings.namespace} --from-env-file=FILE, where FILE holds"
-            f" {' and '.join(STORE_KEYS)}, a line each; then delete FILE."
-        )
-        steps = (("Key of the store", key), *steps)
-    if settings.ca_bundle:
-        trust = f"Mount the CA of the store at {settings.ca_bundle} in every component."
-        steps = (("CA of the store", trust), *steps)
-    if settings.backend == "stock":
-        return steps
-    image = (
-        "Before helm upgrade, copy xcomkit/durable.py into the agents' image, as xcomkit/durable.py"
-        " on Python's path: without it no task starts. It needs nothing but Airflow; step 04 with"
-        " run_in: kubectl proves it in the pod."
-    )
-    return (("Backend class", image), *steps)
+    return tuple((title, text) for is_needed, title, text in steps if is_needed)
 
 
 def _open(expected: str, *, reason: str, how: str) -> Check:

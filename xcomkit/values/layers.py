@@ -1,7 +1,8 @@
-"""Lays values files over each other as helm does, and keeps what went lost in it."""
+"""Lays values files over each other as helm does, and notes what was lost in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from xcomkit.values.values import Key, Values
@@ -9,10 +10,7 @@ from xcomkit.values.values import Key, Values
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A list that a later file took the place of.
-
-    ``lost`` are the names that were in it and are no more.
-    """
+    """A list that a later file took the place of; ``lost`` are the names that are no more."""
 
     path: Key
     before: tuple[str, int]
@@ -26,65 +24,36 @@ def layer(files: Sequence[Values]) -> tuple[Values, tuple[Replacement, ...]]:
     Mappings are merged, lists and texts replaced whole; ``null`` unsets. Source: Helm, "Values
     Files".
     """
-    stack = _Stack(files[0])
-    for values in files[1:]:
-        stack.put(values)
-    return stack.values(tuple(files)), tuple(stack.replacements)
+    first, *others = files
+    owners: dict[Key, tuple[int, Values]] = {}
+    replacements: list[Replacement] = []
+    turns = count(1)
 
-
-class _Stack:
-    """The data so far, and who wrote which key last."""
-
-    def __init__(self, first: Values) -> None:
-        self._first = first
-        self._data = first.data
-        self._owners: dict[Key, tuple[int, Values]] = {}
-        self._turn = 0
-        self.replacements: list[Replacement] = []
-
-    def values(self, layers: tuple[Values, ...]) -> Values:
-        duplicates = tuple(d for values in layers for d in values.duplicates)
-        return replace(
-            self._first,
-            data=self._data,
-            duplicates=duplicates,
-            owners=self._owners,
-            layers=layers,
-        )
-
-    def put(self, values: Values) -> None:
-        self._data = self._merged(self._data, values.data, owner=values, path=())
-
-    def _merged(
-        self,
-        base: Mapping[str, Any],
-        top: Mapping[str, Any],
-        *,
-        owner: Values,
-        path: Key,
-    ) -> dict[str, Any]:
+    def lay(base: Mapping[str, Any], top: Mapping[str, Any], owner: Values, path: Key) -> Any:
         data = dict(base)
         for key, value in top.items():
-            inner = (*path, key)
-            if isinstance(value, dict) and isinstance(data.get(key), dict):
-                data[key] = self._merged(data[key], value, owner=owner, path=inner)
+            inner, before = (*path, key), data.get(key)
+            if isinstance(value, dict) and isinstance(before, dict):
+                data[key] = lay(before, value, owner, inner)
                 continue
-            before = data.get(key)
             if isinstance(before, list) and before and before != value:
-                self._note(inner, before, value, owner=owner)
+                lost = tuple(name for name in _names(before) if name not in _names(value))
+                place = replace(first, owners=owners).place(*inner)
+                replacements.append(Replacement(inner, place, owner.place(*inner), lost))
             data[key] = value
-            self._turn += 1
-            self._owners[inner] = (self._turn, owner)
+            owners[inner] = (next(turns), owner)
         return data
 
-    def _note(self, path: Key, before: Sequence[Any], value: Any, *, owner: Values) -> None:
-        """Note a list that goes, with the names nobody has any more."""
-        kept = set(_names(value)) if isinstance(value, list) else set()
-        lost = tuple(name for name in _names(before) if name not in kept)
-        place = replace(self._first, owners=self._owners).place(*path)
-        self.replacements.append(Replacement(path, place, owner.place(*path), lost))
+    data = first.data
+    for values in others:
+        data = lay(data, values.data, values, ())
+    duplicates = tuple(duplicate for values in files for duplicate in values.duplicates)
+    layered = replace(first, data=data, duplicates=duplicates, owners=owners, layers=tuple(files))
+    return layered, tuple(replacements)
 
 
-def _names(items: Sequence[Any]) -> tuple[str, ...]:
-    named = [item["name"] for item in items if isinstance(item, dict) and "name" in item]
+def _names(found: object) -> tuple[str, ...]:
+    """Return the names of a list's entries."""
+    items = found if isinstance(found, list) else []
+    named = [item.get("name") for item in items if isinstance(item, dict)]
     return tuple(name for name in named if isinstance(name, str))

@@ -18,8 +18,6 @@ from xcomkit.values.merge_plan import Change, Conflict, MergePlan
 from xcomkit.values.merge_rules import canonical
 from xcomkit.values.values import Values, read_values
 
-__all__ = ["Conflict", "Merged", "merge"]
-
 
 @dataclass(frozen=True, slots=True)
 class Merged:

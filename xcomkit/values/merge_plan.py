@@ -23,18 +23,15 @@ from xcomkit.values.edits import (
 )
 from xcomkit.values.merge_rules import (
     canonical,
+    displayed,
     is_by_name,
-    is_merge_key,
     is_owned,
     is_placeholder,
     is_same,
     is_unset,
-    is_whole,
-    kind_of,
     label,
-    told,
-    with_compression_off,
 )
+from xcomkit.values.names import COMPRESSION, PATH
 from xcomkit.values.tree import Node
 from xcomkit.values.values import Key, Values
 
@@ -104,7 +101,7 @@ class MergePlan:
     def _find(self, node: Node, key: str, *, path: Key) -> Pair | None:
         """Return a key's pair; ``<<`` is refused, as what it brings in is of other places too."""
         for pair in reversed(node.pairs):
-            if is_merge_key(pair[0]):
+            if pair[0].is_merge:
                 problem = "cannot be looked for behind <<; write out what it brings in"
                 raise self._refuse(pair[0], path=path, problem=problem)
             if pair[0].value == key:
@@ -123,10 +120,11 @@ class MergePlan:
             self._into_scalar(pair, held, wanted, spot=spot)
         elif is_unset(held):
             self._fill(pair, wanted, spot=spot)
-        elif held.kind != kind_of(wanted):
-            problem = f"must be a {kind_of(wanted)} written out here"
+        elif held.kind != (kind := "list" if isinstance(wanted, list) else "mapping"):
+            problem = f"must be a {kind} written out here"
             raise self._refuse(pair[1], path=spot.path, problem=problem)
-        elif is_whole(spot.path) or (isinstance(wanted, list) and not is_by_name(wanted)):
+        elif spot.path[-1] == "valueFrom" or (isinstance(wanted, list) and not is_by_name(wanted)):
+            # the keys of a reference exclude each other, and entries without names have no place
             self._compare(held, wanted, spot=spot)
         elif isinstance(wanted, list):
             self._into_list(held, wanted, spot=spot)
@@ -143,7 +141,11 @@ class MergePlan:
         }
         if not wanted and not is_by_name(data):
             self._keep(node, wanted, spot=spot)
-        for entry in with_compression_off(wanted, present=present):
+        names = {entry["name"] for entry in wanted}
+        entries = list(wanted)
+        if PATH in names and COMPRESSION in present and COMPRESSION not in names:
+            entries.append({"name": COMPRESSION, "value": ""})  # the runbook wants none
+        for entry in entries:
             name = entry["name"]
             if name in present:
                 item = node.items[present[name]]
@@ -167,8 +169,8 @@ class MergePlan:
                 # Kubernetes takes one of the two
                 path, before = (*spot.path, "value"), other
                 if other == "value":
-                    before = told(path, held[other])
-                after = told(path, entry[one]) if one == "value" else one
+                    before = displayed(path, held[other])
+                after = displayed(path, entry[one]) if one == "value" else one
                 self._note(spot.path, node, before=before, after=after)
                 entry = {key: value for key, value in entry.items() if key != one}
         self._into_mapping(node, entry, spot=spot)
@@ -179,8 +181,8 @@ class MergePlan:
             self._keep(node, wanted, spot=spot)
 
     def _keep(self, node: Node, wanted: Any, *, spot: _Spot) -> None:
-        before = told(spot.path, self._values.get(*spot.place))
-        self._note(spot.path, node, before=before, after=told(spot.path, wanted))
+        before = displayed(spot.path, self._values.get(*spot.place))
+        self._note(spot.path, node, before=before, after=displayed(spot.path, wanted))
 
     def _into_scalar(self, pair: Pair, held: Node, wanted: Any, *, spot: _Spot) -> None:
         if held.kind != "scalar" and not is_unset(held):
@@ -190,7 +192,7 @@ class MergePlan:
             return
         if not is_unset(held):
             replaced = is_owned(spot.path) and not is_placeholder(wanted)
-            before, after = (told(spot.path, value) for value in (held.value, wanted))
+            before, after = (displayed(spot.path, value) for value in (held.value, wanted))
             self._note(spot.path, pair[1], before=before, after=after, replaced=replaced)
             if not replaced:
                 return
@@ -256,7 +258,7 @@ class MergePlan:
 
     def _refuse_comment(self, node: Node, spot: _Spot) -> None:
         if has_comment(self._text, node):
-            problem = "must be unset; a comment would be lost with what stands here"
+            problem = "must be unset; a comment would be lost with the value"
             raise self._refuse(node, path=spot.path, problem=problem)
 
     def _refuse(self, node: Node, *, path: Key, problem: str) -> InputError:

@@ -1,4 +1,4 @@
-"""What a merge goes by: the same or not, unset or not, whose value it is, what may be shown."""
+"""What a merge goes by: the same or not, unset or not, whose value it is, what may be displayed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,7 @@ from typing import Any
 
 from xcomkit.values import sensitive
 from xcomkit.values.names import (
-    COMPRESSION,
     CONNECTION_PREFIX,
-    PATH,
     XCOM_SETTINGS,
     find_placeholder,
 )
@@ -22,7 +20,7 @@ def label(path: Key) -> str:
     return ".".join(part if part.isprintable() else json.dumps(part)[1:-1] for part in parts)
 
 
-def told(path: Key, value: Any) -> str:
+def displayed(path: Key, value: Any) -> str:
     """Return a value as a conflict may show it: on one line, bounded, never a secret."""
     if _is_secret(tuple(str(part) for part in path), value):
         return "(hidden)"
@@ -55,34 +53,9 @@ def _is_secret(names: tuple[str, ...], value: Any) -> bool:
             return not all(sensitive.is_shown(name, str(value)) for name in names)
 
 
-def with_compression_off(
-    wanted: Sequence[Mapping[str, Any]], *, present: Mapping[str, int]
-) -> list[Mapping[str, Any]]:
-    """Return the entries, with compression emptied where the runbook wants none."""
-    names = {entry["name"] for entry in wanted}
-    if PATH in names and COMPRESSION not in names and COMPRESSION in present:
-        return [*wanted, {"name": COMPRESSION, "value": ""}]
-    return list(wanted)
-
-
-def is_merge_key(key: Node) -> bool:
-    """Tell whether a key is YAML's ``<<``."""
-    return key.value == "<<" and not key.style
-
-
-def kind_of(wanted: Any) -> str:
-    """Return what a container is called."""
-    return "list" if isinstance(wanted, list) else "mapping"
-
-
 def is_by_name(entries: Sequence[Any]) -> bool:
     """Tell whether a list is made of entries with names, by which lists are merged."""
     return all(isinstance(e, Mapping) and isinstance(e.get("name"), str) for e in entries)
-
-
-def is_whole(path: Key) -> bool:
-    """Tell whether the keys of a mapping exclude each other, so that only all of it makes sense."""
-    return path[-1] == "valueFrom"
 
 
 def is_placeholder(value: Any) -> bool:

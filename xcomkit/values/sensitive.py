@@ -84,7 +84,7 @@ def find_secret(name: str, value: str) -> str:
     for kind, pattern in _VALUE:
         if pattern.search(value):
             return kind
-    return _inside_json(value) or _inside_uri(value)
+    return _inside(value)
 
 
 def is_shown(name: str, value: str) -> bool:
@@ -109,30 +109,42 @@ def show(name: str, value: str) -> str:
 
 def _is_harmless(value: str) -> bool:
     """Tell whether a connection holds nothing but what says where and what."""
-    if not value.lstrip().startswith("{"):
-        try:
-            parts = urlsplit(value)
-            fields = dict(parse_qsl(parts.query, keep_blank_values=True))
-        except ValueError:
-            return False
-        return "://" in value and not parts.password and set(fields) <= _HARMLESS_FIELDS
-    try:
-        document = json.loads(value)
-    except (ValueError, RecursionError):
-        return False
-    return _has_harmless_fields(document, depth=0)
-
-
-def _has_harmless_fields(document: Any, *, depth: int) -> bool:
-    if not isinstance(document, dict):
-        return not isinstance(document, list)
-    if isinstance(document.get("extra"), str) and document["extra"]:
-        return _is_harmless(document["extra"]) and set(document) <= _HARMLESS_FIELDS
-    return depth < 5 and all(
-        name.rpartition("__")[2] in _HARMLESS_FIELDS
-        and _has_harmless_fields(value, depth=depth + 1)
-        for name, value in document.items()
+    return all(
+        name.rpartition("__")[2] in _HARMLESS_FIELDS and not isinstance(found, list)
+        for name, found in _fields(value)
     )
+
+
+def _fields(value: str | dict[str, Any], *, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a connection or of keyword arguments, and those inside of them.
+
+    What cannot be taken apart, or is deeper than any real one, comes whole under an empty name.
+    """
+    document = _take_apart(value) if isinstance(value, str) else value
+    if document is None or depth > 5:
+        yield "", value
+        return
+    for name, found in document.items():
+        yield name, found
+        is_text = isinstance(found, str) and found
+        if isinstance(found, dict) or (
+            is_text and (name == "extra" or found.lstrip().startswith("{"))
+        ):
+            yield from _fields(found, depth=depth + 1)
+
+
+def _take_apart(value: str) -> dict[str, Any] | None:
+    """Return the fields of a JSON object or of the URI of a connection, ``None`` for others."""
+    try:
+        if value.lstrip().startswith("{"):
+            document = json.loads(value)
+            return document if isinstance(document, dict) else None
+        parts = urlsplit(value)
+        password = {"password": parts.password} if parts.password else {}
+        fields = dict(parse_qsl(parts.query, keep_blank_values=True))
+    except (ValueError, RecursionError):
+        return None
+    return {**fields, **password} if "://" in value else None
 
 
 def list_secrets(values: Values) -> tuple[Secret, ...]:
@@ -192,39 +204,13 @@ def _label(path: Key) -> str:
     return ".".join(str(part) for part in path if not isinstance(part, int))
 
 
-def _inside_uri(value: str) -> str:
-    """Return the kind of secret among the query of a connection's URI, or ``""``."""
-    if "?" not in value or "://" not in value:
-        return ""
-    try:
-        fields = parse_qsl(urlsplit(value).query)
-    except ValueError:
-        return ""
-    found = (_inside_json(text) or (_NAME.search(name) and f"{name[:40]} in clear")
-             for name, text in fields)  # fmt: skip
-    return next((kind for kind in found if kind), "")
-
-
-def _inside_json(value: str) -> str:
-    """Return the kind of secret inside a JSON connection or keyword arguments, or ``""``."""
-    if not value.lstrip().startswith("{"):
-        return ""
-    try:
-        document = json.loads(value)
-    except (ValueError, RecursionError):
-        return ""
-    return _inside(document, depth=0)
-
-
-def _inside(document: Any, *, depth: int) -> str:
-    if depth > 5 or not isinstance(document, dict):
-        return ""
-    for name, value in document.items():
-        if isinstance(value, str) and (kind := find_secret(name, value)):
-            return f"{name} in clear" if kind == "a secret by its name" else kind
-        if isinstance(value, dict):
-            if _NAME.search(name):
-                return f"{name} in clear"
-            if kind := _inside(value, depth=depth + 1):
-                return kind
+def _inside(value: str) -> str:
+    """Return the kind of secret inside a connection or keyword arguments, or ``""``."""
+    for name, found in _fields(value):
+        is_named = bool(_NAME.search(name))
+        kind = find_secret(name, found) if name and isinstance(found, str) else ""
+        if (isinstance(found, dict) and is_named) or kind == "a secret by its name":
+            return f"{name[:40]} in clear"
+        if kind:
+            return kind
     return ""

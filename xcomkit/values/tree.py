@@ -46,6 +46,11 @@ class Node:
     pairs: tuple[tuple["Node", "Node"], ...] = ()
     target: "Node | None" = None
 
+    @property
+    def is_merge(self) -> bool:
+        """Tell whether this is the key ``<<``, which brings in other mappings."""
+        return self.value == "<<" and not self.style
+
     def pair(self, key: str) -> tuple["Node", "Node"] | None:
         """Return the last pair of this mapping under a key: duplicates keep the last."""
         return next((pair for pair in reversed(self.pairs) if pair[0].value == key), None)
@@ -61,7 +66,7 @@ def compose(text: str, *, name: str) -> Node:
     for root in others:
         if root is not None and not _is_empty(root):
             problem = "a second document; helm reads the first only"
-            raise refusal(name, root.line, root.column, problem)
+            raise invalid(name, problem, line=root.line, column=root.column)
     return (
         Node("mapping", len(text), len(text), 1, 1) if first is None or _is_empty(first) else first
     )
@@ -83,16 +88,19 @@ def _roots(text: str, *, name: str) -> tuple[Node, ...]:
     except yaml.YAMLError as error:
         raise _yaml_refusal(name, text[shift:], error) from None
     except UnicodeEncodeError as error:
-        raise refusal(name, *_place(text, error.start), "a character that is no text") from None
+        line, column = _place(text, error.start)
+        raise invalid(name, "a character that is no text", line=line, column=column) from None
 
 
 def _is_empty(root: Node) -> bool:
     return root.kind == "scalar" and root.value is None
 
 
-def refusal(name: str, line: int, column: int, problem: str) -> InputError:
+def invalid(
+    name: str, problem: str, *, line: int = 1, column: int = 1, hint: str = "fix the file there."
+) -> InputError:
     """Return the error for a place in a file, in one line."""
-    return InputError(f"{name}:{line}:{column}: {problem}.", hint="mend the YAML there.")
+    return InputError(f"{name}:{line}:{column}: {problem}.", hint=hint)
 
 
 def _place(text: str, offset: int) -> tuple[int, int]:
@@ -104,10 +112,10 @@ def _yaml_refusal(name: str, text: str, error: yaml.YAMLError) -> InputError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
     if mark is not None:
-        return refusal(name, mark.line + 1, mark.column + 1, str(problem))
+        return invalid(name, str(problem), line=mark.line + 1, column=mark.column + 1)
     bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
     line, column = _place(text, bad.start()) if bad else (1, 1)
-    return refusal(name, line, column, str(problem))
+    return invalid(name, str(problem), line=line, column=column)
 
 
 class _Composer:
@@ -126,7 +134,7 @@ class _Composer:
             self._take(event)
         for root in self._roots:
             if root.kind != "mapping" and not _is_empty(root):
-                raise refusal(self._name, root.line, root.column, "not a mapping of keys")
+                raise self._invalid(root, "not a mapping of keys")
         return tuple(self._roots)
 
     def _take(self, event: Any) -> None:
@@ -135,7 +143,7 @@ class _Composer:
                 self._anchors.clear()
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 if len(self._open) >= MAX_DEPTH:
-                    raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels")
+                    raise self._invalid(self._node(event), f"nested deeper than {MAX_DEPTH} levels")
                 self._open.append((self._node(event), []))
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._close(event)
@@ -144,7 +152,7 @@ class _Composer:
             case yaml.AliasEvent():
                 target = self._anchors.get(str(event.anchor))
                 if target is None:
-                    raise self._refuse(event, "an alias without an anchor before it")
+                    raise self._invalid(self._node(event), "an alias without an anchor before it")
                 self._add(replace(self._node(event), anchor="", target=target))
             case _:
                 return
@@ -159,7 +167,7 @@ class _Composer:
         for key, _ in pairs:
             if key.kind != "scalar":
                 problem = "a key that is no text; is this a template without quotes?"
-                raise refusal(self._name, key.line, key.column, problem)
+                raise self._invalid(key, problem)
         self._add(replace(node, end=end, pairs=pairs))
 
     def _add(self, node: Node) -> None:
@@ -191,9 +199,8 @@ class _Composer:
             flow=bool(getattr(event, "flow_style", False)) or any(n.flow for n, _ in self._open),
         )
 
-    def _refuse(self, event: Any, problem: str) -> InputError:
-        mark = event.start_mark
-        return refusal(self._name, mark.line + 1, mark.column + 1, problem)
+    def _invalid(self, node: Node, problem: str) -> InputError:
+        return invalid(self._name, problem, line=node.line, column=node.column)
 
 
 def _scalar(event: Any) -> Any:

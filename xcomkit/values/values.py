@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xcomkit.findings.text_file import read_text
-from xcomkit.values.tree import MAX_DEPTH, Node, compose, compose_all, refusal
+from xcomkit.values.tree import MAX_DEPTH, Node, compose, compose_all, invalid
 
 MAX_CHARACTERS = 2_000_000
 MAX_EXPANDED = 5_000_000  # characters once every alias is written out, a node counting as 25
@@ -89,7 +89,7 @@ def read_values(text: str, *, name: str) -> Values:
         InputError: when it is not one YAML mapping, or is larger or deeper than any real one.
     """
     _refuse_size(text, name=name)
-    return _plain(compose(text, name=name), text=text, name=name)
+    return _convert(compose(text, name=name), text=text, name=name)
 
 
 def read_documents(text: str, *, name: str) -> tuple[Values, ...]:
@@ -99,21 +99,21 @@ def read_documents(text: str, *, name: str) -> tuple[Values, ...]:
         InputError: as ``read_values``.
     """
     _refuse_size(text, name=name)
-    return tuple(_plain(root, text=text, name=name) for root in compose_all(text, name=name))
+    return tuple(_convert(root, text=text, name=name) for root in compose_all(text, name=name))
 
 
 def _refuse_size(text: str, *, name: str) -> None:
     if len(text) > MAX_CHARACTERS:
-        raise refusal(name, 1, 1, f"more than {MAX_CHARACTERS} characters")
+        raise invalid(name, f"more than {MAX_CHARACTERS} characters")
 
 
-def _plain(root: Node, *, text: str, name: str) -> Values:
-    plain = _Plain(name=name)
-    data = plain.convert(root, path=(), depth=0)
-    return Values(name, text, root, data, plain.lines, tuple(plain.duplicates))
+def _convert(root: Node, *, text: str, name: str) -> Values:
+    converter = _Converter(name=name)
+    data = converter.convert(root, path=(), depth=0)
+    return Values(name, text, root, data, converter.lines, tuple(converter.duplicates))
 
 
-class _Plain:
+class _Converter:
     """Turns the tree into plain data, counting what aliases would blow up."""
 
     def __init__(self, *, name: str) -> None:
@@ -126,7 +126,8 @@ class _Plain:
         """Return the data of a node and note the lines below it."""
         self._left -= 25 + (len(node.value) if isinstance(node.value, str) else 0)
         if self._left < 0 or depth > MAX_DEPTH:
-            raise refusal(self._name, node.line, node.column, "aliases that multiply without end")
+            problem = "aliases that multiply without end"
+            raise invalid(self._name, problem, line=node.line, column=node.column)
         match node.kind:
             case "alias" if node.target is not None:
                 return self.convert(node.target, path=path, depth=depth + 1)
@@ -151,9 +152,9 @@ class _Plain:
             data.update(self.convert(source, path=path, depth=depth + 1))
         pairs: dict[str, Node] = {}
         for key, value in node.pairs:
-            text = str(key.value)
-            if text == "<<" and not key.style:
+            if key.is_merge:
                 continue
+            text = str(key.value)
             seen.setdefault(text, []).append(key.line)
             pairs[text] = value  # the last one counts
         for text, value in pairs.items():
@@ -170,10 +171,10 @@ class _Plain:
 def _merged_in(node: Node) -> Iterator[Node]:
     """Yield the mappings a ``<<`` key brings in, the one that wins last."""
     for key, value in node.pairs:
-        if key.value != "<<" or key.style:
+        if not key.is_merge:
             continue
         sources = value.items if value.kind == "list" else (value,)
         for source in reversed(sources):
-            target = source.target if source.target is not None else source
+            target = source.target or source
             if target.kind == "mapping":
                 yield target

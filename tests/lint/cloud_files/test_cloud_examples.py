@@ -1,6 +1,4 @@
 import json
-from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -43,23 +41,17 @@ def test_every_rule_has_a_failing_and_a_passing_example() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=IDS)
-def test_failing_example_breaks_its_rule_and_no_other(rule) -> None:
+def test_failing_example_breaks_its_rule_and_no_other_and_the_passing_none(rule) -> None:
     findings = judge_example(rule.id, "fail")
-    assert {finding.rule.id for finding in findings} == {rule.id}
-    assert {finding.severity for finding in findings} == {rule.severity}
+    assert {(f.rule.id, f.severity) for f in findings} == {(rule.id, rule.severity)}
     assert {finding.file for finding in findings} == {f"{rule.id}-fail.json"}
-
-
-@pytest.mark.parametrize("rule_id", IDS)
-def test_passing_example_has_no_finding(rule_id: str) -> None:
-    assert judge_example(rule_id, "pass") == ()
+    assert judge_example(rule.id, "pass") == ()
 
 
 @pytest.mark.parametrize(
     ("rule_id", "words"),
     [
         ("XC062", "statement 1 (Sid Agents)"),
-        ("XC063", "statement 2 (Sid XComObjects)"),
         ("XC064", "statement 1 (Sid LookAtBucket)"),
         ("XC067", "allUsers"),
         ("XC068", "statement 3 (Sid OnlyEncrypted)"),
@@ -69,25 +61,3 @@ def test_passing_example_has_no_finding(rule_id: str) -> None:
 def test_finding_names_the_statement_it_objects_to(rule_id: str, words: str) -> None:
     (finding,) = judge_example(rule_id, "fail")
     assert words in finding.observed
-
-
-PASTED: dict[str, Callable[[dict, object], None]] = {
-    "XC060": lambda file, fix: file["Role"].update(AssumeRolePolicyDocument=fix),
-    "XC062": lambda file, fix: file.update(fix),
-    "XC063": lambda file, fix: file["PolicyDocument"]["Statement"].append(fix),
-    "XC064": lambda file, fix: file["PolicyVersion"]["Document"]["Statement"].append(fix),
-    "XC065": lambda file, fix: file["Statement"].append(fix),
-    "XC070": lambda file, fix: file.update(Rules=[fix]),
-    "XC071": lambda file, fix: file["policy"]["rules"].append(fix),
-    "XC073": lambda file, fix: file["Rules"].append(fix),
-}
-
-
-@pytest.mark.parametrize("rule_id", PASTED)
-def test_fix_pasted_into_the_file_settles_the_finding(rule_id: str, monkeypatch) -> None:
-    findings = judge_example(rule_id, "fail")
-    file = deepcopy(EXAMPLES[rule_id]["fail"])
-    for finding in findings:
-        PASTED[rule_id](file, json.loads(finding.fix))
-    monkeypatch.setitem(EXAMPLES[rule_id], "mended", file)
-    assert rule_id not in {f.rule.id for f in judge_example(rule_id, "mended")}

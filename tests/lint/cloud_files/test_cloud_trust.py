@@ -9,16 +9,16 @@ from xcomkit.values.names import BasePath
 
 HOST = "oidc.eks.eu-west-1.amazonaws.com/id/CAFE"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{HOST}"
-AUDIENCE = "sts.amazonaws.com"
+AUDIENCE = {f"{HOST}:aud": "sts.amazonaws.com"}
 WORKER, TRIGGERER = (f"system:serviceaccount:airflow:astro-{n}" for n in ("worker", "triggerer"))
 SUBJECTS = (WORKER, TRIGGERER)
+AGENTS = {f"{HOST}:sub": [WORKER, TRIGGERER]}
+IN_NETWORK = {"ForAnyValue:StringEquals": {"aws:SourceVpce": "vpce-1"}}
 S3 = BasePath("s3", "aws", "acme-xcom", "xcom")
 
 
 def judge(file, subjects=SUBJECTS, paths=()):
-    return judge_trust(
-        json.dumps(file, indent=1), name="trust.json", subjects=subjects, paths=paths
-    )
+    return judge_trust(json.dumps(file), name="trust.json", subjects=subjects, paths=paths)
 
 
 def marks(findings) -> list[tuple[str, str]]:
@@ -26,18 +26,28 @@ def marks(findings) -> list[tuple[str, str]]:
 
 
 def statement(condition=None, **changes):
-    usual = {"StringEquals": {f"{HOST}:sub": list(SUBJECTS), f"{HOST}:aud": AUDIENCE}}
     return {
         "Effect": "Allow",
         "Principal": {"Federated": PROVIDER},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": usual if condition is None else condition,
+        "Condition": {"StringEquals": {**AGENTS, **AUDIENCE}} if condition is None else condition,
         **changes,
     }
 
 
 def policy(*statements):
     return {"Version": "2012-10-17", "Statement": list(statements or (statement(),))}
+
+
+def subjects(*names, operator="StringEquals", **more):
+    """Return a statement that takes tokens of these subjects for our audience."""
+    condition = {"StringEquals": {**AUDIENCE}}
+    condition.setdefault(operator, {})[f"{HOST}:sub"] = list(names)
+    return statement({**condition, **more})
+
+
+TLS_ONLY = {"Effect": "Deny", "Principal": "*", "Action": "sts:*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}}}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -51,151 +61,124 @@ def policy(*statements):
         policy(statement(Action=["sts:AssumeRoleWithWebIdentity", "sts:TagSession"])),
         policy(statement(Action="STS:assumerolewithwebidentity")),
         policy(statement(Principal={"Federated": [PROVIDER]})),
-        policy(
-            statement({"StringEquals": {f"{HOST.upper()}:SUB": SUBJECTS, f"{HOST}:AUD": AUDIENCE}})
-        ),
-        policy(
-            statement({"StringEquals": {f"{HOST}:sub": WORKER, f"{HOST}:aud": AUDIENCE}}),
-            statement({"StringLike": {f"{HOST}:sub": TRIGGERER, f"{HOST}:aud": AUDIENCE}}),
-        ),
-        policy(
-            statement(
-                {
-                    "StringEquals": {f"{HOST}:sub": SUBJECTS, f"{HOST}:aud": AUDIENCE},
-                    "StringLike": {f"{HOST}:sub": "system:serviceaccount:airflow:*"},
-                }
-            )
-        ),
-        policy(
-            statement(),
-            {"Effect": "Deny", "Principal": "*", "Action": "sts:*",
-             "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
-        ),
+        policy(statement({"StringEquals": {f"{HOST.upper()}:SUB": SUBJECTS, **AUDIENCE}})),
+        policy(subjects(WORKER), subjects(TRIGGERER, operator="StringLike")),
+        policy(subjects(*SUBJECTS, StringLike={f"{HOST}:sub": "system:serviceaccount:airflow:*"})),
+        policy(subjects(*SUBJECTS, "system:serviceaccount:airflow:astro-sentinel")),
+        policy(statement(), TLS_ONLY),
     ],
-)  # fmt: skip
+)
 def test_aws_trust_in_exactly_the_agents_passes_in_every_spelling(file) -> None:
     assert judge(file) == ()
 
 
 def test_missing_subjects_are_named_and_the_fix_is_the_whole_trust_sorted() -> None:
-    findings = judge(
-        policy(statement({"StringEquals": {f"{HOST}:sub": WORKER, f"{HOST}:aud": AUDIENCE}}))
-    )
-    assert marks(findings) == [("XC060", "fail")]
-    assert findings[0].observed == f"not let in: {TRIGGERER!r}"
-    condition = json.loads(findings[0].fix)["Statement"][0]["Condition"]["StringEquals"]
-    assert condition == {f"{HOST}:aud": AUDIENCE, f"{HOST}:sub": sorted(SUBJECTS)}
-    assert judge(json.loads(findings[0].fix)) == ()
-
-
-def test_wildcard_below_string_equals_is_explained_as_matching_nobody() -> None:
-    wild = "system:serviceaccount:airflow:astro-*"
-    (finding,) = judge(
-        policy(statement({"StringEquals": {f"{HOST}:sub": wild, f"{HOST}:aud": AUDIENCE}}))
-    )
-    assert finding.rule.id == "XC060"
-    assert "compares literally" in finding.observed
-    assert repr(wild) in finding.observed
-
-
-@pytest.mark.parametrize(
-    ("condition", "words"),
-    [
-        ({"StringEquals": {f"{HOST}:sub": SUBJECTS, f"{HOST}:aud": "vault"}}, "tokens carry"),
-        (
-            {"StringEquals": {"oidc.eks.eu-west-1.amazonaws.com/id/DEAD:sub": SUBJECTS,
-                              f"{HOST}:aud": AUDIENCE}},
-            "is no claim of the provider",
-        ),
-    ],
-)  # fmt: skip
-def test_condition_that_no_token_meets_leaves_every_subject_out_and_says_why(
-    condition, words
-) -> None:
-    missing = [f for f in judge(policy(statement(condition))) if f.rule.id == "XC060"]
-    assert [f.severity for f in missing] == ["fail"]
-    assert words in missing[0].observed
-
-
-@pytest.mark.parametrize(
-    "trusted",
-    ["*:*", "*", "system:serviceaccount:airflow:*", "system:serviceaccount:airflow:astro-worke?"],
-)
-def test_wildcard_subject_is_too_wide_however_narrow(trusted) -> None:
-    condition = {
-        "StringLike": {f"{HOST}:sub": [*SUBJECTS, trusted]},
-        "StringEquals": {f"{HOST}:aud": AUDIENCE},
-    }
-    findings = judge(policy(statement(condition)))
-    assert marks(findings) == [("XC061", "fail")]
-    assert repr(trusted) in findings[0].observed
-
-
-def test_exact_stranger_of_another_namespace_is_too_wide_and_named_with_its_statement() -> None:
-    stranger = "system:serviceaccount:other:astro-worker"
-    file = policy(
-        statement({"StringEquals": {f"{HOST}:sub": [*SUBJECTS, stranger], f"{HOST}:aud": AUDIENCE}})
-    )
-    (finding,) = judge(file)
-    assert finding.rule.id == "XC061"
-    assert finding.observed.startswith(f"statement 1: {stranger!r}")
+    (finding,) = judge(policy(subjects(WORKER)))
+    assert marks([finding]) == [("XC060", "fail")]
+    assert finding.observed == f"not let in: {TRIGGERER!r}"
+    condition = json.loads(finding.fix)["Statement"][0]["Condition"]["StringEquals"]
+    assert condition == {**AUDIENCE, f"{HOST}:sub": sorted(SUBJECTS)}
     assert judge(json.loads(finding.fix)) == ()
 
 
 @pytest.mark.parametrize(
-    "extra",
+    "file",
     [
-        statement({"StringEquals": {f"{HOST}:aud": AUDIENCE}}),
-        statement({"StringEquals": {f"{HOST}:aud": AUDIENCE},
-                   "StringNotLike": {f"{HOST}:sub": "system:serviceaccount:kube-system:*"}}),
-        statement({"ForAllValues:StringLike": {f"{HOST}:sub": list(SUBJECTS)},
-                   "StringEquals": {f"{HOST}:aud": AUDIENCE}}),
-        statement({"StringEqualsIfExists": {f"{HOST}:sub": list(SUBJECTS)},
-                   "StringEquals": {f"{HOST}:aud": AUDIENCE}}),
-        {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"},
-        {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:*"},
-        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
-         "Action": "sts:AssumeRole"},
-        {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": ["sts:AssumeRole"]},
-        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/ops"},
-         "Action": "sts:AssumeRole"},
-        {"Effect": "Allow", "NotPrincipal": {"AWS": "arn:aws:iam::111122223333:user/eve"},
-         "Action": "sts:AssumeRole"},
-        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"},
-         "Action": "sts:AssumeRole"},
-        {"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"},
-         "Action": "sts:AssumeRoleWithWebIdentity"},
+        policy(subjects("system:serviceaccount:airflow:astro-*")),
+        policy(statement({"StringEquals": {**AGENTS, f"{HOST}:aud": "vault"}})),
+        policy(statement({"StringEquals": {"oidc/id/DEAD:sub": list(SUBJECTS), **AUDIENCE}})),
+        policy(statement(Principal={"AWS": "arn:aws:iam::1:role/x"}, Action="sts:AssumeRole")),
+        policy(statement(), statement({}, Effect="Deny")),
+    ],
+    ids=["wildcard below StringEquals", "audience", "claim", "provider", "explicit deny"],
+)
+def test_trust_that_no_token_of_an_agent_meets_leaves_all_out(file) -> None:
+    (missing,) = (f for f in judge(file) if f.rule.id == "XC060")
+    assert missing.severity == "fail"
+    assert all(repr(subject) in missing.observed for subject in SUBJECTS)
+
+
+@pytest.mark.parametrize("more", [{}, IN_NETWORK], ids=["anywhere", "in a network"])
+@pytest.mark.parametrize(
+    "trusted",
+    [
+        "*:*",
+        "*",
+        "system:serviceaccount:airflow:*",
+        "system:serviceaccount:airflow:astro-worke?",
+        "system:serviceaccount:other:astro-worker",
+    ],
+)
+def test_further_subject_is_too_wide_and_named_with_its_statement(trusted, more) -> None:
+    findings = judge(policy(statement(), subjects(trusted, operator="StringLike", **more)))
+    (finding,) = (f for f in findings if f.rule.id == "XC061")
+    assert finding.severity == "fail"
+    assert finding.observed.startswith(f"statement 2: {trusted!r}")
+    assert judge(json.loads(finding.fix)) == ()
+
+
+def to_assume(principal, key="Principal"):
+    return {"Effect": "Allow", key: principal, "Action": "sts:AssumeRole"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        (statement({"StringEquals": AUDIENCE}), "every service account"),
+        (statement({"StringEquals": AUDIENCE,
+                    "StringNotLike": {f"{HOST}:sub": "system:serviceaccount:kube-system:*"}}),
+         "every service account"),
+        (statement({"StringEquals": AUDIENCE, **IN_NETWORK}), "every service account"),
+        (subjects(*SUBJECTS, operator="ForAllValues:StringLike"), "a token without"),
+        (subjects(*SUBJECTS, operator="StringEqualsIfExists"), "a token without"),
+        (to_assume("*"), "may become"),
+        (to_assume({"AWS": "*"}), "may become"),
+        (to_assume({"AWS": "111122223333"}), "may become"),
+        (to_assume({"AWS": "arn:aws:iam::111122223333:role/ops"}), "may become"),
+        (to_assume({"AWS": "arn:aws:iam::111122223333:user/eve"}, "NotPrincipal"), "may become"),
+        (to_assume({"Service": "ec2.amazonaws.com"}), "may become"),
+        (statement(Principal={"Federated": "accounts.google.com"}), "may become"),
     ],
 )  # fmt: skip
-def test_anybody_else_who_is_let_in_is_too_wide(extra) -> None:
-    assert marks(judge(policy(statement(), extra))) == [("XC061", "fail")]
+def test_anybody_else_who_is_let_in_is_too_wide(extra, words) -> None:
+    (finding,) = judge(policy(statement(), extra))
+    assert marks([finding]) == [("XC061", "fail")]
+    assert words in finding.observed
 
 
-@pytest.mark.parametrize("audience", [None, "*", "sts.*"])
-def test_audience_that_is_not_exact_is_a_warning(audience) -> None:
-    condition = {"StringEquals": {f"{HOST}:sub": list(SUBJECTS)}}
-    if audience:
-        condition["StringLike"] = {f"{HOST}:aud": audience}
-    marked = marks(judge(policy(statement(condition))))
-    assert marked == ([("XC062", "warn")] if audience != "sts.*" else [])
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({}, [("XC062", "warn")]),
+        ({"StringLike": {f"{HOST}:aud": "*"}}, [("XC062", "warn")]),
+        ({"StringEqualsIfExists": AUDIENCE}, [("XC062", "warn")]),
+        ({"StringLike": {f"{HOST}:aud": "sts.*"}}, []),
+    ],
+)
+def test_audience_that_is_not_exact_is_a_warning(condition, expected) -> None:
+    findings = judge(policy(statement({"StringEquals": AGENTS, **condition})))
+    assert marks(findings) == expected
+    assert all(judge(json.loads(finding.fix)) == () for finding in findings)
 
 
-def test_condition_that_only_a_request_decides_is_unknown() -> None:
-    condition = {
-        "StringEquals": {f"{HOST}:sub": list(SUBJECTS), f"{HOST}:aud": AUDIENCE},
-        "IpAddress": {"aws:SourceIp": "10.0.0.0/8"},
-    }
+@pytest.mark.parametrize(
+    ("condition", "rules"),
+    [
+        ({"StringEquals": {**AGENTS, **AUDIENCE}, **IN_NETWORK}, {"XC060"}),
+        ({"StringEquals": {f"{HOST}:sub": [*SUBJECTS, "${aws:x}"], **AUDIENCE}}, {"XC061"}),
+        ("broken", {"XC060", "XC061", "XC062"}),
+    ],
+)
+def test_what_only_a_request_decides_is_unknown(condition, rules) -> None:
     findings = judge(policy(statement(condition)))
-    assert marks(findings) == [("XC060", "warn")]
-    assert findings[0].is_unknown
+    assert {f.rule.id for f in findings} == rules
+    assert all(f.is_unknown for f in findings if f.rule.id != "XC062")
 
 
 def test_explicit_deny_leaves_a_subject_out_whatever_else_allows_it() -> None:
     denial = statement({"StringEquals": {f"{HOST}:sub": WORKER}}, Effect="Deny")
     (finding,) = judge(policy(statement(), denial))
-    assert finding.rule.id == "XC060"
-    assert repr(WORKER) in finding.observed
-    assert "denies" in finding.observed
+    assert finding.observed == f"not let in: {WORKER!r}"
 
 
 PODS = {
@@ -205,15 +188,11 @@ PODS = {
 }
 
 
-def test_pod_identity_trust_leaves_the_subjects_unknown_and_asks_for_the_associations() -> None:
+def test_pod_identity_trust_is_unknown_and_fails_without_tag_session() -> None:
     (finding,) = judge(policy(PODS))
     assert (finding.rule.id, finding.is_unknown) == ("XC060", True)
     assert "list-pod-identity-associations" in finding.fix
-
-
-def test_pod_identity_trust_without_tag_session_fails() -> None:
-    findings = judge(policy({**PODS, "Action": "sts:AssumeRole"}))
-    assert ("XC060", "fail") in marks(findings)
+    assert ("XC060", "fail") in marks(judge(policy({**PODS, "Action": "sts:AssumeRole"})))
 
 
 def association(subject, **more):
@@ -221,39 +200,45 @@ def association(subject, **more):
     return {"clusterName": "prod", "namespace": namespace, "serviceAccount": name, **more}
 
 
-def test_pod_identity_association_is_wanted_for_each_subject() -> None:
+def test_pod_identity_association_is_wanted_for_each_subject_with_one_role() -> None:
     assert judge({"associations": [association(s) for s in SUBJECTS]}) == ()
     (finding,) = judge({"associations": [association(WORKER)]})
     assert marks([finding]) == [("XC060", "fail")]
     assert "--service-account astro-triggerer" in finding.fix
+    two = [association(s, roleArn=f"arn:aws:iam::1:role/{n}") for n, s in enumerate(SUBJECTS)]
+    (finding,) = judge({"associations": two})
+    assert (finding.rule.id, finding.is_unknown) == ("XC060", True)
 
 
-def test_association_of_a_stranger_is_unknown_without_roles_and_fails_with_the_same() -> None:
-    stranger = "system:serviceaccount:other:web"
-    listed = [association(s) for s in (*SUBJECTS, stranger)]
-    assert marks(judge({"associations": listed})) == [("XC061", "warn")]
-    same = [association(s, roleArn="arn:aws:iam::1:role/x") for s in (*SUBJECTS, stranger)]
-    assert marks(judge({"associations": same})) == [("XC061", "fail")]
-    same[-1]["roleArn"] = "arn:aws:iam::1:role/web"
-    assert judge({"associations": same}) == ()
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        ((), [("XC061", "warn")]),
+        (("x", "x"), [("XC061", "fail")]),
+        (("x", "web"), []),
+    ],
+)
+def test_association_of_somebody_else_counts_by_its_role(roles, expected) -> None:
+    ours, theirs = ({"roleArn": f"arn:aws:iam::1:role/{r}"} for r in roles) if roles else ({}, {})
+    listed = [association(s, **ours) for s in SUBJECTS]
+    listed.append(association("system:serviceaccount:other:web", **theirs))
+    assert marks(judge({"associations": listed})) == expected
 
 
 def credential(subject, audience="api://AzureADTokenExchange", **more):
-    return {
-        "name": "fc",
-        "issuer": "https://oidc.prod-aks.azure.com/t/c/",
-        "subject": subject,
-        "audiences": [audience],
-        **more,
-    }
+    return {"name": "fc", "issuer": "https://oidc.prod-aks.azure.com/t/c/", "subject": subject,
+            "audiences": [audience], **more}  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", ["list", "arm", "value"])
-def test_azure_credentials_for_exactly_the_agents_pass_in_every_shape(shape) -> None:
-    listed = [credential(s) for s in SUBJECTS]
-    if shape == "arm":
-        listed = [{"id": "/subscriptions/s", "properties": one} for one in listed]
-    assert judge({"value": listed} if shape == "value" else listed) == ()
+CREDENTIALS = [credential(s) for s in SUBJECTS]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [CREDENTIALS, {"value": CREDENTIALS}, [{"id": "/s", "properties": c} for c in CREDENTIALS]],
+)
+def test_azure_credentials_for_exactly_the_agents_pass_in_every_shape(file) -> None:
+    assert judge(file) == ()
 
 
 def test_single_azure_credential_is_judged_as_a_list_of_one() -> None:
@@ -265,34 +250,27 @@ def test_single_azure_credential_is_judged_as_a_list_of_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    "wrong",
     [
-        (credential(TRIGGERER, audience="sts.amazonaws.com"), "the audience of"),
-        (credential(TRIGGERER.replace("airflow", "Airflow")), "differs in case"),
-        (credential("system:serviceaccount:airflow:*"), "matches nobody"),
+        credential(TRIGGERER, audience="sts.amazonaws.com"),
+        credential(TRIGGERER.replace("airflow", "Airflow")),
+        credential("system:serviceaccount:airflow:*"),
     ],
+    ids=["audience", "case", "wildcard"],
 )
-def test_azure_credential_that_no_token_meets_is_explained(wrong, words) -> None:
+def test_azure_credential_that_no_token_meets_leaves_its_agent_out(wrong) -> None:
     missing = [f for f in judge([credential(WORKER), wrong]) if f.rule.id == "XC060"]
     assert marks(missing) == [("XC060", "fail")]
-    assert words in missing[0].observed
 
 
-def test_azure_credential_of_a_stranger_is_too_wide() -> None:
-    stranger = credential("repo:acme/infra:ref:refs/heads/main", name="github")
-    (finding,) = judge([*map(credential, SUBJECTS), stranger])
-    assert finding.rule.id == "XC061"
-    assert "delete --name github" in finding.fix
-
-
-def test_azure_identity_takes_twenty_credentials() -> None:
-    many = tuple(f"system:serviceaccount:airflow:astro-worker-{n}" for n in range(21))
-    assert marks(judge([credential(s) for s in many[:20]], subjects=many[:20])) == []
-    assert marks(judge([credential(s) for s in many], subjects=many)) == [("XC060", "fail")]
-
-
-def test_empty_list_trusts_nobody() -> None:
-    assert marks(judge([])) == [("XC060", "fail")]
+def test_azure_credential_of_somebody_else_is_too_wide_and_an_expression_unknown() -> None:
+    other = credential("repo:acme/infra:ref:refs/heads/main", name="github")
+    (finding,) = judge([*CREDENTIALS, other])
+    assert marks([finding]) == [("XC061", "fail")]
+    assert "--name github" in finding.fix
+    flexible = {"issuer": "i", "claimsMatchingExpression": {"value": "claims['sub'] matches '*'"}}
+    findings = judge([CREDENTIALS[0], flexible])
+    assert [(f.rule.id, f.is_unknown) for f in findings] == [("XC060", True), ("XC061", True)]
 
 
 def member(subject):
@@ -304,22 +282,30 @@ def bindings(*members, role="roles/iam.workloadIdentityUser", **more):
     return {"role": role, "members": list(members), **more}
 
 
-AGENTS = bindings(*map(member, SUBJECTS))
+POOL = "iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/acme.svc.id.goog"
+BOUND = bindings(*map(member, SUBJECTS))
+VIEWER = bindings("user:eve@example.com", role="roles/iam.serviceAccountViewer")
 
 
-def test_gcp_trust_in_exactly_the_agents_passes_also_by_principal() -> None:
-    direct = (
-        "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/"
-        "acme.svc.id.goog/subject/ns/airflow/sa/astro-worker"
-    )
-    assert judge({"bindings": [AGENTS], "etag": "x"}) == ()
-    assert judge({"bindings": [bindings(direct, member(TRIGGERER))]}) == ()
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [BOUND],
+        [bindings(f"principal://{POOL}/subject/ns/airflow/sa/astro-worker", member(TRIGGERER))],
+        [BOUND, VIEWER],
+        [BOUND, {**BOUND, "condition": {"expression": "false"}}],
+    ],
+    ids=["pool", "principal", "role that only looks", "a condition beside it"],
+)
+def test_gcp_trust_in_exactly_the_agents_passes(listed) -> None:
+    assert judge({"bindings": listed, "etag": "x"}) == ()
 
 
-def test_gcp_account_without_bindings_trusts_nobody() -> None:
-    (finding,) = judge({"etag": "ACAB"})
+@pytest.mark.parametrize("file", [{"etag": "ACAB"}, []], ids=["gcp", "azure"])
+def test_file_without_entries_trusts_nobody(file) -> None:
+    (finding,) = judge(file)
     assert marks([finding]) == [("XC060", "fail")]
-    assert finding.fix.count("add-iam-policy-binding") == 2
+    assert len(finding.fix.splitlines()) == 2
 
 
 def test_gcp_policy_as_yaml_is_read_as_gcloud_prints_it() -> None:
@@ -331,30 +317,25 @@ def test_gcp_policy_as_yaml_is_read_as_gcloud_prints_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "extra",
+    ("extra", "words"),
     [
-        bindings("allUsers"),
-        bindings("allAuthenticatedUsers", role="roles/iam.serviceAccountUser"),
-        bindings("serviceAccount:acme.svc.id.goog[other/web]"),
-        bindings("user:eve@example.com", role="roles/iam.serviceAccountTokenCreator"),
-        bindings("principalSet://iam.googleapis.com/projects/1/locations/global/"
-                 "workloadIdentityPools/acme.svc.id.goog/namespace/airflow"),
+        (bindings("allUsers"), "everybody"),
+        (bindings("allAuthenticatedUsers", role="roles/iam.serviceAccountUser"), "everybody"),
+        (bindings(f"principalSet://{POOL}/namespace/airflow"), "everybody"),
+        (bindings("serviceAccount:acme.svc.id.goog[other/web]"), "no service account of"),
+        (bindings("user:eve@example.com", role="roles/iam.serviceAccountTokenCreator"), "tokens"),
     ],
-)  # fmt: skip
-def test_anybody_else_on_the_gcp_account_is_too_wide(extra) -> None:
-    assert marks(judge({"bindings": [AGENTS, extra]})) == [("XC061", "fail")]
-
-
-def test_gcp_role_that_only_looks_is_harmless() -> None:
-    viewer = bindings("user:eve@example.com", role="roles/iam.serviceAccountViewer")
-    assert judge({"bindings": [AGENTS, viewer]}) == ()
+)
+def test_anybody_else_on_the_gcp_account_is_too_wide(extra, words) -> None:
+    (finding,) = judge({"bindings": [BOUND, extra]})
+    assert marks([finding]) == [("XC061", "fail")]
+    assert words in finding.observed
 
 
 def test_gcp_binding_on_a_condition_is_unknown() -> None:
-    conditional = {**AGENTS, "condition": {"expression": "request.time < timestamp('2030')"}}
-    findings = judge({"bindings": [conditional]})
-    assert marks(findings) == [("XC060", "warn")]
-    assert findings[0].is_unknown
+    conditional = {**BOUND, "condition": {"expression": "request.time < timestamp('2030')"}}
+    (finding,) = judge({"bindings": [conditional]})
+    assert (finding.rule.id, finding.is_unknown) == ("XC060", True)
 
 
 def test_trust_of_another_cloud_than_the_path_fails_and_is_judged_no_further() -> None:
@@ -368,46 +349,26 @@ def test_without_subjects_nothing_is_said_to_be_good() -> None:
 
 
 @pytest.mark.parametrize(
-    "file",
-    [{}, {"a": 1}, 5, "text", None, [1], [{"issuer": "x"}], {"AssumeRolePolicyDocument": "{"},
-     {"AssumeRolePolicyDocument": "5"}, {"Statement": [5]}, {"Statement": {"Effect": "allow"}}],
+    ("file", "words"),
+    [
+        *((one, "") for one in ({}, {"a": 1}, 5, "text", None, [1], [{"issuer": "x"}])),
+        *(({"AssumeRolePolicyDocument": one}, "") for one in ("{", "5", {})),
+        ({"Role": {"AssumeRolePolicyDocument": {"Statement": [5]}}}, "has no Effect"),
+        (policy({"Effect": "allow", "Principal": "*"}), "has no Effect"),
+        (policy({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}), "--policy"),
+        ({"bindings": [bindings("user:eve@example.com", role="roles/storage.admin")]}, "--policy"),
+        (policy(subjects(*(f"system:serviceaccount:airflow:w{n}" for n in range(601)))),
+         "larger than IAM takes"),
+    ],
 )  # fmt: skip
-def test_file_of_no_known_shape_is_refused_in_one_line_with_a_hint(file) -> None:
+def test_file_that_is_no_trust_is_refused_in_one_line_with_a_hint(file, words) -> None:
     with pytest.raises(InputError, match=r"^trust\.json:\d+:\d+: ") as refused:
         judge(file)
     assert refused.value.hint
     assert "\n" not in str(refused.value)
+    assert words in f"{refused.value} {refused.value.hint}"
 
 
-def test_account_as_principal_is_told_from_one_identity() -> None:
-    def told(principal):
-        extra = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
-        (finding,) = judge(policy(statement(), extra))
-        return finding.observed
-
-    assert told("arn:aws:iam::111122223333:root").endswith("everybody in an account")
-    assert told("arn:aws:iam::111122223333:role/ops").endswith("another identity")
-
-
-def test_trust_larger_than_iam_takes_is_refused() -> None:
-    many = [f"system:serviceaccount:airflow:w{n}" for n in range(601)]
-    with pytest.raises(InputError, match="larger than IAM takes"):
-        judge(policy(statement({"StringEquals": {f"{HOST}:sub": many}})))
-
-
-def test_strangers_are_reported_up_to_a_bound() -> None:
-    many = [*SUBJECTS, *(f"system:serviceaccount:airflow:w{n}" for n in range(100))]
-    condition = {"StringEquals": {f"{HOST}:sub": many, f"{HOST}:aud": AUDIENCE}}
-    assert marks(judge(policy(statement(condition)))) == [("XC061", "fail")] * 20
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        policy({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}),
-        {"bindings": [bindings("user:eve@example.com", role="roles/storage.admin")]},
-    ],
-)
-def test_file_of_rights_is_refused_with_the_option_it_belongs_to(file) -> None:
-    with pytest.raises(InputError, match="--policy"):
-        judge(file)
+def test_others_are_reported_up_to_a_bound() -> None:
+    many = (f"system:serviceaccount:airflow:w{n}" for n in range(100))
+    assert marks(judge(policy(subjects(*SUBJECTS, *many)))) == [("XC061", "fail")] * 20

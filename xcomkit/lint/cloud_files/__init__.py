@@ -1,12 +1,7 @@
 """What the cloud says of an agent configuration, read from files that its own tools exported."""
 
 from xcomkit.lint.cloud_files.judging import judge_lifecycle, judge_policy, judge_trust
-from xcomkit.lint.cloud_files.rules import (
-    LIFECYCLE_RULES,
-    POLICY_RULES,
-    RULES,
-    TRUST_RULES,
-)
+from xcomkit.lint.cloud_files.rules import LIFECYCLE_RULES, POLICY_RULES, RULES, TRUST_RULES
 
 __all__ = [
     "LIFECYCLE_RULES",

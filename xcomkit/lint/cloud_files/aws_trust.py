@@ -1,28 +1,22 @@
 """Judges who may become an AWS role: a trust policy, or the associations of EKS Pod Identity.
 
-Exactly the agents' service accounts are wanted: whoever else is let in makes it too wide.
+Exactly the agents' service accounts are wanted: whoever else is let in makes it too wide. Who is
+let in is asked of IAM's evaluation, also for tokens that nobody has yet.
 """
 
 import json
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.access.aws import AUDIENCE, trust
-from xcomkit.cloud_documents.conditions import both, either
-from xcomkit.lint.cloud_files.reading import Block, block, refusal, texts
-from xcomkit.lint.cloud_files.rules import (
-    XC060,
-    XC061,
-    XC062,
-    Collector,
-    is_agents,
-    listed,
-    pasted,
-    shown,
-)
-from xcomkit.lint.cloud_files.statements import Clause, Statement, read_statements
+from xcomkit.cloud_documents.conditions import Context, both
+from xcomkit.cloud_documents.policies import Caller, Statement, decide_trust
+from xcomkit.lint.cloud_files.reading import block, read_policy, texts
+from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
+from xcomkit.lint.cloud_files.rules import XC060, XC061, XC062
+from xcomkit.values.tree import invalid
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME = "sts:AssumeRole"
@@ -32,8 +26,7 @@ MOST_TEXTS = 600  # IAM takes 8,192 characters
 MOST_ISSUERS = 20
 _FEDERATED = (WEB_IDENTITY, "sts:AssumeRoleWithSAML")
 _PROVIDER = ":oidc-provider/"
-_POSITIVE = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
-_EXACT = ("StringEquals", "StringEqualsIgnoreCase")
+_OTHER = "xcomkit-other"  # a name that is not the agents', to ask with
 
 
 def judge_role_trust(document: object, *, subjects: tuple[str, ...], report: Collector) -> None:
@@ -42,217 +35,178 @@ def judge_role_trust(document: object, *, subjects: tuple[str, ...], report: Col
     Raises:
         InputError: the document is no policy.
     """
-    statements = read_statements(document, name=report.name, most=MOST_TEXTS)
-    judge = _RoleTrust(statements, subjects=subjects, report=report)
-    judge.judge_subjects()
-    judge.judge_others()
-
-
-class _RoleTrust:
-    """The statements of a role's trust beside the subjects that ought to be let in."""
-
-    def __init__(
-        self, statements: tuple[Statement, ...], *, subjects: tuple[str, ...], report: Collector
-    ) -> None:
-        self._statements = statements
-        self._subjects = subjects
-        self._report = report
-        hosts = dict.fromkeys(h for s in statements for h in _hosts(s))
-        if len(hosts) > MOST_ISSUERS:
-            raise refusal(report.name, 1, 1, f"a trust in more than {MOST_ISSUERS} issuers")
-        self._hosts = tuple(hosts)
-        self._expected = f"only {listed(sorted(subjects))}"
-        self._fix = _fix(statements, subjects=subjects)
-
-    def judge_subjects(self) -> None:
-        """Note which subjects are left out, and those of which the file cannot tell."""
-        verdicts = {subject: self._lets_in(subject) for subject in self._subjects}
-        missing = [subject for subject, verdict in verdicts.items() if verdict is False]
-        unknown = [subject for subject, verdict in verdicts.items() if verdict is None]
-        pods = [s for s in self._statements if not s.denies and _speaks_of_pods(s)]
-        if pods and missing:
-            self._report.add(
-                XC060,
-                "EKS Pod Identity: which service accounts get the role stands in the associations,"
-                f" not here; not told for {listed(missing)}",
-                expected=self._expected,
-                fix="aws eks list-pod-identity-associations --cluster-name CLUSTER > trust.json",
-                is_unknown=True,
-            )
-            if not any(s.has_action(TAG_SESSION) for s in pods):
-                self._report.add(
-                    XC060,
-                    f"EKS Pod Identity without {TAG_SESSION}: no pod gets the role",
-                    expected=f"{ASSUME} and {TAG_SESSION}",
-                    fix=json.dumps([ASSUME, TAG_SESSION]),
-                )
-        elif missing:
-            reasons = "; ".join(dict.fromkeys(self._reasons()))
-            self._report.add(
-                XC060,
-                f"not let in: {listed(missing)}" + (f"; {reasons}" if reasons else ""),
-                expected=self._expected,
-                fix=self._fix,
-            )
-        if unknown:
-            self._report.add(
-                XC060,
-                f"a condition that this file does not decide stands before {listed(unknown)}",
-                expected=self._expected,
-                is_unknown=True,
-            )
-
-    def _lets_in(self, subject: str) -> bool | None:
-        allowed: list[bool | None] = []
-        denied: list[bool | None] = []
-        for statement in self._statements:
-            for host in self._hosts:
-                verdict = _applies(statement, host=host, subject=subject)
-                (denied if statement.denies else allowed).append(verdict)
-        refused = either(denied)
-        return both((either(allowed), None if refused is None else not refused))
-
-    def _reasons(self) -> Iterator[str]:
-        """Yield what probably keeps the missing subjects out."""
-        if not self._hosts:
-            yield "no statement trusts an OIDC provider for sts:AssumeRoleWithWebIdentity"
-        for statement in self._statements:
-            if statement.denies:
-                yield f"{statement.label} denies"
-                continue
-            hosts = [f"{host}:{claim}" for host in _hosts(statement) for claim in ("sub", "aud")]
-            for clause in statement.clauses or ():
-                claim = clause.key.rpartition(":")[2]
-                if claim in ("sub", "aud") and hosts and clause.key not in hosts:
-                    yield f"{shown(clause.key)} is no claim of the provider that is trusted"
-                elif claim == "sub" and clause.base in _EXACT:
-                    wild = [value for value in clause.values if _is_wild(value)]
-                    if wild:
-                        yield f"{clause.base} compares literally, so {listed(wild)} matches nobody"
-                elif claim == "aud" and clause.is_met({clause.key: (AUDIENCE,)}) is False:
-                    yield f"the audience is {listed(clause.values)}, tokens carry {AUDIENCE}"
-
-    def judge_others(self) -> None:
-        """Note who else is let in, and statements that take a token of any audience."""
-        for statement in self._statements:
-            if statement.denies:
-                continue
-            for kind, who in _list_principals(statement):
-                problem = _principal_problem(statement, kind=kind, who=who)
-                if problem:
-                    self._too_wide(statement, problem)
-            if _takes_tokens(statement):
-                self._judge_tokens(statement)
-
-    def _judge_tokens(self, statement: Statement) -> None:
-        for host in _hosts(statement):
-            clauses = statement.clauses or ()
-            subs = [c for c in clauses if c.key == f"{host}:sub" and c.base in _POSITIVE]
-            if not subs:
-                text = (
-                    f"no condition on {shown(host + ':sub')}: every service account of the issuer"
-                )
-                self._too_wide(statement, text)
-            for clause in subs:
-                if clause.passes_without_claim:
-                    text = f"{shown(clause.operator)} is met as well by a token without the claim"
-                    self._too_wide(statement, text)
-            self._judge_values(statement, host=host, subs=subs)
-            audiences = [c for c in clauses if c.key == f"{host}:aud" and c.base in _POSITIVE]
-            if not any(_names_audience(c) for c in audiences) and (
-                not audiences or any(c.is_met({c.key: (AUDIENCE,)}) for c in audiences)
-            ):
-                self._report.add(
+    statements = read_policy(document, name=report.name, most=MOST_TEXTS)
+    providers = tuple(dict.fromkeys(one for s in statements for one in _providers(s)))
+    if len({_host(one) for one in providers}) > MOST_ISSUERS:
+        raise invalid(report.name, f"a trust in more than {MOST_ISSUERS} issuers")
+    expected, fix = f"only {listed(sorted(subjects))}", _fix(statements, subjects=subjects)
+    is_let_in = {
+        subject: _lets_in(statements, providers=providers, subject=subject) for subject in subjects
+    }
+    missing = [subject for subject, verdict in is_let_in.items() if verdict is False]
+    pods = [s for s in statements if not s.denies and _speaks_of_pods(s)]
+    if pods and missing:
+        is_let_in = {s: verdict for s, verdict in is_let_in.items() if verdict is not False}
+        _judge_pods(pods, missing=missing, expected=expected, report=report)
+    report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix)
+    for statement in statements:
+        if not statement.denies:
+            for problem, is_unknown in _list_others(statement, subjects=subjects):
+                text = f"{statement.label}: {problem}"
+                report.add(XC061, text, expected=expected, fix=fix, is_unknown=is_unknown)
+            for host in _loose_audiences(statement):
+                report.add(
                     XC062,
-                    f"{statement.label}: no exact condition on {shown(host + ':aud')}",
+                    f"{statement.label}: no exact condition on {quoted(host + ':aud')}",
                     expected=f"StringEquals {host[:100]}:aud = {AUDIENCE}",
-                    fix=self._fix,
+                    fix=fix,
                 )
 
-    def _judge_values(self, statement: Statement, *, host: str, subs: list[Clause]) -> None:
-        """Note wildcards and strangers among the subjects; an exact list bounds a pattern."""
-        is_bounded = any(c.base in _EXACT and not c.passes_without_claim for c in subs)
-        for clause in subs:
-            for value in items(clause.wanted):
-                literal = str(value)
-                is_pattern = clause.base == "StringLike" and _is_wild(literal)
-                if is_pattern and not is_bounded:
-                    self._too_wide(statement, f"{shown(literal)} is a wildcard")
-                elif (
-                    not is_pattern
-                    and not _is_wild(literal)
-                    and not is_agents(literal, self._subjects)
-                ):
-                    verdict = _applies(statement, host=host, subject=literal)
-                    if verdict is not False:
-                        text = f"{shown(literal)} is no service account of the agents"
-                        self._too_wide(statement, text, is_unknown=verdict is None)
 
-    def _too_wide(self, statement: Statement, observed: str, *, is_unknown: bool = False) -> None:
-        self._report.add(
-            XC061,
-            f"{statement.label}: {observed}",
-            expected=self._expected,
-            fix=self._fix,
-            is_unknown=is_unknown,
+def _judge_pods(
+    pods: list[Statement], *, missing: list[str], expected: str, report: Collector
+) -> None:
+    """Note that the associations say who gets the role, and a statement that gives it nobody."""
+    report.add(
+        XC060,
+        "EKS Pod Identity: which service accounts get the role is in the associations, not in this"
+        f" file; unknown for {listed(missing)}",
+        expected=expected,
+        fix="aws eks list-pod-identity-associations --cluster-name CLUSTER > trust.json",
+        is_unknown=True,
+    )
+    if not any(s.has_action(TAG_SESSION) for s in pods):
+        report.add(
+            XC060,
+            f"EKS Pod Identity without {TAG_SESSION}: no pod gets the role",
+            expected=f"{ASSUME} and {TAG_SESSION}",
+            fix=json.dumps([ASSUME, TAG_SESSION]),
         )
 
 
-def _applies(statement: Statement, *, host: str, subject: str) -> bool | None:
-    """Return whether a statement speaks of a token of this provider for this subject."""
-    names = texts((statement.principals or {}).get("Federated"))
-    anybody = any(who == "*" for _, who in _list_principals(statement))
-    if not anybody and not any(_host(name) == host for name in names):
+def _lets_in(
+    statements: tuple[Statement, ...], *, providers: tuple[str, ...], subject: str
+) -> bool | None:
+    """Return whether a provider's token of a subject is taken, and none of them is denied."""
+    unknown: dict[str, tuple[str, ...] | None] = {
+        key: None  # what only a request tells
+        for statement in statements
+        for _, key, _ in statement.clauses
+        if not key.endswith((":sub", ":aud"))
+    }
+    verdicts, is_perhaps_denied = set(), False
+    for provider in providers:
+        token = {f"{_host(provider)}:sub": (subject,), f"{_host(provider)}:aud": (AUDIENCE,)}
+        context: Context = {**unknown, **token, "aws:securetransport": ("true",)}
+        caller = Caller(names=(provider,))
+        verdict, because = decide_trust(
+            statements, caller=caller, action=WEB_IDENTITY, context=context
+        )
+        verdicts.add(verdict)
+        is_perhaps_denied |= verdict == "unknown" and any(s.denies for s in because)
+    if "denied" in verdicts or verdicts <= {"missing"}:
         return False
-    context = {f"{host}:sub": (subject,), f"{host}:aud": (AUDIENCE,)}
-    known = {*context, "aws:securetransport"}
-    keys = (clause.key for clause in statement.clauses or ())
-    foreign = frozenset(k for k in keys if k not in known and not k.endswith((":sub", ":aud")))
-    met = statement.is_met({**context, "aws:securetransport": ("true",)}, unknown=foreign)
-    return both((statement.has_action(WEB_IDENTITY), met))
+    return True if "allowed" in verdicts and not is_perhaps_denied else None
 
 
-def _principal_problem(statement: Statement, *, kind: str, who: str) -> str:
-    """Return why a principal is too wide or a stranger, or ``""``."""
-    assumes = statement.has_action(ASSUME)
-    takes_tokens = any(statement.has_action(action) for action in _FEDERATED)
-    if who == "*" or _is_wild(who):
-        return f"{kind} {shown(who)}: everybody" if assumes or takes_tokens else ""
-    if kind == "AWS" and assumes:
-        is_account = who.isdigit() or who.endswith(":root")
-        return f"{shown(who)}: {'everybody in an account' if is_account else 'another identity'}"
-    if kind == "Service" and assumes and who != POD_IDENTITY:
-        return f"{shown(who)}: another service"
-    if kind == "Federated" and takes_tokens and _PROVIDER not in who:
-        return f"{shown(who)}: another identity provider"
-    return ""
-
-
-def _list_principals(statement: Statement) -> Iterator[tuple[str, str]]:
+def _list_others(statement: Statement, *, subjects: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+    """Yield who else is let in, and whether that is unknown."""
     for kind, found in (statement.principals or {}).items():
-        known = kind if kind in ("AWS", "Service", "Federated") else "principal"
         for who in texts(found):
-            yield known, who
+            if _is_other(statement, kind=kind, who=who):
+                yield f"{quoted(who)} may become the role as well", False
+    for provider in _providers(statement):
+        yield from _list_other_tokens(statement, provider=provider, subjects=subjects)
 
 
-def _takes_tokens(statement: Statement) -> bool:
-    return statement.has_action(WEB_IDENTITY) is not False
+def _list_other_tokens(
+    statement: Statement, *, provider: str, subjects: tuple[str, ...]
+) -> Iterator[tuple[str, bool]]:
+    """Yield whose tokens are taken beside the agents': of the subjects named, else of anybody."""
+    is_named = False
+    for value in _subjects_of(statement, provider=provider):
+        verdict = _takes(statement, provider=provider, claim="sub", value=_sample(value))
+        if verdict is not False and not is_agents(_sample(value), subjects):
+            is_named = True
+            yield f"{quoted(value)} lets in who is no agent", verdict is None
+    key = quoted(f"{_host(provider)}:sub")
+    anybody = _takes(statement, provider=provider, claim="sub", value=_sample("*:*"))
+    nameless = _takes(statement, provider=provider, claim="sub", value="")
+    if anybody is not False and not is_named:
+        yield f"no condition on {key}: every service account of the issuer", anybody is None
+    elif nameless is not False:
+        yield f"a token without {key} is let in as well", nameless is None
+
+
+def _loose_audiences(statement: Statement) -> Iterator[str]:
+    """Yield the issuers whose tokens are taken when they are for another audience, or for none."""
+    for provider in _providers(statement):
+        verdicts = [
+            _takes(statement, provider=provider, claim="aud", value=one) for one in (_OTHER, "")
+        ]
+        if verdicts != [False, False]:
+            yield _host(provider)
+
+
+def _takes(statement: Statement, *, provider: str, claim: str, value: str) -> bool | None:
+    """Return whether a statement takes a token with a claim, ``sub`` or ``aud``, or without it.
+
+    Conditions on anything else count as met: they keep nobody out for good.
+    """
+    found = statement.source.get("Condition")
+    if isinstance(found, dict):
+        own = {
+            operator: {key: wanted for key, wanted in block(keys).items() if _is_of(key, claim)}
+            for operator, keys in found.items()
+        }
+        found = {operator: keys for operator, keys in own.items() if keys}
+    context: Context = {f"{_host(provider)}:{claim}": (value,)} if value else {}
+    token = replace(statement, source={**statement.source, "Condition": found})
+    named = token.has_principal(Caller(names=(provider,)))
+    return both((token.has_action(WEB_IDENTITY), named, token.is_met(context)))
+
+
+def _is_of(key: str, claim: str) -> bool:
+    return key.lower().endswith(f":{claim}")
+
+
+def _subjects_of(statement: Statement, *, provider: str) -> tuple[str, ...]:
+    """Return the subjects that the conditions of a statement name, patterns as they are."""
+    own = f"{_host(provider)}:sub"
+    return tuple(dict.fromkeys(v for _, key, vs in statement.clauses if key == own for v in vs))
+
+
+def _sample(pattern: str) -> str:
+    """Return a subject of which a pattern speaks, and no agent has."""
+    return pattern.replace("*", _OTHER).replace("?", "x")
+
+
+def _is_other(statement: Statement, *, kind: str, who: str) -> bool:
+    """Tell whether a principal may become the role that is neither OIDC provider nor EKS."""
+    if _is_wild(who):
+        actions: tuple[str, ...] = (ASSUME, *_FEDERATED)
+    elif kind == "Federated":
+        actions = () if _PROVIDER in who else _FEDERATED
+    else:
+        actions = () if kind == "Service" and who == POD_IDENTITY else (ASSUME,)
+    return any(map(statement.has_action, actions))
 
 
 def _speaks_of_pods(statement: Statement) -> bool:
-    who = [name for kind, name in _list_principals(statement) if kind == "Service"]
-    return POD_IDENTITY in who and statement.has_action(ASSUME) is not False
+    services = texts((statement.principals or {}).get("Service"))
+    return POD_IDENTITY in services and statement.has_action(ASSUME) is not False
 
 
-def _hosts(statement: Statement) -> tuple[str, ...]:
-    """Return the issuers that a statement trusts, as condition keys name them."""
-    if not _takes_tokens(statement):
+def _providers(statement: Statement) -> tuple[str, ...]:
+    """Return the OIDC providers whose tokens a statement takes."""
+    if statement.has_action(WEB_IDENTITY) is False:
         return ()
-    names = texts((statement.principals or {}).get("Federated"))
-    return tuple(_host(name) for name in names if _PROVIDER in name)
+    named = texts((statement.principals or {}).get("Federated"))
+    return tuple(name for name in named if _PROVIDER in name)
 
 
 def _host(provider: str) -> str:
+    """Return an issuer as condition keys name it."""
     return provider.partition(_PROVIDER)[2].lower()
 
 
@@ -260,80 +214,54 @@ def _is_wild(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-def _names_audience(clause: Clause) -> bool:
-    """Tell whether a clause holds for our audience and not for just any other."""
-    other = {clause.key: ("xcomkit-other-audience",)}
-    return (
-        clause.is_met({clause.key: (AUDIENCE,)}) is True
-        and clause.is_met(other) is False
-        and not clause.passes_without_claim
-    )
-
-
 def _fix(statements: tuple[Statement, ...], *, subjects: tuple[str, ...]) -> str:
     """Return the whole trust policy as it should be, for the first provider of the file."""
-    providers = (
-        str(name)
-        for statement in statements
-        for name in texts((statement.principals or {}).get("Federated"))
-        if _PROVIDER in name and not _is_wild(name)
-    )
+    named = [name for s in statements for name in _providers(s) if not _is_wild(name)]
     otherwise = "arn:aws:iam::ACCOUNT:oidc-provider/OIDC-HOST"
-    provider = pasted(next(providers, otherwise), otherwise=otherwise)
+    provider = pasted(next(iter(named), otherwise), otherwise=otherwise)
     issuer = provider.partition(_PROVIDER)[2]
     wanted = trust(provider_arn=provider, issuer=issuer, subjects=subjects)
     return json.dumps(wanted, indent=2)
 
 
 def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
-    """Note service accounts without an association, and strangers with the agents' role.
+    """Note service accounts without an association, and others with the agents' role.
 
     ``list-pod-identity-associations`` names no roles: what others get stays unknown.
     """
-    entries = [entry for entry in found if isinstance(entry, dict)]
-    present = {_subject(entry): entry for entry in entries}
+    present = {
+        f"system:serviceaccount:{entry.get('namespace')}:{entry.get('serviceAccount')}": entry
+        for entry in map(block, found)
+    }
     expected = f"an association for {listed(sorted(subjects))}"
-    missing = [subject for subject in subjects if subject not in present]
-    if missing:
-        command = (
-            "aws eks create-pod-identity-association --cluster-name CLUSTER --role-arn ROLE-ARN"
-        )
-        commands = (
-            f"{command} {shlex.join(['--namespace', namespace, '--service-account', name])}"
-            for namespace, name in (subject.split(":")[-2:] for subject in sorted(missing))
-        )
-        report.add(
-            XC060,
-            f"no association for {listed(missing)}",
-            expected=expected,
-            fix="\n".join(commands),
-        )
+    report.add_left_out(
+        {subject: subject in present for subject in subjects}, expected=expected, fix=_associate
+    )
     roles = {str(e.get("roleArn")) for s, e in present.items() if s in subjects and "roleArn" in e}
     for subject, entry in present.items():
         if is_agents(subject, subjects) or (roles and str(entry.get("roleArn")) not in roles):
             continue
-        report.add(
-            XC061,
-            f"{shown(subject)} has an association"
-            + (" with the same role" if roles else "; with which role is not told here"),
-            expected=expected,
-            is_unknown=not roles,
-        )
+        role = "the same role" if roles else "a role that this file does not name"
+        text = f"{quoted(subject)} has an association with {role}"
+        report.add(XC061, text, expected=expected, is_unknown=not roles)
     if len(roles) > 1:
-        report.add(
-            XC060, f"several roles: {listed(sorted(roles))}", expected="one role", is_unknown=True
-        )
+        text = f"several roles: {listed(sorted(roles))}"
+        report.add(XC060, text, expected="one role", is_unknown=True)
 
 
-def _subject(entry: Block) -> str:
-    return f"system:serviceaccount:{entry.get('namespace')}:{entry.get('serviceAccount')}"
+def _associate(missing: list[str]) -> str:
+    command = "aws eks create-pod-identity-association --cluster-name CLUSTER --role-arn ROLE-ARN"
+    names = (subject.split(":")[-2:] for subject in missing)
+    return "\n".join(
+        f"{command} {shlex.join(['--namespace', namespace, '--service-account', name])}"
+        for namespace, name in names
+    )
 
 
 def find_role_trust(data: object) -> object | None:
     """Return the trust document in an answer of IAM or itself, ``None`` where there is none."""
     found = block(data)
-    role = block(found.get("Role"))
-    for holder in (role, found):
+    for holder in (block(found.get("Role")), found):
         if "AssumeRolePolicyDocument" in holder:
             document: object = holder["AssumeRolePolicyDocument"]
             return document

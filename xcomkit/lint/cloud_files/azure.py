@@ -1,6 +1,8 @@
 """Judges Azure exports: federated credentials of an identity, and its role assignments."""
 
+import re
 import shlex
+from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.cloud_documents.access.azure import (
@@ -11,25 +13,14 @@ from xcomkit.cloud_documents.access.azure import (
     credential_name,
 )
 from xcomkit.lint.cloud_files.reading import Block, block, texts
-from xcomkit.lint.cloud_files.rules import (
-    XC060,
-    XC061,
-    XC063,
-    XC066,
-    Collector,
-    is_agents,
-    listed,
-    pasted,
-    shown,
-)
+from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
+from xcomkit.lint.cloud_files.rules import XC060, XC061, XC063, XC066
 from xcomkit.values.names import BasePath
 
-_FULL = {
-    CONTRIBUTOR: ROLE,
-    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
-}
+_OWNER, _READER = "Storage Blob Data Owner", "Storage Blob Data Reader"
+_FULL = {CONTRIBUTOR: ROLE, "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": _OWNER}
 _NOT_ENOUGH = {
-    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": _READER,
     "db58b8e5-c6ad-4a2a-8342-4190687cbf4a": "Storage Blob Delegator",
 }
 _MANAGEMENT = {
@@ -40,191 +31,22 @@ _MANAGEMENT = {
 }
 _KNOWN = {**_FULL, **_NOT_ENOUGH, **_MANAGEMENT}
 _READS_KEYS = ("Owner", "Contributor", "Storage Account Contributor")
-_STORAGE = "/providers/microsoft.storage/storageaccounts/"
 _CONTAINERS = "/blobservices/default/containers/"
+_SCOPES = {
+    "storage account": r".*/providers/microsoft\.storage/storageaccounts/[^/]+"
+    r"(?:/blobservices/default)?",
+    "management group": r".*/providers/microsoft\.management/managementgroups/.*",
+    "resource group": r"/[^/]*/[^/]*/resourcegroups/[^/]*",
+    "subscription": r"/subscriptions/[^/]*",
+    "tenant": r"/",
+}
+"""How far a scope reaches, and how it is written, in lower case."""
 
 
 def unwrapped(entry: object) -> Block:
     """Return an entry with the ARM form's ``properties`` laid over it."""
     found = block(entry)
     return {**found, **block(found.get("properties"))}
-
-
-def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
-    """Note subjects without a working federated credential, and credentials of strangers.
-
-    A subject counts as let in whichever issuer vouches for it: the file does not tell which
-    cluster is meant.
-    """
-    expected = f"one credential each for {listed(sorted(subjects))}"
-    entries = [unwrapped(entry) for entry in found]
-    good = {_subject(e) for e in entries if AUDIENCE in texts(e.get("audiences"))}
-    has_flexible = any(map(_is_flexible, entries))
-    missing = sorted(set(subjects) - good)
-    if missing:
-        reasons = "; ".join(_reasons(entries, missing=missing))
-        report.add(
-            XC060,
-            f"no credential for {listed(missing)}" + (f"; {reasons}" if reasons else ""),
-            expected=f"{expected}, audience {AUDIENCE}",
-            fix="\n".join(_create(subject, entries=entries) for subject in missing),
-            is_unknown=has_flexible and not reasons,
-        )
-    if len(entries) > MOST_CREDENTIALS:
-        report.add(
-            XC060,
-            f"{len(entries)} credentials; a managed identity takes {MOST_CREDENTIALS}",
-            expected=f"at most {MOST_CREDENTIALS}",
-        )
-    for entry in entries:
-        if _is_flexible(entry):
-            what = f"{shown(entry['claimsMatchingExpression'])[:200]} may match others as well"
-            report.add(XC061, what, expected=expected, is_unknown=True)
-        elif not is_agents(_subject(entry), subjects):
-            report.add(
-                XC061,
-                f"{shown(_subject(entry))} is no service account of the agents",
-                expected=expected,
-                fix=_delete(entry),
-            )
-
-
-def _reasons(entries: list[Block], *, missing: list[str]) -> list[str]:
-    found = []
-    lowered = {subject.lower() for subject in missing}
-    for entry in entries:
-        subject = _subject(entry)
-        if subject in missing:
-            audiences = listed(texts(entry.get("audiences"))) or "none"
-            found.append(f"the audience of {shown(subject)} is {audiences}")
-        elif subject.lower() in lowered:
-            found.append(f"{shown(subject)} differs in case, which counts")
-        elif "*" in subject:
-            found.append(f"{shown(subject)} is compared literally, so it matches nobody")
-    return found[:3]
-
-
-def _is_flexible(entry: Block) -> bool:
-    return not _subject(entry) and bool(entry.get("claimsMatchingExpression"))
-
-
-def _subject(entry: Block) -> str:
-    return str(entry.get("subject") or "")
-
-
-def _create(subject: str, *, entries: list[Block]) -> str:
-    issuer = next((e["issuer"] for e in entries if isinstance(e.get("issuer"), str)), "")
-    words = ["az", "identity", "federated-credential", "create", "--name", credential_name(subject)]
-    words += ["--identity-name", "IDENTITY", "--resource-group", "GROUP"]
-    words += ["--issuer", pasted(issuer, otherwise="https://ISSUER"), "--subject", subject]
-    return shlex.join([*words, "--audiences", AUDIENCE])
-
-
-def _delete(entry: Block) -> str:
-    name = pasted(entry.get("name") or "", otherwise="NAME")
-    words = ["az", "identity", "federated-credential", "delete", "--name", name]
-    return shlex.join([*words, "--identity-name", "IDENTITY", "--resource-group", "GROUP", "--yes"])
-
-
-def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) -> None:
-    """Note whether the assignments let their holder work in the container of the path.
-
-    The storage account is not in the path: a scope counts by its container where it names one.
-    """
-    expected = f"{ROLE} on container {path.bucket[:80]}"
-    entries = [unwrapped(entry) for entry in found]
-    reaching = [entry for entry in entries if _reach(entry, container=path.bucket)]
-    full = [e for e in reaching if _role(e) in _FULL.values()]
-    decided = [e for e in full if not e.get("condition")]
-    asked = [e for e in full if e.get("condition")]
-    asked += [e for e in reaching if _role(e) not in _KNOWN.values()]
-    if not decided:
-        report.add(
-            XC063,
-            _lacking(entries, reaching=reaching, asked=asked),
-            expected=expected,
-            fix=_assign(path),
-            is_unknown=bool(asked),
-        )
-    principals = {str(e["principalId"]) for e in reaching if e.get("principalId")}
-    if len(principals) > 1:
-        report.add(
-            XC063,
-            f"assignments of {len(principals)} principals; which is the agents' is not told",
-            expected="the assignments of one identity",
-            fix="az role assignment list --assignee PRINCIPAL-ID --all -o json",
-            is_unknown=True,
-        )
-    for entry in reaching:
-        _judge_width(entry, path=path, report=report)
-
-
-def _judge_width(entry: Block, *, path: BasePath, report: Collector) -> None:
-    role, reach = _role(entry), _reach(entry, container=path.bucket)
-    problems = []
-    if role in (*_FULL.values(), *_NOT_ENOUGH.values()) and reach != "container":
-        problems.append(f"{role} on a whole {reach}")
-    if role == "Storage Blob Data Owner":
-        problems.append(f"{role} may change owners and permissions too")
-    if role in _READS_KEYS:
-        problems.append(f"{role} may read the account's keys or grant itself anything")
-    if problems:
-        report.add(
-            XC066,
-            "; ".join(problems),
-            expected=f"{ROLE} on container {path.bucket[:80]}",
-            fix=_assign(path),
-        )
-
-
-def _lacking(entries: list[Block], *, reaching: list[Block], asked: list[Block]) -> str:
-    if not entries:
-        return "no role assignment at all"
-    if not reaching:
-        scopes = listed(dict.fromkeys(str(entry.get("scope")) for entry in entries))
-        return f"no assignment reaches the container: {scopes}"
-    if asked:
-        told = [f"{_role(e)}{' on a condition' if e.get('condition') else ''}" for e in asked]
-        return f"this file does not tell what is granted by {listed(told)}"
-    roles = [_role(entry) for entry in reaching]
-    kind = "to read only" if "Storage Blob Data Reader" in roles else "nothing on blobs"
-    return f"{listed(dict.fromkeys(roles))} grants {kind}"
-
-
-def _role(entry: Block) -> str:
-    """Return the role by its id where there is one: names can be localised or shadowed."""
-    short = str(entry.get("roleDefinitionId") or "").rpartition("/")[2].lower()
-    return _KNOWN.get(short) or str(entry.get("roleDefinitionName") or short)
-
-
-def _reach(entry: Block, *, container: str) -> str:
-    """Return how far a scope reaches when it includes the container, else ``""``."""
-    scope = str(entry.get("scope") or "").lower().rstrip("/")
-    if _CONTAINERS in scope:
-        return "container" if scope.partition(_CONTAINERS)[2] == container.lower() else ""
-    if _STORAGE in scope:
-        rest = scope.partition(_STORAGE)[2]
-        return "storage account" if rest and "/" not in rest.removesuffix(
-            "/blobservices/default"
-        ) else ""  # fmt: skip
-    parts = scope.split("/")
-    if "/providers/microsoft.management/managementgroups/" in scope:
-        return "management group"
-    if len(parts) == 5 and parts[3] == "resourcegroups":
-        return "resource group"
-    if len(parts) == 3 and parts[1] == "subscriptions":
-        return "subscription"
-    return "tenant" if entry.get("scope") == "/" else ""
-
-
-def _assign(path: BasePath) -> str:
-    scope = (
-        "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage"
-        f"/storageAccounts/ACCOUNT/blobServices/default/containers/{path.bucket}"
-    )
-    words = ["az", "role", "assignment", "create", "--role", ROLE, "--scope", scope]
-    return shlex.join([*words, "--assignee-object-id", "PRINCIPAL-ID",
-                       "--assignee-principal-type", "ServicePrincipal"])  # fmt: skip
 
 
 def is_credential(entry: object) -> bool:
@@ -237,3 +59,123 @@ def is_assignment(entry: object) -> bool:
     """Tell whether an entry looks like a role assignment."""
     found = unwrapped(entry)
     return "scope" in found and ("roleDefinitionId" in found or "roleDefinitionName" in found)
+
+
+def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
+    """Note subjects without a working federated credential, and credentials of others.
+
+    A subject counts as let in whichever issuer vouches for it: the file does not tell which
+    cluster is meant.
+    """
+    expected = f"one credential each for {listed(sorted(subjects))}, audience {AUDIENCE}"
+    entries = [unwrapped(entry) for entry in found]
+    good = {_subject(e) for e in entries if AUDIENCE in texts(e.get("audiences"))}
+    # an expression may let in any of them
+    otherwise = None if any(map(_is_flexible, entries)) else False
+    report.add_left_out(
+        {subject: True if subject in good else otherwise for subject in subjects},
+        expected=expected,
+        fix=lambda subjects: "\n".join(_create(one, entries=entries) for one in subjects),
+    )
+    if len(entries) > MOST_CREDENTIALS:
+        report.add(
+            XC060,
+            f"{len(entries)} credentials; a managed identity takes {MOST_CREDENTIALS}",
+            expected=f"at most {MOST_CREDENTIALS}",
+        )
+    for entry in entries:
+        if _is_flexible(entry):
+            text = f"{quoted(entry['claimsMatchingExpression'])} may match others as well"
+            report.add(XC061, text, expected=expected, is_unknown=True)
+        elif not is_agents(_subject(entry), subjects):
+            text = f"{quoted(_subject(entry))} is no service account of the agents"
+            name = pasted(entry.get("name") or "", otherwise="NAME")
+            fix = _command("delete", "--name", name, "--yes")
+            report.add(XC061, text, expected=expected, fix=fix)
+
+
+def _is_flexible(entry: Block) -> bool:
+    return not _subject(entry) and bool(entry.get("claimsMatchingExpression"))
+
+
+def _subject(entry: Block) -> str:
+    return str(entry.get("subject") or "")
+
+
+def _create(subject: str, *, entries: list[Block]) -> str:
+    issuer = next((e["issuer"] for e in entries if isinstance(e.get("issuer"), str)), "")
+    issuer = pasted(issuer, otherwise="https://ISSUER")
+    words = ("--name", credential_name(subject), "--issuer", issuer, "--subject", subject)
+    return _command("create", *words, "--audiences", AUDIENCE)
+
+
+def _command(verb: str, *words: str) -> str:
+    command = ["az", "identity", "federated-credential", verb]
+    return shlex.join(
+        [*command, "--identity-name", "IDENTITY", "--resource-group", "GROUP", *words]
+    )
+
+
+def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) -> None:
+    """Note whether the assignments let their holder work in the container of the path.
+
+    The storage account is not in the path: a scope counts by its container where it names one.
+    """
+    expected = f"{ROLE} on container {path.bucket[:80]}"
+    entries = [unwrapped(entry) for entry in found]
+    reaching = [(e, reach) for e in entries if (reach := _reach(e, container=path.bucket))]
+    full = [e for e, _ in reaching if _role(e) in _FULL.values()]
+    if not any(not e.get("condition") for e in full):
+        asked = [*full, *(e for e, _ in reaching if _role(e) not in _KNOWN.values())]
+        held = (f"{_role(e)}{' on a condition' if e.get('condition') else ''} on {e.get('scope')}"
+                for e in entries)  # fmt: skip
+        observed = f"nothing surely lets agents write: {listed(held) or 'no assignment at all'}"
+        is_unknown = bool(asked)
+        report.add(XC063, observed, expected=expected, fix=_assign(path), is_unknown=is_unknown)
+    principals = {str(e["principalId"]) for e, _ in reaching if e.get("principalId")}
+    if len(principals) > 1:
+        report.add(
+            XC063,
+            f"assignments of {len(principals)} principals; which is the agents' is unknown",
+            expected="the assignments of one identity",
+            fix="az role assignment list --assignee PRINCIPAL-ID --all -o json",
+            is_unknown=True,
+        )
+    for entry, reach in reaching:
+        if problems := "; ".join(_excesses(_role(entry), reach=reach)):
+            report.add(XC066, problems, expected=expected, fix=_assign(path))
+
+
+def _excesses(role: str, *, reach: str) -> Iterator[str]:
+    """Yield what a role gives beyond the needs of agents."""
+    if role in (*_FULL.values(), *_NOT_ENOUGH.values()) and reach != "container":
+        yield f"{role} on a whole {reach}"
+    if role == _OWNER:
+        yield f"{role} may change owners and permissions too"
+    if role in _READS_KEYS:
+        yield f"{role} may read the account's keys or grant itself anything"
+
+
+def _role(entry: Block) -> str:
+    """Return the role by its id where there is one: names can be localised or shadowed."""
+    short = str(entry.get("roleDefinitionId") or "").rpartition("/")[2].lower()
+    return _KNOWN.get(short) or str(entry.get("roleDefinitionName") or short)
+
+
+def _reach(entry: Block, *, container: str) -> str:
+    """Return how far a scope reaches when it includes the container, else ``""``."""
+    written = str(entry.get("scope") or "").lower()
+    scope = written.rstrip("/") or written[:1]
+    if _CONTAINERS in scope:
+        return "container" if scope.partition(_CONTAINERS)[2] == container.lower() else ""
+    return next((name for name, form in _SCOPES.items() if re.fullmatch(form, scope)), "")
+
+
+def _assign(path: BasePath) -> str:
+    scope = (
+        "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage"
+        f"/storageAccounts/ACCOUNT/blobServices/default/containers/{path.bucket}"
+    )
+    words = ["az", "role", "assignment", "create", "--role", ROLE, "--scope", scope]
+    return shlex.join([*words, "--assignee-object-id", "PRINCIPAL-ID",
+                       "--assignee-principal-type", "ServicePrincipal"])  # fmt: skip

@@ -1,6 +1,6 @@
 """Judges Google Cloud exports: who may become a service account, and a bucket's IAM policy.
 
-Roles inherited from the project do not stand in these files and are not looked at.
+Roles inherited from the project are not in these files and are not looked at.
 """
 
 import re
@@ -11,20 +11,8 @@ from dataclasses import dataclass
 from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.access.gcp import BECOME, OBJECTS, READER
 from xcomkit.lint.cloud_files.reading import Block, block, texts
-from xcomkit.lint.cloud_files.rules import (
-    XC060,
-    XC061,
-    XC063,
-    XC064,
-    XC065,
-    XC066,
-    XC067,
-    Collector,
-    is_agents,
-    listed,
-    pasted,
-    shown,
-)
+from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
+from xcomkit.lint.cloud_files.rules import XC061, XC063, XC064, XC065, XC066, XC067
 from xcomkit.values.names import BasePath
 
 _HARMLESS = ("roles/iam.serviceAccountViewer", "roles/iam.securityReviewer")
@@ -33,25 +21,23 @@ _POOL_MEMBER = re.compile(r"serviceAccount:[^\[\]]*\.svc\.id\.goog\[([^\[\]/]+)/
 _DIRECT = re.compile(r"principal://iam\.googleapis\.com/.*/subject/ns/([^/]+)/sa/([^/]+)")
 _CONDITION = re.compile(r"\s*resource\.name\.startsWith\(\s*(['\"])([^'\"\\]*)\1\s*\)\s*")
 
-_OBJECT = frozenset({"objects.get", "objects.create", "objects.delete"})
+_GET, _CREATE, _DELETE = "objects.get", "objects.create", "objects.delete"
+_OBJECT = frozenset({_GET, _CREATE, _DELETE})
 _LIST, _PROBE = "objects.list", "buckets.get"
-NEEDED = (*sorted(_OBJECT), _LIST, _PROBE)
+_WRITER = frozenset({_PROBE, _LIST, _CREATE, _DELETE})
+_RIGHTS = ((XC063, (_GET, _CREATE, _LIST)), (XC064, (_PROBE,)), (XC065, (_DELETE,)))
 PERMISSIONS: dict[str, frozenset[str]] = {
-    "roles/storage.admin": frozenset(NEEDED),
+    "roles/storage.admin": _OBJECT | {_LIST, _PROBE},
     "roles/storage.objectAdmin": _OBJECT | {_LIST},
     OBJECTS: _OBJECT | {_LIST},
-    "roles/storage.objectViewer": frozenset({"objects.get", _LIST}),
-    "roles/storage.objectCreator": frozenset({"objects.create"}),
+    "roles/storage.objectViewer": frozenset({_GET, _LIST}),
+    "roles/storage.objectCreator": frozenset({_CREATE}),
     "roles/storage.bucketViewer": frozenset({_PROBE}),
     READER: frozenset({_PROBE, _LIST}),
-    "roles/storage.legacyBucketWriter": frozenset(
-        {_PROBE, _LIST, "objects.create", "objects.delete"}
-    ),
-    "roles/storage.legacyBucketOwner": frozenset(
-        {_PROBE, _LIST, "objects.create", "objects.delete"}
-    ),
-    "roles/storage.legacyObjectReader": frozenset({"objects.get"}),
-    "roles/storage.legacyObjectOwner": frozenset({"objects.get"}),
+    "roles/storage.legacyBucketWriter": _WRITER,
+    "roles/storage.legacyBucketOwner": _WRITER,
+    "roles/storage.legacyObjectReader": frozenset({_GET}),
+    "roles/storage.legacyObjectOwner": frozenset({_GET}),
 }
 """What each role grants of what gcsfs asks for (Cloud Storage, IAM roles)."""
 _TOO_MUCH = ("roles/storage.admin", "roles/storage.legacyBucketOwner")
@@ -72,14 +58,13 @@ class Grant:
         return f"system:serviceaccount:{match[1]}:{match[2]}" if match else ""
 
 
-def list_grants(policy: object) -> Iterator[Grant]:
+def list_grants(policy: Block) -> Iterator[Grant]:
     """Yield every member of every binding."""
-    for binding in items(block(policy).get("bindings")):
-        found = block(binding)
-        condition = found.get("condition")
+    for binding in map(block, items(policy.get("bindings"))):
+        condition = binding.get("condition")
         text = None if condition is None else str(block(condition).get("expression"))
-        for member in texts(found.get("members")):
-            yield Grant(str(found.get("role")), member, text)
+        for member in texts(binding.get("members")):
+            yield Grant(str(binding.get("role")), member, text)
 
 
 def is_policy(data: object) -> bool:
@@ -97,52 +82,35 @@ def judge_account_policy(policy: Block, *, subjects: tuple[str, ...], report: Co
     grants = tuple(list_grants(policy))
     expected = f"{BECOME} for {listed(sorted(subjects))} and nobody else"
     become = [g for g in grants if g.role == BECOME]
-    sure = {g.subject for g in become if g.condition is None}
-    perhaps = {g.subject for g in become if g.condition is not None} - sure
-    missing = sorted(set(subjects) - sure - perhaps)
-    unknown = sorted(perhaps.intersection(subjects))
+    is_let_in: dict[str, bool | None] = dict.fromkeys(subjects, False)
+    for grant in sorted(become, key=lambda g: g.condition is None):  # the certain ones last
+        if grant.subject in is_let_in:
+            is_let_in[grant.subject] = True if grant.condition is None else None
     pool = next((g.member.partition("[")[0] for g in become if g.subject), "")
     pool = pasted(pool, otherwise="serviceAccount:PROJECT.svc.id.goog")
-    if missing:
-        members = (f"{pool}[{'/'.join(s.split(':')[-2:])}]" for s in missing)
-        report.add(
-            XC060,
-            f"not let in: {listed(missing)}",
-            expected=expected,
-            fix="\n".join(_bind_account("add", member, role=BECOME) for member in members),
-        )
-    if unknown:
-        report.add(
-            XC060,
-            f"a condition that this file does not decide stands before {listed(unknown)}",
-            expected=expected,
-            is_unknown=True,
-        )
+
+    def bind(missing: list[str]) -> str:
+        members = (f"{pool}[{'/'.join(subject.split(':')[-2:])}]" for subject in missing)
+        return "\n".join(_account_command("add", role=BECOME, member=one) for one in members)
+
+    report.add_left_out(is_let_in, expected=expected, fix=bind)
     for grant in grants:
-        problem = _stranger(grant, subjects=subjects)
-        if problem:
+        if problem := _problem(grant, subjects=subjects):
+            role = pasted(grant.role, otherwise="ROLE")
             member = pasted(grant.member, otherwise="MEMBER")
-            report.add(
-                XC061,
-                f"{shown(grant.member)} {problem}",
-                expected=expected,
-                fix=_bind_account("remove", member, role=pasted(grant.role, otherwise="ROLE")),
-            )
+            fix = _account_command("remove", role=role, member=member)
+            report.add(XC061, f"{quoted(grant.member)} {problem}", expected=expected, fix=fix)
 
 
-def _stranger(grant: Grant, *, subjects: tuple[str, ...]) -> str:
+def _problem(grant: Grant, *, subjects: tuple[str, ...]) -> str:
+    """Return why a member of an account's policy is too wide or somebody else, or ``""``."""
     if grant.role in _HARMLESS:
         return ""
     if grant.member in _EVERYBODY or grant.member.startswith("principalSet:"):
-        return f"as {shown(grant.role)} lets in everybody in it"
+        return f"as {quoted(grant.role)} lets in everybody in it"
     if grant.role != BECOME:
-        return f"has {shown(grant.role)}, which may lead to the account's tokens"
+        return f"has {quoted(grant.role)}, which may lead to the account's tokens"
     return "" if is_agents(grant.subject, subjects) else "is no service account of the agents"
-
-
-def _bind_account(verb: str, member: str, *, role: str) -> str:
-    words = ["gcloud", "iam", "service-accounts", f"{verb}-iam-policy-binding", "ACCOUNT-EMAIL"]
-    return shlex.join([*words, f"--role={role}", f"--member={member}", "--condition=None"])
 
 
 def judge_bucket_policy(
@@ -153,62 +121,51 @@ def judge_bucket_policy(
     Agents are the service account with the most of what is needed, or, where the bucket names
     Kubernetes service accounts directly, each of them.
     """
-    grants = tuple(list_grants(policy))
-    for grant in grants:
+    held: dict[str, list[Grant]] = {}
+    for grant in list_grants(policy):
         if grant.member in _EVERYBODY:
+            role = pasted(grant.role, otherwise="ROLE")
             report.add(
                 XC067,
-                f"{grant.member} has {shown(grant.role)}",
+                f"{grant.member} has {quoted(grant.role)}",
                 expected="named members",
-                fix=_bind(path, role=pasted(grant.role, otherwise="ROLE"), member=grant.member,
-                          verb="remove"),
-            )  # fmt: skip
-    held: dict[str, list[Grant]] = {}
-    for grant in grants:
+                fix=_bucket_command("remove", path=path, role=role, member=grant.member),
+            )
         who = grant.subject or grant.member
         if who in subjects or grant.member.startswith("serviceAccount:"):
             held.setdefault(who, []).append(grant)
-    direct = [subject for subject in subjects if subject in held]
-    if direct:
-        agents = list(subjects)
-    else:
-        agents = sorted(held, key=lambda w: -len(_permissions(held[w], path=path)[0]))[:1]
+    agents = list(subjects)
+    if not held.keys() & set(subjects):
+        agents = sorted(held, key=lambda who: -len(_permissions(held[who], path=path)[0]))[:1]
     for agent in agents or [""]:
         _judge_agent(agent, grants=held.get(agent, []), path=path, report=report)
 
 
 def _judge_agent(agent: str, *, grants: list[Grant], path: BasePath, report: Collector) -> None:
     have, unsure = _permissions(grants, path=path)
-    who = shown(agent) if agent else "no service account"
+    who = quoted(agent) if agent else "no service account"
     member = pasted(grants[0].member, otherwise="MEMBER") if grants else "MEMBER"
-    rights = (
-        (XC063, ("objects.get", "objects.create", _LIST)),
-        (XC064, (_PROBE,)),
-        (XC065, ("objects.delete",)),
-    )
-    for rule, names in rights:
-        missing = [f"storage.{name}" for name in names if name not in have]
+    why = f"; {listed(unsure)} may or may not grant it" if unsure else ""
+    for rule, names in _RIGHTS:
+        missing = [name for name in names if name not in have]
         if not missing:
             continue
-        role = READER if set(missing) <= {f"storage.{_LIST}", f"storage.{_PROBE}"} else OBJECTS
-        why = f"; {listed(unsure)} may or may not grant it" if unsure else ""
+        role = READER if {_LIST, _PROBE}.issuperset(missing) else OBJECTS
         report.add(
             rule,
-            f"{who} has no {', '.join(missing)}{why}",
+            f"{who} has no {', '.join(f'storage.{name}' for name in missing)}{why}",
             expected=f"{OBJECTS} below the path and {READER}",
-            fix=_bind(path, role=role, member=member),
+            fix=_bucket_command("add", path=path, role=role, member=member),
             # refused the bucket itself, gcsfs lists instead: enough unless the bucket is empty
             is_unknown=bool(unsure) or (rule is XC064 and _LIST in have),
         )
-    for grant in grants:
-        problem = _excess(grant, path=path)
-        if problem:
-            report.add(
-                XC066,
-                f"{who}: {problem}",
-                expected=f"{OBJECTS} on a condition and {READER}",
-                fix=_bind(path, role=OBJECTS, member=member),
-            )
+    for problem in filter(None, (_excess(grant, path=path) for grant in grants)):
+        report.add(
+            XC066,
+            f"{who}: {problem}",
+            expected=f"{OBJECTS} on a condition and {READER}",
+            fix=_bucket_command("add", path=path, role=OBJECTS, member=member),
+        )
 
 
 def _permissions(grants: list[Grant], *, path: BasePath) -> tuple[set[str], list[str]]:
@@ -217,18 +174,33 @@ def _permissions(grants: list[Grant], *, path: BasePath) -> tuple[set[str], list
     unsure: list[str] = []
     for grant in grants:
         known = PERMISSIONS.get(grant.role)
-        covered = True if grant.condition is None else _covers(grant.condition, path=path)
-        if known is None or covered is None:
-            unsure.append(grant.role + (" on a condition" if grant.condition is not None else ""))
-        elif covered:  # a condition on objects' names holds for no request about the bucket
+        start = _condition_start(grant)
+        if known is None or start is None:
+            unsure.append(grant.role + ("" if grant.condition is None else " on a condition"))
+        elif _objects(path).startswith(start):
+            # a condition on objects' names holds for no request about the bucket
             have |= known if grant.condition is None else known & _OBJECT
     return have, unsure
 
 
-def _covers(expression: str, *, path: BasePath) -> bool | None:
-    """Return whether a condition holds for the objects below the path."""
-    match = _CONDITION.fullmatch(expression)
-    return _objects(path).startswith(match[2]) if match else None
+def _excess(grant: Grant, *, path: BasePath) -> str:
+    """Return in words what a grant gives beyond the path, or ``""``."""
+    if grant.role in _TOO_MUCH:
+        return f"{grant.role} may change the bucket itself"
+    start = _condition_start(grant)
+    touches = PERMISSIONS.get(grant.role, frozenset()) & _OBJECT
+    if not touches or not path.prefix or start is None:
+        return ""
+    is_wider = _objects(path).startswith(start) and start != _objects(path)
+    return f"{grant.role} reaches beyond {quoted(path.prefix + '/')}" if is_wider else ""
+
+
+def _condition_start(grant: Grant) -> str | None:
+    """Return how the names of the objects begin that a grant is for; ``None`` if not known."""
+    if grant.condition is None:
+        return ""
+    match = _CONDITION.fullmatch(grant.condition)
+    return match[2] if match else None
 
 
 def _objects(path: BasePath) -> str:
@@ -236,24 +208,14 @@ def _objects(path: BasePath) -> str:
     return f"projects/_/buckets/{path.bucket}/objects/{prefix}"
 
 
-def _excess(grant: Grant, *, path: BasePath) -> str:
-    if grant.role in _TOO_MUCH:
-        return f"{grant.role} may change the bucket itself"
-    touches = PERMISSIONS.get(grant.role, frozenset()) & _OBJECT
-    if not touches or not path.prefix:
-        return ""
-    if grant.condition is None:
-        return f"{grant.role} holds in the whole bucket, not only below {shown(path.prefix + '/')}"
-    match = _CONDITION.fullmatch(grant.condition)
-    if match and _objects(path).startswith(match[2]) and match[2] != _objects(path):
-        return f"the condition of {grant.role} reaches beyond {shown(path.prefix + '/')}"
-    return ""
+def _account_command(verb: str, *, role: str, member: str) -> str:
+    words = ["gcloud", "iam", "service-accounts", f"{verb}-iam-policy-binding", "ACCOUNT-EMAIL"]
+    return shlex.join([*words, f"--role={role}", f"--member={member}", "--condition=None"])
 
 
-def _bind(path: BasePath, *, role: str, member: str, verb: str = "add") -> str:
+def _bucket_command(verb: str, *, path: BasePath, role: str, member: str) -> str:
+    condition = "None"
+    if role == OBJECTS and path.prefix:
+        condition = f'title=xcom-prefix,expression=resource.name.startsWith("{_objects(path)}")'
     words = ["gcloud", "storage", "buckets", f"{verb}-iam-policy-binding", f"gs://{path.bucket}"]
-    words += [f"--member={member}", f"--role={role}"]
-    if role != OBJECTS or not path.prefix:
-        return shlex.join([*words, "--condition=None"])
-    condition = f'title=xcom-prefix,expression=resource.name.startsWith("{_objects(path)}")'
-    return shlex.join([*words, f"--condition={condition}"])
+    return shlex.join([*words, f"--role={role}", f"--member={member}", f"--condition={condition}"])

@@ -1,28 +1,17 @@
 """Tells by its content what an exported file is, and has it judged beside the agents' settings."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.cloud_documents import items
 from xcomkit.findings.model import CloudName, Finding, Rule
 from xcomkit.lint.cloud_files import aws_policy, aws_trust, azure, gcp, lifecycle
-from xcomkit.lint.cloud_files.reading import (
-    block,
-    read_document,
-    read_embedded,
-    refusal,
-)
-from xcomkit.lint.cloud_files.rules import (
-    STORES,
-    XC060,
-    XC063,
-    XC070,
-    XC074,
-    Collector,
-    shown,
-)
+from xcomkit.lint.cloud_files.reading import block, read_document, read_policy
+from xcomkit.lint.cloud_files.report import Collector, quoted
+from xcomkit.lint.cloud_files.rules import XC060, XC063, XC070, XC074
 from xcomkit.lint.rules.stores import cloud_of
+from xcomkit.settings.terms import TERMS
 from xcomkit.values.names import BasePath
+from xcomkit.values.tree import invalid
 
 _TRUST_HINT = (
     "export it with aws iam get-role, aws eks list-pod-identity-associations,"
@@ -45,53 +34,38 @@ def judge_trust(
 ) -> tuple[Finding, ...]:
     """Return what is wrong with who may become the agents' identity.
 
-    Args:
-        text: an exported trust policy, list of federated credentials or IAM policy of an account.
-        name: what to call the file.
-        subjects: every ``system:serviceaccount:<namespace>:<name>`` the chart will create.
-        paths: the XCom paths, where the file is to be of their cloud.
+    The file is a trust policy, list of federated credentials or IAM policy of an account;
+    ``subjects`` are every ``system:serviceaccount:<namespace>:<name>`` the chart will create.
 
     Raises:
         InputError: the file is none of these.
     """
     data, report = read_document(text, name=name), Collector(name)
-    cloud = _trust_cloud(data, name=name)
-    if _is_of_paths(cloud, paths, report=report):
-        if not subjects:
-            _untold(XC060, "no service account to compare with", report)
-        elif cloud == "aws":
-            _judge_aws_trust(data, subjects=subjects, report=report)
-        elif cloud == "gcp":
-            gcp.judge_account_policy(block(data), subjects=subjects, report=report)
-        else:
-            azure.judge_credentials(_entries(data), subjects=subjects, report=report)
+    if _is_about(data, "rights"):
+        raise invalid(name, "a file of rights, not of who is trusted", hint="use --policy.")
+    associations, role = block(data).get("associations"), aws_trust.find_role_trust(data)
+    cloud: CloudName
+    if isinstance(associations, list) or role is not None:
+        cloud = "aws"
+    elif gcp.is_policy(data):
+        cloud = "gcp"
+    elif isinstance(data, dict | list) and all(map(azure.is_credential, _entries(data))):
+        cloud = "azure"
+    else:
+        raise invalid(name, "no trust of a known shape", hint=_TRUST_HINT)
+    if not _is_of_paths(cloud, paths, report=report):
+        return tuple(report.findings)
+    if not subjects:
+        _add_unknown(XC060, "no service account to compare with", report)
+    elif role is not None:
+        aws_trust.judge_role_trust(role, subjects=subjects, report=report)
+    elif cloud == "aws":
+        aws_trust.judge_associations(items(associations), subjects=subjects, report=report)
+    elif cloud == "gcp":
+        gcp.judge_account_policy(block(data), subjects=subjects, report=report)
+    else:
+        azure.judge_credentials(_entries(data), subjects=subjects, report=report)
     return tuple(report.findings)
-
-
-def _trust_cloud(data: Any, *, name: str) -> CloudName:
-    """Return whose trust a file is, by its content."""
-    if _speaks_of(data, rights=True):
-        raise refusal(name, 1, 1, "this tells rights, not who is trusted", hint="use --policy.")
-    is_list_of_pods = isinstance(block(data).get("associations"), list)
-    if is_list_of_pods or aws_trust.find_role_trust(data) is not None:
-        return "aws"
-    if gcp.is_policy(data):
-        return "gcp"
-    if isinstance(data, dict | list) and all(map(azure.is_credential, _entries(data))):
-        return "azure"
-    raise refusal(name, 1, 1, "no trust of a known shape", hint=_TRUST_HINT)
-
-
-def _judge_aws_trust(data: Any, *, subjects: tuple[str, ...], report: Collector) -> None:
-    role = aws_trust.find_role_trust(data)
-    if role is None:
-        pods = items(block(data).get("associations"))
-        aws_trust.judge_associations(pods, subjects=subjects, report=report)
-        return
-    document = read_embedded(role, name=report.name)
-    if "Statement" not in block(document):
-        raise refusal(report.name, 1, 1, "a trust policy without statements", hint=_TRUST_HINT)
-    aws_trust.judge_role_trust(document, subjects=subjects, report=report)
 
 
 def judge_policy(
@@ -99,34 +73,31 @@ def judge_policy(
 ) -> tuple[Finding, ...]:
     """Return what is wrong with the agents' rights to the objects below the XCom paths.
 
-    Args:
-        text: exported policies of a role, role assignments or IAM policy of a bucket.
-        name: what to call the file.
-        paths: the XCom paths of the components.
-        subjects: the agents' service accounts, where a bucket names them directly.
+    The file holds policies of a role, role assignments or the IAM policy of a bucket, which may
+    name the ``subjects`` directly.
 
     Raises:
         InputError: the file is none of these.
     """
     data, report = read_document(text, name=name), Collector(name)
-    policies = aws_policy.find_policies(data, name=name)
-    entries = _entries(data)
+    policies, entries = aws_policy.find_policies(data), _entries(data)
+    cloud: CloudName
     if policies:
-        cloud: CloudName = "aws"
+        cloud = "aws"
     elif gcp.is_policy(data):
         cloud = "gcp"
     elif isinstance(data, dict | list) and all(map(azure.is_assignment, entries)):
         # an empty list may be of either cloud that exports lists
-        cloud = "aws" if not entries and "aws" in _clouds(paths) else "azure"
+        of_aws = not entries and any(cloud_of(path.scheme) == "aws" for path in paths)
+        cloud = "aws" if of_aws else "azure"
     else:
-        raise refusal(name, 1, 1, "no policy of a known shape", hint=_POLICY_HINT)
-    if _speaks_of(data, rights=False):
-        raise refusal(name, 1, 1, "this tells who is trusted, not the rights", hint="use --trust.")
-    if not _is_of_paths(cloud, paths, report=report):
-        return tuple(report.findings)
-    for path in _told(paths, cloud=cloud, rule=XC063, report=report):
+        raise invalid(name, "no policy of a known shape", hint=_POLICY_HINT)
+    if _is_about(data, "trust"):
+        raise invalid(name, "a file of who is trusted, not of rights", hint="use --trust.")
+    for path in _comparable(paths, cloud=cloud, rule=XC063, report=report):
         if cloud == "aws":
-            aws_policy.judge_rights(policies, path=path, report=report)
+            statements = [s for one in policies for s in read_policy(one, name=name)]
+            aws_policy.judge_rights(statements, path=path, report=report)
         elif cloud == "gcp":
             gcp.judge_bucket_policy(block(data), path=path, subjects=subjects, report=report)
         else:
@@ -139,23 +110,18 @@ def judge_lifecycle(
 ) -> tuple[Finding, ...]:
     """Return what is wrong with the expiry of the objects below the XCom paths.
 
-    Args:
-        text: an exported lifecycle configuration or management policy.
-        name: what to call the file.
-        paths: the XCom paths of the components.
-        rerun_days: after how many days a task is run again at the latest; ``None`` if not known.
+    ``rerun_days`` is after how many days a task is run again at the latest, ``None`` if not known.
 
     Raises:
-        InputError: the file is none of these.
+        InputError: the file is no lifecycle configuration or management policy.
     """
     data, report = read_document(text, name=name), Collector(name)
     found = lifecycle.find_lifecycle(data)
     if found is None:
-        raise refusal(name, 1, 1, "no lifecycle of a known shape", hint=_LIFECYCLE_HINT)
+        raise invalid(name, "no lifecycle of a known shape", hint=_LIFECYCLE_HINT)
     cloud, rules = found
-    if _is_of_paths(cloud, paths, report=report):
-        for path in _told(paths, cloud=cloud, rule=XC070, report=report):
-            lifecycle.judge_expiry(cloud, rules, path=path, rerun_days=rerun_days, report=report)
+    for path in _comparable(paths, cloud=cloud, rule=XC070, report=report):
+        lifecycle.judge_expiry(cloud, rules, path=path, rerun_days=rerun_days, report=report)
     return tuple(report.findings)
 
 
@@ -165,47 +131,44 @@ def _entries(data: Any) -> list[Any]:
     return found if isinstance(found, list) else items(data)
 
 
-def _speaks_of(data: Any, *, rights: bool) -> bool:
-    """Tell whether a policy speaks of rights only, or else of trust only: files get mixed up."""
+def _is_about(data: Any, subject: str) -> bool:
+    """Tell whether a policy is about rights only, or about trust only: files get mixed up."""
     roles = [str(block(one).get("role")) for one in items(block(data).get("bindings"))]
     statements = [block(one) for one in items(block(data).get("Statement"))]
-    if rights:
-        named = [one for one in statements if {"Principal", "NotPrincipal"} & one.keys()]
-        of_bucket = bool(roles) and all(role.startswith("roles/storage.") for role in roles)
-        return of_bucket or (bool(statements) and not named)
-    aimed = [one for one in statements if {"Resource", "NotResource"} & one.keys()]
-    of_account = bool(roles) and all(role.startswith("roles/iam.") for role in roles)
-    return of_account or (bool(statements) and not aimed)
-
-
-def _clouds(paths: tuple[BasePath, ...]) -> tuple[CloudName, ...]:
-    return tuple(cloud for path in paths if (cloud := cloud_of(path.scheme)))
+    start, names = ("roles/iam.", {"Resource", "NotResource"})
+    if subject == "rights":
+        start, names = ("roles/storage.", {"Principal", "NotPrincipal"})
+    is_of_one_kind = bool(roles) and all(role.startswith(start) for role in roles)
+    return is_of_one_kind or (
+        bool(statements) and not any(names & one.keys() for one in statements)
+    )
 
 
 def _is_of_paths(cloud: CloudName, paths: tuple[BasePath, ...], *, report: Collector) -> bool:
     """Note paths that lead to another cloud; ``False`` where every path does."""
-    clouds = _clouds(paths)
-    for path in paths:
-        other = cloud_of(path.scheme)
+    clouds = [cloud_of(path.scheme) for path in paths]
+    for path, other in zip(paths, clouds, strict=True):
         if other is not None and other != cloud:
+            place = quoted(f"{path.scheme}://{path.bucket}")
             report.add(
                 XC074,
-                f"a file of {STORES[cloud]}, but {shown(f'{path.scheme}://{path.bucket}')} is"
-                f" {STORES[other]}",
-                expected=f"a file of {STORES[other]}",
+                f"a file of {TERMS[cloud].store}, but {place} is {TERMS[other].store}",
+                expected=f"a file of {TERMS[other].store}",
             )
-    return not clouds or cloud in clouds
+    return cloud in clouds or not any(clouds)
 
 
-def _told(
+def _comparable(
     paths: tuple[BasePath, ...], *, cloud: CloudName, rule: Rule, report: Collector
-) -> Iterator[BasePath]:
-    """Yield the paths into a bucket of the cloud; others are for the rules over the values."""
-    told = [path for path in paths if cloud_of(path.scheme) == cloud and path.bucket]
-    if not told:
-        _untold(rule, "no XCom path with a bucket to compare with", report)
-    yield from dict.fromkeys(told)
+) -> list[BasePath]:
+    """Return the paths into a bucket of the cloud; others are for the rules over the values."""
+    if not _is_of_paths(cloud, paths, report=report):
+        return []
+    found = [path for path in paths if cloud_of(path.scheme) == cloud and path.bucket]
+    if not found:
+        _add_unknown(rule, "no XCom path with a bucket to compare with", report)
+    return list(dict.fromkeys(found))
 
 
-def _untold(rule: Rule, observed: str, report: Collector) -> None:
-    report.add(rule, observed, expected="a values file that tells it", is_unknown=True)
+def _add_unknown(rule: Rule, observed: str, report: Collector) -> None:
+    report.add(rule, observed, expected="a values file that says it", is_unknown=True)

@@ -11,7 +11,8 @@ from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.lifecycle import lifecycle_rules, read_lifecycle
 from xcomkit.findings.model import CloudName
 from xcomkit.lint.cloud_files.reading import block
-from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, Collector, shown
+from xcomkit.lint.cloud_files.report import Collector, quoted
+from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073
 from xcomkit.values.names import BasePath
 
 _DAYS = 30  # what the settings of the runbook begin with
@@ -47,17 +48,17 @@ def judge_expiry(
 ) -> None:
     """Note expiry that comes too soon, is missing, or cannot be compared."""
     effects = read_lifecycle(cloud, rules, bucket=path.bucket, prefix=path.prefix)
-    takings = [effect for effect in effects if effect.takes]
+    ends = [effect for effect in effects if effect.takes]
     done_to_all = {effect.action for effect in effects if effect.reach == "all"}
-    below = shown(f"{path.prefix}/" if path.prefix else path.bucket)
+    below = quoted(f"{path.prefix}/" if path.prefix else path.bucket)
     expected = f"{rerun_days} d or more below {below}"
-    for taking in takings:
-        text = f"rule {shown(taking.label)} {taking.text}"
-        if taking.days is None:
+    for end in ends:
+        text = f"rule {quoted(end.label)} {end.text}"
+        if end.days is None:
             report.add(XC070, text, expected="a number of days", is_unknown=True)
         elif rerun_days is None:
             report.add(XC072, text, expected="the longest re-run in days: --rerun-days")
-        elif taking.days < rerun_days:
+        elif end.days < rerun_days:
             report.add(
                 XC070,
                 f"{text}, re-runs reach back {rerun_days} d",

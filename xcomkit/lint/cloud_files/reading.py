@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from xcomkit.cloud_documents import items
-from xcomkit.findings.errors import InputError
-from xcomkit.values.tree import MAX_DEPTH
+from xcomkit.cloud_documents.policies import Statement, read_statements
+from xcomkit.values.tree import MAX_DEPTH, invalid
 from xcomkit.values.values import MAX_CHARACTERS, read_values
 
 Block = dict[str, Any]
-_HINT = "export it again with --output json, or mend the file there."
+_HINT = "export it again with --output json."
+MOST_TEXTS = 5_000  # IAM takes 10,240 characters of policies per role
 
 
 def block(value: object) -> Block:
@@ -30,57 +31,58 @@ def read_document(text: str, *, name: str) -> Any:
         InputError: when it is not JSON or YAML, or larger or deeper than any real one.
     """
     if len(text) > MAX_CHARACTERS:
-        raise refusal(name, 1, 1, f"more than {MAX_CHARACTERS} characters")
+        raise invalid(name, f"more than {MAX_CHARACTERS} characters")
     text = text.removeprefix("\ufeff")
     if text.lstrip().startswith(("{", "[")):
         return _read_json(text, name=name)
     if not text.strip():
-        raise refusal(name, 1, 1, "nothing in it")
+        raise invalid(name, "nothing in it", hint=_HINT)
     return read_values(text, name=name).data
 
 
-def read_embedded(value: object, *, name: str) -> Any:
-    """Return a document that stands in another one as text, plain or URL-encoded as IAM sends it.
+def read_policy(document: object, *, name: str, most: int = MOST_TEXTS) -> tuple[Statement, ...]:
+    """Return the statements of an IAM policy, also of one given as text, plain or URL-encoded.
 
     Raises:
-        InputError: when the text is no JSON.
+        InputError: the text is no JSON, a statement is none, or there are more than IAM would take.
     """
-    if not isinstance(value, str):
-        return value
-    for text in (value, unquote(value)):
-        try:
-            return _read_json(text, name=name)
-        except InputError:
-            continue
-    raise refusal(name, 1, 1, "a policy given as text that is no JSON")
+    if isinstance(document, str):
+        text = document if document.lstrip().startswith("{") else unquote(document)
+        document = _read_json(text, name=name)
+    if "Statement" not in block(document):
+        raise invalid(name, "a policy without a Statement")
+    for number, one in enumerate(items(block(document)["Statement"]), start=1):
+        if block(one).get("Effect") not in ("Allow", "Deny"):
+            raise invalid(name, f"statement {number} has no Effect")
+    statements = read_statements(block(document))
+    if sum(map(_size, statements)) > most:
+        raise invalid(name, "a policy larger than IAM takes")
+    return statements
 
 
-def refusal(name: str, line: int, column: int, problem: str, *, hint: str = _HINT) -> InputError:
-    """Return the error for a place in a file, in one line."""
-    return InputError(f"{name}:{line}:{column}: {problem}.", hint=hint)
+def _size(statement: Statement) -> int:
+    names = ("Action", "NotAction", "Resource", "NotResource")
+    named = sum(len(items(statement.source.get(one))) for one in names)
+    principals = sum(len(items(value)) for value in (statement.principals or {}).values())
+    return 1 + named + principals + sum(len(values) for _, _, values in statement.clauses)
 
 
 def _read_json(text: str, *, name: str) -> Any:
-    too_deep = refusal(name, 1, 1, f"nested deeper than {MAX_DEPTH} levels")
+    too_deep = invalid(name, f"nested deeper than {MAX_DEPTH} levels")
     try:
         found = json.loads(text, parse_int=_number, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
         problem = f"no JSON, {error.msg[:1].lower()}{error.msg[1:]}"
-        raise refusal(name, error.lineno, error.colno, problem) from None
+        raise invalid(name, problem, line=error.lineno, column=error.colno, hint=_HINT) from None
     except RecursionError:
         raise too_deep from None
     level = [found]
     for _ in range(MAX_DEPTH):
-        level = [inner for one in level for inner in _inner(one)]
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict)
+                 else one if isinstance(one, list) else ())]  # fmt: skip
     if level:
         raise too_deep
     return found
-
-
-def _inner(value: object) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
 
 
 def _number(digits: str) -> int | float:

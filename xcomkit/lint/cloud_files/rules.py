@@ -1,24 +1,22 @@
-"""The rules over files that a cloud's own command line exported, and how a finding is worded."""
+"""The rules over files that a cloud's own command line exported."""
 
-import re
-from collections.abc import Iterable
-
-from xcomkit.findings import plain
-from xcomkit.findings.model import CloudName, Finding, Rule
+from xcomkit.findings.model import Rule
 
 XC060 = Rule(
     id="XC060",
-    title="The trust lets in every service account of the agents",
+    title="Every service account of the agents is trusted",
     severity="fail",
     why="a component that is left out gets no credentials: all of its tasks fail, or on S3 with"
     " boto3's chain sign as somebody else.",
-    remedy="name every service account of the chart in full.",
+    remedy="name every service account of the chart in full: StringEquals and Azure take no"
+    " wildcard, case counts, the claims are those of the trusted provider, and the audience is"
+    " sts.amazonaws.com on AWS and api://AzureADTokenExchange on Azure.",
     source="IAM user guide, web identity federation; Entra, federated credentials; GKE, Workload"
     " Identity Federation",
 )
 XC061 = Rule(
     id="XC061",
-    title="The trust lets in nobody else",
+    title="Nobody else is trusted",
     severity="fail",
     why="whoever else is let in reads and writes every XCom; with a wildcard that is every pod"
     " somebody may start.",
@@ -27,7 +25,7 @@ XC061 = Rule(
 )
 XC062 = Rule(
     id="XC062",
-    title="The trust asks for the audience of the tokens",
+    title="The trust policy checks the audience of the tokens",
     severity="warn",
     why="without it a token that a pod made for another service opens the role as well.",
     remedy="add StringEquals <oidc>:aud = sts.amazonaws.com.",
@@ -35,16 +33,17 @@ XC062 = Rule(
 )
 XC063 = Rule(
     id="XC063",
-    title="The rights let agents read and write below the XCom path",
+    title="Agents may read and write below the XCom path",
     severity="fail",
     why="without them pushes and pulls fail; with compression the stock backend hides a failed"
     " push, and the reader gets the path instead of the value.",
-    remedy="grant reading, writing and listing of the objects below the path.",
+    remedy="grant reading, writing and listing of the objects below the path; the ARN of objects"
+    " on S3 ends in /*.",
     source="measured with s3fs, adlfs and gcsfs; Service Authorization Reference, Amazon S3",
 )
 XC064 = Rule(
     id="XC064",
-    title="The rights let agents look at the bucket itself, without a condition",
+    title="Agents may list and locate the bucket without a condition",
     severity="fail",
     why="the filesystem probes the bucket; refused, it takes the bucket for missing and tries to"
     " create it.",
@@ -53,7 +52,7 @@ XC064 = Rule(
 )
 XC065 = Rule(
     id="XC065",
-    title="The rights let agents delete what they wrote",
+    title="Agents may delete what they wrote",
     severity="fail",
     why="on S3 clearing a task reports success and leaves its old objects in the bucket.",
     remedy="grant deletion below the path.",
@@ -61,7 +60,7 @@ XC065 = Rule(
 )
 XC066 = Rule(
     id="XC066",
-    title="The rights reach no further than the XCom path",
+    title="Permissions are limited to the XCom path",
     severity="warn",
     why="any task could read, change or delete what belongs to others.",
     remedy="narrow the grant to what the agents need.",
@@ -69,7 +68,7 @@ XC066 = Rule(
 )
 XC067 = Rule(
     id="XC067",
-    title="The bucket is not open to everybody",
+    title="The bucket is not public",
     severity="fail",
     why="every XCom can be read, or replaced, by whoever learns its name.",
     remedy="remove the grant to everybody.",
@@ -77,7 +76,7 @@ XC067 = Rule(
 )
 XC068 = Rule(
     id="XC068",
-    title="No right depends on encryption headers",
+    title="No permission depends on encryption headers",
     severity="fail",
     why="the backend cannot send any, so every push is refused.",
     remedy="use the bucket's default encryption in place of the condition.",
@@ -120,7 +119,7 @@ XC073 = Rule(
 )
 XC074 = Rule(
     id="XC074",
-    title="The file is of the cloud that the XCom path leads to",
+    title="The exported file belongs to the cloud of the XCom path",
     severity="fail",
     why="a grant on one cloud opens nothing on another.",
     remedy="export the file of the cloud of the path, or correct the path.",
@@ -133,72 +132,3 @@ LIFECYCLE_RULES: tuple[Rule, ...] = (XC070, XC071, XC072, XC073, XC074)
 RULES: tuple[Rule, ...] = tuple(
     sorted({*TRUST_RULES, *POLICY_RULES, *LIFECYCLE_RULES}, key=lambda rule: rule.id)
 )  # fmt: skip
-
-STORES: dict[CloudName, str] = {
-    "aws": "Amazon S3",
-    "azure": "Azure Blob Storage",
-    "gcp": "Google Cloud Storage",
-}
-MOST_FINDINGS = 20  # per rule; a file with more has one cause
-_LONGEST = 400
-_PLAIN = re.compile(r"[\w.:/@\[\]~+=,()* -]{1,400}", re.ASCII)
-
-
-def shown(text: object) -> str:
-    """Return what a file holds as one printable, bounded word."""
-    words = str(text)
-    return repr(words[:120]) + ("..." if len(words) > 120 else "")
-
-
-def is_agents(subject: str, subjects: tuple[str, ...]) -> bool:
-    """Tell whether a subject is of the agents; Sentinel's is made by the chart as well."""
-    spaces = {known.rpartition(":")[0] for known in subjects}
-    space, _, name = subject.rpartition(":")
-    return subject in subjects or (space in spaces and name.endswith("-sentinel"))
-
-
-def listed(texts: Iterable[object]) -> str:
-    """Return texts of a file as one printable line, the first few by name."""
-    return plain.listed([shown(text) for text in texts], most=5)
-
-
-def pasted(text: object, *, otherwise: str) -> str:
-    """Return a text of a file for use in a command, or a placeholder where it looks odd."""
-    words = str(text)
-    return words if _PLAIN.fullmatch(words) else otherwise
-
-
-class Collector:
-    """Collects the findings of one file."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.findings: list[Finding] = []
-
-    def add(
-        self,
-        rule: Rule,
-        observed: str,
-        *,
-        expected: str,
-        fix: str = "",
-        is_unknown: bool = False,
-    ) -> None:
-        """Note what a rule objects to."""
-        finding = Finding(
-            rule=rule,
-            file=self.name,
-            line=1,
-            observed=_bounded(observed),
-            expected=_bounded(expected),
-            fix=fix if fix.replace("\n", "").isprintable() else "",
-            is_unknown=is_unknown,
-        )
-        same_rule = [one for one in self.findings if one.rule is rule]
-        if finding not in same_rule and len(same_rule) < MOST_FINDINGS:
-            self.findings.append(finding)
-
-
-def _bounded(text: str) -> str:
-    text = plain.plain(text)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
