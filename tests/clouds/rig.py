@@ -28,6 +28,8 @@ class Rig(ABC):
     ``cli`` begins every equivalent command, ``has_versions`` tells whether deleted and replaced
     versions can be listed, ``drifts`` are the rules whose setting ``drift`` can undo,
     ``weakenings`` the rules that must turn red when ``weaken`` takes rights away.
+    ``foreign``, ``stronger`` and ``weaker`` are parts to ``set``: what is not ours, what may not be
+    weakened, and what is raised, each with the name of the setting and what becomes of it.
     """
 
     cloud_name: ClassVar[CloudName]
@@ -35,6 +37,13 @@ class Rig(ABC):
     has_versions: ClassVar[bool] = True
     drifts: ClassVar[tuple[str, ...]]
     weakenings: ClassVar[Mapping[str, frozenset[str]]]
+    foreign: ClassVar[Mapping[str, Any]] = {}
+    foreign_rules: ClassVar[list[dict[str, Any]]]
+    stronger: ClassVar[Mapping[str, tuple[str, Any]]]
+    weaker: ClassVar[tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]]
+    customers_key: ClassVar[tuple[str, Any, str]]
+    """The part, its value, and how the plan names the key."""
+    other_encryptions: ClassVar[tuple[dict[str, object], ...]]
     bad_names: ClassVar[tuple[str, ...]] = ("ab", "a" * 64, "Upper", "-a-b", "a-b-", "schräg")
 
     def __init__(self, stand_in: StandIn | None, **changes: object) -> None:
@@ -72,16 +81,21 @@ class Rig(ABC):
         return open_cloud(self.settings, platform=platform)
 
     def make_bucket(self) -> None:
-        self.cloud.apply_bucket(self.cloud.plan_bucket())
+        self.cloud.bucket.apply(self.cloud.bucket.plan())
 
     def make_access(self) -> None:
-        self.cloud.apply_access(self.cloud.plan_access(SUBJECTS), SUBJECTS)
+        self.cloud.access.apply(self.cloud.access.plan(SUBJECTS), SUBJECTS)
 
     def bucket_checks(self) -> dict[str, Check]:
-        return {check.id: check for check in self.cloud.verify_bucket()}
+        return {check.id: check for check in self.cloud.bucket.verify()}
 
     def access_checks(self) -> dict[str, Check]:
-        return {check.id: check for check in self.cloud.verify_access(SUBJECTS)}
+        return {check.id: check for check in self.cloud.access.verify(SUBJECTS)}
+
+    def reopen(self, **changes: object) -> None:
+        """Ask for something else of the same bucket."""
+        self.settings = self.settings.model_copy(update=changes)
+        self.cloud = self.open()
 
     @abstractmethod
     def practice_names(self, unique: str, /) -> dict[str, object]:
@@ -91,9 +105,10 @@ class Rig(ABC):
     def unique_names(self, unique: str, /) -> dict[str, object]:
         """Return the names, beside the bucket's, that are made for one test only."""
 
+    # What follows is done as the administrator, without the code under test.
+
     @abstractmethod
-    def put_object(self, key: str, body: bytes) -> None:
-        """Put an object as the administrator, without the code under test."""
+    def put_object(self, key: str, body: bytes) -> None: ...
 
     @abstractmethod
     def list_two_at_a_time(self) -> None:
@@ -101,7 +116,7 @@ class Rig(ABC):
 
     @abstractmethod
     def drift(self, rule_id: str) -> None:
-        """Undo the setting behind a rule, as somebody else in the account might."""
+        """Undo the setting behind a rule."""
 
     @abstractmethod
     def weaken(self, name: str) -> None:
@@ -109,19 +124,31 @@ class Rig(ABC):
 
     @abstractmethod
     def trust_stranger(self, subject: str) -> None:
-        """Let one more service account in, as somebody else in the account might."""
+        """Let one more service account in."""
 
     @abstractmethod
+    def set(self, part: str, value: Any) -> None:
+        """Set a part of what ``state`` returns."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Return every setting of the bucket, and what else is set beside them."""
+
+    @abstractmethod
+    def lifecycle(self) -> list[dict[str, Any]]: ...
+
+    @abstractmethod
+    def put_lifecycle(self, rules: list[dict[str, Any]]) -> None: ...
+
+    @abstractmethod
+    def lifecycle_rule(self, *, days: int, prefix: str) -> dict[str, Any]:
+        """Return a rule of somebody else's that deletes objects after so many days."""
+
+    @abstractmethod
+    def lifecycle_prefixes(self) -> list[str]: ...
+
     def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
-        """Add a lifecycle rule of somebody else's that deletes objects after so many days."""
-
-    @abstractmethod
-    def put_lifecycle(self, rules: list[dict[str, Any]]) -> None:
-        """Replace all lifecycle rules by others, as somebody else in the account might."""
-
-    @abstractmethod
-    def lifecycle_prefixes(self) -> list[str]:
-        """Return the prefixes of all lifecycle rules, as the cloud has them now."""
+        self.put_lifecycle([*self.lifecycle(), self.lifecycle_rule(days=days, prefix=prefix)])
 
     @abstractmethod
     def unmark_identity(self) -> None:

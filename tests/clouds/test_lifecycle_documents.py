@@ -274,7 +274,7 @@ def test_rules_of_somebody_else_that_do_the_same_are_enough_for_both(made, cloud
     checks = rig.bucket_checks()
 
     assert {checks["XC207"].status, checks["XC208"].status} == {"pass"}
-    assert not rig.cloud.plan_bucket().pending
+    assert not rig.cloud.bucket.plan().pending
     assert lint(cloud, rules, bucket=rig.settings.bucket) == {}
 
 

@@ -15,7 +15,7 @@ NOT_KEPT = ("XC203", "XC204", "XC206", "XC207", "XC211")
 
 
 def checks(cloud: Cloud) -> dict[str, Check]:
-    return {check.id: check for check in cloud.verify_bucket()}
+    return {check.id: check for check in cloud.bucket.verify()}
 
 
 def statuses(cloud: Cloud) -> dict[str, str]:
@@ -23,7 +23,7 @@ def statuses(cloud: Cloud) -> dict[str, str]:
 
 
 def apply(cloud: Cloud) -> tuple[str, ...]:
-    return cloud.apply_bucket(cloud.plan_bucket())
+    return cloud.bucket.apply(cloud.bucket.plan())
 
 
 @pytest.mark.parametrize("door", ["http", "https"])
@@ -88,7 +88,7 @@ def test_wrong_secret_is_told_as_such_and_makes_nothing(open_store, monkeypatch)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nonsense")
 
     with pytest.raises(CredentialsError, match="SignatureDoesNotMatch"):
-        open_store().plan_bucket()
+        open_store().bucket.plan()
 
 
 def test_key_without_rights_may_not_make_a_bucket(open_store, monkeypatch):
@@ -96,4 +96,4 @@ def test_key_without_rights_may_not_make_a_bucket(open_store, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "readerSecretKey0123456789")
 
     with pytest.raises(CredentialsError, match="refuses this access key"):
-        open_store().plan_bucket()
+        open_store().bucket.plan()

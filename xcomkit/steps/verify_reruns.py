@@ -59,7 +59,7 @@ def delete(step: Step) -> show.Table:
 def _delete(step: Step, found: Orchestration, done: DagRun) -> Check:
     found.deployment.delete_run(done.dag_id, done.run_id)
     left = [one.key for one in objects_of(step, done.run_id)]
-    bucket = step.cloud.verify_bucket()
+    bucket = step.cloud.bucket.verify()
     return judge_deletion(left=left, expiry=[one for one in bucket if one.id == LIFECYCLE.id])
 
 
