@@ -35,7 +35,9 @@ def actions(plan: Plan) -> dict[str, str]:
 
 
 class BucketContract:
-    def test_empty_account_ends_with_a_bucket_that_passes_every_check(self, rig: Rig) -> None:
+    def test_empty_account_ends_with_a_bucket_that_passes_every_check_and_is_left_alone(
+        self, rig: Rig
+    ) -> None:
         rig.make_bucket()
 
         checks = rig.bucket_checks()
@@ -43,10 +45,6 @@ class BucketContract:
         assert not red(checks), {c.id: c.observed for c in checks.values() if c.closes_gate}
         assert {"XC201", "XC202", "XC203", "XC205", "XC206", "XC207", "XC208"} <= set(checks)
         assert {c.status for c in checks.values()} <= {"pass", "skip"}
-
-    def test_second_plan_finds_everything_unchanged(self, rig: Rig) -> None:
-        rig.make_bucket()
-
         assert set(actions(rig.cloud.bucket.plan()).values()) == {"unchanged"}
 
     def test_plan_of_an_absent_bucket_changes_nothing_by_itself(self, rig: Rig) -> None:
@@ -70,18 +68,6 @@ class BucketContract:
             assert rig.cloud.bucket.plan().pending, rule_id
             rig.make_bucket()
             assert not red(rig.bucket_checks()), rule_id
-
-    def test_lifecycle_rule_of_somebody_else_is_kept(self, rig: Rig) -> None:
-        rig.make_bucket()
-        rig.drift("XC207")
-        rig.add_lifecycle_rule(days=3, prefix="logs/")
-
-        rig.make_bucket()
-
-        prefixes = rig.lifecycle_prefixes()
-        assert any("logs/" in prefix for prefix in prefixes)
-        assert any("astro/xcom/" in prefix for prefix in prefixes)
-        assert rig.bucket_checks()["XC208"].status == "pass"
 
     def test_expiry_of_ours_that_gets_shorter_is_said_in_the_plan(self, rig: Rig) -> None:
         rig.make_bucket()
@@ -367,12 +353,6 @@ class IdentityContract(Made):
         assert all(isinstance(k, str) and isinstance(v, str) for k, v in fields.items())
         assert made.cloud.annotations()
 
-    def test_before_the_identity_exists_nothing_is_guessed(self, rig: Rig) -> None:
-        rig.make_bucket()
-
-        assert rig.cloud.access.plan(SUBJECTS).pending
-        assert isinstance(rig.cloud.annotations(), dict)
-
     def test_packages_of_the_agent_image_are_named_and_serve_the_path(self, rig: Rig) -> None:
         from fsspec import get_filesystem_class
 
@@ -409,7 +389,7 @@ class ObjectContract(Made):
         assert [o.key for o in there.cloud.list_objects("astro/xcom/")] == keys
         assert list(there.cloud.list_keys_ever("astro/xcom/")) == keys
 
-    def test_size_and_time_of_a_listed_object_are_those_of_the_object(self, there: Rig) -> None:
+    def test_size_and_time_are_those_of_the_object_and_reading_is_bounded(self, there: Rig) -> None:
         there.put_object("astro/xcom/a", b"12345")
 
         (listed,) = there.cloud.list_objects("astro/xcom/")
@@ -418,11 +398,7 @@ class ObjectContract(Made):
         assert (listed.size, details.size) == (5, 5)
         assert abs(listed.modified.timestamp() - time.time()) < 60
         assert details.encryption
-
-    def test_reading_is_bounded(self, there: Rig) -> None:
-        there.put_object("astro/xcom/a", b"x" * 1000)
-
-        assert there.cloud.read_object("astro/xcom/a", limit=10) == b"x" * 10
+        assert there.cloud.read_object("astro/xcom/a", limit=3) == b"123"
 
     def test_written_object_holds_exactly_the_bytes_and_replaces_the_one_before(
         self, there: Rig

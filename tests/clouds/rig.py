@@ -6,8 +6,7 @@ is deleted; the rights needed stand in docs/aws.md, docs/azure.md and docs/gcp.m
 """
 
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -21,7 +20,7 @@ SUBJECTS = ("system:serviceaccount:astro:agent-worker", "system:serviceaccount:a
 LIVE = frozenset(filter(None, os.environ.get("XCOMKIT_LIVE", "").split(",")))
 
 
-class Rig(ABC):
+class Rig:
     """One target with names of its own, and a hand in the account behind it.
 
     ``stand_in`` is ``None`` on a live cloud. Capabilities are declared, not found out:
@@ -30,6 +29,15 @@ class Rig(ABC):
     ``weakenings`` the rules that must turn red when ``weaken`` takes rights away.
     ``foreign``, ``stronger`` and ``weaker`` are parts to ``set``: what is not ours, what may not be
     weakened, and what is raised, each with the name of the setting and what becomes of it.
+
+    A rig of a cloud has beside this, all of it as the administrator and without the code under
+    test: ``practice_names`` and ``unique_names``, the parameters that the practice account needs
+    and those that are made for one test; ``put_object``; ``list_two_at_a_time``, as if a page held
+    no more; ``drift``, ``weaken`` and ``trust_stranger``, as somebody else in the account might;
+    ``set`` and ``state``; ``lifecycle``, ``put_lifecycle``, ``lifecycle_prefixes`` and a foreign
+    ``lifecycle_rule``; ``unmark_identity``, so that it is not of xcomkit; ``at_somebody_elses``, a
+    rig whose bucket is another account's; ``become_nobody``, who is known and has no right;
+    ``sign_out``.
     """
 
     cloud_name: ClassVar[CloudName]
@@ -97,74 +105,8 @@ class Rig(ABC):
         self.settings = self.settings.model_copy(update=changes)
         self.cloud = self.open()
 
-    @abstractmethod
-    def practice_names(self, unique: str, /) -> dict[str, object]:
-        """Return the parameters of the practice account that this cloud needs."""
-
-    @abstractmethod
-    def unique_names(self, unique: str, /) -> dict[str, object]:
-        """Return the names, beside the bucket's, that are made for one test only."""
-
-    # What follows is done as the administrator, without the code under test.
-
-    @abstractmethod
-    def put_object(self, key: str, body: bytes) -> None: ...
-
-    @abstractmethod
-    def list_two_at_a_time(self) -> None:
-        """Have every page of a listing hold two keys, as if the cloud gave no more."""
-
-    @abstractmethod
-    def drift(self, rule_id: str) -> None:
-        """Undo the setting behind a rule."""
-
-    @abstractmethod
-    def weaken(self, name: str) -> None:
-        """Take rights from the agents' identity; the names are those of ``weakenings``."""
-
-    @abstractmethod
-    def trust_stranger(self, subject: str) -> None:
-        """Let one more service account in."""
-
-    @abstractmethod
-    def set(self, part: str, value: Any) -> None:
-        """Set a part of what ``state`` returns."""
-
-    @abstractmethod
-    def state(self) -> dict[str, Any]:
-        """Return every setting of the bucket, and what else is set beside them."""
-
-    @abstractmethod
-    def lifecycle(self) -> list[dict[str, Any]]: ...
-
-    @abstractmethod
-    def put_lifecycle(self, rules: list[dict[str, Any]]) -> None: ...
-
-    @abstractmethod
-    def lifecycle_rule(self, *, days: int, prefix: str) -> dict[str, Any]:
-        """Return a rule of somebody else's that deletes objects after so many days."""
-
-    @abstractmethod
-    def lifecycle_prefixes(self) -> list[str]: ...
-
     def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
         self.put_lifecycle([*self.lifecycle(), self.lifecycle_rule(days=days, prefix=prefix)])
-
-    @abstractmethod
-    def unmark_identity(self) -> None:
-        """Remove the sign that the identity was made by xcomkit."""
-
-    @abstractmethod
-    def at_somebody_elses(self) -> "Rig":
-        """Return a rig whose bucket exists and belongs to somebody else."""
-
-    @abstractmethod
-    def become_nobody(self, set_variable: Callable[[str, str], None]) -> None:
-        """Sign in as a caller who is known and has no right at all."""
-
-    @abstractmethod
-    def sign_out(self, delete_variable: Callable[[str], None]) -> None:
-        """Leave no credentials anywhere in the environment."""
 
     def tidy(self) -> None:
         """Delete what was made on a live cloud; a stand-in is thrown away."""

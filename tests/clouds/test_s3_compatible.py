@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 from contract import BucketContract, NewRig, ObjectContract
-from rig import Rig, red
+from rig import Rig
 from store_rig import QUIRKS, StoreRig
 
 from xcomkit.clouds.aws import without_tls
 from xcomkit.findings.errors import (
+    AccessDeniedError,
     CredentialsError,
     ServiceError,
     SettingsError,
@@ -65,26 +66,6 @@ def statuses(rig):
     return {check.id: check.status for check in rig.cloud.bucket.verify()}
 
 
-def lifecycle_of(rig):
-    return rig.client("s3").get_bucket_lifecycle_configuration(**rig.where)["Rules"]
-
-
-def test_store_that_takes_settings_for_the_bucket_keeps_its_bucket_and_says_what_follows(
-    new_rig, quirk
-):
-    with quirk(**QUIRKS):
-        rig = new_rig()
-        rig.cloud.bucket.apply(rig.cloud.bucket.plan())
-        rig.put_object("astro/xcom/a", b"1")
-        checks = rig.bucket_checks()
-
-        assert checks["XC201"].status == "pass"
-        assert not red(checks)
-        assert {checks[f"XC{n}"].status for n in (203, 204, 206, 207, 211)} == {"warn"}
-        assert "MalformedXML" in checks["XC207"].observed
-        assert [o.key for o in rig.cloud.list_objects("")] == ["astro/xcom/a"]
-
-
 @pytest.mark.parametrize("answer", ["refuse", "refuse-without-body", "ignore", "as-bucket"])
 def test_setting_a_store_does_not_have_is_judged_alike_with_and_without_apply_and_again(
     rig, new_rig, quirk, answer
@@ -119,16 +100,14 @@ def test_some_switches_where_all_would_forbid_puts_are_the_same_warning_before_a
     rig, new_rig, quirk
 ):
     rig.make_bucket()
-    some = {"BlockPublicAcls": False, "BlockPublicPolicy": True}
-    rig.client("s3").put_public_access_block(**rig.where, PublicAccessBlockConfiguration=some)
+    rig.set("public access block", {"BlockPublicAcls": False, "BlockPublicPolicy": True})
     with quirk(publicAccessBlock="forbid-puts"):
         before = statuses(rig)
         rig.cloud.bucket.apply(rig.cloud.bucket.plan())
         after = statuses(new_rig(bucket=rig.settings.bucket))
 
         assert before["XC203"] == after["XC203"] == "warn"
-    kept = rig.client("s3").get_public_access_block(**rig.where)["PublicAccessBlockConfiguration"]
-    assert kept["BlockPublicPolicy"]
+    assert rig.state()["public access block"]["BlockPublicPolicy"]
 
 
 def test_bucket_that_somebody_else_shares_is_not_touched(rig, monkeypatch):
@@ -153,9 +132,7 @@ def test_bucket_that_cannot_be_used_before_any_change_is_left_as_it_is(rig, quir
     rig.client("s3").create_bucket(
         **rig.where, CreateBucketConfiguration={"LocationConstraint": rig.settings.region}
     )
-    rig.client("s3").put_public_access_block(
-        **rig.where, PublicAccessBlockConfiguration={"BlockPublicAcls": True}
-    )
+    rig.set("public access block", {"BlockPublicAcls": True})
     with quirk(publicAccessBlock="forbid-puts"):
         with pytest.raises(ServiceError, match="before any setting is changed"):
             rig.cloud.bucket.apply(rig.cloud.bucket.plan())
@@ -202,16 +179,14 @@ def test_rule_whose_prefix_comes_back_apart_is_never_put_back(rig, quirk):
         theirs = {"ID": "theirs", "Status": "Enabled", "Expiration": {"Days": 1},
                   "Filter": {"And": both}}  # fmt: skip
         rig.make_bucket()
-        rig.client("s3").put_bucket_lifecycle_configuration(
-            **rig.where, LifecycleConfiguration={"Rules": [theirs]}
-        )
+        rig.put_lifecycle([theirs])
 
         rows = {change.setting: change for change in rig.cloud.bucket.plan().changes}
         rig.make_bucket()
 
         assert (rows["lifecycle"].action, "theirs" in rows["lifecycle"].note) == ("keep", True)
         assert rig.bucket_checks()["XC207"].remedy.startswith("Put ours beside theirs")
-        (kept,) = lifecycle_of(rig)
+        (kept,) = rig.lifecycle()
         assert kept["Filter"]["Prefix"] == "tmp/"
 
 
@@ -223,7 +198,7 @@ def test_rule_of_somebody_else_that_a_store_would_lose_is_put_back(rig, quirk):
         with pytest.raises(ServiceError, match=r"lost what is not ours: .*theirs-9.*put back"):
             rig.make_bucket()
 
-        assert [rule["ID"] for rule in lifecycle_of(rig)] == ["theirs-9"]
+        assert [rule["ID"] for rule in rig.lifecycle()] == ["theirs-9"]
 
 
 def test_other_change_in_progress_is_waited_for(rig, monkeypatch):
@@ -250,6 +225,15 @@ def _answer(status, code=""):
 
     answer = AWSResponse("http://store", status, {}, None)
     return answer, {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def test_missing_right_is_not_told_as_a_setting_that_the_store_lacks(rig):
+    events = rig.cloud.clients.s3.meta.events
+    refusal = _answer(403, "AccessDenied")
+    events.register("before-call.s3.PutPublicAccessBlock", lambda **_: refusal)
+
+    with pytest.raises(AccessDeniedError):
+        rig.make_bucket()
 
 
 def test_access_key_nobody_knows_is_no_sign_in(rig, new_rig, monkeypatch):
@@ -302,9 +286,12 @@ def test_versions_are_each_listed_once_where_a_page_names_its_last_key_with_a_bl
     [
         ("http://127.0.0.1:9", "nothing listens there"),
         ("https://no-such-host.invalid", "nobody knows that host"),
+        ("", "no TLS at that port"),
     ],
 )
-def test_store_that_is_not_there_is_told_with_its_cause(new_rig, url, message):
+def test_store_that_is_not_there_is_told_with_its_cause(stand_in, new_rig, url, message):
+    url = url or stand_in.http_url.replace("http://", "https://")
+
     with pytest.raises(UnreachableError, match=message):
         new_rig(endpoint_url=url).cloud.who_am_i()
 
@@ -315,13 +302,6 @@ def test_certificate_nobody_trusts_is_told_as_that(rig, monkeypatch):
     with pytest.raises(UnreachableError, match=r"not trusted here\. Next: name its CA") as caught:
         rig.open().who_am_i()
     assert find_cause(f"not tried: {caught.value}")[1] == caught.value.hint
-
-
-def test_door_without_tls_is_told_as_that(stand_in, new_rig):
-    url = stand_in.http_url.replace("http://", "https://")
-
-    with pytest.raises(UnreachableError, match=r"no TLS at that port"):
-        new_rig(endpoint_url=url).cloud.who_am_i()
 
 
 def test_store_is_never_asked_at_aws_and_aws_never_elsewhere(new_rig):

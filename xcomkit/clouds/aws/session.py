@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from xcomkit.clouds.errors import error_for
 from xcomkit.findings.errors import (
@@ -66,11 +66,6 @@ class Clients:
         self.is_compatible_store = settings.is_compatible_store
         self.why_no_sts = ""
 
-    @property
-    def _checksums(self) -> Literal["when_supported", "when_required"]:
-        """Return when a checksum is sent: to another store only where the operation needs one."""
-        return "when_required" if self.is_compatible_store else "when_supported"
-
     @cached_property
     def session(self) -> Any:
         """Return a boto3 session on the caller's own credential chain.
@@ -103,14 +98,16 @@ class Clients:
         """
         from botocore.config import Config
 
-        # A store that accepts and never answers must not take a minute.
+        # A store that accepts and never answers must not take a minute, and gets a checksum only
+        # where the operation needs one.
         attempts = 2 if self.is_compatible_store else 3
+        checksums: Any = "when_required" if self.is_compatible_store else "when_supported"
         config = Config(
             connect_timeout=5,
             read_timeout=20,
             retries={"mode": "standard", "total_max_attempts": attempts},
-            request_checksum_calculation=self._checksums,
-            response_checksum_validation=self._checksums,
+            request_checksum_calculation=checksums,
+            response_checksum_validation=checksums,
         ).merge(options.pop("config", Config()))
         if self.is_compatible_store:
             options.setdefault("endpoint_url", self._settings.endpoint_url)
