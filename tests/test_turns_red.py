@@ -109,7 +109,7 @@ class TestValuesFile:
 @pytest.mark.parametrize("cloud", ["azure"])  # whose client tries a refused exchange again
 def test_wrong_service_account_is_red_without_a_single_push(line):
     typo = ("system:serviceaccount:astro:typo",)
-    line.rig.cloud.apply_access(line.rig.cloud.plan_access(typo), typo)
+    line.rig.cloud.access.apply(line.rig.cloud.access.plan(typo), typo)
 
     checks = line.do(grant_access.verify, round_trip.prove)
 

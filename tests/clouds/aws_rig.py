@@ -9,10 +9,25 @@ from uuid import uuid4
 import boto3
 from rig import Rig
 
+from xcomkit.clouds.aws.bucket_settings import SETTINGS
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.aws import FOREIGN_BUCKET, AwsStandIn
 
 POLICY = "xcom-objects"
+
+
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0000aaaa-1111-2222-3333-444455556666"
+BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+def sse(algorithm: str, key: str = "", *, is_key_kept: bool = True) -> dict[str, Any]:
+    default = {"SSEAlgorithm": algorithm, **({"KMSMasterKeyID": key} if key else {})}
+    rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": is_key_kept}
+    return {"Rules": [rule]}
+
+
+def tags(**values: str) -> dict[str, Any]:
+    return {"TagSet": [{"Key": name, "Value": value} for name, value in values.items()]}
 
 
 class AwsRig(Rig):
@@ -27,6 +42,28 @@ class AwsRig(Rig):
         "s3:GetObject": frozenset({"XC303", "XC307"}),
         "s3:DeleteObject": frozenset({"XC303", "XC308"}),
     }
+    foreign_rules: ClassVar[list[dict[str, Any]]] = [
+        {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": "logs/"},
+         "Transitions": [{"Days": 40, "StorageClass": "GLACIER"}]},
+    ]  # fmt: skip
+    stronger: ClassVar[Mapping[str, tuple[str, Any]]] = {
+        "versioning": ("versioning", {"Status": "Enabled"}),
+        "S3's own key": ("encryption", sse("AES256")),
+        "the account's key": ("encryption", sse("aws:kms")),
+        "two layers of a customer's key": ("encryption", sse("aws:kms:dsse", KEY)),
+        "customer's key": ("encryption", sse("aws:kms", KEY)),
+        "tags of others": ("tags", tags(team="data", cost="7")),
+    }
+    weaker: ClassVar[tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]] = (
+        ("public access block", "public access block",
+         dict.fromkeys(BLOCKS, False) | {"BlockPublicPolicy": True}, dict.fromkeys(BLOCKS, True)),
+        ("ownership", "ownership", {"Rules": [{"ObjectOwnership": "ObjectWriter"}]},
+         {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}),
+        ("versioning", "versioning", {"Status": "Suspended"}, {"Status": "Enabled"}),
+        ("tags", "tags", tags(team="other", cost="7"), tags(team="data", cost="7")),
+    )  # fmt: skip
+    customers_key: ClassVar[tuple[str, Any, str]] = ("encryption", sse("aws:kms", KEY), KEY)
+    other_encryptions: ClassVar[tuple[dict[str, object], ...]] = ({"encryption": "sse-s3"},)
     bad_names: ClassVar[tuple[str, ...]] = (
         *Rig.bad_names, "under_score", "a..b", "192.168.5.4", "xn--abc",
     )  # fmt: skip
@@ -55,7 +92,7 @@ class AwsRig(Rig):
             return {**params, "MaxKeys": 2}
 
         for name in ("ListObjectsV2", "ListObjectVersions"):
-            events = self.cloud._clients.s3.meta.events
+            events = self.cloud.clients.s3.meta.events
             events.register(f"provide-client-params.s3.{name}", two)
 
     def drift(self, rule_id: str) -> None:
@@ -87,20 +124,25 @@ class AwsRig(Rig):
         equals[key] = [*equals[key], subject]
         iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
 
-    def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
-        rule = {"ID": f"theirs-{days}", "Status": "Enabled", "Filter": {"Prefix": prefix},
+    def set(self, part: str, value: dict[str, Any]) -> None:
+        setting = next(one for one in SETTINGS if one.name == part)
+        document: Any = json.dumps(value) if part == "policy" else value
+        getattr(self.client("s3"), setting.put)(**self.where, **{setting.member: document})
+
+    def state(self) -> dict[str, Any]:
+        return {one.name: self.cloud.bucket.read(one).value for one in SETTINGS}
+
+    def lifecycle_rule(self, *, days: int, prefix: str) -> dict[str, Any]:
+        return {"ID": f"theirs-{days}", "Status": "Enabled", "Filter": {"Prefix": prefix},
                 "Expiration": {"Days": days}}  # fmt: skip
-        self.put_lifecycle([*self._lifecycle(), rule])
 
     def put_lifecycle(self, rules: list[dict[str, Any]]) -> None:
-        self.client("s3").put_bucket_lifecycle_configuration(
-            **self.where, LifecycleConfiguration={"Rules": rules}
-        )
+        self.set("lifecycle", {"Rules": rules})
 
     def lifecycle_prefixes(self) -> list[str]:
-        return [rule["Filter"]["Prefix"] for rule in self._lifecycle()]
+        return [rule["Filter"]["Prefix"] for rule in self.lifecycle()]
 
-    def _lifecycle(self) -> list[dict[str, Any]]:
+    def lifecycle(self) -> list[dict[str, Any]]:
         s3 = self.client("s3")
         try:
             answer = s3.get_bucket_lifecycle_configuration(**self.where)

@@ -19,6 +19,27 @@ ARM = "https://management.azure.com"
 STORAGE_API, MSI_API, ROLE_API = "2024-01-01", "2023-01-31", "2022-04-01"
 
 
+VAULT = {"keyvaulturi": "https://their-vault.vault.azure.net", "keyname": "k", "keyversion": ""}
+KEY = {"encryption": {"keySource": "Microsoft.Keyvault", "keyvaultproperties": VAULT}}
+CLOSED = {
+    "networkAcls": {"defaultAction": "Deny", "ipRules": [{"value": "203.0.113.7"}]},
+    "publicNetworkAccess": "Disabled",
+    "accessTier": "Cool",
+}
+FEATURES = {
+    "changeFeed": {"enabled": True, "retentionInDays": 400},
+    "cors": {"corsRules": [{"allowedOrigins": ["https://a.example.com"], "maxAgeInSeconds": 5}]},
+    "lastAccessTimeTrackingPolicy": {"enable": True, "name": "AccessTimeTracking"},
+    "restorePolicy": {"enabled": True, "days": 5},
+    "automaticSnapshotPolicyEnabled": False,
+}
+
+
+def soft_delete(days: int, **more: Any) -> dict[str, Any]:
+    one = {"enabled": bool(days), **({"days": days} if days else {}), **more}
+    return {"deleteRetentionPolicy": one, "containerDeleteRetentionPolicy": {**one}}
+
+
 class AzureRig(Rig):
     cloud_name: ClassVar[CloudName] = "azure"
     cli: ClassVar[tuple[str, ...]] = ("az ",)
@@ -30,6 +51,48 @@ class AzureRig(Rig):
         "reader": frozenset({"XC303", "XC306", "XC308"}),
         "nothing": frozenset({"XC303", "XC305", "XC306", "XC307", "XC308"}),
     }
+    foreign: ClassVar[Mapping[str, Any]] = {"account": {**CLOSED, **KEY}, "blobs": FEATURES}
+    foreign_rules: ClassVar[list[dict[str, Any]]] = [
+        {"enabled": False, "name": "theirs-1", "type": "Lifecycle",
+         "definition": {"actions": {"baseBlob": {"tierToCool": {
+             "daysAfterLastAccessTimeGreaterThan": 9.0}, "enableAutoTierToHotFromCool": True},
+             "snapshot": {"delete": {"daysAfterCreationGreaterThan": 3}}},
+             "filters": {"blobTypes": ["blockBlob", "appendBlob"], "prefixMatch": ["logs/"],
+                         "blobIndexMatch": [{"name": "a", "op": "==", "value": "b"}]}}},
+        {"enabled": True, "name": "theirs-2", "type": "Lifecycle", "newer": {"than": "the library"},
+         "definition": {"actions": {"baseBlob": {"tierToCold": {
+             "daysAfterModificationGreaterThan": 40}}}, "filters": {"blobTypes": ["blockBlob"]}}},
+    ]  # fmt: skip
+    stronger: ClassVar[Mapping[str, tuple[str, Any]]] = {
+        "tags of others": ("tags", {"team": "data", "owner": "somebody"}),
+        "newer TLS": ("account", {"minimumTlsVersion": "TLS1_3"}),
+        "customer's key": ("account", KEY),
+        "closed network": ("account", CLOSED),
+        "other features": ("blobs", FEATURES),
+        "longer soft delete": ("blobs", soft_delete(365)),
+        "soft delete with more in it": ("blobs", soft_delete(30, allowPermanentDelete=True)),
+    }
+    weaker: ClassVar[tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]] = (
+        ("public access", "account", {"allowBlobPublicAccess": True},
+         {"allowBlobPublicAccess": False}),
+        ("shared key access", "account", {"allowSharedKeyAccess": True},
+         {"allowSharedKeyAccess": False}),
+        ("TLS", "account", {"minimumTlsVersion": "TLS1_0"}, {"minimumTlsVersion": "TLS1_2"}),
+        ("TLS", "account", {"minimumTlsVersion": "TLS1_3", "supportsHttpsTrafficOnly": False},
+         {"minimumTlsVersion": "TLS1_3", "supportsHttpsTrafficOnly": True}),
+        ("versioning", "blobs", {"isVersioningEnabled": False}, {"isVersioningEnabled": True}),
+        ("soft delete", "blobs", soft_delete(0), soft_delete(7)),
+        ("soft delete", "blobs", soft_delete(2, allowPermanentDelete=True),
+         soft_delete(7, allowPermanentDelete=True)),
+        ("tags", "tags", {"team": "other", "owner": "somebody"}, {"team": "data"}),
+    )  # fmt: skip
+    customers_key: ClassVar[tuple[str, Any, str]] = (
+        "account", KEY, "https://their-vault.vault.azure.net/keys/k",
+    )  # fmt: skip
+    other_encryptions: ClassVar[tuple[dict[str, object], ...]] = (
+        {"encryption": "microsoft-managed"},
+        {"encryption": "key-vault", "kms_key": "https://other-vault.vault.azure.net/keys/xcom"},
+    )
     bad_names: ClassVar[tuple[str, ...]] = (*Rig.bad_names, "two--dashes", "under_score", "a.b.c")
     stand_in: AzureStandIn | None
 
@@ -92,32 +155,45 @@ class AzureRig(Rig):
         self.session.put(url, data=body, headers=headers, timeout=60).raise_for_status()
 
     def list_two_at_a_time(self) -> None:
-        clients = self.cloud._clients
+        clients = self.cloud.clients
         container = clients.container
         container.list_blobs = partial(container.list_blobs, results_per_page=2)
         clients.blobs.get_container_client = lambda _: container  # asked anew for every listing
 
     def drift(self, rule_id: str) -> None:
-        if rule_id == "XC207":
-            where = f"{self.account}/managementPolicies/default"
-            self.arm("DELETE", where, version=STORAGE_API)
-        elif rule_id in ("XC205", "XC212"):
-            where = f"{self.account}/blobServices/default"
-            properties = self.arm("GET", where, version=STORAGE_API)["properties"]
-            off: dict[str, Any] = {
-                "XC205": {"isVersioningEnabled": False},
-                "XC212": {"deleteRetentionPolicy": {"enabled": False}},
-            }[rule_id]
-            body = {"properties": {**properties, **off}}
-            self.arm("PUT", where, version=STORAGE_API, json=body)
+        off: dict[str, tuple[str, Any]] = {
+            "XC203": ("account", {"allowBlobPublicAccess": True}),
+            "XC205": ("blobs", {"isVersioningEnabled": False}),
+            "XC209": ("account", {"minimumTlsVersion": "TLS1_0"}),
+            "XC211": ("tags", {"team": "other"}),
+            "XC212": ("blobs", {"deleteRetentionPolicy": {"enabled": False}}),
+            "XC213": ("account", {"allowSharedKeyAccess": True}),
+        }
+        if rule_id in off:
+            self.set(*off[rule_id])
         else:
-            undo: dict[str, Any] = {
-                "XC203": {"properties": {"allowBlobPublicAccess": True}},
-                "XC209": {"properties": {"minimumTlsVersion": "TLS1_0"}},
-                "XC211": {"tags": {"team": "other"}},
-                "XC213": {"properties": {"allowSharedKeyAccess": True}},
-            }
-            self.arm("PATCH", self.account, version=STORAGE_API, json=undo[rule_id])
+            self.arm("DELETE", f"{self.account}/managementPolicies/default", version=STORAGE_API)
+
+    def set(self, part: str, value: dict[str, Any]) -> None:
+        blobs = f"{self.account}/blobServices/default"
+        if part == "blobs":
+            value = {**self.arm("GET", blobs, version=STORAGE_API)["properties"], **value}
+            self.arm("PUT", blobs, version=STORAGE_API, json={"properties": value})
+        else:
+            body = {"properties" if part == "account" else part: value}
+            self.arm("PATCH", self.account, version=STORAGE_API, json=body)
+
+    def state(self) -> dict[str, Any]:
+        account = self.arm("GET", self.account, version=STORAGE_API)
+        blobs = self.arm("GET", f"{self.account}/blobServices/default", version=STORAGE_API)
+        container = self.arm("GET", self.scope, version=STORAGE_API)
+        return {
+            "account": account["properties"],
+            "tags": account.get("tags", {}),
+            "blobs": blobs["properties"],
+            "container": container["properties"],
+            "rules": self.lifecycle(),
+        }
 
     def weaken(self, name: str) -> None:
         where = f"{self.scope}/providers/Microsoft.Authorization/roleAssignments"
@@ -138,7 +214,7 @@ class AzureRig(Rig):
         where = f"{self.identity}/federatedIdentityCredentials/theirs"
         self.arm("PUT", where, version=MSI_API, json=body)
 
-    def _rules(self) -> list[dict[str, Any]]:
+    def lifecycle(self) -> list[dict[str, Any]]:
         where = f"{self.account}/managementPolicies/default"
         try:
             found = self.arm("GET", where, version=STORAGE_API)
@@ -147,20 +223,11 @@ class AzureRig(Rig):
         rules: list[dict[str, Any]] = found["properties"]["policy"]["rules"]
         return rules
 
-    def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
-        rule = {
-            "enabled": True,
-            "name": f"theirs-{days}",
-            "type": "Lifecycle",
-            "definition": {
-                "filters": {
-                    "blobTypes": ["blockBlob"],
-                    "prefixMatch": [f"{self.settings.bucket}/{prefix}"],
-                },
-                "actions": {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": days}}},
-            },
-        }
-        self.put_lifecycle([*self._rules(), rule])
+    def lifecycle_rule(self, *, days: int, prefix: str) -> dict[str, Any]:
+        filters = {"blobTypes": ["blockBlob"], "prefixMatch": [f"{self.settings.bucket}/{prefix}"]}
+        actions = {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": days}}}
+        return {"enabled": True, "name": f"theirs-{days}", "type": "Lifecycle",
+                "definition": {"filters": filters, "actions": actions}}  # fmt: skip
 
     def put_lifecycle(self, rules: list[dict[str, Any]]) -> None:
         body = {"properties": {"policy": {"rules": rules}}}
@@ -168,7 +235,8 @@ class AzureRig(Rig):
         self.arm("PUT", where, version=STORAGE_API, json=body)
 
     def lifecycle_prefixes(self) -> list[str]:
-        return [p for rule in self._rules() for p in rule["definition"]["filters"]["prefixMatch"]]
+        rules = self.lifecycle()
+        return [p for rule in rules for p in rule["definition"]["filters"]["prefixMatch"]]
 
     def unmark_identity(self) -> None:
         body = {"location": self.settings.region, "tags": {}}

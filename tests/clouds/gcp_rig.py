@@ -22,6 +22,18 @@ from xcomkit.stand_ins.gcp import FOREIGN_BUCKET, GcpStandIn
 IAM = "https://iam.googleapis.com/v1"
 
 
+KEY = "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k"
+
+
+def access(*, prevention: str = "enforced", uniform: bool = True) -> tuple[str, dict[str, Any]]:
+    uniform_access = {"uniformBucketLevelAccess": {"enabled": uniform}}
+    return "iamConfiguration", {"publicAccessPrevention": prevention, **uniform_access}
+
+
+def soft_delete(days: int) -> tuple[str, dict[str, Any]]:
+    return "softDeletePolicy", {"retentionDurationSeconds": str(days * 86_400)}
+
+
 class GcpRig(Rig):
     cloud_name: ClassVar[CloudName] = "gcp"
     cli: ClassVar[tuple[str, ...]] = ("gcloud ",)
@@ -33,6 +45,40 @@ class GcpRig(Rig):
         "roles/storage.objectUser": frozenset({"XC303", "XC306", "XC307", "XC308"}),
         "roles/storage.legacyBucketReader": frozenset({"XC303", "XC305"}),
     }
+    foreign: ClassVar[Mapping[str, Any]] = {
+        "cors": [{"maxAgeSeconds": 5}],
+        "storageClass": "NEARLINE",
+        "retentionPolicy": {"retentionPeriod": "864000"},
+    }
+    foreign_rules: ClassVar[list[dict[str, Any]]] = [
+        {"action": {"type": "SetStorageClass", "storageClass": "COLDLINE"},
+         "condition": {"age": 40, "matchesPrefix": ["logs/"], "matchesStorageClass": ["STANDARD"]}},
+        {"action": {"type": "Delete"},
+         "condition": {"customTimeBefore": "2026-01-01", "daysSinceCustomTime": 9,
+                       "matchesPrefix": ["tmp/"]}},
+    ]  # fmt: skip
+    stronger: ClassVar[Mapping[str, tuple[str, Any]]] = {
+        "longer soft delete": soft_delete(90),
+        "customer's key alone allowed": ("encryption", {
+            "defaultKmsKeyName": KEY,
+            "googleManagedEncryptionEnforcementConfig": {"restrictionMode": "x"}}),
+        "customer's key": ("encryption", {"defaultKmsKeyName": KEY}),
+        "locked retention": ("retentionPolicy", {"retentionPeriod": "864000", "isLocked": True}),
+        "event based hold": ("defaultEventBasedHold", True),
+        "labels of others": ("labels", {"team": "data", "owner": "somebody", "cost-centre": "7"}),
+    }  # fmt: skip
+    weaker: ClassVar[tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]] = (
+        ("public access prevention", *access(prevention="inherited"), access()[1]),
+        ("uniform access", *access(uniform=False), access()[1]),
+        ("versioning", "versioning", {"enabled": False}, {"enabled": True}),
+        ("soft delete", *soft_delete(0), soft_delete(7)[1]),
+        ("labels", "labels", {"team": "other", "owner": "somebody"}, {"team": "data"}),
+    )
+    customers_key: ClassVar[tuple[str, Any, str]] = ("encryption", {"defaultKmsKeyName": KEY}, KEY)
+    other_encryptions: ClassVar[tuple[dict[str, object], ...]] = (
+        {"encryption": "google-managed"},
+        {"encryption": "customer-managed", "kms_key": f"{KEY}2"},
+    )
     bad_names: ClassVar[tuple[str, ...]] = (*Rig.bad_names, "my.domain", "goog-a", "a-google-b")
     stand_in: GcpStandIn | None
 
@@ -69,21 +115,29 @@ class GcpRig(Rig):
         self.call("POST", where, data=body, headers={"Content-Type": "text/plain"})
 
     def list_two_at_a_time(self) -> None:
-        storage = self.cloud._clients.storage
+        storage = self.cloud.clients.storage
         storage.list_blobs = partial(storage.list_blobs, page_size=2)
 
     def drift(self, rule_id: str) -> None:
-        undo: dict[str, dict[str, Any]] = {
-            "XC203": {"iamConfiguration": {"publicAccessPrevention": "inherited",
-                                           "uniformBucketLevelAccess": {"enabled": True}}},
-            "XC204": {"iamConfiguration": {"publicAccessPrevention": "enforced",
-                                           "uniformBucketLevelAccess": {"enabled": False}}},
-            "XC205": {"versioning": {"enabled": False}},
-            "XC207": {"lifecycle": {"rule": []}},
-            "XC211": {"labels": {"team": "other"}},
-            "XC212": {"softDeletePolicy": {"retentionDurationSeconds": "0"}},
-        }  # fmt: skip
-        self.call("PATCH", self.path, json=undo[rule_id])
+        off: dict[str, tuple[str, Any]] = {
+            "XC203": access(prevention="inherited"),
+            "XC204": access(uniform=False),
+            "XC205": ("versioning", {"enabled": False}),
+            "XC207": ("lifecycle", {"rule": []}),
+            "XC211": ("labels", {"team": "other"}),
+            "XC212": soft_delete(0),
+        }
+        self.set(*off[rule_id])
+
+    def set(self, part: str, value: Any) -> None:
+        self.call("PATCH", self.path, json={part: value})
+
+    def state(self) -> dict[str, Any]:
+        found = self.call("GET", self.path)
+        # The emulator answers what it was sent, and since when it holds.
+        seconds = found.get("softDeletePolicy", {}).get("retentionDurationSeconds")
+        found["softDeletePolicy"] = {"retentionDurationSeconds": str(seconds)}
+        return {k: v for k, v in found.items() if k not in ("metageneration", "updated", "etag")}
 
     def weaken(self, name: str) -> None:
         policy = self.call("GET", f"{self.path}/iam?optionsRequestedPolicyVersion=3")
@@ -104,17 +158,18 @@ class GcpRig(Rig):
         binding["members"].append(f"serviceAccount:{pool}[{namespace}/{name}]")
         self.account("setIamPolicy", policy=policy)
 
-    def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
-        rule = {"action": {"type": "Delete"}, "condition": {"age": days, "matchesPrefix": [prefix]}}
-        rules = self.call("GET", self.path).get("lifecycle", {}).get("rule", [])
-        self.put_lifecycle([*rules, rule])
+    def lifecycle_rule(self, *, days: int, prefix: str) -> dict[str, Any]:
+        return {"action": {"type": "Delete"}, "condition": {"age": days, "matchesPrefix": [prefix]}}
+
+    def lifecycle(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.state().get("lifecycle", {}).get("rule", [])
+        return found
 
     def put_lifecycle(self, rules: list[dict[str, Any]]) -> None:
-        self.call("PATCH", self.path, json={"lifecycle": {"rule": rules}})
+        self.set("lifecycle", {"rule": rules})
 
     def lifecycle_prefixes(self) -> list[str]:
-        rules = self.call("GET", self.path).get("lifecycle", {}).get("rule", [])
-        return [p for rule in rules for p in rule["condition"].get("matchesPrefix", [])]
+        return [p for rule in self.lifecycle() for p in rule["condition"].get("matchesPrefix", [])]
 
     def unmark_identity(self) -> None:
         name = f"projects/{self.settings.project}/serviceAccounts/{email(self.settings)}"

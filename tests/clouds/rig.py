@@ -6,8 +6,7 @@ is deleted; the rights needed stand in docs/aws.md, docs/azure.md and docs/gcp.m
 """
 
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -21,13 +20,24 @@ SUBJECTS = ("system:serviceaccount:astro:agent-worker", "system:serviceaccount:a
 LIVE = frozenset(filter(None, os.environ.get("XCOMKIT_LIVE", "").split(",")))
 
 
-class Rig(ABC):
+class Rig:
     """One target with names of its own, and a hand in the account behind it.
 
     ``stand_in`` is ``None`` on a live cloud. Capabilities are declared, not found out:
     ``cli`` begins every equivalent command, ``has_versions`` tells whether deleted and replaced
     versions can be listed, ``drifts`` are the rules whose setting ``drift`` can undo,
     ``weakenings`` the rules that must turn red when ``weaken`` takes rights away.
+    ``foreign``, ``stronger`` and ``weaker`` are parts to ``set``: what is not ours, what may not be
+    weakened, and what is raised, each with the name of the setting and what becomes of it.
+
+    A rig of a cloud has beside this, all of it as the administrator and without the code under
+    test: ``practice_names`` and ``unique_names``, the parameters that the practice account needs
+    and those that are made for one test; ``put_object``; ``list_two_at_a_time``, as if a page held
+    no more; ``drift``, ``weaken`` and ``trust_stranger``, as somebody else in the account might;
+    ``set`` and ``state``; ``lifecycle``, ``put_lifecycle``, ``lifecycle_prefixes`` and a foreign
+    ``lifecycle_rule``; ``unmark_identity``, so that it is not of xcomkit; ``at_somebody_elses``, a
+    rig whose bucket is another account's; ``become_nobody``, who is known and has no right;
+    ``sign_out``.
     """
 
     cloud_name: ClassVar[CloudName]
@@ -35,6 +45,13 @@ class Rig(ABC):
     has_versions: ClassVar[bool] = True
     drifts: ClassVar[tuple[str, ...]]
     weakenings: ClassVar[Mapping[str, frozenset[str]]]
+    foreign: ClassVar[Mapping[str, Any]] = {}
+    foreign_rules: ClassVar[list[dict[str, Any]]]
+    stronger: ClassVar[Mapping[str, tuple[str, Any]]]
+    weaker: ClassVar[tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...]]
+    customers_key: ClassVar[tuple[str, Any, str]]
+    """The part, its value, and how the plan names the key."""
+    other_encryptions: ClassVar[tuple[dict[str, object], ...]]
     bad_names: ClassVar[tuple[str, ...]] = ("ab", "a" * 64, "Upper", "-a-b", "a-b-", "schräg")
 
     def __init__(self, stand_in: StandIn | None, **changes: object) -> None:
@@ -72,72 +89,24 @@ class Rig(ABC):
         return open_cloud(self.settings, platform=platform)
 
     def make_bucket(self) -> None:
-        self.cloud.apply_bucket(self.cloud.plan_bucket())
+        self.cloud.bucket.apply(self.cloud.bucket.plan())
 
     def make_access(self) -> None:
-        self.cloud.apply_access(self.cloud.plan_access(SUBJECTS), SUBJECTS)
+        self.cloud.access.apply(self.cloud.access.plan(SUBJECTS), SUBJECTS)
 
     def bucket_checks(self) -> dict[str, Check]:
-        return {check.id: check for check in self.cloud.verify_bucket()}
+        return {check.id: check for check in self.cloud.bucket.verify()}
 
     def access_checks(self) -> dict[str, Check]:
-        return {check.id: check for check in self.cloud.verify_access(SUBJECTS)}
+        return {check.id: check for check in self.cloud.access.verify(SUBJECTS)}
 
-    @abstractmethod
-    def practice_names(self, unique: str, /) -> dict[str, object]:
-        """Return the parameters of the practice account that this cloud needs."""
+    def reopen(self, **changes: object) -> None:
+        """Ask for something else of the same bucket."""
+        self.settings = self.settings.model_copy(update=changes)
+        self.cloud = self.open()
 
-    @abstractmethod
-    def unique_names(self, unique: str, /) -> dict[str, object]:
-        """Return the names, beside the bucket's, that are made for one test only."""
-
-    @abstractmethod
-    def put_object(self, key: str, body: bytes) -> None:
-        """Put an object as the administrator, without the code under test."""
-
-    @abstractmethod
-    def list_two_at_a_time(self) -> None:
-        """Have every page of a listing hold two keys, as if the cloud gave no more."""
-
-    @abstractmethod
-    def drift(self, rule_id: str) -> None:
-        """Undo the setting behind a rule, as somebody else in the account might."""
-
-    @abstractmethod
-    def weaken(self, name: str) -> None:
-        """Take rights from the agents' identity; the names are those of ``weakenings``."""
-
-    @abstractmethod
-    def trust_stranger(self, subject: str) -> None:
-        """Let one more service account in, as somebody else in the account might."""
-
-    @abstractmethod
     def add_lifecycle_rule(self, *, days: int, prefix: str) -> None:
-        """Add a lifecycle rule of somebody else's that deletes objects after so many days."""
-
-    @abstractmethod
-    def put_lifecycle(self, rules: list[dict[str, Any]]) -> None:
-        """Replace all lifecycle rules by others, as somebody else in the account might."""
-
-    @abstractmethod
-    def lifecycle_prefixes(self) -> list[str]:
-        """Return the prefixes of all lifecycle rules, as the cloud has them now."""
-
-    @abstractmethod
-    def unmark_identity(self) -> None:
-        """Remove the sign that the identity was made by xcomkit."""
-
-    @abstractmethod
-    def at_somebody_elses(self) -> "Rig":
-        """Return a rig whose bucket exists and belongs to somebody else."""
-
-    @abstractmethod
-    def become_nobody(self, set_variable: Callable[[str, str], None]) -> None:
-        """Sign in as a caller who is known and has no right at all."""
-
-    @abstractmethod
-    def sign_out(self, delete_variable: Callable[[str], None]) -> None:
-        """Leave no credentials anywhere in the environment."""
+        self.put_lifecycle([*self.lifecycle(), self.lifecycle_rule(days=days, prefix=prefix)])
 
     def tidy(self) -> None:
         """Delete what was made on a live cloud; a stand-in is thrown away."""

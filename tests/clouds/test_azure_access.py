@@ -1,10 +1,8 @@
 import pytest
-from azure_rig import MSI_API, AzureRig
+from azure_rig import MSI_API, ROLE_API, STORAGE_API, AzureRig
 from rig import SUBJECTS, red
 
-from xcomkit.cloud_documents.access.azure import AUDIENCE
-from xcomkit.clouds.azure.bucket_settings import keep_identities
-from xcomkit.findings.errors import ConflictError
+from xcomkit.cloud_documents.access.azure import AUDIENCE, CONTRIBUTOR
 
 
 @pytest.fixture
@@ -27,20 +25,13 @@ def test_equal_credential_under_another_name_is_taken_as_it_is(rig):
     rig.make_access()
 
     assert not red(rig.access_checks())
-    assert not rig.cloud.plan_access(SUBJECTS).pending
-
-
-def test_more_service_accounts_than_an_identity_takes_are_refused_before_anything_is_made(rig):
-    many = tuple(f"system:serviceaccount:astro:agent-{number}" for number in range(21))
-
-    with pytest.raises(ConflictError, match="takes 20 federated credentials"):
-        rig.cloud.plan_access(many)
+    assert not rig.cloud.access.plan(SUBJECTS).pending
 
 
 def test_change_of_all_service_accounts_at_once_stays_within_what_an_identity_takes(rig):
     for start in (0, 100):
         subjects = tuple(f"system:serviceaccount:astro:a{start + n}" for n in range(15))
-        rig.cloud.apply_access(rig.cloud.plan_access(subjects), subjects)
+        rig.cloud.access.apply(rig.cloud.access.plan(subjects), subjects)
 
     found = rig.arm("GET", f"{rig.identity}/federatedIdentityCredentials", version=MSI_API)
     assert len(found["value"]) == 15
@@ -60,21 +51,9 @@ def test_credential_of_somebody_else_is_kept_and_red(rig):
 def test_commands_survive_a_shell_whatever_the_tags_hold(signed_in):
     made = AzureRig(signed_in("azure"), tags={"owner": "data team"})
 
-    commands = [change.command for change in made.cloud.plan_bucket().pending]
+    commands = [change.command for change in made.cloud.bucket.plan().pending]
 
     assert any("--tags 'owner=data team'" in command for command in commands)
-
-
-def test_prefixes_that_differ_by_slash_and_dash_keep_their_own_lifecycle_rules(signed_in):
-    first = AzureRig(signed_in("azure"), prefix="a/b")
-    first.make_bucket()
-    same = {"bucket": first.settings.bucket, "storage_account": first.settings.storage_account}
-    second = AzureRig(first.stand_in, prefix="a-b", **same)
-    second.make_bucket()
-
-    assert first.bucket_checks()["XC207"].status == "pass"
-    assert second.bucket_checks()["XC207"].status == "pass"
-    assert len(first.lifecycle_prefixes()) == 2
 
 
 def test_tear_down_takes_our_lifecycle_rule_and_leaves_that_of_others(rig):
@@ -85,27 +64,32 @@ def test_tear_down_takes_our_lifecycle_rule_and_leaves_that_of_others(rig):
     assert rig.lifecycle_prefixes() == [f"{rig.settings.bucket}/logs/"]
 
 
-def test_account_with_an_identity_of_its_own_keeps_it_when_a_key_is_set():
-    body = {"properties": {}, "identity": {"type": "SystemAssigned"}}
-    users = {"identity": {"type": "UserAssigned", "userAssignedIdentities": {"/u": {"x": 1}}}}
+def test_container_with_a_policy_of_its_own_is_not_written_again(rig):
+    held = {"publicAccess": "None", "immutableStorageWithVersioning": {"enabled": True}}
+    rig.arm("PUT", rig.scope, version=STORAGE_API, json={"properties": held})
+    rig.set("account", {"allowBlobPublicAccess": True})
 
-    kept = keep_identities(body, users)["identity"]
+    rig.make_bucket()
 
-    assert kept == {"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {"/u": {}}}
-    assert "identity" not in keep_identities(body, {"identity": {"type": "SystemAssigned"}})
+    assert rig.state()["container"] == held
 
 
-def test_key_of_a_customer_stays_where_no_encryption_was_asked_for(signed_in):
-    key = "https://some-vault.vault.azure.net/keys/xcom/1"
-    theirs = AzureRig(signed_in("azure"), encryption="key-vault", kms_key=key)
-    theirs.make_bucket()
-    nothing_asked = {"encryption": "", "kms_key": ""}
-    theirs.settings = theirs.settings.model_copy(update=nothing_asked)
-    theirs.cloud = theirs.open()
+def test_role_on_a_condition_is_never_widened(rig):
+    rig.make_access()
+    rig.weaken("nothing")
+    principal = rig.arm("GET", rig.identity, version=MSI_API)["properties"]["principalId"]
+    role = f"{rig.group.partition('/resourceGroups')[0]}/providers/Microsoft.Authorization"
+    held = {"principalId": principal, "roleDefinitionId": f"{role}/roleDefinitions/{CONTRIBUTOR}",
+            "condition": "only one prefix", "conditionVersion": "2.0"}  # fmt: skip
+    where = f"{rig.scope}/providers/Microsoft.Authorization/roleAssignments"
+    name = "11111111-2222-4333-8444-555555555555"
+    rig.arm("PUT", f"{where}/{name}", version=ROLE_API, json={"properties": held})
 
-    plan = theirs.cloud.plan_bucket()
-    theirs.cloud.apply_bucket(plan)
+    plan = rig.cloud.access.plan(SUBJECTS)
+    rig.cloud.access.apply(plan, SUBJECTS)
 
-    assert "encryption" not in {change.setting for change in plan.pending}
-    assert theirs.bucket_checks()["XC206"].status == "pass"
-    assert "some-vault" in theirs.bucket_checks()["XC206"].observed
+    (row,) = (change for change in plan.changes if change.setting == "role assignment")
+    assert (row.action, "on a condition" in row.note) == ("keep", True)
+    found = rig.arm("GET", f"{where}/{name}", version=ROLE_API)["properties"]
+    assert held.items() <= found.items()
+    assert "on a condition" in rig.access_checks()["XC303"].observed

@@ -7,8 +7,8 @@ from xcomkit.findings.model import Plan
 
 
 def apply_only(rig: AzureRig, *settings: str) -> None:
-    plan = rig.cloud.plan_bucket()
-    rig.cloud.apply_bucket(
+    plan = rig.cloud.bucket.plan()
+    rig.cloud.bucket.apply(
         Plan(plan.title, tuple(c for c in plan.pending if c.setting in settings))
     )
 
@@ -25,7 +25,7 @@ def test_account_and_container_are_closed_from_the_creating_call_on(signed_in):
 
 
 def test_shown_command_creates_the_account_as_closed_as_the_step_does(signed_in):
-    (row,) = (c for c in AzureRig(signed_in("azure")).cloud.plan_bucket().pending
+    (row,) = (c for c in AzureRig(signed_in("azure")).cloud.bucket.plan().pending
               if c.setting == "account")  # fmt: skip
 
     for flag in ("--allow-blob-public-access false", "--allow-shared-key-access false",

@@ -1,137 +1,62 @@
 """What a check reads is refused, fails or says nothing: unknown, or no check, and never a pass."""
 
-from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from refusing import (
+    CLOUDS,
+    DENIED,
+    UNKNOWN,
+    cloud_of,
+    good_access,
+    raising,
+    settings_of,
+    statuses,
+)
 from rig import SUBJECTS
 
-from xcomkit.cloud_documents.access.aws import AUDIENCE
-from xcomkit.cloud_documents.access.azure import CONTRIBUTOR
-from xcomkit.cloud_documents.access.gcp import BECOME
-from xcomkit.clouds import aws, azure, gcp
-from xcomkit.clouds.aws import behaviour, clear
+from xcomkit.clouds.aws import without_tls
 from xcomkit.clouds.aws.bucket_settings import SETTINGS
-from xcomkit.clouds.aws.reading import Reading
+from xcomkit.clouds.aws.permission_tests import simulate
+from xcomkit.clouds.bucket import Reading
 from xcomkit.clouds.lifecycle import judge_sooner
-from xcomkit.clouds.rules import OUTSIDE, PUT
-from xcomkit.clouds.trying import allowed, refused
+from xcomkit.clouds.permission_tests import allowed, forbidden, untested
+from xcomkit.clouds.rules import EXISTS, OUTSIDE, PUT, STRANGER
 from xcomkit.findings.errors import (
-    AccessDeniedError,
     ConflictError,
     CredentialsError,
     MissingError,
     ServiceError,
     UnreachableError,
-    XcomkitError,
 )
-from xcomkit.findings.model import Check
-from xcomkit.settings.settings import Settings
 
-CLOUDS: dict[str, Any] = {"aws": aws, "azure": azure, "gcp": gcp}
-VALUES: dict[str, dict[str, object]] = {
-    "aws": {"bucket": "acme", "region": "eu-central-1", "connection_store": "secrets-manager"},
-    "azure": {"bucket": "acme", "subscription_id": "00000000-0000-4000-8000-000000000001",
-              "resource_group": "xcom", "storage_account": "acmexcom", "region": "westeurope"},
-    "gcp": {"bucket": "acme", "project": "my-project", "region": "europe-west1"},
-}  # fmt: skip
-DENIED = AccessDeniedError("403")
-UNKNOWN = [DENIED, CredentialsError("401"), UnreachableError("no answer"), ServiceError("500")]
 READ = {
     ("aws", "read_provider"): {"XC301"},
-    ("aws", "read_role"): {"XC302"},
+    ("aws", "read_identity"): {"XC302"},
     ("aws", "read_policy"): {"XC303"},
     ("aws", "read_other_policies"): {"XC303"},
     ("aws", "read_secret"): {"XC314"},
     ("azure", "read_identity"): {"XC316", "XC302", "XC303"},
     ("azure", "read_credentials"): {"XC302"},
     ("azure", "read_assignments"): {"XC303"},
-    ("gcp", "read_account"): {"XC316"},
+    ("gcp", "read_identity"): {"XC316"},
     ("gcp", "read_trust"): {"XC302"},
     ("gcp", "rights._read"): {"XC303"},
 }
+errors = pytest.mark.parametrize("error", UNKNOWN, ids=str)
+clouds = pytest.mark.parametrize("cloud", CLOUDS)
 
 
-class Refusing:
-    """A client of whatever service that is refused before it could ask for anything."""
-
-    def __init__(self, error: XcomkitError) -> None:
-        self._error = error
-
-    def __getattr__(self, _name: str) -> Any:
-        raise self._error
-
-
-def raising(error: XcomkitError) -> Callable[..., Any]:
-    def read(*_: object, **__: object) -> Any:
-        raise error
-
-    return read
-
-
-def settings_of(cloud: str, **changes: object) -> Settings:
-    return Settings.from_mapping({"cloud": cloud, **VALUES[cloud], **changes})
-
-
-def clients_of(cloud: str, error: XcomkitError = DENIED, **changes: object) -> Any:
-    """Return clients of which each is refused with this error."""
-    clients = CLOUDS[cloud].Clients(settings_of(cloud, **changes))
-    names = ("s3", "iam", "sts", "secrets_manager", "storage", "identities", "assignments")
-    for name in (*names, "service_accounts", "credentials", "blobs"):
-        clients.__dict__[name] = Refusing(error)
-    return clients
-
-
-def access_of(cloud: str, error: XcomkitError = DENIED) -> Any:
-    named = {"aws": {"account": "1", "issuer": "https://oidc.example.com", "connection": {}},
-             "azure": {"issuer": "https://oidc.example.com"}, "gcp": {}}[cloud]  # fmt: skip
-    return CLOUDS[cloud].Access(settings_of(cloud), clients=clients_of(cloud, error), **named)
-
-
-def good_access(cloud: str) -> Any:
-    """Return the access of a cloud in which everything was read, and is as it should be."""
-    access = access_of(cloud)
-    if cloud == "aws":
-        found = {
-            "read_provider": {"ClientIDList": [AUDIENCE]},
-            "read_role": {"AssumeRolePolicyDocument": access._trust(SUBJECTS)},
-            "read_policy": access._permissions(),
-            "read_other_policies": (),
-            "read_secret": access._connection,
-        }
-    elif cloud == "azure":
-        found = {
-            "read_identity": {"principal_id": "p", "client_id": "c", "tenant_id": "t", "tags": {}},
-            "read_credentials": access._wanted(SUBJECTS),
-            "read_assignments": [{"role": CONTRIBUTOR, "scope": access.scope, "condition": ""}],
-        }
-    else:
-        trust = {"role": BECOME, "members": access._trusted(SUBJECTS)}
-        found = {"read_account": {"email": access.email}, "read_trust": {"bindings": [trust]}}
-        policy = SimpleNamespace(bindings=access.rights._rights())
-        access.rights._read = lambda: policy
-    for name, answer in found.items():
-        setattr(access, name, lambda *_, answer=answer: answer)
-    return access
-
-
-def statuses(look: Callable[[], tuple[Check, ...]]) -> dict[str, str]:
-    """Return the status of each check; none where the step says that it could not do its work."""
-    try:
-        return {check.id: check.status for check in look()}
-    except XcomkitError:
-        return {}
-
-
-@pytest.mark.parametrize("cloud", CLOUDS)
+@clouds
 def test_access_in_which_everything_is_as_it_should_be_passes(cloud):
     access = good_access(cloud)
 
     assert {*statuses(lambda: access.verify_documents(SUBJECTS)).values()} == {"pass"}
 
 
-@pytest.mark.parametrize("error", UNKNOWN, ids=str)
+@errors
 @pytest.mark.parametrize(("read", "rules"), READ.items(), ids=map("-".join, READ))
 def test_part_of_the_access_that_cannot_be_read_never_passes(read, rules, error):
     cloud, name = read
@@ -147,12 +72,10 @@ def test_part_of_the_access_that_cannot_be_read_never_passes(read, rules, error)
         assert {*found.values()} <= {"pass", "unknown"}
 
 
-@pytest.mark.parametrize("error", UNKNOWN, ids=str)
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_account_that_tells_nothing_passes_nothing(cloud, error):
-    access = access_of(cloud, error)
-
-    found = statuses(lambda: access.verify_documents(SUBJECTS))
+@errors
+@clouds
+def test_account_that_says_nothing_passes_nothing(cloud, error):
+    found = statuses(lambda: cloud_of(cloud, error).access.verify_documents(SUBJECTS))
 
     assert {*found.values()} <= {"unknown"}
     assert found or error is not DENIED
@@ -163,13 +86,13 @@ def test_account_that_tells_nothing_passes_nothing(cloud, error):
     [
         ("aws", "read_provider", {"ClientIDList": ["another"]}, "XC301"),
         ("aws", "read_provider", {}, "XC301"),
-        ("aws", "read_role", {"AssumeRolePolicyDocument": {}}, "XC302"),
+        ("aws", "read_identity", {"AssumeRolePolicyDocument": {}}, "XC302"),
         ("aws", "read_policy", {}, "XC303"),
         ("aws", "read_other_policies", ("theirs",), "XC303"),
         ("aws", "read_secret", "another connection (hidden)", "XC314"),
         ("azure", "read_credentials", {}, "XC302"),
         ("azure", "read_assignments", [], "XC303"),
-        ("gcp", "read_account", {"disabled": True}, "XC316"),
+        ("gcp", "read_identity", {"disabled": True}, "XC316"),
         ("gcp", "read_trust", {}, "XC302"),
         ("gcp", "read_trust", {"bindings": [{"role": "roles/custom", "members": ["user:a"]}]},
          "XC302"),
@@ -182,68 +105,76 @@ def test_answer_that_is_empty_or_speaks_of_others_is_red(cloud, name, answer, ru
     assert statuses(lambda: access.verify_documents(SUBJECTS))[rule] == "fail"
 
 
-def bucket_of(cloud: str, error: XcomkitError = DENIED, **changes: object) -> Any:
-    named = {"account": "1"} if cloud == "aws" else {}
-    clients = clients_of(cloud, error, **changes)
-    return CLOUDS[cloud].Bucket(settings_of(cloud, **changes), clients=clients, **named)
+@pytest.mark.parametrize("member", ["allUsers", "allAuthenticatedUsers"])
+def test_bucket_that_everybody_may_read_is_red(member):
+    access = good_access("gcp")
+    public = {"role": "roles/storage.objectViewer", "members": [member]}
+    policy = SimpleNamespace(bindings=[*access.rights._rights(), public])
+    access.rights._read = lambda: policy
+
+    assert access.rights.verify().status == "fail"
 
 
-def verify(bucket: Any) -> dict[str, str]:
-    return statuses(bucket.verify)
-
-
-@pytest.mark.parametrize("error", UNKNOWN, ids=str)
-@pytest.mark.parametrize("cloud", CLOUDS)
+@errors
+@clouds
 def test_bucket_that_cannot_be_looked_for_is_unknown(cloud, error):
-    bucket = bucket_of(cloud)
-    setattr(bucket, "find_account" if cloud == "azure" else "find", raising(error))
+    bucket = cloud_of(cloud).bucket
+    bucket.find = raising(error)
 
-    assert verify(bucket) == {"XC201": "unknown"}
+    assert statuses(bucket.verify) == {"XC201": "unknown"}
 
 
 def test_container_that_is_not_there_is_red_in_an_account_that_is():
-    bucket = bucket_of("azure")
+    bucket = cloud_of("azure").bucket
     bucket.find_account = lambda: {"location": "West Europe"}
     bucket.has_container = lambda: False
 
-    assert verify(bucket) == {"XC201": "fail"}
+    assert statuses(bucket.verify) == {"XC201": "fail"}
 
 
-@pytest.mark.parametrize("state", ["denied", "unset", "unsupported"])
-def test_setting_of_a_bucket_on_aws_that_is_not_told_never_passes(state):
-    bucket = bucket_of("aws", tags={"team": "data"})
-    bucket.find = lambda: "eu-central-1"
-    bucket.read = lambda _: Reading(state, {}, "501")
+@pytest.mark.parametrize(
+    ("state", "statuses_of", "action"),
+    [
+        ("denied", {"unknown"}, "keep"),
+        ("unset", {"fail", "warn"}, "create"),
+        ("unsupported", {"fail", "warn"}, "unsupported"),
+    ],
+)
+def test_setting_of_a_bucket_on_aws_that_is_not_said_never_passes(state, statuses_of, action):
+    bucket = cloud_of("aws", tags={"team": "data"}).bucket
+    head = {"BucketRegion": "eu-central-1", "ResponseMetadata": {"HTTPHeaders": {}}}
+    bucket._clients.s3 = SimpleNamespace(head_bucket=lambda **_: head)
+    bucket.read = lambda *_: Reading({}, state, "501" if state != "unset" else "")
 
-    found = verify(bucket)
+    found = statuses(bucket.verify)
 
-    rules = {setting.rule.id for setting in SETTINGS}
-    expected = {"unknown"} if state == "denied" else {"fail", "warn"}
-    assert {found[rule] for rule in rules} <= expected
-    assert bucket.find() == "eu-central-1"
-    rows = {c.setting: c.action for c in bucket.plan().changes if c.setting != "bucket"}
-    actions = {"denied": "keep", "unset": "create", "unsupported": "unsupported"}
-    assert {*rows.values()} == {actions[state]}
+    assert {found[setting.rule.id] for setting in SETTINGS} <= statuses_of
+    rows = {row.setting: row.action for row in bucket.plan().changes if row.setting != "bucket"}
+    assert {*rows.values()} == {action}
 
 
-def test_region_in_which_the_bucket_is_not_is_red_on_every_cloud():
-    other = bucket_of("aws")
-    other.find = lambda: "eu-west-1"
-    other.read = lambda _: Reading("unset", {})
-    assert verify(other)["XC202"] == "fail"
-    assert [change.action for change in other.plan().changes] == ["keep"]
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_region_in_which_the_bucket_is_not_is_red_and_the_bucket_left_alone(cloud):
+    bucket = cloud_of(cloud).bucket
+    head = {"BucketRegion": "europe-west4", "ResponseMetadata": {"HTTPHeaders": {}}}
+    bucket._clients.s3 = SimpleNamespace(head_bucket=lambda **_: head)
+    handle = SimpleNamespace(location="EUROPE-WEST4", name="acme", reload=lambda **_: None)
+    bucket._clients.storage = SimpleNamespace(
+        bucket=lambda _: handle, list_buckets=lambda **_: [handle]
+    )
 
-    google = bucket_of("gcp")
-    google.find = lambda: SimpleNamespace(location="EUROPE-WEST4")
-    assert [change.action for change in google.plan().changes] == ["keep"]
+    found = bucket.find()
+
+    assert bucket._verify_region(found).status == "fail"
+    assert [change.action for change in bucket.plan().changes] == ["keep"]
 
 
 def test_settings_of_an_account_that_may_not_be_read_are_unknown_and_left_alone():
-    bucket = bucket_of("azure")
+    bucket = cloud_of("azure").bucket
     bucket.find_account = lambda: {"location": "West Europe", "properties": {}}
     bucket.has_container = lambda: True
 
-    found = verify(bucket)
+    found = statuses(bucket.verify)
 
     assert (found["XC201"], found["XC202"]) == ("pass", "pass")
     assert {found[f"XC{n}"] for n in (205, 207, 208, 212)} == {"unknown"}
@@ -251,23 +182,11 @@ def test_settings_of_an_account_that_may_not_be_read_are_unknown_and_left_alone(
     assert {rows[name] for name in ("versioning", "soft delete", "lifecycle")} == {"keep"}
 
 
-@pytest.mark.parametrize("error", UNKNOWN, ids=str)
-def test_owner_of_a_bucket_on_another_store_that_is_not_told_is_unknown(error):
-    bucket = bucket_of("aws", error, endpoint_url="https://store.example.com",
-                       connection_store="values")  # fmt: skip
+@errors
+def test_owner_of_a_bucket_on_another_store_that_is_not_said_is_unknown(error):
+    store = {"endpoint_url": "https://store.example.com", "connection_store": "values"}
 
-    assert bucket._whose()[0] is None
-
-
-def behaviour_of(cloud: str, error: XcomkitError = DENIED) -> Any:
-    named: dict[str, dict[str, Any]] = {
-        "aws": {"role_arn": "arn:aws:iam::1:role/r"},
-        "azure": {"identity": {}, "delete": print},
-        "gcp": {"access": access_of("gcp"), "issuer": "", "delete": print},
-    }
-    return CLOUDS[cloud].Behaviour(
-        settings_of(cloud), clients=clients_of(cloud, error), mint_token=print, **named[cloud]
-    )
+    assert cloud_of("aws", error, **store).bucket._whose()[0] is None
 
 
 @pytest.mark.parametrize(
@@ -275,49 +194,57 @@ def behaviour_of(cloud: str, error: XcomkitError = DENIED) -> Any:
     [*((error, "unknown") for error in UNKNOWN[2:]), (DENIED, "pass"), (None, "fail")],
     ids=str,
 )
-@pytest.mark.parametrize("cloud", CLOUDS)
+@clouds
 def test_stranger_is_kept_out_only_by_a_refusal_and_one_of_ours_that_is_refused_is_red(
     cloud, error, status
 ):
-    tried = behaviour_of(cloud)
+    access = cloud_of(cloud).access
+    tests: Any = access.tests(access, None)
 
-    def become(subject: str, *_: object) -> Any:
+    def become(subject: str) -> Any:
         if subject == SUBJECTS[1]:
             raise DENIED
         if "stranger" in subject and error:
             raise error
         return {"AccessKeyId": ""}
 
-    setattr(tried, "_assume" if cloud == "aws" else "_become", become)
-    tried._verify_rights = lambda _: ()
+    tests.become = become
+    tests._test_rights = lambda _: ()
 
-    found = statuses(lambda: tried.verify(SUBJECTS))
+    found = statuses(lambda: tests.run(SUBJECTS))
 
     assert (found["XC304"], found["XC312"]) == ("fail", status)
 
 
-@pytest.mark.parametrize("error", UNKNOWN, ids=str)
-@pytest.mark.parametrize("cloud", CLOUDS)
+@errors
+@clouds
 def test_other_buckets_that_cannot_be_listed_leave_it_unknown(cloud, error):
-    tried = behaviour_of(cloud, error)
-    name = "_verify_other_container" if cloud == "azure" else "_verify_other_bucket"
+    access = cloud_of(cloud, error).access
 
-    found = statuses(lambda: (getattr(tried, name)(None),))
-
-    assert {*found.values()} <= {"unknown"}
-    assert found or error is not DENIED
+    assert access.tests(access, None)._test_other_bucket(print).status == "unknown"
 
 
-@pytest.mark.parametrize("error", UNKNOWN, ids=str)
+@errors
+def test_identity_that_may_not_be_looked_for_leaves_every_right_unknown(error):
+    access = good_access("azure")
+    access.verify_documents = lambda _: ()
+    access.read_identity = raising(error)
+
+    assert {*statuses(lambda: access.verify(SUBJECTS)).values()} == {"unknown"}
+
+
+def simulated(clients: Any, **changes: object) -> dict[str, str]:
+    settings = settings_of("aws", **changes)
+    return statuses(lambda: simulate(settings, clients=clients, account="1", role_arn=""))
+
+
+@errors
 def test_simulation_that_gives_no_answer_is_unknown(error):
-    settings = settings_of("aws", encryption="sse-kms", kms_key="arn:aws:kms:eu-central-1:1:key/k")
-    clients = clients_of("aws", error)
+    key = {"encryption": "sse-kms", "kms_key": "arn:aws:kms:eu-central-1:1:key/k"}
 
-    found = statuses(
-        lambda: behaviour.simulate(settings, clients=clients, account="1", role_arn="", stranger="")
-    )
+    found = simulated(cloud_of("aws", error).clients, **key)
 
-    assert {*found.values()} == {"unknown", "skip"}
+    assert {*found.values()} == {"unknown"}
     assert {"XC313", "XC315"} <= found.keys()
 
 
@@ -325,14 +252,16 @@ def test_simulation_that_gives_no_answer_is_unknown(error):
     ("decision", "allows"), [("allowed", True), ("implicitDeny", False), ("explicitDeny", False)]
 )
 def test_every_decision_of_the_simulation_but_allowed_is_a_refusal(decision, allows):
-    clients = clients_of("aws")
     answer = {"EvaluationResults": [{"EvalDecision": decision}]}
-    clients.iam = SimpleNamespace(simulate_principal_policy=lambda **_: answer)
+    iam = SimpleNamespace(simulate_principal_policy=lambda **_: answer)
 
-    found = statuses(lambda: behaviour.simulate(
-        settings_of("aws"), clients=clients, account="1", role_arn="", stranger=""))  # fmt: skip
+    found = simulated(SimpleNamespace(iam=iam))
 
     assert (found["XC305"], found["XC309"]) == (("pass", "fail") if allows else ("fail", "pass"))
+
+
+def no_errors(_: str) -> nullcontext[None]:
+    return nullcontext()
 
 
 @pytest.mark.parametrize(
@@ -350,50 +279,61 @@ def test_every_decision_of_the_simulation_but_allowed_is_a_refusal(decision, all
 )
 def test_only_a_refusal_says_that_a_right_is_not_there(error, may, may_not):
     call = raising(error) if error else print
-    from contextlib import nullcontext
 
-    errors = lambda _: nullcontext()  # noqa: E731
-    assert allowed(PUT, call, errors=errors).status == may
-    assert refused(OUTSIDE, call, errors=errors).status == may_not
+    assert allowed(PUT, call, errors=no_errors).status == may
+    assert forbidden(OUTSIDE, call, errors=no_errors).status == may_not
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "answer", "status"),
+    ("rule", "error", "is_in_01"),
+    [(PUT, MissingError("no such bucket"), True), (PUT, DENIED, False),
+     (STRANGER, MissingError("no such role"), False)],
+    ids=["no bucket", "no right", "another thing is missing"],
+)  # fmt: skip
+def test_missing_bucket_is_made_in_step_01_and_a_missing_right_is_given_here(rule, error, is_in_01):
+    check = allowed(rule, raising(error), errors=no_errors)
+    (untried,) = untested([PUT], MissingError("no such bucket"))
+
+    here, there = (rule.remedy, ""), (EXISTS.remedy, "01")
+    assert (check.remedy, check.fix_in) == (there if is_in_01 else here)
+    assert (untried.status, untried.remedy, untried.fix_in) == ("unknown", *there)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "status"),
     [
-        ("https://store.example.com", "200", "fail"),
-        ("https://store.example.com", "answered 400", "pass"),
-        ("https://store.example.com", "403", "pass"),
-        ("http://store.example.com", "200", "fail"),
-        ("http://store.example.com", "403", "fail"),
-        ("http://store.example.com", "answered 500", "unknown"),
-        ("http://store.example.com", "no answer", "unknown"),
+        ("https", "200", "fail"),
+        ("https", "answered 400", "pass"),
+        ("https", "403", "pass"),
+        ("http", "200", "fail"),
+        ("http", "403", "fail"),
+        ("http", "answered 500", "unknown"),
+        ("http", "no answer", "unknown"),
+        ("policy", "403", "pass"),
+        ("policy", "200", "fail"),
+        ("policy", "answered 500", "unknown"),
     ],
 )
-def test_store_whose_url_has_no_tls_passes_by_no_answer(monkeypatch, endpoint, answer, status):
-    monkeypatch.setattr(clear, "_ask", lambda *_, **__: answer)
-    settings = settings_of("aws", endpoint_url=endpoint, connection_store="values")
-
-    assert clear.verify_store(settings, clients=None).status == status
-
-
-@pytest.mark.parametrize(
-    ("answer", "status"), [("403", "pass"), ("200", "fail"), ("answered 500", "unknown")]
-)
-def test_request_in_clear_is_refused_by_a_403_and_by_nothing_else(monkeypatch, answer, status):
-    monkeypatch.setattr(clear, "_ask", lambda *_, **__: answer)
-
-    found = clear.verify_refused(settings_of("aws"), clients=None, url="http://s3.example.com")
+def test_only_a_refusal_without_tls_passes_and_none_at_a_url_without_tls(
+    monkeypatch, scheme, answer, status
+):
+    monkeypatch.setattr(without_tls, "_ask", lambda *_, **__: answer)
+    if scheme == "policy":
+        settings = settings_of("aws")
+        found = without_tls.verify_refused(settings, clients=None, url="http://s3.example.com")
+    else:
+        store = {"endpoint_url": f"{scheme}://store.example.com", "connection_store": "values"}
+        found = without_tls.verify_store(settings_of("aws", **store), clients=None)
 
     assert found.status == status
 
 
 @pytest.mark.parametrize(
-    ("days", "status"), [(29, "fail"), (30, "pass"), (31, "pass"), ("x", "unknown"), (None, "")]
+    ("days", "status"),
+    [(29, "fail"), (30, "pass"), (31, "pass"), ("x", "unknown"), (None, "unknown")],
 )
-def test_expiry_is_compared_with_the_retention_and_unknown_where_it_tells_no_days(days, status):
+def test_expiry_is_compared_with_the_retention_and_unknown_where_it_says_no_days(days, status):
     rule = {"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": days}}
 
-    found = judge_sooner(settings_of("aws"), [rule], how="read")
-
-    assert found.status == (status or "unknown")
+    assert judge_sooner(settings_of("aws"), [rule], how="read").status == status
     assert judge_sooner(settings_of("aws"), None, how="read", unread="403").status == "unknown"

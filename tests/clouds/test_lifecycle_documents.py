@@ -12,22 +12,16 @@ import pytest
 from aws_rig import AwsRig
 from azure_rig import AzureRig
 from gcp_rig import GcpRig
+from refusing import settings_of
 from rig import Rig
 
 from xcomkit.clouds.lifecycle import judge_sooner
 from xcomkit.findings.model import CloudName, Finding
 from xcomkit.lint.cloud_files import judge_lifecycle
-from xcomkit.settings.settings import Settings
 from xcomkit.values.names import BasePath
 
 RIGS: dict[CloudName, type[Rig]] = {"aws": AwsRig, "azure": AzureRig, "gcp": GcpRig}
 HOLDERS = {"aws": ("s3", "Rules"), "azure": ("abfs", "rules"), "gcp": ("gs", "rule")}
-NEEDED: dict[CloudName, dict[str, str]] = {
-    "aws": {"bucket": "acme"},
-    "azure": {"bucket": "acme", "subscription_id": "00000000-0000-4000-8000-000000000001",
-              "resource_group": "xcom", "storage_account": "acmexcom"},
-    "gcp": {"bucket": "acme", "project": "my-project"},
-}  # fmt: skip
 NOTHING = ""
 LAST_WEEK, LONG_AGO = (
     (datetime.now(UTC) - timedelta(days=days)).date().isoformat() for days in (7, 400)
@@ -179,10 +173,6 @@ def made(signed_in) -> NewRig:
     return make
 
 
-def settings(cloud: CloudName) -> Settings:
-    return Settings.from_mapping({**NEEDED[cloud], "cloud": cloud, "prefix": "astro/xcom"})
-
-
 def within(bucket: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     filled: list[dict[str, Any]] = json.loads(json.dumps(rules).replace("BUCKET", bucket))
     return filled
@@ -200,7 +190,7 @@ def lint(cloud: CloudName, rules: list[dict[str, Any]], *, bucket: str) -> dict[
 def test_step_and_lint_say_the_same_of_a_rule(cloud, rule, text):
     rules = within("acme", [rule])
 
-    check = judge_sooner(settings(cloud), rules, how="read")
+    check = judge_sooner(settings_of(cloud, prefix="astro/xcom"), rules, how="read")
     finding = lint(cloud, rules, bucket="acme").get("XC070")
 
     if text:
@@ -239,7 +229,7 @@ def test_step_reads_the_rules_of_the_bucket_itself(made, cloud):
     ],
 )
 def test_rule_that_tells_no_time_is_unknown_to_both(cloud, rule, text):
-    check = judge_sooner(settings(cloud), [rule], how="read")
+    check = judge_sooner(settings_of(cloud, prefix="astro/xcom"), [rule], how="read")
     finding = lint(cloud, [rule], bucket="acme")["XC070"]
 
     assert (check.status, finding.is_unknown) == ("unknown", True)
@@ -274,7 +264,7 @@ def test_rules_of_somebody_else_that_do_the_same_are_enough_for_both(made, cloud
     checks = rig.bucket_checks()
 
     assert {checks["XC207"].status, checks["XC208"].status} == {"pass"}
-    assert not rig.cloud.plan_bucket().pending
+    assert not rig.cloud.bucket.plan().pending
     assert lint(cloud, rules, bucket=rig.settings.bucket) == {}
 
 
@@ -293,8 +283,7 @@ def test_rules_of_somebody_else_that_do_less_are_kept_beside_ours(made, cloud):
 
 def test_rule_of_ours_that_archives_as_well_is_red_by_name(made):
     rig = made("aws")
-    s3_client, where = rig.client("s3"), {"Bucket": rig.settings.bucket}
-    (ours,) = s3_client.get_bucket_lifecycle_configuration(**where)["Rules"]
+    (ours,) = rig.lifecycle()
     rig.put_lifecycle([{**ours, "Transitions": move("GLACIER")}])
 
     check = rig.bucket_checks()["XC208"]

@@ -1,17 +1,17 @@
 """Stores that speak S3 and are not AWS: the contract, and each quirk that was met on one."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 import pytest
 from contract import BucketContract, NewRig, ObjectContract
-from rig import Rig, red
+from rig import Rig
 from store_rig import QUIRKS, StoreRig
 
-from xcomkit.clouds.aws import clear
+from xcomkit.clouds.aws import without_tls
 from xcomkit.findings.errors import (
+    AccessDeniedError,
     CredentialsError,
     ServiceError,
     SettingsError,
@@ -63,27 +63,7 @@ class TestObjectsOfAStoreWithoutBulkDelete(ObjectContract):
 
 
 def statuses(rig):
-    return {check.id: check.status for check in rig.cloud.verify_bucket()}
-
-
-def lifecycle_of(rig):
-    return rig.client("s3").get_bucket_lifecycle_configuration(**rig.where)["Rules"]
-
-
-def test_store_that_takes_settings_for_the_bucket_keeps_its_bucket_and_says_what_follows(
-    new_rig, quirk
-):
-    with quirk(**QUIRKS):
-        rig = new_rig()
-        rig.cloud.apply_bucket(rig.cloud.plan_bucket())
-        rig.put_object("astro/xcom/a", b"1")
-        checks = rig.bucket_checks()
-
-        assert checks["XC201"].status == "pass"
-        assert not red(checks)
-        assert {checks[f"XC{n}"].status for n in (203, 204, 206, 207, 211)} == {"warn"}
-        assert "MalformedXML" in checks["XC207"].observed
-        assert [o.key for o in rig.cloud.list_objects("")] == ["astro/xcom/a"]
+    return {check.id: check.status for check in rig.cloud.bucket.verify()}
 
 
 @pytest.mark.parametrize("answer", ["refuse", "refuse-without-body", "ignore", "as-bucket"])
@@ -91,11 +71,11 @@ def test_setting_a_store_does_not_have_is_judged_alike_with_and_without_apply_an
     rig, new_rig, quirk, answer
 ):
     with quirk(lifecycle=answer):
-        plan = rig.cloud.plan_bucket()
-        not_made = rig.cloud.apply_bucket(plan)
+        plan = rig.cloud.bucket.plan()
+        not_made = rig.cloud.bucket.apply(plan)
         applied = statuses(rig)
         only_planned = statuses(new_rig(bucket=rig.settings.bucket))
-        rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+        rig.cloud.bucket.apply(rig.cloud.bucket.plan())
 
         assert applied == only_planned == statuses(rig)
         assert applied["XC207"] == "warn"
@@ -105,7 +85,7 @@ def test_setting_a_store_does_not_have_is_judged_alike_with_and_without_apply_an
 
 def test_setting_that_makes_the_bucket_unusable_is_taken_back_and_named(rig, quirk):
     with quirk(publicAccessBlock="forbid-puts"):
-        not_made = rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+        not_made = rig.cloud.bucket.apply(rig.cloud.bucket.plan())
 
         assert len(not_made) == 1
         assert not_made[0].startswith("public access block: taken back")
@@ -120,23 +100,21 @@ def test_some_switches_where_all_would_forbid_puts_are_the_same_warning_before_a
     rig, new_rig, quirk
 ):
     rig.make_bucket()
-    some = {"BlockPublicAcls": False, "BlockPublicPolicy": True}
-    rig.client("s3").put_public_access_block(**rig.where, PublicAccessBlockConfiguration=some)
+    rig.set("public access block", {"BlockPublicAcls": False, "BlockPublicPolicy": True})
     with quirk(publicAccessBlock="forbid-puts"):
         before = statuses(rig)
-        rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+        rig.cloud.bucket.apply(rig.cloud.bucket.plan())
         after = statuses(new_rig(bucket=rig.settings.bucket))
 
         assert before["XC203"] == after["XC203"] == "warn"
-    kept = rig.client("s3").get_public_access_block(**rig.where)["PublicAccessBlockConfiguration"]
-    assert kept["BlockPublicPolicy"]
+    assert rig.state()["public access block"]["BlockPublicPolicy"]
 
 
 def test_bucket_that_somebody_else_shares_is_not_touched(rig, monkeypatch):
     rig.make_bucket()
-    monkeypatch.setattr(rig.cloud._clients, "own_buckets", lambda: ("bob", frozenset({"other"})))
+    monkeypatch.setattr(rig.cloud.clients, "own_buckets", lambda: ("bob", frozenset({"other"})))
 
-    (row,) = rig.cloud.plan_bucket().changes
+    (row,) = rig.cloud.bucket.plan().changes
 
     assert (row.action, "not among the buckets of bob" in row.note) == ("keep", True)
     assert rig.bucket_checks()["XC201"].status == "fail"
@@ -144,7 +122,7 @@ def test_bucket_that_somebody_else_shares_is_not_touched(rig, monkeypatch):
 
 def test_policy_that_a_block_of_public_policies_refuses_ends_no_step(rig, quirk):
     with quirk(policy="deny-put"):
-        not_made = rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+        not_made = rig.cloud.bucket.apply(rig.cloud.bucket.plan())
 
     assert [one[:16] for one in not_made] == ["policy: refused."]
     assert rig.bucket_checks()["XC211"].status == "pass"
@@ -154,12 +132,10 @@ def test_bucket_that_cannot_be_used_before_any_change_is_left_as_it_is(rig, quir
     rig.client("s3").create_bucket(
         **rig.where, CreateBucketConfiguration={"LocationConstraint": rig.settings.region}
     )
-    rig.client("s3").put_public_access_block(
-        **rig.where, PublicAccessBlockConfiguration={"BlockPublicAcls": True}
-    )
+    rig.set("public access block", {"BlockPublicAcls": True})
     with quirk(publicAccessBlock="forbid-puts"):
         with pytest.raises(ServiceError, match="before any setting is changed"):
-            rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+            rig.cloud.bucket.apply(rig.cloud.bucket.plan())
 
         assert statuses(rig)["XC205"] != "pass"
 
@@ -169,11 +145,10 @@ def test_probe_that_cannot_be_read_is_not_left_behind(rig):
     rig.client("s3").delete_bucket_lifecycle(**rig.where)
     everybody = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",
                  "Resource": f"arn:aws:s3:::{rig.settings.bucket}/*"}  # fmt: skip
-    document = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
-    rig.client("s3").put_bucket_policy(**rig.where, Policy=document)
+    rig.set("policy", {"Version": "2012-10-17", "Statement": [everybody]})
 
     with pytest.raises(ServiceError, match="cannot be used even before any setting is changed"):
-        rig.cloud.apply_bucket(rig.cloud.plan_bucket())
+        rig.cloud.bucket.apply(rig.cloud.bucket.plan())
 
     assert list(rig.cloud.list_keys_ever("")) == []
 
@@ -204,16 +179,14 @@ def test_rule_whose_prefix_comes_back_apart_is_never_put_back(rig, quirk):
         theirs = {"ID": "theirs", "Status": "Enabled", "Expiration": {"Days": 1},
                   "Filter": {"And": both}}  # fmt: skip
         rig.make_bucket()
-        rig.client("s3").put_bucket_lifecycle_configuration(
-            **rig.where, LifecycleConfiguration={"Rules": [theirs]}
-        )
+        rig.put_lifecycle([theirs])
 
-        rows = {change.setting: change for change in rig.cloud.plan_bucket().changes}
+        rows = {change.setting: change for change in rig.cloud.bucket.plan().changes}
         rig.make_bucket()
 
         assert (rows["lifecycle"].action, "theirs" in rows["lifecycle"].note) == ("keep", True)
         assert rig.bucket_checks()["XC207"].remedy.startswith("Put ours beside theirs")
-        (kept,) = lifecycle_of(rig)
+        (kept,) = rig.lifecycle()
         assert kept["Filter"]["Prefix"] == "tmp/"
 
 
@@ -225,7 +198,7 @@ def test_rule_of_somebody_else_that_a_store_would_lose_is_put_back(rig, quirk):
         with pytest.raises(ServiceError, match=r"lost what is not ours: .*theirs-9.*put back"):
             rig.make_bucket()
 
-        assert [rule["ID"] for rule in lifecycle_of(rig)] == ["theirs-9"]
+        assert [rule["ID"] for rule in rig.lifecycle()] == ["theirs-9"]
 
 
 def test_other_change_in_progress_is_waited_for(rig, monkeypatch):
@@ -237,7 +210,7 @@ def test_other_change_in_progress_is_waited_for(rig, monkeypatch):
     def busy(**_):
         return _answer(409, left.pop()) if left else None  # None: send it
 
-    rig.cloud._clients.s3.meta.events.register(
+    rig.cloud.clients.s3.meta.events.register(
         "before-call.s3.PutBucketLifecycleConfiguration", busy
     )
 
@@ -252,6 +225,15 @@ def _answer(status, code=""):
 
     answer = AWSResponse("http://store", status, {}, None)
     return answer, {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def test_missing_right_is_not_told_as_a_setting_that_the_store_lacks(rig):
+    events = rig.cloud.clients.s3.meta.events
+    refusal = _answer(403, "AccessDenied")
+    events.register("before-call.s3.PutPublicAccessBlock", lambda **_: refusal)
+
+    with pytest.raises(AccessDeniedError):
+        rig.make_bucket()
 
 
 def test_access_key_nobody_knows_is_no_sign_in(rig, new_rig, monkeypatch):
@@ -272,12 +254,12 @@ def test_key_that_may_neither_list_nor_see_the_bucket_is_not_known_where_there_i
     rig.make_bucket()
     rig.become_nobody(monkeypatch.setenv)
     nobody = rig.open()
-    nobody._clients.sts.meta.events.register("before-call.sts", lambda **_: _answer(405))
+    nobody.clients.sts.meta.events.register("before-call.sts", lambda **_: _answer(405))
 
     with pytest.raises(CredentialsError, match="Next: look at the key"):
         nobody.who_am_i()
 
-    nobody._clients.s3.meta.events.register("before-call.s3.HeadBucket", lambda **_: _answer(404))
+    nobody.clients.s3.meta.events.register("before-call.s3.HeadBucket", lambda **_: _answer(404))
     assert nobody.who_am_i().principal.endswith("somebody who may not list buckets")
 
 
@@ -290,7 +272,7 @@ def test_versions_are_each_listed_once_where_a_page_names_its_last_key_with_a_bl
     def blank(parsed, **_):
         parsed["NextKeyMarker"] = parsed.get("NextKeyMarker", "").replace("+", " ")
 
-    events = rig.cloud._clients.s3.meta.events
+    events = rig.cloud.clients.s3.meta.events
     events.register("after-call.s3.ListObjectVersions", blank)
     events.register(
         "provide-client-params.s3.ListObjectVersions", lambda params, **_: {**params, "MaxKeys": 2}
@@ -304,9 +286,12 @@ def test_versions_are_each_listed_once_where_a_page_names_its_last_key_with_a_bl
     [
         ("http://127.0.0.1:9", "nothing listens there"),
         ("https://no-such-host.invalid", "nobody knows that host"),
+        ("", "no TLS at that port"),
     ],
 )
-def test_store_that_is_not_there_is_told_with_its_cause(new_rig, url, message):
+def test_store_that_is_not_there_is_told_with_its_cause(stand_in, new_rig, url, message):
+    url = url or stand_in.http_url.replace("http://", "https://")
+
     with pytest.raises(UnreachableError, match=message):
         new_rig(endpoint_url=url).cloud.who_am_i()
 
@@ -319,13 +304,6 @@ def test_certificate_nobody_trusts_is_told_as_that(rig, monkeypatch):
     assert find_cause(f"not tried: {caught.value}")[1] == caught.value.hint
 
 
-def test_door_without_tls_is_told_as_that(stand_in, new_rig):
-    url = stand_in.http_url.replace("http://", "https://")
-
-    with pytest.raises(UnreachableError, match=r"no TLS at that port"):
-        new_rig(endpoint_url=url).cloud.who_am_i()
-
-
 def test_store_is_never_asked_at_aws_and_aws_never_elsewhere(new_rig):
     with pytest.raises(SettingsError, match="Secrets Manager is at AWS"):
         new_rig(connection_store="secrets-manager")
@@ -335,7 +313,7 @@ def test_store_is_never_asked_at_aws_and_aws_never_elsewhere(new_rig):
 
 
 def test_commands_shown_go_to_the_store(rig, stand_in):
-    commands = [change.command for change in rig.cloud.plan_bucket().pending]
+    commands = [change.command for change in rig.cloud.bucket.plan().pending]
     rig.make_bucket()
     commands += [change.command for change in rig.cloud.plan_tear_down().pending]
 
@@ -343,12 +321,8 @@ def test_commands_shown_go_to_the_store(rig, stand_in):
     assert all(command.endswith(f"--endpoint-url {stand_in.url}") for command in commands)
 
 
-def test_placeholder_of_an_issuer_that_nobody_needs_is_no_obstacle(new_rig):
-    assert new_rig(oidc_issuer="<https://oidc.example>").settings.oidc_issuer == ""
-
-
 def test_what_sts_of_the_store_says_is_asked_before_it_is_said_to_be_missing(rig):
-    checks = {check.id: check for check in rig.cloud.verify_access(())}
+    checks = {check.id: check for check in rig.cloud.access.verify(())}
 
     assert {check.status for check in checks.values()} == {"skip"}
     assert "its STS answers" in checks["XC304"].observed
@@ -368,6 +342,6 @@ def test_agents_keys_and_ca_reach_the_values_by_reference_only(new_rig):
 def test_door_that_answers_in_clear_with_anything_is_not_told_as_closed(stand_in, new_rig):
     rig = new_rig(endpoint_url=stand_in.http_url.replace("http://", "https://"))
 
-    check = clear.verify_store(rig.settings, clients=rig.cloud._clients)
+    check = without_tls.verify_store(rig.settings, clients=rig.cloud.clients)
 
     assert (check.id, check.status, check.observed) == ("XC209", "unknown", "404 in clear")

@@ -56,7 +56,7 @@ def open_store(signed_in: Swift, settings: Settings) -> Open:  # noqa: ARG001
 def store(open_store: Open) -> Cloud:
     """Return the bucket of this test, made and versioned; nothing else of step 01 is asked for."""
     cloud = open_store()
-    plan = cloud.plan_bucket()
+    plan = cloud.bucket.plan()
     needed = tuple(row for row in plan.changes if row.setting in ("bucket", "versioning"))
-    cloud.apply_bucket(replace(plan, changes=needed))
+    cloud.bucket.apply(replace(plan, changes=needed))
     return cloud

@@ -176,9 +176,9 @@ def run(
 def _prepare(step: Step) -> None:
     """Make bucket and access on the stand-in; refuse a real target that lacks the bucket."""
     if step.settings.is_embedded:
-        step.cloud.apply_bucket(step.cloud.plan_bucket())
+        step.cloud.bucket.apply(step.cloud.bucket.plan())
         subjects = step.values.subjects
-        step.cloud.apply_access(step.cloud.plan_access(subjects), subjects)
+        step.cloud.access.apply(step.cloud.access.plan(subjects), subjects)
         return
     try:
         next(step.cloud.list_objects(f"{step.settings.prefix}/{DAG_ID}/"), None)

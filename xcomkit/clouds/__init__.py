@@ -7,10 +7,14 @@ independently of Airflow. The SDK is imported inside the cloud's own package, on
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, assert_never
 
+from xcomkit.clouds.access import Access
+from xcomkit.clouds.bucket import Bucket
 from xcomkit.clouds.objects import Objects
-from xcomkit.findings.model import Check, Plan, WorkerIdentity
+from xcomkit.findings.model import Plan, WorkerIdentity
 from xcomkit.settings.settings import Settings
 
 
@@ -48,86 +52,60 @@ class Platform:
     """Tells one stand-in from another; of a real cloud there is but one."""
 
 
-class Bucket(Protocol):
-    """The bucket of a target with its settings."""
-
-    def plan(self) -> Plan:
-        """Return what would be done to the bucket and its settings."""
-        ...
-
-    def apply(self, plan: Plan) -> tuple[str, ...]:
-        """Make the pending changes in order; return what was not made, each with the reason."""
-        ...
-
-    def verify(self) -> tuple[Check, ...]:
-        """Return the checks of the bucket, each read back from the cloud."""
-        ...
-
-
-class Access(Protocol):
-    """The identity of the agents and what it may do."""
-
-    def plan(self, subjects: tuple[str, ...]) -> Plan:
-        """Return what would be done so that exactly these subjects may use the prefix."""
-        ...
-
-    def apply(self, plan: Plan, subjects: tuple[str, ...]) -> None:
-        """Make the pending changes of the plan, in its order."""
-        ...
-
-
 class Cloud(Objects):
-    """What a step may ask of a cloud; the bucket and the access to it are its own classes."""
+    """What a step may ask of a cloud: its bucket, the access to it, and the objects in it."""
 
     agent_packages: tuple[str, ...]
     rival_variables: tuple[str, ...]
     """Variables that stand over, or in place of, the workload identity in an agent's pod."""
     annotation_is_needed: bool = True
     """Whether a pod whose account lacks the annotation is nobody at all."""
+    clients_class: ClassVar[type[Any]]
+    bucket_class: ClassVar[type[Bucket]]
+    access_class: ClassVar[type[Access]]
 
-    @property
-    @abstractmethod
-    def _bucket(self) -> Bucket: ...
+    def __init__(self, settings: Settings, *, platform: Platform) -> None:
+        self.settings = settings
+        self.platform = platform
+        self.clients = self.clients_class(settings)
 
-    @property
-    @abstractmethod
-    def _access(self) -> Access: ...
+    @cached_property
+    def bucket(self) -> Bucket:
+        """Return the bucket of the target with its settings."""
+        return self.bucket_class(self)
+
+    @cached_property
+    def access(self) -> Access:
+        """Return the identity of the agents and what it may do."""
+        return self.access_class(self)
 
     @abstractmethod
+    def _ask_who_am_i(self) -> Caller: ...
+
+    @cached_property
+    def _caller(self) -> Caller:
+        return self._ask_who_am_i()
+
     def who_am_i(self) -> Caller:
-        """Return the caller as the cloud sees it."""
+        """Return the caller as the cloud sees it, by a request that needs no right at all."""
+        return self._caller
 
-    def plan_bucket(self) -> Plan:
-        """Return what would be done to the bucket and its settings."""
-        return self._bucket.plan()
-
-    def apply_bucket(self, plan: Plan) -> tuple[str, ...]:
-        """Make the pending changes in order; return what was not made, each with the reason."""
-        return self._bucket.apply(plan)
-
-    def verify_bucket(self) -> tuple[Check, ...]:
-        """Return the checks of the bucket, each read back from the cloud."""
-        return self._bucket.verify()
-
-    def plan_access(self, subjects: tuple[str, ...]) -> Plan:
-        """Return what would be done so that exactly these subjects may use the prefix."""
-        return self._access.plan(subjects)
-
-    def apply_access(self, plan: Plan, subjects: tuple[str, ...]) -> None:
-        """Make the pending changes of the plan, in its order."""
-        self._access.apply(plan, subjects)
-
-    @abstractmethod
-    def verify_access(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
-        """Return the checks of the access, by behaviour wherever a token can be had."""
-
-    @abstractmethod
     def plan_tear_down(self) -> Plan:
         """Return what deleting bucket and identity would do, and what stays."""
+        rows = (*self.access.plan_removal(), *self.bucket.plan_removal())
+        return Plan(f"Tear down {' and '.join(row.resource for row in rows)}", rows)
 
-    @abstractmethod
     def apply_tear_down(self, plan: Plan) -> None:
         """Delete what the plan names; never a bucket that still holds objects."""
+        for change in plan.pending:
+            if change.setting != "bucket":
+                self.access.delete()
+            elif not self.holds_objects():
+                self.bucket.delete()
+
+    def holds_objects(self) -> bool:
+        """Tell whether any version of any object is left in the bucket."""
+        return any(True for _ in self.list_keys_ever(""))
 
     @abstractmethod
     def connection(self) -> Mapping[str, object]:
@@ -153,6 +131,13 @@ class Cloud(Objects):
     def worker_identity(self, subject: str, *, directory: str) -> WorkerIdentity:
         """Return who an agent's process is; a token is written into the private directory."""
 
+    def _caller_as_worker(self, environment: Mapping[str, str], *, whose: str) -> WorkerIdentity:
+        """Return the caller in place of the agents, where no token of theirs can be had."""
+        who = self._caller.principal
+        proves = f"the caller {who} in place of the agents' {whose}"
+        variables = {**self.platform.environment, **environment}
+        return WorkerIdentity(who, variables, proves=proves, agents=False)
+
     @abstractmethod
     def sign_in(self, identity: WorkerIdentity) -> None:
         """Exchange the worker's token for the identity once; nothing to do for the caller's own.
@@ -163,6 +148,13 @@ class Cloud(Objects):
             CredentialsError: the token is refused.
             AccessDeniedError: the identity does not trust the subject.
         """
+
+
+def write_token(token: str, file: Path) -> Path:
+    """Write a service-account token where only its owner reads it."""
+    file.touch(mode=0o600)
+    file.write_text(token, encoding="ascii")
+    return file
 
 
 def open_cloud(settings: Settings, *, platform: Platform) -> Cloud:

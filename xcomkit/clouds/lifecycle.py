@@ -61,6 +61,19 @@ def judge_sooner(
     )
 
 
+def expires_sooner(settings: Settings, present: Iterable[Any], wanted: Iterable[Any]) -> str:
+    """Return the note where XCom objects expire after fewer days than so far, or ``""``."""
+    before, after = [*present], [*wanted]
+    old, new = (
+        [e.days for e in read_ours(settings, rules)
+         if e.action == "deletes" and e.days is not None and e.rule not in others]
+        for rules, others in ((before, after), (after, before))
+    )  # fmt: skip
+    if not old or not new or min(new) >= max(old):
+        return ""
+    return f"objects expire after {min(new):g} days, so far after {max(old):g}"
+
+
 def _done(settings: Settings, rules: Iterable[Document]) -> set[tuple[str, float | None]]:
     return {(e.action, e.days) for e in read_ours(settings, rules) if e.reach == "all"}
 

@@ -2,57 +2,84 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from xcomkit.clouds.errors import Errors, find
+from xcomkit.findings.errors import MissingError
 from xcomkit.findings.model import ObjectDetails, StoredObject
+from xcomkit.settings.settings import Settings
 
 Version = tuple[str, Any]
 """A key, and what the cloud names a version of it: an id, a generation, or ``""`` for none."""
 
 
 class Objects(ABC):
-    """What a step may ask about the objects of a bucket."""
+    """What a step may ask about the objects of a bucket; the hooks below speak to one SDK."""
+
+    settings: Settings
+    clients: Any
+    _errors: Errors
 
     @abstractmethod
-    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield every object below the prefix, page by page."""
+    def _list(self, prefix: str) -> Iterator[StoredObject]: ...
 
     @abstractmethod
-    def read_object(self, key: str, *, limit: int = 0) -> bytes:
-        """Return the object's bytes as stored, at most ``limit`` of them where it is above 0."""
+    def _read(self, key: str, *, limit: int) -> bytes: ...
 
     @abstractmethod
-    def write_object(self, key: str, body: bytes) -> None:
-        """Put the bytes under the key, in one request where they are small; replace what is there.
-
-        Nothing but the bytes is sent: encryption is left to what the bucket does by default.
-        """
+    def _write(self, key: str, body: bytes) -> None: ...
 
     @abstractmethod
-    def describe_object(self, key: str) -> ObjectDetails:
-        """Return what the store says of the object beside its bytes."""
+    def _head(self, key: str) -> Any:
+        """Return what the SDK says of an object without its bytes."""
 
     @abstractmethod
-    def object_exists(self, key: str) -> bool:
-        """Tell whether the object is there.
-
-        Raises:
-            AccessDeniedError: the caller may not look, so nobody knows.
-        """
+    def _details(self, key: str, head: Any) -> ObjectDetails: ...
 
     @abstractmethod
     def _list_versions(self, prefix: str) -> Iterator[Version]:
         """Yield every version below the prefix, those of a key together."""
 
     @abstractmethod
-    def _delete_versions(self, versions: Sequence[Version]) -> None:
-        """Delete exactly these versions; one that is gone already is no error."""
+    def _delete(self, key: str, version: Any) -> None: ...
+
+    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield every current object below the prefix, page by page."""
+        with self._errors("listing objects"):
+            yield from self._list(prefix)
+
+    def read_object(self, key: str, *, limit: int = 0) -> bytes:
+        """Return the object's bytes as stored, at most ``limit`` of them where it is above 0."""
+        with self._errors(f"reading {key}"):
+            return self._read(key, limit=limit)
+
+    def write_object(self, key: str, body: bytes) -> None:
+        """Put the bytes under the key, in one request where they are small; replace what is there.
+
+        Nothing but the bytes is sent: encryption is left to what the bucket does by default.
+        """
+        with self._errors(f"writing {key}"):
+            self._write(key, body)
+
+    def describe_object(self, key: str) -> ObjectDetails:
+        """Return what the store says of the object beside its bytes."""
+        with self._errors(f"describing {key}"):
+            return self._details(key, self._head(key))
+
+    def object_exists(self, key: str) -> bool:
+        """Tell whether the object is there.
+
+        Raises:
+            AccessDeniedError: the caller may not look, so nobody knows.
+        """
+        return find(self._errors, f"looking for {key}", lambda: self._head(key)) is not None
 
     def list_keys_ever(self, prefix: str) -> Iterator[str]:
         """Yield every key below the prefix, also those of which only old versions are left."""
-        for key, _ in groupby(self._list_versions(prefix), key=itemgetter(0)):
+        for key, _ in groupby(self._versions(prefix), key=itemgetter(0)):
             yield key
 
     def find_left(self, keys: Collection[str]) -> tuple[str, ...]:
@@ -71,12 +98,22 @@ class Objects(ABC):
         self._delete_versions(found)
         return len(found)
 
+    def _delete_versions(self, versions: Sequence[Version]) -> None:
+        """Delete exactly these versions; one that is gone already is no error."""
+        for key, version in versions:
+            with suppress(MissingError), self._errors(f"deleting {key}"):
+                self._delete(key, version)
+
+    def _versions(self, prefix: str) -> Iterator[Version]:
+        with self._errors("listing versions"):
+            yield from self._list_versions(prefix)
+
     def _find_versions(self, keys: Collection[str]) -> list[Version]:
         wanted = set(keys)
         return [
             (key, version)
             for prefix in narrowest_prefixes(wanted)
-            for key, version in self._list_versions(prefix)
+            for key, version in self._versions(prefix)
             if key in wanted
         ]
 

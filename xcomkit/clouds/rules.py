@@ -28,7 +28,7 @@ def _access(number: int, title: str, why: str, source: str, *, remedy: str = _AC
 EXISTS = _bucket(
     201,
     "The bucket exists and belongs to this account",
-    "Without it every push fails; in a stranger's bucket your data is theirs.",
+    "Without it every push fails; in somebody else's bucket your data is theirs.",
     "S3 HeadBucket with ExpectedBucketOwner; Blob Get Container Properties; GCS buckets.get",
     remedy="Run step 01 with apply: true, or choose another bucket name.",
     blocks=True,
@@ -105,7 +105,7 @@ SOFT_DELETE = _bucket(
 )
 SHARED_KEY = _bucket(
     213,
-    "The account's keys open nothing",
+    "Shared-key access is disabled",
     "A key that leaks, or stands in an agent's environment, beats every role assignment.",
     "ARM storageAccounts allowSharedKeyAccess",
 )
@@ -120,7 +120,7 @@ PROVIDER = _access(
 TRUST = _access(
     302,
     "The identity trusts exactly the service accounts of the chart",
-    "One too few and a component cannot reach the bucket; one too many and a stranger can.",
+    "One too few and a component cannot reach the bucket; one too many and an untrusted one can.",
     "IAM trust with aud and sub; Azure federated credentials; GCP roles/iam.workloadIdentityUser",
 )
 POLICY = _access(
@@ -209,8 +209,4 @@ IDENTITY = _access(
     "ARM userAssignedIdentities; GCP IAM projects.serviceAccounts",
 )
 
-RULES: tuple[Rule, ...] = (
-    EXISTS, REGION, PUBLIC, OWNERSHIP, VERSIONING, ENCRYPTION, LIFECYCLE, SOONER, TLS_ONLY,
-    PLAIN_HTTP, TAGS, SOFT_DELETE, SHARED_KEY, PROVIDER, TRUST, POLICY, ASSUME, LIST, PUT, GET,
-    DELETE, OUTSIDE, OTHER, DROP, STRANGER, READ_SECRET, SECRET, USE_KEY, IDENTITY,
-)  # fmt: skip
+RULES: tuple[Rule, ...] = tuple(found for found in vars().values() if isinstance(found, Rule))

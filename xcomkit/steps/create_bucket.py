@@ -7,17 +7,17 @@ from xcomkit.notebook.step import Step, cell
 @cell
 def plan(step: Step) -> show.Table:
     """Return what would be done to the bucket, row by row, before and after."""
-    return step.propose(step.cloud.plan_bucket)
+    return step.propose(step.cloud.bucket.plan)
 
 
 @cell
 def apply(step: Step) -> show.Text:
     """Make the planned changes if ``apply`` is set."""
-    return step.carry_out(step.cloud.apply_bucket)
+    return step.carry_out(step.cloud.bucket.apply)
 
 
 @cell
 def verify(step: Step) -> show.Table:
     """Return the bucket's checks, each read back from the cloud."""
     step.say("reading the bucket's settings back")
-    return step.check(*step.cloud.verify_bucket(), caption="The bucket")
+    return step.check(*step.cloud.bucket.verify(), caption="The bucket")

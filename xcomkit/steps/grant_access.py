@@ -8,17 +8,17 @@ from xcomkit.notebook.step import Step, cell
 def plan(step: Step) -> show.Table:
     """Return what would be done to identity, trust and rights, before and after."""
     step.values = step.values.anew()
-    return step.propose(lambda: step.cloud.plan_access(step.values.subjects))
+    return step.propose(lambda: step.cloud.access.plan(step.values.subjects))
 
 
 @cell
 def apply(step: Step) -> show.Text:
     """Make the planned changes if ``apply`` is set."""
-    return step.carry_out(lambda p: step.cloud.apply_access(p, step.values.subjects))
+    return step.carry_out(lambda p: step.cloud.access.apply(p, step.values.subjects))
 
 
 @cell
 def verify(step: Step) -> show.Table:
     """Return the checks of the access, by behaviour wherever a token can be had."""
     step.say("trying who may do what")
-    return step.check(*step.cloud.verify_access(step.values.subjects), caption="The access")
+    return step.check(*step.cloud.access.verify(step.values.subjects), caption="The access")

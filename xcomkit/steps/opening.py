@@ -208,10 +208,10 @@ def _practise_earlier_steps(step: Step, *, settings: Settings, done: Collection[
     _, bucket, access, *_ = STEPS
     missing = set(STEPS[: STEPS.index(step.name)]) & {bucket, access} - set(done)
     if bucket in missing:
-        cloud.apply_bucket(cloud.plan_bucket())
+        cloud.bucket.apply(cloud.bucket.plan())
     if access in missing:
         subjects = EffectiveValues(settings, cloud).subjects
-        cloud.apply_access(cloud.plan_access(subjects), subjects)
+        cloud.access.apply(cloud.access.plan(subjects), subjects)
     if missing:
         step.note = "the stand-in is new: what earlier steps make was made in it first"
 

@@ -48,7 +48,7 @@ def delete(step: Step) -> show.Table:
         return step.check(XC710.skip(expected=expected, observed=stays, how="a check is red"))
     found.deployment.delete_run(done.dag_id, done.run_id)
     left = [one.key for one in objects_of(step, done.run_id)]
-    expiry = [check for check in step.cloud.verify_bucket() if check.id == LIFECYCLE.id]
+    expiry = [check for check in step.cloud.bucket.verify() if check.id == LIFECYCLE.id]
     return step.check(judge_deletion(left=left, expiry=expiry), caption="Deleted")
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from xcomkit.cloud_documents import items
-from xcomkit.clouds.lifecycle import our_rules, with_ours
-from xcomkit.clouds.notes import expires_sooner, replaces_key
+from xcomkit.clouds.bucket import replaces_key
+from xcomkit.clouds.lifecycle import expires_sooner, our_rules, with_ours
 from xcomkit.settings.settings import Settings
 
 Document = dict[str, Any]
@@ -34,6 +34,11 @@ def partition(region: str) -> str:
 def bucket_arn(settings: Settings) -> str:
     """Return the ARN of the bucket."""
     return f"arn:{partition(settings.region)}:s3:::{settings.bucket}"
+
+
+def role_arn(settings: Settings, *, account: str) -> str:
+    """Return the ARN of the agents' role."""
+    return f"arn:{partition(settings.region)}:iam::{account}:role/{settings.role_name}"
 
 
 def public_access_block(_settings: Settings, _present: Document) -> Document:
@@ -174,37 +179,18 @@ def permissions(settings: Settings, *, account: str) -> Document:
     ``s3:prefix`` condition makes that probe fail.
     """
     arn = bucket_arn(settings)
-    object_actions = ("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload")
-    statements: list[Document] = [
-        {
-            "Sid": "Bucket",
-            "Effect": "Allow",
-            "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
-            "Resource": arn,
-        },
-        {
-            "Sid": "Objects",
-            "Effect": "Allow",
-            "Action": [f"s3:{action}" for action in object_actions],
-            "Resource": f"{arn}/{settings.prefix}/*",
-        },
+    objects = ("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload")
+    statements = [
+        _allow("Bucket", ["s3:ListBucket", "s3:GetBucketLocation"], arn),
+        _allow("Objects", [f"s3:{one}" for one in objects], f"{arn}/{settings.prefix}/*"),
     ]
     if settings.encryption == "sse-kms":
-        statements.append(
-            {
-                "Sid": "Key",
-                "Effect": "Allow",
-                "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
-                "Resource": settings.kms_key,
-            }
-        )
+        statements.append(_allow("Key", ["kms:GenerateDataKey", "kms:Decrypt"], settings.kms_key))
     if settings.connection_store == "secrets-manager":
-        statements.append(
-            {
-                "Sid": "Connection",
-                "Effect": "Allow",
-                "Action": "secretsmanager:GetSecretValue",
-                "Resource": secret_arn(settings, account=account),
-            }
-        )
+        secret = secret_arn(settings, account=account)
+        statements.append(_allow("Connection", "secretsmanager:GetSecretValue", secret))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(sid: str, action: str | list[str], resource: str) -> Document:
+    return {"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource}

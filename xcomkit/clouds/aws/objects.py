@@ -1,13 +1,12 @@
 """The objects of the bucket, read and written without Airflow, and their versions."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from operator import itemgetter
 from typing import Any
 
 from xcomkit.clouds.aws.session import Clients, aws_errors, is_unsupported
 from xcomkit.clouds.objects import Objects, Version
-from xcomkit.findings.errors import AccessDeniedError, MissingError, ServiceError, UnreachableError
+from xcomkit.findings.errors import AccessDeniedError, ServiceError, UnreachableError
 from xcomkit.findings.model import ObjectDetails, StoredObject
 
 _BULK = 1000
@@ -17,39 +16,32 @@ _BULK = 1000
 class AwsObjects(Objects):
     """The objects of one bucket; a delete marker counts as a version."""
 
-    def __init__(self, clients: Clients, *, bucket: str) -> None:
-        self._clients = clients
-        self._name = bucket
+    _errors = staticmethod(aws_errors)
+    clients: Clients
 
-    def list_objects(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield every current object below the prefix, 1,000 a page."""
-        paginator = self._clients.s3.get_paginator("list_objects_v2")
-        with aws_errors("listing objects"):
-            for page in paginator.paginate(Bucket=self._name, Prefix=prefix):
-                for entry in page.get("Contents", ()):
-                    yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"])
+    def _list(self, prefix: str) -> Iterator[StoredObject]:
+        paginator = self.clients.s3.get_paginator("list_objects_v2")
+        for page in paginator.paginate(Bucket=self.settings.bucket, Prefix=prefix):
+            for entry in page.get("Contents", ()):
+                yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"])
 
-    def read_object(self, key: str, *, limit: int = 0) -> bytes:
-        """Return the object's bytes, at most ``limit`` of them where it is above 0."""
-        with aws_errors(f"reading {key}"):
-            answer = self._clients.s3.get_object(Bucket=self._name, Key=key)
-            return answer["Body"].read(limit or None)
+    def _read(self, key: str, *, limit: int) -> bytes:
+        answer = self.clients.s3.get_object(Bucket=self.settings.bucket, Key=key)
+        return answer["Body"].read(limit or None)
 
-    def write_object(self, key: str, body: bytes) -> None:
-        """Put the bytes under the key with one PutObject; replace what is there."""
-        with aws_errors(f"writing {key}"):
-            self._clients.s3.put_object(Bucket=self._name, Key=key, Body=body)
+    def _write(self, key: str, body: bytes) -> None:
+        self.clients.s3.put_object(Bucket=self.settings.bucket, Key=key, Body=body)
 
-    def describe_object(self, key: str) -> ObjectDetails:
-        """Return size, time, version, encryption and tags of the object."""
-        with aws_errors(f"describing {key}"):
-            head = self._clients.s3.head_object(Bucket=self._name, Key=key)
+    def _head(self, key: str) -> Any:
+        return self.clients.s3.head_object(Bucket=self.settings.bucket, Key=key)
+
+    def _details(self, key: str, head: Any) -> ObjectDetails:
         try:
             with aws_errors(f"reading the tags of {key}"):
-                answer = self._clients.s3.get_object_tagging(Bucket=self._name, Key=key)
+                answer = self.clients.s3.get_object_tagging(Bucket=self.settings.bucket, Key=key)
                 tags = answer["TagSet"]
         except ServiceError as error:
-            if not (self._clients.is_compatible_store and is_unsupported(error)):
+            if not (self.clients.is_compatible_store and is_unsupported(error)):
                 raise
             tags = []
         return ObjectDetails(
@@ -61,22 +53,12 @@ class AwsObjects(Objects):
             tags=tuple((tag["Key"], tag["Value"]) for tag in tags),
         )
 
-    def object_exists(self, key: str) -> bool:
-        """Tell whether the object is there; raises where the caller may not look."""
-        try:
-            with aws_errors(f"looking for {key}"):
-                self._clients.s3.head_object(Bucket=self._name, Key=key)
-        except MissingError:
-            return False
-        return True
-
     def _list_versions(self, prefix: str) -> Iterator[Version]:
         marker: dict[str, Any] = {}
         while True:
-            with aws_errors("listing versions"):
-                page = self._clients.s3.list_object_versions(
-                    Bucket=self._name, Prefix=prefix, **marker
-                )
+            page = self.clients.s3.list_object_versions(
+                Bucket=self.settings.bucket, Prefix=prefix, **marker
+            )
             entries: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
             for entry in sorted(entries, key=itemgetter("Key")):  # a key may have both
                 yield entry["Key"], entry["VersionId"]
@@ -93,16 +75,16 @@ class AwsObjects(Objects):
             except ServiceError as error:
                 # Stores that speak S3 may know no bulk delete, or want a checksum that no client
                 # sends any more, or grant it to nobody whose rights end at a prefix.
-                if not self._clients.is_compatible_store or isinstance(error, UnreachableError):
+                if not self.clients.is_compatible_store or isinstance(error, UnreachableError):
                     raise
-                self._delete_one_by_one(versions[start:])
+                super()._delete_versions(versions[start:])
                 return
 
     def _delete_at_once(self, versions: Iterable[Version]) -> None:
         entries = [{"Key": key, "VersionId": version} for key, version in versions]
         with aws_errors("deleting objects"):
-            answer = self._clients.s3.delete_objects(
-                Bucket=self._name,
+            answer = self.clients.s3.delete_objects(
+                Bucket=self.settings.bucket,
                 Delete={"Objects": entries, "Quiet": True},  # type: ignore[typeddict-item]
             )
         if errors := answer.get("Errors", []):  # a bulk delete says so inside a 200
@@ -111,10 +93,8 @@ class AwsObjects(Objects):
             kind = AccessDeniedError if first.get("Code") == "AccessDenied" else ServiceError
             raise kind(text, hint="ask for s3:DeleteObjectVersion on the prefix.")
 
-    def _delete_one_by_one(self, versions: Iterable[Version]) -> None:
-        for key, version in versions:
-            with suppress(MissingError), aws_errors(f"deleting a version of {key}"):
-                self._clients.s3.delete_object(Bucket=self._name, Key=key, VersionId=version)
+    def _delete(self, key: str, version: str) -> None:
+        self.clients.s3.delete_object(Bucket=self.settings.bucket, Key=key, VersionId=version)
 
 
 def _next(page: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

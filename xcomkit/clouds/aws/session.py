@@ -2,11 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from xcomkit.clouds.errors import error_for
 from xcomkit.findings.errors import (
     AccessDeniedError,
     ConflictError,
@@ -25,16 +26,15 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sts import STSClient
 
-_CONFLICTS = ("BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "DeleteConflict")
-_CREDENTIALS = (
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-)
-_DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation")
+_MEANINGS: Mapping[int, tuple[str, ...]] = {
+    401: (
+        "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId",
+        "SignatureDoesNotMatch", "UnrecognizedClientException",
+    ),
+    403: ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"),
+    409: ("BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "DeleteConflict"),
+}  # fmt: skip
+"""The HTTP status that an error code means, where services answer with another one."""
 _ELSEWHERE = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Variables that send the requests of every SDK to another host (AWS SDKs reference guide)."""
 _WAITS = (1, 2, 4, 8)
@@ -64,11 +64,7 @@ class Clients:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.is_compatible_store = settings.is_compatible_store
-
-    @property
-    def _checksums(self) -> Literal["when_supported", "when_required"]:
-        """Return when a checksum is sent: to another store only where the operation needs one."""
-        return "when_required" if self.is_compatible_store else "when_supported"
+        self.why_no_sts = ""
 
     @cached_property
     def session(self) -> Any:
@@ -88,6 +84,13 @@ class Clients:
         with aws_errors("opening a session"):
             return boto3.Session(region_name=self._settings.region)
 
+    def session_of(self, key: str | None, secret: str | None, token: str | None) -> Any:
+        """Return a session of the agents, with keys of theirs."""
+        import boto3
+
+        with aws_errors("opening a session with the keys of the agents"):
+            return boto3.Session(key, secret, token, region_name=self._settings.region)
+
     def client(self, service: str, **options: Any) -> Any:
         """Return a client of the service in the region of the bucket.
 
@@ -95,14 +98,16 @@ class Clients:
         """
         from botocore.config import Config
 
-        # A store that accepts and never answers must not take a minute.
+        # A store that accepts and never answers must not take a minute, and gets a checksum only
+        # where the operation needs one.
         attempts = 2 if self.is_compatible_store else 3
+        checksums: Any = "when_required" if self.is_compatible_store else "when_supported"
         config = Config(
             connect_timeout=5,
             read_timeout=20,
             retries={"mode": "standard", "total_max_attempts": attempts},
-            request_checksum_calculation=self._checksums,
-            response_checksum_validation=self._checksums,
+            request_checksum_calculation=checksums,
+            response_checksum_validation=checksums,
         ).merge(options.pop("config", Config()))
         if self.is_compatible_store:
             options.setdefault("endpoint_url", self._settings.endpoint_url)
@@ -135,7 +140,7 @@ class Clients:
         try:
             return self.own_buckets()[0]
         except AccessDeniedError as error:
-            if error_code(error.__cause__) not in _DENIED:
+            if error_code(error.__cause__) not in _MEANINGS[403]:
                 raise
             return ""
 
@@ -155,29 +160,13 @@ class Clients:
             ) from error
         return "somebody who may not list buckets"
 
-    @cached_property
-    def s3(self) -> "S3Client":
-        """Return the S3 client of the caller."""
-        client: S3Client = self.client("s3")
-        return client
-
-    @cached_property
-    def iam(self) -> "IAMClient":
-        """Return the IAM client of the caller."""
-        client: IAMClient = self.client("iam")
-        return client
-
-    @cached_property
-    def sts(self) -> "STSClient":
-        """Return the STS client of the caller, on the regional endpoint."""
-        client: STSClient = self.client("sts")
-        return client
-
-    @cached_property
-    def secrets_manager(self) -> "SecretsManagerClient":
-        """Return the Secrets Manager client of the caller."""
-        client: SecretsManagerClient = self.client("secretsmanager")
-        return client
+    # Each client of the caller is made once; that of STS is on the regional endpoint.
+    s3: "cached_property[S3Client]" = cached_property(lambda self: self.client("s3"))
+    iam: "cached_property[IAMClient]" = cached_property(lambda self: self.client("iam"))
+    sts: "cached_property[STSClient]" = cached_property(lambda self: self.client("sts"))
+    secrets_manager: "cached_property[SecretsManagerClient]" = cached_property(
+        lambda self: self.client("secretsmanager")
+    )
 
 
 def error_code(error: Any) -> str:
@@ -245,13 +234,7 @@ def _translate(error: Any, doing: str) -> ServiceError:
     text += f": {reason.rstrip('.')}." if reason and reason != code else "."
     if hint := find_cause(f"{status} {code}")[1]:
         return ServiceError(text, hint=hint)
-    if code in _CREDENTIALS:
-        return CredentialsError(text, hint="sign in again; the credentials are unknown or expired.")
-    if code in _DENIED or status == 403:
-        return AccessDeniedError(text, hint="ask for the right named above, or use another role.")
-    if code in _CONFLICTS or status == 409:
-        busy = "another change is in progress: run the step again soon."
-        used = "the resource is there already, or is still in use."
-        return ConflictError(text, hint=busy if code == "OperationAborted" else used)
-    missing = status == 404 or code.startswith("NoSuch")
-    return MissingError(text) if missing else ServiceError(text)
+    if code == "OperationAborted":
+        return ConflictError(text, hint="another change is in progress: run the step again soon.")
+    meant = next((number for number, codes in _MEANINGS.items() if code in codes), status)
+    return error_for(404 if code.startswith("NoSuch") else meant, text)

@@ -1,10 +1,7 @@
 """The agents' managed identity: who may become it, and what it may do to the container."""
 
-import json
-import shlex
 import uuid
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xcomkit.cloud_documents.access.azure import (
     AUDIENCE,
@@ -14,41 +11,69 @@ from xcomkit.cloud_documents.access.azure import (
     ROLE,
     credential_name,
 )
+from xcomkit.clouds.access import Access, Document, look
+from xcomkit.clouds.azure.permission_tests import AzurePermissionTests
 from xcomkit.clouds.azure.session import Clients, azure_errors
+from xcomkit.clouds.errors import find
+from xcomkit.clouds.rows import ABSENT, as_text, keep, row, shell
 from xcomkit.clouds.rules import IDENTITY, POLICY, TRUST
 from xcomkit.findings.errors import AccessDeniedError, ConflictError, MissingError
-from xcomkit.findings.model import Change, Check, Plan, Rule
-from xcomkit.settings.settings import Settings
+from xcomkit.findings.model import Change, Check, Plan
+
+if TYPE_CHECKING:
+    from xcomkit.clouds import Cloud
 
 MARKER = {"created-by": "xcomkit"}
+_CREDENTIAL = "federated credential"
+_CREDENTIAL_COMMAND = (
+    "az identity federated-credential {verb} --name {key} --identity-name {managed_identity}"
+    " --resource-group {resource_group}"
+)
+_ASSIGN = (
+    "az role assignment create --role {role} --scope {scope} --assignee-object-id {principal}"
+    " --assignee-principal-type ServicePrincipal"
+)
 
-Document = dict[str, Any]
 
+class AzureAccess(Access):
+    """The managed identity of the settings, its federated credentials and its role."""
 
-class Access:
-    """The managed identity of the settings and what belongs to it, as the caller sees them."""
+    kind: ClassVar[str] = "managed identity"
+    creation: ClassVar[str] = (
+        "az identity create --name {managed_identity} --resource-group {resource_group}"
+        " --location {region} --tags {marker}"
+    )
+    removal: ClassVar[str] = (
+        "az identity delete --name {managed_identity} --resource-group {resource_group}"
+    )
+    find_issuer: ClassVar[str] = (
+        "az aks show --query oidcIssuerProfile.issuerUrl --name NAME -g GROUP"
+    )
+    tests = AzurePermissionTests
+    _clients: Clients
 
-    def __init__(self, settings: Settings, *, clients: Clients, issuer: str) -> None:
-        self._settings = settings
-        self._clients = clients
-        self._issuer = issuer
-        self._name = (settings.resource_group, settings.managed_identity)
-        group = (
-            f"/subscriptions/{settings.subscription_id}/resourceGroups/{settings.resource_group}"
+    def __init__(self, cloud: "Cloud") -> None:
+        super().__init__(cloud)
+        settings = cloud.settings
+        self.name = settings.managed_identity
+        self._path = (settings.resource_group, settings.managed_identity)
+        subscription = f"/subscriptions/{settings.subscription_id}"
+        self.scope = (
+            f"{subscription}/resourceGroups/{settings.resource_group}/providers/Microsoft.Storage"
+            f"/storageAccounts/{settings.storage_account}/blobServices/default"
+            f"/containers/{settings.bucket}"
         )
-        account = f"{group}/providers/Microsoft.Storage/storageAccounts/{settings.storage_account}"
-        self.scope = f"{account}/blobServices/default/containers/{settings.bucket}"
-        self._role_id = (
-            f"/subscriptions/{settings.subscription_id}/providers/Microsoft.Authorization"
-            f"/roleDefinitions/{CONTRIBUTOR}"
-        )
+        definitions = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions"
+        self._role_id = f"{definitions}/{CONTRIBUTOR}"
 
     def read_identity(self) -> Document | None:
         """Return the managed identity, or ``None`` when there is none."""
-        try:
-            with azure_errors("reading the managed identity"):
-                found = self._clients.identities.user_assigned_identities.get(*self._name)
-        except MissingError:
+        found: Any = find(
+            azure_errors,
+            "reading the managed identity",
+            lambda: self._clients.identities.user_assigned_identities.get(*self._path),
+        )
+        if found is None:
             return None
         return {
             "client_id": found.client_id,
@@ -57,10 +82,13 @@ class Access:
             "tags": dict(found.tags or {}),
         }
 
+    def _is_marked(self, identity: Document) -> bool:
+        return bool(MARKER.items() <= identity["tags"].items())
+
     def read_credentials(self) -> dict[str, Document]:
         """Return the federated credentials of the identity by name."""
         with azure_errors("listing the federated credentials"):
-            found = list(self._clients.identities.federated_identity_credentials.list(*self._name))
+            found = list(self._clients.identities.federated_identity_credentials.list(*self._path))
         return {
             one.name: {
                 "issuer": one.issuer,
@@ -72,12 +100,9 @@ class Access:
 
     def read_assignments(self, principal: str) -> list[Document]:
         """Return the role assignments that hold for the container, also through groups."""
+        chosen = f"assignedTo('{principal}')"
         with azure_errors("listing the role assignments"):
-            found = list(
-                self._clients.assignments.list_for_scope(
-                    self.scope, filter=f"assignedTo('{principal}')"
-                )
-            )
+            found = list(self._clients.assignments.list_for_scope(self.scope, filter=chosen))
         return [
             {
                 "role": str(one.role_definition_id).rpartition("/")[2].lower(),
@@ -91,81 +116,50 @@ class Access:
     def _wanted(self, subjects: tuple[str, ...]) -> dict[str, Document]:
         return {
             credential_name(subject): {
-                "issuer": self._issuer,
+                "issuer": self.issuer,
                 "subject": subject,
                 "audiences": [AUDIENCE],
             }
             for subject in sorted(subjects)
         }
 
-    def plan(self, subjects: tuple[str, ...]) -> Plan:
-        """Return the rows of identity, federated credentials and role assignment."""
-        try:
-            rows = self._plan_rows(subjects)
-        except AccessDeniedError as error:
-            rows = [Change("Azure", "access", "unknown", "unknown", "keep", note=str(error))]
-        return Plan(f"Access through managed identity {self._settings.managed_identity}",
-                    tuple(rows))  # fmt: skip
-
     def _plan_rows(self, subjects: tuple[str, ...]) -> list[Change]:
-        group, name = self._name
-        identity = self.read_identity()
-        where = ["--resource-group", group]
-        tags = [f"{k}={v}" for k, v in MARKER.items()]
-        create = ["az", "identity", "create", "--name", name, *where,
-                  "--location", self._settings.region, "--tags", *tags]  # fmt: skip
-        rows = [
-            Change(
-                resource=name,
-                setting="managed identity",
-                before="present" if identity else "absent",
-                after="present",
-                action="unchanged" if identity else "create",
-                command=shlex.join(create),
-            )
-        ]
+        wanted, identity = self._wanted(subjects), self.read_identity()
         held = self.read_credentials() if identity else {}
-        wanted = self._wanted(subjects)
-        foreign = [key for key, one in held.items() if not key.startswith(OURS)]
+        foreign = [key for key in held if not key.startswith(OURS)]
         if len(wanted) + len(foreign) > MOST_CREDENTIALS:
             raise ConflictError(
                 f"One managed identity takes {MOST_CREDENTIALS} federated credentials, and"
                 f" {len(wanted)} service accounts beside {len(foreign)} foreign ones are too many.",
                 hint="let worker groups share a service account, or use a second identity.",
             )
-        base = ["az", "identity", "federated-credential"]
+        marker = " ".join(f"{name}={value}" for name, value in MARKER.items())
+        create = shell(self.creation, self._settings, marker=marker)
         surplus = [k for k in sorted(held.keys() - wanted.keys()) if held[k] not in wanted.values()]
-        # Deleted first: an identity takes few, and issuer and subject may stand there once only.
-        for key in surplus:
-            ours = key.startswith(OURS)
-            words = [*base, "delete", "--name", key, "--identity-name", name, *where, "--yes"]
-            rows.append(
-                Change(
-                    resource=key,
-                    setting="federated credential",
-                    before=_json(held[key]),
-                    after="absent" if ours else _json(held[key]),
-                    action="delete" if ours else "keep",
-                    command=shlex.join(words),
-                    note="" if ours else "somebody else's: remove it yourself",
-                )
-            )
-        for key, credential in wanted.items():
-            same = credential in held.values()  # under whatever name
-            words = [*base, "create", "--name", key, "--identity-name", name, *where]
-            words += ["--issuer", self._issuer, "--subject", credential["subject"]]
-            words += ["--audiences", AUDIENCE]
-            rows.append(
-                Change(
-                    resource=key,
-                    setting="federated credential",
-                    before=_json(credential if same else held.get(key) or "absent"),
-                    after=_json(credential),
-                    action="unchanged" if same else "update" if key in held else "create",
-                    command=shlex.join(words),
-                )
-            )
-        return [*rows, self._plan_assignment(identity)]
+        return [
+            row(self.name, self.kind, "present" if identity else ABSENT, "present", create),
+            # Deleted first: an identity takes few, and issuer and subject may be there only once.
+            *(self._plan_surplus(key, held[key]) for key in surplus),
+            *(self._plan_credential(key, wanted=one, held=held) for key, one in wanted.items()),
+            self._plan_assignment(identity),
+        ]
+
+    def _plan_surplus(self, key: str, credential: Document) -> Change:
+        if not key.startswith(OURS):
+            note = "somebody else's: remove it yourself"
+            return keep(key, _CREDENTIAL, as_text(credential), note)
+        command = shell(_CREDENTIAL_COMMAND + " --yes", self._settings, verb="delete", key=key)
+        return row(key, _CREDENTIAL, as_text(credential), ABSENT, command)
+
+    def _plan_credential(self, key: str, *, wanted: Document, held: Document) -> Change:
+        same = wanted in held.values()  # under whatever name
+        before = as_text(wanted if same else held.get(key) or ABSENT)
+        command = shell(
+            _CREDENTIAL_COMMAND + " --issuer {issuer} --subject {subject} --audiences {audience}",
+            self._settings, verb="create", key=key, issuer=self.issuer, subject=wanted["subject"],
+            audience=AUDIENCE,
+        )  # fmt: skip
+        return row(key, _CREDENTIAL, before, as_text(wanted), command)
 
     def _plan_assignment(self, identity: Document | None) -> Change:
         principal = identity["principal_id"] if identity else ""
@@ -173,18 +167,13 @@ class Access:
         there = any(self._is_ours(assignment) for assignment in held)
         # Azure takes a role once per principal and scope, so ours cannot stand beside this one.
         narrowed = "" if there else next(filter(None, map(self._condition, held)), "")
-        words = ["az", "role", "assignment", "create", "--role", ROLE, "--scope", self.scope,
-                 "--assignee-object-id", principal or "PRINCIPAL-ID",
-                 "--assignee-principal-type", "ServicePrincipal"]  # fmt: skip
-        return Change(
-            resource=f"container {self._settings.bucket}",
-            setting="role assignment",
-            before=f"{ROLE} {narrowed}" if narrowed else ROLE if there else "absent",
-            after=f"{ROLE} {narrowed}" if narrowed else ROLE,
-            action="keep" if narrowed else "unchanged" if there else "create",
-            command=shlex.join(words),
-            note=f"somebody gave the role {narrowed}: remove it yourself" if narrowed else "",
-        )
+        resource = f"container {self._settings.bucket}"
+        if narrowed:
+            note = f"somebody gave the role {narrowed}: remove it yourself"
+            return keep(resource, "role assignment", f"{ROLE} {narrowed}", note)
+        command = shell(_ASSIGN, self._settings, role=ROLE, scope=self.scope,
+                        principal=principal or "PRINCIPAL-ID")  # fmt: skip
+        return row(resource, "role assignment", ROLE if there else ABSENT, ROLE, command)
 
     def _is_at_container(self, assignment: Document) -> bool:
         at = assignment["scope"].lower() == self.scope.lower()
@@ -199,27 +188,22 @@ class Access:
         return self._is_at_container(assignment) and not assignment["condition"]
 
     def apply(self, plan: Plan, subjects: tuple[str, ...]) -> None:
-        """Make the pending changes; credentials and assignments of others are kept.
-
-        Raises:
-            ServiceError: Azure refused a change; rows after it were not tried.
-        """
+        """Make the pending changes; credentials and assignments of others are kept."""
         wanted = self._wanted(subjects)
-        credentials = self._clients.identities.federated_identity_credentials
+        identities = self._clients.identities
+        credentials = identities.federated_identity_credentials
         for change in plan.pending:
             with azure_errors(f"changing the {change.setting}"):
                 match change.setting, change.action:
-                    case "managed identity", _:
-                        body = {"location": self._settings.region,
-                                "tags": {**self._settings.tags, **MARKER}}  # fmt: skip
-                        self._clients.identities.user_assigned_identities.create_or_update(
-                            *self._name, body
-                        )
+                    case self.kind, _:
+                        tags = {**self._settings.tags, **MARKER}
+                        body = {"location": self._settings.region, "tags": tags}
+                        identities.user_assigned_identities.create_or_update(*self._path, body)
                     case "federated credential", "delete":
-                        credentials.delete(*self._name, change.resource)
+                        credentials.delete(*self._path, change.resource)
                     case "federated credential", _:
                         properties = {"properties": wanted[change.resource]}
-                        credentials.create_or_update(*self._name, change.resource, properties)
+                        credentials.create_or_update(*self._path, change.resource, properties)
                     case _:
                         self._assign()
 
@@ -247,40 +231,52 @@ class Access:
             ):
                 if str(one.scope).lower() == self.scope.lower():
                     self._clients.assignments.delete(self.scope, one.name)
-            self._clients.identities.user_assigned_identities.delete(*self._name)
+            self._clients.identities.user_assigned_identities.delete(*self._path)
 
     def verify_documents(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return the checks that compare what Azure returns with what is needed."""
-        rules = (IDENTITY, TRUST, POLICY)
+        trusted = f"only {', '.join(sorted(subjects))} of {self.issuer}"
+        rights = f"{ROLE} at {self.scope}, and nothing above it"
+        identity, seen = None, "no such identity"
+        holds: bool | None = False
         try:
             identity = self.read_identity()
         except AccessDeniedError as error:
-            return _judge_all(rules, None, str(error))
+            holds, seen = None, str(error)
         if identity is None:
-            return _judge_all(rules, False, "no such identity")
+            how = "Azure Resource Manager"
+            expected = ((IDENTITY, self.name), (TRUST, trusted), (POLICY, rights))
+            return tuple(
+                rule.judge(holds, expected=text, observed=seen, how=how, basis="echo")
+                for rule, text in expected
+            )
         principal = str(identity["principal_id"])
+        how = "userAssignedIdentities get"
         return (
-            *_judge_all((IDENTITY,), True, f"found {self._settings.managed_identity}"),
-            *_looked(TRUST, lambda: self._verify_trust(subjects)),
-            *_looked(POLICY, lambda: self._verify_rights(principal)),
+            IDENTITY.judge(True, expected=self.name, observed="found", how=how, basis="echo"),
+            look(
+                TRUST,
+                lambda: self._see_trust(subjects),
+                expected=trusted,
+                how="federatedIdentityCredentials list",
+            ),
+            look(
+                POLICY,
+                lambda: self._see_rights(principal),
+                expected=rights,
+                how="roleAssignments list",
+            ),
         )
 
-    def _verify_trust(self, subjects: tuple[str, ...]) -> Check:
+    def _see_trust(self, subjects: tuple[str, ...]) -> tuple[bool, str]:
         held = list(self.read_credentials().values())
         wanted = list(self._wanted(subjects).values())
+        parts = [f"missing {one['subject']}" for one in wanted if one not in held]
         surplus = [one for one in held if one not in wanted]
-        missing = [one["subject"] for one in wanted if one not in held]
-        parts = [f"missing {subject}" for subject in missing]
         parts += [f"further {one['subject']} of {one['issuer']}" for one in surplus]
-        return TRUST.judge(
-            not parts,
-            expected=f"only {', '.join(sorted(subjects))} of {self._issuer}",
-            observed="; ".join(parts) or "as expected",
-            how="federatedIdentityCredentials list",
-            basis="echo",
-        )
+        return not parts, "; ".join(parts) or "as expected"
 
-    def _verify_rights(self, principal: str) -> Check:
+    def _see_rights(self, principal: str) -> tuple[bool, str]:
         held = self.read_assignments(principal)
         parts = [
             f"further role {one['role']} at {one['scope']} {self._condition(one)}".rstrip()
@@ -289,30 +285,4 @@ class Access:
         ]
         if not any(self._is_ours(one) for one in held):
             parts.insert(0, f"no {ROLE} on the container")
-        return POLICY.judge(
-            not parts,
-            expected=f"{ROLE} at {self.scope}, and nothing above it",
-            observed="; ".join(parts) or "as expected",
-            how="roleAssignments list",
-            basis="echo",
-        )
-
-
-def _looked(rule: Rule, look: Callable[[], Check]) -> tuple[Check, ...]:
-    """Return the check, or unknown where the caller may not look."""
-    try:
-        return (look(),)
-    except AccessDeniedError as error:
-        return _judge_all((rule,), None, str(error))
-
-
-def _judge_all(rules: tuple[Rule, ...], holds: bool | None, observed: str) -> tuple[Check, ...]:  # noqa: FBT001
-    how = "Azure Resource Manager"
-    return tuple(
-        rule.judge(holds, expected=rule.title, observed=observed, how=how, basis="echo")
-        for rule in rules
-    )
-
-
-def _json(document: Any) -> str:
-    return document if isinstance(document, str) else json.dumps(document, sort_keys=True)
+        return not parts, "; ".join(parts) or "as expected"

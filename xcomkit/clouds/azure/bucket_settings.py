@@ -1,7 +1,7 @@
 """The table of settings of account, blob service and lifecycle: how each is read and wanted.
 
 Sources: Azure Resource Manager, Microsoft.Storage storageAccounts, blobServices and
-managementPolicies; values are those of the wire.
+managementPolicies; values are those of its JSON.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from xcomkit.clouds.lifecycle import our_rules, with_ours
-from xcomkit.clouds.notes import Note, expires_sooner, no_note, replaces_key
+from xcomkit.clouds.bucket import Setting, replaces_key
+from xcomkit.clouds.lifecycle import expires_sooner, our_rules, with_ours
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -27,26 +27,18 @@ from xcomkit.findings.model import Rule
 from xcomkit.settings.settings import Settings
 
 Document = dict[str, Any]
-Kind = Literal["account", "blobs", "policy"]
+Part = Literal["account", "blobs", "policy"]
 SKU, KIND = "Standard_ZRS", "StorageV2"
 
 
-@dataclass(frozen=True, slots=True)
-class BucketSetting:
-    """A part of a resource; ``wanted`` returns the present part where it does what is needed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureSetting(Setting):
+    """A part of a resource: ``read`` and ``wanted`` speak of what ``body`` puts into a request."""
 
-    ``read`` and ``wanted`` speak of the part that ``body`` puts into a request; ``note`` says what
-    a change from present to wanted takes away.
-    """
-
-    name: str
-    rule: Rule
-    kind: Kind
+    part: Part
     read: Callable[[Document], Any]
-    wanted: Callable[[Settings, Any], Any]
     body: Callable[[Any], Document]
     flags: Callable[[Any], str]
-    note: Note = no_note
 
 
 def rule_name(settings: Settings) -> str:
@@ -144,58 +136,100 @@ def _properties(name: str) -> Callable[[Any], Document]:
     return lambda wanted: {"properties": {name: wanted}}
 
 
-SETTINGS: tuple[BucketSetting, ...] = (
-    BucketSetting(
-        "public access", PUBLIC, "account", _part("allowBlobPublicAccess"),
-        lambda _settings, _present: False, _properties("allowBlobPublicAccess"),
-        lambda _wanted: "--allow-blob-public-access false",
+def _key_flags(wanted: Any) -> str:
+    flags = [f"--encryption-key-source {wanted['keySource']}"]
+    if key := wanted.get("keyvaultproperties"):
+        flags.append(f"--encryption-key-vault {shlex.quote(key['keyvaulturi'])}")
+        flags.append(f"--encryption-key-name {shlex.quote(key['keyname'])}")
+    return " ".join(flags)
+
+
+def _retention_flags(wanted: Any) -> str:
+    blobs, containers = (
+        wanted[name]["days"] for name in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy")
+    )
+    return (
+        f"--enable-delete-retention true --delete-retention-days {blobs}"
+        f" --enable-container-delete-retention true --container-delete-retention-days {containers}"
+    )
+
+
+def _switch(name: str, rule: Rule, property_: str, flag: str) -> AzureSetting:
+    """Return a property of the account that is to be off."""
+    return AzureSetting(
+        name=name,
+        rule=rule,
+        part="account",
+        read=_part(property_),
+        wanted=lambda _settings, _present: False,
+        body=_properties(property_),
+        flags=lambda _wanted: f"{flag} false",
+    )
+
+
+LIFECYCLE_SETTING = AzureSetting(
+    name="lifecycle",
+    rule=LIFECYCLE,
+    part="policy",
+    new=[],
+    read=lambda policy: policy.get("properties", {}).get("policy", {}).get("rules", []),
+    wanted=lifecycle,
+    body=lambda wanted: {"properties": {"policy": {"rules": wanted}}},
+    flags=lambda _wanted: "",
+    note=expires_sooner,
+)
+
+SETTINGS: tuple[AzureSetting, ...] = (
+    _switch("public access", PUBLIC, "allowBlobPublicAccess", "--allow-blob-public-access"),
+    _switch("shared key access", SHARED_KEY, "allowSharedKeyAccess", "--allow-shared-key-access"),
+    AzureSetting(
+        name="TLS",
+        rule=TLS_ONLY,
+        part="account",
+        read=_part("minimumTlsVersion", "supportsHttpsTrafficOnly"),
+        wanted=_tls,
+        body=lambda wanted: {"properties": wanted},
+        flags=lambda wanted: f"--https-only true --min-tls-version {wanted['minimumTlsVersion']}",
     ),
-    BucketSetting(
-        "shared key access", SHARED_KEY, "account", _part("allowSharedKeyAccess"),
-        lambda _settings, _present: False, _properties("allowSharedKeyAccess"),
-        lambda _wanted: "--allow-shared-key-access false",
+    AzureSetting(
+        name="encryption",
+        rule=ENCRYPTION,
+        part="account",
+        read=_read_encryption,
+        wanted=_encryption,
+        body=_encryption_body,
+        flags=_key_flags,
+        note=_key_note,
     ),
-    BucketSetting(
-        "TLS", TLS_ONLY, "account", _part("minimumTlsVersion", "supportsHttpsTrafficOnly"),
-        _tls, lambda wanted: {"properties": wanted},
-        lambda wanted: f"--https-only true --min-tls-version {wanted['minimumTlsVersion']}",
+    AzureSetting(
+        name="tags",
+        rule=TAGS,
+        part="account",
+        read=lambda account: dict(account.get("tags") or {}),
+        wanted=lambda settings, present: {**(present or {}), **settings.tags},
+        body=lambda wanted: {"tags": wanted},
+        flags=lambda wanted: "--tags " + shlex.join(f"{k}={v}" for k, v in wanted.items()),
     ),
-    BucketSetting(
-        "encryption", ENCRYPTION, "account", _read_encryption, _encryption, _encryption_body,
-        lambda wanted: f"--encryption-key-source {wanted['keySource']}"
-        + "".join(
-            f" --encryption-key-{flag} {shlex.quote(wanted['keyvaultproperties'][name])}"
-            for flag, name in (("vault", "keyvaulturi"), ("name", "keyname"))
-            if "keyvaultproperties" in wanted
-        ),
-        _key_note,
+    AzureSetting(
+        name="versioning",
+        rule=VERSIONING,
+        part="blobs",
+        read=lambda blobs: bool(_part("isVersioningEnabled")(blobs)),
+        wanted=lambda _settings, _present: True,
+        body=_properties("isVersioningEnabled"),
+        flags=lambda _wanted: "--enable-versioning true",
     ),
-    BucketSetting(
-        "tags", TAGS, "account", lambda account: dict(account.get("tags") or {}),
-        lambda settings, present: {**(present or {}), **settings.tags},
-        lambda wanted: {"tags": wanted},
-        lambda wanted: "--tags " + shlex.join(f"{k}={v}" for k, v in wanted.items()),
+    AzureSetting(
+        name="soft delete",
+        rule=SOFT_DELETE,
+        part="blobs",
+        read=_part("containerDeleteRetentionPolicy", "deleteRetentionPolicy"),
+        wanted=_retention,
+        body=lambda wanted: {"properties": wanted},
+        flags=_retention_flags,
     ),
-    BucketSetting(
-        "versioning", VERSIONING, "blobs", lambda b: bool(_part("isVersioningEnabled")(b)),
-        lambda _settings, _present: True, _properties("isVersioningEnabled"),
-        lambda _wanted: "--enable-versioning true",
-    ),
-    BucketSetting(
-        "soft delete", SOFT_DELETE, "blobs",
-        _part("containerDeleteRetentionPolicy", "deleteRetentionPolicy"), _retention,
-        lambda wanted: {"properties": wanted},
-        lambda wanted: "--enable-delete-retention true --delete-retention-days "
-        f"{wanted['deleteRetentionPolicy']['days']} --enable-container-delete-retention true "
-        f"--container-delete-retention-days {wanted['containerDeleteRetentionPolicy']['days']}",
-    ),
-    BucketSetting(
-        "lifecycle", LIFECYCLE, "policy",
-        lambda policy: policy.get("properties", {}).get("policy", {}).get("rules", []), lifecycle,
-        lambda wanted: {"properties": {"policy": {"rules": wanted}}}, lambda _wanted: "",
-        lambda settings, present, wanted: expires_sooner(settings, present or (), wanted),
-    ),
-)  # fmt: skip
+    LIFECYCLE_SETTING,
+)
 
 FROM_THE_START = tuple(s for s in SETTINGS if s.rule in (PUBLIC, SHARED_KEY, TLS_ONLY))
 """What the creating call itself sends, so that no account is ever open."""

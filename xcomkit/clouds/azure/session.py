@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from xcomkit.clouds.statuses import error_for
+from xcomkit.clouds.errors import error_for
 from xcomkit.findings.errors import (
     CredentialsError,
     ServiceError,

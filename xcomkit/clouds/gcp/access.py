@@ -1,20 +1,29 @@
 """The agents' service account and who may become it; what it may do is in ``rights``."""
 
-import json
-import shlex
 import time
 from collections.abc import Callable
-from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from xcomkit.cloud_documents.access.gcp import BECOME
-from xcomkit.clouds.gcp.rights import INHERITED, Document, Rights
+from xcomkit.clouds.access import Access, Document, look
+from xcomkit.clouds.errors import find
+from xcomkit.clouds.gcp.permission_tests import GcpPermissionTests
+from xcomkit.clouds.gcp.rights import INHERITED, Rights
 from xcomkit.clouds.gcp.session import Clients, gcp_errors
+from xcomkit.clouds.rows import ABSENT, as_text, row, shell
 from xcomkit.clouds.rules import IDENTITY, TRUST
-from xcomkit.findings.errors import AccessDeniedError, ConflictError, MissingError, ServiceError
+from xcomkit.findings.errors import ConflictError, MissingError, ServiceError
 from xcomkit.findings.model import Change, Check, Plan
 from xcomkit.settings.settings import Settings
 
+if TYPE_CHECKING:
+    from xcomkit.clouds import Cloud
+
 MARKER = "created by xcomkit"
+_BIND = (
+    "gcloud iam service-accounts {verb}-iam-policy-binding {name} --project={project}"
+    " --role={role} --member={member} --condition=None"
+)
 _DOMAIN = ".iam.gserviceaccount.com"
 # Any other role on the account may lead to its tokens, a custom one too.
 _HARMLESS = frozenset({"roles/iam.serviceAccountViewer", "roles/iam.securityReviewer"})
@@ -45,95 +54,79 @@ def member_of(subject: str, *, settings: Settings) -> str:
     return f"serviceAccount:{pool(settings)}[{namespace}/{name}]"
 
 
-class Access:
-    """The service account of the settings and its bindings, as the caller's clients see them."""
+class GcpAccess(Access):
+    """The service account of the settings and its bindings."""
 
-    def __init__(self, settings: Settings, *, clients: Clients) -> None:
-        self._settings = settings
-        self._clients = clients
-        self.email = email(settings)
-        self._project = _home(settings)
-        self._name = f"projects/{self._project}/serviceAccounts/{self.email}"
-        self.rights = Rights(settings, clients=clients, member=f"serviceAccount:{self.email}")
+    kind: ClassVar[str] = "service account"
+    creation: ClassVar[str] = (
+        "gcloud iam service-accounts create {account} --project={project} --description={marker}"
+    )
+    removal: ClassVar[str] = "gcloud iam service-accounts delete {name}"
+    tests = GcpPermissionTests
+    _clients: Clients
+
+    def __init__(self, cloud: "Cloud") -> None:
+        super().__init__(cloud)
+        self.name = email(self._settings)
+        self.pool = pool(self._settings)
+        self._project = _home(self._settings)
+        self._path = f"projects/{self._project}/serviceAccounts/{self.name}"
+        self.rights = Rights(cloud, member=f"serviceAccount:{self.name}")
         self._is_new = False
 
     def _trusted(self, subjects: tuple[str, ...]) -> list[str]:
         return sorted(member_of(subject, settings=self._settings) for subject in subjects)
 
-    def read_account(self) -> Document | None:
+    def read_identity(self) -> Document | None:
         """Return the service account, or ``None`` when there is none."""
-        try:
-            with gcp_errors("reading the service account"):
-                found: Document = self._clients.service_accounts.get(name=self._name).execute()
-        except MissingError:
-            return None
-        return found
+
+        def get() -> Document:
+            found: Document = self._clients.service_accounts.get(name=self._path).execute()
+            return found
+
+        return find(gcp_errors, "reading the service account", get)
+
+    def _is_marked(self, identity: Document) -> bool:
+        return identity.get("description") == MARKER
 
     def read_trust(self) -> Document:
         """Return the IAM policy of the service account."""
         with gcp_errors("reading who may become the service account"):
             found: Document = self._clients.service_accounts.getIamPolicy(
-                resource=self._name, options_requestedPolicyVersion=3
+                resource=self._path, options_requestedPolicyVersion=3
             ).execute()
         return found
 
-    def plan(self, subjects: tuple[str, ...]) -> Plan:
-        """Return the rows of account, trust and rights."""
-        try:
-            rows = self._plan_rows(subjects)
-        except AccessDeniedError as error:
-            rows = [Change("IAM", "access", "unknown", "unknown", "keep", note=str(error))]
-        return Plan(f"Access through service account {self.email}", tuple(rows))
-
     def _plan_rows(self, subjects: tuple[str, ...]) -> list[Change]:
-        account, trusted = self.read_account(), self._trusted(subjects)
-        create = ["gcloud", "iam", "service-accounts", "create", self.email.partition("@")[0],
-                  f"--project={self._project}", f"--description={MARKER}"]  # fmt: skip
-        rows = [
-            Change(
-                resource=self.email,
-                setting="service account",
-                before="present" if account else "absent",
-                after="present",
-                action="unchanged" if account else "create",
-                command=shlex.join(create),
-            )
-        ]
-        present = _members(self.read_trust(), BECOME) if account else []
-        account_words = ["gcloud", "iam", "service-accounts"]
-        rest = [self.email, f"--project={self._project}", f"--role={BECOME}"]
+        account, trusted = self.read_identity(), self._trusted(subjects)
+        words = {"account": self.name.partition("@")[0], "project": self._project}
+        create = shell(self.creation, self._settings, **words, marker=MARKER)
+        present = _members(self.read_trust()) if account else []
         changes = {
-            "add-iam-policy-binding": [m for m in trusted if m not in present],
-            "remove-iam-policy-binding": [m for m in present if m not in trusted],
+            "add": [m for m in trusted if m not in present],
+            "remove": [m for m in present if m not in trusted],
         }
-        commands = [
-            shlex.join([*account_words, verb, *rest, f"--member={member}", "--condition=None"])
+        commands = " && ".join(
+            shell(_BIND, self._settings, verb=verb, name=self.name, project=self._project,
+                  role=BECOME, member=member)
             for verb, members in changes.items()
             for member in members
+        )  # fmt: skip
+        before = as_text(present) if present else ABSENT
+        return [
+            row(self.name, self.kind, "present" if account else ABSENT, "present", create),
+            row(self.name, "trust", before, as_text(trusted), commands),
+            *self.rights.plan(),
         ]
-        rows.append(
-            Change(
-                resource=self.email,
-                setting="trust",
-                before=json.dumps(present) if present else "absent",
-                after=json.dumps(trusted),
-                action="unchanged" if present == trusted else "update" if present else "create",
-                command=" && ".join(commands),
-            )
-        )
-        return [*rows, *self.rights.plan()]
 
     def apply(self, plan: Plan, subjects: tuple[str, ...]) -> None:
         """Make the pending changes; foreign bindings of the bucket and other roles are kept.
 
         Who may become the account is written whole: the chart's service accounts and nobody else.
-
-        Raises:
-            ServiceError: Google Cloud refused a change; rows after it were not tried.
         """
         for change in plan.pending:
             match change.setting:
-                case "service account":
+                case self.kind:
                     self._create()
                 case "trust":
                     self._settle(lambda: self._put_trust(subjects))
@@ -156,13 +149,8 @@ class Access:
 
     def _create(self) -> None:
         self._is_new = True
-        body = {
-            "accountId": self.email.partition("@")[0],
-            "serviceAccount": {
-                "displayName": "Airflow agents, XCom objects",
-                "description": MARKER,
-            },
-        }
+        account = {"displayName": "Airflow agents, XCom objects", "description": MARKER}
+        body = {"accountId": self.name.partition("@")[0], "serviceAccount": account}
         with gcp_errors("creating the service account"):
             self._clients.service_accounts.create(
                 name=f"projects/{self._project}", body=body
@@ -174,38 +162,38 @@ class Access:
         ours = {"role": BECOME, "members": self._trusted(subjects)}
         body = {"policy": {**policy, "version": 3, "bindings": [*kept, ours]}}
         with gcp_errors("writing who may become the service account"):
-            self._clients.service_accounts.setIamPolicy(resource=self._name, body=body).execute()
+            self._clients.service_accounts.setIamPolicy(resource=self._path, body=body).execute()
 
     def delete(self) -> None:
-        """Delete the service account."""
+        """Take the account out of the bucket's policy, and delete it."""
+        self.rights.withdraw()
         with gcp_errors("deleting the service account"):
-            self._clients.service_accounts.delete(name=self._name).execute()
+            self._clients.service_accounts.delete(name=self._path).execute()
 
     def verify_documents(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return the checks that compare what IAM returns with what is needed."""
-        return (self._verify_account(), self._verify_trust(subjects), self.rights.verify())
+        trusted = f"only {', '.join(sorted(subjects))}; {INHERITED}"
+        return (
+            look(IDENTITY, self._see_account, expected=self.name, how="iam serviceAccounts.get"),
+            look(
+                TRUST,
+                lambda: self._see_trust(subjects),
+                expected=trusted,
+                how="iam serviceAccounts.getIamPolicy",
+            ),
+            self.rights.verify(),
+        )
 
-    def _verify_account(self) -> Check:
-        how = "iam serviceAccounts.get"
-        judge = partial(IDENTITY.judge, expected=self.email, how=how, basis="echo")
-        try:
-            account = self.read_account()
-        except AccessDeniedError as error:
-            return judge(None, observed=str(error))
+    def _see_account(self) -> tuple[bool, str]:
+        account = self.read_identity()
         is_usable = account is not None and not account.get("disabled")
-        observed = "absent" if account is None else "found" if is_usable else "disabled"
-        return judge(is_usable, observed=observed)
+        return is_usable, "absent" if account is None else "found" if is_usable else "disabled"
 
-    def _verify_trust(self, subjects: tuple[str, ...]) -> Check:
-        expected = f"only {', '.join(sorted(subjects))}; {INHERITED}"
-        how = "iam serviceAccounts.getIamPolicy"
-        judge = partial(TRUST.judge, expected=expected, how=how, basis="echo")
+    def _see_trust(self, subjects: tuple[str, ...]) -> tuple[bool, str]:
         try:
             policy = self.read_trust()
-        except AccessDeniedError as error:
-            return judge(None, observed=str(error))
         except MissingError:
-            return judge(False, observed="no such account")
+            return False, "no such account"
         found = sorted(
             f"{member} as {binding['role']}" + (" on condition" if "condition" in binding else "")
             for binding in policy.get("bindings", [])
@@ -213,14 +201,14 @@ class Access:
             for member in binding["members"]
         )
         holds = found == [f"{member} as {BECOME}" for member in self._trusted(subjects)]
-        return judge(holds, observed="as expected" if holds else "; ".join(found) or "nobody")
+        return holds, "as expected" if holds else "; ".join(found) or "nobody"
 
 
-def _members(policy: Document, role: str) -> list[str]:
-    """Return the members of a role's unconditional binding."""
+def _members(policy: Document) -> list[str]:
+    """Return who may become the account without a condition."""
     return sorted(
         member
         for binding in policy.get("bindings", [])
-        if binding["role"] == role and "condition" not in binding
+        if binding["role"] == BECOME and "condition" not in binding
         for member in binding["members"]
     )

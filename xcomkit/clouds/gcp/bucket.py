@@ -1,209 +1,130 @@
-"""The bucket and its settings: read, planned, applied and read again, one row per setting.
+"""The bucket and its settings on Cloud Storage.
 
 Created with all its settings in one request, so it is never open and meets organization policies;
 a bucket that is there is patched and read back, setting by setting.
 """
 
-import json
 import re
-import shlex
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from xcomkit.clouds.gcp.bucket_settings import (
-    MANAGED,
-    SETTINGS,
-    BucketSetting,
-)
+from xcomkit.clouds.bucket import Bucket, Found, Reading
+from xcomkit.clouds.errors import find
+from xcomkit.clouds.gcp.bucket_settings import SETTINGS, GcpSetting
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
-from xcomkit.clouds.lifecycle import judge_sooner
-from xcomkit.clouds.rules import EXISTS, REGION
-from xcomkit.findings.errors import AccessDeniedError, ConflictError, MissingError, SettingsError
-from xcomkit.findings.errors import XcomkitError as AnyError
-from xcomkit.findings.model import Change, Check, Plan, Rule
-from xcomkit.settings.settings import Settings
+from xcomkit.clouds.rows import ABSENT, row, shell
+from xcomkit.findings.errors import AccessDeniedError, ConflictError, SettingsError
+from xcomkit.findings.model import Change
 
 if TYPE_CHECKING:
     from google.cloud.storage import Bucket as Handle
 
+    from xcomkit.clouds import Cloud
+
+_CREATE = (
+    "gcloud storage buckets create gs://{bucket} --project={project} --location={region}"
+    " --uniform-bucket-level-access --public-access-prevention"
+)
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 _FOREIGN = "belongs to another project"
 
 
-class Bucket:
-    """The bucket of the settings, as the caller's client sees it."""
+class GcpBucket(Bucket):
+    """The bucket of the settings."""
 
-    def __init__(self, settings: Settings, *, clients: Clients) -> None:
-        for name, value in settings.tags.items():
+    table: ClassVar[tuple[GcpSetting, ...]] = SETTINGS
+    requests = "storage buckets.get and buckets.list"
+    removal = "gcloud storage buckets delete gs://{bucket}"
+    _clients: Clients
+
+    def __init__(self, cloud: "Cloud") -> None:
+        for name, value in cloud.settings.tags.items():
             if not (_LABEL.fullmatch(name) and _LABEL.fullmatch(value) and name[:1].isalpha()):
                 raise SettingsError(
-                    f"tags: {name}={value} is refused: labels are lower case letters, digits,"
+                    f"tags: {name}={value} is invalid: labels are lower case letters, digits,"
                     " _ and -, up to 63, beginning with a letter.",
                     hint="correct tags.",
                 )
-        self._settings = settings
-        self._clients = clients
-        self._url = f"gs://{settings.bucket}"
+        super().__init__(cloud)
 
-    def find(self) -> "Handle | None":
-        """Return the bucket with its properties, or ``None`` when there is none.
+    @property
+    def _title(self) -> str:
+        return f"Bucket {self._settings.bucket} of project {self._settings.project}"
 
-        Raises:
-            AccessDeniedError: it is somebody else's, or the caller may not look.
-            ConflictError: it can be seen and is another project's.
-        """
-        handle = self._clients.bucket
+    def find(self) -> Found | None:
+        """Return the bucket with its properties, or ``None`` when there is none."""
+        handle, name = self._clients.bucket, self._settings.bucket
         try:
-            with gcp_errors(f"looking for bucket {self._settings.bucket}"):
-                handle.reload(**patience())
-        except MissingError:
-            return None
+            there = find(gcp_errors, f"looking for bucket {name}", lambda: self._load(handle))
         except AccessDeniedError as error:
             raise AccessDeniedError(
-                f"Bucket {self._settings.bucket} is not to be seen (403): it {_FOREIGN}, or"
+                f"Bucket {name} is not to be seen (403): it {_FOREIGN}, or"
                 " storage.buckets.get is missing.",
                 hint="choose another bucket name, or ask for storage.buckets.get on this one.",
             ) from error
-        with gcp_errors(f"listing the buckets of {self._settings.project}"):
-            own = self._clients.storage.list_buckets(
-                prefix=self._settings.bucket, project=self._settings.project, **patience()
-            )
+        if there is None:
+            return None
+        project = self._settings.project
+        with gcp_errors(f"listing the buckets of {project}"):
+            own = self._clients.storage.list_buckets(prefix=name, project=project, **patience())
             names = [bucket.name for bucket in own]
-        if self._settings.bucket not in names:
+        if name not in names:
             raise ConflictError(
-                f"Bucket {self._settings.bucket} {_FOREIGN} than {self._settings.project}.",
+                f"Bucket {name} {_FOREIGN} than {project}.",
                 hint="choose another bucket name, or set project to the bucket's; service_account"
                 " takes the e-mail of an account of another project.",
             )
+        return Found(str(handle.location).lower(), handle)
+
+    def _load(self, handle: "Handle") -> "Handle":
+        handle.reload(**patience())
         return handle
 
-    def plan(self) -> Plan:
-        """Return the rows of the bucket and its settings, before and after."""
-        title = f"Bucket {self._settings.bucket}"
-        try:
-            handle = self.find()
-        except (AccessDeniedError, ConflictError) as error:
-            row = self._row("bucket", "unknown", "unknown")
-            return Plan(title, (Change(**row, action="keep", note=str(error)),))
-        wanted = self._settings.region
-        if handle is not None and (location := str(handle.location).lower()) != wanted:
-            note = f"it is in {location}, not in {wanted}: so it is not touched"
-            row = self._row("bucket", location, location)
-            return Plan(title, (Change(**row, action="keep", note=note),))
-        create = ["gcloud", "storage", "buckets", "create", self._url,
-                  f"--project={self._settings.project}", f"--location={wanted}",
-                  "--uniform-bucket-level-access", "--public-access-prevention"]  # fmt: skip
-        create += [f"--default-encryption-key={key}"] if (key := self._settings.kms_key) else []
-        first = Change(
-            **self._row("bucket", f"in {wanted}" if handle else "absent", f"in {wanted}"),
-            action="unchanged" if handle else "create",
-            command=shlex.join(create),
-        )
-        rows = [self._plan_row(setting, handle) for setting in SETTINGS if self._is_wanted(setting)]
-        return Plan(title, (first, *rows))
+    def read(self, setting: GcpSetting, found: Found) -> Reading:
+        """Return a setting's present value."""
+        return Reading(setting.read(found.content))
 
-    def _row(self, setting: str, before: str, after: str) -> dict[str, str]:
-        return {
-            "resource": self._settings.bucket, "setting": setting, "before": before, "after": after,
-        }  # fmt: skip
+    def _how(self, _setting: GcpSetting) -> str:
+        return "storage buckets.get"
 
-    def _is_wanted(self, setting: BucketSetting) -> bool:
-        """Tell whether a setting concerns this run: no tags asked for, no row about labels."""
-        return setting.name != "labels" or bool(self._settings.tags)
+    def _plan_creation(self, found: Found | None) -> list[Change]:
+        region, key = f"in {self._settings.region}", self._settings.kms_key
+        command = shell(_CREATE + (" --default-encryption-key={kms_key}" if key else ""),
+                        self._settings)  # fmt: skip
+        name, before = self._settings.bucket, region if found else ABSENT
+        return [row(name, "bucket", before, region, command)]
 
-    def _plan_row(self, setting: BucketSetting, handle: "Handle | None") -> Change:
-        present = setting.read(handle) if handle else _NEW.get(setting.name)
-        wanted = setting.wanted(self._settings, present)
-        command = f"gcloud storage buckets update {self._url} {setting.flag(wanted)}"
-        is_same = present == wanted
-        return Change(
-            **self._row(setting.name, _json(present) if handle else "absent", _json(wanted)),
-            action="unchanged" if is_same else "update" if handle else "create",
-            command=command,
-            note=setting.note(self._settings, present, wanted) if handle and not is_same else "",
-        )
+    def _command(self, setting: GcpSetting, wanted: Any) -> str:
+        update = shell("gcloud storage buckets update gs://{bucket}", self._settings)
+        return f"{update} {setting.flag(wanted)}"
 
-    def apply(self, plan: Plan) -> tuple[str, ...]:
-        """Make the pending changes; lifecycle and labels are merged once more just before.
-
-        Raises:
-            ConflictError: the name is taken by another project.
-            ServiceError: Cloud Storage refused a change; rows after it were not tried.
-        """
-        by_name = {setting.name: setting for setting in SETTINGS}
-        for change in plan.pending:
-            if change.setting == "bucket":
-                self._create()
-                continue
-            setting, handle = by_name[change.setting], self._clients.bucket
-            with gcp_errors(f"setting {setting.name}"):
-                handle.reload(**patience())
-                present = setting.read(handle)
-                if (wanted := setting.wanted(self._settings, present)) != present:
-                    setting.write(handle, wanted)
-                    handle.patch(if_metageneration_match=handle.metageneration, **patience())
-        return ()
-
-    def _create(self) -> None:
+    def _put(self, setting: GcpSetting) -> None:
         handle = self._clients.bucket
-        for setting in filter(self._is_wanted, SETTINGS):
-            new = _NEW.get(setting.name)
-            if (wanted := setting.wanted(self._settings, new)) != new:
+        with gcp_errors(f"setting {setting.name}"):
+            present = setting.read(self._load(handle))
+            if (wanted := setting.wanted(self._settings, present)) != present:
                 setting.write(handle, wanted)
+                handle.patch(if_metageneration_match=handle.metageneration, **patience())
+
+    def _create(self, _change: Change) -> None:
+        handle, name = self._clients.bucket, self._settings.bucket
+        for setting in self._settings_of_run():
+            if (wanted := setting.wanted(self._settings, setting.new)) != setting.new:
+                setting.write(handle, wanted)
+        where = {"project": self._settings.project, "location": self._settings.region}
         try:
-            with gcp_errors(f"creating bucket {self._settings.bucket}"):
-                self._clients.storage.create_bucket(
-                    handle,
-                    project=self._settings.project,
-                    location=self._settings.region,
-                    **patience(),
-                )
+            with gcp_errors(f"creating bucket {name}"):
+                self._clients.storage.create_bucket(handle, **where, **patience())
         except ConflictError as error:
             with suppress(AccessDeniedError, ConflictError):
                 if self.find() is not None:
                     return  # ours: an answer was lost on the way, or somebody was faster
             raise ConflictError(
-                f"The bucket name {self._settings.bucket} is taken by another project.",
+                f"The bucket name {name} is taken by another project.",
                 hint="bucket names are shared by all projects: choose another one.",
             ) from error
 
-    def verify(self) -> tuple[Check, ...]:
-        """Return every bucket check, read back from Cloud Storage."""
-        expected = f"bucket {self._settings.bucket} of project {self._settings.project}"
-        how = "storage buckets.get and buckets.list"
-        exists = partial(EXISTS.judge, expected=expected, how=how, basis="echo")
-        try:
-            handle = self.find()
-        except ConflictError as error:
-            return (exists(False, observed=str(error)),)
-        except AnyError as error:
-            return (exists(None, observed=str(error)),)
-        if handle is None:
-            return (exists(False, observed="absent"),)
-        location, region = str(handle.location).lower(), self._settings.region
-        checks = [
-            exists(True, observed="found"),
-            _echo(REGION, location == region, expected=region, observed=location),
-        ]
-        for setting in filter(self._is_wanted, SETTINGS):
-            present = setting.read(handle)
-            wanted = setting.wanted(self._settings, present)
-            same, texts = present == wanted, (_json(wanted), _json(present))
-            checks.append(_echo(setting.rule, same, expected=texts[0], observed=texts[1]))
-        rules = handle.lifecycle_rules
-        return (*checks, judge_sooner(self._settings, rules, how="storage buckets.get"))
-
-
-def _echo(rule: Rule, holds: bool, *, expected: str, observed: str) -> Check:  # noqa: FBT001
-    how = "storage buckets.get"
-    return rule.judge(holds, expected=expected, observed=observed, how=how, basis="echo")
-
-
-_NEW: dict[str, Any] = {"soft delete": 0, "encryption": MANAGED, "lifecycle": [], "labels": {}}
-"""What a new bucket has before it is patched, where a setting's ``wanted`` builds on it."""
-
-
-def _json(value: Any) -> str:
-    """Return a value in one line, in a fixed order."""
-    return value if isinstance(value, str) and value else json.dumps(value, sort_keys=True)
+    def delete(self) -> None:
+        """Delete the bucket; Cloud Storage refuses one in use."""
+        with gcp_errors("deleting the bucket"):
+            self._clients.bucket.delete(**patience())

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from xcomkit.clouds.lifecycle import our_rules, with_ours
-from xcomkit.clouds.notes import Note, expires_sooner, no_note, replaces_key
+from xcomkit.clouds.bucket import Setting, replaces_key
+from xcomkit.clouds.lifecycle import expires_sooner, our_rules, with_ours
 from xcomkit.clouds.rules import (
     ENCRYPTION,
     LIFECYCLE,
@@ -22,7 +22,6 @@ from xcomkit.clouds.rules import (
     TAGS,
     VERSIONING,
 )
-from xcomkit.findings.model import Rule
 from xcomkit.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,22 +31,13 @@ DAY = 86_400
 MANAGED = "google-managed"
 
 
-@dataclass(frozen=True, slots=True)
-class BucketSetting:
-    """A part of the bucket resource.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcpSetting(Setting):
+    """A part of the bucket resource; ``flag`` is gcloud's word for it."""
 
-    ``wanted`` takes the present value and returns it unchanged when it already does what is
-    needed; ``flag`` is gcloud's word for it, ``note`` says what a change from present to wanted
-    takes away.
-    """
-
-    name: str
-    rule: Rule
     read: Callable[["Bucket"], Any]
     write: Callable[["Bucket", Any], None]
-    wanted: Callable[[Settings, Any], Any]
     flag: Callable[[Any], str]
-    note: Note = no_note
 
 
 def lifecycle(settings: Settings, present: Any) -> list[dict[str, Any]]:
@@ -66,11 +56,6 @@ def _shape(rule: dict[str, Any]) -> tuple[str, frozenset[str]]:
     return rule.get("action", {}).get("type", ""), frozenset(rule.get("condition", {}))
 
 
-def labels(settings: Settings, present: Any) -> dict[str, str]:
-    """Return the labels with ours added or corrected, foreign labels kept."""
-    return {**(present or {}), **settings.tags}
-
-
 def _setter(path: str) -> Callable[["Bucket", Any], None]:
     """Return what sets an attribute of a bucket, or of a part of it."""
     *parts, name = path.split(".")
@@ -81,53 +66,74 @@ def _json(value: Any) -> str:
     return shlex.quote(json.dumps({"rule": value}, sort_keys=True))
 
 
-SETTINGS: tuple[BucketSetting, ...] = (
-    BucketSetting(
-        "public access prevention", PUBLIC,
-        lambda b: b.iam_configuration.public_access_prevention or "inherited",
-        _setter("iam_configuration.public_access_prevention"),
-        lambda _settings, _present: "enforced", lambda _wanted: "--public-access-prevention",
+SETTINGS: tuple[GcpSetting, ...] = (
+    GcpSetting(
+        name="public access prevention",
+        rule=PUBLIC,
+        read=lambda b: b.iam_configuration.public_access_prevention or "inherited",
+        write=_setter("iam_configuration.public_access_prevention"),
+        wanted=lambda _settings, _present: "enforced",
+        flag=lambda _wanted: "--public-access-prevention",
     ),
-    BucketSetting(
-        "uniform access", OWNERSHIP,
-        lambda b: bool(b.iam_configuration.uniform_bucket_level_access_enabled),
-        _setter("iam_configuration.uniform_bucket_level_access_enabled"),
-        lambda _settings, _present: True, lambda _wanted: "--uniform-bucket-level-access",
+    GcpSetting(
+        name="uniform access",
+        rule=OWNERSHIP,
+        read=lambda b: bool(b.iam_configuration.uniform_bucket_level_access_enabled),
+        write=_setter("iam_configuration.uniform_bucket_level_access_enabled"),
+        wanted=lambda _settings, _present: True,
+        flag=lambda _wanted: "--uniform-bucket-level-access",
     ),
-    BucketSetting(
-        "versioning", VERSIONING,
-        lambda b: bool(b.versioning_enabled), _setter("versioning_enabled"),
-        lambda _settings, _present: True, lambda _wanted: "--versioning",
+    GcpSetting(
+        name="versioning",
+        rule=VERSIONING,
+        read=lambda b: bool(b.versioning_enabled),
+        write=_setter("versioning_enabled"),
+        wanted=lambda _settings, _present: True,
+        flag=lambda _wanted: "--versioning",
     ),
-    BucketSetting(
-        "soft delete", SOFT_DELETE,
-        lambda b: int(b.soft_delete_policy.retention_duration_seconds or 0),
-        _setter("soft_delete_policy.retention_duration_seconds"),
-        lambda settings, present: max(present, settings.noncurrent_days * DAY),
-        lambda wanted: f"--soft-delete-duration={wanted}s",
+    GcpSetting(
+        name="soft delete",
+        rule=SOFT_DELETE,
+        new=0,
+        read=lambda b: int(b.soft_delete_policy.retention_duration_seconds or 0),
+        write=_setter("soft_delete_policy.retention_duration_seconds"),
+        wanted=lambda settings, present: max(present, settings.noncurrent_days * DAY),
+        flag=lambda wanted: f"--soft-delete-duration={wanted}s",
     ),
-    BucketSetting(
-        "encryption", ENCRYPTION,
-        lambda b: b.default_kms_key_name or MANAGED,
-        lambda b, key: setattr(b, "default_kms_key_name", None if key == MANAGED else key),
-        lambda settings, present: settings.kms_key
-        or (MANAGED if settings.encryption else present or MANAGED),
-        lambda wanted: "--clear-default-encryption-key" if wanted == MANAGED
-        else shlex.quote(f"--default-encryption-key={wanted}"),
-        lambda _settings, present, _wanted: "" if present == MANAGED else replaces_key(present),
+    GcpSetting(
+        name="encryption",
+        rule=ENCRYPTION,
+        new=MANAGED,
+        read=lambda b: b.default_kms_key_name or MANAGED,
+        write=lambda b, key: setattr(b, "default_kms_key_name", None if key == MANAGED else key),
+        wanted=lambda settings, present: (
+            settings.kms_key or (MANAGED if settings.encryption else present or MANAGED)
+        ),
+        flag=lambda wanted: (
+            "--clear-default-encryption-key"
+            if wanted == MANAGED
+            else shlex.quote(f"--default-encryption-key={wanted}")
+        ),
+        note=lambda _settings, key, _wanted: "" if key == MANAGED else replaces_key(key),
     ),
-    BucketSetting(
-        "lifecycle", LIFECYCLE,
+    GcpSetting(
+        name="lifecycle",
+        rule=LIFECYCLE,
+        new=[],
         # The property lifecycle_rules leaves out what is newer than the library.
-        lambda b: list(b._properties.get("lifecycle", {}).get("rule", ())),  # noqa: SLF001
-        _setter("lifecycle_rules"), lifecycle,
-        lambda wanted: f"--lifecycle-file=<(echo {_json(wanted)})",
-        expires_sooner,
+        read=lambda b: list(b._properties.get("lifecycle", {}).get("rule", ())),  # noqa: SLF001
+        write=_setter("lifecycle_rules"),
+        wanted=lifecycle,
+        flag=lambda wanted: f"--lifecycle-file=<(echo {_json(wanted)})",
+        note=expires_sooner,
     ),
-    BucketSetting(
-        "labels", TAGS,
-        lambda b: dict(b.labels), _setter("labels"),
-        lambda settings, present: {**(present or {}), **settings.tags},
-        lambda wanted: "--update-labels=" + ",".join(f"{k}={v}" for k, v in wanted.items()),
+    GcpSetting(
+        name="labels",
+        rule=TAGS,
+        new={},
+        read=lambda b: dict(b.labels),
+        write=_setter("labels"),
+        wanted=lambda settings, present: {**present, **settings.tags},
+        flag=lambda wanted: "--update-labels=" + ",".join(f"{k}={v}" for k, v in wanted.items()),
     ),
-)  # fmt: skip
+)

@@ -1,31 +1,35 @@
 """What the agents' service account may do: its bindings in the bucket's own IAM policy."""
 
-import json
-import shlex
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xcomkit.cloud_documents.access.gcp import OBJECTS, READER
+from xcomkit.clouds.access import Document, look
+from xcomkit.clouds.errors import find
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
+from xcomkit.clouds.rows import ABSENT, as_text, keep, row, shell
 from xcomkit.clouds.rules import POLICY
-from xcomkit.findings.errors import AccessDeniedError, MissingError
-from xcomkit.findings.model import Action, Change, Check
-from xcomkit.settings.settings import Settings
+from xcomkit.findings.errors import MissingError
+from xcomkit.findings.model import Change, Check
+
+if TYPE_CHECKING:
+    from xcomkit.clouds import Cloud
 
 INHERITED = "roles inherited from the project are not looked at"
 _TITLE = "xcom-prefix"
 """Names the condition of every binding made here, also of one for an earlier prefix."""
+_BIND = (
+    "gcloud storage buckets {verb}-iam-policy-binding gs://{bucket} --member={member}"
+    " --role={role} --condition={condition}"
+)
 _EVERYBODY = ("allUsers", "allAuthenticatedUsers")
-
-Document = dict[str, Any]
 
 
 class Rights:
     """The bindings of one member on the bucket of the settings."""
 
-    def __init__(self, settings: Settings, *, clients: Clients, member: str) -> None:
-        self._settings = settings
-        self._clients = clients
+    def __init__(self, cloud: "Cloud", *, member: str) -> None:
+        self._settings = cloud.settings
+        self._clients: Clients = cloud.clients
         self.member = member
 
     def _rights(self) -> list[Document]:
@@ -47,44 +51,41 @@ class Rights:
 
     def _read(self) -> Any:
         """Return the bucket's IAM policy; ``None`` when there is no such bucket."""
-        try:
-            with gcp_errors("reading the bucket's IAM policy"):
-                return self._clients.bucket.get_iam_policy(requested_policy_version=3, **patience())
-        except MissingError:
-            return None
+        bucket = self._clients.bucket
+        return find(
+            gcp_errors,
+            "reading the bucket's IAM policy",
+            lambda: bucket.get_iam_policy(requested_policy_version=3, **patience()),
+        )
 
     def plan(self) -> list[Change]:
         """Return a row per binding that is needed, and per further one of our member."""
-        policy, rows = self._read(), []
+        policy = self._read()
         own = [] if policy is None else self._own(policy)
+        rows = []
         for wanted in self._rights():
             held = next((binding for binding in own if _is_same(binding, wanted)), None)
-            rows.append(
-                self._plan_binding(held or wanted, action="unchanged" if held else "create")
-            )
+            before = ABSENT if held is None else as_text(held)
+            rows.append(self._row(held or wanted, before, as_text(held or wanted)))
         for binding in self._surplus(own):
-            ours = binding.get("condition", {}).get("title") == _TITLE
-            rows.append(self._plan_binding(binding, action="delete" if ours else "keep"))
+            if _is_titled(binding):
+                rows.append(self._row(binding, as_text(binding), ABSENT))
+            else:
+                note = "somebody else's: remove it yourself"
+                rows.append(keep(self._bucket, _setting(binding), as_text(binding), note))
         return rows
 
-    def _plan_binding(self, binding: Document, *, action: Action) -> Change:
-        text = json.dumps(binding, sort_keys=True)
-        verb = "remove" if action == "delete" else "add"
-        words = ["gcloud", "storage", "buckets", f"{verb}-iam-policy-binding",
-                 f"gs://{self._settings.bucket}", f"--member={self.member}",
-                 f"--role={binding['role']}"]  # fmt: skip
-        condition = binding.get("condition", {})
-        parts = ",".join(f"{k}={v}" for k, v in condition.items())
-        words.append(f"--condition={parts or None}")
-        return Change(
-            resource=f"gs://{self._settings.bucket}",
-            setting=f"binding {binding['role'].rpartition('.')[2]}",
-            before="absent" if action == "create" else text,
-            after="absent" if action == "delete" else text,
-            action=action,
-            command=shlex.join(words),
-            note="somebody else's: remove it yourself" if action == "keep" else "",
-        )
+    @property
+    def _bucket(self) -> str:
+        return f"gs://{self._settings.bucket}"
+
+    def _row(self, binding: Document, before: str, after: str) -> Change:
+        condition = ",".join(f"{k}={v}" for k, v in binding.get("condition", {}).items())
+        command = shell(
+            _BIND, self._settings, verb="remove" if after == ABSENT else "add",
+            member=self.member, role=binding["role"], condition=condition or None,
+        )  # fmt: skip
+        return row(self._bucket, _setting(binding), before, after, command)
 
     def _own(self, policy: Any) -> list[Document]:
         """Return the bindings of our member, each as if it held nobody else."""
@@ -95,8 +96,10 @@ class Rights:
         ]
 
     def _surplus(self, own: list[Document]) -> list[Document]:
-        wanted = self._rights()
-        return [b for b in own if not any(_is_same(b, one) for one in wanted)]
+        return [b for b in own if not any(_is_same(b, one) for one in self._rights())]
+
+    def _missing(self, own: list[Document]) -> list[Document]:
+        return [b for b in self._rights() if not any(_is_same(b, one) for one in own)]
 
     def put(self) -> None:
         """Add the bindings that are missing, take back those for an earlier prefix."""
@@ -108,9 +111,8 @@ class Rights:
                 fix_in="01",
             )
         own = self._own(policy)
-        add = [b for b in self._rights() if not any(_is_same(b, one) for one in own)]
-        old = [b for b in self._surplus(own) if b.get("condition", {}).get("title") == _TITLE]
-        self._write(policy, drop=old, add=add)
+        old = [binding for binding in self._surplus(own) if _is_titled(binding)]
+        self._write(policy, drop=old, add=self._missing(own))
 
     def _write(self, policy: Any, *, drop: list[Document], add: list[Document]) -> None:
         """Take our member out of bindings, and add others; other members stay where they are."""
@@ -134,24 +136,31 @@ class Rights:
 
     def verify(self) -> Check:
         """Return the check of the bindings that the account has on the bucket itself."""
-        wanted, how = self._rights(), "storage buckets.getIamPolicy"
-        expected = f"{json.dumps(wanted, sort_keys=True)}; {INHERITED}"
-        judge = partial(POLICY.judge, expected=expected, how=how, basis="echo")
-        try:
-            policy = self._read()
-        except AccessDeniedError as error:
-            return judge(None, observed=str(error))
+        expected = f"{as_text(self._rights())}; {INHERITED}"
+        return look(POLICY, self._see, expected=expected, how="storage buckets.getIamPolicy")
+
+    def _see(self) -> tuple[bool, str]:
+        policy = self._read()
+        bindings = [] if policy is None else policy.bindings
         own = [] if policy is None else self._own(policy)
         public = [
             f"{member} has {binding['role']}"
-            for binding in ([] if policy is None else policy.bindings)
+            for binding in bindings
             for member in binding["members"]
             if member in _EVERYBODY
         ]
         further = [f"further {b['role']}{_where(b)}" for b in self._surplus(own)]
-        missing = [f"no {b['role']}" for b in wanted if not any(_is_same(b, o) for o in own)]
-        problems = "; ".join((*missing, *further, *public))
-        return judge(not problems, observed=problems or "as expected")
+        problems = "; ".join((*(f"no {b['role']}" for b in self._missing(own)), *further, *public))
+        return not problems, problems or "as expected"
+
+
+def _setting(binding: Document) -> str:
+    return f"binding {binding['role'].rpartition('.')[2]}"
+
+
+def _is_titled(binding: Document) -> bool:
+    """Tell whether a binding was made here."""
+    return bool(binding.get("condition", {}).get("title") == _TITLE)
 
 
 def _where(binding: Document) -> str:

@@ -1,4 +1,4 @@
-"""Requests in clear: does the store answer without TLS? Tried, because a policy proves nothing.
+"""Requests without TLS: does the store answer without TLS? Tried, because a policy proves nothing.
 
 Stores that speak S3 keep a policy on ``aws:SecureTransport`` and need not enforce it.
 """
