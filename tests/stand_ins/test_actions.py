@@ -51,23 +51,6 @@ def test_encryption_setting_is_not_judged_as_bucket_creation(rig: Any, bucket: s
     assert refused == "AccessDenied"
 
 
-def test_user_with_few_rights_on_iam_gets_no_further(rig: Any) -> None:
-    name = "operator"
-    rig.iam.create_user(UserName=name)
-    policy = rig.document(
-        rig.allow(["iam:CreateRole", "iam:GetRole"], f"arn:aws:iam::{rig.ACCOUNT}:role/team-*")
-    )
-    rig.iam.put_user_policy(UserName=name, PolicyName="few", PolicyDocument=policy)
-    keys = rig.iam.create_access_key(UserName=name)["AccessKey"]
-    operator = rig.client("iam", who=keys)
-    trust = rig.document(rig.trust(rig.AGENT))
-    operator.create_role(RoleName="team-xcom", AssumeRolePolicyDocument=trust)
-    other = {"RoleName": "other", "AssumeRolePolicyDocument": trust}
-    assert rig.refusal(operator.create_role, **other) == "AccessDenied"
-    assert rig.refusal(operator.list_open_id_connect_providers) == "AccessDenied"
-    assert rig.client("sts", who=keys).get_caller_identity()["Arn"].endswith(f"user/{name}")
-
-
 def test_secret_is_authorised_by_its_own_arn(rig: Any) -> None:
     admin = rig.client("secretsmanager")
     for name in ("airflow/connections/aws_default", "payroll/password"):

@@ -30,7 +30,7 @@ class Web:
         self.stand_in = stand_in
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.proxies = {"https": stand_in.facts["proxy_url"]}
+        self.session.proxies = {"https": stand_in.facts["http_url"]}
         self.session.verify = str(stand_in.ca_bundle)
         self.admin = self.token(secret=stand_in.facts["client_secret"])
 

@@ -10,7 +10,7 @@ import requests
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.common.stand_in import StandIn
 from xcomkit.stand_ins.gcp import GcpStandIn
-from xcomkit.stand_ins.gcp.world import GcpWorld
+from xcomkit.stand_ins.gcp.state import GcpState
 
 PROJECT = "my-project"
 POOL = f"{PROJECT}.svc.id.goog"
@@ -27,7 +27,7 @@ class Web:
         self.stand_in = stand_in
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.proxies = {"https": stand_in.facts["proxy_url"]}
+        self.session.proxies = {"https": stand_in.facts["http_url"]}
         self.session.verify = str(stand_in.ca_bundle)
         self.admin = self.token("administrator@xcom-runbook.example")
 
@@ -224,8 +224,8 @@ class TestDoor:
     ],
 )
 def test_condition_that_cannot_be_decided_grants_nothing(expression, met):
-    world = GcpWorld()
-    world.bucket_policies["b"] = {
+    state = GcpState()
+    state.bucket_policies["b"] = {
         "bindings": [
             {
                 "role": "roles/storage.objectViewer",
@@ -235,4 +235,4 @@ def test_condition_that_cannot_be_decided_grants_nothing(expression, met):
         ]
     }
 
-    assert world.may("user:a", "storage.objects.get", bucket="b", key="in/a") is met
+    assert state.may("user:a", "storage.objects.get", bucket="b", key="in/a") is met

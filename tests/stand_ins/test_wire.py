@@ -14,27 +14,27 @@ from xcomkit.findings.errors import ProcessError
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.aws import AwsStandIn
 from xcomkit.stand_ins.fault_proxy.faults import SLOW_SECONDS, Act, Fault, Kind, act_of
-from xcomkit.stand_ins.fault_proxy.proxy import Wire, open_wire
+from xcomkit.stand_ins.fault_proxy.proxy import FaultProxy, open_fault_proxy
 
 BUCKET, BODY = "on-the-wire", b"0123456789" * 10
 WRITES: tuple[Act, ...] = ("upload", "part", "complete")
 
 
 @pytest.fixture(scope="module")
-def wire(stand_in: AwsStandIn) -> Iterator[Wire]:
+def wire(stand_in: AwsStandIn) -> Iterator[FaultProxy]:
     client(stand_in).create_bucket(Bucket=BUCKET)
-    with open_wire("aws", environment=stand_in.platform_environment) as running:
+    with open_fault_proxy("aws", environment=stand_in.platform_environment) as running:
         yield running
 
 
 @pytest.fixture
-def s3(stand_in: AwsStandIn, wire: Wire) -> Any:
+def s3(stand_in: AwsStandIn, wire: FaultProxy) -> Any:
     wire.spoil("astro/xcom", {})
     wire.hits.clear()
     return client(stand_in, wire)
 
 
-def client(stand_in: AwsStandIn, wire: Wire | None = None, *, url: str = "") -> Any:
+def client(stand_in: AwsStandIn, wire: FaultProxy | None = None, *, url: str = "") -> Any:
     admin = stand_in.environment
     bundle = wire.environment["AWS_CA_BUNDLE"] if wire else str(stand_in.ca_bundle)
     proxies = {n: wire.environment[f"{n.upper()}_PROXY"] for n in ("http", "https") if wire}
@@ -61,7 +61,7 @@ def get(s3: Any, name: str) -> bytes:
     return bytes(s3.get_object(Bucket=BUCKET, Key=key(name))["Body"].read())
 
 
-def test_only_keys_that_are_named_are_spoilt_and_only_these_are_counted(s3: Any, wire: Wire):
+def test_only_keys_that_are_named_are_spoilt_and_only_these_are_counted(s3: Any, wire: FaultProxy):
     wire.spoil("astro/xcom", {"bad": Fault("403", WRITES)})
 
     put(s3, "good")
@@ -76,7 +76,7 @@ def test_only_keys_that_are_named_are_spoilt_and_only_these_are_counted(s3: Any,
     ("kind", "code", "status"),
     [("403", "AccessDenied", 403), ("500", "InternalError", 500), ("503", "SlowDown", 503)],
 )
-def test_refusal_speaks_as_s3_does(s3: Any, wire: Wire, kind: Kind, code: str, status: int):
+def test_refusal_speaks_as_s3_does(s3: Any, wire: FaultProxy, kind: Kind, code: str, status: int):
     wire.spoil("astro/xcom", {"one": Fault(kind, WRITES)})
 
     with pytest.raises(ClientError) as caught:
@@ -86,7 +86,7 @@ def test_refusal_speaks_as_s3_does(s3: Any, wire: Wire, kind: Kind, code: str, s
     assert (told["Error"]["Code"], told["ResponseMetadata"]["HTTPStatusCode"]) == (code, status)
 
 
-def test_other_acts_on_a_spoilt_key_go_through(s3: Any, wire: Wire):
+def test_other_acts_on_a_spoilt_key_go_through(s3: Any, wire: FaultProxy):
     wire.spoil("astro/xcom", {"one": Fault("403", ("delete",))})
 
     put(s3, "one")
@@ -95,7 +95,7 @@ def test_other_acts_on_a_spoilt_key_go_through(s3: Any, wire: Wire):
         s3.delete_object(Bucket=BUCKET, Key=key("one"))
 
 
-def test_fault_that_strikes_once_lets_the_second_try_through(s3: Any, wire: Wire):
+def test_fault_that_strikes_once_lets_the_second_try_through(s3: Any, wire: FaultProxy):
     wire.spoil("astro/xcom", {"once": Fault("503", WRITES, times=1)})
 
     with pytest.raises(ClientError):
@@ -105,7 +105,7 @@ def test_fault_that_strikes_once_lets_the_second_try_through(s3: Any, wire: Wire
     assert wire.hits == {"once": 1}
 
 
-def test_reset_breaks_the_connection_and_nothing_is_stored(s3: Any, wire: Wire):
+def test_reset_breaks_the_connection_and_nothing_is_stored(s3: Any, wire: FaultProxy):
     wire.spoil("astro/xcom", {"reset": Fault("reset", WRITES)})
 
     with pytest.raises((BrokenConnectionError, HTTPClientError)):
@@ -116,7 +116,9 @@ def test_reset_breaks_the_connection_and_nothing_is_stored(s3: Any, wire: Wire):
         get(s3, "reset")
 
 
-def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(s3: Any, wire: Wire):
+def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(
+    s3: Any, wire: FaultProxy
+):
     for name in ("cut", "short", "empty"):
         put(s3, name)
     wire.spoil("astro/xcom", {"cut": Fault("truncated", ("download",)),
@@ -129,7 +131,7 @@ def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(s3:
     assert get(s3, "empty") == b""
 
 
-def test_slow_answer_is_late_and_whole(s3: Any, wire: Wire):
+def test_slow_answer_is_late_and_whole(s3: Any, wire: FaultProxy):
     put(s3, "late")
     wire.spoil("astro/xcom", {"late": Fault("slow", ("download",))})
 
@@ -138,7 +140,7 @@ def test_slow_answer_is_late_and_whole(s3: Any, wire: Wire):
     assert time.monotonic() - started >= SLOW_SECONDS
 
 
-def test_delete_of_many_keys_can_fail_inside_a_success(s3: Any, wire: Wire):
+def test_delete_of_many_keys_can_fail_inside_a_success(s3: Any, wire: FaultProxy):
     put(s3, "kept")
     wire.spoil("astro/xcom", {"kept": Fault("inside 200", ("delete many",))})
 
@@ -149,7 +151,7 @@ def test_delete_of_many_keys_can_fail_inside_a_success(s3: Any, wire: Wire):
 
 
 @pytest.mark.parametrize("spoilt", ["part", "complete"])
-def test_upload_in_parts_is_spoilt_where_it_is_said(s3: Any, wire: Wire, spoilt: Act):
+def test_upload_in_parts_is_spoilt_where_it_is_said(s3: Any, wire: FaultProxy, spoilt: Act):
     wire.spoil("astro/xcom", {"large": Fault("403", (spoilt,))})
     place = {"Bucket": BUCKET, "Key": key("large")}
     upload = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}
@@ -169,13 +171,13 @@ def test_way_of_gcsfs_without_tls_is_refused_with_the_next_step(stand_in: AwsSta
 
     with (
         pytest.raises(ProcessError, match="is not https") as caught,
-        open_wire("gcp", environment=environment),
+        open_fault_proxy("gcp", environment=environment),
     ):
         pass
     assert caught.value.hint
 
 
-def test_store_without_tls_is_spoilt_as_well(stand_in: AwsStandIn, wire: Wire):
+def test_store_without_tls_is_spoilt_as_well(stand_in: AwsStandIn, wire: FaultProxy):
     s3 = client(stand_in, wire, url=stand_in.http_url)
     put(s3, "whole")
     wire.spoil("astro/xcom", {"lost": Fault("500", acts=WRITES)})
@@ -191,7 +193,7 @@ def test_ca_bundle_of_a_pod_that_is_not_here_is_one_sentence(stand_in: AwsStandI
     environment = {**stand_in.platform_environment, "REQUESTS_CA_BUNDLE": "/etc/pod/ca.pem"}
     with (
         pytest.raises(ProcessError, match=r"No such file or directory, /etc/pod/ca\.pem") as caught,
-        open_wire("aws", environment=environment),
+        open_fault_proxy("aws", environment=environment),
     ):
         pass
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
@@ -200,13 +202,13 @@ def test_ca_bundle_of_a_pod_that_is_not_here_is_one_sentence(stand_in: AwsStandI
 def test_host_that_no_proxy_names_is_reached_past_the_proxy(stand_in: AwsStandIn):
     around = {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
     environment = {**stand_in.platform_environment, **around}
-    with open_wire("aws", environment=environment) as wire:
+    with open_fault_proxy("aws", environment=environment) as wire:
         assert client(stand_in, wire).list_buckets()["Buckets"]
 
 
 def test_a_store_out_of_reach_is_a_bad_gateway_and_no_silence(stand_in: AwsStandIn):
     environment = {**stand_in.platform_environment, "HTTPS_PROXY": "http://127.0.0.1:1"}
-    with open_wire("aws", environment=environment) as wire:
+    with open_fault_proxy("aws", environment=environment) as wire:
         with pytest.raises(ClientError) as caught:
             client(stand_in, wire).list_buckets()
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
@@ -219,8 +221,8 @@ def test_request_without_an_answer_is_repeated_only_where_that_changes_nothing(
 ):
     platform = stand_in.platform_environment
     with (
-        open_wire("aws", environment=platform) as store,
-        open_wire("aws", environment={**platform, **store.environment}) as wire,
+        open_fault_proxy("aws", environment=platform) as store,
+        open_fault_proxy("aws", environment={**platform, **store.environment}) as wire,
     ):
         store.spoil("astro/xcom", {"silent": Fault("reset", (act,))})
         s3 = client(stand_in, wire)
@@ -268,4 +270,4 @@ def test_request_without_an_answer_is_repeated_only_where_that_changes_nothing(
 def test_act_of_a_request_is_read_from_method_path_and_query(
     cloud: CloudName, method: str, path: str, query: str, act: Act
 ):
-    assert act_of(cloud, method=method, path=path, query=query) == act
+    assert act_of(cloud, method=method, uri=f"{path}?{query}" if query else path) == act

@@ -1,10 +1,12 @@
 """The Azure stand-in as its users see it."""
 
 import sys
+from functools import partial
 from typing import ClassVar, Self
 
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.azure import azurite
+from xcomkit.stand_ins.common import npm
 from xcomkit.stand_ins.common.stand_in import StandIn
 
 FOREIGN_ACCOUNT = "accountofsomebodyelse"
@@ -34,7 +36,7 @@ class AzureStandIn(StandIn):
     @classmethod
     def start(cls) -> Self:
         """Return a new stand-in; Azurite is installed first where it is missing."""
-        azurite.install(_say)
+        npm.install(azurite.MANIFEST, say=partial(print, file=sys.stderr))
         return super().start()
 
     @property
@@ -42,7 +44,7 @@ class AzureStandIn(StandIn):
         """Return the door, through which Azure's real host names lead here, and its CA."""
         bundle = str(self.ca_bundle)
         return {
-            "HTTPS_PROXY": self.facts["proxy_url"],
+            "HTTPS_PROXY": self.facts["http_url"],
             "NO_PROXY": "127.0.0.1,localhost",
             "SSL_CERT_FILE": bundle,
             "REQUESTS_CA_BUNDLE": bundle,
@@ -59,10 +61,5 @@ class AzureStandIn(StandIn):
 
     def add_principal(self, name: str) -> dict[str, str]:
         """Return client id and secret of a new service principal that has no role at all."""
-        found: dict[str, str] = self.call("POST", "principal", body={"name": name})
+        found: dict[str, str] = self.call("principal", name=name)
         return found
-
-
-def _say(text: str) -> None:
-    """Tell a person why nothing happens for some seconds."""
-    sys.stderr.write(f"{text}\n")

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from io import BytesIO
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import trustme
 from werkzeug.serving import WSGIRequestHandler
@@ -23,14 +23,7 @@ RAW_HEADERS = "xcomkit.headers"
 """Key of the WSGI environment for all headers as sent; WSGI itself loses names with underscores."""
 
 Reply = tuple[str, list[tuple[str, str]], bytes]
-
-
-class Application(Protocol):
-    """What answers requests."""
-
-    def answer(self, environ: dict[str, Any]) -> Reply:
-        """Return status line, headers and body for the request of a WSGI environment."""
-        ...
+"""Status line, headers and body."""
 
 
 class Certificates:
@@ -72,7 +65,7 @@ class Handler(WSGIRequestHandler):
         else:
             body = self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
         environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        self._send(*self.server.application.answer(environ))
+        self._send(*self.server.answer(environ))
 
     def do_CONNECT(self) -> None:  # noqa: N802 - http.server's name for it
         """Answer for the host a client wants to reach, or refuse the tunnel."""
@@ -114,18 +107,18 @@ class Handler(WSGIRequestHandler):
         self.wfile.flush()
 
 
-class Tunnels:
+class Tunnels(NamedTuple):
     """Which hosts the door speaks for, and its certificates."""
 
-    def __init__(self, is_known: Callable[[str], bool], certificates: Certificates) -> None:
-        self.is_known = is_known
-        self.certificates = certificates
+    is_known: Callable[[str], bool]
+    certificates: Certificates
 
 
 class Server(ThreadingMixIn, TCPServer):
     """A thread per connection; TLS is negotiated there, so that no client holds up another.
 
-    ``tunnels`` makes it a door: a CONNECT to a known host is answered by the same application.
+    ``answer`` takes the WSGI environment of a request. ``tunnels`` makes it a door: what comes
+    through a CONNECT to a known host is answered alike.
     """
 
     daemon_threads = True
@@ -136,13 +129,13 @@ class Server(ThreadingMixIn, TCPServer):
 
     def __init__(
         self,
-        application: Application,
+        answer: Callable[[dict[str, Any]], Reply],
         *,
         ssl_context: ssl.SSLContext | None = None,
         tunnels: Tunnels | None = None,
         handler: type[Handler] = Handler,
     ) -> None:
-        self.application = application
+        self.answer = answer
         self.ssl_context = ssl_context
         self.tunnels = tunnels
         super().__init__((HOST, 0), handler)

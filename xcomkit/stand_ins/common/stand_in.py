@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import Any, ClassVar, Self, assert_never
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from xcomkit.findings.errors import ProcessError, UnreachableError
@@ -38,7 +38,6 @@ class StandIn:
     server: ClassVar[str]
     label: ClassVar[str]
     replaced: ClassVar[tuple[str, ...]]
-    start_seconds: ClassVar[int] = START_SECONDS
     http_url: str = ""
     """An unencrypted door to the store, where the stand-in has one."""
     open_metadata: Callable[[str, str, str], str] | None = None
@@ -85,13 +84,13 @@ class StandIn:
                 env=_child_environment(),
                 start_new_session=True,  # Ctrl-C is for the parent, which still has work to undo
             )
-        facts = _read_facts(process, seconds=cls.start_seconds)
+        facts = _read_facts(process, seconds=START_SECONDS)
         if facts is None:
             _end(process)
             tail = " | ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
             shutil.rmtree(directory, ignore_errors=True)
             raise ProcessError(
-                f"The stand-in for {cls.cloud} was not ready within {cls.start_seconds} s:"
+                f"The stand-in for {cls.cloud} was not ready within {START_SECONDS} s:"
                 f" {tail or 'no log'}",
                 hint=f"install xcomkit[local]; python -m {cls.server} DIRECTORY shows the cause.",
             )
@@ -141,16 +140,17 @@ class StandIn:
             issuer: another issuer to claim; ``""`` is the stand-in's own.
             expires_in: seconds; negative for a token that has already expired.
         """
-        wanted = {"audience": audience, "issuer": issuer, "expires_in": expires_in}
-        return str(self.call("POST", "token", body={"subject": subject, **wanted}))
+        own = {"audience": audience} if audience else {}
+        claims = {"subject": subject, "issuer": issuer, "expires_in": expires_in}
+        return str(self.call("token", **claims, **own))
 
     def read_requests(self, *, since: int = 0) -> tuple[Request, ...]:
         """Return the requests to the cloud after sequence number ``since``, oldest first."""
-        return tuple(Request(**entry) for entry in self.call("GET", f"requests?since={since}"))
+        return tuple(Request(**entry) for entry in self.call("requests", since=since))
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret text of the stand-in, so that a test can look for leaks."""
-        return tuple(self.call("GET", "secrets"))
+        return tuple(self.call("secrets"))
 
     def stop(self) -> None:
         """Stop the process and remove its files; nothing happens on an attached stand-in."""
@@ -161,8 +161,8 @@ class StandIn:
         _end(process)
         shutil.rmtree(self.ca_bundle.parent, ignore_errors=True)
 
-    def call(self, method: str, path: str, *, body: object = None) -> Any:
-        """Return the JSON answer of a control endpoint.
+    def call(self, endpoint: str, **arguments: object) -> Any:
+        """Return what a control endpoint answers to arguments that JSON can carry.
 
         Raises:
             UnreachableError: when the stand-in does not answer.
@@ -172,7 +172,7 @@ class StandIn:
         try:
             context = ssl.create_default_context(cafile=self.ca_bundle)
             connection = HTTPSConnection(urlsplit(self.url).netloc, timeout=30, context=context)
-            connection.request(method, f"/_stand_in/{path}", json.dumps(body), key)
+            connection.request("POST", f"/_stand_in/{endpoint}", json.dumps(arguments), key)
             response = connection.getresponse()
             text = response.read().decode()
             connection.close()
@@ -181,7 +181,7 @@ class StandIn:
                 f"The stand-in at {self.url} does not answer: {error}.", hint="start it again."
             ) from None
         if response.status != 200:
-            raise ProcessError(f"The stand-in refused {path}: {response.status} {text}".strip())
+            raise ProcessError(f"The stand-in refused {endpoint}: {response.status} {text}".strip())
         return json.loads(text)
 
 
@@ -200,8 +200,6 @@ def stand_in_of(cloud: CloudName) -> type[StandIn]:
             from xcomkit.stand_ins.gcp import GcpStandIn
 
             return GcpStandIn
-        case _:
-            assert_never(cloud)
 
 
 def _child_environment() -> dict[str, str]:

@@ -37,8 +37,8 @@ class GcpStandIn(StandIn):
         """
         bundle = str(self.ca_bundle)
         return {
-            "STORAGE_EMULATOR_HOST": self.facts["storage_url"],
-            "HTTPS_PROXY": self.facts["proxy_url"],
+            "STORAGE_EMULATOR_HOST": self.url,
+            "HTTPS_PROXY": self.facts["http_url"],
             "NO_PROXY": "127.0.0.1,localhost",
             "SSL_CERT_FILE": bundle,
             "REQUESTS_CA_BUNDLE": bundle,
@@ -59,16 +59,14 @@ class GcpStandIn(StandIn):
             email: the service account its annotation names.
             pool: the workload identity pool of the pod's cluster.
         """
-        return str(
-            self.call("POST", "metadata", body={"subject": subject, "email": email, "pool": pool})
-        )
+        return str(self.call("metadata", subject=subject, email=email, pool=pool))
 
     def constrain(self, project: str, **constraint: object) -> None:
         """Put a project under an organization policy: the allowed values per constraint."""
         named = {name.replace("_", ".", 1): allowed for name, allowed in constraint.items()}
-        self.call("POST", "constraint", body={"project": project, "constraint": named})
+        self.call("constraint", project=project, constraint=named)
 
     def add_user(self, email: str) -> dict[str, str]:
         """Return application default credentials of a new person who has no right at all."""
-        found: dict[str, str] = self.call("POST", "user", body={"email": email})
+        found: dict[str, str] = self.call("user", email=email)
         return found

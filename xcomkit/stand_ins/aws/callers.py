@@ -10,7 +10,6 @@ from moto.sts.models import sts_backends
 
 from xcomkit.cloud_documents.conditions import Context
 from xcomkit.cloud_documents.policies import Caller, Standing
-from xcomkit.stand_ins.common.authority import Provider
 
 ACCOUNT = "123456789012"
 """The stand-in's account: moto's default."""
@@ -32,10 +31,10 @@ def is_expired(access_key: Any) -> bool:
     return session is not None and session.expiration <= utcnow()
 
 
-def list_providers() -> dict[str, Provider]:
-    """Return the account's OIDC providers by issuer, without ``https://``."""
+def find_provider(issuer: str) -> Any:
+    """Return moto's OIDC provider for an issuer, or ``None``."""
     providers = iam_backends[ACCOUNT]["aws"].open_id_providers.values()
-    return {item.url: Provider(item.arn, tuple(item.client_id_list)) for item in providers}
+    return next((one for one in providers if one.url == issuer.removeprefix("https://")), None)
 
 
 def read_trust(role_arn: str) -> object | None:
