@@ -309,7 +309,7 @@ def test_control_characters_never_reach_the_preview() -> None:
 def test_large_value_is_cut_and_stays_unjudged() -> None:
     body = json.dumps("x" * 5_000).encode()
 
-    found = decode(io.BytesIO(body), codec="none", limit_bytes=1_000)
+    found = decode(body, codec="none", limit_bytes=1_000)
 
     assert (found.truncated, found.is_json, found.size) == (True, None, 1_000)
     assert by_id(checks(summary(), decoded=found))["XC605"].status == "unknown"
