@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from xcomkit.findings.errors import ServiceError
 from xcomkit.findings.model import Check, Codec, StoredObject, StoredXCom
 from xcomkit.objects.checks import RULES, checks
-from xcomkit.objects.decode import Decoded, decode, read_value
+from xcomkit.objects.decode import Decoded, UnreadableError, decode, read_value
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.reading import unpack
 from xcomkit.objects.summary import Summary, summarise
@@ -224,6 +224,19 @@ def test_every_codec_opens_and_type_tags_stay_as_they_are(codec: Codec) -> None:
     assert read_value(PACKED[codec], codec=codec, limit_bytes=LIMIT) == VALUE
     suffix = {"none": "", "gzip": ".gz"}.get(codec, f".{codec}")
     assert unpack(PACKED[codec], key=f"dag/run.gz/task/uuid{suffix}", limit=LIMIT) == TEXT
+
+
+@pytest.mark.parametrize("limit", [8, 9, 10])
+@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".xz", lzma.compress)])
+def test_object_is_unpacked_one_byte_further_than_the_limit_and_needs_its_end(
+    suffix: str, pack: Callable[[bytes], bytes], limit: int
+) -> None:
+    text = b"123456789"
+
+    assert unpack(pack(text), key=f"k{suffix}", limit=limit) == text[: limit + 1]
+    if suffix and limit >= len(text):
+        with pytest.raises(UnreadableError, match="too early"):
+            unpack(pack(text)[:-2], key=f"k{suffix}", limit=limit)
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zip", "bz2", "xz"])
