@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from moto.core.utils import utcnow
 from moto.iam.access_control import IAMUserAccessKey
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import Policy, iam_backends
@@ -23,12 +22,6 @@ def read_standing(access_key: Any, *, is_secure: bool) -> Standing:
     names, context = _describe(access_key)
     caller = Caller(access_key.arn, names, access_key.account_id)
     return Standing(caller, _list_documents(access_key), {**transport, **context})
-
-
-def is_expired(access_key: Any) -> bool:
-    """Tell whether a session's credentials are past their expiration; moto never asks."""
-    session = _find_session(access_key)
-    return session is not None and session.expiration <= utcnow()
 
 
 def find_provider(issuer: str) -> Any:
@@ -68,10 +61,7 @@ def _describe(access_key: Any) -> tuple[tuple[str, ...], Context]:
     if session is not None:
         keys = {"aws:principalarn": (session.role_arn,), "aws:userid": (session.user_id,)}
         return (access_key.arn, session.role_arn), keys
-    name = access_key.arn.rpartition("/")[2]
-    user = iam_backends[access_key.account_id][access_key.partition].get_user(name)
-    keys = {"aws:principalarn": (access_key.arn,), "aws:userid": (user.id,)}
-    return (access_key.arn,), {**keys, "aws:username": (name,)}
+    return (access_key.arn,), {"aws:principalarn": (access_key.arn,)}
 
 
 def _list_documents(access_key: Any) -> tuple[object, ...]:

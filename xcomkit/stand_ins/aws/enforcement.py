@@ -37,7 +37,6 @@ from xcomkit.stand_ins.aws.answers import refuse
 from xcomkit.stand_ins.aws.callers import (
     ACCOUNT,
     find_provider,
-    is_expired,
     read_standing,
     read_trust,
 )
@@ -106,8 +105,6 @@ def _authenticate(response: Any, request_class: Any, service: str) -> Any:
         request.check_signature()
     except _RESTError as error:
         raise refuse(service, error.error_type, error.message) from None
-    if is_expired(request._access_key):
-        raise refuse(service, "ExpiredToken", "The provided token has expired.", status=400)
     return request._access_key
 
 
