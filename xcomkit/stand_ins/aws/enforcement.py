@@ -261,23 +261,21 @@ def _prove(cluster: TokenAuthority, token: str) -> tuple[str, str, str]:
     It is accepted as by AWS STS: an OIDC provider for its issuer with its audience must exist in
     IAM, signature and times must hold. Source: STS API reference, AssumeRoleWithWebIdentity.
     """
+    code, text = "InvalidIdentityToken", ""
     try:
         claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
         provider = find_provider(str(claimed))
-        if provider is None:
+        if provider:
+            accepted = tuple(provider.client_id_list)
+            claims = cluster.verify(token, audience=accepted)
+        else:
             text = f"No OpenIDConnect provider found in your account for {claimed}"
-            raise refuse("sts", "InvalidIdentityToken", text, status=400)
-        accepted = tuple(provider.client_id_list)
-        claims = cluster.verify(token, audience=accepted)
-    except jwt.ExpiredSignatureError:
-        text = "Token expired: current date/time must be before the expiration date/time"
-        raise refuse("sts", "ExpiredTokenException", text, status=400) from None
-    except jwt.InvalidAudienceError:
-        text = "Incorrect token audience"
-        raise refuse("sts", "InvalidIdentityToken", text, status=400) from None
-    except jwt.InvalidTokenError:
-        text = "The ID Token provided is not a valid JWT"
-        raise refuse("sts", "InvalidIdentityToken", text, status=400) from None
+    except jwt.ExpiredSignatureError as error:
+        code, text = "ExpiredTokenException", f"Token expired: {error}"
+    except jwt.InvalidTokenError as error:
+        text = f"The ID Token provided is not a valid JWT: {error}"
+    if text:
+        raise refuse("sts", code, text, status=400)
     audiences = [claims["aud"]] if isinstance(claims["aud"], str) else claims["aud"]
     audience = next(one for one in audiences if one in accepted)
     return str(provider.arn), audience, str(claims["sub"])

@@ -51,41 +51,16 @@ class BlobDoor:
         action = _action(request, has_blob=bool(blob))
         if account is None:
             return blob_error(404, "ResourceNotFound", "No such account."), action, ""
-        principal, refusal = self._authenticate(request, account)
-        if refusal is not None or principal is None:
-            refused = refusal or blob_error(403, "AuthenticationFailed", "Nobody signed.")
-            return refused, action, ""
+        signed = read_bearer(self._state, request, audiences=(AUDIENCE, f"https://{name}{SUFFIX}"))
+        principal = self._state.by_object_id(signed)
+        if principal is None:
+            return _unsigned(request, account["properties"]), action, ""
         scope = f"{account['id']}/blobServices/default/containers/{container}"
         if not container or not action or not self._state.may(principal, action, scope=scope):
             text = "This request is not authorized to perform this operation using this permission."
             denied = blob_error(403, "AuthorizationPermissionMismatch", text)
             return denied, action, principal.object_id
         return self._forward(request, name, container), action, principal.object_id
-
-    def _authenticate(
-        self, request: Request, account: Document
-    ) -> tuple[Principal | None, Response | None]:
-        """Return who signed a request, or the answer to one that cannot be taken."""
-        properties = account["properties"]
-        header = request.headers.get("Authorization", "")
-        if header.lower().startswith("bearer "):
-            own = f"https://{account['name']}{SUFFIX}"
-            object_id = read_bearer(self._state, request, audiences=(AUDIENCE, own))
-            principal = self._state.by_object_id(object_id)
-            if principal is None:
-                text = "Server failed to authenticate the request."
-                return None, blob_error(401, "InvalidAuthenticationInfo", text)
-            return principal, None
-        if header.startswith("SharedKey") or "sig" in request.args:
-            if not properties.get("allowSharedKeyAccess", True):
-                text = "Key based authentication is not permitted on this storage account."
-                return None, blob_error(403, "KeyBasedAuthenticationNotPermitted", text)
-            text = "Server failed to authenticate the request: the signature is not known here."
-            return None, blob_error(403, "AuthenticationFailed", text)
-        if not properties.get("allowBlobPublicAccess"):
-            text = "Public access is not permitted on this storage account."
-            return None, blob_error(409, "PublicAccessNotPermitted", text)
-        return None, blob_error(404, "ResourceNotFound", "The specified resource does not exist.")
 
     def _forward(self, request: Request, account: str, container: str) -> Response:
         raw: list[tuple[str, str]] = request.environ[RAW_HEADERS]
@@ -109,6 +84,23 @@ class BlobDoor:
         headers = {"Authorization": f"Bearer {token}", "x-ms-version": _VERSION}
         uri = f"/{_STORE}/{_name_inside(account, name)}?restype=container"
         self._azurite.ask(method, uri, headers=headers)
+
+
+def _unsigned(request: Request, properties: Document) -> Response:
+    """Return the answer to a request that no token of ours signs."""
+    header = request.headers.get("Authorization", "")
+    if header.lower().startswith("bearer "):
+        text = "Server failed to authenticate the request."
+        return blob_error(401, "InvalidAuthenticationInfo", text)
+    if header or "sig" in request.args:
+        if properties["allowSharedKeyAccess"]:
+            return blob_error(403, "AuthenticationFailed", "The signature is not known here.")
+        text = "Key based authentication is not permitted on this storage account."
+        return blob_error(403, "KeyBasedAuthenticationNotPermitted", text)
+    if properties["allowBlobPublicAccess"]:
+        return blob_error(404, "ResourceNotFound", "The specified resource does not exist.")
+    text = "Public access is not permitted on this storage account."
+    return blob_error(409, "PublicAccessNotPermitted", text)
 
 
 def _name_inside(account: str, container: str) -> str:

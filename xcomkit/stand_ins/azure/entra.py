@@ -29,11 +29,6 @@ def answer_entra(state: AzureState, request: Request) -> Response:
                 "issuer": f"{base}/v2.0",
                 "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
                 "token_endpoint": f"{base}/oauth2/v2.0/token",
-                "jwks_uri": f"{base}/discovery/v2.0/keys",
-                "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
-                "response_types_supported": ["code", "token"],
-                "subject_types_supported": ["pairwise"],
-                "id_token_signing_alg_values_supported": ["RS256"],
             }
         )
     if rest == "oauth2/v2.0/token" and request.method == "POST":
@@ -44,9 +39,6 @@ def answer_entra(state: AzureState, request: Request) -> Response:
 def _token(state: AzureState, request: Request) -> Response:
     form = request.form
     principal = state.principals.get(form.get("client_id", ""))
-    if form.get("grant_type") != "client_credentials":
-        text = "The grant type is not supported."
-        return _refuse(70003, text, error="unsupported_grant_type", status=400)
     if principal is None:
         text = f"Application with identifier '{form.get('client_id')}' was not found."
         return _refuse(700016, text, error="unauthorized_client", status=400)

@@ -45,7 +45,7 @@ def json_reply(
 
 
 class Application:
-    """The stand-in behind HTTP: control endpoints, the cloud, and a journal of requests.
+    """The stand-in behind HTTP: control endpoints, the cloud, and a record of requests.
 
     The endpoints below ``/_stand_in/`` are open only to who holds the control key.
     """
@@ -64,7 +64,7 @@ class Application:
         self.state = state
         self._dispatch = dispatch
         self._endpoints: Mapping[str, Endpoint] = {
-            "requests": state.journal.list_requests,
+            "requests": state.list_requests,
             "secrets": state.secret_texts,
             "token": mint,
             **endpoints,
@@ -76,7 +76,7 @@ class Application:
         if request.path.startswith(PREFIX):
             return run_application(self._control(request), environ)
         response, action, principal = self._dispatch(request)
-        self.state.journal.record(
+        self.state.record(
             method=request.method,
             path=str(environ["RAW_URI"]),
             action=action,
@@ -108,15 +108,11 @@ def serve(
     handler: type[Handler] = Handler,
     stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Answer requests until stdin ends, then tidy up and leave.
+    """Answer at a port with TLS, and at one without; when stdin ends, remove the directory, leave.
 
     Args:
-        directory: the stand-in's own folder; it is removed.
-        application: answers at one port with TLS, and at one without, which is a CONNECT proxy.
-        authority: signs the certificates.
         facts: what the parent needs to know beside addresses and keys.
-        is_known: tells for which hosts the proxy speaks.
-        handler: reads requests.
+        is_known: tells for which hosts the port without TLS is a CONNECT proxy.
         stop: ends what the stand-in itself has started.
     """
     ca_bundle = directory / "ca.pem"

@@ -8,23 +8,39 @@ import atexit
 import json
 import os
 import shutil
-import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from http.client import HTTPException, HTTPSConnection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
+import urllib3
+
 from xcomkit.findings.errors import ProcessError, UnreachableError
 from xcomkit.findings.model import CloudName
-from xcomkit.stand_ins.common.journal import Request
 
 VARIABLE = "XCOMKIT_STAND_IN"
 START_SECONDS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request the stand-in has answered.
+
+    ``action`` is what it was judged as, ``principal`` who asked (an ARN, an object id, an e-mail or
+    a token's subject), each ``""`` where the request did not get that far.
+    """
+
+    seq: int
+    method: str
+    path: str
+    action: str
+    principal: str
+    status: int
 
 
 class StandIn:
@@ -168,21 +184,19 @@ class StandIn:
             UnreachableError: when the stand-in does not answer.
             ProcessError: when it refuses the request.
         """
+        url = f"{self.url}/_stand_in/{endpoint}"
         key = {"x-stand-in-key": self.facts["control_key"]}
-        try:
-            context = ssl.create_default_context(cafile=self.ca_bundle)
-            connection = HTTPSConnection(urlsplit(self.url).netloc, timeout=30, context=context)
-            connection.request("POST", f"/_stand_in/{endpoint}", json.dumps(arguments), key)
-            response = connection.getresponse()
-            text = response.read().decode()
-            connection.close()
-        except (OSError, HTTPException) as error:
-            raise UnreachableError(
-                f"The stand-in at {self.url} does not answer: {error}.", hint="start it again."
-            ) from None
-        if response.status != 200:
-            raise ProcessError(f"The stand-in refused {endpoint}: {response.status} {text}".strip())
-        return json.loads(text)
+        with urllib3.PoolManager(ca_certs=str(self.ca_bundle), timeout=30, retries=False) as pool:
+            try:
+                answer = pool.request("POST", url, json=arguments, headers=key)
+            except urllib3.exceptions.HTTPError as error:
+                raise UnreachableError(
+                    f"The stand-in at {self.url} does not answer: {error}.", hint="start it again."
+                ) from None
+        if answer.status != 200:
+            text = answer.data.decode()
+            raise ProcessError(f"The stand-in refused {endpoint}: {answer.status} {text}".strip())
+        return answer.json()
 
 
 def stand_in_of(cloud: CloudName) -> type[StandIn]:

@@ -180,7 +180,7 @@ def metadata_server(
     }
 
     def answer(request: Request) -> Response:
-        state.journal.record(
+        state.record(
             method=request.method, path=f"metadata:{request.path}", action="metadata",
             principal=subject, status=200,
         )  # fmt: skip
