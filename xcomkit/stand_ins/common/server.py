@@ -108,12 +108,10 @@ def serve(
     handler: type[Handler] = Handler,
     stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Answer at a port with TLS, and at one without; when stdin ends, remove the directory, leave.
+    """Answer at a port with TLS and at one without; when stdin ends, remove the directory.
 
-    Args:
-        facts: what the parent needs to know beside addresses and keys.
-        is_known: tells for which hosts the port without TLS is a CONNECT proxy.
-        stop: ends what the stand-in itself has started.
+    The port without TLS is a CONNECT proxy for the hosts that ``is_known``. ``facts`` is what the
+    parent needs to know beside addresses and keys, ``stop`` ends what this stand-in has started.
     """
     ca_bundle = directory / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_bundle))
