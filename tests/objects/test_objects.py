@@ -7,7 +7,7 @@ import random
 import sys
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,8 +78,8 @@ def by_id(found: tuple[Check, ...]) -> dict[str, Check]:
     ],
 )
 def test_layout_of_airflow_3_1_to_3_3_names_dag_run_task_and_codec(
-    key: str, dag_id: str, run_id: str, task_id: str, codec: Codec
-) -> None:
+    key, dag_id, run_id, task_id, codec
+):
     for prefix, base in (("astro/xcom", "astro/xcom/"), ("", "")):  # "" is the whole bucket
         found = parse(f"{base}{key}", prefix=prefix)
 
@@ -95,9 +95,7 @@ def test_layout_of_airflow_3_1_to_3_3_names_dag_run_task_and_codec(
         (f"{TI}/{'0' * 64}.json.xz", "xz", TI.removeprefix("ti-")),
     ],
 )
-def test_layout_of_airflow_3_4_names_the_try_as_well(
-    tail: str, codec: Codec, task_instance: str
-) -> None:
+def test_layout_of_airflow_3_4_names_the_try_as_well(tail, codec, task_instance):
     found = parse(f"astro/xcom/dag/{RUN}/task/{tail}")
 
     assert (found.layout, found.dag_id, found.run_id) == ("key", "dag", RUN)
@@ -128,7 +126,7 @@ def test_layout_of_airflow_3_4_names_the_try_as_well(
         "astro/xcom/" + "a/" * 506,
     ],
 )
-def test_other_keys_are_foreign_and_keep_their_name(key: str) -> None:
+def test_other_keys_are_foreign_and_keep_their_name(key):
     found = parse(key)
 
     assert found.layout == "foreign"
@@ -138,7 +136,7 @@ def test_other_keys_are_foreign_and_keep_their_name(key: str) -> None:
 @given(
     st.text(max_size=1024) | st.lists(st.text()).map("/".join), st.sampled_from(["", "a", "a/b"])
 )
-def test_no_key_makes_the_parser_fail(key: str, prefix: str) -> None:
+def test_no_key_makes_the_parser_fail(key, prefix):
     base = f"{prefix}/" if prefix else ""
     for candidate in (key, f"{base}{key}", f"{base}{key}/{NAME}", f"{base}{key}/{TI}/{key}.json"):
         found = parse(candidate, prefix=prefix)
@@ -171,7 +169,7 @@ def summary(*objects: StoredXCom) -> Summary:
     return summarise(iter(objects), now=NOW, retention_days=30)
 
 
-def test_summary_adds_up_per_dag_and_codec() -> None:
+def test_summary_adds_up_per_dag_and_codec():
     found = summary(xcom(1, size=5), xcom(2, dag="b", codec="gzip", size=90), xcom(3, size=6))
 
     assert (found.count, found.size) == (3, 101)
@@ -183,7 +181,7 @@ def test_summary_adds_up_per_dag_and_codec() -> None:
     assert [largest.size for largest in found.largest] == [90, 6, 5]
 
 
-def test_summary_counts_what_outlived_its_retention() -> None:
+def test_summary_counts_what_outlived_its_retention():
     found = summary(xcom(1, days=31), xcom(2, days=33), foreign("p/x", days=400), xcom(3))
 
     assert found.past_retention == 2
@@ -194,14 +192,14 @@ def test_summary_counts_what_outlived_its_retention() -> None:
     assert [total.count for total in found.ages] == [1, 0, 0, 2, 1]
 
 
-def test_summary_of_nothing_is_empty_and_of_one_object_again_and_again_no_error() -> None:
+def test_summary_of_nothing_is_empty_and_of_one_object_again_and_again_no_error():
     found = summary()
 
     assert (found.count, found.size, found.largest, found.oldest) == (0, 0, (), None)
     assert len(summary(*[xcom(1)] * 30).largest) == 10
 
 
-def test_summary_keeps_ten_objects_and_few_names_of_many() -> None:
+def test_summary_keeps_ten_objects_and_few_names_of_many():
     def listing() -> Iterator[StoredXCom]:
         for number in range(20_000):
             yield xcom(number, dag=f"dag{number}", size=number)
@@ -214,7 +212,7 @@ def test_summary_keeps_ten_objects_and_few_names_of_many() -> None:
 
 
 @pytest.mark.parametrize("codec", PACKED)
-def test_every_codec_opens_and_type_tags_stay_as_they_are(codec: Codec) -> None:
+def test_every_codec_opens_and_type_tags_stay_as_they_are(codec):
     found = decode(PACKED[codec], codec=codec, limit_bytes=LIMIT)
 
     assert (found.is_json, found.problem, found.truncated) == (True, "", False)
@@ -228,9 +226,7 @@ def test_every_codec_opens_and_type_tags_stay_as_they_are(codec: Codec) -> None:
 
 @pytest.mark.parametrize("limit", [8, 9, 10])
 @pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".xz", lzma.compress)])
-def test_object_is_unpacked_one_byte_further_than_the_limit_and_needs_its_end(
-    suffix: str, pack: Callable[[bytes], bytes], limit: int
-) -> None:
+def test_object_is_unpacked_one_byte_further_than_the_limit_and_needs_its_end(suffix, pack, limit):
     text = b"123456789"
 
     assert unpack(pack(text), key=f"k{suffix}", limit=limit) == text[: limit + 1]
@@ -240,7 +236,7 @@ def test_object_is_unpacked_one_byte_further_than_the_limit_and_needs_its_end(
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zip", "bz2", "xz"])
-def test_bytes_of_another_codec_are_noticed(codec: Codec) -> None:
+def test_bytes_of_another_codec_are_noticed(codec):
     found = decode(TEXT, codec=codec, limit_bytes=LIMIT)
 
     assert found.is_json is False
@@ -249,7 +245,7 @@ def test_bytes_of_another_codec_are_noticed(codec: Codec) -> None:
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zip", "bz2", "xz"])
-def test_compressed_bytes_without_a_suffix_are_noticed(codec: Codec) -> None:
+def test_compressed_bytes_without_a_suffix_are_noticed(codec):
     found = by_id(checks(summary(), decoded=decode(PACKED[codec], codec="none", limit_bytes=LIMIT)))
 
     assert found["XC605"].status == "fail"
@@ -258,7 +254,7 @@ def test_compressed_bytes_without_a_suffix_are_noticed(codec: Codec) -> None:
 
 @pytest.mark.parametrize("codec", PACKED)
 @pytest.mark.parametrize("keep", [0, 5, 30])
-def test_cut_objects_are_a_problem_and_no_error(codec: Codec, keep: int) -> None:
+def test_cut_objects_are_a_problem_and_no_error(codec, keep):
     found = decode(PACKED[codec][:keep], codec=codec, limit_bytes=LIMIT)
 
     assert found.is_json is False
@@ -266,7 +262,7 @@ def test_cut_objects_are_a_problem_and_no_error(codec: Codec, keep: int) -> None
 
 
 @given(st.binary(max_size=400), st.sampled_from(sorted(PACKED)))
-def test_no_bytes_make_the_reader_fail(noise: bytes, codec: Codec) -> None:
+def test_no_bytes_make_the_reader_fail(noise, codec):
     for body in (noise, PACKED[codec] + noise, PACKED[codec][:20] + noise):
         assert isinstance(decode(body, codec=codec, limit_bytes=LIMIT), Decoded)
 
@@ -281,14 +277,14 @@ def test_no_bytes_make_the_reader_fail(noise: bytes, codec: Codec) -> None:
         (b"cposix\nsystem\n(S'exit 1'\ntR.", "not JSON"),
     ],
 )
-def test_hostile_json_is_a_problem_and_no_error(body: bytes, problem: str) -> None:
+def test_hostile_json_is_a_problem_and_no_error(body, problem):
     found = decode(body, codec="none", limit_bytes=LIMIT)
 
     assert problem in found.problem
     assert by_id(checks(None, decoded=found))["XC605"].status == "fail"
 
 
-def test_type_tags_are_listed_within_bounds_and_not_imported() -> None:
+def test_type_tags_are_listed_within_bounds_and_not_imported():
     tags = ["antigravity.Kite", *(f"{n}" * 500 for n in range(90))]
     body = json.dumps([{"__classname__": tag, "__data__": "<script>"} for tag in tags]).encode()
 
@@ -299,13 +295,13 @@ def test_type_tags_are_listed_within_bounds_and_not_imported() -> None:
     assert (len(found.types), max(map(len, found.types)), len(found.preview)) == (50, 200, 2_000)
 
 
-def test_control_characters_never_reach_the_preview() -> None:
+def test_control_characters_never_reach_the_preview():
     found = decode(b'"\x1b[31m\x00\x07"', codec="none", limit_bytes=LIMIT)
 
     assert found.preview == '"\ufffd[31m\ufffd\ufffd"'
 
 
-def test_large_value_is_cut_and_stays_unjudged() -> None:
+def test_large_value_is_cut_and_stays_unjudged():
     body = json.dumps("x" * 5_000).encode()
 
     found = decode(body, codec="none", limit_bytes=1_000)
@@ -325,7 +321,7 @@ def test_large_value_is_cut_and_stays_unjudged() -> None:
     ],
     ids=["bzip2", "lzma", "no member", "two members", "many members"],
 )
-def test_zip_that_airflow_does_not_write_is_not_opened(packed: bytes, problem: str) -> None:
+def test_zip_that_airflow_does_not_write_is_not_opened(packed, problem):
     assert problem in decode(packed, codec="zip", limit_bytes=LIMIT).problem
 
 
@@ -333,9 +329,7 @@ def test_zip_that_airflow_does_not_write_is_not_opened(packed: bytes, problem: s
     ("codec", "pack"),
     [("gzip", gzip.compress), ("zip", deflated), ("bz2", bz2.compress), ("xz", lzma.compress)],
 )
-def test_object_that_unpacks_to_fifty_times_the_limit_stops_there_with_little_memory(
-    codec: Codec, pack: Callable[[bytes], bytes]
-) -> None:
+def test_object_that_unpacks_to_fifty_times_the_limit_stops_there_with_little_memory(codec, pack):
     packed = pack(b"0" * 50_000_000)
     tracemalloc.start()
     found = decode(packed, codec=codec, limit_bytes=LIMIT)
@@ -346,7 +340,7 @@ def test_object_that_unpacks_to_fifty_times_the_limit_stops_there_with_little_me
     assert peak < 20_000_000  # xz keeps a dictionary of 8 MB
 
 
-def test_checks_of_a_tidy_bucket_pass() -> None:
+def test_checks_of_a_tidy_bucket_pass():
     decoded = decode(TEXT, codec="none", limit_bytes=LIMIT)
 
     found = checks(summary(xcom(1), xcom(2)), decoded=decoded, key="p/1")
@@ -355,14 +349,14 @@ def test_checks_of_a_tidy_bucket_pass() -> None:
     assert {check.status for check in found} == {"pass"}
 
 
-def test_empty_prefix_skips_every_check_and_a_refused_listing_is_unknown() -> None:
+def test_empty_prefix_skips_every_check_and_a_refused_listing_is_unknown():
     found = by_id(checks(None))
 
     assert {check.status for check in checks(summary())} == {"skip"}
     assert {found[rule.id].status for rule in RULES[:4]} == {"unknown"}
 
 
-def test_old_foreign_and_mixed_objects_are_named() -> None:
+def test_old_foreign_and_mixed_objects_are_named():
     hostile = "p/<script>\x1b" + "x" * 1000
     found = by_id(checks(summary(xcom(1, codec="zip"), xcom(2, days=40), foreign(hostile))))
 
@@ -373,7 +367,7 @@ def test_old_foreign_and_mixed_objects_are_named() -> None:
     assert found["XC604"].observed == "none 1, zip 1"
 
 
-def test_prefix_with_foreign_objects_only_warns_of_another_path() -> None:
+def test_prefix_with_foreign_objects_only_warns_of_another_path():
     found = by_id(checks(summary(foreign("p/readme.txt"))))
 
     assert (found["XC601"].status, found["XC604"].status) == ("warn", "skip")
@@ -382,24 +376,17 @@ def test_prefix_with_foreign_objects_only_warns_of_another_path() -> None:
 @pytest.mark.parametrize(
     ("body", "codec", "words"),
     [
-        (b"not json", "none", "not JSON"),
         (b"[" * 100_000, "none", "nested too deeply"),
-        (b"\xff", "none", "not JSON"),
-        (b"1" * 5_000, "none", "not JSON"),
         (b"", "none", "not JSON"),
         (TEXT, "gzip", "not gzip data"),
         (gzip.compress(TEXT)[:-9], "gzip", "ends too early"),
         (gzip.compress(b" " * 50_000_000), "gzip", "more than 1000000 bytes"),
-        (lzma.compress(b" " * 50_000_000), "xz", "more than 1000000 bytes"),
         (b" " * (LIMIT + 1), "none", "more than 1000000 bytes"),
         (gzip.compress(random_bytes(LIMIT + 100)), "gzip", "more than 1000000 bytes"),
     ],
-    ids=["text", "deep", "no UTF-8", "long number", "empty", "no gzip", "cut", "gzip bomb",
-         "xz bomb", "large", "large gzip"],
-)  # fmt: skip
-def test_value_that_is_not_there_or_too_large_is_refused_with_the_next_step(
-    body: bytes, codec: Codec, words: str
-) -> None:
+    ids=["deep", "empty", "no gzip", "cut", "gzip bomb", "large", "large gzip"],
+)
+def test_value_that_is_not_there_or_too_large_is_refused_with_the_next_step(body, codec, words):
     with pytest.raises(ServiceError, match=words) as caught:
         read_value(body, codec=codec, limit_bytes=LIMIT)
 

@@ -1,11 +1,8 @@
 """Bucket settings behave like those of an S3-compatible store when the stand-in is asked to."""
 
-from typing import Any
-
 import pytest
 
 from xcomkit.findings.errors import ProcessError
-from xcomkit.stand_ins.aws import AwsStandIn
 
 RULE = {"ID": "x", "Filter": {"Prefix": "x/"}, "Status": "Enabled", "Expiration": {"Days": 1}}
 AES = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
@@ -37,9 +34,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_setting_is_refused_or_forgotten_as_long_as_it_is_asked_to_be(
-    rig: Any, stand_in: AwsStandIn, bucket: str, name: str
-) -> None:
+def test_setting_is_refused_or_forgotten_as_long_as_it_is_asked_to_be(rig, stand_in, bucket, name):
     method, wanted, unset = SETTINGS[name]
     put, get = getattr(rig.s3, f"put_{method}"), getattr(rig.s3, f"get_{method}")
     try:
@@ -56,9 +51,7 @@ def test_setting_is_refused_or_forgotten_as_long_as_it_is_asked_to_be(
     get(Bucket=bucket)
 
 
-def test_ignored_versioning_reads_as_never_switched_on(
-    rig: Any, stand_in: AwsStandIn, bucket: str
-) -> None:
+def test_ignored_versioning_reads_as_never_switched_on(rig, stand_in, bucket):
     stand_in.set_subresource("versioning", answer="ignore")
     try:
         rig.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -69,8 +62,6 @@ def test_ignored_versioning_reads_as_never_switched_on(
 
 
 @pytest.mark.parametrize(("name", "answer"), [("acl", "refuse"), ("policy", "explode")])
-def test_setting_outside_the_vocabulary_is_refused(
-    stand_in: AwsStandIn, name: str, answer: str
-) -> None:
+def test_setting_outside_the_vocabulary_is_refused(stand_in, name, answer):
     with pytest.raises(ProcessError, match="refused subresource: 400"):
         stand_in.set_subresource(name, answer=answer)

@@ -4,20 +4,16 @@ import os
 import stat
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 import urllib3
 
 from xcomkit.findings.errors import ProcessError, UnreachableError
-from xcomkit.stand_ins.aws import FOREIGN_BUCKET, AwsStandIn
+from xcomkit.stand_ins.aws import AwsStandIn
 
 
-def test_a_users_own_sign_in_loses_once_the_replaced_variables_are_gone(
-    stand_in: AwsStandIn,
-) -> None:
+def test_a_users_own_sign_in_loses_once_the_replaced_variables_are_gone(stand_in):
     assert not any("REGION" in name for name in stand_in.environment)
     own = {
         "AWS_PROFILE": "work",
@@ -40,13 +36,11 @@ def test_a_users_own_sign_in_loses_once_the_replaced_variables_are_gone(
     assert answer.stdout.strip().endswith(":user/administrator")
 
 
-def test_platform_environment_says_only_where_aws_is(stand_in: AwsStandIn) -> None:
+def test_platform_environment_says_only_where_aws_is(stand_in):
     assert set(stand_in.platform_environment) == {"AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"}
 
 
-def test_secrets_lists_keys_tokens_and_sessions_and_no_message_holds_one(
-    rig: Any, stand_in: AwsStandIn
-) -> None:
+def test_secrets_lists_keys_tokens_and_sessions_and_no_message_holds_one(rig, stand_in):
     token = stand_in.mint_token(rig.AGENT)
     session = rig.assume(rig.make_role(), token=token)
     secrets = stand_in.secrets()
@@ -61,39 +55,30 @@ def test_secrets_lists_keys_tokens_and_sessions_and_no_message_holds_one(
     assert not any(secret in displayed for secret in secrets)
 
 
-def test_child_process_attaches_and_cannot_stop_what_it_did_not_start(
-    stand_in: AwsStandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_child_process_attaches_and_cannot_stop_what_it_did_not_start(stand_in, monkeypatch):
     assert AwsStandIn.attach() is None
     for name, value in stand_in.environment.items():
         monkeypatch.setenv(name, value)
     child = AwsStandIn.attach()
     assert child is not None
-    assert (child.url, child.issuer, child.environment) == (
-        stand_in.url,
-        stand_in.issuer,
-        stand_in.environment,
-    )
+    assert child.environment == stand_in.environment
     child.stop()
     assert stand_in.mint_token("x").count(".") == 2
 
 
-def test_certificate_of_nobody_else_is_trusted(stand_in: AwsStandIn) -> None:
-    with (
-        urllib3.PoolManager() as pool,
-        pytest.raises(urllib3.exceptions.MaxRetryError, match="CERTIFICATE_VERIFY_FAILED"),
-    ):
-        pool.request("GET", stand_in.url, retries=0)
-
-
-def test_control_endpoints_are_closed_without_the_key(stand_in: AwsStandIn) -> None:
+def test_nobody_gets_in_without_the_key_or_the_certificate(stand_in):
     with urllib3.PoolManager(ca_certs=str(stand_in.ca_bundle)) as pool:
         for headers in ({}, {"x-stand-in-key": "guess"}, {"x-stand-in-key": "ü"}):
             answer = pool.request("GET", f"{stand_in.url}/_stand_in/secrets", headers=headers)
             assert (answer.status, answer.data) == (403, b"")
+    with (
+        urllib3.PoolManager(retries=False) as pool,
+        pytest.raises(urllib3.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"),
+    ):
+        pool.request("GET", stand_in.url)
 
 
-def test_log_names_action_principal_and_status(rig: Any, stand_in: AwsStandIn, bucket: str) -> None:
+def test_log_names_action_principal_and_status(rig, stand_in, bucket):
     before = stand_in.read_requests()[-1].seq
     agent = rig.sign_in(rig.allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*"))
     agent.put_object(Bucket=bucket, Key="a/b", Body=b"1")
@@ -108,10 +93,9 @@ def test_log_names_action_principal_and_status(rig: Any, stand_in: AwsStandIn, b
     assert numbers == list(range(before + 1, before + 1 + len(numbers)))
 
 
-def test_object_expires_just_before_an_agent_reads_it(
-    rig: Any, stand_in: AwsStandIn, bucket: str
-) -> None:
+def test_object_expires_just_before_an_agent_reads_it_and_leaves_its_version(rig, stand_in, bucket):
     agent = rig.sign_in(rig.allow("s3:*", "*"))
+    rig.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for key in ("xcom/a", "xcom/b", "other/a"):
         rig.s3.put_object(Bucket=bucket, Key=key, Body=b"1")
     stand_in.expire_before_read("xcom/")
@@ -124,30 +108,11 @@ def test_object_expires_just_before_an_agent_reads_it(
     finally:
         stand_in.expire_before_read("")
     assert agent.get_object(Bucket=bucket, Key="xcom/a")["Body"].read() == b"2"
-    assert rig.refusal(rig.s3.get_object, Bucket=bucket, Key="xcom/b") == "NoSuchKey"
-
-
-def test_object_that_expires_in_a_versioned_bucket_leaves_its_version(
-    rig: Any, stand_in: AwsStandIn, bucket: str
-) -> None:
-    rig.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    rig.s3.put_object(Bucket=bucket, Key="xcom/a", Body=b"1")
-    agent = rig.sign_in(rig.allow("s3:*", "*"))
-    stand_in.expire_before_read("xcom/")
-    try:
-        assert rig.refusal(agent.get_object, Bucket=bucket, Key="xcom/a") == "NoSuchKey"
-        assert rig.refusal(agent.get_object, Bucket=bucket, Key="xcom/a") == "NoSuchKey"
-    finally:
-        stand_in.expire_before_read("")
-    found = rig.s3.list_object_versions(Bucket=bucket)
+    found = rig.s3.list_object_versions(Bucket=bucket, Prefix="xcom/b")
     assert (len(found["Versions"]), len(found["DeleteMarkers"])) == (1, 1)
 
 
-def test_foreign_bucket_of_the_docs_exists(rig: Any) -> None:
-    assert rig.refusal(rig.s3.head_bucket, Bucket=FOREIGN_BUCKET) == "403"
-
-
-def test_connections_are_kept_open(stand_in: AwsStandIn) -> None:
+def test_connections_are_kept_open(stand_in):
     with urllib3.PoolManager(ca_certs=str(stand_in.ca_bundle)) as pool:
         for _ in range(5):
             pool.request("GET", f"{stand_in.url}/some-bucket/some-key")
@@ -157,9 +122,7 @@ def test_connections_are_kept_open(stand_in: AwsStandIn) -> None:
         assert (host.num_connections, host.num_requests) == (1, 15)
 
 
-def test_client_that_never_finishes_its_handshake_holds_nobody_up(
-    rig: Any, stand_in: AwsStandIn
-) -> None:
+def test_client_that_never_finishes_its_handshake_holds_nobody_up(rig, stand_in):
     import socket
     from urllib.parse import urlsplit
 
@@ -168,7 +131,7 @@ def test_client_that_never_finishes_its_handshake_holds_nobody_up(
         assert rig.client("sts").get_caller_identity()["Account"] == rig.ACCOUNT
 
 
-def test_stream_of_unknown_length_arrives_whole(rig: Any, bucket: str) -> None:
+def test_stream_of_unknown_length_arrives_whole(rig, bucket):
     class Stream:
         def __init__(self) -> None:
             self.left = [b"a" * 70_000, b"b" * 5]
@@ -181,9 +144,7 @@ def test_stream_of_unknown_length_arrives_whole(rig: Any, bucket: str) -> None:
     assert stored == b"a" * 70_000 + b"b" * 5
 
 
-def test_stopping_removes_process_and_files_and_says_so_to_callers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_stopping_removes_process_and_files_and_says_so_to_callers(monkeypatch):
     monkeypatch.setenv("MOTO_ACCOUNT_ID", "111111111111")  # would make another account of ours
     stand_in = AwsStandIn.start()
     for name, value in stand_in.environment.items():
@@ -201,9 +162,7 @@ def test_stopping_removes_process_and_files_and_says_so_to_callers(
         stand_in.mint_token("x")
 
 
-def test_server_that_cannot_start_is_reported_with_the_end_of_its_log(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_server_that_cannot_start_is_reported_with_the_end_of_its_log(monkeypatch, tmp_path):
     (tmp_path / "trustme.py").write_text("raise ImportError('no trustme here')", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ProcessError, match="no trustme here") as failed:

@@ -1,7 +1,5 @@
 """Requests to the stand-in pass or fail as the policies say, for the reasons AWS publishes."""
 
-from typing import Any
-
 import pytest
 
 
@@ -9,7 +7,7 @@ def objects_of(bucket: str, prefix: str = "xcom") -> str:
     return f"arn:aws:s3:::{bucket}/{prefix}/*"
 
 
-def test_role_may_do_exactly_what_its_policy_says(rig: Any, bucket: str) -> None:
+def test_role_may_do_exactly_what_its_policy_says(rig, bucket):
     agent = rig.sign_in(
         rig.allow("s3:ListBucket", f"arn:aws:s3:::{bucket}"),
         rig.allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], objects_of(bucket)),
@@ -33,32 +31,27 @@ def test_role_may_do_exactly_what_its_policy_says(rig: Any, bucket: str) -> None
     assert rig.refusal(agent.list_buckets) == "AccessDenied"
 
 
-def test_attached_managed_policy_counts_and_stops_counting_when_detached(
-    rig: Any, bucket: str
-) -> None:
+def test_session_may_what_its_role_may_at_the_moment(rig, bucket):
     role = rig.make_role()
     name = role.rpartition("/")[2]
     document = rig.document(rig.allow("s3:PutObject", objects_of(bucket)))
     policy = rig.iam.create_policy(PolicyName=f"p-{name}", PolicyDocument=document)["Policy"]["Arn"]
     agent = rig.client("s3", who=rig.assume(role, token=rig.stand_in.mint_token(rig.AGENT)))
-    assert rig.refusal(agent.put_object, Bucket=bucket, Key="xcom/a", Body=b"") == "AccessDenied"
+    put = {"Bucket": bucket, "Key": "xcom/a", "Body": b""}
+
+    assert rig.refusal(agent.put_object, **put) == "AccessDenied"
     rig.iam.attach_role_policy(RoleName=name, PolicyArn=policy)
-    agent.put_object(Bucket=bucket, Key="xcom/a", Body=b"")
+    agent.put_object(**put)
     rig.iam.detach_role_policy(RoleName=name, PolicyArn=policy)
-    assert rig.refusal(agent.put_object, Bucket=bucket, Key="xcom/a", Body=b"") == "AccessDenied"
-
-
-def test_sessions_of_a_deleted_role_may_do_nothing(rig: Any, bucket: str) -> None:
-    role = rig.make_role(rig.allow("s3:*", "*"))
-    agent = rig.client("s3", who=rig.assume(role, token=rig.stand_in.mint_token(rig.AGENT)))
-    agent.put_object(Bucket=bucket, Key="a", Body=b"")
-    name = role.rpartition("/")[2]
-    rig.iam.delete_role_policy(RoleName=name, PolicyName="xcom")
+    assert rig.refusal(agent.put_object, **put) == "AccessDenied"
+    rig.iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=document)
+    agent.put_object(**put)
+    rig.iam.delete_role_policy(RoleName=name, PolicyName="inline")
     rig.iam.delete_role(RoleName=name)
-    assert rig.refusal(agent.put_object, Bucket=bucket, Key="a", Body=b"") == "AccessDenied"
+    assert rig.refusal(agent.put_object, **put) == "AccessDenied"
 
 
-def test_prefix_condition_limits_the_listing_and_closes_head_bucket(rig: Any, bucket: str) -> None:
+def test_prefix_condition_limits_the_listing_and_closes_head_bucket(rig, bucket):
     condition = {"StringLike": {"s3:prefix": ["xcom/*", "xcom"]}}
     agent = rig.sign_in(rig.allow("s3:ListBucket", f"arn:aws:s3:::{bucket}", Condition=condition))
     agent.list_objects_v2(Bucket=bucket, Prefix="xcom/dag/")
@@ -67,7 +60,7 @@ def test_prefix_condition_limits_the_listing_and_closes_head_bucket(rig: Any, bu
     assert rig.refusal(agent.head_bucket, Bucket=bucket) == "403"
 
 
-def test_bulk_deletion_is_judged_key_by_key_and_version_by_version(rig: Any, bucket: str) -> None:
+def test_bulk_deletion_is_judged_key_by_key_and_version_by_version(rig, bucket):
     rig.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     version = rig.s3.put_object(Bucket=bucket, Key="xcom/a", Body=b"1")["VersionId"]
     rig.s3.put_object(Bucket=bucket, Key="other/b", Body=b"1")
@@ -84,7 +77,7 @@ def test_bulk_deletion_is_judged_key_by_key_and_version_by_version(rig: Any, buc
     assert remover.delete_objects(Bucket=bucket, Delete=one)["Deleted"][0]["VersionId"] == version
 
 
-def test_tls_only_policy_denies_plain_http_even_to_the_administrator(rig: Any, bucket: str) -> None:
+def test_tls_only_policy_denies_plain_http_even_to_the_administrator(rig, bucket):
     rig.put_policy(
         bucket,
         {
@@ -104,7 +97,7 @@ def test_tls_only_policy_denies_plain_http_even_to_the_administrator(rig: Any, b
     assert plain.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
 
 
-def test_bucket_policy_alone_can_let_a_role_in(rig: Any, bucket: str) -> None:
+def test_bucket_policy_alone_can_let_a_role_in(rig, bucket):
     role = rig.make_role()
     agent = rig.client("s3", who=rig.assume(role, token=rig.stand_in.mint_token(rig.AGENT)))
     statement = rig.allow("s3:PutObject", objects_of(bucket), Principal={"AWS": role})
@@ -115,13 +108,13 @@ def test_bucket_policy_alone_can_let_a_role_in(rig: Any, bucket: str) -> None:
     assert rig.refusal(agent.put_object, Bucket=bucket, Key="xcom/a", Body=b"") == "AccessDenied"
 
 
-def test_malformed_bucket_policy_is_refused_and_not_stored(rig: Any, bucket: str) -> None:
+def test_malformed_bucket_policy_is_refused_and_not_stored(rig, bucket):
     text = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "x/*"}}'
     assert rig.refusal(rig.s3.put_bucket_policy, Bucket=bucket, Policy=text) == "MalformedPolicy"
     assert rig.refusal(rig.s3.get_bucket_policy, Bucket=bucket) == "NoSuchBucketPolicy"
 
 
-def test_missing_key_is_forbidden_to_who_may_not_list(rig: Any, bucket: str) -> None:
+def test_missing_key_is_forbidden_to_who_may_not_list(rig, bucket):
     reader = rig.sign_in(rig.allow("s3:GetObject", objects_of(bucket)))
     lister = rig.sign_in(
         rig.allow("s3:GetObject", objects_of(bucket)),
@@ -133,7 +126,7 @@ def test_missing_key_is_forbidden_to_who_may_not_list(rig: Any, bucket: str) -> 
     assert rig.refusal(lister.head_object, Bucket=bucket, Key="xcom/no") == "404"
 
 
-def test_copy_needs_the_right_to_read_its_source(rig: Any, bucket: str) -> None:
+def test_copy_needs_the_right_to_read_its_source(rig, bucket):
     rig.s3.put_object(Bucket=bucket, Key="private/a", Body=b"1")
     writer = rig.sign_in(rig.allow("s3:PutObject", objects_of(bucket)))
     copy = {"Bucket": bucket, "Key": "xcom/a", "CopySource": f"{bucket}/private/a"}
@@ -145,7 +138,7 @@ def test_copy_needs_the_right_to_read_its_source(rig: Any, bucket: str) -> None:
     both.copy_object(**copy)
 
 
-def test_bucket_of_another_account_is_foreign_even_to_the_administrator(rig: Any) -> None:
+def test_bucket_of_another_account_is_foreign_even_to_the_administrator(rig):
     theirs = "bucket-of-somebody-else"
     place = {"LocationConstraint": rig.REGION}
     assert rig.refusal(rig.s3.head_bucket, Bucket=theirs) == "403"
@@ -155,7 +148,7 @@ def test_bucket_of_another_account_is_foreign_even_to_the_administrator(rig: Any
     assert refused == "BucketAlreadyExists"
 
 
-def test_wrong_secret_is_refused_everywhere(rig: Any, bucket: str) -> None:
+def test_wrong_secret_is_refused_everywhere(rig, bucket):
     known = rig.stand_in.environment["AWS_ACCESS_KEY_ID"]
     liar = {"AccessKeyId": known, "SecretAccessKey": "wrong" * 8}
     s3, sts, kms = (rig.client(service, who=liar) for service in ("s3", "sts", "kms"))
@@ -165,8 +158,8 @@ def test_wrong_secret_is_refused_everywhere(rig: Any, bucket: str) -> None:
 
 
 def test_unknown_key_and_unsigned_requests_are_refused_until_a_bucket_policy_lets_everybody_in(
-    rig: Any, bucket: str
-) -> None:
+    rig, bucket
+):
     nobody = {"AccessKeyId": "AKIA" + "Q" * 16, "SecretAccessKey": "x" * 40}
     assert rig.refusal(rig.client("sts", who=nobody).get_caller_identity) == "InvalidClientTokenId"
     stranger = rig.client("s3", who=nobody)
@@ -180,14 +173,7 @@ def test_unknown_key_and_unsigned_requests_are_refused_until_a_bucket_policy_let
     assert rig.refusal(unsigned.put_object, Bucket=bucket, Key="b", Body=b"") == "AccessDenied"
 
 
-def test_session_token_of_another_session_is_refused(rig: Any, bucket: str) -> None:
-    role = rig.make_role(rig.allow("s3:*", "*"))
-    first, second = (rig.assume(role, token=rig.stand_in.mint_token(rig.AGENT)) for _ in range(2))
-    mixed = rig.client("s3", who={**first, "SessionToken": second["SessionToken"]})
-    assert rig.refusal(mixed.list_objects_v2, Bucket=bucket) == "InvalidToken"
-
-
-def test_bucket_with_a_kms_key_needs_the_rights_on_the_key(rig: Any, bucket: str) -> None:
+def test_bucket_with_a_kms_key_needs_the_rights_on_the_key(rig, bucket):
     kms = rig.client("kms")
     key = kms.create_key()["KeyMetadata"]["Arn"]
     default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
@@ -204,7 +190,7 @@ def test_bucket_with_a_kms_key_needs_the_rights_on_the_key(rig: Any, bucket: str
     assert agent.get_object(Bucket=bucket, Key="xcom/b")["Body"].read() == b"2"
 
 
-def test_motos_back_doors_are_closed(rig: Any) -> None:
+def test_motos_back_doors_are_closed(rig):
     import urllib3
 
     with urllib3.PoolManager(ca_certs=str(rig.stand_in.ca_bundle)) as pool:
@@ -213,19 +199,7 @@ def test_motos_back_doors_are_closed(rig: Any) -> None:
     assert rig.client("sts").get_caller_identity()["Account"] == rig.ACCOUNT
 
 
-def test_multipart_upload_works_under_the_role(rig: Any, bucket: str) -> None:
-    agent = rig.sign_in(rig.allow(["s3:PutObject", "s3:GetObject"], objects_of(bucket)))
-    upload = agent.create_multipart_upload(Bucket=bucket, Key="xcom/big")["UploadId"]
-    part = {"Bucket": bucket, "Key": "xcom/big", "UploadId": upload, "PartNumber": 1}
-    tag = agent.upload_part(**part, Body=b"x" * 5_300_000)["ETag"]
-    parts = {"Parts": [{"ETag": tag, "PartNumber": 1}]}
-    agent.complete_multipart_upload(
-        Bucket=bucket, Key="xcom/big", UploadId=upload, MultipartUpload=parts
-    )
-    assert agent.head_object(Bucket=bucket, Key="xcom/big")["ContentLength"] == 5_300_000
-
-
-def test_presigned_url_is_not_a_way_in(rig: Any, bucket: str) -> None:
+def test_presigned_url_is_not_a_way_in(rig, bucket):
     import urllib3
 
     rig.s3.put_object(Bucket=bucket, Key="a", Body=b"1")
@@ -234,7 +208,7 @@ def test_presigned_url_is_not_a_way_in(rig: Any, bucket: str) -> None:
         assert pool.request("GET", url).status == 403
 
 
-def test_head_bucket_needs_list_bucket_and_nothing_else(rig: Any, bucket: str) -> None:
+def test_head_bucket_needs_list_bucket_and_nothing_else(rig, bucket):
     lister = rig.sign_in(rig.allow("s3:ListBucket", f"arn:aws:s3:::{bucket}"))
     writer = rig.sign_in(rig.allow("s3:PutObject", objects_of(bucket)))
     assert lister.head_bucket(Bucket=bucket)["BucketRegion"] == rig.REGION
@@ -256,9 +230,7 @@ def test_head_bucket_needs_list_bucket_and_nothing_else(rig: Any, bucket: str) -
         ("list_multipart_uploads", "s3:ListBucketMultipartUploads"),
     ],
 )
-def test_each_bucket_setting_has_its_own_right(
-    rig: Any, bucket: str, method: str, action: str
-) -> None:
+def test_each_bucket_setting_has_its_own_right(rig, bucket, method, action):
     without = rig.sign_in(
         rig.allow("s3:*", "*"), {"Effect": "Deny", "Action": action, "Resource": "*"}
     )
@@ -267,7 +239,7 @@ def test_each_bucket_setting_has_its_own_right(
     assert rig.status(getattr(reader, method), Bucket=bucket) in (200, 404)  # 404: not set
 
 
-def test_secret_is_authorised_by_its_own_arn(rig: Any) -> None:
+def test_secret_is_authorised_by_its_own_arn(rig):
     admin = rig.client("secretsmanager")
     for name in ("airflow/connections/aws_default", "payroll/password"):
         admin.create_secret(Name=name, SecretString="aws://")
@@ -283,12 +255,12 @@ def test_secret_is_authorised_by_its_own_arn(rig: Any) -> None:
     assert rig.refusal(agent.list_secrets) == "AccessDeniedException"
 
 
-def test_unknown_kms_alias_is_not_found_and_not_a_crash(rig: Any) -> None:
+def test_unknown_kms_alias_is_not_found_and_not_a_crash(rig):
     kms = rig.client("kms")
     assert rig.refusal(kms.describe_key, KeyId="alias/not-there") == "NotFoundException"
 
 
-def test_operation_moto_lacks_is_named_as_such(rig: Any) -> None:
+def test_operation_moto_lacks_is_named_as_such(rig):
     simulate = rig.iam.add_client_id_to_open_id_connect_provider
     arguments = {"OpenIDConnectProviderArn": rig.provider, "ClientID": "x"}
     assert rig.refusal(simulate, **arguments) == "NotImplemented"

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from xcomkit.findings.model import CloudName
-
 CODE = """
 import sys
 from xcomkit.stand_ins.common.stand_in import stand_in_of
@@ -46,9 +44,7 @@ def happens(condition: Callable[[], bool]) -> bool:
     [("aws", signal.SIGKILL), ("aws", signal.SIGTERM), ("aws", None), ("azure", signal.SIGKILL),
      ("gcp", signal.SIGINT)],
 )  # fmt: skip
-def test_everything_ends_with_the_process_that_started_it(
-    cloud: CloudName, ending: signal.Signals | None
-) -> None:
+def test_everything_ends_with_the_process_that_started_it(cloud, ending):
     with subprocess.Popen(
         [sys.executable, "-c", CODE, cloud], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True,

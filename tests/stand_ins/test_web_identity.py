@@ -1,7 +1,6 @@
 """Web identities on the stand-in are let in and refused like by AWS STS."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -14,7 +13,7 @@ ELSEWHERE = "https://oidc.elsewhere.internal/id/1"
 OTHER = "system:serviceaccount:astro:somebody-else"
 
 
-def test_agent_with_its_token_becomes_the_role(rig: Any, stand_in: AwsStandIn) -> None:
+def test_agent_with_its_token_becomes_the_role(rig, stand_in):
     role = rig.make_role(trust=rig.trust([OTHER, rig.AGENT]))
     credentials = rig.assume(role, token=stand_in.mint_token(rig.AGENT))
 
@@ -42,16 +41,14 @@ def test_agent_with_its_token_becomes_the_role(rig: Any, stand_in: AwsStandIn) -
          "issuer"],
 )  # fmt: skip
 def test_token_that_differs_in_anything_is_refused_with_the_code_of_sts(
-    rig: Any, stand_in: AwsStandIn, claims: dict[str, Any], code: str
-) -> None:
+    rig, stand_in, claims, code
+):
     token = stand_in.mint_token(**{"subject": rig.AGENT, **claims})
 
     assert rig.refusal(rig.assume, rig.make_role(), token=token) == code
 
 
-def test_provider_for_a_foreign_issuer_does_not_make_its_tokens_true(
-    rig: Any, stand_in: AwsStandIn
-) -> None:
+def test_provider_for_a_foreign_issuer_does_not_make_its_tokens_true(rig, stand_in):
     made = rig.iam.create_open_id_connect_provider(
         Url=ELSEWHERE, ClientIDList=["sts.amazonaws.com"], ThumbprintList=["0" * 40]
     )
@@ -70,7 +67,7 @@ def forge(stand_in: AwsStandIn, *, subject: str, key: Any = None, algorithm: str
     return jwt.encode(claims, key, algorithm=algorithm)
 
 
-def test_token_that_this_issuer_did_not_sign_is_invalid(rig: Any, stand_in: AwsStandIn) -> None:
+def test_token_that_this_issuer_did_not_sign_is_invalid(rig, stand_in):
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     unsigned = forge(stand_in, subject=rig.AGENT, algorithm="none")
     header, _, signature = stand_in.mint_token(OTHER).split(".")
@@ -89,7 +86,7 @@ def test_token_that_this_issuer_did_not_sign_is_invalid(rig: Any, stand_in: AwsS
     assert found == dict.fromkeys(forged, "InvalidIdentityToken")
 
 
-def test_role_that_does_not_exist_is_denied(rig: Any, stand_in: AwsStandIn) -> None:
+def test_role_that_does_not_exist_is_denied(rig, stand_in):
     role = f"arn:aws:iam::{rig.ACCOUNT}:role/nobody-made-this"
     token = stand_in.mint_token(rig.AGENT)
     assert rig.refusal(rig.assume, role, token=token) == "AccessDenied"
@@ -105,17 +102,13 @@ def test_role_that_does_not_exist_is_denied(rig: Any, stand_in: AwsStandIn) -> N
     ],
     ids=["other provider", "other action", "unknown operator", "deny"],
 )
-def test_trust_that_does_not_fit_is_denied(
-    rig: Any, stand_in: AwsStandIn, change: dict[str, Any]
-) -> None:
+def test_trust_that_does_not_fit_is_denied(rig, stand_in, change):
     role = rig.make_role(trust={**rig.trust(rig.AGENT), **change})
     token = stand_in.mint_token(rig.AGENT)
     assert rig.refusal(rig.assume, role, token=token) == "AccessDenied"
 
 
-def test_claims_are_compared_as_the_operator_of_the_trust_says(
-    rig: Any, stand_in: AwsStandIn
-) -> None:
+def test_claims_are_compared_as_the_operator_of_the_trust_says(rig, stand_in):
     token = stand_in.mint_token(rig.AGENT)
     audience = {f"{rig.issuer_host}:aud": "another-audience", f"{rig.issuer_host}:sub": rig.AGENT}
     namespace = {f"{rig.issuer_host}:sub": "system:serviceaccount:astro:*"}
@@ -131,7 +124,7 @@ def test_claims_are_compared_as_the_operator_of_the_trust_says(
     assert rig.refusal(rig.assume, like, token=elsewhere) == "AccessDenied"
 
 
-def test_without_the_oidc_provider_nobody_is_let_in(rig: Any, stand_in: AwsStandIn) -> None:
+def test_without_the_oidc_provider_nobody_is_let_in(rig, stand_in):
     role, token = rig.make_role(), stand_in.mint_token(rig.AGENT)
     rig.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=rig.provider)
     try:
@@ -144,8 +137,8 @@ def test_without_the_oidc_provider_nobody_is_let_in(rig: Any, stand_in: AwsStand
 
 
 def test_boto3_signs_itself_in_from_the_variables_a_platform_injects(
-    rig: Any, stand_in: AwsStandIn, bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+    rig, stand_in, bucket, monkeypatch, tmp_path
+):
     role = rig.make_role(rig.allow("s3:PutObject", f"arn:aws:s3:::{bucket}/xcom/*"))
     token = tmp_path / "token"
     token.write_text(stand_in.mint_token(rig.AGENT), encoding="ascii")
