@@ -113,28 +113,18 @@ def _of_object(decoded: Decoded | None, *, key: str) -> Iterable[Check]:
     how = f"opened {_short(key)}, bounded and without Airflow" if key else "opened one object"
     json, bytes_of = "JSON", "bytes of the codec in the suffix"
     if decoded is None:
-        reason = "no object was there to open"
+        absent = "no object was there to open"
         return (
-            XC605.skip(expected=json, observed=reason, how=how),
-            XC606.skip(expected=bytes_of, observed=reason, how=how),
+            XC605.skip(expected=json, observed=absent, how=how),
+            XC606.skip(expected=bytes_of, observed=absent, how=how),
         )
-    kind = f"{decoded.root} of {decoded.size} bytes"
     types = f", types {', '.join(decoded.types)}"[:300] if decoded.types else ""
+    inside = decoded.problem or f"{decoded.root} of {decoded.size} bytes{types}"
+    codecs = f"suffix {decoded.codec}, bytes {decoded.found_codec}"
+    is_json, holds = decoded.is_json, decoded.suffix_holds
     return (
-        XC605.judge(
-            decoded.is_json,
-            expected=json,
-            observed=decoded.problem or kind + types,
-            how=how,
-            basis="behaviour",
-        ),
-        XC606.judge(
-            decoded.suffix_holds,
-            expected=bytes_of,
-            observed=f"suffix {decoded.codec}, bytes {decoded.found_codec}",
-            how=how,
-            basis="behaviour",
-        ),
+        XC605.judge(is_json, expected=json, observed=inside, how=how, basis="behaviour"),
+        XC606.judge(holds, expected=bytes_of, observed=codecs, how=how, basis="behaviour"),
     )
 
 

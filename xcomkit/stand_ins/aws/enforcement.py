@@ -14,7 +14,6 @@ refusal of malformed bucket policies; bucket settings that behave as on an S3-co
 
 import re
 from typing import Any
-from urllib.parse import unquote
 
 import flask
 import jwt
@@ -151,7 +150,9 @@ def _authorise_s3(state: AwsState, response: Any, standing: Standing, resource: 
     is_foreign = bucket is None and name in s3_backends.bucket_accounts
     if not allowed or (is_foreign and action != "s3:CreateBucket"):
         raise _s3_denied()
-    _require_companions(response, standing, action, bucket, key)
+    if "x-amz-copy-source" in request.headers:  # would need rights on its source as well
+        raise refuse("s3", "NotImplemented", "The stand-in does not copy", status=501)
+    _require_kms(response, standing, action, bucket, key)
     if action == "s3:PutBucketPolicy" and (
         problem := find_policy_problem(response.body, bucket_arn=resource)
     ):
@@ -163,19 +164,14 @@ def _authorise_s3(state: AwsState, response: Any, standing: Standing, resource: 
             raise _s3_denied()  # who may not list must not learn which keys exist
 
 
-def _require_companions(
-    response: Any, standing: Standing, action: str, bucket: Any, key: str
-) -> None:
-    """Raise unless the caller has the rights S3 asks for beside the action itself."""
-    headers = flask.request.headers
-    needed: list[tuple[str, str]] = []
-    if action == "s3:PutObject" and (source := headers.get("x-amz-copy-source")):
-        needed.append(("s3:GetObject", S3_ARN + unquote(source.partition("?")[0]).lstrip("/")))
-    if bucket and (used := _find_kms_use(response, action, bucket, key)):
-        if not kms_key_exists(used[1], account=ACCOUNT):
-            raise refuse("s3", "KMS.NotFoundException", f"Key {used[1]} does not exist", status=400)
-        needed.append(used)
-    if not all(standing.may(right, resource) for right, resource in needed):
+def _require_kms(response: Any, standing: Standing, action: str, bucket: Any, key: str) -> None:
+    """Raise unless the KMS key of an object is there, and the caller has the right to use it."""
+    used = _find_kms_use(response, action, bucket, key) if bucket else None
+    if used is None:
+        return
+    if not kms_key_exists(used[1], account=ACCOUNT):
+        raise refuse("s3", "KMS.NotFoundException", f"Key {used[1]} does not exist", status=400)
+    if not standing.may(*used):
         raise _s3_denied()
 
 

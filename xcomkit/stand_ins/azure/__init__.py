@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.azure import azurite
 from xcomkit.stand_ins.common import npm
-from xcomkit.stand_ins.common.stand_in import StandIn
+from xcomkit.stand_ins.common.stand_in import PROXY_VARIABLES, StandIn
 
 FOREIGN_ACCOUNT = "accountofsomebodyelse"
 """A storage account that exists from the start and belongs to another subscription."""
@@ -26,8 +26,7 @@ class AzureStandIn(StandIn):
         " what Azure answers is not proved here"
     )
     replaced: ClassVar[tuple[str, ...]] = (
-        "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "http_proxy", "https_proxy",
-        "NO_PROXY", "AZURE_AUTHORITY_HOST", "AZURE_CLIENT_CERTIFICATE_PATH",
+        *PROXY_VARIABLES, "AZURE_AUTHORITY_HOST", "AZURE_CLIENT_CERTIFICATE_PATH",
         "AZURE_FEDERATED_TOKEN_FILE", "AZURE_PASSWORD", "AZURE_STORAGE_ACCOUNT_KEY",
         "AZURE_STORAGE_ANON", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS_TOKEN",
         "AZURE_TOKEN_CREDENTIALS", "AZURE_USERNAME", "IDENTITY_ENDPOINT", "MSI_ENDPOINT",
@@ -42,13 +41,7 @@ class AzureStandIn(StandIn):
     @property
     def platform_environment(self) -> dict[str, str]:
         """Return the door, through which Azure's real host names lead here, and its CA."""
-        bundle = str(self.ca_bundle)
-        return {
-            "HTTPS_PROXY": self.facts["http_url"],
-            "NO_PROXY": "127.0.0.1,localhost",
-            "SSL_CERT_FILE": bundle,
-            "REQUESTS_CA_BUNDLE": bundle,
-        }
+        return self.door_environment
 
     @property
     def administrator(self) -> dict[str, str]:

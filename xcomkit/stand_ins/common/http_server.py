@@ -8,6 +8,7 @@ names, so nothing about the stand-in stands in the configuration that is being p
 import ssl
 import threading
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, NamedTuple
@@ -26,22 +27,12 @@ Reply = tuple[str, list[tuple[str, str]], bytes]
 """Status line, headers and body."""
 
 
-class Certificates:
-    """Server-side TLS for any host name, signed by one CA and made once per name."""
-
-    def __init__(self, authority: trustme.CA) -> None:
-        self._authority = authority
-        self._contexts: dict[str, ssl.SSLContext] = {}
-        self._lock = threading.Lock()
-
-    def context(self, host: str) -> ssl.SSLContext:
-        """Return the TLS context with which a server may call itself ``host``."""
-        with self._lock:
-            if host not in self._contexts:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self._authority.issue_cert(host).configure_cert(context)
-                self._contexts[host] = context
-            return self._contexts[host]
+@cache
+def tls_context(authority: trustme.CA, host: str) -> ssl.SSLContext:
+    """Return the TLS context with which a server may call itself ``host``."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    return context
 
 
 class Handler(WSGIRequestHandler):
@@ -77,7 +68,7 @@ class Handler(WSGIRequestHandler):
         self.send_response_only(200, "Connection established")
         self.end_headers()
         self.wfile.flush()
-        context = self.server.tunnels.certificates.context(host)
+        context = tls_context(self.server.tunnels.authority, host)
         self.connection = self.request = context.wrap_socket(self.connection, server_side=True)
         self.rfile = self.connection.makefile("rb", self.rbufsize)
         self.wfile = self.connection.makefile("wb", self.wbufsize)
@@ -92,7 +83,10 @@ class Handler(WSGIRequestHandler):
     def log_request(self, *_: object) -> None:
         """Say nothing: requests are in the stand-in's own log."""
 
-    def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _send(
+        self, status: str, headers: list[tuple[str, str]], body: bytes, *, keep_back: int = 0
+    ) -> None:
+        """Send an answer, all of it but the last ``keep_back`` bytes."""
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         has_body = self.command != "HEAD" and code not in ("204", "304")
@@ -103,15 +97,15 @@ class Handler(WSGIRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if has_body:
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) - keep_back])
         self.wfile.flush()
 
 
 class Tunnels(NamedTuple):
-    """Which hosts the door speaks for, and its certificates."""
+    """Which hosts the door speaks for, and who signs its certificates."""
 
     is_known: Callable[[str], bool]
-    certificates: Certificates
+    authority: trustme.CA
 
 
 class Server(ThreadingMixIn, TCPServer):

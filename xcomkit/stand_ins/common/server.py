@@ -19,12 +19,12 @@ from werkzeug.wrappers import Request, Response
 
 from xcomkit.stand_ins.common.http_server import (
     HOST,
-    Certificates,
     Handler,
     Reply,
     Server,
     Tunnels,
     run_application,
+    tls_context,
 )
 from xcomkit.stand_ins.common.state import State
 
@@ -115,10 +115,9 @@ def serve(
     """
     ca_bundle = directory / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_bundle))
-    certificates = Certificates(authority)
     answer = application.answer
-    secure = Server(answer, ssl_context=certificates.context(HOST), handler=handler)
-    door = Server(answer, tunnels=Tunnels(is_known, certificates), handler=handler)
+    secure = Server(answer, ssl_context=tls_context(authority, HOST), handler=handler)
+    door = Server(answer, tunnels=Tunnels(is_known, authority), handler=handler)
     secure.start()
     door.start()
     ready = {

@@ -24,6 +24,9 @@ from xcomkit.findings.errors import ProcessError, UnreachableError
 from xcomkit.findings.model import CloudName
 
 VARIABLE = "XCOMKIT_STAND_IN"
+PROXY_VARIABLES = (
+    "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "http_proxy", "https_proxy",
+)  # fmt: skip
 START_SECONDS = 90
 
 
@@ -122,6 +125,17 @@ class StandIn:
     def is_running(self) -> bool:
         """Tell whether this process started it and it has not ended."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def door_environment(self) -> dict[str, str]:
+        """Return what leads a cloud's real host names here, and whom to trust."""
+        bundle = str(self.ca_bundle)
+        return {
+            "HTTPS_PROXY": self.facts["http_url"],
+            "NO_PROXY": "127.0.0.1,localhost",
+            "SSL_CERT_FILE": bundle,
+            "REQUESTS_CA_BUNDLE": bundle,
+        }
 
     @property
     def platform_environment(self) -> dict[str, str]:

@@ -31,10 +31,10 @@ from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.common.http_server import (
     HOST,
     RAW_HEADERS,
-    Certificates,
     Handler,
     Server,
     Tunnels,
+    tls_context,
 )
 from xcomkit.stand_ins.common.upstream import HOP_HEADERS, IDEMPOTENT, pass_on
 from xcomkit.stand_ins.fault_proxy.faults import SLOW_SECONDS, Act, Fault, Reply, act_of, refuse
@@ -77,11 +77,9 @@ class FaultProxy:
         }  # fmt: skip
         with bundle.open("ab") as file:
             file.write(authority.cert_pem.bytes())
-        certificates = Certificates(authority)
-        self._door = Server(
-            self.answer, tunnels=Tunnels(lambda _: True, certificates), handler=_Handler
-        )
-        self._direct = Server(self.answer, ssl_context=certificates.context(HOST), handler=_Handler)
+        tunnels, context_of_ours = Tunnels(lambda _: True, authority), tls_context(authority, HOST)
+        self._door = Server(self.answer, tunnels=tunnels, handler=_Handler)
+        self._direct = Server(self.answer, ssl_context=context_of_ours, handler=_Handler)
         self._store = environment.get(_GCS_VARIABLE, _GCS)
         self.environment = {
             **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), f"http://{HOST}:{self._door.port}"),
@@ -218,21 +216,12 @@ class _Handler(Handler):
     """Can break off, which no proper answer does."""
 
     def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
-        if status == _RESET:
+        is_truncated = (_TRUNCATED, "1") in headers
+        if status != _RESET:
+            whole = [(name, text) for name, text in headers if name != _TRUNCATED]
+            super()._send(status, whole, body, keep_back=len(body) // 2 if is_truncated else 0)
+        if status == _RESET or is_truncated:
             self._break_off()
-        elif (_TRUNCATED, "1") in headers:
-            code, _, reason = status.partition(" ")
-            self.send_response(int(code), reason)
-            for name, value in headers:
-                if name != _TRUNCATED:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: len(body) // 2])
-            self.wfile.flush()
-            self._break_off()
-        else:
-            super()._send(status, headers, body)
 
     def _break_off(self) -> None:
         """End the connection with a RST, as a dying host or a firewall does."""

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from xcomkit.findings.model import CloudName
-from xcomkit.stand_ins.common.stand_in import StandIn
+from xcomkit.stand_ins.common.stand_in import PROXY_VARIABLES, StandIn
 
 FOREIGN_BUCKET = "bucket-of-somebody-else"
 """A bucket that exists from the start and belongs to another organisation's project."""
@@ -22,10 +22,9 @@ class GcpStandIn(StandIn):
         " part; it proves our requests, what Google Cloud answers is not proved here"
     )
     replaced: ClassVar[tuple[str, ...]] = (
-        "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "http_proxy", "https_proxy",
-        "CLOUDSDK_CONFIG", "CLOUDSDK_CORE_PROJECT", "GCE_METADATA_HOST", "GCE_METADATA_IP",
-        "GCE_METADATA_ROOT", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT",
-        "GOOGLE_CLOUD_QUOTA_PROJECT", "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "NO_GCE_CHECK", "NO_PROXY",
+        *PROXY_VARIABLES, "CLOUDSDK_CONFIG", "CLOUDSDK_CORE_PROJECT", "GCE_METADATA_HOST",
+        "GCE_METADATA_IP", "GCE_METADATA_ROOT", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT",
+        "GOOGLE_CLOUD_QUOTA_PROJECT", "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "NO_GCE_CHECK",
     )  # fmt: skip
 
     @property
@@ -35,14 +34,10 @@ class GcpStandIn(StandIn):
         gcsfs's HTTP session takes no proxy from the environment, so Cloud Storage has an address of
         its own; its gRPC part would wait for two minutes on any emulator, so it is off.
         """
-        bundle = str(self.ca_bundle)
         return {
+            **self.door_environment,
             "STORAGE_EMULATOR_HOST": self.url,
-            "HTTPS_PROXY": self.facts["http_url"],
-            "NO_PROXY": "127.0.0.1,localhost",
-            "SSL_CERT_FILE": bundle,
-            "REQUESTS_CA_BUNDLE": bundle,
-            "HTTPLIB2_CA_CERTS": bundle,
+            "HTTPLIB2_CA_CERTS": str(self.ca_bundle),
             "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
         }
 
