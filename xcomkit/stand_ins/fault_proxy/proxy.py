@@ -215,11 +215,14 @@ def _path_of(uri: str) -> str:
 class _Handler(Handler):
     """Can break off, which no proper answer does."""
 
-    def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _send(
+        self, status: str, headers: list[tuple[str, str]], body: bytes, *, keep_back: int = 0
+    ) -> None:
         is_truncated = (_TRUNCATED, "1") in headers
+        keep_back = len(body) // 2 if is_truncated else keep_back
         if status != _RESET:
             whole = [(name, text) for name, text in headers if name != _TRUNCATED]
-            super()._send(status, whole, body, keep_back=len(body) // 2 if is_truncated else 0)
+            super()._send(status, whole, body, keep_back=keep_back)
         if status == _RESET or is_truncated:
             self._break_off()
 
