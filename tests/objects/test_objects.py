@@ -149,16 +149,7 @@ def xcom(
     number: int, *, dag: str = "dag", codec: Codec = "none", size: int = 10, days: float = 0
 ) -> StoredXCom:
     modified = NOW - timedelta(days=days)
-    return StoredXCom(
-        key=f"p/{number}",
-        size=size,
-        modified=modified,
-        layout="uuid",
-        dag_id=dag,
-        run_id="r",
-        task_id="t",
-        codec=codec,
-    )
+    return StoredXCom(f"p/{number}", size, modified, "uuid", dag, "r", "t", codec)
 
 
 def foreign(key: str, *, days: float = 0) -> StoredXCom:
