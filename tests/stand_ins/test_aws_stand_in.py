@@ -112,6 +112,32 @@ def test_object_expires_just_before_an_agent_reads_it_and_leaves_its_version(rig
     assert (len(found["Versions"]), len(found["DeleteMarkers"])) == (1, 1)
 
 
+RULE = {"ID": "x", "Filter": {"Prefix": "x/"}, "Status": "Enabled", "Expiration": {"Days": 1}}
+
+
+def test_setting_is_refused_or_forgotten_as_long_as_it_is_asked_to_be(rig, stand_in, bucket):
+    wanted = {"Bucket": bucket, "LifecycleConfiguration": {"Rules": [RULE]}}
+    put = rig.s3.put_bucket_lifecycle_configuration
+    get = rig.s3.get_bucket_lifecycle_configuration
+    try:
+        for name in ("lifecycle", "versioning"):
+            stand_in.set_subresource(name, answer="ignore")
+        put(**wanted)
+        assert rig.refusal(get, Bucket=bucket) == "NoSuchLifecycleConfiguration"
+        rig.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        assert "Status" not in rig.s3.get_bucket_versioning(Bucket=bucket)
+        for answer, code in (("refuse", "NotImplemented"), ("refuse-without-body", "405")):
+            stand_in.set_subresource("lifecycle", answer=answer)
+            assert rig.refusal(put, **wanted) == code
+            assert rig.refusal(get, Bucket=bucket) == code
+    finally:
+        for name in ("lifecycle", "versioning"):
+            stand_in.set_subresource(name, answer="")
+    assert "Status" not in rig.s3.get_bucket_versioning(Bucket=bucket)
+    put(**wanted)
+    get(Bucket=bucket)
+
+
 def test_connections_are_kept_open(stand_in):
     with urllib3.PoolManager(ca_certs=str(stand_in.ca_bundle)) as pool:
         for _ in range(5):

@@ -128,13 +128,13 @@ class TestEntra:
 
 
 class TestResourceManager:
-    def test_nobody_and_a_stranger_are_told_apart(self, web, azure):
+    def test_missing_token_and_missing_role_are_different_errors(self, web, azure):
         path = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/whatever"
-        made = azure.add_principal("stranger")
-        stranger = web.token(client_id=made["client_id"], secret=made["client_secret"])
+        made = azure.add_principal("outsider")
+        outsider = web.token(client_id=made["client_id"], secret=made["client_secret"])
 
         assert web.arm("GET", path, token="ey.no.token").status_code == 401
-        assert web.arm("GET", path, token=stranger).status_code == 403
+        assert web.arm("GET", path, token=outsider).status_code == 403
         assert web.arm("GET", path).status_code == 404
 
     def test_token_for_storage_is_none_for_resource_manager(self, web):

@@ -88,13 +88,13 @@ def test_tls_only_policy_denies_plain_http_even_to_the_administrator(rig, bucket
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         },
     )
-    plain = rig.client("s3", url=rig.stand_in.http_url)
-    assert rig.refusal(plain.put_object, Bucket=bucket, Key="a", Body=b"") == "AccessDenied"
-    assert rig.refusal(plain.head_bucket, Bucket=bucket) == "403"
+    unencrypted = rig.client("s3", url=rig.stand_in.http_url)
+    assert rig.refusal(unencrypted.put_object, Bucket=bucket, Key="a", Body=b"") == "AccessDenied"
+    assert rig.refusal(unencrypted.head_bucket, Bucket=bucket) == "403"
     rig.s3.put_object(Bucket=bucket, Key="a", Body=b"1")
     assert rig.s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
     rig.s3.delete_bucket_policy(Bucket=bucket)
-    assert plain.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
+    assert unencrypted.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
 
 
 def test_bucket_policy_alone_can_let_a_role_in(rig, bucket):
@@ -155,8 +155,8 @@ def test_unknown_key_and_unsigned_requests_are_refused_until_a_bucket_policy_let
 ):
     nobody = {"AccessKeyId": "AKIA" + "Q" * 16, "SecretAccessKey": "x" * 40}
     assert rig.refusal(rig.client("sts", who=nobody).get_caller_identity) == "InvalidClientTokenId"
-    stranger = rig.client("s3", who=nobody)
-    assert rig.refusal(stranger.list_objects_v2, Bucket=bucket) == "InvalidAccessKeyId"
+    unknown = rig.client("s3", who=nobody)
+    assert rig.refusal(unknown.list_objects_v2, Bucket=bucket) == "InvalidAccessKeyId"
     unsigned = rig.client("s3", signed=False)
     rig.s3.put_object(Bucket=bucket, Key="a", Body=b"1")
     assert rig.refusal(unsigned.get_object, Bucket=bucket, Key="a") == "AccessDenied"

@@ -143,11 +143,11 @@ class TestIdentity:
 
 
 class TestStorage:
-    def test_nobody_stranger_and_missing_are_told_apart(self, web, bucket):
-        stranger = web.token("stranger@example.com")
+    def test_missing_token_missing_role_and_missing_bucket_are_different_errors(self, web, bucket):
+        outsider = web.token("outsider@example.com")
 
         assert web.storage("GET", f"/storage/v1/b/{bucket}", token="no").status_code == 401
-        assert web.storage("GET", f"/storage/v1/b/{bucket}", token=stranger).status_code == 403
+        assert web.storage("GET", f"/storage/v1/b/{bucket}", token=outsider).status_code == 403
         missing = web.storage("GET", f"/storage/v1/b/no-{bucket}")
         assert (missing.status_code, missing.json()["error"]["code"]) == (404, 404)
 

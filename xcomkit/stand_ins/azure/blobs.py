@@ -1,7 +1,7 @@
 """The door in front of Azurite: who asks, whether they may, and which account is meant.
 
-Azurite takes any well-formed token and knows one account here; accounts are told apart by the name
-under which a container is kept in it. Sources: Blob service REST API, its error codes, and
+Azurite takes any well-formed token and knows one account here; containers of several accounts
+have different names in it. Sources: Blob service REST API, its error codes, and
 authorization with Microsoft Entra ID, shared keys and anonymous access.
 """
 

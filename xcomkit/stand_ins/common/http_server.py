@@ -1,8 +1,8 @@
-"""The HTTP side of every stand-in: threads, TLS, kept connections, and a door for real host names.
+"""HTTP of every stand-in: threads, TLS, persistent connections, and a door for real host names.
 
 The door is a CONNECT proxy (RFC 9110, section 9.3.6) that ends TLS itself, with certificates of the
-stand-in's own CA. SDKs that are told ``HTTPS_PROXY`` and that CA then use the cloud's real host
-names, so nothing about the stand-in stands in the configuration that is being proved.
+stand-in's own CA. With ``HTTPS_PROXY`` and that CA, SDKs use the cloud's real host names, so the
+configuration that is being proved holds nothing about the stand-in.
 """
 
 import ssl
@@ -18,7 +18,7 @@ from werkzeug.serving import WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
 HOST = "127.0.0.1"
-"""A literal address: SDKs then put the bucket in the path, without being told to."""
+"""A literal address: SDKs then put the bucket in the path, of themselves."""
 
 RAW_HEADERS = "xcomkit.headers"
 """Key of the WSGI environment for all headers as sent; WSGI itself loses names with underscores."""

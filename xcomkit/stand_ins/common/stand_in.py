@@ -233,8 +233,8 @@ def stand_in_of(cloud: CloudName) -> type[StandIn]:
 def _child_environment() -> dict[str, str]:
     """Return this environment without what would turn a server into something else."""
     foreign = ("AWS_", "MOTO_", "XCOMKIT_", "AZURE_", "AZURITE_", "GOOGLE_", "STORAGE_EMULATOR")
-    kept = {n: v for n, v in os.environ.items() if not n.upper().startswith(foreign)}
-    return {**kept, "MOTO_DISABLE_GLOBAL_CORS": "true", "PYTHONUNBUFFERED": "1"}
+    others = {n: v for n, v in os.environ.items() if not n.upper().startswith(foreign)}
+    return {**others, "MOTO_DISABLE_GLOBAL_CORS": "true", "PYTHONUNBUFFERED": "1"}
 
 
 def _read_facts(process: subprocess.Popen[str], *, seconds: int) -> dict[str, str] | None:

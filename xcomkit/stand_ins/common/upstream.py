@@ -24,8 +24,8 @@ def pass_on(
 ) -> urllib3.BaseHTTPResponse:
     """Return the answer as it was sent.
 
-    A kept connection may have been closed meanwhile, so what changes nothing is asked once more.
-    What else is asked may have been done all the same, so it is never repeated.
+    A connection in the pool may have been closed meanwhile, so what changes nothing is asked once
+    more. What else is asked may have been done all the same, so it is never repeated.
 
     Raises:
         urllib3.exceptions.HTTPError: there is no whole answer.

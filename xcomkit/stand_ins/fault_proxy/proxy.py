@@ -1,9 +1,9 @@
 """A proxy between one process and its store that lets everything through, except what it spoils.
 
 It speaks for every host under a CA of its own, so it works in front of a stand-in and in front of
-the real store alike; the process is told by ``HTTPS_PROXY`` and the CA variables of the SDKs. What
-is spoilt is chosen per object key: the task id in a key names its fault, so any number of them can
-be tried at the same time.
+the real store alike; ``HTTPS_PROXY`` and the CA variables of the SDKs lead the process here. What is
+spoilt is chosen per object key: the task id in a key names its fault, so any number of them can be
+tried at the same time.
 """
 
 import os
@@ -126,8 +126,9 @@ class FaultProxy:
                 status, headers, content = self._forward(environ, method, uri, body, name)
                 if fault.kind == "truncated":
                     return status, [*headers, (_TRUNCATED, "1")], content
-                plain = [(k, v) for k, v in headers if not k.lower().startswith(_SUMS)]
-                return status, plain, content[: len(content) // 2] if fault.kind == "short" else b""
+                headers = [(k, v) for k, v in headers if not k.lower().startswith(_SUMS)]
+                size = len(content) // 2 if fault.kind == "short" else 0
+                return status, headers, content[:size]
         return refuse(
             self._cloud, fault.kind, act=act, key=unquote(uri.partition("?")[0]).strip("/")
         )
@@ -171,13 +172,13 @@ class FaultProxy:
     ) -> urllib3.HTTPConnectionPool:
         """Return connections to a host, through the platform's own proxy if any.
 
-        A kept connection may have been closed meanwhile. What is not idempotent may have been done
-        all the same, so it is never repeated, and has a new connection from the start.
+        What is not idempotent has a new connection, because it is never repeated.
         """
         is_plain = str(environ["RAW_URI"]).startswith(_PLAIN)  # a proxy is asked so, without TLS
         is_straight = is_plain or bool(proxy_bypass_environment(target, self._past_proxy))
-        kept = self._straight if is_straight else self._around
-        pools = kept if is_repeatable else self._open_pools("" if is_straight else self._proxy)
+        pools = self._straight if is_straight else self._around
+        if not is_repeatable:
+            pools = self._open_pools("" if is_straight else self._proxy)
         host, _, port = target.partition(":")
         scheme, usual = ("http", 80) if is_plain else ("https", 443)
         return pools.connection_from_host(host, int(port or usual), scheme)
@@ -246,10 +247,10 @@ def open_fault_proxy(cloud: CloudName, *, environment: Mapping[str, str]) -> Ite
         ProcessError: gcsfs is given an address without TLS, or a CA bundle of the environment
             cannot be read here, so no fault can be injected.
     """
-    plain = environment.get(_GCS_VARIABLE, "")
-    if plain.startswith(_PLAIN):
+    address = environment.get(_GCS_VARIABLE, "")
+    if address.startswith(_PLAIN):
         raise ProcessError(
-            f"Faults cannot be injected on the way to {plain}, which is not https.",
+            f"Faults cannot be injected on the way to {address}, which is not https.",
             hint="give the store a certificate, or judge the codec by rule.",
         )
     with tempfile.TemporaryDirectory(prefix="xcomkit-faults-") as private:

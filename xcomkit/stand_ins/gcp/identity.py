@@ -139,8 +139,8 @@ def set_policy(policies: dict[str, Document], name: str, policy: object) -> Resp
     known = policies.get(name, {}).get("etag", "ACAB")
     if policy.get("etag") not in (None, known):
         return google_error(409, "There were concurrent policy changes. Please retry.")
-    kept = {"version": policy.get("version", 1), "bindings": bindings}
-    policies[name] = {**kept, "etag": secrets.token_urlsafe(6)}
+    etag = secrets.token_urlsafe(6)
+    policies[name] = {"version": policy.get("version", 1), "bindings": bindings, "etag": etag}
     return json_reply(policies[name])
 
 

@@ -27,7 +27,7 @@ def main(directory: Path) -> None:
     state = GcpState()
     emulator = create_server(HOST, 0, in_memory=True)
     emulator.start()
-    while emulator._api._httpd is None:  # noqa: SLF001 - it tells its port nowhere else
+    while emulator._api._httpd is None:  # noqa: SLF001 - its port is nowhere else
         pass
     door = StorageDoor(state, port=emulator._api._httpd.server_address[1])  # noqa: SLF001
     door.add_bucket(FOREIGN_BUCKET, project=FOREIGN_PROJECT)

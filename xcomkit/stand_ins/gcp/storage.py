@@ -83,7 +83,7 @@ class StorageDoor:
             is_own = request.args.get("project") != FOREIGN_PROJECT
             return "" if is_administrator and is_own else lacking
         if bucket not in self._state.projects:
-            # Whether a bucket exists is told to nobody without any right in a project.
+            # Who has no right in any project does not learn whether a bucket exists.
             return lacking if member.startswith("user:") and not is_administrator else ""
         key = "" if right == _LIST else key or self._key_of_upload(request)
         if not self._state.may(member, right, bucket=bucket, key=key):
