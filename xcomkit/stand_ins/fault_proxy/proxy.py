@@ -1,9 +1,9 @@
 """A proxy between one process and its store that lets everything through, except what it spoils.
 
 It speaks for every host under a CA of its own, so it works in front of a stand-in and in front of
-the real store alike; ``HTTPS_PROXY`` and the CA variables of the SDKs lead the process here. What is
-spoilt is chosen per object key: the task id in a key names its fault, so any number of them can be
-tried at the same time.
+the real store alike; ``HTTPS_PROXY`` and the CA variables of the SDKs lead the process here. What
+is spoilt is chosen per object key: the task id in a key names its fault, so any number of them can
+be tried at the same time.
 """
 
 import os
