@@ -10,6 +10,7 @@ from door_client import DoorClient
 
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.azure import AzureStandIn
+from xcomkit.stand_ins.azure.state import READER, AzureState
 from xcomkit.stand_ins.common.stand_in import StandIn
 
 SUBSCRIPTION = "/subscriptions/00000000-0000-4000-8000-000000000001"
@@ -218,3 +219,14 @@ class TestBlobs:
         answer = web.blob("GET", account, "c/b", Authorization=f"Bearer {token}")
 
         assert answer.headers["x-ms-error-code"] == "AuthorizationPermissionMismatch"
+
+
+@pytest.mark.parametrize(("more", "grants"), [({}, True), ({"condition": "@Resource"}, False)])
+def test_role_with_a_condition_that_cannot_be_decided_grants_nothing(more, grants):
+    state = AzureState()
+    principal = state.add_principal("agent", with_secret=False)
+    held = {"principalId": principal.object_id, "roleDefinitionId": READER, "scope": "/s", **more}
+    state.resources["/s/roleassignments/1"] = {"properties": held}
+
+    assert state.may(principal, "blobs/read", scope="/s/containers/c") is grants
+    assert not state.may(principal, "blobs/read", scope="/sx")
