@@ -17,7 +17,7 @@ from xcomkit.cli import versions as matrix
 from xcomkit.findings.model import BACKENDS, Codec
 from xcomkit.settings.settings import Settings
 from xcomkit.stand_ins.aws import AwsStandIn
-from xcomkit.stand_ins.fault_proxy.proxy import open_wire
+from xcomkit.stand_ins.fault_proxy.proxy import open_fault_proxy
 
 VERSIONS = ("3.1.8", "3.2.2", "3.3.2", "3.4.0b2")
 CODECS: tuple[Codec, ...] = ("none", "gzip", "zip")
@@ -74,7 +74,7 @@ def spoilt(target: WireTarget, row: Row, backend: str) -> tuple[Cell, ...]:
         raise SystemExit(row.problem)
     settings, environment = target.rig.settings, target.variables(backend)
     with (
-        open_wire("aws", environment=environment) as wire,
+        open_fault_proxy("aws", environment=environment) as wire,
         open_worker(
             {**environment, **wire.environment},
             timeout=120,

@@ -27,8 +27,7 @@ from xcomkit.findings.model import CloudName
 from xcomkit.notebook.guide import read_guide
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.terms import TERMS
-from xcomkit.stand_ins.common.journal import Request
-from xcomkit.stand_ins.common.stand_in import StandIn
+from xcomkit.stand_ins.common.stand_in import Request, StandIn
 from xcomkit.steps import grant_access
 from xcomkit.steps.opening import STEPS
 

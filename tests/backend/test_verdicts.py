@@ -18,6 +18,7 @@ from xcomkit.backend.configuration import (
 )
 from xcomkit.backend.protocol import Failure, Hello, Outcome, Payload
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
+from xcomkit.objects.decode import UnreadableError
 from xcomkit.objects.reading import unpack
 from xcomkit.settings.settings import Settings
 
@@ -175,7 +176,7 @@ def test_object_is_unpacked_one_byte_further_than_the_limit(suffix, pack, limit)
 
     assert unpack(pack(text), key=f"k{suffix}", limit=limit) == text[: limit + 1]
     if suffix:
-        with pytest.raises(EOFError):
+        with pytest.raises(UnreadableError):
             unpack(pack(text)[:-2], key="k.bz2", limit=9)
 
 

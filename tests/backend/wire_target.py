@@ -16,7 +16,7 @@ from xcomkit.backend.fault_matrix import Case, Cell, run
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.findings.model import BACKENDS, CloudName
 from xcomkit.stand_ins.common.stand_in import StandIn
-from xcomkit.stand_ins.fault_proxy.proxy import Wire, open_wire
+from xcomkit.stand_ins.fault_proxy.proxy import FaultProxy, open_fault_proxy
 from xcomkit.values.names import connection_variable
 
 KINDS: dict[CloudName, type[Rig]] = {"aws": AwsRig, "azure": AzureRig, "gcp": GcpRig}
@@ -47,10 +47,10 @@ class WireTarget:
         return {**self.environment, "AIRFLOW__CORE__XCOM_BACKEND": BACKENDS[backend]}
 
     @contextmanager
-    def line(self, backend: str) -> Iterator[tuple[Worker, Wire]]:
+    def line(self, backend: str) -> Iterator[tuple[Worker, FaultProxy]]:
         environment = self.variables(backend)
         with (
-            open_wire(self.cloud_name, environment=environment) as wire,
+            open_fault_proxy(self.cloud_name, environment=environment) as wire,
             open_worker(environment, timeout=120) as worker,
         ):
             yield worker, wire

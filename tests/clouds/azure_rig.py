@@ -13,7 +13,7 @@ from rig import Rig
 from xcomkit.cloud_documents.access.azure import AUDIENCE
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.azure import FOREIGN_ACCOUNT, AzureStandIn
-from xcomkit.stand_ins.azure.world import READER
+from xcomkit.stand_ins.azure.state import READER
 
 ARM = "https://management.azure.com"
 STORAGE_API, MSI_API, ROLE_API = "2024-01-01", "2023-01-31", "2022-04-01"

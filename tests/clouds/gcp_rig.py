@@ -95,11 +95,7 @@ class GcpRig(Rig):
 
     @property
     def storage_url(self) -> str:
-        return (
-            self.stand_in.facts["storage_url"]
-            if self.stand_in
-            else "https://storage.googleapis.com"
-        )
+        return self.stand_in.url if self.stand_in else "https://storage.googleapis.com"
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
         answer = self.session.request(method, f"{self.storage_url}{path}", **arguments)

@@ -4,9 +4,8 @@ import io
 import json
 import lzma
 import random
-import subprocess
 import sys
-import textwrap
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,8 +17,9 @@ from hypothesis import strategies as st
 from xcomkit.findings.errors import ServiceError
 from xcomkit.findings.model import Check, Codec, StoredObject, StoredXCom
 from xcomkit.objects.checks import RULES, checks
-from xcomkit.objects.decode import Decoded, decode, read_value
+from xcomkit.objects.decode import Decoded, UnreadableError, decode, read_value
 from xcomkit.objects.keys import parse_key
+from xcomkit.objects.reading import unpack
 from xcomkit.objects.summary import Summary, summarise
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -43,6 +43,10 @@ def zipped(body: bytes, *, method: int = zipfile.ZIP_STORED, members: int = 1) -
     return packed.getvalue()
 
 
+def deflated(body: bytes) -> bytes:
+    return zipped(body, method=zipfile.ZIP_DEFLATED)
+
+
 def random_bytes(count: int) -> bytes:
     return random.Random(1).randbytes(count)
 
@@ -62,23 +66,25 @@ def by_id(found: tuple[Check, ...]) -> dict[str, Check]:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "codec"),
+    ("key", "dag_id", "run_id", "task_id", "codec"),
     [
-        ("", "none"),
-        (".zip", "zip"),
-        (".gz", "gzip"),
-        (".bz2", "bz2"),
-        (".lzma", "lzma"),
-        (".xz", "xz"),
+        (f"my.dag/{RUN}/group.task/{NAME}", "my.dag", RUN, "group.task", "none"),
+        (f"dag/{RUN}/task/{NAME}.zip", "dag", RUN, "task", "zip"),
+        (f"dag/{RUN}/task/{NAME}.gz", "dag", RUN, "task", "gzip"),
+        (f"dag/{RUN}/task/{NAME}.bz2", "dag", RUN, "task", "bz2"),
+        (f"dag/{RUN}/task/{NAME}.lzma", "dag", RUN, "task", "lzma"),
+        (f"dag/{RUN}/task/{NAME}.xz", "dag", RUN, "task", "xz"),
+        (f"größe_東京/team/a+b:c/task/{NAME}", "größe_東京", "team/a+b:c", "task", "none"),
     ],
 )
 def test_layout_of_airflow_3_1_to_3_3_names_dag_run_task_and_codec(
-    suffix: str, codec: Codec
-) -> None:
-    found = parse(f"astro/xcom/my.dag/{RUN}/group.task/{NAME}{suffix}")
+    key, dag_id, run_id, task_id, codec
+):
+    for prefix, base in (("astro/xcom", "astro/xcom/"), ("", "")):  # "" is the whole bucket
+        found = parse(f"{base}{key}", prefix=prefix)
 
-    assert (found.layout, found.dag_id, found.run_id) == ("uuid", "my.dag", RUN)
-    assert (found.task_id, found.codec) == ("group.task", codec)
+        assert (found.layout, found.dag_id, found.run_id) == ("uuid", dag_id, run_id)
+        assert (found.task_id, found.codec) == (task_id, codec)
 
 
 @pytest.mark.parametrize(
@@ -89,25 +95,11 @@ def test_layout_of_airflow_3_1_to_3_3_names_dag_run_task_and_codec(
         (f"{TI}/{'0' * 64}.json.xz", "xz", TI.removeprefix("ti-")),
     ],
 )
-def test_layout_of_airflow_3_4_names_the_try_as_well(
-    tail: str, codec: Codec, task_instance: str
-) -> None:
+def test_layout_of_airflow_3_4_names_the_try_as_well(tail, codec, task_instance):
     found = parse(f"astro/xcom/dag/{RUN}/task/{tail}")
 
-    assert found.task_instance == task_instance
-
     assert (found.layout, found.dag_id, found.run_id) == ("key", "dag", RUN)
-    assert (found.task_id, found.codec) == ("task", codec)
-
-
-def test_unicode_dag_ids_and_run_ids_with_slashes_are_read() -> None:
-    found = parse(f"astro/xcom/größe_東京/team/a+b:c/task/{NAME}")
-
-    assert (found.dag_id, found.run_id, found.task_id) == ("größe_東京", "team/a+b:c", "task")
-
-
-def test_empty_prefix_means_the_whole_bucket() -> None:
-    assert parse(f"dag/run/task/{NAME}", prefix="").dag_id == "dag"
+    assert (found.task_id, found.codec, found.task_instance) == ("task", codec, task_instance)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +126,7 @@ def test_empty_prefix_means_the_whole_bucket() -> None:
         "astro/xcom/" + "a/" * 506,
     ],
 )
-def test_other_keys_are_foreign_and_keep_their_name(key: str) -> None:
+def test_other_keys_are_foreign_and_keep_their_name(key):
     found = parse(key)
 
     assert found.layout == "foreign"
@@ -144,7 +136,7 @@ def test_other_keys_are_foreign_and_keep_their_name(key: str) -> None:
 @given(
     st.text(max_size=1024) | st.lists(st.text()).map("/".join), st.sampled_from(["", "a", "a/b"])
 )
-def test_no_key_makes_the_parser_fail(key: str, prefix: str) -> None:
+def test_no_key_makes_the_parser_fail(key, prefix):
     base = f"{prefix}/" if prefix else ""
     for candidate in (key, f"{base}{key}", f"{base}{key}/{NAME}", f"{base}{key}/{TI}/{key}.json"):
         found = parse(candidate, prefix=prefix)
@@ -157,16 +149,7 @@ def xcom(
     number: int, *, dag: str = "dag", codec: Codec = "none", size: int = 10, days: float = 0
 ) -> StoredXCom:
     modified = NOW - timedelta(days=days)
-    return StoredXCom(
-        key=f"p/{number}",
-        size=size,
-        modified=modified,
-        layout="uuid",
-        dag_id=dag,
-        run_id="r",
-        task_id="t",
-        codec=codec,
-    )
+    return StoredXCom(f"p/{number}", size, modified, "uuid", dag, "r", "t", codec)
 
 
 def foreign(key: str, *, days: float = 0) -> StoredXCom:
@@ -177,7 +160,7 @@ def summary(*objects: StoredXCom) -> Summary:
     return summarise(iter(objects), now=NOW, retention_days=30)
 
 
-def test_summary_adds_up_per_dag_and_codec() -> None:
+def test_summary_adds_up_per_dag_and_codec():
     found = summary(xcom(1, size=5), xcom(2, dag="b", codec="gzip", size=90), xcom(3, size=6))
 
     assert (found.count, found.size) == (3, 101)
@@ -189,7 +172,7 @@ def test_summary_adds_up_per_dag_and_codec() -> None:
     assert [largest.size for largest in found.largest] == [90, 6, 5]
 
 
-def test_summary_counts_what_outlived_its_retention() -> None:
+def test_summary_counts_what_outlived_its_retention():
     found = summary(xcom(1, days=31), xcom(2, days=33), foreign("p/x", days=400), xcom(3))
 
     assert found.past_retention == 2
@@ -200,17 +183,14 @@ def test_summary_counts_what_outlived_its_retention() -> None:
     assert [total.count for total in found.ages] == [1, 0, 0, 2, 1]
 
 
-def test_summary_of_nothing_is_empty() -> None:
+def test_summary_of_nothing_is_empty_and_of_one_object_again_and_again_no_error():
     found = summary()
 
     assert (found.count, found.size, found.largest, found.oldest) == (0, 0, (), None)
-
-
-def test_same_object_listed_twice_is_no_error() -> None:
     assert len(summary(*[xcom(1)] * 30).largest) == 10
 
 
-def test_summary_keeps_ten_objects_and_few_names_of_many() -> None:
+def test_summary_keeps_ten_objects_and_few_names_of_many():
     def listing() -> Iterator[StoredXCom]:
         for number in range(20_000):
             yield xcom(number, dag=f"dag{number}", size=number)
@@ -223,17 +203,31 @@ def test_summary_keeps_ten_objects_and_few_names_of_many() -> None:
 
 
 @pytest.mark.parametrize("codec", PACKED)
-def test_every_codec_opens(codec: Codec) -> None:
+def test_every_codec_opens_and_type_tags_stay_as_they_are(codec):
     found = decode(PACKED[codec], codec=codec, limit_bytes=LIMIT)
 
     assert (found.is_json, found.problem, found.truncated) == (True, "", False)
     assert (found.preview, found.size, found.root) == (TEXT.decode(), len(TEXT), "object")
     assert found.types == ("datetime.datetime",)
     assert found.suffix_holds
+    assert read_value(PACKED[codec], codec=codec, limit_bytes=LIMIT) == VALUE
+    suffix = {"none": "", "gzip": ".gz"}.get(codec, f".{codec}")
+    assert unpack(PACKED[codec], key=f"dag/run.gz/task/uuid{suffix}", limit=LIMIT) == TEXT
+
+
+@pytest.mark.parametrize("limit", [8, 9, 10])
+@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".xz", lzma.compress)])
+def test_object_is_unpacked_one_byte_further_than_the_limit_and_needs_its_end(suffix, pack, limit):
+    text = b"123456789"
+
+    assert unpack(pack(text), key=f"k{suffix}", limit=limit) == text[: limit + 1]
+    if suffix and limit >= len(text):
+        with pytest.raises(UnreadableError, match="too early"):
+            unpack(pack(text)[:-2], key=f"k{suffix}", limit=limit)
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zip", "bz2", "xz"])
-def test_bytes_of_another_codec_are_noticed(codec: Codec) -> None:
+def test_bytes_of_another_codec_are_noticed(codec):
     found = decode(TEXT, codec=codec, limit_bytes=LIMIT)
 
     assert found.is_json is False
@@ -242,7 +236,7 @@ def test_bytes_of_another_codec_are_noticed(codec: Codec) -> None:
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zip", "bz2", "xz"])
-def test_compressed_bytes_without_a_suffix_are_noticed(codec: Codec) -> None:
+def test_compressed_bytes_without_a_suffix_are_noticed(codec):
     found = by_id(checks(summary(), decoded=decode(PACKED[codec], codec="none", limit_bytes=LIMIT)))
 
     assert found["XC605"].status == "fail"
@@ -251,7 +245,7 @@ def test_compressed_bytes_without_a_suffix_are_noticed(codec: Codec) -> None:
 
 @pytest.mark.parametrize("codec", PACKED)
 @pytest.mark.parametrize("keep", [0, 5, 30])
-def test_cut_objects_are_a_problem_and_no_error(codec: Codec, keep: int) -> None:
+def test_cut_objects_are_a_problem_and_no_error(codec, keep):
     found = decode(PACKED[codec][:keep], codec=codec, limit_bytes=LIMIT)
 
     assert found.is_json is False
@@ -259,7 +253,7 @@ def test_cut_objects_are_a_problem_and_no_error(codec: Codec, keep: int) -> None
 
 
 @given(st.binary(max_size=400), st.sampled_from(sorted(PACKED)))
-def test_no_bytes_make_the_reader_fail(noise: bytes, codec: Codec) -> None:
+def test_no_bytes_make_the_reader_fail(noise, codec):
     for body in (noise, PACKED[codec] + noise, PACKED[codec][:20] + noise):
         assert isinstance(decode(body, codec=codec, limit_bytes=LIMIT), Decoded)
 
@@ -274,109 +268,70 @@ def test_no_bytes_make_the_reader_fail(noise: bytes, codec: Codec) -> None:
         (b"cposix\nsystem\n(S'exit 1'\ntR.", "not JSON"),
     ],
 )
-def test_hostile_json_is_a_problem_and_no_error(body: bytes, problem: str) -> None:
+def test_hostile_json_is_a_problem_and_no_error(body, problem):
     found = decode(body, codec="none", limit_bytes=LIMIT)
 
     assert problem in found.problem
     assert by_id(checks(None, decoded=found))["XC605"].status == "fail"
 
 
-def test_type_tags_are_listed_and_not_imported() -> None:
-    body = json.dumps({"__classname__": "antigravity.Kite", "__data__": "<script>\u0000"}).encode()
+def test_type_tags_are_listed_within_bounds_and_not_imported():
+    tags = ["antigravity.Kite", *(f"{n}" * 500 for n in range(90))]
+    body = json.dumps([{"__classname__": tag, "__data__": "<script>"} for tag in tags]).encode()
 
     found = decode(body, codec="none", limit_bytes=LIMIT)
 
-    assert found.types == ("antigravity.Kite",)
+    assert found.types[0] == "antigravity.Kite"
     assert "antigravity" not in sys.modules
+    assert (len(found.types), max(map(len, found.types)), len(found.preview)) == (50, 200, 2_000)
 
 
-def test_type_tags_and_preview_are_bounded() -> None:
-    body = json.dumps([{"__classname__": f"{n}" * 500} for n in range(90)]).encode()
-
-    found = decode(body, codec="none", limit_bytes=LIMIT)
-
-    assert len(found.types) == 50
-    assert max(map(len, found.types)) == 200
-    assert len(found.preview) == 2_000
-
-
-def test_control_characters_never_reach_the_preview() -> None:
+def test_control_characters_never_reach_the_preview():
     found = decode(b'"\x1b[31m\x00\x07"', codec="none", limit_bytes=LIMIT)
 
     assert found.preview == '"\ufffd[31m\ufffd\ufffd"'
 
 
-def test_large_value_is_cut_and_stays_unjudged() -> None:
+def test_large_value_is_cut_and_stays_unjudged():
     body = json.dumps("x" * 5_000).encode()
 
-    found = decode(io.BytesIO(body), codec="none", limit_bytes=1_000)
+    found = decode(body, codec="none", limit_bytes=1_000)
 
     assert (found.truncated, found.is_json, found.size) == (True, None, 1_000)
     assert by_id(checks(summary(), decoded=found))["XC605"].status == "unknown"
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_zip_methods_without_a_bound_are_not_opened(method: int) -> None:
-    found = decode(zipped(TEXT, method=method), codec="zip", limit_bytes=LIMIT)
-
-    assert "method that Airflow does not write" in found.problem
-
-
-@pytest.mark.parametrize("members", [0, 2, 5_000])
-def test_zip_with_other_than_one_member_is_refused(members: int) -> None:
-    found = decode(zipped(b"1", members=members), codec="zip", limit_bytes=LIMIT)
-
-    assert "where Airflow writes one" in found.problem
-
-
-BOMB = """
-import bz2, gzip, io, json, lzma, resource, sys, zipfile, zlib
-from xcomkit.objects.decode import decode
-
-codec, size, block = sys.argv[1], 2_000_000_000, b"0" * 1_000_000
-packed = io.BytesIO()
-if codec == "zip":
-    archive = zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
-    out = archive.open("file", "w", force_zip64=True)
-elif codec == "gzip":
-    out = gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1)
-elif codec == "bz2":
-    out, size = None, 0
-    packed.write(bz2.compress(b"0" * 5_000_000, 9) * 400)
-else:
-    out = lzma.LZMAFile(packed, "wb", preset=0)
-for _ in range(size // len(block)):
-    out.write(block)
-if out is not None:
-    out.close()
-if codec == "zip":
-    archive.close()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-found = decode(packed.getvalue(), codec=codec, limit_bytes=10_000_000)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-sizes = len(packed.getvalue()), before, after
-print(json.dumps([found.truncated, found.size, found.is_json, *sizes]))
-"""
+@pytest.mark.parametrize(
+    ("packed", "problem"),
+    [
+        (zipped(TEXT, method=zipfile.ZIP_BZIP2), "method that Airflow does not write"),
+        (zipped(TEXT, method=zipfile.ZIP_LZMA), "method that Airflow does not write"),
+        (zipped(b"1", members=0), "where Airflow writes one"),
+        (zipped(b"1", members=2), "where Airflow writes one"),
+        (zipped(b"1", members=5_000), "where Airflow writes one"),
+    ],
+    ids=["bzip2", "lzma", "no member", "two members", "many members"],
+)
+def test_zip_that_airflow_does_not_write_is_not_opened(packed, problem):
+    assert problem in decode(packed, codec="zip", limit_bytes=LIMIT).problem
 
 
-@pytest.mark.parametrize("codec", ["gzip", "zip", "bz2", "xz"])
-def test_object_that_unpacks_to_two_gigabytes_stops_at_the_limit(codec: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(BOMB), codec],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    truncated, size, is_json, packed, before, after = json.loads(done.stdout)
-    unit = 1024 if sys.platform == "linux" else 1
+@pytest.mark.parametrize(
+    ("codec", "pack"),
+    [("gzip", gzip.compress), ("zip", deflated), ("bz2", bz2.compress), ("xz", lzma.compress)],
+)
+def test_object_that_unpacks_to_fifty_times_the_limit_stops_there_with_little_memory(codec, pack):
+    packed = pack(b"0" * 50_000_000)
+    tracemalloc.start()
+    found = decode(packed, codec=codec, limit_bytes=LIMIT)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
-    assert (truncated, size, is_json) == (True, 10_000_000, None)
-    assert packed < 20_000_000
-    assert (after - before) * unit < 60_000_000
+    assert (found.truncated, found.size, found.is_json) == (True, LIMIT, None)
+    assert peak < 20_000_000  # xz keeps a dictionary of 8 MB
 
 
-def test_checks_of_a_tidy_bucket_pass() -> None:
+def test_checks_of_a_tidy_bucket_pass():
     decoded = decode(TEXT, codec="none", limit_bytes=LIMIT)
 
     found = checks(summary(xcom(1), xcom(2)), decoded=decoded, key="p/1")
@@ -385,17 +340,14 @@ def test_checks_of_a_tidy_bucket_pass() -> None:
     assert {check.status for check in found} == {"pass"}
 
 
-def test_empty_prefix_skips_every_check() -> None:
-    assert {check.status for check in checks(summary())} == {"skip"}
-
-
-def test_refused_listing_is_unknown_and_never_empty() -> None:
+def test_empty_prefix_skips_every_check_and_a_refused_listing_is_unknown():
     found = by_id(checks(None))
 
+    assert {check.status for check in checks(summary())} == {"skip"}
     assert {found[rule.id].status for rule in RULES[:4]} == {"unknown"}
 
 
-def test_old_foreign_and_mixed_objects_are_named() -> None:
+def test_old_foreign_and_mixed_objects_are_named():
     hostile = "p/<script>\x1b" + "x" * 1000
     found = by_id(checks(summary(xcom(1, codec="zip"), xcom(2, days=40), foreign(hostile))))
 
@@ -406,38 +358,26 @@ def test_old_foreign_and_mixed_objects_are_named() -> None:
     assert found["XC604"].observed == "none 1, zip 1"
 
 
-def test_prefix_with_foreign_objects_only_warns_of_another_path() -> None:
+def test_prefix_with_foreign_objects_only_warns_of_another_path():
     found = by_id(checks(summary(foreign("p/readme.txt"))))
 
     assert (found["XC601"].status, found["XC604"].status) == ("warn", "skip")
 
 
-@pytest.mark.parametrize("codec", PACKED)
-def test_value_is_read_from_every_codec_with_its_type_tags_as_they_stand(codec: Codec) -> None:
-    assert read_value(PACKED[codec], codec=codec, limit_bytes=LIMIT) == VALUE
-
-
 @pytest.mark.parametrize(
     ("body", "codec", "words"),
     [
-        (b"not json", "none", "not JSON"),
         (b"[" * 100_000, "none", "nested too deeply"),
-        (b"\xff", "none", "not JSON"),
-        (b"1" * 5_000, "none", "not JSON"),
         (b"", "none", "not JSON"),
         (TEXT, "gzip", "not gzip data"),
         (gzip.compress(TEXT)[:-9], "gzip", "ends too early"),
         (gzip.compress(b" " * 50_000_000), "gzip", "more than 1000000 bytes"),
-        (lzma.compress(b" " * 50_000_000), "xz", "more than 1000000 bytes"),
         (b" " * (LIMIT + 1), "none", "more than 1000000 bytes"),
         (gzip.compress(random_bytes(LIMIT + 100)), "gzip", "more than 1000000 bytes"),
     ],
-    ids=["text", "deep", "no UTF-8", "long number", "empty", "no gzip", "cut", "gzip bomb",
-         "xz bomb", "large", "large gzip"],
-)  # fmt: skip
-def test_value_that_is_not_there_or_too_large_is_refused_with_the_next_step(
-    body: bytes, codec: Codec, words: str
-) -> None:
+    ids=["deep", "empty", "no gzip", "cut", "gzip bomb", "large", "large gzip"],
+)
+def test_value_that_is_not_there_or_too_large_is_refused_with_the_next_step(body, codec, words):
     with pytest.raises(ServiceError, match=words) as caught:
         read_value(body, codec=codec, limit_bytes=LIMIT)
 

@@ -1,71 +1,8 @@
-import bz2
-import gzip
-import io
-import lzma
-import tracemalloc
-import zipfile
-
 import pytest
 
 from xcomkit.backend.comparison import difference, tags_of, types_of
 from xcomkit.backend.configuration import connection_id, is_threshold
 from xcomkit.backend.round_trip import object_key
-from xcomkit.objects.reading import UNPACK_ERRORS, unpack
-
-BOMB = b"0" * 50_000_000
-
-
-def zipped(body: bytes, *, members: int = 1) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number in range(members):
-            archive.writestr(f"member-{number}", body)
-    return stream.getvalue()
-
-
-PACKERS = [
-    (".gz", gzip.compress),
-    (".bz2", bz2.compress),
-    (".xz", lzma.compress),
-    (".lzma", lzma.compress),
-    (".zip", zipped),
-]
-
-
-@pytest.mark.parametrize(("suffix", "pack"), PACKERS)
-def test_every_codec_is_unpacked_to_what_was_packed(suffix, pack):
-    assert unpack(pack(b'{"a": 1}'), key=f"dag/run/task/uuid{suffix}", limit=100) == b'{"a": 1}'
-
-
-@pytest.mark.parametrize(("suffix", "pack"), PACKERS)
-def test_a_bomb_stops_one_byte_after_the_limit_with_little_memory(suffix, pack):
-    body = pack(BOMB)
-    tracemalloc.start()
-    text = unpack(body, key=f"uuid{suffix}", limit=1000)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert text == b"0" * 1001
-    assert peak < 10_000_000  # xz keeps a dictionary of 8 MB
-
-
-@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zip"])
-@pytest.mark.parametrize(
-    "body", [b"", b"garbage", b"\x1f\x8b", b"PK\x03\x04", b"BZh9", b"\xfd7zXZ"]
-)
-def test_garbage_is_an_unpack_error_or_less_than_a_value(suffix, body):
-    try:
-        assert unpack(body, key=f"uuid{suffix}", limit=10) == b""
-    except UNPACK_ERRORS as error:
-        assert str(error) or isinstance(error, EOFError)
-
-
-def test_an_archive_with_two_members_is_refused():
-    with pytest.raises(ValueError, match="2 members"):
-        unpack(zipped(b"x", members=2), key="uuid.zip", limit=10)
-
-
-def test_a_dot_in_a_run_id_is_no_suffix():
-    assert unpack(b"[1]", key="dag/run.gz/task/uuid", limit=10) == b"[1]"
 
 
 @pytest.mark.parametrize(

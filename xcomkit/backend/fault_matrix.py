@@ -29,7 +29,7 @@ from xcomkit.findings.errors import ProcessError
 from xcomkit.findings.model import DURABLE_BACKEND, CloudName
 from xcomkit.objects.reading import ObjectReader, is_there
 from xcomkit.stand_ins.fault_proxy.faults import Act, Fault, Kind
-from xcomkit.stand_ins.fault_proxy.proxy import Wire
+from xcomkit.stand_ins.fault_proxy.proxy import FaultProxy
 
 DAG_ID = "xcomkit_faults"
 SMALL = Payload("records", 2_000)
@@ -145,7 +145,7 @@ class _Trial:
 def run(
     worker: Worker,
     *,
-    wire: Wire,
+    wire: FaultProxy,
     cases: Sequence[Case],
     codecs: Sequence[str],
     reader: ObjectReader,

@@ -15,7 +15,8 @@ from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import compression
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.findings.model import Check, Rule
-from xcomkit.objects.reading import UNPACK_ERRORS, ObjectReader, unpack
+from xcomkit.objects.decode import UnreadableError
+from xcomkit.objects.reading import ObjectReader, unpack
 
 DAG_ID = "xcomkit_lost_writes"
 PAYLOAD = Payload("records", 1_000)
@@ -143,7 +144,7 @@ def _is_whole(outcomes: Sequence[Outcome], *, reader: ObjectReader, bucket: str)
         return False
     try:
         text = unpack(reader.read_object(key), key=key, limit=encoded.bytes or 0)
-    except (MissingError, *UNPACK_ERRORS) as error:
+    except (MissingError, UnreadableError) as error:
         return None if isinstance(error, AccessDeniedError) else False
     except ServiceError:
         return None

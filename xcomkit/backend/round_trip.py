@@ -35,7 +35,8 @@ from xcomkit.findings.errors import (
     find_cause,
 )
 from xcomkit.findings.model import Check, Rule, WorkerIdentity
-from xcomkit.objects.reading import UNPACK_ERRORS, ObjectReader, is_there, unpack
+from xcomkit.objects.decode import UnreadableError
+from xcomkit.objects.reading import ObjectReader, is_there, unpack
 from xcomkit.settings.settings import Settings
 
 DAG_ID = "xcomkit_round_trip"
@@ -237,7 +238,7 @@ def _judge_body(trip: Trip, body: bytes) -> _Finding:
     kind, size = trip.payload.kind, trip.encoded.bytes or 0
     try:
         text = unpack(body, key=trip.key, limit=size)
-    except UNPACK_ERRORS as error:
+    except UnreadableError as error:
         return _Finding(kind, False, f"{len(body)} bytes cannot be unpacked: {error}")
     if len(text) != size or hashlib.sha256(text).hexdigest() != trip.encoded.sha256:
         more = "at least " if len(text) > size else ""

@@ -11,7 +11,7 @@ XC601 = Rule(
     title="XCom objects are found below the prefix",
     severity="warn",
     why="Objects that no key names as an XCom mean that agents write to another path.",
-    remedy="compare the prefix with XCOM_OBJECTSTORAGE_PATH of the agents.",
+    remedy="Compare the prefix with XCOM_OBJECTSTORAGE_PATH of the agents.",
     source="apache-airflow-providers-common-io, xcom backend",
     fix_in="03",
 )
@@ -20,7 +20,7 @@ XC602 = Rule(
     title="Nothing is older than the retention",
     severity="warn",
     why="Airflow leaves objects behind when a run is deleted; only a lifecycle rule removes them.",
-    remedy="check in step 01 that the lifecycle rule is enabled and names this prefix.",
+    remedy="Check in step 01 that the lifecycle rule is enabled and names this prefix.",
     source="apache/airflow issue 31774; S3 User Guide, lifecycle",
     fix_in="01",
 )
@@ -29,7 +29,7 @@ XC603 = Rule(
     title="Every key below the prefix is an XCom",
     severity="warn",
     why="What others keep below the prefix expires with the XComs and is open to every agent.",
-    remedy="give XComs a prefix of their own; lz4 and zstd objects count as foreign here.",
+    remedy="Give XComs a prefix of their own; lz4 and zstd objects count as foreign here.",
     source="apache-airflow-providers-common-io, xcom backend",
     fix_in="03",
 )
@@ -38,7 +38,7 @@ XC604 = Rule(
     title="All XComs use one codec",
     severity="warn",
     why="Reading infers the codec from the suffix, so each reader needs every codec in use.",
-    remedy="set the same XCOM_OBJECTSTORAGE_COMPRESSION on all agents; old objects expire.",
+    remedy="Set the same XCOM_OBJECTSTORAGE_COMPRESSION on all agents; old objects expire.",
     source="apache-airflow-providers-common-io, deserialize_value",
     fix_in="03",
 )
@@ -47,7 +47,7 @@ XC605 = Rule(
     title="An object opens safely and holds JSON",
     severity="fail",
     why="Bytes that are not JSON come back to the reading task as a path string or an error.",
-    remedy="look at the writer of this key; Airflow's backend writes nothing but JSON.",
+    remedy="Look at the writer of this key; Airflow's backend writes nothing but JSON.",
     source="apache-airflow-providers-common-io, deserialize_value",
 )
 XC606 = Rule(
@@ -55,12 +55,18 @@ XC606 = Rule(
     title="An object's suffix matches its bytes",
     severity="fail",
     why="Airflow trusts the suffix when it decompresses.",
-    remedy="look for a copy job or proxy that (de)compresses or renames objects.",
+    remedy="Look for a copy job or proxy that (de)compresses or renames objects.",
     source="fsspec, compression='infer'",
 )
 RULES = (XC601, XC602, XC603, XC604, XC605, XC606)
 
-_LISTED = "listed the prefix and parsed every key"
+_HOW = "listed the prefix and parsed every key"
+_EXPECTED = {
+    XC601: "at least one",
+    XC602: "none",
+    XC603: "none",
+    XC604: "one codec",
+}
 
 
 def checks(
@@ -74,70 +80,51 @@ def checks(
 
 
 def _of_listing(summary: Summary | None) -> Iterable[Check]:
-    expected = ("at least one", "none", "none", "one codec")
-    rules = RULES[:4]
     if summary is None:
-        reason = "the prefix could not be listed"
-        return tuple(
-            rule.judge(None, expected=text, observed=reason, how=_LISTED, basis="behaviour")
-            for rule, text in zip(rules, expected, strict=True)
-        )
+        return [_judge(rule, None, "the prefix could not be listed") for rule in _EXPECTED]
     if not summary.count and not summary.foreign:
-        return tuple(
-            rule.skip(expected=text, observed="nothing lies below the prefix yet", how=_LISTED)
-            for rule, text in zip(rules, expected, strict=True)
-        )
-    codecs = ", ".join(f"{total.name} {total.count}" for total in summary.codecs)
+        return [_skip(rule, "nothing lies below the prefix yet") for rule in _EXPECTED]
     days = f"{summary.retention_days} days and {GRACE.days} of grace"
-    verdicts = (
-        (summary.count > 0, f"{summary.count} XComs, {summary.size} bytes"),
-        (
-            not summary.past_retention,
-            f"{summary.past_retention} older than {days}"
-            + _quoted(summary.past_retention_keys, count=summary.past_retention),
+    old = _quoted(summary.past_retention_keys, count=summary.past_retention)
+    foreign = _quoted(summary.foreign_keys, count=summary.foreign)
+    codecs = ", ".join(f"{total.name} {total.count}" for total in summary.codecs)
+    return (
+        _judge(XC601, summary.count > 0, f"{summary.count} XComs, {summary.size} bytes"),
+        _judge(
+            XC602, not summary.past_retention, f"{summary.past_retention} older than {days}{old}"
         ),
-        (
-            not summary.foreign,
-            f"{summary.foreign} foreign" + _quoted(summary.foreign_keys, count=summary.foreign),
-        ),
-        (len(summary.codecs) < 2, codecs),
+        _judge(XC603, not summary.foreign, f"{summary.foreign} foreign{foreign}"),
+        _judge(XC604, len(summary.codecs) < 2, codecs)
+        if summary.count
+        else _skip(XC604, "not proved: no XComs"),
     )
-    found = tuple(
-        rule.judge(holds, expected=text, observed=observed, how=_LISTED, basis="behaviour")
-        for rule, text, (holds, observed) in zip(rules, expected, verdicts, strict=True)
-    )
-    if summary.count:
-        return found
-    nothing = "not proved: no XComs"
-    return (*found[:3], XC604.skip(expected=expected[3], observed=nothing, how=_LISTED))
+
+
+def _judge(rule: Rule, holds: bool | None, observed: str) -> Check:  # noqa: FBT001 - as Rule.judge
+    expected = _EXPECTED[rule]
+    return rule.judge(holds, expected=expected, observed=observed, how=_HOW, basis="behaviour")
+
+
+def _skip(rule: Rule, observed: str) -> Check:
+    return rule.skip(expected=_EXPECTED[rule], observed=observed, how=_HOW)
 
 
 def _of_object(decoded: Decoded | None, *, key: str) -> Iterable[Check]:
     how = f"opened {_short(key)}, bounded and without Airflow" if key else "opened one object"
     json, bytes_of = "JSON", "bytes of the codec in the suffix"
     if decoded is None:
-        reason = "no object was there to open"
+        absent = "no object was there to open"
         return (
-            XC605.skip(expected=json, observed=reason, how=how),
-            XC606.skip(expected=bytes_of, observed=reason, how=how),
+            XC605.skip(expected=json, observed=absent, how=how),
+            XC606.skip(expected=bytes_of, observed=absent, how=how),
         )
-    kind = f"{decoded.root} of {decoded.size} bytes"
     types = f", types {', '.join(decoded.types)}"[:300] if decoded.types else ""
+    inside = decoded.problem or f"{decoded.root} of {decoded.size} bytes{types}"
+    codecs = f"suffix {decoded.codec}, bytes {decoded.found_codec}"
+    is_json, holds = decoded.is_json, decoded.suffix_holds
     return (
-        XC605.judge(
-            decoded.is_json,
-            expected=json,
-            observed=decoded.problem or kind + types,
-            how=how,
-            basis="behaviour",
-        ),
-        XC606.judge(
-            decoded.suffix_holds,
-            expected=bytes_of,
-            observed=f"suffix {decoded.codec}, bytes {decoded.found_codec}",
-            how=how,
-            basis="behaviour",
-        ),
+        XC605.judge(is_json, expected=json, observed=inside, how=how, basis="behaviour"),
+        XC606.judge(holds, expected=bytes_of, observed=codecs, how=how, basis="behaviour"),
     )
 
 

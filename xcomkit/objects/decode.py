@@ -12,7 +12,7 @@ import lzma
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, assert_never
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from xcomkit.findings.errors import ServiceError
@@ -54,7 +54,6 @@ class Decoded:
 
     codec: Codec
     found_codec: Codec
-    stored: int
     size: int
     truncated: bool
     preview: str
@@ -70,33 +69,38 @@ class Decoded:
         return same.get(self.codec, self.codec) == same.get(self.found_codec, self.found_codec)
 
 
-class _UnreadableError(Exception):
-    """The bytes are not what the codec needs; carries the sentence for ``problem``."""
+class UnreadableError(Exception):
+    """The bytes are not what the codec needs; says in one sentence why."""
 
 
-def decode(source: bytes | BinaryIO, *, codec: Codec, limit_bytes: int) -> Decoded:
+def decode(source: bytes, *, codec: Codec, limit_bytes: int) -> Decoded:
     """Return what one object holds, reading and decompressing at most ``limit_bytes`` each."""
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
-    stored = stream.read(limit_bytes + 1)
+    stored = source[: limit_bytes + 1]
     body, root, problem = b"", "", ""
-    types: tuple[str, ...] = ()
+    types: dict[str, None] = {}
+
+    def note_type(part: dict[str, Any]) -> dict[str, Any]:
+        tag = part.get("__classname__")
+        if isinstance(tag, str) and len(types) < MAX_TYPES:
+            types[tag[:MAX_TAG_CHARACTERS]] = None
+        return part
+
     try:
-        body = _decompress(stored, codec=codec, limit=limit_bytes)
+        body = decompress(stored, codec=codec, limit=limit_bytes)
         if not (cut := max(len(stored), len(body)) > limit_bytes):
-            root, types = _read_json(body)
-    except _UnreadableError as error:
+            root = _ROOTS[type(_parse(body, note=note_type))]
+    except UnreadableError as error:
         problem, cut = str(error), len(stored) > limit_bytes
     if cut:
         problem = f"more than {limit_bytes} bytes, of which only the beginning was read"
     return Decoded(
         codec=codec,
         found_codec=_sniff(stored),
-        stored=len(stored),
         size=min(len(body), limit_bytes),
         truncated=cut,
         preview=_preview(body[:limit_bytes]),
         root=root,
-        types=types,
+        types=tuple(types) if root else (),
         is_json=None if cut else not problem,
         problem=problem,
     )
@@ -108,17 +112,18 @@ def read_value(source: bytes, *, codec: Codec, limit_bytes: int) -> Any:
     Raises:
         ServiceError: more than ``limit_bytes`` stored or inside, or not JSON in that codec.
     """
-    hint = "look at the object: another program may write below the prefix."
-    large = ServiceError(f"The object holds more than {limit_bytes} bytes.", hint=hint)
-    if len(source) > limit_bytes:
-        raise large
+    problem = f"it holds more than {limit_bytes} bytes"
     try:
-        body = _decompress(source, codec=codec, limit=limit_bytes)
-        if len(body) > limit_bytes:
-            raise large
-        return _parse(body)
-    except _UnreadableError as error:
-        raise ServiceError(f"The object cannot be read: {error}.", hint=hint) from None
+        if len(source) <= limit_bytes:
+            body = decompress(source, codec=codec, limit=limit_bytes)
+            if len(body) <= limit_bytes:
+                return _parse(body)
+    except UnreadableError as error:
+        problem = str(error)
+    raise ServiceError(
+        f"The object cannot be read: {problem}.",
+        hint="look at the object: another program may write below the prefix.",
+    )
 
 
 def _sniff(stored: bytes) -> Codec:
@@ -126,17 +131,17 @@ def _sniff(stored: bytes) -> Codec:
     return next((codec for magic, codec in _MAGIC if stored.startswith(magic)), "none")
 
 
-def _decompress(stored: bytes, *, codec: Codec, limit: int) -> bytes:
+def decompress(stored: bytes, *, codec: Codec, limit: int) -> bytes:
     """Return at most ``limit + 1`` decompressed bytes.
 
     Raises:
-        _UnreadableError: when the bytes are not what the codec needs.
+        UnreadableError: when the bytes are not what the codec needs.
     """
     source = io.BytesIO(stored)
     try:
         match codec:
             case "none":
-                return stored
+                return stored[: limit + 1]
             case "gzip":
                 with gzip.GzipFile(fileobj=source) as stream:
                     return stream.read(limit + 1)
@@ -148,10 +153,9 @@ def _decompress(stored: bytes, *, codec: Codec, limit: int) -> bytes:
             case "zip":
                 return _unzip(stored, limit=limit)
     except EOFError:
-        raise _UnreadableError(f"the {codec} data ends too early") from None
+        raise UnreadableError(f"the {codec} data ends too early") from None
     except (OSError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, BadZipFile) as error:
-        raise _UnreadableError(f"not {codec} data: {error}"[:200]) from None
-    assert_never(codec)
+        raise UnreadableError(f"not {codec} data: {error}"[:200]) from None
 
 
 def _unxz(stored: bytes, *, limit: int) -> bytes:
@@ -170,45 +174,28 @@ def _unzip(stored: bytes, *, limit: int) -> bytes:
     bounds are opened; the number of members is counted before zipfile lists them.
     """
     if stored.count(b"PK\x01\x02") > _MAX_MEMBERS:
-        raise _UnreadableError(f"more than {_MAX_MEMBERS} members, where Airflow writes one")
+        raise UnreadableError(f"more than {_MAX_MEMBERS} members, where Airflow writes one")
     with ZipFile(io.BytesIO(stored)) as archive:
         members = archive.infolist()
         if len(members) != 1:
-            raise _UnreadableError(f"{len(members)} members, where Airflow writes one")
+            raise UnreadableError(f"{len(members)} members, where Airflow writes one")
         if members[0].compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise _UnreadableError("a member packed with a method that Airflow does not write")
+            raise UnreadableError("a member packed with a method that Airflow does not write")
         with archive.open(members[0]) as stream:
             return stream.read(limit + 1)
 
 
-def _read_json(body: bytes) -> tuple[str, tuple[str, ...]]:
-    """Return the kind of the root and the type tags in it.
-
-    Raises:
-        _UnreadableError: when it is not JSON.
-    """
-    types: dict[str, None] = {}
-
-    def note_type(part: dict[str, Any]) -> dict[str, Any]:
-        tag = part.get("__classname__")
-        if isinstance(tag, str) and len(types) < MAX_TYPES:
-            types[tag[:MAX_TAG_CHARACTERS]] = None
-        return part
-
-    return _ROOTS[type(_parse(body, note=note_type))], tuple(types)
-
-
 def _parse(body: bytes, *, note: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """Return the value; ``note`` sees every JSON object in it.
+    """Return the JSON value; ``note`` sees every JSON object in it.
 
     Raises:
-        _UnreadableError: when it is not JSON.
+        UnreadableError: when it is not JSON.
     """
     try:
         return json.loads(body.decode("utf-8"), object_hook=note)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise _UnreadableError(f"not JSON: {reason}"[:200]) from None
+        raise UnreadableError(f"not JSON: {reason}"[:200]) from None
 
 
 def _preview(body: bytes) -> str:

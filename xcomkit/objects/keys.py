@@ -31,6 +31,11 @@ _CODECS: dict[str | None, Codec] = {
 }
 
 
+def codec_of(key: str) -> Codec:
+    """Return the codec that fsspec infers from a key's suffix; a run id's dots are no suffix."""
+    return _CODECS.get(key.rpartition("/")[2].rpartition(".")[2], "none")
+
+
 def parse_key(stored: StoredObject, *, prefix: str) -> StoredXCom:
     """Return the object as an XCom; a key in neither layout is ``foreign``, never an error."""
     base = f"{prefix}/" if prefix else ""

@@ -1,24 +1,10 @@
-"""Read stored objects without Airflow: who reads, and how bytes are unpacked within a limit."""
+"""Read stored objects without Airflow: who reads, and how a whole object is unpacked."""
 
-import bz2
-import io
-import lzma
-import zipfile
-import zlib
-from typing import Any, Protocol
+from typing import Protocol
 
 from xcomkit.findings.errors import ServiceError
-
-MOST_XZ_MEMORY = 256_000_000
-UNPACK_ERRORS = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    zlib.error,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-)
+from xcomkit.objects.decode import decompress
+from xcomkit.objects.keys import codec_of
 
 
 class ObjectReader(Protocol):
@@ -48,30 +34,6 @@ def unpack(body: bytes, *, key: str, limit: int) -> bytes:
     """Return an object's content, at most ``limit + 1`` bytes of it, whatever it would grow to.
 
     Raises:
-        UNPACK_ERRORS: when the bytes are not what the key's suffix says.
+        UnreadableError: when the bytes are not what the key's suffix says.
     """
-    most = limit + 1
-    match key.rpartition("/")[2].rpartition(".")[2]:
-        case "gz":
-            return _to_its_end(zlib.decompressobj(wbits=31), body, most)
-        case "bz2":
-            return _to_its_end(bz2.BZ2Decompressor(), body, most)
-        case "xz" | "lzma":
-            return _to_its_end(lzma.LZMADecompressor(memlimit=MOST_XZ_MEMORY), body, most)
-        case "zip":
-            with zipfile.ZipFile(io.BytesIO(body)) as archive:
-                names = archive.namelist()
-                if len(names) != 1:
-                    raise ValueError(f"{len(names)} members instead of one")
-                with archive.open(names[0]) as member:
-                    return member.read(most)
-        case _:
-            return body[:most]
-
-
-def _to_its_end(unpacker: Any, body: bytes, most: int) -> bytes:
-    """Return what is inside; data without its trailer is cut off, even where all text is there."""
-    text: bytes = unpacker.decompress(body, most)
-    if len(text) < most and not unpacker.eof:
-        raise EOFError("the compressed data ends too early")
-    return text
+    return decompress(body, codec=codec_of(key), limit=limit)

@@ -9,7 +9,7 @@ from xcomkit.findings.errors import ProcessError
 from xcomkit.findings.model import BACKENDS, Check
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step
-from xcomkit.stand_ins.fault_proxy.proxy import open_wire
+from xcomkit.stand_ins.fault_proxy.proxy import open_fault_proxy
 from xcomkit.steps.agent import Agent
 
 COLOURS = {
@@ -60,7 +60,7 @@ def _inject(step: Step, agent: Agent, *, run_id: str) -> tuple[fault_matrix.Cell
         message = f"nothing can stand between {agent.pod} and its store; run_in: local can"
         raise ProcessError(message)
     settings = step.settings
-    with open_wire(settings.cloud, environment=agent.environment) as wire:
+    with open_fault_proxy(settings.cloud, environment=agent.environment) as wire:
         return fault_matrix.run(
             agent.worker,
             wire=wire,

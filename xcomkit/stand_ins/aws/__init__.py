@@ -22,24 +22,13 @@ class AwsStandIn(StandIn):
         " our requests, what AWS answers is not proved here"
     )
     replaced: ClassVar[tuple[str, ...]] = (
-        "AWS_PROFILE",
-        "AWS_DEFAULT_PROFILE",
-        "AWS_SESSION_TOKEN",
-        "AWS_SECURITY_TOKEN",
-        "AWS_ROLE_ARN",
-        "AWS_ROLE_SESSION_NAME",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONFIG_FILE",
-        "AWS_SHARED_CREDENTIALS_FILE",
-        "AWS_ENDPOINT_URL_IAM",
-        "AWS_ENDPOINT_URL_KMS",
-        "AWS_ENDPOINT_URL_S3",
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-        "AWS_ENDPOINT_URL_STS",
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    )
+        "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
+        "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL_IAM",
+        "AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "AWS_ENDPOINT_URL_STS", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    )  # fmt: skip
 
     def __init__(self, facts: dict[str, str], *, process: subprocess.Popen[str] | None) -> None:
         super().__init__(facts, process=process)
@@ -64,7 +53,7 @@ class AwsStandIn(StandIn):
 
         This plays lifecycle expiry, which moto never runs. An empty prefix switches it off.
         """
-        self.call("POST", "expire", body={"prefix": prefix})
+        self.call("expire", prefix=prefix)
 
     def set_subresource(self, name: str, *, answer: str) -> None:
         """Make a bucket setting behave like that of an S3-compatible store.
@@ -79,4 +68,4 @@ class AwsStandIn(StandIn):
                 lifecycle ``prefix-apart`` (a prefix comes back beside ``And``, and is lost when it
                 is put so) and ``keep-last`` (one rule is kept).
         """
-        self.call("POST", "subresource", body={"name": name, "answer": answer})
+        self.call("subresource", name=name, answer=answer)

@@ -7,17 +7,9 @@ import flask
 import xmltodict  # type: ignore[import-untyped]
 from moto.s3.models import s3_backends
 
-from xcomkit.stand_ins.common.answers import Answer, refuse
-from xcomkit.stand_ins.common.world import Behaviour, Subresource, World
+from xcomkit.stand_ins.aws.answers import Answer, refuse
+from xcomkit.stand_ins.aws.state import UNSET_CODES, AwsState
 
-_UNSET: dict[Subresource, str] = {
-    "publicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
-    "ownershipControls": "OwnershipControlsNotFoundError",
-    "tagging": "NoSuchTagSet",
-    "lifecycle": "NoSuchLifecycleConfiguration",
-    "encryption": "ServerSideEncryptionConfigurationNotFoundError",
-    "policy": "NoSuchBucketPolicy",
-}
 _ALL_OFF = (
     "<PublicAccessBlockConfiguration><BlockPublicAcls>false</BlockPublicAcls>"
     "</PublicAccessBlockConfiguration>"
@@ -25,13 +17,13 @@ _ALL_OFF = (
 _NO_VERSIONING = '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>'
 
 
-def play_store(world: World, bucket: Any, key: str, *, method: str, query: Any) -> None:
+def play_store(state: AwsState, bucket: Any, key: str, *, method: str, query: Any) -> None:
     """Answer for a bucket setting, or an upload, the way a store was asked to.
 
     Raises:
         Answer: what such a store answers in place of S3.
     """
-    asked = world.subresources
+    asked = state.subresources
     blocks = bucket.public_access_block
     if asked.get("publicAccessBlock") == "forbid-puts":  # a Ceph gateway, 16.2
         if blocks and blocks.block_public_acls and key and method == "PUT":
@@ -42,14 +34,14 @@ def play_store(world: World, bucket: Any, key: str, *, method: str, query: Any) 
         if key or name not in query:
             continue
         if name == "lifecycle" and behaviour in ("prefix-apart", "keep-last"):
-            _play_lifecycle(world, bucket.name, behaviour, method=method)
+            _play_lifecycle(state, bucket.name, behaviour, method=method)
         elif behaviour == "as-bucket":
             _play_bucket(bucket, method=method)
         elif answer := _answer(name, behaviour, method=method):
             raise answer
 
 
-def _answer(name: Subresource, behaviour: Behaviour, *, method: str) -> Answer | None:
+def _answer(name: str, behaviour: str, *, method: str) -> Answer | None:
     """Return what a store answers for a setting that it does not have."""
     if behaviour == "refuse":
         message = "A header you provided implies functionality that is not implemented"
@@ -64,7 +56,7 @@ def _answer(name: Subresource, behaviour: Behaviour, *, method: str) -> Answer |
         return Answer(200 if method == "PUT" else 204)
     if name == "versioning":
         return Answer(200, _NO_VERSIONING)
-    return refuse("s3", _UNSET[name], "The configuration does not exist", status=404)
+    return refuse("s3", UNSET_CODES[name], "The configuration does not exist", status=404)
 
 
 def _play_bucket(bucket: Any, *, method: str) -> None:
@@ -79,7 +71,7 @@ def _play_bucket(bucket: Any, *, method: str) -> None:
     raise refuse("s3", "BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
 
 
-def _play_lifecycle(world: World, name: str, behaviour: Behaviour, *, method: str) -> None:
+def _play_lifecycle(state: AwsState, name: str, behaviour: str, *, method: str) -> None:
     """Keep a lifecycle document the way a store does that does not keep it whole."""
     if method == "PUT":
         document = xmltodict.parse(flask.request.get_data(), force_list=("Rule",))
@@ -87,14 +79,14 @@ def _play_lifecycle(world: World, name: str, behaviour: Behaviour, *, method: st
         for rule in rules:
             if "And" in (rule.get("Filter") or {}):
                 rule["Filter"].pop("Prefix", None)
-        world.lifecycles[name] = rules[-1:] if behaviour == "keep-last" else rules
+        state.lifecycles[name] = rules[-1:] if behaviour == "keep-last" else rules
         raise Answer(200)
     if method == "DELETE":
-        world.lifecycles.pop(name, None)
+        state.lifecycles.pop(name, None)
         raise Answer(204)
-    if name not in world.lifecycles:
-        raise refuse("s3", _UNSET["lifecycle"], "The configuration does not exist", status=404)
-    rules = copy.deepcopy(world.lifecycles[name])
+    if name not in state.lifecycles:
+        raise refuse("s3", UNSET_CODES["lifecycle"], "The configuration does not exist", status=404)
+    rules = copy.deepcopy(state.lifecycles[name])
     for rule in rules if behaviour == "prefix-apart" else ():
         both = (rule.get("Filter") or {}).get("And", {})
         if "Prefix" in both:

@@ -1,8 +1,6 @@
 """Runs the AWS stand-in: ``python -m xcomkit.stand_ins.aws.server DIRECTORY``.
 
-moto behind https with its own CA, and on a second port without TLS, both on the same state and on
-loopback only. Prints one JSON line when ready, then nothing. Lives as long as its stdin is open, so
-it dies with the process that started it, however that ends.
+moto behind https with its own CA, and on a second port without TLS, both on the same state.
 """
 
 import sys
@@ -20,50 +18,17 @@ from moto.s3.models import s3_backends
 from werkzeug.exceptions import InternalServerError
 from werkzeug.wrappers import Request, Response
 
-from xcomkit.stand_ins.aws import FOREIGN_BUCKET, NEIGHBOUR_BUCKET
-from xcomkit.stand_ins.common import control, enforcement
-from xcomkit.stand_ins.common.answers import refuse
-from xcomkit.stand_ins.common.callers import ACCOUNT, list_secrets
-from xcomkit.stand_ins.common.http_server import (
-    HOST,
-    Certificates,
-    Handler,
-    Reply,
-    Server,
-    run_application,
-)
-from xcomkit.stand_ins.common.lifetime import serve_until_parent_ends
-from xcomkit.stand_ins.common.world import TRACE, Trace, World
+from xcomkit.stand_ins.aws import FOREIGN_BUCKET, NEIGHBOUR_BUCKET, enforcement
+from xcomkit.stand_ins.aws.answers import refuse
+from xcomkit.stand_ins.aws.callers import ACCOUNT
+from xcomkit.stand_ins.aws.state import TRACE, AwsState, Trace
+from xcomkit.stand_ins.common.http_server import Handler
+from xcomkit.stand_ins.common.server import Answer, Application, Endpoint, serve
 
 SERVICES = ("iam", "kms", "s3", "secretsmanager", "sts")
 MOTO_DOORS = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
 """moto's own endpoints: they would reset the state, switch enforcement off or hand out keys."""
 ALLOW_ALL = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
-
-
-class Application:
-    """The stand-in behind HTTP: control endpoints, moto, and a record of every AWS request."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._moto = DomainDispatcherApplication(_create_service)
-
-    def answer(self, environ: dict[str, Any]) -> Reply:
-        """Return status line, headers and body for a request."""
-        path = environ["PATH_INFO"]
-        if path.startswith(control.PREFIX):
-            request = Request(environ)
-            answer = control.handle(
-                request, key=self._world.control_key, endpoints=_endpoints(self._world)
-            )
-            return run_application(answer, environ)
-        if path.startswith(MOTO_DOORS):
-            return run_application(Response("", status=404), environ)
-        is_secure = environ["wsgi.url_scheme"] == "https"
-        trace = Trace(environ["REQUEST_METHOD"], environ["RAW_URI"], is_secure=is_secure)
-        reply = run_application(self._moto, {**environ, TRACE: trace})
-        self._world.record(trace, status=int(reply[0].split()[0]))
-        return reply
 
 
 class MotoHandler(Handler, MotoRequestHandler):  # type: ignore[misc] # moto has no types
@@ -72,53 +37,23 @@ class MotoHandler(Handler, MotoRequestHandler):  # type: ignore[misc] # moto has
 
 def main(directory: Path) -> None:
     """Serve until stdin ends, then remove the directory."""
-    world = World()
-    enforcement.install(world)
-    keys = _create_account(world)
-    authority = trustme.CA()
-    ca_bundle = directory / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca_bundle))
-    application = Application(world)
-    secure = Server(
-        application, ssl_context=Certificates(authority).context(HOST), handler=MotoHandler
+    state = AwsState()
+    enforcement.install(state)
+    keys = _create_account(state)
+    moto = DomainDispatcherApplication(_create_service)
+
+    def dispatch(request: Request) -> Answer:
+        if request.path.startswith(MOTO_DOORS):
+            return Response("", status=404), "", ""
+        trace = Trace(is_secure=request.scheme == "https")
+        response = Response.from_app(moto, {**request.environ, TRACE: trace}, buffered=True)
+        return response, trace.action, trace.principal
+
+    endpoints: dict[str, Endpoint] = {"expire": state.expire, "subresource": state.set_subresource}
+    application = Application(
+        state, dispatch=dispatch, endpoints=endpoints, audience="sts.amazonaws.com"
     )
-    plain = Server(application, handler=MotoHandler)
-    secure.start()
-    plain.start()
-    ready = {
-        "url": f"https://{HOST}:{secure.port}",
-        "http_url": f"http://{HOST}:{plain.port}",
-        "issuer": world.authority.issuer,
-        "ca_bundle": str(ca_bundle),
-        "control_key": world.control_key,
-        **keys,
-    }
-    serve_until_parent_ends(directory, ready)
-
-
-def _endpoints(world: World) -> control.Endpoints:
-    """Return the control endpoints: what all stand-ins have, and mischief to be asked for."""
-
-    def expire(request: Request) -> object:
-        world.expiring_prefix = str(control.read_body(request)["prefix"])
-        return world.expiring_prefix
-
-    def set_subresource(request: Request) -> object:
-        body = control.read_body(request)
-        world.set_subresource(body["name"], body["answer"])
-        return body
-
-    common = control.common_endpoints(
-        journal=world.journal,
-        authority=world.authority,
-        audience="sts.amazonaws.com",
-        secrets=lambda: [world.control_key, *list_secrets()],
-    )
-    return {
-        **common,
-        ("POST", "expire"): expire,
-        ("POST", "subresource"): set_subresource,
-    }
+    serve(directory, application, authority=trustme.CA(), facts=keys, handler=MotoHandler)
 
 
 def _create_service(service: str | None) -> Any:
@@ -138,21 +73,21 @@ def _create_service(service: str | None) -> Any:
     return application
 
 
-def _create_account(world: World) -> dict[str, str]:
+def _create_account(state: AwsState) -> dict[str, str]:
     """Create the administrator, the cluster's OIDC provider and two buckets nobody asked for."""
     iam = iam_backends[ACCOUNT]["aws"]
     user = iam.create_user("us-east-1", "administrator")
     iam.put_user_policy("administrator", "everything", ALLOW_ALL)
     key = iam.create_access_key("administrator")
     iam.create_open_id_connect_provider(
-        url=world.authority.issuer,
+        url=state.cluster.issuer,
         thumbprint_list=["0" * 40],
         client_id_list=["sts.amazonaws.com"],
         tags=[],
     )
     s3_backends["210987654321"]["aws"].create_bucket(FOREIGN_BUCKET, "us-east-1")
     s3_backends[ACCOUNT]["aws"].create_bucket(NEIGHBOUR_BUCKET, "us-east-1")
-    world.administrator = user.arn
+    state.administrator = user.arn
     return {"access_key": key.access_key_id, "secret_key": key.secret_access_key}
 
 

@@ -1,11 +1,13 @@
 """The Azure stand-in as its users see it."""
 
 import sys
+from functools import partial
 from typing import ClassVar, Self
 
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.azure import azurite
-from xcomkit.stand_ins.common.stand_in import StandIn
+from xcomkit.stand_ins.common import npm
+from xcomkit.stand_ins.common.stand_in import PROXY_VARIABLES, StandIn
 
 FOREIGN_ACCOUNT = "accountofsomebodyelse"
 """A storage account that exists from the start and belongs to another subscription."""
@@ -24,8 +26,7 @@ class AzureStandIn(StandIn):
         " what Azure answers is not proved here"
     )
     replaced: ClassVar[tuple[str, ...]] = (
-        "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "http_proxy", "https_proxy",
-        "NO_PROXY", "AZURE_AUTHORITY_HOST", "AZURE_CLIENT_CERTIFICATE_PATH",
+        *PROXY_VARIABLES, "AZURE_AUTHORITY_HOST", "AZURE_CLIENT_CERTIFICATE_PATH",
         "AZURE_FEDERATED_TOKEN_FILE", "AZURE_PASSWORD", "AZURE_STORAGE_ACCOUNT_KEY",
         "AZURE_STORAGE_ANON", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS_TOKEN",
         "AZURE_TOKEN_CREDENTIALS", "AZURE_USERNAME", "IDENTITY_ENDPOINT", "MSI_ENDPOINT",
@@ -34,19 +35,13 @@ class AzureStandIn(StandIn):
     @classmethod
     def start(cls) -> Self:
         """Return a new stand-in; Azurite is installed first where it is missing."""
-        azurite.install(_say)
+        npm.install(azurite.MANIFEST, say=partial(print, file=sys.stderr))
         return super().start()
 
     @property
     def platform_environment(self) -> dict[str, str]:
         """Return the door, through which Azure's real host names lead here, and its CA."""
-        bundle = str(self.ca_bundle)
-        return {
-            "HTTPS_PROXY": self.facts["proxy_url"],
-            "NO_PROXY": "127.0.0.1,localhost",
-            "SSL_CERT_FILE": bundle,
-            "REQUESTS_CA_BUNDLE": bundle,
-        }
+        return self.door_environment
 
     @property
     def administrator(self) -> dict[str, str]:
@@ -59,10 +54,5 @@ class AzureStandIn(StandIn):
 
     def add_principal(self, name: str) -> dict[str, str]:
         """Return client id and secret of a new service principal that has no role at all."""
-        found: dict[str, str] = self.call("POST", "principal", body={"name": name})
+        found: dict[str, str] = self.call("principal", name=name)
         return found
-
-
-def _say(text: str) -> None:
-    """Tell a person why nothing happens for some seconds."""
-    sys.stderr.write(f"{text}\n")

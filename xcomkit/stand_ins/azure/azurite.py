@@ -6,13 +6,15 @@ Versions and hashes stand in ``azurite/package-lock.json``.
 import re
 import subprocess
 import threading
-from collections.abc import Callable
 from pathlib import Path
+
+import trustme
 
 from xcomkit.findings.errors import ProcessError
 from xcomkit.stand_ins.common import npm
+from xcomkit.stand_ins.common.http_server import HOST
 
-_MANIFEST = Path(__file__).with_name("azurite")
+MANIFEST = Path(__file__).with_name("azurite")
 _MAIN = Path("node_modules/azurite/dist/src/blob/main.js")
 _START_SECONDS = 60
 # Node does not notice that its parent is gone; the end of its stdin tells it.
@@ -24,16 +26,7 @@ _WRAPPER = (
 )
 
 
-def install(say: Callable[[str], None]) -> None:
-    """Install Azurite where it is missing.
-
-    Raises:
-        ProcessError: npm failed, with its last words.
-    """
-    npm.install(_MANIFEST, say=say)
-
-
-def start(directory: Path, *, certificate: Path, key: Path) -> tuple[int, subprocess.Popen[str]]:
+def start(directory: Path, *, authority: trustme.CA) -> tuple[int, subprocess.Popen[str]]:
     """Return the port of a new Azurite and its process; it ends when its stdin does.
 
     It keeps everything in memory, sends no telemetry, and takes OAuth tokens over TLS.
@@ -41,10 +34,15 @@ def start(directory: Path, *, certificate: Path, key: Path) -> tuple[int, subpro
     Raises:
         ProcessError: it did not listen in time.
     """
-    main = str(npm.find_folder(_MANIFEST) / _MAIN)
-    words = [npm.find_node()[0], "-e", _WRAPPER, main, "--blobHost", "127.0.0.1",
+    own = authority.issue_cert(HOST)
+    chain, key = directory / "chain.pem", directory / "key.pem"
+    chain.write_bytes(b"".join(part.bytes() for part in own.cert_chain_pems))
+    key.touch(mode=0o600)
+    own.private_key_pem.write_to_path(str(key))
+    main = str(npm.find_folder(MANIFEST) / _MAIN)
+    words = [npm.find_node()[0], "-e", _WRAPPER, main, "--blobHost", HOST,
              "--blobPort", "0", "--inMemoryPersistence", "--disableTelemetry",
-             "--skipApiVersionCheck", "--oauth", "basic", "--cert", str(certificate),
+             "--skipApiVersionCheck", "--oauth", "basic", "--cert", str(chain),
              "--key", str(key), "--silent"]  # fmt: skip
     process = subprocess.Popen(
         words, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

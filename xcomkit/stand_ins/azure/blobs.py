@@ -1,20 +1,20 @@
 """The door in front of Azurite: who asks, whether they may, and which account is meant.
 
-Azurite takes any well-formed token and knows one account here; accounts are told apart by the name
-under which a container is kept in it. Sources: Blob service REST API, its error codes, and
+Azurite takes any well-formed token and knows one account here; containers of several accounts
+have different names in it. Sources: Blob service REST API, its error codes, and
 authorization with Microsoft Entra ID, shared keys and anonymous access.
 """
 
 import hashlib
-import ssl
-from http.client import HTTPException, HTTPSConnection
+import re
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
 
 from xcomkit.stand_ins.azure.entra import issue, read_bearer
-from xcomkit.stand_ins.azure.world import AzureWorld, Document, Principal
+from xcomkit.stand_ins.azure.state import AzureState, Document, Principal
 from xcomkit.stand_ins.common.http_server import RAW_HEADERS
+from xcomkit.stand_ins.common.upstream import Upstream
 
 SUFFIX = ".blob.core.windows.net"
 AUDIENCE = "https://storage.azure.com"
@@ -38,99 +38,72 @@ def blob_error(status: int, code: str, message: str) -> Response:
 class BlobDoor:
     """Answers for ``ACCOUNT.blob.core.windows.net`` in front of an Azurite on a loopback port."""
 
-    def __init__(self, world: AzureWorld, *, port: int, context: ssl.SSLContext) -> None:
-        self._world = world
-        self._port = port
-        self._context = context
+    def __init__(self, state: AzureState, *, azurite: Upstream) -> None:
+        self._state = state
+        self._azurite = azurite
         self._owner = Principal("stand-in", "stand-in", "stand-in")
 
     def answer(self, request: Request) -> tuple[Response, str, str]:
         """Return the answer, the action it was judged as, and who asked."""
         name = request.host.partition(".")[0]
-        account = self._world.account(name)
+        account = self._state.account(name)
         container, _, blob = request.path.lstrip("/").partition("/")
         action = _action(request, has_blob=bool(blob))
         if account is None:
             return blob_error(404, "ResourceNotFound", "No such account."), action, ""
-        principal, refusal = self._authenticate(request, account)
-        if refusal is not None or principal is None:
-            refused = refusal or blob_error(403, "AuthenticationFailed", "Nobody signed.")
-            return refused, action, ""
+        signed = read_bearer(self._state, request, audiences=(AUDIENCE, f"https://{name}{SUFFIX}"))
+        principal = self._state.by_object_id(signed)
+        if principal is None:
+            return _unsigned(request, account["properties"]), action, ""
         scope = f"{account['id']}/blobServices/default/containers/{container}"
-        if not container or not action or not self._world.may(principal, action, scope=scope):
+        if not container or not action or not self._state.may(principal, action, scope=scope):
             text = "This request is not authorized to perform this operation using this permission."
             denied = blob_error(403, "AuthorizationPermissionMismatch", text)
             return denied, action, principal.object_id
         return self._forward(request, name, container), action, principal.object_id
 
-    def _authenticate(
-        self, request: Request, account: Document
-    ) -> tuple[Principal | None, Response | None]:
-        """Return who signed a request, or the answer to one that cannot be taken."""
-        properties = account["properties"]
-        header = request.headers.get("Authorization", "")
-        if header.lower().startswith("bearer "):
-            own = f"https://{account['name']}{SUFFIX}"
-            object_id = read_bearer(self._world, request, audiences=(AUDIENCE, own))
-            principal = self._world.by_object_id(object_id)
-            if principal is None:
-                text = "Server failed to authenticate the request."
-                return None, blob_error(401, "InvalidAuthenticationInfo", text)
-            return principal, None
-        if header.startswith("SharedKey") or "sig" in request.args:
-            if not properties.get("allowSharedKeyAccess", True):
-                text = "Key based authentication is not permitted on this storage account."
-                return None, blob_error(403, "KeyBasedAuthenticationNotPermitted", text)
-            text = "Server failed to authenticate the request: the signature is not known here."
-            return None, blob_error(403, "AuthenticationFailed", text)
-        if not properties.get("allowBlobPublicAccess"):
-            text = "Public access is not permitted on this storage account."
-            return None, blob_error(409, "PublicAccessNotPermitted", text)
-        return None, blob_error(404, "ResourceNotFound", "The specified resource does not exist.")
-
     def _forward(self, request: Request, account: str, container: str) -> Response:
         raw: list[tuple[str, str]] = request.environ[RAW_HEADERS]
         headers = {k: v for k, v in raw if k.lower() not in _DROPPED}
         path, mark, query = str(request.environ["RAW_URI"]).partition("?")
-        if path.startswith("https://"):
-            path = "/" + path.split("/", 3)[3]
-        kept = _kept_name(account, container)
-        rest = path.lstrip("/").partition("/")
-        uri = f"/{_STORE}/{kept}{rest[1]}{rest[2]}{mark}{query}"
-        answer = self._call(request.method, uri, request.get_data(), headers)
+        inside = _name_inside(account, container)
+        _, slash, blob = path.lstrip("/").partition("/")
+        uri = f"/{_STORE}/{inside}{slash}{blob}{mark}{query}"
+        answer = self._azurite.ask(request.method, uri, body=request.get_data(), headers=headers)
+        if answer is None:
+            return blob_error(500, "InternalError", "Azurite gave no answer.")
         if answer.mimetype == "application/xml":
-            text = answer.get_data().replace(kept.encode(), container.encode())
-            here = f"https://127.0.0.1:{self._port}/{_STORE}".encode()
-            answer.set_data(text.replace(here, f"https://{account}{SUFFIX}".encode()))
+            text = answer.get_data().replace(inside.encode(), container.encode())
+            address = f"https://{account}{SUFFIX}"
+            answer.set_data(re.sub(rb"https://[^/]+/devstoreaccount1", address.encode(), text))
         return answer
 
-    def container(self, method: str, account: str, name: str) -> bool:
-        """Make, drop or find a container in the store; tell whether that worked."""
-        token = issue(self._world, self._owner, audience=AUDIENCE)
+    def change_container(self, method: str, account: str, name: str) -> None:
+        """Make or drop (``PUT``, ``DELETE``) a container of an account."""
+        token = issue(self._state, self._owner, audience=AUDIENCE)
         headers = {"Authorization": f"Bearer {token}", "x-ms-version": _VERSION}
-        uri = f"/{_STORE}/{_kept_name(account, name)}?restype=container"
-        return self._call(method, uri, b"", headers).status_code < 300
-
-    def _call(self, method: str, uri: str, body: bytes, headers: dict[str, str]) -> Response:
-        connection = HTTPSConnection("127.0.0.1", self._port, timeout=30, context=self._context)
-        try:
-            has_body = method in ("PUT", "POST") or body
-            connection.request(method, uri, body if has_body else None, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, HTTPException):
-            return blob_error(500, "InternalError", "Azurite gave no answer.")
-        finally:
-            connection.close()
-        hidden = ("connection", "keep-alive", "transfer-encoding", "server", "date")
-        kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in hidden]
-        reply = Response(content, status=answer.status, headers=kept)
-        if method == "HEAD":  # of the body that is not sent
-            reply.headers["Content-Length"] = answer.headers.get("Content-Length", "0")
-        return reply
+        uri = f"/{_STORE}/{_name_inside(account, name)}?restype=container"
+        self._azurite.ask(method, uri, headers=headers)
 
 
-def _kept_name(account: str, container: str) -> str:
+def _unsigned(request: Request, properties: Document) -> Response:
+    """Return the answer to a request that no token of ours signs."""
+    header = request.headers.get("Authorization", "")
+    if header.lower().startswith("bearer "):
+        text = "Server failed to authenticate the request."
+        return blob_error(401, "InvalidAuthenticationInfo", text)
+    if header or "sig" in request.args:
+        if properties["allowSharedKeyAccess"]:
+            return blob_error(403, "AuthenticationFailed", "The signature is not known here.")
+        text = "Key based authentication is not permitted on this storage account."
+        return blob_error(403, "KeyBasedAuthenticationNotPermitted", text)
+    if properties["allowBlobPublicAccess"]:
+        return blob_error(404, "ResourceNotFound", "The specified resource does not exist.")
+    text = "Public access is not permitted on this storage account."
+    return blob_error(409, "PublicAccessNotPermitted", text)
+
+
+def _name_inside(account: str, container: str) -> str:
     """Return the name under which Azurite keeps an account's container."""
     return "c" + hashlib.sha256(f"{account}/{container}".encode()).hexdigest()[:40]
 

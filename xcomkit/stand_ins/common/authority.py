@@ -1,16 +1,10 @@
-"""The stand-in's token authority: plays a cluster's OIDC issuer and the check STS makes on it.
-
-Tokens are RS256 service-account tokens. A token is accepted like by AWS STS: an OIDC provider for
-its issuer with its audience must exist in IAM, signature and times must hold, and the role's trust
-policy must let the subject in. Source: STS API reference, AssumeRoleWithWebIdentity.
-"""
+"""The token issuer of a stand-in: plays a cluster's OIDC issuer, and checks what it has signed."""
 
 import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jwt
@@ -19,34 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 ALGORITHM = "RS256"
 
 
-class TokenRefused(Exception):  # noqa: N818 - an answer of STS, not an error of ours
-    """A web-identity token is refused: the code, message and HTTP status STS answers with."""
-
-    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
-        super().__init__(message)
-        self.code, self.message, self.status = code, message, status
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An OIDC provider as IAM holds it: ARN and the audiences (client ids) it accepts."""
-
-    arn: str
-    audiences: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a token speaks for, once it is proved."""
-
-    subject: str
-    audience: str
-    issuer: str
-    provider: str
-
-
 class TokenAuthority:
-    """Mints and proves tokens with a key that never leaves this process."""
+    """Mints and verifies tokens with a key that never leaves this process."""
 
     def __init__(self) -> None:
         self.issuer = f"https://oidc.stand-in.internal/id/{secrets.token_hex(16).upper()}"
@@ -87,8 +55,15 @@ class TokenAuthority:
             self._minted.append(token)
         return token
 
-    def verify(self, token: str, *, audience: str, issuer: str = "") -> dict[str, Any]:
-        """Return the claims of a token for an audience; ``""`` is this authority's own issuer.
+    def verify(
+        self, token: str, *, audience: str | Sequence[str], issuer: str = ""
+    ) -> dict[str, Any]:
+        """Return the claims of a token for one of the audiences.
+
+        Args:
+            token: as it was sent.
+            audience: one of them must be in the token.
+            issuer: who must have issued it; ``""`` is this authority's own.
 
         Raises:
             jwt.InvalidTokenError: signature, times, issuer or audience do not hold.
@@ -102,59 +77,3 @@ class TokenAuthority:
             options={"require": ["iss", "sub", "aud", "iat", "exp"]},
         )
         return claims
-
-    def prove(self, token: str, providers: Mapping[str, Provider]) -> Identity:
-        """Return who the token speaks for.
-
-        Args:
-            token: the web-identity token as sent.
-            providers: the OIDC providers of the account by issuer, without ``https://``.
-
-        Raises:
-            TokenRefused: with the code STS uses for what is wrong.
-        """
-        issuer = _read_issuer(token)
-        provider = providers.get(issuer.removeprefix("https://"))
-        if provider is None:
-            raise TokenRefused(
-                "InvalidIdentityToken",
-                f"No OpenIDConnect provider found in your account for {issuer}",
-            )
-        return self._verify(token, provider)
-
-    def _verify(self, token: str, provider: Provider) -> Identity:
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._key.public_key(),
-                algorithms=[ALGORITHM],
-                audience=provider.audiences,
-                issuer=self.issuer,
-                options={"require": ["iss", "sub", "aud", "iat", "exp"]},
-            )
-        except jwt.ExpiredSignatureError:
-            raise TokenRefused(
-                "ExpiredTokenException",
-                "Token expired: current date/time must be before the expiration date/time",
-            ) from None
-        except jwt.InvalidAudienceError:
-            raise TokenRefused("InvalidIdentityToken", "Incorrect token audience") from None
-        except jwt.InvalidTokenError:
-            raise TokenRefused(
-                "InvalidIdentityToken", "The ID Token provided is not a valid JWT"
-            ) from None
-        audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-        audience = next(item for item in audiences if item in provider.audiences)
-        return Identity(str(claims["sub"]), audience, self.issuer, provider.arn)
-
-
-def _read_issuer(token: str) -> str:
-    """Return the issuer a token claims, before anything is proved."""
-    try:
-        claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
-        claims = {}
-    issuer = claims.get("iss")
-    if not isinstance(issuer, str):
-        raise TokenRefused("InvalidIdentityToken", "The ID Token provided is not a valid JWT")
-    return issuer

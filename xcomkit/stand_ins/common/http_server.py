@@ -1,54 +1,38 @@
-"""The HTTP side of every stand-in: threads, TLS, kept connections, and a door for real host names.
+"""HTTP of every stand-in: threads, TLS, persistent connections, and a door for real host names.
 
 The door is a CONNECT proxy (RFC 9110, section 9.3.6) that ends TLS itself, with certificates of the
-stand-in's own CA. SDKs that are told ``HTTPS_PROXY`` and that CA then use the cloud's real host
-names, so nothing about the stand-in stands in the configuration that is being proved.
+stand-in's own CA. With ``HTTPS_PROXY`` and that CA, SDKs use the cloud's real host names, so the
+configuration that is being proved holds nothing about the stand-in.
 """
 
 import ssl
 import threading
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import trustme
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
 HOST = "127.0.0.1"
-"""A literal address: SDKs then put the bucket in the path, without being told to."""
+"""A literal address: SDKs then put the bucket in the path, of themselves."""
 
 RAW_HEADERS = "xcomkit.headers"
 """Key of the WSGI environment for all headers as sent; WSGI itself loses names with underscores."""
 
 Reply = tuple[str, list[tuple[str, str]], bytes]
+"""Status line, headers and body."""
 
 
-class Application(Protocol):
-    """What answers requests."""
-
-    def answer(self, environ: dict[str, Any]) -> Reply:
-        """Return status line, headers and body for the request of a WSGI environment."""
-        ...
-
-
-class Certificates:
-    """Server-side TLS for any host name, signed by one CA and made once per name."""
-
-    def __init__(self, authority: trustme.CA) -> None:
-        self._authority = authority
-        self._contexts: dict[str, ssl.SSLContext] = {}
-        self._lock = threading.Lock()
-
-    def context(self, host: str) -> ssl.SSLContext:
-        """Return the TLS context with which a server may call itself ``host``."""
-        with self._lock:
-            if host not in self._contexts:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self._authority.issue_cert(host).configure_cert(context)
-                self._contexts[host] = context
-            return self._contexts[host]
+@cache
+def tls_context(authority: trustme.CA, host: str) -> ssl.SSLContext:
+    """Return the TLS context with which a server may call itself ``host``."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    return context
 
 
 class Handler(WSGIRequestHandler):
@@ -72,7 +56,7 @@ class Handler(WSGIRequestHandler):
         else:
             body = self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
         environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        self._send(*self.server.application.answer(environ))
+        self._send(*self.server.answer(environ))
 
     def do_CONNECT(self) -> None:  # noqa: N802 - http.server's name for it
         """Answer for the host a client wants to reach, or refuse the tunnel."""
@@ -84,7 +68,7 @@ class Handler(WSGIRequestHandler):
         self.send_response_only(200, "Connection established")
         self.end_headers()
         self.wfile.flush()
-        context = self.server.tunnels.certificates.context(host)
+        context = tls_context(self.server.tunnels.authority, host)
         self.connection = self.request = context.wrap_socket(self.connection, server_side=True)
         self.rfile = self.connection.makefile("rb", self.rbufsize)
         self.wfile = self.connection.makefile("wb", self.wbufsize)
@@ -99,7 +83,10 @@ class Handler(WSGIRequestHandler):
     def log_request(self, *_: object) -> None:
         """Say nothing: requests are in the stand-in's own log."""
 
-    def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _send(
+        self, status: str, headers: list[tuple[str, str]], body: bytes, *, keep_back: int = 0
+    ) -> None:
+        """Send an answer, all of it but the last ``keep_back`` bytes."""
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         has_body = self.command != "HEAD" and code not in ("204", "304")
@@ -110,22 +97,22 @@ class Handler(WSGIRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if has_body:
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) - keep_back])
         self.wfile.flush()
 
 
-class Tunnels:
-    """Which hosts the door speaks for, and its certificates."""
+class Tunnels(NamedTuple):
+    """Which hosts the door speaks for, and who signs its certificates."""
 
-    def __init__(self, is_known: Callable[[str], bool], certificates: Certificates) -> None:
-        self.is_known = is_known
-        self.certificates = certificates
+    is_known: Callable[[str], bool]
+    authority: trustme.CA
 
 
 class Server(ThreadingMixIn, TCPServer):
     """A thread per connection; TLS is negotiated there, so that no client holds up another.
 
-    ``tunnels`` makes it a door: a CONNECT to a known host is answered by the same application.
+    ``answer`` takes the WSGI environment of a request. ``tunnels`` makes it a door: what comes
+    through a CONNECT to a known host is answered alike.
     """
 
     daemon_threads = True
@@ -136,13 +123,13 @@ class Server(ThreadingMixIn, TCPServer):
 
     def __init__(
         self,
-        application: Application,
+        answer: Callable[[dict[str, Any]], Reply],
         *,
         ssl_context: ssl.SSLContext | None = None,
         tunnels: Tunnels | None = None,
         handler: type[Handler] = Handler,
     ) -> None:
-        self.application = application
+        self.answer = answer
         self.ssl_context = ssl_context
         self.tunnels = tunnels
         super().__init__((HOST, 0), handler)

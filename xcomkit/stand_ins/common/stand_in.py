@@ -8,23 +8,42 @@ import atexit
 import json
 import os
 import shutil
-import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from http.client import HTTPException, HTTPSConnection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, assert_never
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
+
+import urllib3
 
 from xcomkit.findings.errors import ProcessError, UnreachableError
 from xcomkit.findings.model import CloudName
-from xcomkit.stand_ins.common.journal import Request
 
 VARIABLE = "XCOMKIT_STAND_IN"
+PROXY_VARIABLES = (
+    "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "http_proxy", "https_proxy",
+)  # fmt: skip
 START_SECONDS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request the stand-in has answered.
+
+    ``action`` is what it was judged as, ``principal`` who asked (an ARN, an object id, an e-mail or
+    a token's subject), each ``""`` where the request did not get that far.
+    """
+
+    seq: int
+    method: str
+    path: str
+    action: str
+    principal: str
+    status: int
 
 
 class StandIn:
@@ -38,7 +57,6 @@ class StandIn:
     server: ClassVar[str]
     label: ClassVar[str]
     replaced: ClassVar[tuple[str, ...]]
-    start_seconds: ClassVar[int] = START_SECONDS
     http_url: str = ""
     """An unencrypted door to the store, where the stand-in has one."""
     open_metadata: Callable[[str, str, str], str] | None = None
@@ -85,13 +103,13 @@ class StandIn:
                 env=_child_environment(),
                 start_new_session=True,  # Ctrl-C is for the parent, which still has work to undo
             )
-        facts = _read_facts(process, seconds=cls.start_seconds)
+        facts = _read_facts(process, seconds=START_SECONDS)
         if facts is None:
             _end(process)
             tail = " | ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
             shutil.rmtree(directory, ignore_errors=True)
             raise ProcessError(
-                f"The stand-in for {cls.cloud} was not ready within {cls.start_seconds} s:"
+                f"The stand-in for {cls.cloud} was not ready within {START_SECONDS} s:"
                 f" {tail or 'no log'}",
                 hint=f"install xcomkit[local]; python -m {cls.server} DIRECTORY shows the cause.",
             )
@@ -107,6 +125,17 @@ class StandIn:
     def is_running(self) -> bool:
         """Tell whether this process started it and it has not ended."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def door_environment(self) -> dict[str, str]:
+        """Return what leads a cloud's real host names here, and whom to trust."""
+        bundle = str(self.ca_bundle)
+        return {
+            "HTTPS_PROXY": self.facts["http_url"],
+            "NO_PROXY": "127.0.0.1,localhost",
+            "SSL_CERT_FILE": bundle,
+            "REQUESTS_CA_BUNDLE": bundle,
+        }
 
     @property
     def platform_environment(self) -> dict[str, str]:
@@ -141,16 +170,17 @@ class StandIn:
             issuer: another issuer to claim; ``""`` is the stand-in's own.
             expires_in: seconds; negative for a token that has already expired.
         """
-        wanted = {"audience": audience, "issuer": issuer, "expires_in": expires_in}
-        return str(self.call("POST", "token", body={"subject": subject, **wanted}))
+        own = {"audience": audience} if audience else {}
+        claims = {"subject": subject, "issuer": issuer, "expires_in": expires_in}
+        return str(self.call("token", **claims, **own))
 
     def read_requests(self, *, since: int = 0) -> tuple[Request, ...]:
         """Return the requests to the cloud after sequence number ``since``, oldest first."""
-        return tuple(Request(**entry) for entry in self.call("GET", f"requests?since={since}"))
+        return tuple(Request(**entry) for entry in self.call("requests", since=since))
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret text of the stand-in, so that a test can look for leaks."""
-        return tuple(self.call("GET", "secrets"))
+        return tuple(self.call("secrets"))
 
     def stop(self) -> None:
         """Stop the process and remove its files; nothing happens on an attached stand-in."""
@@ -161,28 +191,26 @@ class StandIn:
         _end(process)
         shutil.rmtree(self.ca_bundle.parent, ignore_errors=True)
 
-    def call(self, method: str, path: str, *, body: object = None) -> Any:
-        """Return the JSON answer of a control endpoint.
+    def call(self, endpoint: str, **arguments: object) -> Any:
+        """Return what a control endpoint answers to arguments that JSON can carry.
 
         Raises:
             UnreachableError: when the stand-in does not answer.
             ProcessError: when it refuses the request.
         """
+        url = f"{self.url}/_stand_in/{endpoint}"
         key = {"x-stand-in-key": self.facts["control_key"]}
-        try:
-            context = ssl.create_default_context(cafile=self.ca_bundle)
-            connection = HTTPSConnection(urlsplit(self.url).netloc, timeout=30, context=context)
-            connection.request(method, f"/_stand_in/{path}", json.dumps(body), key)
-            response = connection.getresponse()
-            text = response.read().decode()
-            connection.close()
-        except (OSError, HTTPException) as error:
-            raise UnreachableError(
-                f"The stand-in at {self.url} does not answer: {error}.", hint="start it again."
-            ) from None
-        if response.status != 200:
-            raise ProcessError(f"The stand-in refused {path}: {response.status} {text}".strip())
-        return json.loads(text)
+        with urllib3.PoolManager(ca_certs=str(self.ca_bundle), timeout=30, retries=False) as pool:
+            try:
+                answer = pool.request("POST", url, json=arguments, headers=key)
+            except urllib3.exceptions.HTTPError as error:
+                raise UnreachableError(
+                    f"The stand-in at {self.url} does not answer: {error}.", hint="start it again."
+                ) from None
+        if answer.status != 200:
+            text = answer.data.decode()
+            raise ProcessError(f"The stand-in refused {endpoint}: {answer.status} {text}".strip())
+        return answer.json()
 
 
 def stand_in_of(cloud: CloudName) -> type[StandIn]:
@@ -200,15 +228,13 @@ def stand_in_of(cloud: CloudName) -> type[StandIn]:
             from xcomkit.stand_ins.gcp import GcpStandIn
 
             return GcpStandIn
-        case _:
-            assert_never(cloud)
 
 
 def _child_environment() -> dict[str, str]:
     """Return this environment without what would turn a server into something else."""
     foreign = ("AWS_", "MOTO_", "XCOMKIT_", "AZURE_", "AZURITE_", "GOOGLE_", "STORAGE_EMULATOR")
-    kept = {n: v for n, v in os.environ.items() if not n.upper().startswith(foreign)}
-    return {**kept, "MOTO_DISABLE_GLOBAL_CORS": "true", "PYTHONUNBUFFERED": "1"}
+    others = {n: v for n, v in os.environ.items() if not n.upper().startswith(foreign)}
+    return {**others, "MOTO_DISABLE_GLOBAL_CORS": "true", "PYTHONUNBUFFERED": "1"}
 
 
 def _read_facts(process: subprocess.Popen[str], *, seconds: int) -> dict[str, str] | None:

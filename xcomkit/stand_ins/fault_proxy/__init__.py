@@ -1,1 +1,1 @@
-"""A proxy between Airflow and a store that injects faults on the wire."""
+"""A proxy between Airflow and a store that injects faults."""

@@ -1,7 +1,7 @@
 """A proxy between one process and its store that lets everything through, except what it spoils.
 
 It speaks for every host under a CA of its own, so it works in front of a stand-in and in front of
-the real store alike; the process is told by ``HTTPS_PROXY`` and the CA variables of the SDKs. What
+the real store alike; ``HTTPS_PROXY`` and the CA variables of the SDKs lead the process here. What
 is spoilt is chosen per object key: the task id in a key names its fault, so any number of them can
 be tried at the same time.
 """
@@ -17,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -25,26 +24,26 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 
 import certifi
 import trustme
+import urllib3
 
 from xcomkit.findings.errors import ProcessError
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.common.http_server import (
     HOST,
     RAW_HEADERS,
-    Certificates,
     Handler,
     Server,
     Tunnels,
+    tls_context,
 )
+from xcomkit.stand_ins.common.upstream import HOP_HEADERS, IDEMPOTENT, pass_on
 from xcomkit.stand_ins.fault_proxy.faults import SLOW_SECONDS, Act, Fault, Reply, act_of, refuse
 
 UPSTREAM_SECONDS = 60
 CA_VARIABLES = ("AWS_CA_BUNDLE", "HTTPLIB2_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _GCS = "https://storage.googleapis.com"
 _GCS_VARIABLE = "STORAGE_EMULATOR_HOST"
-_HOP = ("connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length",
-        "date", "server")  # fmt: skip
-_IDEMPOTENT = ("GET", "HEAD", "PUT", "DELETE")
+_KEPT_CONNECTIONS = 50
 _PLAIN = "http://"
 _RESET, _TRUNCATED = "000 reset", "x-xcomkit-truncated"
 _SEARCHED_BYTES = 4_000
@@ -52,7 +51,7 @@ _SUMS = ("x-amz-checksum", "x-goog-hash", "content-md5", "x-ms-content-crc64", "
 """A store that holds half an object has the sums of that half."""
 
 
-class Wire:
+class FaultProxy:
     """A running proxy; ``environment`` leads a process through it, ``hits`` counts what it did."""
 
     def __init__(
@@ -63,22 +62,24 @@ class Wire:
         self._uploads: dict[str, str] = {}
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._connections = threading.local()
         self._mark = re.compile("(?!)")
         self.hits: Counter[str] = Counter()
-        self._proxy = urlsplit(environment.get("HTTPS_PROXY", ""))
+        self._proxy = environment.get("HTTPS_PROXY", "")
         self._past_proxy = {"no": environment.get("NO_PROXY", "")}
         authority = trustme.CA()
         trusted = [environment.get(name, "") for name in CA_VARIABLES] + [certifi.where()]
-        bundle = directory / "wire-ca.pem"
+        bundle = directory / "proxy-ca.pem"
         known = [Path(name).read_bytes() for name in dict.fromkeys(filter(None, trusted))]
         bundle.write_bytes(b"\n".join(known))
-        self._context = ssl.create_default_context(cafile=str(bundle))
+        context = ssl.create_default_context(cafile=str(bundle))
+        self._pools: dict[str, Any] = {
+            "ssl_context": context, "maxsize": _KEPT_CONNECTIONS, "timeout": UPSTREAM_SECONDS,
+        }  # fmt: skip
         with bundle.open("ab") as file:
             file.write(authority.cert_pem.bytes())
-        certificates = Certificates(authority)
-        self._door = Server(self, tunnels=Tunnels(lambda _: True, certificates), handler=_Handler)
-        self._direct = Server(self, ssl_context=certificates.context(HOST), handler=_Handler)
+        tunnels, context_of_ours = Tunnels(lambda _: True, authority), tls_context(authority, HOST)
+        self._door = Server(self.answer, tunnels=tunnels, handler=_Handler)
+        self._direct = Server(self.answer, ssl_context=context_of_ours, handler=_Handler)
         self._store = environment.get(_GCS_VARIABLE, _GCS)
         self.environment = {
             **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), f"http://{HOST}:{self._door.port}"),
@@ -90,6 +91,7 @@ class Wire:
                 _GCS_VARIABLE: f"https://{HOST}:{self._direct.port}",
                 "NO_PROXY": f"{HOST},localhost",
             }
+        self._straight, self._around = self._open_pools(proxy=""), self._open_pools(self._proxy)
         self._door.start()
         self._direct.start()
 
@@ -107,11 +109,10 @@ class Wire:
     def answer(self, environ: dict[str, Any]) -> Reply:
         """Return the store's answer, or what is to be taken for it."""
         method, uri = str(environ["REQUEST_METHOD"]), _path_of(str(environ["RAW_URI"]))
-        path, _, query = uri.partition("?")
         body: bytes = environ["wsgi.input"].read()
-        name = self._name_of(uri, query, body)
+        name = self._name_of(uri, body)
         fault = self._faults.get(name)
-        act: Act = act_of(self._cloud, method=method, path=path, query=query) if fault else "other"
+        act: Act = act_of(self._cloud, method=method, uri=uri) if fault else "other"
         if fault is None or not self._is_due(name, fault, act):
             return self._forward(environ, method, uri, body, name)
         self.hits[name] += 1
@@ -125,13 +126,16 @@ class Wire:
                 status, headers, content = self._forward(environ, method, uri, body, name)
                 if fault.kind == "truncated":
                     return status, [*headers, (_TRUNCATED, "1")], content
-                plain = [(k, v) for k, v in headers if not k.lower().startswith(_SUMS)]
-                return status, plain, content[: len(content) // 2] if fault.kind == "short" else b""
-        return refuse(self._cloud, fault.kind, act=act, key=unquote(path).strip("/"))
+                headers = [(k, v) for k, v in headers if not k.lower().startswith(_SUMS)]
+                size = len(content) // 2 if fault.kind == "short" else 0
+                return status, headers, content[:size]
+        return refuse(
+            self._cloud, fault.kind, act=act, key=unquote(uri.partition("?")[0]).strip("/")
+        )
 
-    def _name_of(self, uri: str, query: str, body: bytes) -> str:
+    def _name_of(self, uri: str, body: bytes) -> str:
         """Return the name in the key a request is about: in its address, upload id or body."""
-        upload = parse_qs(query).get("upload_id", [""])[0]
+        upload = _upload_id(uri)
         if upload in self._uploads:
             return self._uploads[upload]
         text = unquote(uri) + " " + body[:_SEARCHED_BYTES].decode("utf-8", "replace")
@@ -150,70 +154,58 @@ class Wire:
     ) -> Reply:
         host = str(environ.get("HTTP_HOST", ""))
         is_direct = host == f"{HOST}:{self._direct.port}"
-        store = urlsplit(self._store).netloc
+        target = urlsplit(self._store).netloc if is_direct else host
         raw: list[tuple[str, str]] = environ[RAW_HEADERS]
-        headers = [(k, v) for k, v in raw if k.lower() not in (*_HOP, "host", "expect")]
-        target = store if is_direct else host
+        dropped = (*HOP_HEADERS, "proxy-connection", "content-length", "host", "expect")
+        headers = urllib3.HTTPHeaderDict((k, v) for k, v in raw if k.lower() not in dropped)
+        headers["Host"] = target
+        pool = self._pool(environ, target, is_repeatable=method in IDEMPOTENT)
+        try:
+            answer = pass_on(pool, method, uri, body=body, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
+            text = f"the fault proxy could not reach {target}: {type(error).__name__}"
+            return "502 Bad Gateway", [("Content-Type", "text/plain")], text.encode()
+        return self._reply(answer, is_direct=is_direct, name=name, method=method)
+
+    def _pool(
+        self, environ: dict[str, Any], target: str, *, is_repeatable: bool
+    ) -> urllib3.HTTPConnectionPool:
+        """Return connections to a host, through the platform's own proxy if any.
+
+        What is not idempotent has a new connection, because it is never repeated.
+        """
         is_plain = str(environ["RAW_URI"]).startswith(_PLAIN)  # a proxy is asked so, without TLS
-        # A kept connection may have been closed meanwhile. What is not idempotent may have been
-        # done all the same, so it is never repeated, and has a new connection from the start.
-        for is_fresh in (False, True) if method in _IDEMPOTENT else (True,):
-            connection = self._connection(target, fresh=is_fresh, is_plain=is_plain)
-            try:
-                connection.putrequest(method, uri, skip_host=True, skip_accept_encoding=True)
-                for header, value in [("Host", target), *headers]:
-                    connection.putheader(header, value)
-                if body or method in ("PUT", "POST", "PATCH"):
-                    connection.putheader("Content-Length", str(len(body)))
-                connection.endheaders(body or None)
-                answer = connection.getresponse()
-                content = answer.read()
-            except (OSError, HTTPException) as error:
-                connection.close()
-                told = f"the wire proxy could not reach {target}: {type(error).__name__}"
-            else:
-                return self._reply(answer, content, is_direct=is_direct, name=name, method=method)
-        return "502 Bad Gateway", [("Content-Type", "text/plain")], told.encode()
+        is_straight = is_plain or bool(proxy_bypass_environment(target, self._past_proxy))
+        pools = self._straight if is_straight else self._around
+        if not is_repeatable:
+            pools = self._open_pools("" if is_straight else self._proxy)
+        host, _, port = target.partition(":")
+        scheme, usual = ("http", 80) if is_plain else ("https", 443)
+        return pools.connection_from_host(host, int(port or usual), scheme)
+
+    def _open_pools(self, proxy: str) -> urllib3.PoolManager:
+        if proxy:
+            return urllib3.ProxyManager(proxy, **self._pools)
+        return urllib3.PoolManager(**self._pools)
 
     def _reply(
-        self, answer: Any, content: bytes, *, is_direct: bool, name: str, method: str
+        self, answer: urllib3.BaseHTTPResponse, *, is_direct: bool, name: str, method: str
     ) -> Reply:
-        kept = ("content-length",) if method == "HEAD" else ()
-        headers = [
-            (k, v) for k, v in answer.getheaders() if k.lower() not in _HOP or k.lower() in kept
-        ]
+        # The length of what is sent is counted again, but for HEAD, where nothing is sent.
+        dropped = HOP_HEADERS if method == "HEAD" else (*HOP_HEADERS, "content-length")
+        headers = [(k, v) for k, v in answer.headers.items() if k.lower() not in dropped]
         if is_direct:
             here = f"https://{HOST}:{self._direct.port}"
             headers = [(k, v.replace(self._store, here)) if k.lower() == "location" else (k, v)
                        for k, v in headers]  # fmt: skip
-        for header, value in headers:
-            if name and header.lower() == "location":
-                upload = parse_qs(urlsplit(value).query).get("upload_id", [""])[0]
-                if upload:
-                    self._uploads[upload] = name
-        return f"{answer.status} {answer.reason}", headers, content
+        if name and (upload := _upload_id(answer.headers.get("location", ""))):
+            self._uploads[upload] = name
+        return f"{answer.status} {answer.reason}", headers, answer.data
 
-    def _connection(self, target: str, *, fresh: bool, is_plain: bool) -> HTTPConnection:
-        """Return this thread's connection to a host, through the platform's own proxy if any."""
-        known: dict[str, HTTPConnection] = self._connections.__dict__.setdefault("known", {})
-        if fresh or target not in known:
-            has_proxy = self._proxy.netloc and not proxy_bypass_environment(
-                target, self._past_proxy
-            )
-            proxy = f"{self._proxy.hostname}:{self._proxy.port}" if has_proxy else ""
-            address = proxy or target
-            made = (
-                HTTPConnection(target, timeout=UPSTREAM_SECONDS)
-                if is_plain
-                else HTTPSConnection(address, timeout=UPSTREAM_SECONDS, context=self._context)
-            )
-            if proxy and not is_plain:
-                host, _, port = target.partition(":")
-                made.set_tunnel(host, int(port or 443))
-            if target in known:
-                known[target].close()
-            known[target] = made
-        return known[target]
+
+def _upload_id(address: str) -> str:
+    """Return the id of a resumable upload to Cloud Storage in an address."""
+    return parse_qs(urlsplit(address).query).get("upload_id", [""])[0]
 
 
 def _path_of(uri: str) -> str:
@@ -224,22 +216,16 @@ def _path_of(uri: str) -> str:
 class _Handler(Handler):
     """Can break off, which no proper answer does."""
 
-    def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
-        if status == _RESET:
+    def _send(
+        self, status: str, headers: list[tuple[str, str]], body: bytes, *, keep_back: int = 0
+    ) -> None:
+        is_truncated = (_TRUNCATED, "1") in headers
+        keep_back = len(body) // 2 if is_truncated else keep_back
+        if status != _RESET:
+            whole = [(name, text) for name, text in headers if name != _TRUNCATED]
+            super()._send(status, whole, body, keep_back=keep_back)
+        if status == _RESET or is_truncated:
             self._break_off()
-        elif (_TRUNCATED, "1") in headers:
-            code, _, reason = status.partition(" ")
-            self.send_response(int(code), reason)
-            for name, value in headers:
-                if name != _TRUNCATED:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: len(body) // 2])
-            self.wfile.flush()
-            self._break_off()
-        else:
-            super()._send(status, headers, body)
 
     def _break_off(self) -> None:
         """End the connection with a RST, as a dying host or a firewall does."""
@@ -250,7 +236,7 @@ class _Handler(Handler):
 
 
 @contextmanager
-def open_wire(cloud: CloudName, *, environment: Mapping[str, str]) -> Iterator[Wire]:
+def open_fault_proxy(cloud: CloudName, *, environment: Mapping[str, str]) -> Iterator[FaultProxy]:
     """Start a proxy for a process that would otherwise have ``environment``.
 
     Args:
@@ -261,21 +247,21 @@ def open_wire(cloud: CloudName, *, environment: Mapping[str, str]) -> Iterator[W
         ProcessError: gcsfs is given an address without TLS, or a CA bundle of the environment
             cannot be read here, so no fault can be injected.
     """
-    plain = environment.get(_GCS_VARIABLE, "")
-    if plain.startswith(_PLAIN):
+    address = environment.get(_GCS_VARIABLE, "")
+    if address.startswith(_PLAIN):
         raise ProcessError(
-            f"Faults cannot be injected on the way to {plain}, which is not https.",
+            f"Faults cannot be injected on the way to {address}, which is not https.",
             hint="give the store a certificate, or judge the codec by rule.",
         )
-    with tempfile.TemporaryDirectory(prefix="xcomkit-wire-") as private:
+    with tempfile.TemporaryDirectory(prefix="xcomkit-faults-") as private:
         try:
-            wire = Wire(cloud, directory=Path(private), environment=environment)
+            proxy = FaultProxy(cloud, directory=Path(private), environment=environment)
         except OSError as error:
             raise ProcessError(
                 f"Faults cannot be injected: {error.strerror or error}, {error.filename}.",
                 hint=f"give this machine the CA bundle that {' or '.join(CA_VARIABLES)} names.",
             ) from None
         try:
-            yield wire
+            yield proxy
         finally:
-            wire.stop()
+            proxy.stop()

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from xcomkit.findings.model import CloudName
-from xcomkit.stand_ins.common.stand_in import StandIn
+from xcomkit.stand_ins.common.stand_in import PROXY_VARIABLES, StandIn
 
 FOREIGN_BUCKET = "bucket-of-somebody-else"
 """A bucket that exists from the start and belongs to another organisation's project."""
@@ -22,10 +22,10 @@ class GcpStandIn(StandIn):
         " part; it proves our requests, what Google Cloud answers is not proved here"
     )
     replaced: ClassVar[tuple[str, ...]] = (
-        "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "http_proxy", "https_proxy",
-        "CLOUDSDK_CONFIG", "CLOUDSDK_CORE_PROJECT", "GCE_METADATA_HOST", "GCE_METADATA_IP",
-        "GCE_METADATA_ROOT", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT",
-        "GOOGLE_CLOUD_QUOTA_PROJECT", "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "NO_GCE_CHECK", "NO_PROXY",
+        *PROXY_VARIABLES, "CLOUDSDK_CONFIG", "CLOUDSDK_CORE_PROJECT", "GCE_METADATA_HOST",
+        "GCE_METADATA_IP", "GCE_METADATA_ROOT", "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_QUOTA_PROJECT", "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+        "NO_GCE_CHECK",
     )  # fmt: skip
 
     @property
@@ -35,14 +35,10 @@ class GcpStandIn(StandIn):
         gcsfs's HTTP session takes no proxy from the environment, so Cloud Storage has an address of
         its own; its gRPC part would wait for two minutes on any emulator, so it is off.
         """
-        bundle = str(self.ca_bundle)
         return {
-            "STORAGE_EMULATOR_HOST": self.facts["storage_url"],
-            "HTTPS_PROXY": self.facts["proxy_url"],
-            "NO_PROXY": "127.0.0.1,localhost",
-            "SSL_CERT_FILE": bundle,
-            "REQUESTS_CA_BUNDLE": bundle,
-            "HTTPLIB2_CA_CERTS": bundle,
+            **self.door_environment,
+            "STORAGE_EMULATOR_HOST": self.url,
+            "HTTPLIB2_CA_CERTS": str(self.ca_bundle),
             "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
         }
 
@@ -59,16 +55,14 @@ class GcpStandIn(StandIn):
             email: the service account its annotation names.
             pool: the workload identity pool of the pod's cluster.
         """
-        return str(
-            self.call("POST", "metadata", body={"subject": subject, "email": email, "pool": pool})
-        )
+        return str(self.call("metadata", subject=subject, email=email, pool=pool))
 
     def constrain(self, project: str, **constraint: object) -> None:
         """Put a project under an organization policy: the allowed values per constraint."""
         named = {name.replace("_", ".", 1): allowed for name, allowed in constraint.items()}
-        self.call("POST", "constraint", body={"project": project, "constraint": named})
+        self.call("constraint", project=project, constraint=named)
 
     def add_user(self, email: str) -> dict[str, str]:
         """Return application default credentials of a new person who has no right at all."""
-        found: dict[str, str] = self.call("POST", "user", body={"email": email})
+        found: dict[str, str] = self.call("user", email=email)
         return found

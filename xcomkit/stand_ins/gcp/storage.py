@@ -6,100 +6,111 @@ error bodies, and the refusal of bucket properties that Cloud Storage would refu
 
 import json
 import re
-from http.client import HTTPConnection, HTTPException
-from typing import Any
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from werkzeug.wrappers import Request, Response
 
 from xcomkit.stand_ins.common.http_server import RAW_HEADERS
-from xcomkit.stand_ins.common.replies import json_reply
+from xcomkit.stand_ins.common.server import Answer, json_reply
+from xcomkit.stand_ins.common.upstream import Upstream
 from xcomkit.stand_ins.gcp.identity import google_error, set_policy
-from xcomkit.stand_ins.gcp.world import ADMINISTRATOR, FOREIGN_PROJECT, Document, GcpWorld
+from xcomkit.stand_ins.gcp.state import ADMINISTRATOR, FOREIGN_PROJECT, Document, GcpState
 
 PAGE = 1000
 _PATH = re.compile(
-    r"/(?:(?P<upload>upload|resumable/upload)/|(?P<download>download)/)?storage/v1/b"
+    r"/(?:(?P<upload>upload|resumable/upload)/|download/)?storage/v1/b"
     r"(?:/(?P<bucket>[^/]+)(?:/(?P<part>o|iam|iam/testPermissions)(?:/(?P<key>.+))?)?)?"
 )
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _KMS = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
+_LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_LIFECYCLE_ACTIONS = ("Delete", "SetStorageClass", "AbortIncompleteMultipartUpload")
 _DROPPED = ("authorization", "host", "connection", "content-length", "accept-encoding")
-_OBJECT_RIGHTS = {
-    "GET": "storage.objects.get",
-    "DELETE": "storage.objects.delete",
-    "PATCH": "storage.objects.update",
+_CREATE, _LIST = "storage.objects.create", "storage.objects.list"
+_RIGHTS = {
+    "": {"GET": "storage.buckets.list", "POST": "storage.buckets.create"},
+    "bucket": {
+        "GET": "storage.buckets.get",
+        "PATCH": "storage.buckets.update",
+        "DELETE": "storage.buckets.delete",
+    },
+    "iam": {"GET": "storage.buckets.getIamPolicy", "PUT": "storage.buckets.setIamPolicy"},
+    "iam/testPermissions": {"GET": "storage.buckets.get"},
+    "o": {"GET": _LIST},
+    "object": {
+        "GET": "storage.objects.get",
+        "DELETE": "storage.objects.delete",
+        "PATCH": "storage.objects.update",
+    },
+    "upload": {"POST": _CREATE, "PUT": _CREATE},
 }
-_BUCKET_RIGHTS = {
-    "GET": "storage.buckets.get",
-    "PATCH": "storage.buckets.update",
-    "DELETE": "storage.buckets.delete",
-}
+"""The IAM permission a request needs; one that is not here is given to nobody."""
 
 
 class StorageDoor:
     """Answers for storage.googleapis.com in front of an emulator on a loopback port."""
 
-    def __init__(self, world: GcpWorld, *, port: int) -> None:
-        self._world = world
-        self._port = port
+    def __init__(self, state: GcpState, *, port: int) -> None:
+        self._state = state
+        self._emulator = Upstream(port)
         self._uploads: dict[str, str] = {}
 
-    def answer(self, request: Request) -> tuple[Response, str, str]:
+    def answer(self, request: Request) -> Answer:
         """Return the answer, the permission it was judged by, and who asked."""
-        raw = request.environ["RAW_URI"].partition("?")[0]
-        found = _PATH.fullmatch(raw)
-        member = self._world.member(request.headers.get("Authorization", ""))
+        found = _PATH.fullmatch(request.environ["RAW_URI"].partition("?")[0])
+        member = self._state.member(request.headers.get("Authorization", ""))
         if found is None:
             return google_error(501, "The stand-in does not know this request."), "", member
-        parts = {name: unquote(text) for name, text in found.groupdict("").items()}
         if not member and "Authorization" in request.headers:
             return google_error(401, "Invalid Credentials"), "", ""
-        right = _right(request.method, parts)
-        refusal = self._judge(member, right, parts, request)
-        if refusal is not None:
-            return refusal, right, member
-        return self._serve(request, parts, member), right, member
-
-    def _judge(
-        self, member: str, right: str, parts: dict[str, str], request: Request
-    ) -> Response | None:
-        bucket, key = parts["bucket"], parts["key"] or self._key_of_upload(request)
-        if right in ("storage.buckets.list", "storage.buckets.create"):
-            is_own = request.args.get("project") != FOREIGN_PROJECT
-            if member == f"user:{ADMINISTRATOR}" and is_own:
-                return None
-            return _denied(member, right, f"project {request.args.get('project')}")
-        resource = bucket if not key or right == "storage.objects.list" else f"{bucket}/{key}"
-        place = "" if right == "storage.objects.list" else key
-        if bucket not in self._world.projects:
-            # Whether a bucket exists is told to nobody without any right in a project.
-            if member.startswith("user:") and member != f"user:{ADMINISTRATOR}":
-                return _denied(member, right, resource)
-            return None
-        if not self._world.may(member, right, bucket=bucket, key=place):
-            return _denied(member, right, resource)
-        overwrites = right == "storage.objects.create" and self._exists(bucket, key)
-        if overwrites and not self._world.may(
-            member, "storage.objects.delete", bucket=bucket, key=place
-        ):
-            return _denied(member, "storage.objects.delete", resource)
-        return None
-
-    def _serve(self, request: Request, parts: dict[str, str], member: str) -> Response:
+        parts = {name: unquote(text) for name, text in found.groupdict("").items()}
         bucket, part, key = parts["bucket"], parts["part"], parts["key"]
+        kind = "upload" if parts["upload"] else "object" if key else part or (bucket and "bucket")
+        right = _RIGHTS[kind].get(request.method, "")
+        if denied := self._find_missing(member, right, bucket, key, request):
+            who = member.partition(":")[2] or "Anonymous caller"
+            text = f"{who} does not have {denied} access to {bucket}/{key}, or it may not exist."
+            return google_error(403 if member else 401, text), right, member
+        return self._serve(request, bucket, part, key), right, member
+
+    def _find_missing(
+        self, member: str, right: str, bucket: str, key: str, request: Request
+    ) -> str:
+        """Return the permission that whoever asks lacks, or ``""``."""
+        is_administrator = member == f"user:{ADMINISTRATOR}"
+        lacking = right or "this"
+        if not bucket:
+            is_own = request.args.get("project") != FOREIGN_PROJECT
+            return "" if is_administrator and is_own else lacking
+        if bucket not in self._state.projects:
+            # Who has no right in any project does not learn whether a bucket exists.
+            return lacking if member.startswith("user:") and not is_administrator else ""
+        key = "" if right == _LIST else key or self._key_of_upload(request)
+        if not self._state.may(member, right, bucket=bucket, key=key):
+            return lacking
+        overwrite = "storage.objects.delete"
+        if (
+            right == _CREATE
+            and not self._state.may(member, overwrite, bucket=bucket, key=key)
+            and self._exists(bucket, key)
+        ):
+            return overwrite
+        return ""
+
+    def _serve(self, request: Request, bucket: str, part: str, key: str) -> Response:
         if not bucket:
             return self._create(request) if request.method == "POST" else self._buckets(request)
-        if bucket not in self._world.projects:
+        if bucket not in self._state.projects:
             return google_error(404, "The specified bucket does not exist.")
         match part, request.method:
             case "iam", "GET":
-                return json_reply(self._world.bucket_policies.get(bucket, {"etag": "ACAB"}))
+                return json_reply(self._state.bucket_policies.get(bucket, {"etag": "ACAB"}))
             case "iam", "PUT":
                 return self._set_policy(bucket, request)
             case "iam/testPermissions", "GET":
                 asked = request.args.getlist("permissions")
-                held = [p for p in asked if self._world.may(member, p, bucket=bucket)]
+                member = self._state.member(request.headers.get("Authorization", ""))
+                held = [p for p in asked if self._state.may(member, p, bucket=bucket)]
                 return json_reply({"permissions": held})
             case "", "PATCH":
                 if problem := _bucket_problem(request.get_json(silent=True) or {}):
@@ -108,7 +119,7 @@ class StorageDoor:
                 return self._delete_bucket(request, bucket)
             case "o", "GET" if not key:
                 return self._list(request, bucket)
-        return _with_error_body(self._forward(request))
+        return self._forward(request)
 
     def _create(self, request: Request) -> Response:
         body: Document = request.get_json(silent=True) or {}
@@ -117,60 +128,53 @@ class StorageDoor:
             return google_error(400, f"Invalid bucket name: '{name}'")
         if problem := _bucket_problem(body):
             return google_error(400, problem)
-        if problem := _policy_problem(body, self._world.constraints.get(project, {})):
+        if problem := _policy_problem(body, self._state.constraints.get(project, {})):
             return google_error(412, problem)
-        with self._world.lock:
-            if name in self._world.projects:
-                if self._world.projects[name] == project:
-                    text = "Your previous request to create the named bucket succeeded and you"
-                    return google_error(409, f"{text} already own it.")
+        with self._state.lock:
+            if self._state.projects.get(name) == project:
+                text = "Your previous request to create the named bucket succeeded and you already"
+                return google_error(409, f"{text} own it.")
+            if name in self._state.projects:
                 return google_error(409, "The requested bucket name is not available.")
-            self._world.projects[name] = project
-        self._ask("POST", "/storage/v1/b", {"name": name})
+            self.add_bucket(name, project=project)
         given = {k: v for k, v in body.items() if k != "name"}
         given["location"] = str(given.get("location", "US")).upper()
         given["labels"] = given.get("labels") or {}
         return self._ask("PATCH", f"/storage/v1/b/{name}", given)
 
-    def create_foreign(self, name: str, *, project: str) -> None:
-        """Make a bucket that nobody asked for."""
-        self._world.projects[name] = project
+    def add_bucket(self, name: str, *, project: str) -> None:
+        """Make a bucket in a project."""
+        self._state.projects[name] = project
         self._ask("POST", "/storage/v1/b", {"name": name})
 
     def _buckets(self, request: Request) -> Response:
-        start = request.args.get("prefix", "")
-        with self._world.lock:
-            names = [n for n, p in self._world.projects.items() if p != FOREIGN_PROJECT]
-        project = request.args.get("project")
-        own = [
-            name for name in sorted(names)
-            if name.startswith(start) and self._world.projects[name] in (project, "*")
-        ]  # fmt: skip
-        items = [self._ask("GET", f"/storage/v1/b/{name}").get_json() for name in own]
+        start, project = request.args.get("prefix", ""), request.args.get("project")
+        with self._state.lock:
+            own = [name for name, p in self._state.projects.items() if p in (project, "*")]
+        names = [name for name in sorted(own) if name.startswith(start)]
+        items = [self._ask("GET", f"/storage/v1/b/{name}").get_json() for name in names]
         return json_reply({"kind": "storage#buckets", "items": items})
 
     def _set_policy(self, bucket: str, request: Request) -> Response:
-        with self._world.lock:
-            answer = set_policy(self._world.bucket_policies, bucket, request.get_json(silent=True))
+        with self._state.lock:
+            answer = set_policy(self._state.bucket_policies, bucket, request.get_json(silent=True))
         return google_error(412, "Precondition Failed") if answer.status_code == 409 else answer
 
     def _delete_bucket(self, request: Request, bucket: str) -> Response:
         listed = self._ask("GET", f"/storage/v1/b/{bucket}/o").get_json()
         if listed.get("items"):
             return google_error(409, "The bucket you tried to delete is not empty.")
-        answer = _with_error_body(self._forward(request))
-        if answer.status_code < 300:
-            with self._world.lock:
-                del self._world.projects[bucket]
-                self._world.bucket_policies.pop(bucket, None)
-            return Response("", status=204)
-        return answer
+        self._forward(request)
+        with self._state.lock:
+            del self._state.projects[bucket]
+            self._state.bucket_policies.pop(bucket, None)
+        return Response("", status=204)
 
     def _list(self, request: Request, bucket: str) -> Response:
         """Return one page; the emulator itself knows no pages and no order."""
         query = {k: v for k, v in request.args.items() if k in ("prefix", "delimiter")}
-        words = "&".join(f"{k}={quote(v, safe='')}" for k, v in query.items())
-        body: Document = self._ask("GET", f"/storage/v1/b/{bucket}/o?{words}").get_json()
+        path = f"/storage/v1/b/{bucket}/o?{urlencode(query, quote_via=quote)}"
+        body: Document = self._ask("GET", path).get_json()
         after = request.args.get("pageToken", "")
         items = sorted(body.get("items") or [], key=lambda item: str(item["name"]).encode())
         for item in items:
@@ -209,74 +213,39 @@ class StorageDoor:
         uri = str(request.environ["RAW_URI"])
         answer = self._call(request.method, uri, request.get_data(), headers)
         if answer.mimetype == "application/json" and "alt=media" not in uri:
-            plain, secure = f"http://{request.host}/", f"https://{request.host}/"
-            answer.set_data(answer.get_data().replace(plain.encode(), secure.encode()))
+            clear, secure = f"http://{request.host}/", f"https://{request.host}/"
+            answer.set_data(answer.get_data().replace(clear.encode(), secure.encode()))
         if location := answer.headers.get("Location"):
             answer.headers["Location"] = location.replace("http://", "https://", 1)
             upload = parse_qs(location.partition("?")[2]).get("upload_id", [""])[0]
             self._uploads[upload] = self._key_of_upload(request)
-        return answer
+        if answer.status_code < 400 or answer.get_data():
+            return answer
+        texts = {404: "No such object.", 416: "Request range not satisfiable"}
+        return google_error(answer.status_code, texts.get(answer.status_code, "Refused."))
 
     def _ask(self, method: str, path: str, body: Document | None = None) -> Response:
         content = b"" if body is None else json.dumps(body).encode()
         return self._call(method, path, content, {"Content-Type": "application/json"})
 
     def _call(self, method: str, uri: str, body: bytes, headers: dict[str, str]) -> Response:
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
-        try:
-            connection.request(method, uri, body or None, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, HTTPException):
-            return google_error(500, "The emulator crashed over this request.")
-        finally:
-            connection.close()
-        kept = [(k, v) for k, v in answer.getheaders()
-                if k.lower() not in ("content-length", "connection", "server", "date")]  # fmt: skip
-        return Response(content, status=answer.status, headers=kept)
-
-
-def _right(method: str, parts: dict[str, str]) -> str:
-    """Return the IAM permission that a request needs; an unknown one is given to nobody."""
-    match parts["part"]:
-        case "" if not parts["bucket"]:
-            return {"GET": "storage.buckets.list", "POST": "storage.buckets.create"}.get(method, "")
-        case "":
-            return _BUCKET_RIGHTS.get(method, "")
-        case "iam":
-            return f"storage.buckets.{'get' if method == 'GET' else 'set'}IamPolicy"
-        case "iam/testPermissions":
-            return "storage.buckets.get"
-        case _ if parts["upload"] and method in ("POST", "PUT"):
-            return "storage.objects.create"
-        case _ if parts["key"]:
-            return _OBJECT_RIGHTS.get(method, "")
-        case _:
-            return "storage.objects.list" if method == "GET" else ""
-
-
-def _denied(member: str, right: str, resource: str) -> Response:
-    who = member.partition(":")[2] or "Anonymous caller"
-    code = 403 if member else 401
-    text = f"{who} does not have {right or 'this'} access to {resource}, or it may not exist."
-    return google_error(code, text)
+        answer = self._emulator.ask(method, uri, body=body, headers=headers)
+        return answer or google_error(500, "The emulator crashed over this request.")
 
 
 def _bucket_problem(body: Document) -> str:
     """Return why Cloud Storage would refuse the properties of a bucket, or ``""``."""
-    duration = (body.get("softDeletePolicy") or {}).get("retentionDurationSeconds")
-    if duration is not None and int(duration) and not 604_800 <= int(duration) <= 7_776_000:
+    duration = int((body.get("softDeletePolicy") or {}).get("retentionDurationSeconds") or 0)
+    if duration and not 604_800 <= duration <= 7_776_000:
         return "Soft delete policies must be 0 or between 7 and 90 days."
     key = (body.get("encryption") or {}).get("defaultKmsKeyName")
     if key and not _KMS.fullmatch(key):
         return f"Malformed Cloud KMS crypto key: {key}"
     for rule in (body.get("lifecycle") or {}).get("rule") or []:
-        if rule.get("action", {}).get("type") not in (
-            "Delete", "SetStorageClass", "AbortIncompleteMultipartUpload",
-        ) or not rule.get("condition"):  # fmt: skip
+        known = rule.get("action", {}).get("type") in _LIFECYCLE_ACTIONS
+        if not known or not rule.get("condition"):
             return "A lifecycle management rule needs a known action and a condition."
-    names: Any = body.get("labels") or {}
-    if not all(re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", name) for name in names):
+    if not all(_LABEL.fullmatch(name) for name in body.get("labels") or {}):
         return "Invalid label key."
     return ""
 
@@ -291,11 +260,3 @@ def _policy_problem(body: Document, constraints: Document) -> str:
     if places in constraints and where not in constraints[places]:
         return f"'{where}' violates constraint 'constraints/{places}'"
     return ""
-
-
-def _with_error_body(answer: Response) -> Response:
-    """Return an answer whose error has Google's shape; the emulator leaves some empty."""
-    if answer.status_code < 400 or answer.get_data():
-        return answer
-    texts = {404: "No such object.", 416: "Request range not satisfiable"}
-    return google_error(answer.status_code, texts.get(answer.status_code, "Refused."))

@@ -16,6 +16,7 @@ import re
 from typing import Any
 
 import flask
+import jwt
 import xmltodict  # type: ignore[import-untyped]
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import _RESTError
@@ -24,25 +25,23 @@ from moto.s3.models import FakeBucket, s3_backends
 from moto.sts.responses import TokenResponse
 
 from xcomkit.cloud_documents.policies import Standing, find_policy_problem, trust_allows
-from xcomkit.stand_ins.aws.other_stores import play_store
-from xcomkit.stand_ins.common.actions import (
+from xcomkit.stand_ins.aws.actions import (
     kms_key_arn,
     kms_key_exists,
     name_resource,
     name_s3_action,
     read_s3_context,
-    split_copy_source,
 )
-from xcomkit.stand_ins.common.answers import refuse
-from xcomkit.stand_ins.common.authority import TokenRefused
-from xcomkit.stand_ins.common.callers import (
+from xcomkit.stand_ins.aws.answers import refuse
+from xcomkit.stand_ins.aws.callers import (
     ACCOUNT,
-    is_expired,
-    list_providers,
+    find_provider,
     read_standing,
     read_trust,
 )
-from xcomkit.stand_ins.common.world import TRACE, Trace, World
+from xcomkit.stand_ins.aws.other_stores import play_store
+from xcomkit.stand_ins.aws.state import TRACE, AwsState, Trace
+from xcomkit.stand_ins.common.authority import TokenAuthority
 
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 S3_ARN = "arn:aws:s3:::"
@@ -50,15 +49,15 @@ _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=(?:[^/,\s]+/){4}aws4_request,
 _NO_SIGNATURE = "The request must contain a valid signature (AWS Signature Version 4)"
 
 
-def install(world: World) -> None:
+def install(state: AwsState) -> None:
     """Put the replacements in moto's place, for all requests of this process."""
     grant = TokenResponse.assume_role_with_web_identity
 
     def authorise(response: Any, request_class: type, resource: str = "*") -> None:
-        _authorise(world, response, request_class, resource)
+        _authorise(state, response, request_class, resource)
 
     def check_and_grant(response: Any) -> Any:
-        _check_web_identity(world, response)
+        _check_web_identity(state, response)
         return grant(response)
 
     ActionAuthenticatorMixin._authenticate_and_authorize_action = authorise
@@ -66,7 +65,7 @@ def install(world: World) -> None:
     TokenResponse.assume_role_with_web_identity = check_and_grant
 
 
-def _authorise(world: World, response: Any, request_class: type, resource: str) -> None:
+def _authorise(state: AwsState, response: Any, request_class: type, resource: str) -> None:
     """Let a request pass, or raise the error its service would answer with."""
     trace: Trace = flask.request.environ[TRACE]
     service = response.service_name
@@ -77,7 +76,7 @@ def _authorise(world: World, response: Any, request_class: type, resource: str) 
     standing = read_standing(access_key, is_secure=trace.is_secure)
     trace.principal = standing.caller.arn
     if service == "s3":
-        _authorise_s3(world, response, standing, resource)
+        _authorise_s3(state, response, standing, resource)
     else:
         _authorise_other(response, standing)
 
@@ -105,8 +104,6 @@ def _authenticate(response: Any, request_class: Any, service: str) -> Any:
         request.check_signature()
     except _RESTError as error:
         raise refuse(service, error.error_type, error.message) from None
-    if is_expired(request._access_key):
-        raise refuse(service, "ExpiredToken", "The provided token has expired.", status=400)
     return request._access_key
 
 
@@ -133,7 +130,7 @@ def _authorise_other(response: Any, standing: Standing) -> None:
         raise refuse(service, "AccessDenied", f"{message} on resource: {resource}")
 
 
-def _authorise_s3(world: World, response: Any, standing: Standing, resource: str) -> None:
+def _authorise_s3(state: AwsState, response: Any, standing: Standing, resource: str) -> None:
     """Judge a request to S3, then play what the service would do before it serves it."""
     request = flask.request
     trace: Trace = request.environ[TRACE]
@@ -144,7 +141,7 @@ def _authorise_s3(world: World, response: Any, standing: Standing, resource: str
     bucket = response.backend.buckets.get(name)
     policy = bucket.policy if bucket else None
     if bucket:
-        play_store(world, bucket, key, method=request.method, query=request.args)
+        play_store(state, bucket, key, method=request.method, query=request.args)
     if action == "s3:DeleteObject" and request.method == "POST":
         trace.may_delete = _judge_deletions(response.body, standing, policy)
         return
@@ -153,31 +150,28 @@ def _authorise_s3(world: World, response: Any, standing: Standing, resource: str
     is_foreign = bucket is None and name in s3_backends.bucket_accounts
     if not allowed or (is_foreign and action != "s3:CreateBucket"):
         raise _s3_denied()
-    _require_companions(response, standing, action, bucket, key)
+    if "x-amz-copy-source" in request.headers:  # would need rights on its source as well
+        raise refuse("s3", "NotImplemented", "The stand-in does not copy", status=501)
+    _require_kms(response, standing, action, bucket, key)
     if action == "s3:PutBucketPolicy" and (
         problem := find_policy_problem(response.body, bucket_arn=resource)
     ):
         raise refuse("s3", "MalformedPolicy", problem, status=400)
     if bucket and action == "s3:GetObject":
         may_list = standing.may("s3:ListBucket", f"{S3_ARN}{name}", policy=policy)
-        _play_expiry(world, response, standing, key)
+        _play_expiry(state, response, standing, key)
         if not may_list and response.backend.get_object(name, key) is None:
             raise _s3_denied()  # who may not list must not learn which keys exist
 
 
-def _require_companions(
-    response: Any, standing: Standing, action: str, bucket: Any, key: str
-) -> None:
-    """Raise unless the caller has the rights S3 asks for beside the action itself."""
-    headers = flask.request.headers
-    needed: list[tuple[str, str]] = []
-    if action == "s3:PutObject" and (source := headers.get("x-amz-copy-source")):
-        needed.append(("s3:GetObject", S3_ARN + split_copy_source(source)))
-    if bucket and (used := _find_kms_use(response, action, bucket, key)):
-        if not kms_key_exists(used[1], account=ACCOUNT):
-            raise refuse("s3", "KMS.NotFoundException", f"Key {used[1]} does not exist", status=400)
-        needed.append(used)
-    if not all(standing.may(right, resource) for right, resource in needed):
+def _require_kms(response: Any, standing: Standing, action: str, bucket: Any, key: str) -> None:
+    """Raise unless the KMS key of an object is there, and the caller has the right to use it."""
+    used = _find_kms_use(response, action, bucket, key) if bucket else None
+    if used is None:
+        return
+    if not kms_key_exists(used[1], account=ACCOUNT):
+        raise refuse("s3", "KMS.NotFoundException", f"Key {used[1]} does not exist", status=400)
+    if not standing.may(*used):
         raise _s3_denied()
 
 
@@ -227,39 +221,60 @@ def _judge_key(_: object, __: str, resource: str) -> Any:
     return PermissionResult.DENIED
 
 
-def _play_expiry(world: World, response: Any, standing: Standing, key: str) -> None:
+def _play_expiry(state: AwsState, response: Any, standing: Standing, key: str) -> None:
     """Remove an object the moment before it is read, as a lifecycle rule may."""
     name = response.bucket_name
-    prefix = world.expiring_prefix
-    if not prefix or not key.startswith(prefix) or standing.caller.arn == world.administrator:
+    prefix = state.expiring_prefix
+    if not prefix or not key.startswith(prefix) or standing.caller.arn == state.administrator:
         return
     if response.backend.get_object(name, key) is not None:
         response.backend.delete_object(name, key)
 
 
-def _check_web_identity(world: World, response: Any) -> None:
+def _check_web_identity(state: AwsState, response: Any) -> None:
     """Raise what STS answers unless token and trust policy agree on the role."""
-    role_arn = str(response._get_param("RoleArn"))
     trace: Trace = flask.request.environ[TRACE]
-    try:
-        identity = world.authority.prove(
-            str(response._get_param("WebIdentityToken")), list_providers()
-        )
-    except TokenRefused as refusal:
-        raise refuse("sts", refusal.code, refusal.message, status=400) from None
-    issuer = identity.issuer.removeprefix("https://").lower()
+    token = str(response._get_param("WebIdentityToken"))
+    provider, audience, subject = _prove(state.cluster, token)
+    issuer = state.cluster.issuer.removeprefix("https://").lower()
     context = {
-        f"{issuer}:sub": (identity.subject,),
-        f"{issuer}:aud": (identity.audience,),
+        f"{issuer}:sub": (subject,),
+        f"{issuer}:aud": (audience,),
         "aws:securetransport": (str(trace.is_secure).lower(),),
         "sts:rolesessionname": (str(response._get_param("RoleSessionName")),),
     }
-    trace.principal = identity.subject
-    trust = read_trust(role_arn)
+    trace.principal = subject
+    trust = read_trust(str(response._get_param("RoleArn")))
     if trust is None or not trust_allows(
-        trust, provider=identity.provider, action=f"sts:{WEB_IDENTITY}", context=context
+        trust, provider=provider, action=f"sts:{WEB_IDENTITY}", context=context
     ):
         raise refuse("sts", "AccessDenied", f"Not authorized to perform sts:{WEB_IDENTITY}")
+
+
+def _prove(cluster: TokenAuthority, token: str) -> tuple[str, str, str]:
+    """Return ARN of the provider, audience and subject of a token.
+
+    It is accepted as by AWS STS: an OIDC provider for its issuer with its audience must exist in
+    IAM, signature and times must hold. Source: STS API reference, AssumeRoleWithWebIdentity.
+    """
+    code, text = "InvalidIdentityToken", ""
+    try:
+        claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
+        provider = find_provider(str(claimed))
+        if provider:
+            accepted = tuple(provider.client_id_list)
+            claims = cluster.verify(token, audience=accepted)
+        else:
+            text = f"No OpenIDConnect provider found in your account for {claimed}"
+    except jwt.ExpiredSignatureError as error:
+        code, text = "ExpiredTokenException", f"Token expired: {error}"
+    except jwt.InvalidTokenError as error:
+        text = f"The ID Token provided is not a valid JWT: {error}"
+    if text:
+        raise refuse("sts", code, text, status=400)
+    audiences = [claims["aud"]] if isinstance(claims["aud"], str) else claims["aud"]
+    audience = next(one for one in audiences if one in accepted)
+    return str(provider.arn), audience, str(claims["sub"])
 
 
 def _s3_denied() -> Exception:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from moto.core.utils import utcnow
 from moto.iam.access_control import IAMUserAccessKey
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import Policy, iam_backends
@@ -10,7 +9,6 @@ from moto.sts.models import sts_backends
 
 from xcomkit.cloud_documents.conditions import Context
 from xcomkit.cloud_documents.policies import Caller, Standing
-from xcomkit.stand_ins.common.authority import Provider
 
 ACCOUNT = "123456789012"
 """The stand-in's account: moto's default."""
@@ -26,16 +24,10 @@ def read_standing(access_key: Any, *, is_secure: bool) -> Standing:
     return Standing(caller, _list_documents(access_key), {**transport, **context})
 
 
-def is_expired(access_key: Any) -> bool:
-    """Tell whether a session's credentials are past their expiration; moto never asks."""
-    session = _find_session(access_key)
-    return session is not None and session.expiration <= utcnow()
-
-
-def list_providers() -> dict[str, Provider]:
-    """Return the account's OIDC providers by issuer, without ``https://``."""
+def find_provider(issuer: str) -> Any:
+    """Return moto's OIDC provider for an issuer, or ``None``."""
     providers = iam_backends[ACCOUNT]["aws"].open_id_providers.values()
-    return {item.url: Provider(item.arn, tuple(item.client_id_list)) for item in providers}
+    return next((one for one in providers if one.url == issuer.removeprefix("https://")), None)
 
 
 def read_trust(role_arn: str) -> object | None:
@@ -69,10 +61,7 @@ def _describe(access_key: Any) -> tuple[tuple[str, ...], Context]:
     if session is not None:
         keys = {"aws:principalarn": (session.role_arn,), "aws:userid": (session.user_id,)}
         return (access_key.arn, session.role_arn), keys
-    name = access_key.arn.rpartition("/")[2]
-    user = iam_backends[access_key.account_id][access_key.partition].get_user(name)
-    keys = {"aws:principalarn": (access_key.arn,), "aws:userid": (user.id,)}
-    return (access_key.arn,), {**keys, "aws:username": (name,)}
+    return (access_key.arn,), {"aws:principalarn": (access_key.arn,)}
 
 
 def _list_documents(access_key: Any) -> tuple[object, ...]:

@@ -1,12 +1,10 @@
 """What the Google Cloud stand-in remembers: people, accounts, tokens, policies and requests."""
 
 import secrets
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from xcomkit.stand_ins.common.authority import TokenAuthority
-from xcomkit.stand_ins.common.journal import Journal
+from xcomkit.stand_ins.common.state import State
 
 Document = dict[str, Any]
 
@@ -30,17 +28,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 """What a role allows on a bucket (Cloud Storage, IAM roles); another role allows nothing here."""
 
 
-@dataclass(slots=True)
-class GcpWorld:
-    """State shared by all threads of the server process.
+@dataclass
+class GcpState(State):
+    """Everything but objects and bucket properties, which the emulator keeps.
 
     ``projects`` holds the project of each bucket, ``constraints`` what organization policies say
     to each project: the allowed values per constraint.
     """
 
-    authority: TokenAuthority = field(default_factory=TokenAuthority)
-    control_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    journal: Journal = field(default_factory=Journal)
     people: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, Document] = field(default_factory=dict)
@@ -48,7 +43,6 @@ class GcpWorld:
     bucket_policies: dict[str, Document] = field(default_factory=dict)
     projects: dict[str, str] = field(default_factory=dict)
     constraints: dict[str, Document] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add_person(self, email: str) -> Document:
         """Return application default credentials of a new person, as gcloud writes them."""
@@ -69,10 +63,10 @@ class GcpWorld:
             self.tokens[token] = member
         return token
 
-    def secrets(self) -> list[str]:
-        """Return every secret text there is."""
+    def secret_texts(self) -> list[str]:
+        """Return every secret text there is, refresh and access tokens included."""
         with self.lock:
-            return [self.control_key, *self.people, *self.tokens]
+            return [*super().secret_texts(), *self.people, *self.tokens]
 
     def member(self, authorization: str) -> str:
         """Return whom a bearer token speaks for, ``""`` when it is unknown."""

@@ -1,4 +1,4 @@
-"""What boto3, without Airflow and without retries, sees through the wire."""
+"""What boto3, without Airflow and without retries, sees through the proxy that injects faults."""
 
 import time
 from collections.abc import Iterator
@@ -11,33 +11,32 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BrokenConnectionError
 
 from xcomkit.findings.errors import ProcessError
-from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.aws import AwsStandIn
-from xcomkit.stand_ins.fault_proxy.faults import SLOW_SECONDS, Act, Fault, Kind, act_of
-from xcomkit.stand_ins.fault_proxy.proxy import Wire, open_wire
+from xcomkit.stand_ins.fault_proxy.faults import Act, Fault, act_of
+from xcomkit.stand_ins.fault_proxy.proxy import FaultProxy, open_fault_proxy
 
-BUCKET, BODY = "on-the-wire", b"0123456789" * 10
+BUCKET, BODY = "behind-a-proxy", b"0123456789" * 10
 WRITES: tuple[Act, ...] = ("upload", "part", "complete")
 
 
 @pytest.fixture(scope="module")
-def wire(stand_in: AwsStandIn) -> Iterator[Wire]:
+def proxy(stand_in: AwsStandIn) -> Iterator[FaultProxy]:
     client(stand_in).create_bucket(Bucket=BUCKET)
-    with open_wire("aws", environment=stand_in.platform_environment) as running:
+    with open_fault_proxy("aws", environment=stand_in.platform_environment) as running:
         yield running
 
 
 @pytest.fixture
-def s3(stand_in: AwsStandIn, wire: Wire) -> Any:
-    wire.spoil("astro/xcom", {})
-    wire.hits.clear()
-    return client(stand_in, wire)
+def s3(stand_in: AwsStandIn, proxy: FaultProxy) -> Any:
+    proxy.spoil("astro/xcom", {})
+    proxy.hits.clear()
+    return client(stand_in, proxy)
 
 
-def client(stand_in: AwsStandIn, wire: Wire | None = None, *, url: str = "") -> Any:
+def client(stand_in: AwsStandIn, proxy: FaultProxy | None = None, *, url: str = "") -> Any:
     admin = stand_in.environment
-    bundle = wire.environment["AWS_CA_BUNDLE"] if wire else str(stand_in.ca_bundle)
-    proxies = {n: wire.environment[f"{n.upper()}_PROXY"] for n in ("http", "https") if wire}
+    bundle = proxy.environment["AWS_CA_BUNDLE"] if proxy else str(stand_in.ca_bundle)
+    proxies = {n: proxy.environment[f"{n.upper()}_PROXY"] for n in ("http", "https") if proxy}
     return boto3.client(
         "s3",
         region_name="us-east-1",
@@ -61,65 +60,58 @@ def get(s3: Any, name: str) -> bytes:
     return bytes(s3.get_object(Bucket=BUCKET, Key=key(name))["Body"].read())
 
 
-def test_only_keys_that_are_named_are_spoilt_and_only_these_are_counted(s3: Any, wire: Wire):
-    wire.spoil("astro/xcom", {"bad": Fault("403", WRITES)})
+def test_only_keys_that_are_named_are_spoilt_and_only_these_are_counted(s3, proxy):
+    proxy.spoil("astro/xcom", {"bad": Fault("403", WRITES)})
 
     put(s3, "good")
     with pytest.raises(ClientError, match="AccessDenied"):
         put(s3, "bad")
 
     assert get(s3, "good") == BODY
-    assert wire.hits == {"bad": 1}
+    assert proxy.hits == {"bad": 1}
 
 
 @pytest.mark.parametrize(
     ("kind", "code", "status"),
     [("403", "AccessDenied", 403), ("500", "InternalError", 500), ("503", "SlowDown", 503)],
 )
-def test_refusal_speaks_as_s3_does(s3: Any, wire: Wire, kind: Kind, code: str, status: int):
-    wire.spoil("astro/xcom", {"one": Fault(kind, WRITES)})
-
-    with pytest.raises(ClientError) as caught:
-        put(s3, "one")
-
-    told = caught.value.response
-    assert (told["Error"]["Code"], told["ResponseMetadata"]["HTTPStatusCode"]) == (code, status)
-
-
-def test_other_acts_on_a_spoilt_key_go_through(s3: Any, wire: Wire):
-    wire.spoil("astro/xcom", {"one": Fault("403", ("delete",))})
+def test_error_is_that_of_s3_and_only_for_the_requests_that_are_named(
+    s3, proxy, kind, code, status
+):
+    proxy.spoil("astro/xcom", {"one": Fault(kind, ("delete",))})
 
     put(s3, "one")
-    assert get(s3, "one") == BODY
-    with pytest.raises(ClientError):
+    with pytest.raises(ClientError) as caught:
         s3.delete_object(Bucket=BUCKET, Key=key("one"))
 
+    answer = caught.value.response
+    assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (code, status)
+    assert get(s3, "one") == BODY
 
-def test_fault_that_strikes_once_lets_the_second_try_through(s3: Any, wire: Wire):
-    wire.spoil("astro/xcom", {"once": Fault("503", WRITES, times=1)})
+
+def test_fault_that_strikes_once_lets_the_second_try_through(s3, proxy):
+    proxy.spoil("astro/xcom", {"once": Fault("503", WRITES, times=1)})
 
     with pytest.raises(ClientError):
         put(s3, "once")
     put(s3, "once")
 
-    assert wire.hits == {"once": 1}
+    assert proxy.hits == {"once": 1}
 
 
-def test_reset_breaks_the_connection_and_nothing_is_stored(s3: Any, wire: Wire):
-    wire.spoil("astro/xcom", {"reset": Fault("reset", WRITES)})
+def test_reset_breaks_the_connection_and_nothing_is_stored(s3, proxy):
+    proxy.spoil("astro/xcom", {"reset": Fault("reset", WRITES)})
 
     with pytest.raises((BrokenConnectionError, HTTPClientError)):
         put(s3, "reset")
-
-    wire.spoil("astro/xcom", {})
     with pytest.raises(ClientError, match="NoSuchKey"):
         get(s3, "reset")
 
 
-def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(s3: Any, wire: Wire):
+def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(s3, proxy):
     for name in ("cut", "short", "empty"):
         put(s3, name)
-    wire.spoil("astro/xcom", {"cut": Fault("truncated", ("download",)),
+    proxy.spoil("astro/xcom", {"cut": Fault("truncated", ("download",)),
                               "short": Fault("short", ("download",)),
                               "empty": Fault("empty", ("download",))})  # fmt: skip
 
@@ -129,28 +121,29 @@ def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(s3:
     assert get(s3, "empty") == b""
 
 
-def test_slow_answer_is_late_and_whole(s3: Any, wire: Wire):
+def test_slow_answer_is_late_and_whole(s3, proxy, monkeypatch):
+    monkeypatch.setattr("xcomkit.stand_ins.fault_proxy.proxy.SLOW_SECONDS", 0.5)
     put(s3, "late")
-    wire.spoil("astro/xcom", {"late": Fault("slow", ("download",))})
+    proxy.spoil("astro/xcom", {"late": Fault("slow", ("download",))})
 
     started = time.monotonic()
     assert get(s3, "late") == BODY
-    assert time.monotonic() - started >= SLOW_SECONDS
+    assert time.monotonic() - started >= 0.5
 
 
-def test_delete_of_many_keys_can_fail_inside_a_success(s3: Any, wire: Wire):
-    put(s3, "kept")
-    wire.spoil("astro/xcom", {"kept": Fault("inside 200", ("delete many",))})
+def test_delete_of_many_keys_can_fail_inside_a_success(s3, proxy):
+    put(s3, "stays")
+    proxy.spoil("astro/xcom", {"stays": Fault("inside 200", ("delete many",))})
 
-    told = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key("kept")}]})
+    answer = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key("stays")}]})
 
-    assert [error["Code"] for error in told["Errors"]] == ["AccessDenied"]
-    assert get(s3, "kept") == BODY
+    assert [error["Code"] for error in answer["Errors"]] == ["AccessDenied"]
+    assert get(s3, "stays") == BODY
 
 
 @pytest.mark.parametrize("spoilt", ["part", "complete"])
-def test_upload_in_parts_is_spoilt_where_it_is_said(s3: Any, wire: Wire, spoilt: Act):
-    wire.spoil("astro/xcom", {"large": Fault("403", (spoilt,))})
+def test_upload_in_parts_is_spoilt_where_it_is_said(s3, proxy, spoilt):
+    proxy.spoil("astro/xcom", {"large": Fault("403", (spoilt,))})
     place = {"Bucket": BUCKET, "Key": key("large")}
     upload = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}
 
@@ -164,66 +157,64 @@ def test_upload_in_parts_is_spoilt_where_it_is_said(s3: Any, wire: Wire, spoilt:
         s3.complete_multipart_upload(**upload, MultipartUpload=parts)
 
 
-def test_way_of_gcsfs_without_tls_is_refused_with_the_next_step(stand_in: AwsStandIn):
-    environment = {**stand_in.platform_environment, "STORAGE_EMULATOR_HOST": "http://gcs:9000"}
-
+@pytest.mark.parametrize(
+    ("cloud", "variables", "problem", "step"),
+    [
+        ("gcp", {"STORAGE_EMULATOR_HOST": "http://gcs:9000"}, "is not https", "certificate"),
+        ("aws", {"REQUESTS_CA_BUNDLE": "/etc/pod/ca.pem"},
+         r"No such file or directory, /etc/pod/ca\.pem", "REQUESTS_CA_BUNDLE"),
+    ],
+    ids=["gcsfs without TLS", "CA bundle of a pod"],
+)  # fmt: skip
+def test_environment_no_fault_can_be_injected_in_is_one_sentence_with_the_next_step(
+    stand_in, cloud, variables, problem, step
+):
+    environment = {**stand_in.platform_environment, **variables}
     with (
-        pytest.raises(ProcessError, match="is not https") as caught,
-        open_wire("gcp", environment=environment),
+        pytest.raises(ProcessError, match=problem) as caught,
+        open_fault_proxy(cloud, environment=environment),
     ):
         pass
-    assert caught.value.hint
+    assert step in caught.value.hint
 
 
-def test_store_without_tls_is_spoilt_as_well(stand_in: AwsStandIn, wire: Wire):
-    s3 = client(stand_in, wire, url=stand_in.http_url)
+def test_store_without_tls_is_spoilt_as_well(stand_in, proxy):
+    s3 = client(stand_in, proxy, url=stand_in.http_url)
     put(s3, "whole")
-    wire.spoil("astro/xcom", {"lost": Fault("500", acts=WRITES)})
+    proxy.spoil("astro/xcom", {"lost": Fault("500", acts=WRITES)})
 
     with pytest.raises(ClientError, match="Injected by the runbook"):
         put(s3, "lost")
 
     assert get(s3, "whole") == BODY
-    assert wire.hits["lost"] == 1
+    assert proxy.hits["lost"] == 1
 
 
-def test_ca_bundle_of_a_pod_that_is_not_here_is_one_sentence(stand_in: AwsStandIn):
-    environment = {**stand_in.platform_environment, "REQUESTS_CA_BUNDLE": "/etc/pod/ca.pem"}
-    with (
-        pytest.raises(ProcessError, match=r"No such file or directory, /etc/pod/ca\.pem") as caught,
-        open_wire("aws", environment=environment),
-    ):
-        pass
-    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
-
-
-def test_host_that_no_proxy_names_is_reached_past_the_proxy(stand_in: AwsStandIn):
-    around = {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
+@pytest.mark.parametrize(("excluded", "is_reached"), [("127.0.0.1", True), ("", False)])
+def test_platforms_own_proxy_is_asked_unless_the_host_is_excluded(stand_in, excluded, is_reached):
+    around = {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": excluded}
     environment = {**stand_in.platform_environment, **around}
-    with open_wire("aws", environment=environment) as wire:
-        assert client(stand_in, wire).list_buckets()["Buckets"]
+    with open_fault_proxy("aws", environment=environment) as proxy:
+        try:
+            answer = client(stand_in, proxy).list_buckets()
+        except ClientError as error:
+            answer = error.response
+    status = answer["ResponseMetadata"]["HTTPStatusCode"]
+    assert status == (200 if is_reached else 502)  # a bad gateway, and no silence
 
 
-def test_a_store_out_of_reach_is_a_bad_gateway_and_no_silence(stand_in: AwsStandIn):
-    environment = {**stand_in.platform_environment, "HTTPS_PROXY": "http://127.0.0.1:1"}
-    with open_wire("aws", environment=environment) as wire:
-        with pytest.raises(ClientError) as caught:
-            client(stand_in, wire).list_buckets()
-        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
-
-
-@pytest.mark.usefixtures("wire")
+@pytest.mark.usefixtures("proxy")
 @pytest.mark.parametrize(("act", "times"), [("upload", 2), ("complete", 1)])
 def test_request_without_an_answer_is_repeated_only_where_that_changes_nothing(
-    stand_in: AwsStandIn, act: Act, times: int
+    stand_in, act, times
 ):
     platform = stand_in.platform_environment
     with (
-        open_wire("aws", environment=platform) as store,
-        open_wire("aws", environment={**platform, **store.environment}) as wire,
+        open_fault_proxy("aws", environment=platform) as store,
+        open_fault_proxy("aws", environment={**platform, **store.environment}) as proxy,
     ):
         store.spoil("astro/xcom", {"silent": Fault("reset", (act,))})
-        s3 = client(stand_in, wire)
+        s3 = client(stand_in, proxy)
         place = {"Bucket": BUCKET, "Key": key("silent")}
         upload = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}
         tag = s3.upload_part(**upload, PartNumber=1, Body=BODY)["ETag"]
@@ -265,7 +256,5 @@ def test_request_without_an_answer_is_repeated_only_where_that_changes_nothing(
         ("gcp", "GET", "/storage/v1/b/b", "", "other"),
     ],
 )
-def test_act_of_a_request_is_read_from_method_path_and_query(
-    cloud: CloudName, method: str, path: str, query: str, act: Act
-):
-    assert act_of(cloud, method=method, path=path, query=query) == act
+def test_act_of_a_request_is_read_from_method_path_and_query(cloud, method, path, query, act):
+    assert act_of(cloud, method=method, uri=f"{path}?{query}" if query else path) == act

@@ -9,9 +9,7 @@ Source: Service Authorization Reference, "Actions, resources, and condition keys
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
-from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from werkzeug.datastructures import Headers
@@ -20,28 +18,21 @@ from xcomkit.cloud_documents.conditions import Context
 
 _BUCKET_SETTINGS = {
     "encryption": "EncryptionConfiguration",
-    "inventory": "InventoryConfiguration",
-    "object-lock": "BucketObjectLockConfiguration",
     "ownershipControls": "BucketOwnershipControls",
     "publicAccessBlock": "BucketPublicAccessBlock",
-    "replication": "ReplicationConfiguration",
 }
-_OBJECT_SETTINGS = {"legal-hold": "ObjectLegalHold", "retention": "ObjectRetention"}
-_RENAMED = {"HeadBucket": "ListBucket", "SelectObject": "GetObject"}
+_RENAMED = {"HeadBucket": "ListBucket"}
 _LIST_KEYS = ("prefix", "delimiter", "max-keys")
 _ENCRYPTION_HEADER = "x-amz-server-side-encryption"
 
 
 def name_s3_action(found: str, *, method: str, query: Mapping[str, Any], key: str) -> str:
     """Return the IAM action of an S3 request; ``found`` is moto's idea of it."""
-    settings = _OBJECT_SETTINGS if key else _BUCKET_SETTINGS
-    for subresource, name in settings.items():
-        if subresource in query:
+    for subresource, name in _BUCKET_SETTINGS.items():
+        if not key and subresource in query:
             return f"s3:{'Get' if method == 'GET' else 'Put'}{name}"
     if key and method == "HEAD" and "versionId" in query:
         return "s3:GetObjectVersion"
-    if key and method == "GET" and "attributes" in query:
-        return "s3:GetObjectAttributes"
     return f"s3:{_RENAMED.get(found, found)}"
 
 
@@ -58,11 +49,12 @@ def read_s3_context(action: str, *, query: Mapping[str, Any], headers: Headers) 
 def name_resource(
     service: str, *, data: Mapping[str, Any], body: object, account: str, region: str
 ) -> str:
-    """Return the ARN a request of another service than S3 is about, or ``*``."""
+    """Return the ARN a request of another service than S3 is about.
+
+    It is ``*`` for IAM, whose requests only the administrator makes here.
+    """
     wanted = {name: _first(value) for name, value in data.items()} | _read_json(body)
     match service:
-        case "iam":
-            return _iam_resource(wanted, account=account)
         case "sts":
             return str(wanted.get("RoleArn", "*"))
         case "secretsmanager":
@@ -90,43 +82,15 @@ def kms_key_exists(arn: str, *, account: str) -> bool:
     return owner != account or name.removeprefix("key/") in kms_backends[account][region].keys
 
 
-def _iam_resource(wanted: Mapping[str, Any], *, account: str) -> str:
-    backend = iam_backends[account]["aws"]
-    start = f"arn:aws:iam::{account}"
-    if name := wanted.get("RoleName"):
-        role = next((role for role in backend.roles.values() if role.name == name), None)
-        return str(role.arn) if role else f"{start}:role/{name}"
-    if url := wanted.get("Url"):
-        return f"{start}:oidc-provider/{str(url).removeprefix('https://')}"
-    for name, kind in (("UserName", "user"), ("GroupName", "group"), ("PolicyName", "policy")):
-        if name in wanted:
-            return f"{start}:{kind}/{wanted[name]}"
-    return str(
-        wanted.get("PolicyArn")
-        or wanted.get("OpenIDConnectProviderArn")
-        or wanted.get("PolicySourceArn")
-        or "*"
-    )
-
-
 def _secret_resource(wanted: Mapping[str, Any], *, account: str, region: str) -> str:
     name = str(wanted.get("SecretId") or wanted.get("Name") or "")
-    if not name:
-        return "*"
     secret = secretsmanager_backends[account][region].secrets.get(name)
     if secret is not None:
         return str(secret.arn)
+    if not name or name.startswith("arn:"):
+        return name or "*"
     # AWS appends six random characters to the name; a policy for name-* must fit here too.
-    return (
-        name
-        if name.startswith("arn:")
-        else (f"arn:aws:secretsmanager:{region}:{account}:secret:{name}-AAAAAA")
-    )
-
-
-def split_copy_source(source: str) -> str:
-    """Return the ``bucket/key`` an ``x-amz-copy-source`` header names."""
-    return unquote(source.partition("?")[0]).lstrip("/")
+    return f"arn:aws:secretsmanager:{region}:{account}:secret:{name}-AAAAAA"
 
 
 def _first(value: Any) -> str:

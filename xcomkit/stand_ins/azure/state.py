@@ -1,13 +1,12 @@
 """What the Azure stand-in remembers: principals, resources, role assignments and requests."""
 
 import secrets
-import threading
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 from xcomkit.stand_ins.common.authority import TokenAuthority
-from xcomkit.stand_ins.common.journal import Journal
+from xcomkit.stand_ins.common.state import State
 
 Document = dict[str, Any]
 
@@ -29,25 +28,21 @@ class Principal:
     name: str
 
 
-@dataclass(slots=True)
-class AzureWorld:
-    """State shared by all threads of the server process.
+@dataclass
+class AzureState(State):
+    """Everything but blobs, which Azurite keeps.
 
-    ``resources`` holds documents by lower-case id; ``taken`` the storage accounts of others.
+    ``resources`` holds documents by lower-case id; ``taken`` the names of all storage accounts;
+    ``administrator`` an object id.
     """
 
-    cluster: TokenAuthority = field(default_factory=TokenAuthority)
     entra: TokenAuthority = field(default_factory=TokenAuthority)
-    control_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    journal: Journal = field(default_factory=Journal)
     tenant: str = field(default_factory=lambda: str(uuid.uuid4()))
     principals: dict[str, Principal] = field(default_factory=dict)
     client_secrets: dict[str, str] = field(default_factory=dict)
     resources: dict[str, Document] = field(default_factory=dict)
-    assignments: dict[str, Document] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
-    administrator: Principal | None = None
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    administrator: str = ""
 
     def add_principal(self, name: str, *, with_secret: bool) -> Principal:
         """Return a new principal, with a client secret where it is to sign in with one."""
@@ -69,19 +64,34 @@ class AzureWorld:
         with self.lock:
             return next((r for i, r in self.resources.items() if i.endswith(end)), None)
 
+    def below(self, path: str) -> list[Document]:
+        """Return the resources directly below a path."""
+        with self.lock:
+            return [r for i, r in self.resources.items() if i.rpartition("/")[0] == path.lower()]
+
+    def credentials_of(self, principal: Principal) -> list[Document]:
+        """Return the federated credentials of a managed identity."""
+        with self.lock:
+            own = [r["id"] for r in self.resources.values()
+                   if r["properties"].get("clientId") == principal.client_id]  # fmt: skip
+        return [one for path in own for one in self.below(f"{path}/federatedIdentityCredentials")]
+
+    def assignments(self) -> list[Document]:
+        """Return the role assignments."""
+        with self.lock:
+            return [r for i, r in self.resources.items() if "/roleassignments/" in i]
+
     def may(self, principal: Principal, action: str, *, scope: str) -> bool:
         """Tell whether a principal's roles at or above a scope allow a data action."""
-        with self.lock:
-            held = list(self.assignments.values())
         return any(
             one["properties"]["principalId"] == principal.object_id
             and action in ROLES.get(one["properties"]["roleDefinitionId"].rpartition("/")[2], ())
             and f"{scope}/".lower().startswith(f"{one['properties']['scope'].rstrip('/')}/".lower())
             and not one["properties"].get("condition")  # what cannot be decided grants nothing
-            for one in held
+            for one in self.assignments()
         )
 
     def secret_texts(self) -> list[str]:
-        """Return every secret text there is."""
+        """Return every secret text there is, client secrets and access tokens included."""
         with self.lock:
-            return [self.control_key, *self.client_secrets.values(), *self.entra.minted]
+            return [*super().secret_texts(), *self.client_secrets.values(), *self.entra.minted]
