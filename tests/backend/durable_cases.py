@@ -43,8 +43,12 @@ class Runner:
         self.durable, self.worker = durable, worker
         self.backend = durable.DurableXComObjectStorageBackend
         self.supervisor = worker.Supervisor()
+        self.supervisor.asend = self.asend
         self.ids = {k: v for k, v in worker.ANYWHERE.items() if k != "key"}
         self.is_newest = hasattr(worker.runner(), "check_xcom_backend_supports_loops")  # 3.4
+
+    async def asend(self, msg):
+        return self.supervisor.send(msg)
 
     def task(self, **ids):
         return self.worker.Task({**self.worker.ANYWHERE, **ids}, self.backend)

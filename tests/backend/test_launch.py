@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from backend_target import CLASS, CODEC, EFFECTIVE, PATH, Target
+from pod import Pod
 
 from xcomkit.backend import drift, process
 from xcomkit.backend.launch import Launch
@@ -23,46 +24,12 @@ GREETING = json.dumps(
 )  # fmt: skip
 AGENT = Launch(pod="deployment/agent", namespace="astro", container="worker")
 LOG = 'E1124 15:49:15.230291 25269 memcache.go:265] "Unhandled Error" err="no such host"'
-WORDS = ["exec", "-i", "-n", "astro", "deployment/agent", "-c", "worker", "--"]
-
-
-class Pod:
-    """A kubectl that checks its words and runs the rest in an environment and folder of its own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.home, self.bin = directory / "pod", directory / "bin"
-        self.home.mkdir()
-        self.bin.mkdir()
-
-    def run(self, environment: dict[str, str], *, path: str = "") -> None:
-        """Make the pod run with this environment; ``path`` holds its interpreters."""
-        own = {
-            **environment,
-            "PATH": path or os.pathsep.join((str(Path(sys.executable).parent), os.defpath)),
-            "HOME": str(self.home),
-        }
-        self.kubectl(
-            f"assert sys.argv[1:9] == {WORDS!r}, sys.argv\n"
-            f"with open({str(self.directory / 'caller.json')!r}, 'w') as file:\n"
-            "    json.dump(dict(os.environ), file)\n"
-            f"os.chdir({str(self.home)!r})\n"
-            f"os.execvpe(sys.argv[9], sys.argv[9:], {own!r})\n"
-        )
-
-    def kubectl(self, body: str) -> None:
-        script = self.bin / "kubectl"
-        script.write_text(f"#!{sys.executable}\nimport json, os, sys\n{body}")
-        script.chmod(0o755)
-
-    def say(self, words: str, *, code: int = 1) -> None:
-        """Make kubectl fail with these words."""
-        self.kubectl(f"sys.stderr.write({words + chr(10)!r})\nsys.exit({code})\n")
 
 
 @pytest.fixture
 def pod(tmp_path, monkeypatch) -> Pod:
-    made = Pod(tmp_path)
+    words = ["exec", "-i", "-n", "astro", "deployment/agent", "-c", "worker", "--"]
+    made = Pod(tmp_path, words=words)
     monkeypatch.setenv("PATH", f"{made.bin}{os.pathsep}{os.environ['PATH']}")
     return made
 
@@ -101,7 +68,7 @@ def test_the_pod_s_environment_counts_is_told_as_verdicts_and_kubectl_keeps_the_
     assert told.environment["verdicts"]["TOKEN"] == "differs"
     assert told.environment["verdicts"]["GONE"] == "missing"
     assert "p0d-s3cr3t" not in str(told)
-    assert json.loads((pod.directory / "caller.json").read_text())["KUBECONFIG"] == "the-caller-s"
+    assert json.loads(pod.caller.read_text())["KUBECONFIG"] == "the-caller-s"
 
 
 def test_requests_follow_the_program_on_one_stdin_and_a_round_trip_works(pod: Pod, target: Target):

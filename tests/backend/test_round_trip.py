@@ -38,7 +38,7 @@ def proof_of(
     with open_worker({**environment, **identity.environment}, timeout=60) as worker:
         return prove(
             worker, settings=target.settings, environment=environment, identity=identity,
-            reader=target, payloads=payloads,
+            reader=target, payloads=payloads, run_id=RUN_ID,
         )  # fmt: skip
 
 
@@ -214,6 +214,7 @@ def test_worker_lost_after_the_push_leaves_unknown_checks_and_known_keys(target:
         proof = prove(
             worker, settings=target.settings, environment=target.effective,
             identity=target.identity(), reader=LostAfter(target, worker), payloads=SMALL,
+            run_id=RUN_ID,
         )  # fmt: skip
     found = statuses(proof)
     assert (found["XC504"], found["XC506"], found["XC507"]) == ("pass", "unknown", "unknown")

@@ -16,7 +16,9 @@ def test_sizes_requests_and_times_are_measured_and_nothing_is_left(
     codecs = ("none", "gzip", "zip", "xz")
     said: list[str] = []
     with shared_target.worker() as worker:
-        measured = measure(worker, settings=settings, codecs=codecs, progress=said.append)
+        measured = measure(
+            worker, settings=settings, codecs=codecs, progress=said.append, run_id="run"
+        )
     assert measured.problems == ()
     assert shared_target.keys() == set()
     assert said == ["timing Airflow's encoder", *(f"timing {codec}" for codec in codecs)]
@@ -42,7 +44,9 @@ def test_codec_that_stores_nothing_is_a_problem_in_words_not_a_measurement(
 ) -> None:
     settings = settings_of(shared_target, repetitions=1)
     with shared_target.worker(without=("s3:PutObject",)) as worker:
-        measured = measure(worker, settings=settings, codecs=("none", "gzip"), progress=str)
+        measured = measure(
+            worker, settings=settings, codecs=("none", "gzip"), progress=str, run_id="run"
+        )
     assert measured.measurements == ()
     assert any("none: PermissionError" in problem for problem in measured.problems)
     assert any("gzip: the push reported success" in problem for problem in measured.problems)

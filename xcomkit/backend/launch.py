@@ -66,12 +66,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "sign in to the cluster again, until `kubectl get pods -n {space}` answers.",
     ),
     (
-        r"is too old|no python3|executable file not found|no such file or directory: unknown",
+        r"is too old|no python3|executable file|directory: unknown|container .{0,80}(?:valid|found)",
         "name the container that runs Airflow; `kubectl describe {kind} -n {space}` lists them.",
-    ),
-    (
-        r"container .{0,80}(?:is not valid|not found|not running)",
-        "name a running container of the pod; `kubectl describe {kind} -n {space}` lists them.",
     ),
     (
         r"\(NotFound\)|not found|no pods? |could not find",
@@ -84,10 +80,6 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (
         r"refused|no such host|timeout|timed out|nable to connect|unreachable|context|onfig|stat ",
         "choose the cluster in kubeconfig, until `kubectl get pods -n {space}` answers.",
-    ),
-    (
-        r"command terminated with exit code 137|OOMKilled",
-        "give the container 500 MB of memory beside its tasks, then repeat.",
     ),
 )
 
@@ -133,7 +125,7 @@ class Launch:
             if re.search(pattern, stderr):
                 return hint.format(space=self.namespace, kind=kind)
         by_hand = " ".join(word for word in self.kubectl if word != "-i")
-        return f"see whether `{by_hand} true` answers and the pod has memory left, then repeat."
+        return f"see whether `{by_hand} true` answers and 500 MB of memory are left, then repeat."
 
 
 def start(

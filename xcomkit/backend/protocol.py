@@ -22,7 +22,6 @@ class Payload:
 
     kind: PayloadKind
     size: int = 0
-    seed: int = 1
     text: str = ""
 
     @property
@@ -33,7 +32,7 @@ class Payload:
                 return {"kind": self.kind, "value": json.loads(self.text)}
             case "callable":
                 return {"kind": self.kind, "name": self.text}
-        return {"kind": self.kind, "bytes": self.size, "seed": self.seed}
+        return {"kind": self.kind, "bytes": self.size}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ than Airflow, and the object is unpacked here, with the standard library and a l
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from xcomkit.backend.configuration import RULES as CONFIGURATION_RULES
 from xcomkit.backend.configuration import check_configuration
@@ -71,7 +70,7 @@ def prove(
     environment: Mapping[str, str],
     identity: WorkerIdentity,
     reader: ObjectReader,
-    run_id: str = "",
+    run_id: str,
     obstacle: str = "",
     payloads: Sequence[Payload] = PAYLOADS,
 ) -> Proof:
@@ -80,7 +79,6 @@ def prove(
     A worker that dies on the way leaves ``unknown`` checks, and so does an ``obstacle``: why a push
     need not even be tried. The worker has ``environment`` and the variables of ``identity``.
     """
-    run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
     checks = _guarded(
         [Expectation(rule, rule.title, "a fresh process") for rule in CONFIGURATION_RULES],
         lambda: check_configuration(worker, environment=environment, identity=identity),

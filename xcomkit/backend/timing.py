@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from statistics import median
 from typing import Literal
@@ -18,7 +17,7 @@ CODEC_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 CONTRAST, CONTRAST_LABEL = "stock-zip", "stock, zip (the vendor's recommendation)"
 """Stands where a codec does, and in keys: the stock class with zip, beside what is configured."""
 DAG_ID = "xcomkit_timing"
-WARM_UP = Payload("small_dict", seed=0)
+WARM_UP = Payload("small_dict")
 LARGE = 1_000_000
 SLOW_CODECS, MOST_REPEATED = ("bz2", "lzma", "xz"), 10_000_000
 """Measured once, as are payloads of more bytes: about 2 MB/s need not be measured three times."""
@@ -68,7 +67,7 @@ def measure(
     settings: Settings,
     codecs: Sequence[str],
     progress: Callable[[str], None],
-    run_id: str = "",
+    run_id: str,
 ) -> Timing:
     """Return medians per payload and codec, measured in one warm process per codec.
 
@@ -78,7 +77,6 @@ def measure(
     Raises:
         ProcessError: when the worker is lost before the first codec.
     """
-    run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
     progress("timing Airflow's encoder")
     encoded = _encode(worker, payloads_to_time(settings), repetitions=settings.repetitions)
     measured: list[Measurement] = []
