@@ -66,7 +66,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "sign in to the cluster again, until `kubectl get pods -n {space}` answers.",
     ),
     (
-        r"is too old|no python3|executable file|directory: unknown|container .{0,80}(?:valid|found)",
+        r"is too old|no python3|OCI runtime exec|container .{0,80}(?:valid|found)",
         "name the container that runs Airflow; `kubectl describe {kind} -n {space}` lists them.",
     ),
     (
