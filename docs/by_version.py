@@ -9,8 +9,8 @@ from pathlib import Path
 
 from wire_target import WireTarget, open_wire_target
 
-from xcomkit.backend.fault_matrix import Cell, cases, run, silent
-from xcomkit.backend.launch import in_interpreter
+from xcomkit.backend.fault_matrix import SILENT, Cell, cases, run
+from xcomkit.backend.launch import Launch
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.version_matrix import Matrix, Row, measure
 from xcomkit.cli import versions as matrix
@@ -39,7 +39,10 @@ def main() -> None:
             seen = [one.behaviour for one in found.environments]
             for title, cells in (
                 ("object name", [f"`{one.key}`" for one in seen]),
-                ("silent outcomes", [f"{len(silent(c))} of {len(c)}" for c in faults]),
+                (
+                    "silent outcomes",
+                    [f"{sum(one.verdict in SILENT for one in c)} of {len(c)}" for c in faults],
+                ),
                 ("refused upload, none", [verdict(c, "push 403", "none") for c in faults]),
                 ("refused upload, gzip", [verdict(c, "push 403", "gzip") for c in faults]),
                 (
@@ -78,7 +81,7 @@ def spoilt(target: WireTarget, row: Row, backend: str) -> tuple[Cell, ...]:
         open_worker(
             {**environment, **wire.environment},
             timeout=120,
-            launch=in_interpreter(row.interpreter),
+            launch=Launch(python=str(row.interpreter)),
         ) as worker,
     ):
         return run(
@@ -94,7 +97,7 @@ def verdict(cells: tuple[Cell, ...], name: str, codec: Codec) -> str:
     if not found:
         return "not sent"
     (cell,) = found
-    return f"**{cell.verdict}**" if silent([cell]) else cell.verdict
+    return f"**{cell.verdict}**" if cell.verdict in SILENT else cell.verdict
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+from xcomkit.backend.process import Worker, open_worker
 from xcomkit.findings.errors import AccessDeniedError, MissingError
 from xcomkit.findings.model import STOCK_BACKEND, WorkerIdentity
 from xcomkit.settings.settings import Settings
@@ -19,6 +21,16 @@ REGION = "eu-central-1"
 BUCKET_ACTIONS = ("s3:ListBucket", "s3:GetBucketLocation")
 OBJECT_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
 CONNECTION = json.dumps({"conn_type": "aws", "extra": {"region_name": REGION}})
+CLASS = "AIRFLOW__CORE__XCOM_BACKEND"
+PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
+THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
+CODEC = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
+EFFECTIVE = {
+    CLASS: STOCK_BACKEND,
+    PATH: "s3://aws_default@bucket/astro/xcom",
+    THRESHOLD: "0",
+    "AIRFLOW_CONN_AWS_DEFAULT": CONNECTION,
+}
 
 
 class Target:
@@ -52,12 +64,16 @@ class Target:
 
     @property
     def effective(self) -> dict[str, str]:
-        return {
-            "AIRFLOW__CORE__XCOM_BACKEND": STOCK_BACKEND,
-            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": self.settings.base_path,
-            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
-            "AIRFLOW_CONN_AWS_DEFAULT": CONNECTION,
-        }
+        return {**EFFECTIVE, PATH: self.settings.base_path}
+
+    @contextmanager
+    def worker(
+        self, *, without: tuple[str, ...] = (), more: tuple[str, ...] = (), **changes: str
+    ) -> Iterator[Worker]:
+        """Open a worker under a role that may lack some rights, or have more."""
+        identity = self.identity(without=without, more=more)
+        with open_worker({**self.effective, **changes, **identity.environment}, timeout=60) as one:
+            yield one
 
     def identity(
         self, *, without: tuple[str, ...] = (), more: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,30 @@ from xcomkit.backend.version_matrix import Row
 from xcomkit.stand_ins.aws import AwsStandIn
 
 
-@pytest.fixture
-def target(stand_in: AwsStandIn, tmp_path: Path) -> Iterator[Target]:
-    made = Target(stand_in, tmp_path)
+@contextmanager
+def open_target(stand_in: AwsStandIn, directory: Path) -> Iterator[Target]:
+    made = Target(stand_in, directory)
     yield made
     for key in sorted(made.keys()):
         made.s3.delete_object(Bucket=made.bucket, Key=key)
     made.s3.delete_bucket(Bucket=made.bucket)
+
+
+@pytest.fixture
+def target(stand_in: AwsStandIn, tmp_path: Path) -> Iterator[Target]:
+    with open_target(stand_in, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_target(
+    stand_in: AwsStandIn, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """Make one target for all tests of a module, whose workers are forks."""
+    directory = tmp_path_factory.mktemp("shared")
+    with open_target(stand_in, directory) as made, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "start", prepared.start)
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -19,101 +19,83 @@ SERIES = (
     measurement("zip", stored=5_001_000, pull=5),
     measurement("none", stored=2_000, json=2_000, ms=1),
 )
+NOTHING_SILENT = {"none": (), "gzip": (), "zip": ()}
 
 
-def advice(series=SERIES, *, writes=(), silent=None, configured: str = "none") -> str:
-    tried = {**dict.fromkeys(("none", "gzip", "zip"), ()), **(silent or {})}
-    return advise(series, writes=writes, silent=tried, configured=configured)
+def advice(*, writes=(), silent=None, configured: str = "none") -> str:
+    tried = {**NOTHING_SILENT, **(silent or {})}
+    return advise(SERIES, writes=writes, silent=tried, configured=configured)
 
 
-def test_the_fastest_safe_codec_is_kept() -> None:
-    text = advice()
-    assert "none 340 ms, 100.0% of the bytes" in text
-    assert text.endswith("Keep none.")
+def test_requests_cost_a_round_trip_each():
+    assert estimate_ms(measurement("zip", stored=0, pull=5)) == 20 + 9 * 20
 
 
-def test_the_price_of_a_request_is_the_given_one() -> None:
-    one = measurement("zip", stored=0, pull=5)
-    assert estimate_ms(one, rtt_ms=0) == 20
-    assert estimate_ms(one, rtt_ms=100) == 20 + 9 * 100
-
-
-def test_a_codec_with_a_silent_fault_is_never_advised_even_if_it_is_fastest() -> None:
-    text = advice(silent={"none": ["pull 404"], "zip": ["push 403"]}, configured="none")
-    assert "Change none to gzip before any Dag runs." in text
-    assert "Silent under faults: none: pull 404; zip: push 403." in text
-    assert "none 340 ms" not in text
-
-
-def test_a_codec_that_lost_writes_without_a_fault_is_never_advised() -> None:
-    text = advice(writes=[Writes("none", 9, 1, 3, 0)], configured="none")
-    assert "Change none to" in text
-    assert "Without any fault: none: 1 of 9 there at once, 0 of 3 after" in text
-
-
-def test_a_codec_whose_writes_could_not_be_looked_up_is_not_advised() -> None:
-    blind = Writes("none", 0, 0, 0, 0, problem="the reader was refused")
-    assert "none 340 ms" not in advice(writes=[blind])
-
-
-def test_where_no_codec_is_safe_none_is_told() -> None:
-    silent = {codec: ["pull 404"] for codec in ("none", "gzip", "zip")}
-    text = advice(silent=silent, configured="gzip")
-    assert text.startswith("No codec of this class is known to be safe here.")
-
-
-def test_faults_that_were_not_tried_make_nothing_safe() -> None:
-    text = advise(SERIES, writes=(), silent=None, configured="none")
-    assert "no codec is known to be safe" in text
-    assert "Keep" not in text
-
-
-def test_a_codec_with_which_no_fault_was_tried_is_told_as_timed_only_and_never_as_safe() -> None:
-    text = advise(SERIES, writes=(), silent={"gzip": ()}, configured="gzip")
-    assert "MB/s: gzip 554 ms, 16.8% of the bytes. Keep gzip." in text
-    assert "Only timed, no fault was tried: none 340 ms, 100.0% of the bytes; zip" in text
-    assert text.endswith("fault_depth full tries all of them.")
-
-
-def test_the_contrast_is_told_and_changes_nothing_about_the_configured_class() -> None:
-    lost = Writes(CONTRAST, 9, 1, 3, 0)
-    text = advice(writes=[lost], silent={CONTRAST: ["push 403"]}, configured="zip")
-    assert "Safe here" in text
-    assert "zip 400 ms" in text
-    assert (
-        "Without any fault: stock, zip (the vendor's recommendation): 1 of 9 there at once" in text
-    )
-    assert "Silent under faults: stock, zip (the vendor's recommendation): push 403." in text
-
-
-def test_nothing_measured_is_nothing_advised() -> None:
-    assert "nothing to advise" in advice(())
+def test_fastest_safe_codec_is_advised_and_the_contrast_changes_nothing_about_that():
+    text = advice(writes=[Writes(CONTRAST, 9, 1, 3, 0)], silent={CONTRAST: ["push 403"]})
+    assert "none 340 ms, 100.0% of the bytes; zip 400 ms" in text
+    assert "Keep none. Without any fault: stock, zip (the vendor's recommendation): 1 of 9" in text
+    assert text.endswith("Silent under faults: stock, zip (the vendor's recommendation): push 403.")
+    assert "none would be faster than zip, which is safe, too" in advice(configured="zip")
 
 
 @pytest.mark.parametrize(
-    ("configured", "status"), [("none", "skip"), ("gzip", "pass"), ("zip", "warn"), ("xz", "skip")]
+    ("found", "message"),
+    [
+        ({"silent": {"none": ["pull 404"]}}, "Silent under faults: none: pull 404."),
+        ({"writes": [Writes("none", 9, 1, 3, 0)]}, "Without any fault: none: 1 of 9 there at once"),
+        ({"writes": [Writes("none", problem="the reader was refused")]}, "the reader was refused"),
+    ],
+    ids=["silent fault", "lost write", "writes not looked up"],
 )
-def test_a_codec_that_saves_nothing_is_a_warning(configured: str, status: str) -> None:
-    size, _ = check(SERIES, configured=configured)
-    assert (size.id, size.status) == ("XC522", status)
+def test_codec_behind_which_anything_is_silent_or_unknown_is_never_advised(found, message):
+    text = advice(**found)
+    assert "none 340 ms" not in text
+    assert "Change none to zip before any Dag runs." in text
+    assert message in text
 
 
-@pytest.mark.parametrize(("configured", "status"), [("gzip", "pass"), ("zip", "warn")])
-def test_a_codec_whose_reader_seeks_is_a_warning(configured: str, status: str) -> None:
-    _, requests = check(SERIES, configured=configured)
-    assert (requests.id, requests.status) == ("XC523", status)
+def test_codec_with_which_no_fault_was_tried_is_only_timed_and_never_safe():
+    text = advise(SERIES, writes=(), silent={"gzip": ()}, configured="gzip")
+    assert "MB/s: gzip 554 ms, 16.8% of the bytes. Keep gzip." in text
+    assert "Only timed, no fault was tried: none 340 ms, 100.0% of the bytes; zip" in text
+
+    text = advise(SERIES, writes=(), silent=None, configured="none")
+    assert "no codec is known to be safe" in text
+    assert "Keep" not in text
+    silent = {codec: ["pull 404"] for codec in NOTHING_SILENT}
+    assert advice(silent=silent).startswith("No codec of this class is known to be safe here.")
+    assert "nothing to advise" in advise((), writes=(), silent=None, configured="none")
 
 
-def test_requests_nobody_counted_are_not_judged() -> None:
-    uncounted = (SERIES[0], measurement("gzip", stored=1, pull=None))
-    _, requests = check(uncounted, configured="gzip")
-    assert (requests.status, "not proved" in requests.observed) == ("skip", True)
+@pytest.mark.parametrize(
+    ("configured", "size", "requests"),
+    [("none", "skip", "skip"), ("gzip", "pass", "pass"), ("zip", "warn", "warn"),
+     ("xz", "skip", "skip")],
+)  # fmt: skip
+def test_codec_that_saves_nothing_or_whose_reader_seeks_is_a_warning(configured, size, requests):
+    found = check(SERIES, configured=configured)
+    assert [(one.id, one.status) for one in found] == [("XC522", size), ("XC523", requests)]
+
+
+@pytest.mark.parametrize(
+    ("stored", "pull", "statuses"),
+    [(900, 4, ("pass", "pass")), (901, 5, ("warn", "warn"))],
+)
+def test_size_and_requests_are_judged_exactly_at_their_limits(stored, pull, statuses):
+    series = (
+        measurement("none", stored=1000, json=1000),
+        measurement("zip", stored=stored, pull=pull, json=1000),
+    )
+    assert tuple(one.status for one in check(series, configured="zip")) == statuses
 
 
 @pytest.mark.parametrize("counted", [0, None])
-def test_counter_that_saw_no_request_of_any_pull_proves_nothing(counted: int | None) -> None:
-    series = (
-        measurement("none", stored=9, pull=counted),
-        measurement("zip", stored=9, pull=counted),
-    )
-    assert check(series, configured="zip")[1].status == "skip"
+def test_requests_that_nobody_counted_prove_nothing(counted: int | None):
+    for bare, own in ((counted, 5), (2, counted)):
+        series = (
+            measurement("none", stored=9, pull=bare),
+            measurement("zip", stored=9, pull=own),
+        )
+        found = check(series, configured="zip")[1]
+        assert (found.status, "not proved" in found.observed) == ("skip", True)

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend_target import Target
+from backend_target import CLASS, Target
 
-from xcomkit.backend.configuration import CLASS_VARIABLE, check_loops
-from xcomkit.backend.launch import in_interpreter
+from xcomkit.backend.configuration import check_loops
+from xcomkit.backend.launch import Launch
 from xcomkit.backend.process import open_worker
 from xcomkit.backend.protocol import Hello, Outcome, Payload, Step, Where, pull, purge, push, size
 from xcomkit.backend.version_matrix import Row
@@ -31,7 +31,7 @@ def asked(
     target: Target, python: Path, steps: Sequence[Step] = THERE_AND_BACK, **changes: str
 ) -> tuple[Hello, tuple[Outcome, ...]]:
     environment = {**target.effective, **target.identity().environment, **changes}
-    with open_worker(environment, timeout=60, launch=in_interpreter(python)) as worker:
+    with open_worker(environment, timeout=60, launch=Launch(python=str(python))) as worker:
         return worker.hello, worker.run(steps)
 
 
@@ -49,7 +49,7 @@ def test_newest_airflow_stores_below_the_task_instance_with_either_class(
 ) -> None:
     for class_path in BACKENDS.values():
         hello, (pushed, pulled, purged, left) = asked(
-            target, newest.interpreter, **{CLASS_VARIABLE: class_path}
+            target, newest.interpreter, **{CLASS: class_path}
         )
 
         assert re.search(r"/dag/run/task/ti-[0-9a-f-]{36}/a%20key\.json$", pushed.reference)
@@ -65,7 +65,7 @@ def test_class_of_the_old_hook_is_proved_through_it_and_task_loops_are_refused(
     hello, (pushed, pulled, *_) = asked(
         target,
         newest.interpreter,
-        **{CLASS_VARIABLE: "oldstyle.OldStyle"},
+        **{CLASS: "oldstyle.OldStyle"},
         PYTHONPATH=str(tmp_path),
     )
 

@@ -1,16 +1,12 @@
 from collections.abc import Iterator, Sequence
 
 import pytest
-from backend_target import Target
+from backend_target import CODEC, PATH, THRESHOLD, Target
 
-from xcomkit.backend.components import Reading, Seat, check, cross_read
-from xcomkit.backend.process import Worker, open_worker
+from xcomkit.backend.components import check, examine
+from xcomkit.backend.cross_read import Participant, Reading
+from xcomkit.backend.process import Worker
 from xcomkit.findings.errors import ProcessError
-
-pytestmark = pytest.mark.usefixtures("forked")
-PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
-CODEC = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
-THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 
 
 class Hung:
@@ -20,65 +16,58 @@ class Hung:
         return [ProcessError("it hung", hint="")] * len(requests)
 
 
-@pytest.fixture
-def worker(target: Target) -> Iterator[Worker]:
-    with open_worker({**target.effective, **target.identity().environment}, timeout=60) as opened:
+@pytest.fixture(scope="module")
+def worker(shared_target: Target) -> Iterator[Worker]:
+    with shared_target.worker() as opened:
         yield opened
 
 
-def seats(at: Worker, /, **own: dict[str, str]) -> list[Seat]:
-    return [Seat(name, at, changes) for name, changes in own.items()]
+def readings(worker: Worker, /, **own: dict[str, str]) -> dict[tuple[str, str], Reading]:
+    participants = [
+        Participant(name, Hung() if changes is None else worker, changes or {})  # type: ignore[arg-type]
+        for name, changes in own.items()
+    ]
+    return {(one.writer, one.reader): one for one in examine(participants, run_id="run")}
 
 
-def readings(*seated: Seat) -> dict[tuple[str, str], Reading]:
-    return {(one.writer, one.reader): one for one in cross_read(seated, run_id="run")}
+def status(found: dict[tuple[str, str], Reading]) -> str:
+    return check([*found.values()], identity="themselves").status
 
 
-def test_components_with_the_same_variables_read_one_another(worker: Worker):
-    found = readings(*seats(worker, worker={}, triggerer={}))
-    assert set(found) == {(a, b) for a in ("worker", "triggerer") for b in ("worker", "triggerer")}
-    assert all(one.holds for one in found.values())
-    assert check([*found.values()], identity="themselves").status == "pass"
+@pytest.mark.parametrize(
+    "other", [{}, {CODEC: "gzip"}, {THRESHOLD: "100000"}], ids=["same", "codec", "threshold"]
+)
+def test_components_read_one_another_whatever_their_codec_and_threshold(worker: Worker, other):
+    found = readings(worker, worker={}, triggerer=other)
+    names = ("worker", "triggerer")
+    assert set(found) == {(writer, reader) for writer in names for reader in names}
+    assert status(found) == "pass"
 
 
-def test_another_codec_is_read_all_the_same(worker: Worker):
-    assert all(one.holds for one in readings(*seats(worker, a={}, b={CODEC: "gzip"})).values())
-
-
-def test_component_with_another_prefix_gets_paths_and_is_named(worker: Worker, target: Target):
-    other = {PATH: target.effective[PATH] + "-other"}
-    found = readings(*seats(worker, worker={}, triggerer=other))
-    assert found["worker", "worker"].holds
-    assert found["worker", "triggerer"].observed == "got the reference string, without an error"
+def test_component_with_another_prefix_gets_paths_and_is_named(worker: Worker):
+    path = worker.hello.settings["path"]
+    found = readings(worker, worker={}, triggerer={PATH: f"{path}-other"})
+    assert found["worker", "worker"].verdict == "pass"
+    assert "the reference string came back" in found["worker", "triggerer"].reason
     told = check([*found.values()], identity="themselves")
     assert (told.status, "worker to triggerer" in told.observed) == ("fail", True)
 
 
-def test_component_that_writes_nothing_to_the_bucket_is_red(worker: Worker):
-    found = readings(*seats(worker, worker={}, triggerer={THRESHOLD: "-1"}))
-    assert found["triggerer", "everybody"].holds is False
-    assert "stayed in the database" in found["triggerer", "everybody"].observed
-    assert check([*found.values()], identity="themselves").status == "fail"
-
-
-def test_threshold_above_a_small_value_is_no_difference_between_components(worker: Worker):
-    found = readings(*seats(worker, worker={}, triggerer={THRESHOLD: "100000"}))
-    assert all(one.holds for one in found.values())
-
-
-def test_component_that_may_not_write_is_red_with_the_cause(worker: Worker):
-    nowhere = {PATH: "s3://aws_default@no-such-bucket-here/x"}
-    found = readings(*seats(worker, worker={}, triggerer=nowhere))
-    assert "push raised" in found["triggerer", "everybody"].observed
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [({THRESHOLD: "-1"}, "stayed in the metadata database"),
+     ({PATH: "s3://aws_default@no-such-bucket-here/x"}, "push raised")],
+)  # fmt: skip
+def test_component_that_writes_nothing_to_the_bucket_is_red_with_the_cause(worker, other, reason):
+    found = readings(worker, worker={}, triggerer=other)
+    assert reason in found["triggerer", "worker"].reason
+    assert status(found) == "fail"
 
 
 def test_component_that_does_not_answer_is_unknown_and_the_others_are_read(worker: Worker):
-    hung = Seat("triggerer", Hung(), {})  # type: ignore[arg-type]
-    found = readings(*seats(worker, worker={}), hung)
-    assert found["worker", "worker"].holds
-    assert found["worker", "triggerer"].holds is None
-    assert check([*found.values()], identity="themselves").status == "unknown"
-
-
-def test_nobody_to_read_is_unknown():
-    assert check([], identity="themselves").status == "unknown"
+    found = readings(worker, worker={}, triggerer=None)  # type: ignore[arg-type]
+    assert found["worker", "worker"].verdict == "pass"
+    assert found["worker", "triggerer"].verdict == found["triggerer", "worker"].verdict == "unknown"
+    assert "it hung" in found["triggerer", "worker"].reason
+    assert status(found) == "unknown"
+    assert status({}) == "unknown"

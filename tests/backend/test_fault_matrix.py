@@ -58,35 +58,29 @@ def test_contrast_fails_as_the_stock_class_does_although_the_durable_one_is_conf
     assert fates == {name: c.verdict for (name, way), c in stock.items() if way == "zip"}
 
 
-def test_quick_depth_tries_the_configured_pair_and_the_contrast_where_that_is_another():
-    assert chosen(DURABLE_BACKEND, "none", depth="quick") == ("none", CONTRAST)
-    assert chosen(DURABLE_BACKEND, "zip", depth="quick") == ("zip", CONTRAST)
-    assert chosen(STOCK_BACKEND, "gzip", depth="quick") == ("gzip", CONTRAST)
-    assert chosen(STOCK_BACKEND, "zip", depth="quick") == ("zip",)
+@pytest.mark.parametrize(
+    ("backend", "codec", "depth", "tried"),
+    [
+        (DURABLE_BACKEND, "none", "quick", ("none", CONTRAST)),
+        (DURABLE_BACKEND, "zip", "quick", ("zip", CONTRAST)),
+        (STOCK_BACKEND, "gzip", "quick", ("gzip", CONTRAST)),
+        (STOCK_BACKEND, "zip", "quick", ("zip",)),
+        (STOCK_BACKEND, "none", "full", ("none", "gzip", "zip", "bz2", "xz")),
+        (DURABLE_BACKEND, "lzma", "full", ("lzma", "none", "gzip", "zip", "bz2", CONTRAST)),
+    ],
+)
+def test_configured_codec_is_tried_first_and_every_codec_once(backend, codec, depth, tried):
+    assert chosen(backend, codec, depth=depth) == tried
 
 
-def test_full_depth_tries_every_codec_once_under_the_name_that_is_configured():
-    assert chosen(STOCK_BACKEND, "none", depth="full") == ("none", "gzip", "zip", "bz2", "xz")
-    assert chosen(DURABLE_BACKEND, "lzma", depth="full") == (
-        "lzma", "none", "gzip", "zip", "bz2", CONTRAST
-    )  # fmt: skip
-
-
-def test_every_codec_hides_a_refused_upload_from_the_stock_backend(stock: Cells):
+def test_stock_backend_hides_a_refused_upload_behind_a_codec_and_returns_paths(stock: Cells):
     for name in ("push 403", "push 404"):
         assert verdicts(stock, name, with_codec=False) == {"raised"}
         assert verdicts(stock, name, with_codec=True) == {"silent loss"}
-
-
-def test_stock_backend_hands_out_the_path_of_an_object_that_is_not_there(stock: Cells):
-    missing = [cell for (name, _), cell in stock.items() if name == "pull 404"]
-    assert {cell.verdict for cell in missing} == {"silent wrong value"}
-    assert {cell.observed for cell in missing} == {"no error, the reader got the reference string"}
-
-
-def test_refused_reader_is_always_told(stock: Cells):
-    assert verdicts(stock, "pull 403", with_codec=False) == {"raised"}
-    assert verdicts(stock, "pull 403", with_codec=True) == {"raised"}
+    for with_codec in (False, True):
+        assert verdicts(stock, "pull 403", with_codec=with_codec) == {"raised"}
+    missing = {(c.verdict, c.observed) for (name, _), c in stock.items() if name == "pull 404"}
+    assert missing == {("silent wrong value", "no error, the reader got the reference string")}
 
 
 def test_every_quick_fault_was_tried_with_every_codec(target: WireTarget, stock: Cells):

@@ -1,12 +1,12 @@
 """Step 04 in the agent's own pod, over a kubectl that is one as far as the runbook can see."""
 
 import os
-import sys
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import yaml
+from pod import Pod
 from test_runbook import ROOT, Runbook
 
 from xcomkit.backend.configuration import check_identity
@@ -30,16 +30,13 @@ class Cluster:
 
     def __init__(self, runbook: Runbook, directory: Path) -> None:
         self.runbook = runbook
-        self.bin = directory / "bin"
-        self.home = directory / "pod"
-        for folder in (self.bin, self.home):
-            folder.mkdir()
+        self.pod = Pod(directory, words=["exec", "-i", "-n", "astro", POD, "--"])
         made = runbook.run("01", "02", "03")
         assert made.code == 0, made.output
         self.written = made.directory / "values.yaml"
         listed = list_variables(load_values(self.written))
         written = {name: expanded(found) for name, found in listed.items()}
-        self.token = self.home / "token"
+        self.token = self.pod.home / "token"
         self.sign(SUBJECT)
         account = runbook.client("sts").get_caller_identity()["Account"]
         self.environment = {
@@ -48,24 +45,10 @@ class Cluster:
             "AWS_ROLE_ARN": f"arn:aws:iam::{account}:role/{runbook.role}",
             "AWS_WEB_IDENTITY_TOKEN_FILE": str(self.token),
         }
-        runbook.environment["PATH"] = f"{self.bin}{os.pathsep}{os.environ['PATH']}"
+        runbook.environment["PATH"] = f"{self.pod.bin}{os.pathsep}{os.environ['PATH']}"
 
     def sign(self, subject: str) -> None:
         self.token.write_text(self.runbook.stand_in.mint_token(subject))
-
-    def lead(self, *, gone: bool = False) -> None:
-        """Write the kubectl that leads into the pod, or finds none."""
-        own = {**self.environment, "HOME": str(self.home),
-               "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.defpath))}  # fmt: skip
-        words = ["exec", "-i", "-n", "astro", POD, "--"]
-        entered = (
-            f"assert sys.argv[1:7] == {words!r}, sys.argv\n"
-            f"os.chdir({str(self.home)!r})\nos.execvpe(sys.argv[7], sys.argv[7:], {own!r})\n"
-        )
-        refused = "sys.exit('Error from server (NotFound): not found')\n"
-        script = self.bin / "kubectl"
-        script.write_text(f"#!{sys.executable}\nimport os, sys\n{refused if gone else entered}")
-        script.chmod(0o755)
 
     def open(self, run: Path, **parameters: object) -> Step:
         """Return step 04 in this process, on the target of the runbook."""
@@ -97,7 +80,7 @@ def found(step: Step, *, parts: int) -> dict[str, Check]:
 
 
 def test_pod_that_runs_with_the_values_file_is_proved_as_it_is(cluster: Cluster):
-    cluster.lead()
+    cluster.pod.run(cluster.environment)
 
     result = cluster.runbook.run("04", run_in="kubectl")
 
@@ -115,7 +98,7 @@ def test_pod_that_drifted_from_the_file_is_red_and_the_variables_are_named(
 ):
     monkeypatch.setitem(inside.environment, f"{PREFIX}THRESHOLD", "1")
     monkeypatch.setitem(inside.environment, f"{PREFIX}COMPRESSION", "gzip")
-    inside.lead()
+    inside.pod.run(inside.environment)
 
     drift = found(inside.open(tmp_path / "run"), parts=1)["XC520"]
 
@@ -126,7 +109,7 @@ def test_pod_that_drifted_from_the_file_is_red_and_the_variables_are_named(
 
 def test_pod_of_another_service_account_is_not_the_agent(inside: Cluster, tmp_path: Path):
     inside.sign("system:serviceaccount:astro:somebody-else")
-    inside.lead()
+    inside.pod.run(inside.environment)
     try:
         checks = found(inside.open(tmp_path / "run"), parts=2)
     finally:
@@ -146,7 +129,7 @@ def test_pod_with_keys_in_the_values_file_is_not_the_agent_by_its_token_alone(
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False))
     monkeypatch.setitem(inside.environment, "AWS_PROFILE", "somebody")
-    inside.lead()
+    inside.pod.run(inside.environment)
 
     with open_agent(inside.open(tmp_path / "run", values_file=str(path))) as agent:
         identity = check_identity(agent.identity)
@@ -156,7 +139,7 @@ def test_pod_with_keys_in_the_values_file_is_not_the_agent_by_its_token_alone(
 
 
 def test_pod_that_is_not_there_is_one_line_with_the_next_step(inside: Cluster, tmp_path: Path):
-    inside.lead(gone=True)
+    inside.pod.say("Error from server (NotFound): not found")
     step = inside.open(tmp_path / "run")
 
     round_trip.prove(step)

@@ -1,146 +1,102 @@
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
-from backend_target import Target
+from backend_target import CLASS, PATH, THRESHOLD, Target
 
 from xcomkit.backend.lost_writes import DAG_ID, Writes, check, probe
-from xcomkit.backend.process import open_worker
 from xcomkit.backend.timing import CONTRAST
-from xcomkit.findings.errors import AccessDeniedError, MissingError
+from xcomkit.findings.errors import AccessDeniedError, MissingError, ServiceError
 from xcomkit.findings.model import DURABLE_BACKEND
 
 RUN_ID = "manual__2026-01-02T03:04:05+00:00"
-pytestmark = pytest.mark.usefixtures("forked")
+DURABLE = {CLASS: DURABLE_BACKEND}
 
 
-class Absent:
-    """A store that has lost everything by the time somebody looks."""
+class Reader:
+    """Looks into the bucket, remembers for which keys it was asked, and may be led astray."""
 
-    def read_object(self, key: str) -> bytes:
-        raise MissingError(key)
-
-    def object_exists(self, _key: str) -> bool:
-        return False
-
-
-class Closed(Absent):
-    """A store that does not let the reader look."""
-
-    def read_object(self, key: str) -> bytes:
-        raise AccessDeniedError(key)
-
-
-class Truncated(Absent):
-    """A store that has kept the beginning of an object only."""
-
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, answer: Callable[[bytes], bytes] | Exception) -> None:
         self.target = target
-
-    def read_object(self, key: str) -> bytes:
-        return self.target.read_object(key)[:-8]
-
-
-def probed(target: Target, *, reader: Any = None, environment: dict[str, str] | None = None,
-           codecs: Sequence[str] = ("none", "gzip")) -> tuple[Writes, ...]:  # fmt: skip
-    given = {**target.effective, **target.identity().environment, **(environment or {})}
-    with open_worker(given, timeout=60) as worker:
-        return probe(worker, reader=reader or target, bucket=target.bucket, codecs=codecs,
-                     repetitions=2, run_id=RUN_ID, progress=str)  # fmt: skip
-
-
-def test_store_that_keeps_what_it_is_given_loses_nothing_with_any_codec(target: Target) -> None:
-    none, gzip = probed(target)
-
-    assert (none.at_once, none.seen_at_once, none.at_exit, none.seen_after_exit) == (4, 4, 2, 2)
-    assert (gzip.lost, gzip.kept) == (0, 1.0)
-    assert check((none, gzip), configured="gzip").status == "pass"
-
-
-class Recorder:
-    """Looks into the bucket and remembers for which keys it was asked."""
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
+        self.answer = answer
         self.keys: list[str] = []
 
     def read_object(self, key: str) -> bytes:
         self.keys.append(key)
-        return self.target.read_object(key)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer(self.target.read_object(key))
 
     def object_exists(self, key: str) -> bool:
-        return self.target.object_exists(key)
+        return bool(self.read_object(key))
 
 
-def test_objects_lie_where_they_are_swept_and_tear_down_looks_for_them(target: Target) -> None:
-    recorder = Recorder(target)
-
-    probed(target, reader=recorder, codecs=("none",))
-
-    assert len(recorder.keys) == 2
-    left = target.keys()
-    assert left
-    assert all(key.startswith(f"astro/xcom/{DAG_ID}/{RUN_ID}/") for key in left)
+def probed(
+    target: Target, codecs: Sequence[str] = ("none",), *, reader: Reader | None = None,
+    without: tuple[str, ...] = (), **changes: str,
+) -> tuple[Writes, ...]:  # fmt: skip
+    with target.worker(without=without, **changes) as worker:
+        return probe(worker, reader=reader or target, bucket=target.bucket, codecs=codecs,
+                     repetitions=2, run_id=RUN_ID, progress=str)  # fmt: skip
 
 
-def test_object_that_is_gone_after_exit_is_red_for_the_configured_codec_only(
-    target: Target,
-) -> None:
-    writes = probed(target, reader=Absent(), codecs=("gzip",))
+def test_store_that_holds_what_it_is_given_loses_nothing_with_any_codec(shared_target) -> None:
+    reader = Reader(shared_target, bytes)
 
-    found = check(writes, configured="gzip")
+    none, gzip = probed(shared_target, ("none", "gzip"), reader=reader)
 
-    assert (found.status, found.basis) == ("fail", "behaviour")
-    assert "4 of 4 there at once, 0 of 2 after the process had ended" in found.observed
-    assert check(writes, configured="none").status == "skip"
+    assert (none.at_once, none.seen_at_once, none.at_exit, none.seen_after_exit) == (4, 4, 2, 2)
+    assert (gzip.lost, gzip.share_found) == (0, 1.0)
+    assert check((none, gzip), configured="gzip").status == "pass"
+    # where it is swept, and where tear-down looks for it
+    assert len(reader.keys) == 4
+    assert {key.partition(RUN_ID)[0] for key in sorted(shared_target.keys())} == {
+        f"astro/xcom/{DAG_ID}/"
+    }
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip"])
-def test_object_without_its_end_is_lost_and_not_kept(target: Target, codec: str) -> None:
-    (writes,) = probed(target, reader=Truncated(target), codecs=(codec,))
+@pytest.mark.parametrize("answer", [MissingError("gone"), lambda body: body[:-8]], ids=type)
+def test_object_that_is_gone_or_cut_off_after_exit_is_red(shared_target, codec, answer) -> None:
+    writes = probed(shared_target, (codec,), reader=Reader(shared_target, answer))
 
-    assert (writes.seen_after_exit, writes.at_exit) == (0, 2)
+    found = check(writes, configured=codec)
+
+    assert (found.status, found.basis) == ("fail", "behaviour")
+    assert "4 of 4 there at once, 0 of 2 after the process had ended" in found.observed
+    assert check(writes, configured="zip").status == "skip"
 
 
-def test_reader_that_is_refused_makes_it_unknown_and_not_lost(target: Target) -> None:
-    writes = probed(target, reader=Closed(), codecs=("none",))
+@pytest.mark.parametrize("error", [AccessDeniedError("403"), ServiceError("500")], ids=str)
+def test_reader_that_is_refused_makes_it_unknown_and_not_lost(shared_target, error) -> None:
+    writes = probed(shared_target, reader=Reader(shared_target, error))
 
     assert (writes[0].lost, check(writes, configured="none").status) == (0, "unknown")
 
 
-def test_value_that_stays_in_the_database_is_told_as_such(target: Target) -> None:
-    high = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "-1"}
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [({THRESHOLD: "-1"}, "the value stayed in the metadata database"),
+     ({PATH: "s3://aws_default@no-such-bucket/x"}, "the push raised")],
+)  # fmt: skip
+def test_what_was_not_pushed_is_a_problem_in_words_and_not_a_loss(shared_target, changes, problem):
+    writes = probed(shared_target, **changes)
 
-    (writes,) = probed(target, environment=high, codecs=("none",))
-
-    assert writes.problem == "the value stayed in the metadata database"
-
-
-def test_push_that_raises_is_a_problem_in_words_and_not_a_loss(target: Target) -> None:
-    path = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": "s3://aws_default@no-such-bucket/x"}
-
-    (writes,) = probed(target, environment=path, codecs=("none",))
-
-    assert writes.problem.startswith("the push raised")
-    assert writes.lost == 0
+    assert writes[0].problem.startswith(problem)
+    assert (writes[0].lost, check(writes, configured="none").status) == (0, "unknown")
 
 
-def test_contrast_is_pushed_by_the_stock_class_and_never_judged(target: Target) -> None:
-    durable = {"AIRFLOW__CORE__XCOM_BACKEND": DURABLE_BACKEND}
+def test_contrast_is_pushed_by_the_stock_class_and_never_judged(shared_target) -> None:
+    zipped, contrast = probed(shared_target, ("zip", CONTRAST), **DURABLE)
 
-    zipped, contrast = probed(target, environment=durable, codecs=("zip", CONTRAST))
-
-    assert (zipped.codec, zipped.kept, contrast.codec, contrast.kept) == ("zip", 1, CONTRAST, 1)
+    assert [zipped.codec, contrast.codec] == ["zip", CONTRAST]
+    assert zipped.share_found == contrast.share_found == 1
     assert check((contrast,), configured="zip").status == "skip"
 
 
-def test_contrast_loses_what_the_store_refuses_where_the_configured_class_says_so(
-    target: Target,
-) -> None:
-    denied = target.identity(without=("s3:PutObject",)).environment
-    durable = {"AIRFLOW__CORE__XCOM_BACKEND": DURABLE_BACKEND}
-
-    zipped, contrast = probed(target, environment={**durable, **denied}, codecs=("zip", CONTRAST))
+def test_contrast_loses_what_the_store_refuses_where_the_configured_class_says_so(shared_target):
+    zipped, contrast = probed(
+        shared_target, ("zip", CONTRAST), without=("s3:PutObject",), **DURABLE
+    )
 
     assert zipped.problem.startswith("the push raised")
-    assert (contrast.problem, contrast.kept) == ("", 0)
+    assert (contrast.problem, contrast.share_found) == ("", 0)

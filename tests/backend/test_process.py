@@ -9,7 +9,7 @@ import uuid
 
 import certifi
 import pytest
-from backend_target import CONNECTION, REGION, Target
+from backend_target import CODEC, CONNECTION, EFFECTIVE, PATH, REGION, Target
 
 from xcomkit.backend import process
 from xcomkit.backend.configuration import check_identity
@@ -20,6 +20,7 @@ from xcomkit.backend.protocol import (
     Where,
     connection,
     encode,
+    encode_and_push,
     pull,
     push,
     size,
@@ -29,26 +30,12 @@ from xcomkit.findings.model import STOCK_BACKEND, WorkerIdentity
 
 WHERE = Where(dag_id="dag", run_id="run", task_id="task")
 SMALL = Payload("small_dict")
-EFFECTIVE = {
-    "AIRFLOW__CORE__XCOM_BACKEND": STOCK_BACKEND,
-    "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": "s3://aws_default@bucket/astro/xcom",
-    "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
-    "AIRFLOW_CONN_AWS_DEFAULT": CONNECTION,
-}
 
 
 def fake_worker(monkeypatch, tmp_path, body: str) -> None:
     """Put a worker in place that greets and then does what ``body`` says."""
-    greeting = {
-        "python": "3",
-        "packages": {},
-        "backend": "b",
-        "settings": {},
-        "codecs": [],
-        "import_ms": 1,
-        "loops": None,
-        "error": None,
-    }
+    greeting = {"python": "3", "packages": {}, "backend": "b", "settings": {}, "codecs": [],
+                "import_ms": 1, "loops": None, "error": None}  # fmt: skip
     script = tmp_path / "worker.py"
     script.write_text(
         f"import json, os, sys, time\nprint(json.dumps({greeting!r}), flush=True)\n"
@@ -75,23 +62,18 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def test_greeting_names_versions_class_settings_and_codecs():
+def test_worker_sees_only_the_given_environment_and_greets_with_what_it_found(monkeypatch):
+    monkeypatch.setenv(CODEC, "gzip")
+    monkeypatch.setenv("AIRFLOW_CONN_FROM_THE_USER", "aws://")
     with open_worker(EFFECTIVE, timeout=30) as worker:
         hello = worker.hello
+        (found,) = worker.run([connection("from_the_user")])
+    assert found.resolved is False
     assert hello.backend == STOCK_BACKEND
-    assert hello.settings["path"] == EFFECTIVE["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"]
+    assert (hello.settings["path"], hello.settings["compression"]) == (EFFECTIVE[PATH], "")
     assert {"apache-airflow", "apache-airflow-task-sdk", "s3fs", "fsspec"} <= set(hello.packages)
     assert {"gzip", "zip", "bz2", "lzma", "xz"} <= set(hello.codecs)
     assert hello.import_ms > 0
-
-
-def test_worker_sees_only_the_given_environment(monkeypatch):
-    monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION", "gzip")
-    monkeypatch.setenv("AIRFLOW_CONN_FROM_THE_USER", "aws://")
-    with open_worker(EFFECTIVE, timeout=30) as worker:
-        (found,) = worker.run([connection("from_the_user")])
-        assert worker.hello.settings["compression"] == ""
-    assert found.resolved is False
 
 
 @pytest.mark.usefixtures("forked")
@@ -120,10 +102,7 @@ def test_connections_resolve_from_the_environment_and_from_secrets_manager(targe
     target.client("secretsmanager").create_secret(
         Name=f"{name}/in_the_store", SecretString=CONNECTION
     )
-    role = target.identity(more=("secretsmanager:GetSecretValue",))
-    environment = {
-        **target.effective,
-        **role.environment,
+    secrets = {
         "AIRFLOW__SECRETS__BACKEND": (
             "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
         ),
@@ -131,46 +110,35 @@ def test_connections_resolve_from_the_environment_and_from_secrets_manager(targe
             {"connections_prefix": name, "region_name": REGION}
         ),
     }
-    with open_worker(environment, timeout=60) as worker:
+    with target.worker(more=("secretsmanager:GetSecretValue",), **secrets) as worker:
         wanted = ("in_the_store", "aws_default", "nowhere")
         found = worker.run([connection(conn_id) for conn_id in wanted])
     assert [outcome.resolved for outcome in found] == [True, True, False]
 
-    without = {**environment, **target.identity().environment}
-    with open_worker(without, timeout=60) as worker:
+    with target.worker(**secrets) as worker:
         (denied,) = worker.run([connection("in_the_store")])
     assert denied.resolved is False
     assert any("AccessDenied" in reason for reason in denied.reasons)
 
 
 @pytest.mark.usefixtures("forked")
-def test_types_come_back_and_requests_are_counted_per_operation(target: Target):
-    environment = {**target.effective, **target.identity().environment}
+def test_types_come_back_requests_are_counted_and_variables_are_of_one_request(target: Target):
     typed = Payload("typed")
-    with open_worker(environment, timeout=60) as worker:
+    with target.worker() as worker:
         before, pushed, pulled, stored = worker.run(
-            [encode(typed, describe=True), push(typed, where=WHERE), pull(describe=True), size()]
+            [*encode_and_push(typed, where=WHERE), pull(describe=True), size()]
         )
+        (packed,) = worker.run([push(SMALL, where=WHERE)], environment={CODEC: "gzip"})
+        (bare,) = worker.run([push(SMALL, where=WHERE)])
     assert pulled.value == before.value
-    assert pushed.requests
-    assert pushed.requests["PutObject"] == 1
-    assert pulled.requests
-    assert pulled.requests["GetObject"] == 1
+    assert pushed.requests is not None
+    assert pulled.requests is not None
+    assert (pushed.requests["PutObject"], pulled.requests["GetObject"]) == (1, 1)
     assert stored.bytes == before.bytes
     types = json.dumps(before.value)
     for name in ("tuple", "set", "frozenset", "datetime", "timedelta", "Decimal", "NoneType"):
         assert name in types
-
-
-@pytest.mark.usefixtures("forked")
-def test_environment_of_one_request_does_not_reach_the_next(target: Target):
-    environment = {**target.effective, **target.identity().environment}
-    gzip = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION": "gzip"}
-    with open_worker(environment, timeout=60) as worker:
-        (packed,) = worker.run([push(SMALL, where=WHERE)], environment=gzip)
-        (plain,) = worker.run([push(SMALL, where=WHERE)])
-    assert packed.reference.endswith(".gz")
-    assert not plain.reference.endswith(".gz")
+    assert [one.reference.endswith(".gz") for one in (packed, bare)] == [True, False]
 
 
 @pytest.mark.usefixtures("forked")
@@ -182,11 +150,8 @@ def test_what_reads_a_variable_at_its_import_has_that_of_the_request(tmp_path):
     )
     (tmp_path / "none.pem").touch()
     own = encode(Payload("callable", text="mine:seen"), describe=True)
-    begun = {
-        "PYTHONPATH": str(tmp_path),
-        "GCE_METADATA_HOST": "one",
-        "SSL_CERT_FILE": certifi.where(),
-    }
+    begun = {"PYTHONPATH": str(tmp_path), "GCE_METADATA_HOST": "one",
+             "SSL_CERT_FILE": certifi.where()}  # fmt: skip
     asked = {"GCE_METADATA_HOST": "two", "SSL_CERT_FILE": str(tmp_path / "none.pem")}
     with open_worker({**EFFECTIVE, **begun}, timeout=60) as worker:
         answers = [*worker.run([own]), *worker.run([own], environment=asked)]
@@ -198,9 +163,7 @@ def test_what_reads_a_variable_at_its_import_has_that_of_the_request(tmp_path):
 
 @pytest.mark.usefixtures("forked")
 def test_undefined_connection_is_warned_about_in_the_log_of_the_push(target: Target):
-    environment = {**target.effective, **target.identity().environment}
-    del environment["AIRFLOW_CONN_AWS_DEFAULT"]
-    with open_worker(environment, timeout=60) as worker:
+    with target.worker(**{PATH: f"s3://nowhere@{target.bucket}/astro/xcom"}) as worker:
         (pushed,) = worker.run([push(SMALL, where=WHERE)])
     assert any("Unable to find AWS Connection ID" in line for line in pushed.log)
 
@@ -216,15 +179,16 @@ def test_unknown_payload_is_an_error_of_its_step_only():
 
 @pytest.mark.usefixtures("forked")
 def test_hung_request_ends_within_its_deadline_and_the_worker_lives_on():
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        environment = unanswered(silent)
-        with open_worker(environment, timeout=2) as worker:
-            _ = worker.hello
-            started = time.monotonic()
-            with pytest.raises(ProcessError, match="no answer within 2 s") as caught:
-                worker.run([push(SMALL, where=WHERE)])
-            assert time.monotonic() - started < 6
-            (after,) = worker.run([encode(SMALL)])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        open_worker(unanswered(silent), timeout=2) as worker,
+    ):
+        _ = worker.hello
+        started = time.monotonic()
+        with pytest.raises(ProcessError, match="no answer within 2 s") as caught:
+            worker.run([push(SMALL, where=WHERE)])
+        assert time.monotonic() - started < 6
+        (after,) = worker.run([encode(SMALL)])
     assert after.error is None
     assert caught.value.hint
 
@@ -232,25 +196,26 @@ def test_hung_request_ends_within_its_deadline_and_the_worker_lives_on():
 @pytest.mark.usefixtures("forked")
 def test_fork_that_hangs_does_not_take_a_finished_one_with_a_long_answer_with_it():
     long = encode(Payload("records", 40_000), describe=True)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        environment = unanswered(silent)
-        with open_worker(environment, timeout=30) as worker:
-            hung, done = worker.run_all(
-                [Request([push(SMALL, where=WHERE)], timeout=5), Request([long], timeout=3)]
-            )
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        open_worker(unanswered(silent), timeout=30) as worker,
+    ):
+        hung, done = worker.run_all(
+            [Request([push(SMALL, where=WHERE)], timeout=5), Request([long], timeout=3)]
+        )
     assert isinstance(hung, ProcessError)
     assert not isinstance(done, ProcessError)
     assert len(json.dumps(done[0].value)) > 1 << 16
 
 
+@pytest.mark.usefixtures("forked")
 def test_function_of_a_users_own_runs_in_the_fork_and_not_in_the_worker(tmp_path):
     (tmp_path / "mine.py").write_text("import os\ndef where():\n    return os.getpid()\n")
     own = encode(Payload("callable", text="mine:where"), describe=True)
     with open_worker({**EFFECTIVE, "PYTHONPATH": str(tmp_path)}, timeout=30) as worker:
-        ((told,),) = worker.run_all([Request([own])])
+        (told,) = worker.run([own])
         pid = worker._process.pid
-    assert told.value is not None
-    assert told.value["canonical"][1] != str(pid)
+    assert told.canonical[1] != str(pid)
 
 
 def test_killed_worker_is_an_error_and_leaves_no_process():
@@ -267,8 +232,7 @@ def test_a_fork_that_hangs_ends_with_the_worker_and_no_file_is_left(monkeypatch,
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(process, "GRACE_SECONDS", -28)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        environment = unanswered(silent)
-        with open_worker(environment, timeout=30) as worker:
+        with open_worker(unanswered(silent), timeout=30) as worker:
             assert [path.name for path in tmp_path.iterdir()] != []
             with pytest.raises(ProcessError, match="in time"):
                 worker.run([push(SMALL, where=WHERE)])
@@ -369,32 +333,26 @@ def test_secret_in_what_the_backend_raises_is_hidden():
         assert secret not in str(worker.hello.error)
 
 
-def test_wait_ends_when_the_store_is_gone_and_the_worker_with_it(monkeypatch, tmp_path):
+def test_wait_ends_when_the_store_is_gone_and_goes_on_while_it_answers(monkeypatch, tmp_path):
     monkeypatch.setattr(process, "LOOK_SECONDS", 0.1)
-    fake_worker(monkeypatch, tmp_path, "time.sleep(60)")
+    fake_worker(monkeypatch, tmp_path, "time.sleep(1)\nprint(json.dumps({'replies': []}))")
+    looks: list[int] = []
 
     def look() -> None:
         raise UnreachableError("nothing listens there")
 
+    with open_worker(EFFECTIVE, timeout=30) as worker:
+        worker.look = lambda: looks.append(1)
+        assert worker.run_all([Request([])]) == ()
+    fake_worker(monkeypatch, tmp_path, "time.sleep(60)")
     started = time.monotonic()
     with open_worker(EFFECTIVE, timeout=60) as worker:
         worker.look = look
         with pytest.raises(UnreachableError, match="nothing listens"):
             worker.run([connection("aws_default")])
 
-    assert time.monotonic() - started < 20
-
-
-def test_wait_for_a_store_that_answers_goes_on(monkeypatch, tmp_path):
-    monkeypatch.setattr(process, "LOOK_SECONDS", 0.1)
-    fake_worker(monkeypatch, tmp_path, "time.sleep(1)\nprint(json.dumps({'replies': []}))")
-    looks: list[int] = []
-
-    with open_worker(EFFECTIVE, timeout=30) as worker:
-        worker.look = lambda: looks.append(1)
-        assert worker.run_all([Request([], {}, 0)]) == ()
-
     assert len(looks) > 2
+    assert time.monotonic() - started < 20
 
 
 def test_environment_no_process_can_have_is_an_error_with_a_hint():

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from xcomkit.backend import sign_in
@@ -8,70 +6,55 @@ from xcomkit.findings.model import Check, WorkerIdentity
 
 AGENT = WorkerIdentity("system:serviceaccount:astro:worker", {}, proves="the agents' identity")
 CALLER = WorkerIdentity("me", {}, proves="the caller in place of the agents'", agents=False)
+REFUSED = CredentialsError("AADSTS700213: no matching federated identity record.")
 
 
-def accept(_identity: WorkerIdentity) -> None:
-    """Let everybody in."""
+def exchange(error: Exception | None) -> sign_in.SignIn:
+    """Return a sign-in that lets everybody in, or fails as it is told."""
+
+    def sign(_identity: WorkerIdentity) -> None:
+        if error:
+            raise error
+
+    return sign
 
 
-def refuse(_identity: WorkerIdentity) -> None:
-    raise CredentialsError("AADSTS700213: no matching federated identity record.")
-
-
-def deny(_identity: WorkerIdentity) -> None:
-    raise AccessDeniedError("not authorised to assume the role.")
-
-
-def say_nothing(_identity: WorkerIdentity) -> None:
-    raise UnreachableError("no answer.")
-
-
-def stranger_checked(identity: WorkerIdentity, exchange: sign_in.SignIn) -> Check:
-    let_in = sign_in.check_worker(AGENT, sign_in=accept)
-    return sign_in.check_stranger(identity, sign_in=exchange, worker=let_in)
+def untrusted(identity: WorkerIdentity, error: Exception | None) -> Check:
+    worker = sign_in.check_worker(AGENT, sign_in=exchange(None))
+    return sign_in.check_untrusted(identity, sign_in=exchange(error), worker=worker)
 
 
 @pytest.mark.parametrize(
-    ("exchange", "worker", "stranger"),
+    ("error", "as_worker", "as_untrusted", "as_caller"),
     [
-        (accept, "pass", "fail"),
-        (refuse, "fail", "pass"),
-        (deny, "fail", "pass"),
-        (say_nothing, "unknown", "unknown"),
+        (None, "pass", "fail", "skip"),
+        (REFUSED, "fail", "pass", "fail"),
+        (AccessDeniedError("not authorised"), "fail", "pass", "fail"),
+        (UnreachableError("no answer"), "unknown", "unknown", "unknown"),
     ],
+    ids=["let in", "unknown", "denied", "no answer"],
 )
-def test_worker_must_be_let_in_and_a_stranger_must_not(exchange, worker, stranger):
-    assert sign_in.check_worker(AGENT, sign_in=exchange).status == worker
-    assert stranger_checked(AGENT, exchange).status == stranger
+def test_worker_must_be_let_in_and_an_untrusted_account_must_not(
+    error, as_worker, as_untrusted, as_caller
+):
+    worker = sign_in.check_worker(AGENT, sign_in=exchange(error))
+    assert worker.status == as_worker
+    assert error is None or str(error) in worker.observed
+    assert untrusted(AGENT, error).status == as_untrusted
+    assert sign_in.check_worker(CALLER, sign_in=exchange(error)).status == as_caller
+    assert untrusted(CALLER, error).status == "skip"
 
 
-def test_reason_of_the_cloud_is_told():
-    assert "AADSTS700213" in sign_in.check_worker(AGENT, sign_in=refuse).observed
+@pytest.mark.parametrize(("seconds", "status"), [(10, "pass"), (10.5, "fail")])
+def test_rejection_that_takes_too_long_is_red(monkeypatch, seconds, status):
+    worker = sign_in.check_worker(AGENT, sign_in=exchange(None))
+    clock = iter((0.0, seconds))
+    monkeypatch.setattr(sign_in.time, "monotonic", lambda: next(clock))
+    found = sign_in.check_untrusted(AGENT, sign_in=exchange(REFUSED), worker=worker)
+    assert found.status == status
 
 
-def test_refusal_that_takes_too_long_is_red(monkeypatch):
-    monkeypatch.setattr(sign_in, "MOST_SECONDS", 0.05)
-
-    def refuse_late(identity: WorkerIdentity) -> None:
-        time.sleep(0.1)
-        refuse(identity)
-
-    assert stranger_checked(AGENT, refuse_late).status == "fail"
-
-
-def test_caller_in_place_of_the_agents_is_not_proved():
-    for found in (sign_in.check_worker(CALLER, sign_in=accept), stranger_checked(CALLER, accept)):
-        assert (found.status, "not proved" in found.observed) == ("skip", True)
-
-
-def test_caller_whose_key_the_store_refuses_is_red_before_anything_is_pushed():
-    assert sign_in.check_worker(CALLER, sign_in=refuse).status == "fail"
-    assert stranger_checked(CALLER, refuse).status == "skip"
-
-
-def test_stranger_where_not_even_the_worker_is_let_in_proves_nothing():
-    worker = sign_in.check_worker(AGENT, sign_in=refuse)
-
-    found = sign_in.check_stranger(AGENT, sign_in=refuse, worker=worker)
-
+def test_rejection_where_not_even_the_worker_is_let_in_proves_nothing():
+    worker = sign_in.check_worker(AGENT, sign_in=exchange(REFUSED))
+    found = sign_in.check_untrusted(AGENT, sign_in=exchange(REFUSED), worker=worker)
     assert (found.status, "the worker itself" in found.observed) == ("skip", True)

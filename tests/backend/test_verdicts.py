@@ -2,21 +2,15 @@
 
 import bz2
 import hashlib
-import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from backend_target import THRESHOLD
 
-from xcomkit.backend import components, round_trip, silent_references, version_matrix
-from xcomkit.backend.configuration import (
-    THRESHOLD_VARIABLE,
-    check_class,
-    check_path,
-    is_threshold,
-    send_small_values,
-)
-from xcomkit.backend.protocol import Failure, Hello, Outcome, Payload
+from xcomkit.backend import cross_read, round_trip, silent_references
+from xcomkit.backend.configuration import check_class, check_path, is_threshold, send_small_values
+from xcomkit.backend.expectation import all_hold
+from xcomkit.backend.protocol import Failure, Hello, Outcome, Payload, PushedValue
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.objects.decode import UnreadableError
 from xcomkit.objects.reading import unpack
@@ -36,12 +30,12 @@ def outcome(**fields: Any) -> Outcome:
     )
 
 
-def trip(*, body: bytes = BODY, **pushed: Any) -> round_trip.Trip:
+def value(*, body: bytes = BODY, **pushed: Any) -> PushedValue:
     encoded = outcome(bytes=len(body), sha256=hashlib.sha256(body).hexdigest(),
                       value={"digest": "d", "canonical": ["builtins.dict", []]})  # fmt: skip
     found = outcome(**{"reference": "s3://aws@acme/x/k", **pushed})
     key = round_trip.object_key(found.reference, bucket="acme")
-    return round_trip.Trip(Payload("small_dict"), encoded, found, key)
+    return PushedValue(Payload("small_dict"), encoded, found, key)
 
 
 class Reader:
@@ -77,7 +71,7 @@ class Answers:
     ids=str,
 )  # fmt: skip
 def test_object_is_judged_by_all_of_its_bytes_and_unknown_to_a_reader_that_is_refused(body, status):
-    found = round_trip.check_objects([trip()], reader=Reader(body))
+    found = round_trip.check_objects([value()], reader=Reader(body))
 
     assert tuple(check.status for check in found) == status
 
@@ -87,22 +81,40 @@ def test_object_is_judged_by_all_of_its_bytes_and_unknown_to_a_reader_that_is_re
 def test_purge_is_proved_only_by_a_reader_that_sees_no_object(body, error):
     worker: Any = Answers(outcome(error=error))
 
-    found = round_trip.check_purge(worker, [trip()], reader=Reader(body))
+    found = round_trip.check_purge(worker, [value()], reader=Reader(body))
 
     gone = "fail" if body or error else "pass"
     assert found.status == ("unknown" if isinstance(body, Exception) else gone)
 
 
 @pytest.mark.parametrize(
-    ("pulled", "status"),
-    [({"value": {"digest": "d"}}, "pass"), ({"value": {"digest": "e"}}, "fail"), ({}, "fail"),
-     ({"error": ERROR}, "fail"), ({"is_reference": True, "value": {"digest": "d"}}, "fail")],
-)  # fmt: skip
-def test_only_the_same_value_is_the_same(pulled, status):
-    worker: Any = Answers(outcome(**pulled))
+    ("answer", "verdict", "status"),
+    [
+        (outcome(value={"digest": "d"}), "pass", "pass"),
+        (outcome(value={"digest": "e"}), "fail", "fail"),
+        (outcome(), "fail", "fail"),
+        (outcome(error=ERROR), "fail", "pass"),  # a reference that leads nowhere shall raise
+        (outcome(is_reference=True, value={"digest": "d"}), "fail", "fail"),
+        (ProcessError("gone"), "unknown", "unknown"),
+    ],
+    ids=["same", "other", "nothing", "raised", "path", "lost"],
+)
+def test_only_the_same_value_is_the_same_and_no_answer_is_unknown(answer, verdict, status):
+    pushed = value()
+    answers = answer if isinstance(answer, ProcessError) else (answer,)
 
-    assert round_trip.check_pull(worker, [trip()]).status == status
-    assert bool(version_matrix._compare(trip().encoded, outcome(**pulled))) is (status == "fail")
+    reading = cross_read._judge(
+        cross_read.Reading("a", "b", "unknown"), written=(pushed,),
+        references=[pushed.pushed.reference], pulled=answers, purged=(),
+    )  # fmt: skip
+    gone = silent_references.judge(
+        silent_references.XC521, answers, pushed.encoded, change="deleted"
+    )
+
+    assert (reading.verdict, gone.status) == (verdict, status)
+    if not isinstance(answer, ProcessError):
+        worker: Any = Answers(answer)
+        assert round_trip.check_pull(worker, [pushed]).status == verdict
 
 
 @pytest.mark.parametrize(
@@ -117,30 +129,22 @@ def test_only_the_same_value_is_the_same(pulled, status):
     ],
 )
 def test_value_stays_in_the_database_only_below_the_threshold(pushed, size, status):
-    found, _ = round_trip.check_push([trip(body=b"x" * size, **pushed)], settings=SETTINGS)
+    found, _ = round_trip.check_push([value(body=b"x" * size, **pushed)], settings=SETTINGS)
 
     assert found.status == status
 
 
-@pytest.mark.parametrize("line", ["ERROR x", "CRITICAL x", "WARNING x"])
-def test_error_that_is_only_logged_is_swallowed(line):
-    _, found = round_trip.check_push([trip(log=(line,))], settings=SETTINGS)
+@pytest.mark.parametrize(
+    ("line", "status"), [("ERROR x", "fail"), ("CRITICAL x", "fail"), ("WARNING x", "pass")]
+)
+def test_error_that_is_only_logged_is_swallowed(line, status):
+    _, found = round_trip.check_push([value(log=(line,))], settings=SETTINGS)
 
-    assert found.status == ("pass" if line.startswith("WARNING") else "fail")
+    assert found.status == status
 
 
-def hello(**fields: Any) -> Hello:
-    usual: dict[str, Any] = {
-        "python": "",
-        "packages": {},
-        "backend": "",
-        "settings": {},
-        "codecs": (),
-        "import_ms": 0,
-        "error": None,
-        "loops": None,
-    }
-    return Hello(**{**usual, **fields})
+def hello(**settings: str) -> Hello:
+    return Hello("", {}, "", settings, (), 0, error=None, loops=None)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +154,7 @@ def hello(**fields: Any) -> Hello:
      ("gcs://acme", "1", "pass"), ("s3://acme", "", "fail")],
 )  # fmt: skip
 def test_path_names_a_bucket_and_a_threshold_from_0(path, threshold, status):
-    found = check_path(hello(settings={"path": path, "threshold": threshold}))
-
-    assert found.status == status
+    assert check_path(hello(path=path, threshold=threshold)).status == status
 
 
 def test_class_that_nobody_configured_is_not_the_configured_one():
@@ -166,7 +168,7 @@ def test_class_that_nobody_configured_is_not_the_configured_one():
 )  # fmt: skip
 def test_threshold_from_0_is_one_and_from_1_on_it_keeps_a_probe_back(text, is_one, is_sent):
     assert is_threshold(text) is is_one
-    assert send_small_values(text) == ({THRESHOLD_VARIABLE: "0"} if is_sent else {})
+    assert send_small_values(text) == ({THRESHOLD: "0"} if is_sent else {})
 
 
 @pytest.mark.parametrize("limit", [8, 9, 10])
@@ -181,46 +183,17 @@ def test_object_is_unpacked_one_byte_further_than_the_limit(suffix, pack, limit)
 
 
 @pytest.mark.parametrize(
-    ("answer", "holds"),
-    [(ProcessError("gone"), None), (outcome(error=ERROR), False),
-     (outcome(value={"digest": "d"}), True), (outcome(is_reference=True), False)],
-    ids=["lost", "raised", "the same", "path"],
-)  # fmt: skip
-def test_component_that_does_not_answer_is_unknown(answer, holds):
-    written = (trip().encoded, trip().pushed)
-    reading = components._judge("a", written, "b", answer)
-    status = {None: "unknown", False: "fail", True: "pass"}[holds]
-
-    assert (reading.holds, components.check([reading], identity="i").status) == (holds, status)
-    assert components.check([], identity="i").status == "unknown"
-
-
-@pytest.mark.parametrize(
-    ("result", "status"),
-    [(ProcessError("gone"), "unknown"), ("raised ValueError: x", "pass"),
-     (silent_references._SILENT, "fail"), (silent_references._OTHER, "fail")],
-    ids=["lost", "raised", "path", "another value"],
-)  # fmt: skip
-def test_reference_is_silent_where_its_path_or_another_value_came_back(result, status):
-    found = silent_references._judge(silent_references.XC521, result, "gone", "3.2")
-
-    assert found.status == status
-
-
-@pytest.mark.parametrize(
     ("purged", "looked", "is_clean"),
     [(outcome(), outcome(), True), (outcome(), outcome(bytes=0), False),
      (outcome(), outcome(error=ERROR), False), (outcome(error=ERROR), outcome(), False)],
 )  # fmt: skip
 def test_look_after_a_purge_that_failed_proves_nothing(purged, looked, is_clean):
-    assert (version_matrix._left(purged, looked) == "") is is_clean
+    assert (cross_read.not_purged(purged, looked) == "") is is_clean
 
 
-def test_one_payload_that_is_unknown_leaves_all_unknown_and_one_that_is_wrong_is_told():
-    def combined(*verdicts: bool | None) -> str:
-        findings = [round_trip._Finding(str(n), one, "x") for n, one in enumerate(verdicts)]
-        return round_trip._combine(round_trip.XC504, findings).status
-
-    found: list[Callable[[], str]] = [lambda: combined(True, None), lambda: combined(None, False)]
-    assert [one() for one in found] == ["unknown", "fail"]
-    assert json.loads(BODY)
+@pytest.mark.parametrize(
+    ("verdicts", "together"),
+    [((), None), ((True,), True), ((True, None), None), ((None, False), False)],
+)
+def test_one_unknown_leaves_all_unknown_and_one_that_is_wrong_is_told(verdicts, together):
+    assert all_hold(verdicts) is together

@@ -2,12 +2,14 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from backend_target import Target
+import pytest
+from backend_target import THRESHOLD, Target
 
 from xcomkit.backend.version_matrix import Behaviour, Matrix, Row, measure
 
 OWN = metadata.version("apache-airflow")
 OTHER = "3.0.99"
+ROW = Row(OWN, Path(sys.executable))
 
 
 def pretender(directory: Path, version: str, *, without: str = "") -> Row:
@@ -26,17 +28,21 @@ def pretender(directory: Path, version: str, *, without: str = "") -> Row:
     return Row(version, python)
 
 
-def made(target: Target, rows: list[Row], **options) -> Matrix:
-    environment = {**target.effective, **target.identity().environment}
-    return measure(rows, environment=environment, run_id="run", timeout=60,
-                   progress=options.pop("progress", lambda _: None), **options)  # fmt: skip
+def made(
+    target: Target, rows: list[Row], *, without: tuple[str, ...] = (), threshold: str = "0",
+    progress=str, **options,
+) -> Matrix:  # fmt: skip
+    identity = target.identity(without=without)
+    environment = {**target.effective, **identity.environment, THRESHOLD: threshold}
+    return measure(
+        rows, environment=environment, run_id="run", timeout=60, progress=progress, **options
+    )
 
 
 def test_every_version_reads_what_every_version_wrote_and_nothing_is_left(target, tmp_path):
-    told: list[str] = []
-    rows = [Row(OWN, Path(sys.executable)), pretender(tmp_path, OTHER)]
+    said: list[str] = []
 
-    matrix = made(target, rows, progress=told.append)
+    matrix = made(target, [ROW, pretender(tmp_path, OTHER)], progress=said.append)
 
     assert [(c.verdict, c.passed, c.tried) for c in matrix.cells] == [("pass", 4, 4)] * 12
     assert {(c.writer, c.reader) for c in matrix.cells} == {
@@ -46,65 +52,44 @@ def test_every_version_reads_what_every_version_wrote_and_nothing_is_left(target
     stock = Behaviour(key="<id>.zip", missing="its path", zip="20751 of 20629", loops="has none")
     assert [one.behaviour for one in matrix.environments] == [stock, stock]
     assert target.keys() == set()
-    assert told[0] == f"Airflow {OWN}: starting its worker"
-    assert f"Airflow {OTHER} writes with zip, the others read it" in told
+    assert said[0] == f"Airflow {OWN}: starting its worker"
+    assert "every version writes with zip and reads what the others wrote" in said
 
 
 def test_reader_that_cannot_read_a_value_fails_in_its_cells_only(target, tmp_path):
-    rows = [Row(OWN, Path(sys.executable)), pretender(tmp_path, OTHER, without="pandas")]
+    rows = [ROW, pretender(tmp_path, OTHER, without="pandas"), Row("9.9.9", problem="why")]
 
     matrix = made(target, rows, codecs=("none",))
 
     red = matrix.cell(OWN, OTHER, "none")
     assert (red.verdict, red.passed, red.tried) == ("fail", 3, 4)
-    assert red.reason.startswith("dataframe: the pull raised ImportError: no pandas here")
+    assert red.reason.startswith("dataframe: pull raised ImportError: no pandas here")
     assert matrix.cell(OWN, OWN, "none").verdict == "pass"
-    # What a version cannot even build is no part of its own round trip, and is told.
+    # What a version cannot even build is no part of its own round trip, and is said.
     own = matrix.cell(OTHER, OTHER, "none")
     assert (own.verdict, own.passed, own.tried) == ("pass", 3, 3)
     assert own.reason == f"{OTHER} cannot build dataframe (ImportError: no pandas here)"
-
-
-def test_threshold_above_a_small_value_is_no_difference_between_versions(target):
-    high = {"AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "1000000"}
-    environment = {**target.effective, **high, **target.identity().environment}
-
-    matrix = measure([Row(OWN, Path(sys.executable))], environment=environment, run_id="run",
-                     timeout=60, progress=lambda _: None, codecs=("none",))  # fmt: skip
-
-    assert [(c.verdict, c.passed, c.tried) for c in matrix.cells] == [("pass", 4, 4)]
-
-
-def test_writer_without_the_right_to_put_is_red_with_the_refusal(target):
-    environment = {**target.effective, **target.identity(without=("s3:PutObject",)).environment}
-
-    matrix = measure([Row(OWN, Path(sys.executable))], environment=environment, run_id="run",
-                     timeout=60, progress=lambda _: None, codecs=("none",))  # fmt: skip
-
-    (cell,) = matrix.cells
-    assert (cell.verdict, cell.passed) == ("fail", 0)
-    assert "the push raised PermissionError" in cell.reason
-
-
-def test_purge_that_is_refused_is_red_in_the_round_trip(target):
-    environment = {**target.effective, **target.identity(without=("s3:DeleteObject",)).environment}
-
-    matrix = measure([Row(OWN, Path(sys.executable))], environment=environment, run_id="run",
-                     timeout=60, progress=lambda _: None, codecs=("none",))  # fmt: skip
-
-    assert matrix.cells[0].verdict == "fail"
-    assert "purge" in matrix.cells[0].reason
-
-
-def test_version_without_an_interpreter_is_unknown_in_its_row_and_column(target):
-    rows = [Row(OWN, Path(sys.executable)), Row("9.9.9", problem="cannot be installed: why")]
-
-    matrix = made(target, rows, codecs=("none",))
-
-    assert matrix.cell(OWN, OWN, "none").verdict == "pass"
     for pair in ((OWN, "9.9.9"), ("9.9.9", OWN), ("9.9.9", "9.9.9")):
         cell = matrix.cell(*pair, "none")
-        assert (cell.verdict, cell.reason) == ("unknown", "9.9.9: cannot be installed: why")
+        assert (cell.verdict, cell.reason) == ("unknown", "9.9.9: why")
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict", "reason"),
+    [
+        ({"threshold": "1000000"}, "pass", ""),
+        ({"threshold": "-1"}, "fail", "stayed in the metadata database"),
+        ({"without": ("s3:PutObject",)}, "fail", "push raised PermissionError"),
+        ({"without": ("s3:DeleteObject",)}, "fail", "still there after the purge"),
+    ],
+    ids=["high threshold", "database", "no put", "no delete"],
+)
+def test_round_trip_of_a_version_is_red_with_its_cause(target, options, verdict, reason):
+    (cell,) = made(target, [ROW], codecs=("none",), **options).cells
+
+    assert cell.verdict == verdict
+    assert reason in cell.reason
+    assert (cell.passed, cell.tried) == (4 if verdict == "pass" else 0, 4)
 
 
 def test_interpreter_with_another_version_stands_for_nothing(target, tmp_path):
@@ -121,16 +106,3 @@ def test_interpreter_with_another_version_stands_for_nothing(target, tmp_path):
     assert wrong == f"apache-airflow {OWN} is installed"
     assert "No such file" in absent
     assert "Airflow cannot be imported" in broken
-
-
-def test_values_that_never_leave_the_database_are_no_pass(target):
-    environment = {
-        **target.effective, **target.identity().environment,
-        "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "-1",
-    }  # fmt: skip
-
-    matrix = measure([Row(OWN, Path(sys.executable))], environment=environment, run_id="run",
-                     timeout=60, progress=lambda _: None, codecs=("none",))  # fmt: skip
-
-    assert matrix.cells[0].verdict == "fail"
-    assert "kept inline" in matrix.cells[0].reason

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from xcomkit.__main__ import main
-from xcomkit.backend.version_matrix import Cell, Environment, Matrix, Row
+from xcomkit.backend.cross_read import Reading
+from xcomkit.backend.version_matrix import Environment, Matrix, Row
 from xcomkit.cli import versions as matrix
 from xcomkit.findings.errors import MissingError
 from xcomkit.settings.settings import Settings
@@ -18,50 +19,34 @@ from xcomkit.stand_ins.aws import AwsStandIn
 ROOT = Path(__file__).parents[2]
 LOCAL = str(ROOT / "parameters/local-aws.yaml")
 OWN = metadata.version("apache-airflow")
+NO_VERSION = "write full versions with commas"
 
 
-def refused(capsys, *words) -> str:
-    assert main(("matrix", "-f", LOCAL, *words)) == 2
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        *((f"--airflow={text}", NO_VERSION)
+          for text in ("", "3.1", "3.1.8;3.3.2", "latest", "3.1.8,--index-url")),
+        ("--airflow 3.1.8 --with=--index-url=x", 'as in --with "pandas<3"'),
+        ("--airflow 3.1.8 --out /dev/null", "name another folder in --out"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_one_line_before_anything_is_installed(capsys, words, message):
+    assert main(("matrix", "-f", LOCAL, *words.split())) == 2
     text = capsys.readouterr().err
     assert text.startswith("xcomkit: ")
     assert text.count("\n") == 1
-    return text
+    assert message in text
 
 
-def test_help_teaches_when_to_use_it_and_what_comes_back(capsys):
-    with pytest.raises(SystemExit):
-        main(["matrix", "--help"])
-    text = " ".join(capsys.readouterr().out.split())
-    assert "xcomkit matrix --airflow 3.1.8,3.3.2 -f parameters/local-aws.yaml" in text
-    assert "before an upgrade" in text
-    assert "exit codes: 0 all pass, 1 some failed or are unknown, 2 bad parameters" in text
-
-
-@pytest.mark.parametrize("versions", ["", "3.1", "3.1.8;3.3.2", "latest", "3.1.8,--index-url"])
-def test_what_is_no_full_version_is_refused(capsys, versions):
-    assert "write full versions with commas" in refused(capsys, f"--airflow={versions}")
-
-
-def test_what_is_no_requirement_is_refused(capsys):
-    assert 'as in --with "pandas<3"' in refused(
-        capsys, "--airflow", "3.1.8", "--with=--index-url=x"
-    )
-
-
-def test_folder_that_cannot_be_written_is_refused_before_anything_is_installed(capsys, tmp_path):
-    (tmp_path / "file").touch()
-
-    assert "name another folder in --out" in refused(
-        capsys, "--airflow", "3.1.8", "--out", str(tmp_path / "file")
-    )
-
-
-def test_versions_are_taken_once_and_in_their_order():
+def test_versions_are_taken_once_and_old_ones_get_a_pandas_that_they_can_store():
     assert matrix.read_versions("3.3.2, 3.1.8,3.3.2,3.4.0rc1") == ("3.3.2", "3.1.8", "3.4.0rc1")
+    assert matrix.read_requirements(["x"], versions=("3.2.9", "3.3.0")) == ("x", "pandas<3")
+    assert matrix.read_requirements(["x"], versions=("3.3.0",)) == ("x",)
+    assert matrix.read_requirements(["pandas==3"], versions=("3.1.8",)) == ("pandas==3",)
 
 
-def test_version_that_does_not_exist_is_an_unknown_row_and_no_crash(capsys, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_version_that_does_not_exist_is_an_unknown_row_and_no_crash(capsys, tmp_path):
     before = dict(os.environ)
 
     code = main(["matrix", "--airflow", "9.9.9", "-f", LOCAL, "--out", str(tmp_path / "out")])
@@ -81,10 +66,7 @@ def test_rows_pass_on_the_stand_in_and_the_evidence_names_the_packages(tmp_path)
     settings = Settings.from_yaml(Path(LOCAL), overrides={})
 
     found = matrix.run(
-        settings,
-        folder=tmp_path,
-        rows=(Row(OWN, Path(sys.executable)),),
-        progress=lambda _: None,
+        settings, folder=tmp_path, rows=(Row(OWN, Path(sys.executable)),), progress=str
     )
 
     assert matrix.exit_code(found) == 0
@@ -105,23 +87,21 @@ def test_real_target_without_its_bucket_is_refused_with_the_steps_that_make_it(
     )
 
     with pytest.raises(MissingError, match="there is no such bucket") as caught:
-        matrix.run(settings, folder=tmp_path, rows=(), progress=lambda _: None)
+        matrix.run(settings, folder=tmp_path, rows=(), progress=str)
     assert "xcomkit run 00 01 02" in caught.value.hint
 
 
-def test_table_fits_a_hundred_columns_and_tells_each_reason_once():
+def test_table_fits_a_hundred_columns_and_gives_each_reason_once():
     versions = ("3.1.8", "3.2.2", "3.3.2", "3.4.0rc1", "3.5.0")
-    told = Matrix(
-        tuple(Environment(v, python="3.12.1") for v in versions),
-        tuple(
-            Cell(w, r, c, "fail" if w == "3.1.8" else "pass", "x" if w == "3.1.8" else "", 3, 4)
-            for w in versions for r in versions for c in ("none", "zip")
-        ),
+    cells = tuple(
+        Reading(w, r, "fail" if w == "3.1.8" else "pass", "x" if w == "3.1.8" else "", 3, 4, codec)
+        for w in versions for r in versions for codec in ("none", "zip")
     )  # fmt: skip
+    found = Matrix(tuple(Environment(v, python="3.12.1") for v in versions), cells)
 
-    text = matrix.to_text(told)
+    text = matrix.to_text(found)
 
     assert max(map(len, text.splitlines())) <= 100
     assert text.count(": x") == 1
     assert "3.1.8 to 3.1.8 none, 3.1.8 to 3.1.8 zip and 8 more: x" in text
-    assert matrix.exit_code(told) == 1
+    assert matrix.exit_code(found) == 1

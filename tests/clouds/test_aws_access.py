@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 from rig import SUBJECTS, red
 
-from xcomkit.backend.sign_in import check_stranger, check_worker
+from xcomkit.backend.sign_in import check_untrusted, check_worker
 from xcomkit.findings.errors import CredentialsError
 
 
@@ -104,11 +104,11 @@ def test_stranger_that_the_role_trusts_after_all_is_red_when_it_signs_in(made, t
     name = "system:serviceaccount:astro:xcomkit-stranger"
     stranger = made.cloud.worker_identity(name, directory=str(tmp_path))
     worker = check_worker(stranger, sign_in=lambda _: None)
-    assert check_stranger(stranger, sign_in=made.cloud.sign_in, worker=worker).status == "pass"
+    assert check_untrusted(stranger, sign_in=made.cloud.sign_in, worker=worker).status == "pass"
 
     made.trust_stranger(name)
 
-    check = check_stranger(stranger, sign_in=made.cloud.sign_in, worker=worker)
+    check = check_untrusted(stranger, sign_in=made.cloud.sign_in, worker=worker)
     assert (check.id, check.status) == ("XC514", "fail")
 
 

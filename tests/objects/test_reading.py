@@ -1,6 +1,6 @@
 import pytest
 
-from xcomkit.backend.comparison import difference, tags_of, types_of
+from xcomkit.backend.comparison import difference
 from xcomkit.backend.configuration import connection_id, is_threshold
 from xcomkit.backend.round_trip import object_key
 
@@ -57,17 +57,3 @@ def test_a_changed_value_inside_a_dict_is_a_difference_without_its_body():
     pushed = ["builtins.dict", [[["builtins.str", "k"], ["builtins.str", "secret"]]]]
     pulled = ["builtins.dict", [[["builtins.str", "k"], ["builtins.str", "other"]]]]
     assert difference(pushed, pulled) == "value[0] came back as another builtins.str"
-
-
-def test_types_json_cannot_tell_apart_are_matched_with_airflows_tags():
-    pair = [
-        "builtins.dict",
-        [[["builtins.str", "k"], ["builtins.set", [["datetime.date", "2026-01-01"]]]]],
-    ]
-    document = {
-        "k": {
-            "__classname__": "builtins.set",
-            "__data__": [{"__classname__": "datetime.date", "__data__": "2026-01-01"}],
-        }
-    }
-    assert sorted(types_of(pair)) == sorted(tags_of(document)) == ["builtins.set", "datetime.date"]

@@ -44,6 +44,7 @@ def prove(store, settings, swift) -> Prove:
                 environment=environment,
                 identity=identity,
                 reader=store,
+                run_id="run",
             )
         return {check.id: check for check in proof.checks}
 

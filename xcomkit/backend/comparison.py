@@ -1,32 +1,6 @@
 """Compare values and their types in canonical form, without Airflow."""
 
-from collections.abc import Iterator
 from typing import Any
-
-NATIVE = frozenset(f"builtins.{n}" for n in ("dict", "list", "str", "int", "float", "bool"))
-
-
-def types_of(pair: list[Any]) -> Iterator[str]:
-    """Yield the types of a canonical value that JSON itself cannot tell apart."""
-    name, body = pair
-    if name not in NATIVE and name != "builtins.NoneType":
-        yield name
-    if name == "builtins.dict":
-        body = [entry for _, entry in body]
-    if isinstance(body, list) and name.startswith("builtins."):
-        for entry in body:
-            yield from types_of(entry)
-
-
-def tags_of(document: object) -> Iterator[str]:
-    """Yield every ``__classname__`` of a document."""
-    if isinstance(document, dict):
-        if isinstance(tag := document.get("__classname__"), str):
-            yield tag
-        document = list(document.values())
-    if isinstance(document, list):
-        for entry in document:
-            yield from tags_of(entry)
 
 
 def difference(pushed: list[Any], pulled: list[Any], *, at: str = "value") -> str:

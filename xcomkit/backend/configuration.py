@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from xcomkit.backend.expectation import Expectation
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Hello, connection
 from xcomkit.findings.model import Check, Rule, WorkerIdentity
@@ -10,14 +11,14 @@ CLASS_VARIABLE = "AIRFLOW__CORE__XCOM_BACKEND"
 THRESHOLD_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl")
 """Schemes of Airflow that leave the pod and honour the connection id."""
-GREETING = "a fresh process with only the effective environment"
+_GREETING = "a fresh process with only the effective environment"
 
 XC501 = Rule(
     id="XC501",
     title="Airflow resolves the configured backend class",
     severity="fail",
-    why="a class that cannot be imported stops every task; the default class uses the database",
-    remedy="set xcomBackend to the class path and install common-io and the provider in the image",
+    why="A class that cannot be imported stops every task; the default class uses the database.",
+    remedy="Set xcomBackend to the class path and install common-io and the provider in the image.",
     source="airflow.sdk.execution_time.xcom",
     blocks=True,
     fix_in="03",
@@ -26,8 +27,8 @@ XC502 = Rule(
     id="XC502",
     title="The connection id of the path is defined for the agent",
     severity="fail",
-    why="an undefined id makes the backend fall to whatever identity surrounds the process",
-    remedy="define AIRFLOW_CONN_<ID> in commonEnv, or the connection in the secrets backend",
+    why="An undefined id makes the backend fall to whatever identity surrounds the process.",
+    remedy="Define AIRFLOW_CONN_<ID> in commonEnv, or the connection in the secrets backend.",
     source="connections in the amazon, microsoft-azure and google providers",
     fix_in="03",
 )
@@ -35,24 +36,24 @@ XC509 = Rule(
     id="XC509",
     title="Airflow accepts the compression",
     severity="fail",
-    why="an unknown name raises ValueError in every task that pushes",
-    remedy="leave the variable out for no compression, or name a codec the agents have",
+    why="An unknown name raises ValueError in every task that pushes.",
+    remedy="Leave the variable out for no compression, or name a codec the agents have.",
     source="airflow.providers.common.io.xcom.backend",
 )
 XC510 = Rule(
     id="XC510",
     title="The proof runs as the agents' own identity",
     severity="warn",
-    why="rights of somebody else say nothing about the agents' rights",
-    remedy="repeat the round trip in an agent pod, or with a service-account token of the agents",
+    why="Rights of somebody else say nothing about the agents' rights.",
+    remedy="Repeat the round trip in an agent pod, or with a service-account token of the agents.",
     source="workload identity on EKS, AKS and GKE",
 )
 XC512 = Rule(
     id="XC512",
-    title="Path and threshold make values leave for the bucket",
+    title="Path and threshold send values to the bucket",
     severity="fail",
-    why="without a path values land in a directory of the pod, without a threshold in the database",
-    remedy="set the path to <protocol>://<connection-id>@<bucket>/<prefix> and the threshold to 0",
+    why="Without a path values land in a folder of the pod, without a threshold in the database.",
+    remedy="Set the path to <protocol>://<connection-id>@<bucket>/<prefix> and the threshold to 0.",
     source="apache-airflow-providers-common-io, configuration reference",
     fix_in="03",
 )
@@ -67,6 +68,19 @@ XC527 = Rule(
     fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC501, XC502, XC509, XC510, XC512, XC527)
+
+_CONNECTION = Expectation(
+    XC502,
+    "the connection resolves from the environment or the secrets backend",
+    f"Connection.get in {_GREETING}",
+)
+_PATH = Expectation(
+    XC512,
+    "a path with a bucket and a threshold from 0",
+    f"settings as Airflow reads them in {_GREETING}",
+    "rule",
+)
+_LOOPS = Expectation(XC527, "no refusal", f"asked the installed task runner in {_GREETING}")
 
 
 def check_configuration(
@@ -91,35 +105,26 @@ def check_configuration(
 
 def check_class(hello: Hello, *, configured: str) -> Check:
     """Return whether Airflow resolves the class that the environment names (XC501)."""
-    return XC501.judge(
+    expected = configured or f"a class path in {CLASS_VARIABLE}"
+    return Expectation(XC501, expected, f"import in {_GREETING}").judge(
         hello.error is None and hello.backend == configured.strip() != "",
-        expected=configured or f"a class path in {CLASS_VARIABLE}",
-        observed=str(hello.error) if hello.error else hello.backend,
-        how=f"import in {GREETING}",
-        basis="behaviour",
+        str(hello.error or hello.backend),
     )
 
 
 def check_connection(worker: Worker) -> tuple[str, Check]:
     """Return the connection whose own key signs, if any, and whether a task finds it (XC502)."""
-    expected = "the connection resolves from the environment or the secrets backend"
-    how = f"Connection.get in {GREETING}"
     conn_id = connection_id(worker.hello.settings.get("path", ""))
     if worker.hello.error:
-        return "", XC502.skip(expected=expected, observed="Airflow could not be imported", how=how)
+        return "", _CONNECTION.skip("Airflow could not be imported")
     if not conn_id:
         observed = "the path names no connection id, so the surrounding identity is used"
-        return "", XC502.judge(False, expected=expected, observed=observed, how=how, basis="rule")
+        return "", _CONNECTION.judge(False, observed)
     (found,) = worker.run([connection(conn_id)])
     observed = f"{conn_id} {'resolves' if found.resolved else 'is not defined for the agent'}"
     reasons = found.reasons if found.error is None else (str(found.error),)
-    return conn_id if found.signs else "", XC502.judge(
-        found.resolved,
-        expected=expected,
-        observed="; ".join((observed, *reasons)),
-        how=how,
-        basis="behaviour",
-    )
+    check = _CONNECTION.judge(found.resolved, "; ".join((observed, *reasons)))
+    return conn_id if found.signs else "", check
 
 
 def send_small_values(threshold: str) -> dict[str, str]:
@@ -142,17 +147,11 @@ def connection_id(path: str) -> str:
 def check_compression(hello: Hello) -> Check:
     """Return whether the codec's name is one that this environment knows (XC509)."""
     codec = hello.settings.get("compression", "")
-    expected = f"unset, or one of {', '.join(hello.codecs)}"
-    how = f"fsspec's registered codecs in {GREETING}"
+    expected, how = f"unset, or one of {', '.join(hello.codecs)}", "fsspec's registered codecs in"
+    expectation = Expectation(XC509, expected, f"{how} {_GREETING}", "rule")
     if hello.error:
-        return XC509.skip(expected=expected, observed="Airflow could not be imported", how=how)
-    return XC509.judge(
-        codec == "" or codec in hello.codecs,
-        expected=expected,
-        observed=codec or "unset",
-        how=how,
-        basis="rule",
-    )
+        return expectation.skip("Airflow could not be imported")
+    return expectation.judge(codec == "" or codec in hello.codecs, codec or "unset")
 
 
 def check_identity(identity: WorkerIdentity, *, key_of: str = "") -> Check:
@@ -161,21 +160,21 @@ def check_identity(identity: WorkerIdentity, *, key_of: str = "") -> Check:
     A connection with a key of its own signs as that key wherever it is resolved: also in the pods.
     """
     proves = f"the key that connection {key_of} holds" if key_of else identity.proves
-    return XC510.judge(
+    return Expectation(
+        XC510,
+        "a service account of the agents, or the key of their connection",
+        "the variables the platform injects, handed to the process",
+        "rule",
+    ).judge(
         identity.agents or bool(key_of),
-        expected="a service account of the agents, or the key of their connection",
-        observed=f"{identity.subject}: {proves}" if proves else identity.subject,
-        how="the variables the platform injects, handed to the process",
-        basis="rule",
+        f"{identity.subject}: {proves}" if proves else identity.subject,
     )
 
 
 def check_path(hello: Hello) -> Check:
     """Return whether path and threshold send values to a bucket (XC512)."""
-    expected = "a path with a bucket and a threshold from 0"
-    how = f"settings as Airflow reads them in {GREETING}"
     if hello.error:
-        return XC512.skip(expected=expected, observed="Airflow could not be imported", how=how)
+        return _PATH.skip("Airflow could not be imported")
     path, threshold = hello.settings["path"], hello.settings["threshold"]
     scheme, _, rest = path.partition("://")
     problems = []
@@ -187,29 +186,15 @@ def check_path(hello: Hello) -> Check:
         problems.append("the threshold is missing: values stay in the metadata database")
     elif not is_threshold(threshold):
         problems.append(f"threshold {threshold} is no number from 0")
-    return XC512.judge(
-        not problems,
-        expected=expected,
-        observed="; ".join(problems) or f"{path}, threshold {threshold}",
-        how=how,
-        basis="rule",
-    )
+    return _PATH.judge(not problems, "; ".join(problems) or f"{path}, threshold {threshold}")
 
 
 def check_loops(hello: Hello) -> Check:
     """Return whether a Dag with a task loop could run with the class (XC527)."""
-    expected, how = "no refusal", f"asked the installed task runner in {GREETING}"
     if hello.loops is None:
         version = hello.packages.get("apache-airflow", "which could not be imported,")
-        observed = f"Airflow {version} has no task loops"
-        return XC527.skip(expected=expected, observed=observed, how=how)
-    return XC527.judge(
-        not hello.loops,
-        expected=expected,
-        observed=hello.loops or "accepted",
-        how=how,
-        basis="behaviour",
-    )
+        return _LOOPS.skip(f"Airflow {version} has no task loops")
+    return _LOOPS.judge(not hello.loops, hello.loops or "accepted")
 
 
 def is_threshold(text: str) -> bool:

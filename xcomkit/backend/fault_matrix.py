@@ -5,7 +5,7 @@ push is said to have stored is looked up by somebody else and pulled in another 
 pulls and purges are written by the durable class, so that what is judged is the pull or the purge.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -18,10 +18,9 @@ from xcomkit.backend.protocol import (
     Request,
     Step,
     Where,
-    encode,
+    encode_and_push,
     pull,
     purge,
-    push,
 )
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import CONTRAST, compression
@@ -51,6 +50,7 @@ _WRITES: tuple[Act, ...] = ("upload", "part", "complete")
 _READS: tuple[Act, ...] = ("look", "download")
 _BODY: tuple[Act, ...] = ("download",)
 _DELETES: tuple[Act, ...] = ("delete", "delete many")
+_RETRIED: tuple[Kind, ...] = ("500", "503", "reset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,11 @@ class Cell:
     observed: str
     seconds: float = 0.0
 
+    @property
+    def holds(self) -> bool | None:
+        """Tell whether the task was told of the fault, or never needed to be; None: not proved."""
+        return None if self.verdict == "not proved" else self.verdict not in SILENT
+
 
 def cases(cloud: CloudName, *, depth: Literal["quick", "full"]) -> tuple[Case, ...]:
     """Return the faults of a cloud; ``quick`` leaves out what is retried for long."""
@@ -85,54 +90,57 @@ def cases(cloud: CloudName, *, depth: Literal["quick", "full"]) -> tuple[Case, .
     return tuple(case for case in found if depth == "full" or case.is_quick)
 
 
-def _push_cases(cloud: CloudName) -> Iterator[Case]:
-    yield Case("push", "403", Fault("403", _WRITES))
-    yield Case("push", "404", Fault("404", _WRITES))
-    yield Case("push", "slow", Fault("slow", _WRITES, times=1), is_quick=False)
-    once_is_quick = cloud != "azure"  # azure-storage waits 15 s before it tries again
-    yield Case("push", "503 once", Fault("503", _WRITES, times=1), is_quick=once_is_quick)
-    yield Case("push", "reset once", Fault("reset", _WRITES, times=1), is_quick=once_is_quick)
-    for kind in ("500", "503", "reset"):
-        yield Case("push", kind, Fault(_kind(kind), _WRITES), is_quick=False)
+def _push_cases(cloud: CloudName) -> list[Case]:
+    is_quick = cloud != "azure"  # azure-storage waits 15 s before it tries again
+    found = [
+        Case("push", "403", Fault("403", _WRITES)),
+        Case("push", "404", Fault("404", _WRITES)),
+        Case("push", "slow", Fault("slow", _WRITES, times=1), is_quick=False),
+        Case("push", "503 once", Fault("503", _WRITES, times=1), is_quick),
+        Case("push", "reset once", Fault("reset", _WRITES, times=1), is_quick),
+        *(Case("push", kind, Fault(kind, _WRITES), is_quick=False) for kind in _RETRIED),
+    ]
+    part, complete = Fault("403", ("part",)), Fault("403", ("complete",))
     match cloud:
         case "aws":
             large = Payload("random", 145_000_000)  # packed still in parts: above 100 MiB
-            part, complete = Fault("403", ("part",)), Fault("403", ("complete",))
-            yield Case("push", "403 on parts", part, is_quick=False, payload=large)
-            yield Case("push", "403 on complete", complete, is_quick=False, payload=large)
+            found.append(Case("push", "403 on parts", part, is_quick=False, payload=large))
+            found.append(Case("push", "403 on complete", complete, is_quick=False, payload=large))
         case "azure":
-            yield Case("push", "403 on block list", Fault("403", ("complete",)), if_sent=True)
+            found.append(Case("push", "403 on block list", complete, if_sent=True))
         case "gcp":
-            part = Fault("403", ("part",))
             large = Payload("random", 16_000_000)
-            yield Case("push", "403 on chunks", part, is_quick=False, payload=large)
+            found.append(Case("push", "403 on chunks", part, is_quick=False, payload=large))
+    return found
 
 
-def _pull_cases(cloud: CloudName) -> Iterator[Case]:
-    yield Case("pull", "404", Fault("404", _READS))
-    yield Case("pull", "403", Fault("403", _READS))
+def _pull_cases(cloud: CloudName) -> list[Case]:
     ends = cloud != "gcp"  # gcsfs behind gzip waits for the missing half for ever
-    yield Case("pull", "short object", Fault("short", _BODY), is_quick=ends)
-    yield Case("pull", "empty object", Fault("empty", _BODY), is_quick=ends)
-    yield Case("pull", "slow", Fault("slow", _BODY, times=1), is_quick=False)
-    for kind in ("truncated", "reset", "503"):
-        quick = cloud == "aws"
-        yield Case("pull", f"{kind} once", Fault(_kind(kind), _BODY, times=1), is_quick=quick)
-        yield Case("pull", kind, Fault(_kind(kind), _BODY), is_quick=False)
-    yield Case("pull", "500", Fault("500", _BODY), is_quick=False)
+    found = [
+        Case("pull", "404", Fault("404", _READS)),
+        Case("pull", "403", Fault("403", _READS)),
+        Case("pull", "short object", Fault("short", _BODY), ends),
+        Case("pull", "empty object", Fault("empty", _BODY), ends),
+        Case("pull", "slow", Fault("slow", _BODY, times=1), is_quick=False),
+        Case("pull", "500", Fault("500", _BODY), is_quick=False),
+    ]
+    once: tuple[Kind, ...] = ("truncated", "reset", "503")
+    for kind in once:
+        found.append(Case("pull", f"{kind} once", Fault(kind, _BODY, times=1), cloud == "aws"))
+        found.append(Case("pull", kind, Fault(kind, _BODY), is_quick=False))
+    return found
 
 
-def _purge_cases(cloud: CloudName) -> Iterator[Case]:
-    yield Case("purge", "403", Fault("403", _DELETES))
+def _purge_cases(cloud: CloudName) -> list[Case]:
+    found = [
+        Case("purge", "403", Fault("403", _DELETES)),
+        Case("purge", "503", Fault("503", _DELETES), is_quick=False),
+        Case("purge", "reset", Fault("reset", _DELETES), is_quick=False),
+    ]
     if cloud == "aws":
-        yield Case("purge", "error inside 200", Fault("inside 200", ("delete many",)), if_sent=True)
-    yield Case("purge", "503", Fault("503", _DELETES), is_quick=False)
-    yield Case("purge", "reset", Fault("reset", _DELETES), is_quick=False)
-
-
-def _kind(name: str) -> Kind:
-    kinds: dict[str, Kind] = {k: k for k in ("500", "503", "reset", "truncated")}
-    return kinds[name]
+        inside = Fault("inside 200", ("delete many",))
+        found.append(Case("purge", "error inside 200", inside, if_sent=True))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +164,8 @@ def run(
 ) -> tuple[Cell, ...]:
     """Return one cell per case and codec, but for requests that the class never sends.
 
-    Args:
-        worker: its forks are led over the wire, and read no proxy before they are there.
-        wire: spoils the requests.
-        cases: what to try.
-        codecs: with which compressions, or the contrast; large payloads with the fast ones only.
-        reader: looks for objects without Airflow and without the wire.
-        bucket: where references must lead.
-        prefix: of the configured path.
-        run_id: becomes part of the keys.
-        progress: is told in one line what comes next.
+    The forks of the worker are led over the wire, and read no proxy before they are there; the
+    reader looks for objects without it. Large payloads are tried with the fast codecs only.
     """
     trials = [
         _Trial(case, codec, f"{number}-{codec}")
@@ -176,38 +176,30 @@ def run(
     place = f"{prefix}/{DAG_ID}/{run_id}"
     small = send_small_values(worker.hello.settings["threshold"])
     forks = {**wire.environment, **small}
-    pushes = {t.name: t.case.fault for t in trials if t.case.operation == "push"}
-    wire.spoil(place, pushes)
+    wire.spoil(place, {t.name: t.case.fault for t in trials if t.case.operation == "push"})
     progress(f"pushing while the store fails, {len(trials)} combinations")
-    pushed = _in_forks(worker, trials, lambda t: _push(t, run_id=run_id), forks, waits=("push",))
-    references = {t.name: p[-1].reference for t in trials if isinstance(p := pushed[t.name], tuple)}
-    others = {t.name: t.case.fault for t in trials if t.case.operation != "push"}
-    wire.spoil(place, others)
+    pushed = _in_forks(worker, {t: _push(t, run_id=run_id) for t in trials}, forks, waits=("push",))
+    references = {t: p[-1].reference for t, p in pushed.items() if isinstance(p, tuple)}
+    wire.spoil(place, {t.name: t.case.fault for t in trials if t.case.operation != "push"})
     progress("pulling and purging while the store fails")
-    seen = _in_forks(
-        worker,
-        trials,
-        lambda t: _look(t, references.get(t.name, "")),
-        forks,
-        waits=("pull", "purge"),
-    )
+    looks = {t: _look(t, references.get(t, "")) for t in trials}
+    seen = _in_forks(worker, looks, forks, waits=("pull", "purge"))
     cells = []
     for trial in trials:
-        if trial.case.if_sent and not wire.hits[trial.name]:
+        hits = wire.hits[trial.name]
+        if trial.case.if_sent and not hits:
             continue
-        first, then = pushed[trial.name], seen[trial.name]
-        key = object_key(references.get(trial.name, ""), bucket=bucket)
+        key = object_key(references.get(trial, ""), bucket=bucket)
         there = is_there(key, reader=reader) if key else False
-        cells.append(_judge(trial, first, then, hits=wire.hits[trial.name], there=there))
+        cells.append(_judge(trial, pushed[trial], seen[trial], hits=hits, there=there))
     return tuple(cells)
 
 
 def _push(trial: _Trial, *, run_id: str) -> list[Step]:
-    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=trial.name)
     # what is there to be pulled or purged is written durably, so that it is there
     backend = "" if trial.case.operation == "push" else DURABLE_BACKEND
-    payload = trial.case.payload
-    return [encode(payload, describe=True), push(payload, where=where, backend=backend)]
+    where = Where(DAG_ID, run_id, trial.name)
+    return encode_and_push(trial.case.payload, where=where, backend=backend)
 
 
 def _look(trial: _Trial, reference: str) -> list[Step]:
@@ -223,34 +215,33 @@ _Outcomes = tuple[Outcome, ...] | str
 
 def _in_forks(
     worker: Worker,
-    trials: Sequence[_Trial],
-    steps_of: Callable[[_Trial], list[Step]],
+    steps: Mapping[_Trial, list[Step]],
     environment: Mapping[str, str],
     *,
     waits: Sequence[Operation],
-) -> dict[str, _Outcomes]:
+) -> dict[_Trial, _Outcomes]:
     """Return the outcomes per trial: a codec's trials share a fork, one that waits has its own."""
 
     def fork_of(trial: _Trial) -> tuple[str, str]:
         is_alone = not trial.case.is_quick and trial.case.operation in waits
         return (trial.name if is_alone else "", trial.codec)
 
-    ordered = sorted(trials, key=fork_of)
-    groups = [(fork, [*members]) for fork, members in groupby(ordered, key=fork_of)]
-    requests = []
-    for (own, _), members in groups:
-        variables = {**environment, **compression(members[0].codec)}
-        steps = [step for trial in members for step in steps_of(trial)]
-        requests.append(Request(steps, variables, SLOW_CASE_SECONDS if own else QUICK_FORK_SECONDS))
-    found: dict[str, _Outcomes] = {}
+    groups = [(fork, [*members]) for fork, members in groupby(sorted(steps, key=fork_of), fork_of)]
+    requests = [
+        Request(
+            [step for trial in members for step in steps[trial]],
+            {**environment, **compression(codec)},
+            SLOW_CASE_SECONDS if own else QUICK_FORK_SECONDS,
+        )
+        for (own, codec), members in groups
+    ]
+    found: dict[_Trial, _Outcomes] = {}
     for (_, members), outcomes in zip(groups, worker.run_all(requests), strict=True):
-        rest = outcomes
-        for trial in members:
-            if isinstance(rest, ProcessError):
-                found[trial.name] = str(rest)
-                continue
-            number = len(steps_of(trial))
-            found[trial.name], rest = rest[:number], rest[number:]
+        if isinstance(outcomes, ProcessError):
+            found |= dict.fromkeys(members, str(outcomes))
+            continue
+        rest = iter(outcomes)
+        found |= {trial: tuple(next(rest) for _ in steps[trial]) for trial in members}
     return found
 
 
@@ -259,11 +250,11 @@ def _judge(
 ) -> Cell:
     case = trial.case
     if isinstance(pushed, str) or isinstance(seen, str):
-        told = pushed if isinstance(pushed, str) else str(seen)
-        return Cell(case, trial.codec, "not proved", told)
-    encoded, push_ = pushed
-    acted = push_ if case.operation == "push" else (seen[0] if seen else push_)
-    verdict, observed = _verdict(case, encoded, push_, seen[0] if seen else None, there=there)
+        reason = pushed if isinstance(pushed, str) else str(seen)
+        return Cell(case, trial.codec, "not proved", reason)
+    encoded, push = pushed
+    acted = push if case.operation == "push" else (seen[0] if seen else push)
+    verdict, observed = _verdict(case, encoded, push, seen[0] if seen else None, there=there)
     if not hits and verdict not in SILENT:  # what is lost needs no fault to be lost
         verdict, observed = "not proved", f"no request was spoilt ({observed})"
     return Cell(case, trial.codec, verdict, observed, seconds=acted.ms / 1000)
@@ -296,7 +287,7 @@ def _verdict_of_purge(*, is_left: bool) -> tuple[Verdict, str]:
 def _verdict_of_value(
     case: Case, encoded: Outcome, seen: Outcome, *, is_there: bool
 ) -> tuple[Verdict, str]:
-    if not seen.error and (seen.value or {}).get("digest") == (encoded.value or {}).get("digest"):
+    if not seen.difference(encoded):
         return "retried and stored", "the value came back the same"
     if seen.error and is_there:
         return "not proved", f"stored, but the reader raised {seen.error}"
@@ -304,8 +295,3 @@ def _verdict_of_value(
     if case.operation == "push" and not is_there:
         return "silent loss", f"the push reported success, no object is there, the reader got {got}"
     return "silent wrong value", f"no error, the reader got {got}"
-
-
-def silent(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the cells in which something went wrong and nobody was told."""
-    return tuple(cell for cell in cells if cell.verdict in SILENT)

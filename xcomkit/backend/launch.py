@@ -20,7 +20,6 @@ from xcomkit.findings.errors import ProcessError
 
 REDACTION = Path(redaction.__file__)
 DURABLE = Path(__file__).parents[1] / "durable.py"
-NOT_STARTED = "The process with Airflow's backend cannot be started"
 OLDEST = (3, 11)
 """The worker's text needs it: match, typing.Self, datetime.UTC."""
 
@@ -56,7 +55,7 @@ os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 exec(compile(texts[1], "worker.py", "exec"))
 """
 _NOTICE = re.compile(r"[EIW]\d{4} \d\d:|Defaulted container ")
-_MOST_WORDS = 500
+_MOST_CHARACTERS = 500
 _HINTS: tuple[tuple[str, str], ...] = (
     (
         r"\(Forbidden\)|is forbidden",
@@ -67,12 +66,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "sign in to the cluster again, until `kubectl get pods -n {space}` answers.",
     ),
     (
-        r"is too old|no python3|executable file not found|no such file or directory: unknown",
+        r"is too old|no python3|OCI runtime exec|container .{0,80}(?:valid|found)",
         "name the container that runs Airflow; `kubectl describe {kind} -n {space}` lists them.",
-    ),
-    (
-        r"container .{0,80}(?:is not valid|not found|not running)",
-        "name a running container of the pod; `kubectl describe {kind} -n {space}` lists them.",
     ),
     (
         r"\(NotFound\)|not found|no pods? |could not find",
@@ -80,24 +75,21 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"cannot exec into|not.{0,20}running|ContainerCreating|waiting to start|current phase is",
-        "wait until the pod runs; `kubectl get pods -n {space}` tells.",
+        "wait until the pod runs; `kubectl get pods -n {space}` shows it.",
     ),
     (
         r"refused|no such host|timeout|timed out|nable to connect|unreachable|context|onfig|stat ",
         "choose the cluster in kubeconfig, until `kubectl get pods -n {space}` answers.",
-    ),
-    (
-        r"command terminated with exit code 137|OOMKilled",
-        "give the container 500 MB of memory beside its tasks, then repeat.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Where a worker is started; made by ``in_interpreter`` and ``in_pod``.
+    """Where a worker is started: on this machine if nothing is given.
 
-    ``python`` is another interpreter of this machine, ``pod`` a pod's name or ``deployment/NAME``.
+    ``python`` is another interpreter of this machine, ``pod`` a pod's name or ``deployment/NAME``,
+    entered over ``kubectl exec``; an empty ``container`` is the pod's default.
     """
 
     python: str = ""
@@ -117,42 +109,23 @@ class Launch:
         container = ["-c", self.container] if self.container else []
         return ["kubectl", "exec", "-i", "-n", self.namespace, self.pod, *container, "--"]
 
-    def last_words(self, said: str) -> str:
-        """Return what was said last; of kubectl on one line, without its log and its notices."""
+    def last_words(self, stderr: str) -> str:
+        """Return the end of stderr; of kubectl on one line, without its log and its notices."""
         if not self.pod:
-            return said
-        lines = [line for line in said.splitlines() if not _NOTICE.match(line)]
-        return " ".join(" ".join(lines or said.splitlines()).split())[-_MOST_WORDS:]
+            return stderr
+        lines = [line for line in stderr.splitlines() if not _NOTICE.match(line)]
+        return " ".join(" ".join(lines or stderr.splitlines()).split())[-_MOST_CHARACTERS:]
 
-    def hint(self, words: str) -> str:
+    def hint(self, stderr: str) -> str:
         """Return the next step for what kubectl or the pod said last; empty on this machine."""
         if not self.pod:
             return ""
         kind = self.pod.partition("/")[0] if "/" in self.pod else "pods"
         for pattern, hint in _HINTS:
-            if re.search(pattern, words):
+            if re.search(pattern, stderr):
                 return hint.format(space=self.namespace, kind=kind)
         by_hand = " ".join(word for word in self.kubectl if word != "-i")
-        return f"see whether `{by_hand} true` answers and the pod has memory left, then repeat."
-
-
-def in_interpreter(python: Path) -> Launch:
-    """Return the launch in another interpreter of this machine, with the same private environment.
-
-    A virtual environment's own path is kept: resolved, it would be the interpreter behind it.
-    """
-    return Launch(python=str(python.absolute()))
-
-
-def in_pod(pod: str, *, namespace: str, container: str = "") -> Launch:
-    """Return the launch in a pod, over ``kubectl exec``.
-
-    Args:
-        pod: its name, or ``deployment/NAME`` for any pod of a deployment.
-        namespace: where it is.
-        container: which container; empty is the pod's default.
-    """
-    return Launch(pod=pod, namespace=namespace, container=container)
+        return f"see whether `{by_hand} true` answers and 500 MB of memory are left, then repeat."
 
 
 def start(
@@ -163,20 +136,50 @@ def start(
     home: str,
     stderr: IO[bytes],
 ) -> subprocess.Popen[bytes]:
-    """Return the started worker; requests go to its stdin.
+    """Return the process that runs the worker's text; requests go to its stdin.
 
-    Args:
-        launch: where it runs.
-        worker: the text of the worker.
-        environment: what it sees on this machine; a pod has its own.
-        home: a private directory, which is HOME on this machine.
-        stderr: takes what the worker, or kubectl, says.
+    On this machine ``environment`` is what it sees, and ``home`` its HOME; a pod has its own.
 
     Raises:
         ProcessError: when it cannot be started.
     """
     if launch.pod:
-        return _start_in_pod(launch, worker=worker, stderr=stderr)
+        texts = [REDACTION.read_bytes(), worker.read_bytes()]
+        bootstrap = _BOOTSTRAP.format(
+            sizes=[*map(len, texts)], oldest=OLDEST, oldest_text=".".join(map(str, OLDEST))
+        )
+        # kubectl keeps the caller's environment, for its kubeconfig
+        command, variables = [*launch.kubectl, "sh", "-c", _SHELL, "sh", bootstrap], None
+    else:
+        texts = []
+        command = [launch.python or sys.executable, "-P", str(worker)]
+        variables = {**environment, **_own_variables(launch, environment, home=home)}
+    try:
+        process = subprocess.Popen(
+            command,
+            env=variables,
+            cwd=None if launch.pod else home,  # without a path Airflow writes below the current one
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ProcessError(
+            f"Airflow's backend cannot be started{launch.place}: {reason} ({command[0]}).",
+            hint=f"look whether {command[0]} is installed and can be run, and for characters that"
+            " no variable may hold.",
+        ) from None
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):  # kubectl has already said why, and is heard next
+            process.stdin.write(b"".join(texts))
+            process.stdin.flush()
+    return process
+
+
+def _own_variables(launch: Launch, environment: Mapping[str, str], *, home: str) -> dict[str, str]:
+    """Return the variables that are this machine's, and those of the private directory."""
     own = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": home,
@@ -190,55 +193,4 @@ def start(
         shutil.copy(DURABLE, package)
         paths = (str(package.parent), environment.get("PYTHONPATH", ""))
         own["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    try:
-        return subprocess.Popen(
-            [launch.python or sys.executable, "-P", str(worker)],
-            env={**environment, **own},
-            cwd=home,  # without a path Airflow writes below the current directory
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    except (FileNotFoundError, PermissionError) as error:
-        raise ProcessError(
-            f"{NOT_STARTED}: {error.strerror} ({launch.python}).",
-            hint="name an interpreter that is there and can be run.",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ProcessError(
-            f"{NOT_STARTED}: {type(error).__name__}.",
-            hint="look for characters no variable may hold in the environment.",
-        ) from None
-
-
-def _start_in_pod(launch: Launch, *, worker: Path, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the worker in a pod; kubectl keeps the caller's environment, for its kubeconfig."""
-    if shutil.which("kubectl") is None:
-        raise ProcessError(
-            f"{NOT_STARTED}{launch.place}: there is no kubectl on the path.",
-            hint="install kubectl, or run the round trip on this machine.",
-        )
-    texts = [REDACTION.read_bytes(), worker.read_bytes()]
-    bootstrap = _BOOTSTRAP.format(
-        sizes=[*map(len, texts)], oldest=OLDEST, oldest_text=".".join(map(str, OLDEST))
-    )
-    shell = ["sh", "-c", _SHELL, "sh", bootstrap]
-    try:
-        process = subprocess.Popen(
-            [*launch.kubectl, *shell],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ProcessError(
-            f"{NOT_STARTED}{launch.place}: {error.strerror} (kubectl).",
-            hint="see whether `kubectl version --client` answers.",
-        ) from None
-    if process.stdin is not None:
-        with suppress(BrokenPipeError):  # kubectl has already said why, and is heard next
-            process.stdin.write(b"".join(texts))
-            process.stdin.flush()
-    return process
+    return own

@@ -1,6 +1,6 @@
 """Are pushed values there at once, and still there when the process is gone? No fault is needed.
 
-A task's process leaves as soon as its result is told. A filesystem that uploads in a background
+A task's process leaves as soon as its result is reported. A filesystem that uploads in a background
 thread may not be done by then; behind a codec the stock backend does not wait for it.
 """
 
@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xcomkit.backend.configuration import send_small_values
+from xcomkit.backend.expectation import Expectation
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode, push, size
+from xcomkit.backend.protocol import Outcome, Payload, Request, Step, Where, encode, push, size
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import compression
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
@@ -23,15 +24,20 @@ PAYLOAD = Payload("records", 1_000)
 
 XC515 = Rule(
     id="XC515",
-    title="What was pushed is there at once, and when the process is gone",
+    title="Pushed objects exist at once and after the process has ended",
     severity="fail",
-    why="a task that ends in success before its value is stored has lost it: the next task gets"
-    " the path as a string instead of the value, without an error",
-    remedy="set backend to durable, or compression to none",
+    why="A task that ends in success before its value is stored has lost it: the next task gets"
+    " the path as a string instead of the value, without an error.",
+    remedy="Set backend to durable, or compression to none.",
     source="common-io backend: the codec's wrapper leaves the file open; gcsfs closes in a thread",
     fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC515,)
+_FOUND_AGAIN = Expectation(
+    XC515,
+    "every push there at once and after the process has ended",
+    "the backend's own filesystem at once, another client afterwards; no fault injected",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +46,14 @@ class Writes:
 
     Of ``at_once`` pushes ``seen_at_once`` were found by the same process right after; of the
     ``at_exit`` last pushes of a process ``seen_after_exit`` were found by another client.
-    ``problem`` says why nothing could be told.
+    ``problem`` says why nothing is known.
     """
 
     codec: str
-    at_once: int
-    seen_at_once: int
-    at_exit: int
-    seen_after_exit: int
+    at_once: int = 0
+    seen_at_once: int = 0
+    at_exit: int = 0
+    seen_after_exit: int = 0
     problem: str = ""
 
     @property
@@ -56,16 +62,15 @@ class Writes:
         return self.at_once - self.seen_at_once + self.at_exit - self.seen_after_exit
 
     @property
-    def kept(self) -> float:
+    def share_found(self) -> float:
         """Return the share of the pushes that were found again, from 0 to 1."""
         return 1 - self.lost / (self.at_once + self.at_exit)
 
     def __str__(self) -> str:
         """Return the counts in words."""
-        if self.problem:
-            return self.problem
-        told = f"{self.seen_at_once} of {self.at_once} there at once"
-        return f"{told}, {self.seen_after_exit} of {self.at_exit} after the process had ended"
+        at_once = f"{self.seen_at_once} of {self.at_once} there at once"
+        at_exit = f"{self.seen_after_exit} of {self.at_exit} after the process had ended"
+        return self.problem or f"{at_once}, {at_exit}"
 
 
 def probe(
@@ -78,61 +83,56 @@ def probe(
     run_id: str,
     progress: Callable[[str], None],
 ) -> tuple[Writes, ...]:
-    """Return the fate of the pushes with each codec; their objects are left.
+    """Return what became of the pushes with each codec; their objects are left.
 
-    Args:
-        worker: its class and path are used; only the compression differs, and the contrast's class.
-        reader: looks after the process has ended; it is not Airflow.
-        bucket: where the references must lead.
-        codecs: what to compare.
-        repetitions: processes per codec; each pushes that often, looks, pushes once more and ends.
-        run_id: becomes part of the keys.
-        progress: is told in one line what comes next.
+    There are ``repetitions`` processes per codec; each pushes that often and looks each time, then
+    pushes once more and ends, and the reader, which is not Airflow, looks for its last object.
     """
     progress(f"looking for lost writes with {', '.join(codecs)}")
     small = send_small_values(worker.hello.settings["threshold"])
     requests = [
         Request(
-            _steps(codec, run_id=run_id, number=number, repetitions=repetitions),
+            _steps(Where(DAG_ID, run_id, f"{codec}_{number}"), repetitions=repetitions),
             {**compression(codec), **small},
         )
         for codec in codecs
         for number in range(repetitions)
     ]
-    answers = worker.run_all(requests)
-    found = []
-    for codec, start in zip(codecs, range(0, len(answers), repetitions), strict=True):
-        rounds = [one for one in answers[start:][:repetitions] if isinstance(one, tuple)]
-        errors = [one for one in answers[start:][:repetitions] if isinstance(one, ProcessError)]
-        if errors:
-            found.append(Writes(codec, 0, 0, 0, 0, problem=str(errors[0])))
-        else:
-            found.append(_judge_rounds(codec, rounds, reader=reader, bucket=bucket))
-    return tuple(found)
+    answers = iter(worker.run_all(requests))
+    return tuple(
+        _judge_rounds(
+            codec, [next(answers) for _ in range(repetitions)], reader=reader, bucket=bucket
+        )
+        for codec in codecs
+    )
 
 
-def _steps(codec: str, *, run_id: str, number: int, repetitions: int) -> list[dict[str, object]]:
-    where = Where(dag_id=DAG_ID, run_id=run_id, task_id=f"{codec}_{number}")
-    here = [step for _ in range(repetitions) for step in (push(PAYLOAD, where=where), size())]
-    return [encode(PAYLOAD), *here, push(PAYLOAD, where=where)]
+def _steps(where: Where, *, repetitions: int) -> list[Step]:
+    look = [push(PAYLOAD, where=where), size()]
+    return [encode(PAYLOAD), *look * repetitions, push(PAYLOAD, where=where)]
 
 
 def _judge_rounds(
-    codec: str, rounds: Sequence[Sequence[Outcome]], *, reader: ObjectReader, bucket: str
+    codec: str,
+    answers: Sequence[tuple[Outcome, ...] | ProcessError],
+    *,
+    reader: ObjectReader,
+    bucket: str,
 ) -> Writes:
+    rounds = [one for one in answers if not isinstance(one, ProcessError)]
+    if lost := next((one for one in answers if isinstance(one, ProcessError)), None):
+        return Writes(codec, problem=str(lost))
     pushed = [one for outcomes in rounds for one in (*outcomes[1:-1:2], outcomes[-1])]
-    refused = next((str(outcome.error) for outcome in pushed if outcome.error), "")
-    if refused:
-        return Writes(codec, 0, 0, 0, 0, problem=f"the push raised {refused}")
+    looks = [outcome for outcomes in rounds for outcome in outcomes[2::2]]
+    if error := next((one.error for one in pushed if one.error), None):
+        return Writes(codec, problem=f"the push raised {error}")
     if not all(outcome.reference for outcome in pushed):
-        return Writes(codec, 0, 0, 0, 0, problem="the value stayed in the metadata database")
+        return Writes(codec, problem="the value stayed in the metadata database")
     there = [_is_whole(outcomes, reader=reader, bucket=bucket) for outcomes in rounds]
     if None in there:
-        return Writes(codec, 0, 0, 0, 0, problem="the reader was refused")
-    looks = [outcome for outcomes in rounds for outcome in outcomes[2::2]]
-    failed = next((str(look.error) for look in looks if look.error), "")
-    if failed:
-        return Writes(codec, 0, 0, 0, 0, problem=f"the look right after a push raised {failed}")
+        return Writes(codec, problem="the reader was refused")
+    if error := next((look.error for look in looks if look.error), None):
+        return Writes(codec, problem=f"the look right after a push raised {error}")
     seen = sum(1 for look in looks if look.bytes)  # an empty object is none
     return Writes(codec, len(looks), seen, len(there), sum(map(bool, there)))
 
@@ -153,12 +153,7 @@ def _is_whole(outcomes: Sequence[Outcome], *, reader: ObjectReader, bucket: str)
 
 def check(writes: Sequence[Writes], *, configured: str) -> Check:
     """Return whether the configured codec loses writes (XC515)."""
-    expected = "every push there at once and after the process has ended"
-    how = "the backend's own filesystem at once, another client afterwards; no fault injected"
     own = next((one for one in writes if one.codec == configured), None)
     if own is None:
-        observed = f"not proved: nothing was probed with {configured}"
-        return XC515.skip(expected=expected, observed=observed, how=how)
-    holds = None if own.problem else not own.lost
-    observed = f"{configured}: {own}"
-    return XC515.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
+        return _FOUND_AGAIN.skip(f"not proved: nothing was probed with {configured}")
+    return _FOUND_AGAIN.judge(None if own.problem else not own.lost, f"{configured}: {own}")

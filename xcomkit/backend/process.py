@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -24,7 +25,7 @@ START_SECONDS = 90.0
 GRACE_SECONDS = 5.0
 MOST_REPLY_BYTES = 16_000_000
 MOST_STDERR_BYTES = 2_000
-MOST_FATE = 100
+MOST_TYPE_TEXT = 100
 LOOK_SECONDS = 15.0
 """How often a wait asks whether the store is still there."""
 
@@ -42,6 +43,8 @@ class Worker:
         launch: Launch,
     ) -> None:
         self._process = process
+        self._stdin: Any = process.stdin
+        self._stdout: Any = process.stdout
         self._launch = launch
         self._stderr = stderr
         self._secrets = secrets
@@ -59,7 +62,9 @@ class Worker:
         Raises:
             ProcessError: it does not greet.
         """
-        return self._hello(self._read(self._start_deadline))
+        reply = self._read(self._start_deadline)
+        found = {one.name: reply[one.name] for one in fields(Hello)}
+        return Hello(**{**found, "error": self._failure(reply["error"])})
 
     def run(
         self,
@@ -70,10 +75,8 @@ class Worker:
     ) -> tuple[Outcome, ...]:
         """Return the outcome of each step; all of them run in one fresh fork of the worker.
 
-        Args:
-            steps: made by the functions of ``protocol``, such as ``push`` and ``pull``.
-            environment: variables that differ for this request alone.
-            timeout: seconds for this request where fewer than the worker's will do.
+        ``environment`` differs for this request alone, as does ``timeout`` in seconds, where fewer
+        than the worker's will do.
 
         Raises:
             ProcessError: when the worker or its fork dies, hangs or answers something else.
@@ -106,9 +109,8 @@ class Worker:
             ]
         }
         try:
-            if self._process.stdin is not None:
-                self._process.stdin.write(json.dumps(line).encode() + b"\n")
-                self._process.stdin.flush()
+            self._stdin.write(json.dumps(line).encode() + b"\n")
+            self._stdin.flush()
         except BrokenPipeError:
             raise self._lost("is gone") from None
         reply = self._read(time.monotonic() + max(deadlines) + GRACE_SECONDS)
@@ -121,27 +123,23 @@ class Worker:
 
     def _read(self, deadline: float) -> dict[str, Any]:
         """Return the next reply; a line that is no JSON object is a refusal to talk."""
-        line = self._read_line(deadline)
         try:
-            reply = json.loads(line)
+            reply = json.loads(self._read_line(deadline))
         except ValueError:
-            raise self._lost("answered something that is no JSON") from None
+            reply = None
         if not isinstance(reply, dict):
             raise self._lost("answered something that is no JSON object")
         return reply
 
     def _read_line(self, deadline: float) -> bytes:
-        if self._process.stdout is None:
-            raise self._lost("has no stdout")
-        channel = self._process.stdout.fileno()
         while b"\n" not in self._unread:
             self._look()
             left = max(0.0, deadline - time.monotonic())
-            if not select.select([channel], [], [], min(left, LOOK_SECONDS))[0]:
+            if not select.select([self._stdout], [], [], min(left, LOOK_SECONDS))[0]:
                 if left <= LOOK_SECONDS:
                     raise self._lost("gave no answer in time")
                 continue
-            block = os.read(channel, 1 << 16)
+            block = os.read(self._stdout.fileno(), 1 << 16)
             if not block:
                 with suppress(subprocess.TimeoutExpired):  # it may still be saying why
                     self._process.wait(GRACE_SECONDS)
@@ -176,41 +174,31 @@ class Worker:
         """Return the error with the end of the worker's stderr, secrets blotted out."""
         end = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, end - MOST_STDERR_BYTES))
-        tail = redact(self._stderr.read().decode(errors="replace"), secrets=self._secrets).strip()
+        tail = self._redact(self._stderr.read().decode(errors="replace")).strip()
         tail = self._launch.last_words(tail)
-        told = f" Its last words: {tail}" if tail else ""
+        words = f" Its last words: {tail}" if tail else ""
         return ProcessError(
-            f"The process with Airflow's backend{self._launch.place} {what}.{told}",
+            f"The process with Airflow's backend{self._launch.place} {what}.{words}",
             hint=self._launch.hint(tail)
             or "look at the network, the endpoint and the memory of this machine, then repeat.",
         )
 
-    def _hello(self, reply: dict[str, Any]) -> Hello:
-        return Hello(
-            python=reply["python"],
-            packages=reply["packages"],
-            backend=reply["backend"],
-            settings=reply["settings"],
-            codecs=tuple(reply["codecs"]),
-            import_ms=reply["import_ms"],
-            error=self._failure(reply["error"]),
-            loops=reply["loops"],
-        )
-
     def _outcome(self, entry: dict[str, Any]) -> Outcome:
         for name in ("log", "ignored", "reasons"):
-            entry[name] = tuple(redact(t, secrets=self._secrets) for t in entry.get(name, ()))
+            entry[name] = tuple(map(self._redact, entry.get(name, ())))
         entry["types"] = tuple(
-            {n: redact(text, secrets=self._secrets)[:MOST_FATE] for n, text in one.items()}
+            {name: self._redact(text)[:MOST_TYPE_TEXT] for name, text in one.items()}
             for one in entry.get("types", ())
         )
-        entry["error"] = self._failure(entry["error"])
-        return Outcome(**entry)
+        return Outcome(**{**entry, "error": self._failure(entry["error"])})
 
     def _failure(self, found: dict[str, str] | None) -> Failure | None:
         if found is None:
             return None
-        return Failure(**{n: redact(text, secrets=self._secrets) for n, text in found.items()})
+        return Failure(**{name: self._redact(text) for name, text in found.items()})
+
+    def _redact(self, text: str) -> str:
+        return redact(text, secrets=self._secrets)
 
 
 @contextmanager
@@ -221,12 +209,8 @@ def open_worker(
 
     PATH and the locale are this machine's, HOME and AIRFLOW_HOME are a private directory, so that
     no sign-in and no configuration of the user's leaks into the proof. A pod has an environment of
-    its own: there ``environment`` only tells which texts are secret.
-
-    Args:
-        environment: the effective environment and the variables of the workload identity.
-        timeout: seconds a single request may take.
-        launch: where the worker runs; this interpreter if nothing is said.
+    its own: there ``environment`` only says which texts are secret. A single request may take
+    ``timeout`` seconds.
 
     Raises:
         ProcessError: when the worker cannot be started or does not greet.
@@ -241,18 +225,7 @@ def open_worker(
         try:
             yield Worker(process, stderr=stderr, secrets=secrets, timeout=timeout, launch=launch)
         finally:
-            if launch.pod:
-                _let_go(process)
-            _stop(process)
-
-
-def _let_go(process: subprocess.Popen[bytes]) -> None:
-    """Close stdin, which ends the worker in its pod, and give kubectl the time to pass it on."""
-    if process.stdin is not None:
-        with suppress(BrokenPipeError):
-            process.stdin.close()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE_SECONDS)
+            _stop(process, seconds=GRACE_SECONDS if launch.pod else 0)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -261,10 +234,15 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], *, seconds: float) -> None:
+    """Close stdin, which ends a worker in its pod once kubectl has passed it on, and kill."""
+    if process.stdin:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    if seconds:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
     _kill(process)
     process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(BrokenPipeError):
-                pipe.close()
+    if process.stdout:
+        process.stdout.close()

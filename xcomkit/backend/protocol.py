@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from xcomkit.backend.comparison import difference
+
 PayloadKind = Literal[
     "small_dict", "records", "random", "text", "typed", "dataframe", "json", "callable"
 ]
@@ -20,7 +22,6 @@ class Payload:
 
     kind: PayloadKind
     size: int = 0
-    seed: int = 1
     text: str = ""
 
     @property
@@ -31,7 +32,7 @@ class Payload:
                 return {"kind": self.kind, "value": json.loads(self.text)}
             case "callable":
                 return {"kind": self.kind, "name": self.text}
-        return {"kind": self.kind, "bytes": self.size, "seed": self.seed}
+        return {"kind": self.kind, "bytes": self.size}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,6 @@ class Failure:
     message: str
     cause: str = ""
 
-    @property
-    def is_missing_module(self) -> bool:
-        """Tell whether the environment lacks a package that the value is made of."""
-        return self.type in ("ImportError", "ModuleNotFoundError")
-
     def __str__(self) -> str:
         """Return type and message, or the cause instead of a message that it repeats."""
         if self.cause and self.message in self.cause:
@@ -78,7 +74,7 @@ class Hello:
     packages: dict[str, str]
     backend: str
     settings: dict[str, str]
-    codecs: tuple[str, ...]
+    codecs: Sequence[str]
     import_ms: int
     error: Failure | None
     loops: str | None
@@ -88,10 +84,10 @@ class Hello:
 class Outcome:
     """What one step did: ``ms`` in the backend, and what was seen beside the result.
 
-    ``requests`` counts HTTP attempts per operation (``None``: nothing there tells about them),
+    ``requests`` counts HTTP attempts per operation (``None``: nothing there counts them),
     ``ignored`` holds exceptions Python could only ignore, ``log`` lines from WARNING up. The
-    remaining fields belong to single steps; ``reference`` is empty for a value kept inline, and
-    ``signs`` tells that a connection holds a key of its own, ``skipped`` that time was up.
+    remaining fields belong to single steps; ``reference`` is empty for a value that stays in the
+    database, and ``signs`` tells that a connection holds a key of its own.
     """
 
     ms: float
@@ -110,7 +106,49 @@ class Outcome:
     types: tuple[dict[str, str], ...] = ()
     subject: str = ""
     signs: bool = False
-    skipped: bool = False
+
+    @property
+    def canonical(self) -> list[Any]:
+        """Return the described value as nested pairs of type and body; an empty text without."""
+        pair = (self.value or {}).get("canonical")
+        return pair if isinstance(pair, list) else ["builtins.str", ""]
+
+    def difference(self, encoded: "Outcome") -> str:
+        """Return how this pull differs from what was encoded, ``""`` for the same value."""
+        if self.error:
+            return f"pull raised {self.error}"
+        if self.is_reference:
+            return "the reference string came back instead of the value"
+        digest = (self.value or {}).get("digest")
+        if digest and digest == (encoded.value or {}).get("digest"):
+            return ""
+        return difference(encoded.canonical, self.canonical) or "another value came back"
+
+
+@dataclass(frozen=True, slots=True)
+class PushedValue:
+    """A payload as it was encoded and pushed; ``key`` is its object's, empty without one."""
+
+    payload: Payload
+    encoded: Outcome
+    pushed: Outcome
+    key: str = ""
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Tell whether the environment cannot build this value: it has no pandas, for one."""
+        error = self.encoded.error
+        is_ours = self.payload.kind == "dataframe"
+        return (
+            is_ours and error is not None and error.type in ("ImportError", "ModuleNotFoundError")
+        )
+
+    @property
+    def problem(self) -> str:
+        """Return why there is no object to read, ``""`` when there is one."""
+        if error := self.encoded.error or self.pushed.error:
+            return f"push raised {error}"
+        return "" if self.pushed.reference else "the value stayed in the metadata database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +173,14 @@ def encode(payload: Payload, *, describe: bool = False) -> Step:
     return {"do": "encode", "payload": payload.spec, "describe": describe}
 
 
-def push(payload: Payload, *, where: Where, backend: str = "", again: float | None = None) -> Step:
-    """Return the step that pushes a payload through the backend, or through another class.
+def push(payload: Payload, *, where: Where, backend: str = "") -> Step:
+    """Return the step that pushes a payload through the backend, or through another class."""
+    return {"do": "push", "payload": payload.spec, "where": asdict(where), "backend": backend}
 
-    With ``again`` it and the steps up to the next push are skipped once that many seconds have
-    passed since the latest push without.
-    """
-    step = {"do": "push", "payload": payload.spec, "where": asdict(where), "backend": backend}
-    return step if again is None else {**step, "again": again}
+
+def encode_and_push(payload: Payload, *, where: Where, backend: str = "") -> list[Step]:
+    """Return the two steps after which a pull can be compared."""
+    return [encode(payload, describe=True), push(payload, where=where, backend=backend)]
 
 
 def pull(reference: str = "", *, describe: bool = False) -> Step:

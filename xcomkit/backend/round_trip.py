@@ -5,28 +5,24 @@ than Airflow, and the object is unpacked here, with the standard library and a l
 """
 
 import hashlib
-import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
-from xcomkit.backend.comparison import difference, tags_of, types_of
 from xcomkit.backend.configuration import RULES as CONFIGURATION_RULES
 from xcomkit.backend.configuration import check_configuration
+from xcomkit.backend.expectation import Expectation, all_hold
 from xcomkit.backend.process import Worker
-from xcomkit.backend.promises import (
-    PROMISES,
-    XC503,
-    XC504,
-    XC505,
-    XC506,
-    XC507,
-    XC508,
-    untried,
+from xcomkit.backend.protocol import (
+    Outcome,
+    Payload,
+    PushedValue,
+    Step,
+    Where,
+    encode_and_push,
+    pull,
+    purge,
 )
-from xcomkit.backend.protocol import Outcome, Payload, Step, Where, encode, pull, purge, push
+from xcomkit.backend.round_trip_rules import CONTENT, OBJECT, PULL, PURGE, PUSH, SILENCE
 from xcomkit.findings.errors import (
     MissingError,
     ProcessError,
@@ -49,33 +45,16 @@ PAYLOADS = (
     Payload("records", 20_000),
     Payload("dataframe", 4_000),
 )
-
-RULES: tuple[Rule, ...] = (*CONFIGURATION_RULES, XC503, XC504, XC505, XC506, XC507, XC508)
-
-
-@dataclass(frozen=True, slots=True)
-class Trip:
-    """One payload after its push; ``key`` is empty when nothing was stored in the bucket."""
-
-    payload: Payload
-    encoded: Outcome
-    pushed: Outcome
-    key: str
-
-    @property
-    def is_unavailable(self) -> bool:
-        """Tell whether the agent's environment cannot even build this value."""
-        error = self.encoded.error
-        is_ours = self.payload.kind == "dataframe"
-        return is_ours and error is not None and error.is_missing_module
+_EXPECTATIONS = (PUSH, OBJECT, CONTENT, PULL, PURGE, SILENCE)
+RULES: tuple[Rule, ...] = (*CONFIGURATION_RULES, *(one.rule for one in _EXPECTATIONS))
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """All checks, and the trips behind them."""
+    """All checks, and the values behind them."""
 
     checks: tuple[Check, ...]
-    trips: tuple[Trip, ...]
+    values: tuple[PushedValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,47 +71,37 @@ def prove(
     environment: Mapping[str, str],
     identity: WorkerIdentity,
     reader: ObjectReader,
-    run_id: str = "",
+    run_id: str,
     obstacle: str = "",
     payloads: Sequence[Payload] = PAYLOADS,
 ) -> Proof:
     """Return the checks XC501 to XC512 of a whole round trip.
 
-    A worker that dies on the way leaves ``unknown`` checks.
-
-    Args:
-        worker: started with ``environment`` and the variables of ``identity``.
-        settings: what the run is bound to; path and threshold are compared with it.
-        environment: the effective environment under proof.
-        identity: whose rights the worker has.
-        reader: reads the bucket without Airflow.
-        run_id: becomes part of the keys; the default is made of the time.
-        obstacle: why a push need not even be tried, in words; the checks it would make are unknown.
-        payloads: what is pushed.
+    A worker that dies on the way leaves ``unknown`` checks, and so does an ``obstacle``: why a push
+    need not even be tried. The worker has ``environment`` and the variables of ``identity``.
     """
-    run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
     checks = _guarded(
-        CONFIGURATION_RULES,
+        [Expectation(rule, rule.title, "a fresh process") for rule in CONFIGURATION_RULES],
         lambda: check_configuration(worker, environment=environment, identity=identity),
     )
     if obstacle:
-        return Proof(checks=(*checks, *untried(obstacle)), trips=())
-    trips: tuple[Trip, ...] = ()
+        return Proof((*checks, *_untried(obstacle)), values=())
+    values: tuple[PushedValue, ...] = ()
     if worker.hello.error is None:
         try:
-            trips = push_all(worker, settings=settings, run_id=run_id, payloads=payloads)
+            values = push_all(worker, settings=settings, run_id=run_id, payloads=payloads)
         except ProcessError as error:
-            checks += _unknown((XC503,), error)
-    if any(trip.pushed.error for trip in trips) and (gone := why_gone(settings, reader=reader)):
-        return Proof(checks=(*checks, *untried(gone)), trips=trips)
-    if trips:
-        checks += check_push(trips, settings=settings)
-    checks += check_objects(trips, reader=reader)
-    checks += _guarded((XC506,), lambda: (check_pull(worker, trips),))
-    checks += _guarded((XC507,), lambda: (check_purge(worker, trips, reader=reader),))
+            checks += (PUSH.judge(None, str(error)),)
+    if any(one.pushed.error for one in values) and (gone := why_gone(settings, reader=reader)):
+        return Proof((*checks, *_untried(gone)), values)
+    if values:
+        checks += check_push(values, settings=settings)
+    checks += check_objects(values, reader=reader)
+    checks += _guarded([PULL], lambda: (check_pull(worker, values),))
+    checks += _guarded([PURGE], lambda: (check_purge(worker, values, reader=reader),))
     made = {check.id for check in checks}
-    checks += tuple(_combine(rule, ()) for rule in RULES if rule.id not in made)
-    return Proof(checks=tuple(sorted(checks, key=lambda check: check.id)), trips=trips)
+    checks += tuple(_combine(one, ()) for one in _EXPECTATIONS if one.rule.id not in made)
+    return Proof(tuple(sorted(checks, key=lambda check: check.id)), values)
 
 
 def why_gone(settings: Settings, *, reader: ObjectReader) -> str:
@@ -152,7 +121,7 @@ def push_all(
     settings: Settings,
     run_id: str,
     payloads: Sequence[Payload] = PAYLOADS,
-) -> tuple[Trip, ...]:
+) -> tuple[PushedValue, ...]:
     """Return every payload after its push, each described and encoded before.
 
     Raises:
@@ -163,19 +132,20 @@ def push_all(
     outcomes = worker.run(_push_steps(ours, run_id=run_id), timeout=PUSH_SECONDS) if ours else ()
     for payload in users:  # which may be large, or slow to make
         outcomes += worker.run(_push_steps([payload], run_id=run_id))
-    pairs = zip((*ours, *users), outcomes[::2], outcomes[1::2], strict=True)
     return tuple(
-        Trip(payload, encoded, pushed, key=object_key(pushed.reference, bucket=settings.bucket))
-        for payload, encoded, pushed in pairs
+        PushedValue(payload, encoded, pushed, object_key(pushed.reference, bucket=settings.bucket))
+        for payload, encoded, pushed in zip(
+            (*ours, *users), outcomes[::2], outcomes[1::2], strict=True
+        )
     )
 
 
 def _push_steps(payloads: Sequence[Payload], *, run_id: str) -> list[Step]:
-    steps: list[Step] = []
-    for payload in payloads:
-        where = Where(dag_id=DAG_ID, run_id=run_id, task_id=payload.kind)
-        steps += [encode(payload, describe=True), push(payload, where=where)]
-    return steps
+    return [
+        step
+        for payload in payloads
+        for step in encode_and_push(payload, where=Where(DAG_ID, run_id, payload.kind))
+    ]
 
 
 def object_key(reference: str, *, bucket: str) -> str:
@@ -185,165 +155,144 @@ def object_key(reference: str, *, bucket: str) -> str:
     return key if place.rpartition("@")[2] == bucket else ""
 
 
-def check_push(trips: Sequence[Trip], *, settings: Settings) -> tuple[Check, Check]:
+def check_push(values: Sequence[PushedValue], *, settings: Settings) -> tuple[Check, Check]:
     """Return whether references were stored (XC503) and nothing was swallowed (XC508)."""
-    pushed = [_judge_push(trip, settings=settings) for trip in trips]
-    if all(one.holds for one in pushed) and not any(trip.pushed.reference for trip in trips):
+    pushed = [_judge_push(value, settings=settings) for value in values]
+    if all(one.holds for one in pushed) and not any(value.pushed.reference for value in values):
         pushed = []  # all of it stayed in the database by choice: no push was seen
-    silence = [(_judge_silence(trip), trip.pushed) for trip in trips]
+    silence = [(_judge_silence(value), value.pushed) for value in values]
     seen = [one for one, push in silence if push.reference or push.error or not one.holds]
-    return _combine(XC503, pushed), _combine(XC508, seen)
+    return _combine(PUSH, pushed), _combine(SILENCE, seen)
 
 
-def _judge_push(trip: Trip, *, settings: Settings) -> _Finding:
-    kind, outcome = trip.payload.kind, trip.pushed
-    if trip.is_unavailable:
+def _judge_push(value: PushedValue, *, settings: Settings) -> _Finding:
+    kind, outcome = value.payload.kind, value.pushed
+    if value.is_unavailable:
         return _Finding(kind, True, f"not pushed, the agent cannot build it ({outcome.error})")
     if outcome.error:
         return _Finding(kind, False, f"push raised {outcome.error}")
     if not outcome.reference:
-        size = trip.encoded.bytes or 0
-        told = f"{size} bytes stayed in the metadata database, threshold {settings.threshold}"
-        return _Finding(kind, size < settings.threshold, told)
-    below = trip.key.startswith(f"{settings.prefix}/")
+        size = value.encoded.bytes or 0
+        text = f"{size} bytes stayed in the metadata database, threshold {settings.threshold}"
+        return _Finding(kind, size < settings.threshold, text)
+    below = value.key.startswith(f"{settings.prefix}/")
     return _Finding(kind, below, outcome.reference)
 
 
-def _judge_silence(trip: Trip) -> _Finding:
-    errors = tuple(line for line in trip.pushed.log if line.startswith(("ERROR", "CRITICAL")))
-    swallowed = trip.pushed.ignored + errors
-    return _Finding(trip.payload.kind, not swallowed, "; ".join(swallowed) or "nothing")
+def _judge_silence(value: PushedValue) -> _Finding:
+    errors = tuple(line for line in value.pushed.log if line.startswith(("ERROR", "CRITICAL")))
+    swallowed = value.pushed.ignored + errors
+    return _Finding(value.payload.kind, not swallowed, "; ".join(swallowed) or "nothing")
 
 
-def check_objects(trips: Sequence[Trip], *, reader: ObjectReader) -> tuple[Check, Check]:
+def check_objects(values: Sequence[PushedValue], *, reader: ObjectReader) -> tuple[Check, Check]:
     """Return whether the objects are there (XC504) and hold what was encoded (XC505)."""
     present, equal = [], []
-    for trip in trips:
-        if not trip.key:
+    for value in values:
+        if not value.key:
             continue
-        kind = trip.payload.kind
+        kind = value.payload.kind
         try:
-            body = reader.read_object(trip.key)
+            body = reader.read_object(value.key)
         except MissingError:
-            present.append(_Finding(kind, False, f"no object {trip.key}"))
+            present.append(_Finding(kind, False, f"no object {value.key}"))
         except ServiceError as error:
             present.append(_Finding(kind, None, f"the reader was refused: {error}"))
         else:
             present.append(_Finding(kind, True, f"{len(body)} bytes"))
-            equal.append(_judge_body(trip, body))
-    return _combine(XC504, present), _combine(XC505, equal)
+            equal.append(_judge_body(value, body))
+    return _combine(OBJECT, present), _combine(CONTENT, equal)
 
 
-def _judge_body(trip: Trip, body: bytes) -> _Finding:
-    kind, size = trip.payload.kind, trip.encoded.bytes or 0
+def _judge_body(value: PushedValue, body: bytes) -> _Finding:
+    kind, size = value.payload.kind, value.encoded.bytes or 0
     try:
-        text = unpack(body, key=trip.key, limit=size)
+        text = unpack(body, key=value.key, limit=size)
     except UnreadableError as error:
         return _Finding(kind, False, f"{len(body)} bytes cannot be unpacked: {error}")
-    if len(text) != size or hashlib.sha256(text).hexdigest() != trip.encoded.sha256:
+    if hashlib.sha256(text).hexdigest() != value.encoded.sha256:
         more = "at least " if len(text) > size else ""
         return _Finding(kind, False, f"{more}{len(text)} bytes instead of the {size} encoded")
-    wanted = Counter(types_of(_canonical(trip.encoded)))
-    missing = wanted - Counter(tags_of(json.loads(text)))
-    if missing:
-        return _Finding(kind, False, f"no type tag for {', '.join(sorted(missing))}")
-    return _Finding(kind, True, f"{size} bytes of JSON, {wanted.total()} type tags")
+    return _Finding(kind, True, f"{size} bytes of JSON")
 
 
-def _canonical(outcome: Outcome) -> list[Any]:
-    pair = (outcome.value or {}).get("canonical")
-    return pair if isinstance(pair, list) else ["builtins.str", ""]
-
-
-def check_pull(worker: Worker, trips: Sequence[Trip]) -> Check:
+def check_pull(worker: Worker, values: Sequence[PushedValue]) -> Check:
     """Return whether what was pushed comes back, in a process that has not pushed it (XC506).
 
     Raises:
         ProcessError: when the pulling process dies or hangs.
     """
-    stored = [trip for trip in trips if trip.pushed.reference]
-    steps = [pull(trip.pushed.reference, describe=True) for trip in stored]
+    stored = [value for value in values if value.pushed.reference]
+    steps = [pull(value.pushed.reference, describe=True) for value in stored]
     outcomes = worker.run(steps) if steps else ()
     pairs = zip(stored, outcomes, strict=True)
-    return _combine(XC506, [_judge_pull(trip, outcome) for trip, outcome in pairs])
+    return _combine(PULL, [_judge_pull(value, outcome) for value, outcome in pairs])
 
 
-def _judge_pull(trip: Trip, pulled: Outcome) -> _Finding:
-    kind = trip.payload.kind
-    if pulled.error:
-        return _Finding(kind, False, f"pull raised {pulled.error}")
+def _judge_pull(value: PushedValue, pulled: Outcome) -> _Finding:
+    text = pulled.difference(value.encoded)
     if pulled.is_reference:
-        told = "the reference string came back instead of the value"
-        return _Finding(kind, False, f"{told}: {trip.pushed.reference}")
-    same = (pulled.value or {}).get("digest") == (trip.encoded.value or {}).get("digest")
-    if same:
-        return _Finding(kind, True, "the same")
-    return _Finding(kind, False, difference(_canonical(trip.encoded), _canonical(pulled)))
+        text += f": {value.pushed.reference}"
+    return _Finding(value.payload.kind, not text, text or "the same")
 
 
-def check_purge(worker: Worker, trips: Sequence[Trip], *, reader: ObjectReader) -> Check:
+def check_purge(worker: Worker, values: Sequence[PushedValue], *, reader: ObjectReader) -> Check:
     """Return whether a purge removes the objects, as somebody else sees it (XC507).
 
     Raises:
         ProcessError: when the purging process dies or hangs.
     """
-    stored = [trip for trip in trips if trip.key]
-    steps = [purge(trip.pushed.reference) for trip in stored]
+    stored = [value for value in values if value.key]
+    steps = [purge(value.pushed.reference) for value in stored]
     outcomes = worker.run(steps) if steps else ()
     pairs = zip(stored, outcomes, strict=True)
-    return _combine(XC507, [_judge_purge(trip, outcome, reader) for trip, outcome in pairs])
+    return _combine(PURGE, [_judge_purge(value, outcome, reader) for value, outcome in pairs])
 
 
-def _judge_purge(trip: Trip, purged: Outcome, reader: ObjectReader) -> _Finding:
-    there = is_there(trip.key, reader=reader)
-    told = f"purge raised {purged.error}" if purged.error else "purge reported success"
+def _judge_purge(value: PushedValue, purged: Outcome, reader: ObjectReader) -> _Finding:
+    there = is_there(value.key, reader=reader)
+    text = f"purge raised {purged.error}" if purged.error else "purge reported success"
     if there is None:
-        return _Finding(trip.payload.kind, None, f"{told}, the reader was refused")
+        return _Finding(value.payload.kind, None, f"{text}, the reader was refused")
     holds = not there and purged.error is None
     seen = "the object is still there" if there else "the object is gone"
-    return _Finding(trip.payload.kind, holds, f"{told}, {seen}")
+    return _Finding(value.payload.kind, holds, f"{text}, {seen}")
 
 
-def _combine(rule: Rule, findings: Sequence[_Finding]) -> Check:
-    """Return one check over all payloads; what is wrong is told first, and alone."""
-    expected, how = PROMISES[rule.id]
+def _combine(expectation: Expectation, findings: Sequence[_Finding]) -> Check:
+    """Return one check over all payloads; what is wrong comes first, and alone."""
     if not findings:
-        observed = "nothing was stored that could be looked at"
-        return rule.skip(expected=expected, observed=observed, how=how)
-    verdicts = {finding.holds for finding in findings}
-    holds = False if False in verdicts else None if None in verdicts else True
-    alike = [finding for finding in findings if finding.holds is holds]
-    causes = {finding.text: "" if holds else find_cause(finding.text)[0] for finding in alike}
+        return expectation.skip("nothing was stored that could be looked at")
+    holds = all_hold(finding.holds for finding in findings)
     payloads: dict[str, list[_Finding]] = {}
-    for finding in alike:  # errors of one cause differ by the key in their text
-        payloads.setdefault(causes[finding.text] or finding.text, []).append(finding)
+    remedy = ""
+    for finding in findings:
+        if finding.holds is not holds:
+            continue
+        cause, hint = ("", "") if holds else find_cause(finding.text)
+        if cause:
+            remedy = remedy or f"{cause}: {hint}"
+        # errors of one cause differ by the key in their text
+        payloads.setdefault(cause or finding.text, []).append(finding)
     observed = "; ".join(
         f"{', '.join(one.payload for one in same)}: {same[0].text}" for same in payloads.values()
     )
-    found = next((find_cause(text) for text, cause in causes.items() if cause), None)
-    return rule.judge(
-        holds,
-        expected=expected,
-        observed=observed,
-        how=how,
-        basis="behaviour",
-        remedy=f"{found[0]}: {found[1]}" if found else "",
-    )
+    return expectation.judge(holds, observed, remedy=remedy)
 
 
-def _guarded(rules: Sequence[Rule], make: Callable[[], tuple[Check, ...]]) -> tuple[Check, ...]:
-    """Return the checks, or each rule as unknown when the worker is lost on the way."""
+def _guarded(
+    expectations: Sequence[Expectation], make: Callable[[], tuple[Check, ...]]
+) -> tuple[Check, ...]:
+    """Return the checks, or each as unknown when the worker is lost on the way."""
     try:
         return make()
     except ProcessError as error:
-        return _unknown(rules, error)
+        return tuple(one.judge(None, str(error)) for one in expectations)
 
 
-def _unknown(rules: Sequence[Rule], error: ProcessError) -> tuple[Check, ...]:
-    checks = []
-    for rule in rules:
-        expected, how = PROMISES.get(rule.id, (rule.title, "a fresh process"))
-        checks.append(
-            rule.judge(None, expected=expected, observed=str(error), how=how, basis="behaviour")
-        )
-    return tuple(checks)
+def _untried(reason: str) -> tuple[Check, ...]:
+    """Return the checks of push, object, pull and purge as unknown, because none was tried."""
+    return tuple(
+        one.judge(None, f"not tried: {reason}", remedy=find_cause(reason)[1])
+        for one in (PUSH, OBJECT, CONTENT, PULL, PURGE)
+    )

@@ -1,12 +1,13 @@
-"""Is the worker's token worth the agents' identity, and a stranger's token worth nothing?
+"""Is the worker's token worth the agents' identity, and that of an untrusted account worth nothing?
 
 The token is exchanged once, outside of any filesystem, because a filesystem may try a refused
-exchange again for more than a minute and then tell about something else.
+exchange again for more than a minute and then report something else.
 """
 
 import time
 from collections.abc import Callable
 
+from xcomkit.backend.expectation import Expectation
 from xcomkit.findings.errors import AccessDeniedError, CredentialsError, XcomkitError, find_cause
 from xcomkit.findings.model import Check, Rule, WorkerIdentity
 
@@ -16,69 +17,62 @@ XC513 = Rule(
     id="XC513",
     title="The worker's token is accepted for the agents' identity",
     severity="fail",
-    why="nobody signs in, so every push fails, on some clouds only after a minute of retries",
-    remedy="run step 02 with apply: true; compare subject, issuer and audience with what it trusts",
+    why="Nobody signs in, so every push fails, on some clouds only after a minute of retries.",
+    remedy="Run step 02 with apply: true; compare subject, issuer and audience with its trust.",
     source="STS AssumeRoleWithWebIdentity; Entra client assertion; GKE metadata server",
     fix_in="02",
 )
 XC514 = Rule(
     id="XC514",
-    title="A stranger's token is refused within seconds",
+    title="An untrusted service account is rejected promptly",
     severity="fail",
-    why="any pod of the cluster could read and write every XCom",
-    remedy="let the identity trust exactly the service accounts of the chart: step 02",
+    why="Any pod of the cluster could read and write every XCom.",
+    remedy="Let the identity trust exactly the service accounts of the chart: step 02.",
     source="STS AssumeRoleWithWebIdentity; Entra client assertion; GKE metadata server",
     fix_in="02",
 )
 RULES: tuple[Rule, ...] = (XC513, XC514)
+_ACCEPTED = Expectation(
+    XC513, "the exchange succeeds", "the worker's token exchanged once, without Airflow"
+)
+_REJECTED = Expectation(
+    XC514, f"rejected within {MOST_SECONDS} s", "an untrusted account's token exchanged once"
+)
 
 SignIn = Callable[[WorkerIdentity], None]
 
 
 def check_worker(identity: WorkerIdentity, *, sign_in: SignIn) -> Check:
     """Return whether the worker's own token is accepted (XC513)."""
-    expected, how = "the exchange succeeds", "the worker's token exchanged once, without Airflow"
     try:
         sign_in(identity)
-        if not identity.agents:
-            observed = f"not proved: the proof runs as {identity.proves or identity.subject}"
-            return XC513.skip(expected=expected, observed=observed, how=how)
-    except (CredentialsError, AccessDeniedError) as error:
-        holds, observed = False, f"{identity.subject}: {error}"
     except XcomkitError as error:
-        holds, observed = None, f"{identity.subject}: {error}"
-    else:
-        holds, observed = True, f"accepted for {identity.subject}"
-    return XC513.judge(
-        holds,
-        expected=expected,
-        observed=observed,
-        how=how,
-        basis="behaviour",
-        remedy=find_cause(observed)[1],
-    )
+        holds = False if isinstance(error, (CredentialsError, AccessDeniedError)) else None
+        observed = f"{identity.subject}: {error}"
+        return _ACCEPTED.judge(holds, observed, remedy=find_cause(observed)[1])
+    if not identity.agents:
+        return _ACCEPTED.skip(
+            f"not proved: the proof runs as {identity.proves or identity.subject}"
+        )
+    return _ACCEPTED.judge(True, f"accepted for {identity.subject}")
 
 
-def check_stranger(stranger: WorkerIdentity, *, sign_in: SignIn, worker: Check) -> Check:
-    """Return whether the token of a service account nobody named is refused soon (XC514).
+def check_untrusted(untrusted: WorkerIdentity, *, sign_in: SignIn, worker: Check) -> Check:
+    """Return whether the token of a service account nobody named is rejected soon (XC514).
 
     It proves nothing where the ``worker`` was not let in either (XC513).
     """
-    expected, how = f"refused within {MOST_SECONDS} s", "a stranger's token exchanged once"
-    if not stranger.agents:
-        observed = "not proved: only the cluster can mint a service-account token"
-        return XC514.skip(expected=expected, observed=observed, how=how)
+    if not untrusted.agents:
+        return _REJECTED.skip("not proved: only the cluster can mint a service-account token")
     if worker.status != "pass":
-        observed = "not proved: the worker itself was not let in"
-        return XC514.skip(expected=expected, observed=observed, how=how)
+        return _REJECTED.skip("not proved: the worker itself was not let in")
     started = time.monotonic()
     try:
-        sign_in(stranger)
+        sign_in(untrusted)
     except (CredentialsError, AccessDeniedError) as error:
         seconds = time.monotonic() - started
-        holds, observed = seconds <= MOST_SECONDS, f"refused after {seconds:.1f} s: {error}"
+        holds = seconds <= MOST_SECONDS
+        return _REJECTED.judge(holds, f"rejected after {seconds:.1f} s: {error}")
     except XcomkitError as error:
-        holds, observed = None, str(error)
-    else:
-        holds, observed = False, f"{stranger.subject} was let in"
-    return XC514.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
+        return _REJECTED.judge(None, str(error))
+    return _REJECTED.judge(False, f"{untrusted.subject} was let in")

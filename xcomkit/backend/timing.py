@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from itertools import islice
 from statistics import median
 from typing import Literal
 
@@ -17,12 +17,10 @@ CODEC_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 CONTRAST, CONTRAST_LABEL = "stock-zip", "stock, zip (the vendor's recommendation)"
 """Stands where a codec does, and in keys: the stock class with zip, beside what is configured."""
 DAG_ID = "xcomkit_timing"
-WARM_UP = Payload("small_dict", seed=0)
+WARM_UP = Payload("small_dict")
 LARGE = 1_000_000
-STEPS = 4
-REPEATED_SECONDS = 0.1
-"""Times the repetitions asked for: how long a payload is begun again with one codec. Every one is
-measured once; about 2 MB/s, as with xz, is said once as well as three times."""
+SLOW_CODECS, MOST_REPEATED = ("bz2", "lzma", "xz"), 10_000_000
+"""Measured once, as are payloads of more bytes: about 2 MB/s need not be measured three times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +67,16 @@ def measure(
     settings: Settings,
     codecs: Sequence[str],
     progress: Callable[[str], None],
-    run_id: str = "",
-    repeated_seconds: float = REPEATED_SECONDS,
+    run_id: str,
 ) -> Timing:
     """Return medians per payload and codec, measured in one warm process per codec.
 
-    A first push and pull per process is dropped as warm-up. Every payload is measured once and
-    again while its time lasts. Every object is purged again right after its last pull.
-
-    Args:
-        worker: its class and path are used; only the compression differs per codec.
-        settings: payload sizes and the most repetitions.
-        codecs: what to compare; one the agents do not have becomes a problem in words.
-        progress: is told in one line what comes next.
-        run_id: becomes part of the keys; the default is made of the time.
-        repeated_seconds: per repetition asked for, of each payload with each codec.
+    A first push and pull per process is dropped as warm-up. Every object is purged again right
+    after its pull. A codec that the agents do not have becomes a problem in words.
 
     Raises:
         ProcessError: when the worker is lost before the first codec.
     """
-    run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
     progress("timing Airflow's encoder")
     encoded = _encode(worker, payloads_to_time(settings), repetitions=settings.repetitions)
     measured: list[Measurement] = []
@@ -98,16 +86,13 @@ def measure(
         progress(f"timing {codec}")
         try:
             results = _run(
-                worker, usable, codec=codec, run_id=run_id, settings=settings,
-                within=repeated_seconds * settings.repetitions,
-            )  # fmt: skip
+                worker, usable, codec=codec, run_id=run_id, repetitions=settings.repetitions
+            )
         except ProcessError as error:
             below = f"{settings.prefix}/{DAG_ID}/{run_id}/"
             problems.append(f"{codec}: {error} Objects below {below} may be left.")
             continue
         for payload, rounds in results.items():
-            if payload == WARM_UP:
-                continue
             if problem := next((one.problem for one in rounds if one.problem), ""):
                 problems.append(f"{_label(payload)} with {codec}: {problem}")
             else:
@@ -139,8 +124,7 @@ class _Round:
     @property
     def problem(self) -> str:
         """Return why this repetition measured nothing, ``""`` when it did."""
-        error = self.pushed.error or self.pulled.error or self.stored.error
-        if error:
+        if error := self.pushed.error or self.pulled.error or self.stored.error:
             return str(error)
         if not self.pushed.reference:
             return "the value stayed in the metadata database"
@@ -150,28 +134,21 @@ class _Round:
 
 
 def _run(
-    worker: Worker,
-    payloads: Iterable[Payload],
-    *,
-    codec: str,
-    run_id: str,
-    settings: Settings,
-    within: float,
+    worker: Worker, payloads: Iterable[Payload], *, codec: str, run_id: str, repetitions: int
 ) -> dict[Payload, list[_Round]]:
     """Return the repetitions of every payload after the warm-up, all of them in one process."""
-    repeats = range(settings.repetitions)
-    plan = [(WARM_UP, 0), *((payload, number) for payload in payloads for number in repeats)]
-    steps: list[Step] = []
-    for payload, number in plan:
+    plan, steps = [WARM_UP], list[Step]()
+    for payload in payloads:
+        is_slow = codec in SLOW_CODECS or payload.size > MOST_REPEATED
+        plan += [payload] * (1 if is_slow else repetitions)
+    for payload in plan:
         where = Where(dag_id=DAG_ID, run_id=run_id, task_id=payload.kind)
-        again = within if number else None
-        steps += [push(payload, where=where, again=again), pull(), size(), purge()]
-    outcomes = worker.run(steps, environment=compression(codec))
+        steps += [push(payload, where=where), pull(), size(), purge()]
+    outcomes = iter(worker.run(steps, environment=compression(codec)))
+    found = [(payload, _Round(*islice(outcomes, 4))) for payload in plan]
     rounds: dict[Payload, list[_Round]] = {}
-    for place, (payload, _) in enumerate(plan):
-        one = _Round(*outcomes[place * STEPS : (place + 1) * STEPS])
-        if not one.pushed.skipped:
-            rounds.setdefault(payload, []).append(one)
+    for payload, one in found[1:]:
+        rounds.setdefault(payload, []).append(one)
     return rounds
 
 

@@ -3,31 +3,37 @@
 from dataclasses import dataclass
 
 from xcomkit.backend.configuration import send_small_values
+from xcomkit.backend.expectation import Expectation
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import Where, types
 from xcomkit.findings.errors import ProcessError
 from xcomkit.findings.model import Check, Rule
 
 DAG_ID = "xcomkit_types"
-KEPT = "kept"
+UNCHANGED = "kept"
 KNOWN = frozenset({"tuple in a list", "tuple in a dict", "frozenset in a dict"})
 """What ``airflow.utils.json`` makes lists of; a value of your own is judged by the round trip."""
 
 XC524 = Rule(
     id="XC524",
-    title="The object changes no type beyond those known to change",
+    title="Object storage changes no type beyond those known to change",
     severity="warn",
-    why="a Dag that ran with XComs in the database gets another type, without an error; known are a"
-    " tuple and a frozenset inside a list or dict, which come back as lists",
-    remedy="let tasks return such values in a form that both ways keep; try your own with"
-    " payload_file or payload_callable",
+    why="A Dag that ran with XComs in the database gets another type, without an error; known are a"
+    " tuple and a frozenset inside a list or dict, which come back as lists.",
+    remedy="Let tasks return such values in a form that both ways keep; try your own with"
+    " payload_file or payload_callable.",
     source="airflow.utils.json for objects, airflow.sdk.serde for the database",
 )
 RULES: tuple[Rule, ...] = (XC524,)
+_UNCHANGED = Expectation(
+    XC524,
+    "the same on both ways, but for a tuple or frozenset inside a list or dict",
+    "pushed and pulled by Airflow in one process",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class TypeResult:
     """What became of one type: ``kept``, what it turned into, or the error; on both ways."""
 
     name: str
@@ -37,10 +43,10 @@ class Fate:
     @property
     def is_altered(self) -> bool:
         """Tell whether only the object changes the value, and says nothing."""
-        return self.through_object.startswith("becomes") and self.through_database == KEPT
+        return self.through_object.startswith("becomes") and self.through_database == UNCHANGED
 
 
-def examine(worker: Worker, *, run_id: str) -> tuple[Fate, ...] | ProcessError:
+def examine(worker: Worker, *, run_id: str) -> tuple[TypeResult, ...] | ProcessError:
     """Return what the configured backend and the database do with a value of each type."""
     where = Where(dag_id=DAG_ID, run_id=run_id, task_id="types")
     try:
@@ -50,22 +56,17 @@ def examine(worker: Worker, *, run_id: str) -> tuple[Fate, ...] | ProcessError:
         return error
     if outcome.error:
         return ProcessError(f"The types could not be tried: {outcome.error}")
-    return tuple(Fate(one["name"], one["object"], one["database"]) for one in outcome.types)
+    return tuple(TypeResult(one["name"], one["object"], one["database"]) for one in outcome.types)
 
 
-def check(found: tuple[Fate, ...] | ProcessError) -> Check:
+def check(found: tuple[TypeResult, ...] | ProcessError) -> Check:
     """Return whether the object alters more types than it is known to alter (XC524)."""
-    expected = "the same on both ways, but for a tuple or frozenset inside a list or dict"
-    how = "pushed and pulled by Airflow in one process"
     if isinstance(found, ProcessError):
-        return XC524.judge(None, expected=expected, observed=str(found), how=how, basis="behaviour")
-    altered = {fate.name: fate.through_object for fate in found if fate.is_altered}
-    told = "; ".join(f"{name} {became}" for name, became in altered.items())
-    is_tried = any(fate.through_object == fate.through_database == KEPT for fate in found)
-    return XC524.judge(
+        return _UNCHANGED.judge(None, str(found))
+    altered = {one.name: one.through_object for one in found if one.is_altered}
+    changes = "; ".join(f"{name} {became}" for name, became in altered.items())
+    is_tried = any(one.through_object == one.through_database == UNCHANGED for one in found)
+    return _UNCHANGED.judge(
         altered.keys() <= KNOWN if is_tried else None,
-        expected=expected,
-        observed=f"{len(found)} types tried; {told or 'none changed'}",
-        how=how,
-        basis="behaviour",
+        f"{len(found)} types tried; {changes or 'none changed'}",
     )

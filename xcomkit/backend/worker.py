@@ -82,11 +82,11 @@ class Attempt:
 
 @functools.cache
 def build(text: str) -> object:
-    """Return the value of a spec ``{kind, bytes, seed}``; the same spec gives the same value."""
+    """Return the value of a spec ``{kind, bytes}``; the same spec gives the same value."""
     spec = json.loads(text)
-    rng = random.Random(spec.get("seed", 0))  # noqa: S311 - reproducible data, not a secret
     if spec["kind"] not in BUILDERS:
         raise ValueError(f"no such payload: {spec['kind']}")
+    rng = random.Random(1)  # noqa: S311 - reproducible data, not a secret
     return BUILDERS[spec["kind"]](spec, rng, int(spec.get("bytes", 0)))
 
 
@@ -264,7 +264,8 @@ class Witness(logging.Handler):
         super().__init__(logging.WARNING)
         self.log: list[str] = []
         self.ignored: list[str] = []
-        self.requests: Counter[str] | None = None
+        self.requests: Counter[str] = Counter()
+        self.counts = False
         logging.getLogger().addHandler(self)
         sys.unraisablehook = self._unraisable
         processors = importlib.import_module("structlog").get_config()["processors"]
@@ -275,45 +276,43 @@ class Witness(logging.Handler):
         with Attempt():  # what fails here fails again, and is reported, in the step itself
             filesystem = airflow("sdk", "ObjectStoragePath")(setting("path")).fs
             package = type(filesystem).__module__.partition(".")[0]
-            if package in Announced.LOGGERS:
-                self.requests = Counter()
-                Announced(package, self.requests)
-            elif (client := getattr(filesystem, "s3", None)) is not None:
+            client = getattr(filesystem, "s3", None)
+            self.counts = package in Announced.LOGGERS or client is not None
+            if client is not None:
                 client.meta.events.register("before-send.s3", self._request)
-                self.requests = Counter()
+            elif self.counts:
+                Announced(package, self.requests)
 
     def take(self) -> dict[str, Any]:
         """Return what was seen since the last call; finalizers run first."""
         gc.collect()
         gc.freeze()  # what survives a step is not looked at again: 35 ms less per step
-        seen: dict[str, Any] = {"log": self.log, "ignored": self.ignored, "requests": None}
+        requests = dict(self.requests) if self.counts else None
+        seen = {"log": self.log, "ignored": self.ignored, "requests": requests}
         self.log, self.ignored = [], []
-        if self.requests is not None:
-            seen["requests"] = dict(self.requests)
-            self.requests.clear()
+        self.requests.clear()
         return seen
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record of the standard library's logging."""
-        self._keep(self.log, f"{record.levelname} {record.name}: {record.getMessage()}")
+        """Note a record of the standard library's logging."""
+        self._note(self.log, f"{record.levelname} {record.name}: {record.getMessage()}")
 
     def _event(self, _logger: object, method: str, event: dict[str, Any]) -> dict[str, Any]:
         level = str(event.get("level", method)).upper()
         if logging.getLevelNamesMapping().get(level, 0) >= logging.WARNING:
-            self._keep(self.log, f"{level} {event.get('logger', 'task')}: {event.get('event')}")
+            self._note(self.log, f"{level} {event.get('logger', 'task')}: {event.get('event')}")
         return event
 
     def _unraisable(self, seen: Any) -> None:
         where = seen.err_msg or f"Exception ignored in {type(seen.object).__name__}"
-        self._keep(self.ignored, f"{where}: {seen.exc_type.__name__}: {first_line(seen.exc_value)}")
+        self._note(self.ignored, f"{where}: {seen.exc_type.__name__}: {first_line(seen.exc_value)}")
 
-    def _keep(self, kept: list[str], line: str) -> None:
-        if len(kept) < MOST_LINES:
-            kept.append(first_line(line))
+    def _note(self, noted: list[str], line: str) -> None:
+        if len(noted) < MOST_LINES:
+            noted.append(first_line(line))
 
     def _request(self, *, event_name: str, **_: object) -> None:
-        if self.requests is not None:
-            self.requests[event_name.rpartition(".")[2]] += 1
+        self.requests[event_name.rpartition(".")[2]] += 1
 
 
 def airflow(module: str, name: str) -> Any:
@@ -365,10 +364,6 @@ class Supervisor:
             named = error.VARIABLE_NOT_FOUND if "Var" in kind else error.CONNECTION_NOT_FOUND
             return self.comms.ErrorResponse(error=named)
         return None
-
-    async def asend(self, msg: Any) -> Any:
-        """Answer as ``send`` does."""
-        return self.send(msg)
 
 
 def runner() -> Any:
@@ -427,21 +422,10 @@ class Steps:
         self.witness = witness
         self.supervisor = Supervisor()
         self.reference = ""
-        self.began = 0.0
-        self.skips = False
 
     def perform(self, step: dict[str, Any]) -> dict[str, Any]:
-        """Return the outcome of one step, its time in ms and what happened beside it.
-
-        Skipped is a push that only repeats and comes too late, with what follows it.
-        """
+        """Return the outcome of one step, its time in ms and what happened beside it."""
         self.result: dict[str, Any] = {"ms": 0.0}
-        if step["do"] == "push":
-            now = time.perf_counter()
-            self.skips = "again" in step and now - self.began > step["again"]
-            self.began = self.began if "again" in step else now
-        if self.skips:
-            return {**self.result, "error": None, "requests": None, "skipped": True}
         self.reference = step.get("reference") or self.reference
         with Attempt() as attempt:
             getattr(self, f"step_{step['do']}")(step)
@@ -456,7 +440,7 @@ class Steps:
             self.result["ms"] = round((time.perf_counter() - started) * 1000, 3)
 
     def step_connection(self, step: dict[str, Any]) -> None:
-        """Look a connection up as a task does; keep what each secrets backend says against it."""
+        """Look a connection up as a task does; return what each secrets backend says against it."""
         with Attempt() as lookup:
             found = airflow("sdk", "Connection").get(step["conn_id"])
             names = ("aws_secret_access_key", "account_key", "sas_token", "connection_string",
@@ -472,7 +456,7 @@ class Steps:
                 self.result["reasons"].append(f"{type(source).__name__}: {asked.error['message']}")
 
     def step_encode(self, step: dict[str, Any]) -> None:
-        """Keep length and digest of the JSON that Airflow's own encoder makes of the value."""
+        """Return length and digest of the JSON that Airflow's own encoder makes of the value."""
         value = build(json.dumps(step["payload"]))
         encoder = airflow("utils.json", "XComEncoder")
         text = self.timed(lambda: json.dumps(value, cls=encoder).encode())
@@ -528,40 +512,37 @@ class Steps:
         self.timed(Task(ANYWHERE, backend()).clear)
 
     def step_size(self, _step: dict[str, Any]) -> None:
-        """Keep the stored size in bytes as the agent's filesystem sees it, nothing when absent."""
+        """Return the stored bytes as the agent's filesystem sees them, nothing when absent."""
         path = airflow("sdk", "ObjectStoragePath")(self.reference)
         path.fs.invalidate_cache()
         with contextlib.suppress(FileNotFoundError):
             self.result["bytes"] = path.stat().st_size
 
     def step_identity(self, _step: dict[str, Any]) -> None:
-        """Keep whose service account this pod has; the token it is read from stays here."""
+        """Return whose service account this pod has; the token it is read from stays here."""
         files = [os.environ[name] for name in TOKEN_FILES if name in os.environ]
         _, claims, _ = pathlib.Path([*files, POD_TOKEN][0]).read_text(encoding="ascii").split(".")
-        told = base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
-        self.result["subject"] = str(json.loads(told)["sub"])
+        text = base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
+        self.result["subject"] = str(json.loads(text)["sub"])
 
     def step_environment(self, step: dict[str, Any]) -> None:
         """Compare this process's variables with digests; values stay here, they may be secret.
 
-        Told is the value of the variables in ``SHOWN`` alone, and the name of what else decides
+        Sent is the value of the variables in ``SHOWN`` alone, and the name of what else decides
         about the backend without being expected.
         """
         verdicts, shown = {}, {}
-        for name, digest in step["expected"].items():
+        for name, expected in step["expected"].items():
             value = os.environ.get(name)
-            verdicts[name] = "missing"
-            if value is not None:
-                same = hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest() == digest
-                verdicts[name] = "same" if same else "differs"
-                if name == SHOWN[0] or name.startswith(SHOWN[1]):
-                    shown[name] = first_line(value)
-        others = [n for n in os.environ if n.startswith(DECIDING) and n not in step["known"]]
-        self.result["environment"] = {
-            "verdicts": verdicts,
-            "shown": shown,
-            "others": sorted(others),
-        }
+            if value is None:
+                verdicts[name] = "missing"
+                continue
+            digest = hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest()
+            verdicts[name] = "same" if digest == expected else "differs"
+            if name == SHOWN[0] or name.startswith(SHOWN[1]):
+                shown[name] = first_line(value)
+        others = sorted(n for n in os.environ if n.startswith(DECIDING) and n not in step["known"])
+        self.result["environment"] = {"verdicts": verdicts, "shown": shown, "others": others}
 
 
 def adopt(environment: dict[str, str]) -> None:

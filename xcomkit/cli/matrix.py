@@ -12,7 +12,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "matrix",
         help="prove which version of Airflow reads what which version wrote",
         description="Install each version of Airflow into an environment of its own (with uv, kept"
-        " in the user's cache), push values with each of them without compression, with gzip and"
+        " in its cache), push values with each of them without compression, with gzip and"
         " with zip, and read them with all of them. Worth it before an upgrade, and where agents"
         " of two versions share a prefix. The table goes to stdout, the evidence into matrix.json.",
         epilog="example: xcomkit matrix --airflow 3.1.8,3.3.2 -f parameters/local-aws.yaml | exit"
@@ -45,7 +45,7 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit.settings.settings import Settings
 
     versions = matrix.read_versions(options.airflow)
-    more = matrix.read_requirements(options.more)
+    more = matrix.read_requirements(options.more, versions=versions)
     overrides: dict[str, object] = dict(read_pair(text) for text in options.parameter)
     settings = Settings.from_yaml(options.file, overrides=overrides)
     folder = matrix.open_folder(options.out, name=options.file.stem)

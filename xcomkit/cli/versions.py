@@ -18,7 +18,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
 from xcomkit.backend import interpreters
-from xcomkit.backend.version_matrix import CODECS, DAG_ID, Cell, Matrix, Row, Verdict, measure
+from xcomkit.backend.cross_read import Reading, Verdict
+from xcomkit.backend.version_matrix import CODECS, DAG_ID, Matrix, Row, measure
 from xcomkit.clouds import Platform, open_cloud
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import MissingError, SettingsError, XcomkitError
@@ -31,11 +32,17 @@ from xcomkit.steps import helm_values
 from xcomkit.steps.opening import open_platform
 
 FILE = "matrix.json"
-_TOLD = {
+_PACKAGES = {
     "task SDK": "apache-airflow-task-sdk",
     "common-io": "apache-airflow-providers-common-io",
     "fsspec": "fsspec",
     "pandas": "pandas",
+}
+_BEHAVIOURS = {
+    "object name": "key",
+    "missing object": "missing",
+    "zip, of JSON": "zip",
+    "task loops": "loops",
 }
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?")
 
@@ -76,31 +83,24 @@ def open_folder(out: Path | None, *, name: str) -> Path:
     return folder.resolve()
 
 
-def read_requirements(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return further requirements as they were given.
+def read_requirements(texts: Sequence[str], *, versions: Sequence[str]) -> tuple[str, ...]:
+    """Return further requirements, with a pandas that all versions can store if none is named.
+
+    Airflow before 3.3 neither stores nor reads a DataFrame of pandas 3, and the rows are to differ
+    in Airflow's version alone.
 
     Raises:
         SettingsError: one is no requirement.
     """
-    for text in texts:
-        try:
-            Requirement(text)
-        except InvalidRequirement:
-            raise SettingsError(
-                f"--with {text}: no requirement.", hint='write it as in --with "pandas<3".'
-            ) from None
-    return tuple(texts)
-
-
-def same_pandas(versions: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
-    """Return the requirements with a pandas that all versions can store, where none is named.
-
-    Airflow before 3.3 neither stores nor reads a DataFrame of pandas 3, and the rows are to differ
-    in Airflow's version alone.
-    """
-    is_named = any(Requirement(text).name == "pandas" for text in more)
+    try:
+        names = [Requirement(text).name for text in texts]
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"--with: {reason}.", hint='write it as in --with "pandas<3".'
+        ) from None
     is_old = any(Version(version) < Version("3.3") for version in versions)
-    return (*more, "pandas<3") if is_old and not is_named else tuple(more)
+    return (*texts, "pandas<3") if is_old and "pandas" not in names else tuple(texts)
 
 
 def make_rows(
@@ -116,22 +116,18 @@ def make_rows(
     and let nothing through to a package index.
 
     Raises:
-        ProcessError: there is no uv, or no place for an environment.
+        ProcessError: there is no uv.
     """
     agent_packages = open_cloud(settings, platform=Platform(label="", issuer="")).agent_packages
-    pinned, rows = same_pandas(versions, more), []
-    if len(pinned) > len(more):
-        progress('with "pandas<3": Airflow before 3.3 cannot store a DataFrame of pandas 3')
+    rows = []
     for version in versions:
-        begun = time.monotonic()
         progress(f"Airflow {version}: looking for its environment, or installing it")
         try:
-            python = interpreters.install(version, agent_packages=agent_packages, more=pinned)
+            python = interpreters.install(version, agent_packages=agent_packages, more=more)
         except interpreters.NotInstallableError as error:
             rows.append(Row(version, problem=f"cannot be installed: {error.args[0]}"))
         else:
             rows.append(Row(version, python))
-            progress(f"Airflow {version}: there after {time.monotonic() - begun:.1f} s")
     return tuple(rows)
 
 
@@ -142,16 +138,10 @@ def run(
     rows: Sequence[Row],
     progress: Callable[[str], None],
 ) -> Matrix:
-    """Return the matrix on the target of the settings, and write it as evidence.
+    """Return the matrix on the target of the settings, and write it as evidence into the folder.
 
     On the embedded stand-in bucket and access are made; a real target must have them, because
     a matrix changes nothing but objects below its own run id, which it removes.
-
-    Args:
-        settings: the target, and the values file.
-        folder: where the evidence goes.
-        rows: versions with their interpreters.
-        progress: is told in one line what comes next.
 
     Raises:
         XcomkitError: the target cannot be reached or is not there.
@@ -220,36 +210,33 @@ def to_text(matrix: Matrix) -> str:
     """Return the matrix as text of at most 100 columns: writers down, readers across."""
     versions = [one.version for one in matrix.environments]
     codecs = [codec for codec in CODECS if any(cell.codec == codec for cell in matrix.cells)]
-    rows = []
-    for writer in versions:
-        for codec in codecs:
-            found = [_mark(matrix.cell(writer, reader, codec)) for reader in versions]
-            rows.append((writer, codec, *found))
-    table = show.aligned(("written by", "codec", *(f"read by {v}" for v in versions)), rows)
-    parts = [table, *_reasons(matrix), "", _behaviours(matrix), ""]
-    for one in matrix.environments:
-        if one.python:
-            had = ", ".join(f"{word} {one.packages.get(name, '-')}" for word, name in _TOLD.items())
-            parts.append(f"Airflow {one.version}: Python {one.python}, {had}")
-    return "\n".join(parts)
-
-
-def _behaviours(matrix: Matrix) -> str:
-    """Return what the class does with each version: facts down, versions across."""
-    facts = {
-        "object name": "key",
-        "missing object": "missing",
-        "zip, of JSON": "zip",
-        "task loops": "loops",
-    }
-    rows = [
-        (title, *(getattr(one.behaviour, name) or "not seen" for one in matrix.environments))
-        for title, name in facts.items()
+    cells = [
+        (writer, codec, *(_mark(matrix.cell(writer, reader, codec)) for reader in versions))
+        for writer in versions
+        for codec in codecs
     ]
-    return show.aligned(("with Airflow", *(one.version for one in matrix.environments)), rows)
+    behaviours = [
+        (title, *(getattr(one.behaviour, name) or "not seen" for one in matrix.environments))
+        for title, name in _BEHAVIOURS.items()
+    ]
+    return "\n".join(
+        (
+            show.aligned(("written by", "codec", *(f"read by {v}" for v in versions)), cells),
+            *_reasons(matrix),
+            "",
+            show.aligned(("with Airflow", *versions), behaviours),
+            "",
+            *(
+                f"Airflow {one.version}: Python {one.python}, "
+                + ", ".join(f"{k} {one.packages.get(name, '-')}" for k, name in _PACKAGES.items())
+                for one in matrix.environments
+                if one.python
+            ),
+        )
+    )
 
 
-def _mark(cell: Cell) -> str:
+def _mark(cell: Reading) -> str:
     """Return a verdict with the count of values behind it."""
     count = f" {cell.passed} of {cell.tried}" if cell.tried else ""
     return f"{show.MARKS[cell.verdict]} {cell.verdict}{count}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from xcomkit.backend import drift, protocol
-from xcomkit.backend.launch import Launch, in_pod
+from xcomkit.backend.launch import Launch
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.backend.round_trip import why_gone
 from xcomkit.findings.errors import UnreachableError
@@ -82,8 +82,8 @@ def _launch(step: Step) -> Launch:
     settings = step.settings
     first = step.values.first_worker
     namespace = first.subject.split(":")[2]
-    return in_pod(
-        settings.pod or f"deployment/{step.values.deployment(first)}",
+    return Launch(
+        pod=settings.pod or f"deployment/{step.values.deployment(first)}",
         namespace=namespace,
         container=settings.container,
     )

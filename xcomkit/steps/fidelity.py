@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from xcomkit.backend import components, type_fidelity
-from xcomkit.backend.components import Seat
+from xcomkit.backend.cross_read import Participant, Reading
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.backend.protocol import Payload
 from xcomkit.findings.errors import InputError, ProcessError
@@ -65,13 +65,13 @@ def examine(step: Step, agent: Agent, *, run_id: str) -> tuple[Check, ...]:
         return type_fidelity.check(found), components.one_pod_only(agent.pod)
     step.say("reading across workers, Dag processor and triggerer")
     with _seats(step, agent) as seats:
-        step.facts["components"] = readings = components.cross_read(seats, run_id=run_id)
+        step.facts["components"] = readings = components.examine(seats, run_id=run_id)
     own = "its own service account" if agent.identity.agents else agent.identity.proves
     return (type_fidelity.check(found), components.check(readings, identity=own))
 
 
 @contextmanager
-def _seats(step: Step, agent: Agent) -> Iterator[list[Seat]]:
+def _seats(step: Step, agent: Agent) -> Iterator[list[Participant]]:
     """Yield a seat per component; one whose variables are those of the first shares its worker."""
     with ExitStack() as stack:
         workers: list[tuple[Mapping[str, str], Worker]] = [
@@ -88,13 +88,13 @@ def _seats(step: Step, agent: Agent) -> Iterator[list[Seat]]:
                 timeout = step.settings.step_timeout
                 own = stack.enter_context(open_worker(environment, timeout=timeout))
                 workers.append((component.environment, own))
-            seats.append(Seat(component.name, own, environment))
+            seats.append(Participant(component.name, own, environment))
         yield seats
 
 
 def types(step: Step) -> show.Table | show.Text:
     """Return what became of a value of each type, on both ways."""
-    found: tuple[type_fidelity.Fate, ...] = step.facts.get("types", ())
+    found: tuple[type_fidelity.TypeResult, ...] = step.facts.get("types", ())
     if not found:
         return show.Text("No type was tried.")
     rows = [(fate.name, fate.through_object, fate.through_database) for fate in found]
@@ -104,11 +104,11 @@ def types(step: Step) -> show.Table | show.Text:
 
 def readings(step: Step) -> show.Table | show.Text:
     """Return who read what whom had written."""
-    found: tuple[components.Reading, ...] = step.facts.get("components", ())
+    found: tuple[Reading, ...] = step.facts.get("components", ())
     if not found:
         return show.Text("Nothing was read across components.")
     readers = list(dict.fromkeys(one.reader for one in found))
-    told = {(one.writer, one.reader): one.observed for one in found}
+    told = {(one.writer, one.reader): one.reason or "the same" for one in found}
     rows = [
         (writer, *(told.get((writer, reader), "") for reader in readers))
         for writer in dict.fromkeys(one.writer for one in found)

@@ -13,8 +13,8 @@ from xcomkit.backend import (
     fault_checks,
     fault_matrix,
     lost_writes,
-    promises,
     round_trip,
+    round_trip_rules,
     sign_in,
     silent_references,
     timing,
@@ -75,8 +75,8 @@ def _prove(step: Step, agent: Agent, *, run_id: str) -> Iterator[tuple[Check, ..
     step.results["backend"] = backend = worker.hello.backend
     configured = worker.hello.settings["compression"] or "none"
     step.results["codecs"] = timing.chosen(backend, configured, depth=step.settings.fault_depth)
-    pushes = [check.status for check in proof.checks if check.id == promises.XC503.id]
-    is_kept = pushes == ["skip"] and proof.trips  # a threshold above all values
+    pushes = [check.status for check in proof.checks if check.id == round_trip_rules.XC503.id]
+    is_kept = pushes == ["skip"] and proof.values  # a threshold above all values
     if pushes != ["pass"] and not is_kept:  # timing each codec's failure would only take time
         return
     step.facts["lost_writes"] = writes = lost_writes.probe(
@@ -120,7 +120,7 @@ def _sign_in(step: Step, agent: Agent) -> tuple[Check, Check]:
     worker = sign_in.check_worker(identity, sign_in=step.cloud.sign_in)
     with tempfile.TemporaryDirectory(prefix="xcomkit-stranger-") as private:
         other = step.cloud.worker_identity(stranger, directory=private)
-        return worker, sign_in.check_stranger(other, sign_in=step.cloud.sign_in, worker=worker)
+        return worker, sign_in.check_untrusted(other, sign_in=step.cloud.sign_in, worker=worker)
 
 
 def _leave_specimen(worker: Worker, *, run_id: str) -> None:
@@ -170,7 +170,7 @@ def report(step: Step) -> show.Table | show.Text:
             str(trip.pushed.error or "") or trip.pushed.reference or "kept in the database",
             f"{trip.pushed.ms:.1f}",
         )
-        for trip in proof.trips
+        for trip in proof.values
     ]
     headers = ("value", "JSON bytes", "stored as", "push ms")
     return show.table(headers, rows, caption="Values on their way")
@@ -194,7 +194,7 @@ def lost_chart(step: Step) -> show.Picture | show.Text:
     """Return the share of pushes that were found again, as a picture."""
     writes: tuple[lost_writes.Writes, ...] = step.facts.get("lost_writes", ())
     known = [one for one in writes if not one.problem]
-    shares = {failures.label(step.results, one.codec): 100 * one.kept for one in known}
+    shares = {failures.label(step.results, one.codec): 100 * one.share_found for one in known}
     if not shares:
         return show.Text("There is nothing to draw.")
     return show.bar_chart(shares, label="% of pushes found again")
