@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_runs import make_run
-from records import check
+from record_samples import check, make_run
 
 from xcomkit.__main__ import main
 from xcomkit.record import runner
@@ -31,23 +30,12 @@ def test_terminal_is_told_which_step_runs_and_a_log_how_each_ended(
     assert [" done " in line for line in told] == ([False, True] if is_terminal else [True])
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Return the command with steps that went through."""
-
-    def start(*checks):
-        monkeypatch.setattr(
-            runner, "run_steps", lambda *_, **__: make_run(tmp_path / "run", *checks)
-        )
-        return main(["run", "-f", LOCAL, "--out", str(tmp_path)])
-
-    return start
-
-
-def test_texts_of_the_store_reach_no_terminal_as_they_are(run, capsys):
+def test_texts_of_the_store_reach_no_terminal_as_they_are(tmp_path, capsys, monkeypatch):
     odd = "a\x1b]0;pwned\x07\x1b[2J"
+    made = make_run(tmp_path / "run", check("XC501", "fail", observed=odd, remedy=odd))
+    monkeypatch.setattr(runner, "run_steps", lambda *_, **__: made)
 
-    assert run(check("XC501", "fail", observed=odd, remedy=odd)) == 1
+    assert main(["run", "-f", LOCAL, "--out", str(tmp_path)]) == 1
 
     assert capsys.readouterr().out.replace("\n", "").isprintable()
 

@@ -53,7 +53,8 @@ def act(options: argparse.Namespace) -> int:
     begun = time.monotonic()
 
     from xcomkit.notebook import show
-    from xcomkit.record.runner import StepResult, run_steps, select_steps
+    from xcomkit.record.record import StepResult
+    from xcomkit.record.runner import run_steps, select_steps
     from xcomkit.record.write import write_record
     from xcomkit.steps.opening import find_root
 
@@ -93,7 +94,6 @@ def act(options: argparse.Namespace) -> int:
 def _tell(run: "Run") -> None:
     """Say every check in a table, the red ones to their end, and the verdict."""
     from xcomkit.notebook import show
-    from xcomkit.record.cover import verdict_sentence
 
     rows = [(c.id, show.marked(c.status), c.title, c.observed) for _, c in run.checks]
     say("\n" + show.aligned(("id", "status", "check", "observed"), rows))
@@ -102,4 +102,4 @@ def _tell(run: "Run") -> None:
         told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
         text = plain(f"{check.id} {check.title}: {check.observed}{told}")
         say(f"\n{show.MARKS[check.status]} {text}")
-    say(f"\n{show.marked(run.verdict)}: {verdict_sentence(run)}")
+    say(f"\n{show.marked(run.verdict)}: {run.sentence}")

@@ -80,11 +80,7 @@ def judge(
         rules += _asked_of(cloud)
         findings += [f for c in configurations for f in _join(c, cloud=cloud)]
     texts = {source.name: source.text for c in configurations for source in c.sources}
-    counted, ignored = ignores.sort_out(findings, texts=texts.items())
-    if baseline:
-        known = ignores.read_baseline(_read(baseline), name=baseline)
-        counted, old = ignores.take_out(counted, baseline=known, name=baseline)
-        ignored += old
+    counted, ignored = ignores.sort_out(findings, texts=texts, baseline=baseline)
     return Report(
         findings=counted,
         ignored=ignored,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from xcomkit.findings.model import where
 from xcomkit.findings.reports.report import Input, Known
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.kinds import KIND_WORDS
@@ -37,7 +36,7 @@ def _known(variables: Iterable[Variable], environment: Mapping[str, str]) -> dic
     return {
         variable.name: Known(
             masked(variable.name, environment.get(variable.name), hidden=hidden),
-            f"{where(variable.file, variable.line)} {variable.source}",
+            f"{variable.file}:{variable.line} {variable.source}",
         )
         for variable in variables
     }

@@ -8,12 +8,12 @@ than an early end.
 """
 
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from xcomkit.findings import evidence
@@ -21,33 +21,31 @@ from xcomkit.findings.errors import InputError, SettingsError
 from xcomkit.findings.model import Check, Status, worst
 from xcomkit.notebook.step import REACHED_END
 from xcomkit.plane.control_plane import VARIABLE as CONTROL_PLANE
-from xcomkit.record.outcomes import Outcome, execute, open_kernel, read_outcome
+from xcomkit.record.outcomes import execute, open_kernel, read_outcome
+from xcomkit.record.record import Outcome, StepResult
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.shared_target import is_shared
 from xcomkit.stand_ins.common.stand_in import stand_in_of
-from xcomkit.steps.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
+from xcomkit.steps.opening import SELECTED, STEPS, describe_place, export
 from xcomkit.steps.orchestration import open_plane
 from xcomkit.steps.prerequisites import CALLER
 from xcomkit.steps.rule_index import RULES_BY_ID
 from xcomkit.values.values import Values, load_values
 
 _VERIFY, _LAST = STEPS[-2:]
+_VERDICTS: Mapping[Status, str] = MappingProxyType(
+    {
+        "pass": "Proved: every check that could be made passed.",
+        "warn": "Usable, with warnings or accepted risks: read them below.",
+        "fail": "Not usable as it is: at least one check failed.",
+        "unknown": "Not proved: at least one thing could not be looked at.",
+        "skip": "Nothing was checked.",
+    }
+)
 _HANDED_OVER = (
     "record.html", "record.json", "record.junit.xml", "manifest.sha256", "manifest.sha256.sig",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """How one step went: outcome, status of its checks, seconds, and the checks."""
-
-    name: str
-    outcome: Outcome
-    status: Status
-    seconds: float
-    checks: tuple[Check, ...] = ()
-    error: str = ""
 
 
 @dataclass(slots=True)
@@ -55,7 +53,6 @@ class Run:
     """A run of several steps on one target."""
 
     directory: Path
-    name: str
     settings: Settings
     where: str
     results: list[StepResult] = field(default_factory=list)
@@ -69,6 +66,13 @@ class Run:
     def verdict(self) -> Status:
         """Return the status that sums up the run."""
         return worst(check for _, check in self.checks)
+
+    @property
+    def sentence(self) -> str:
+        """Return the verdict in a sentence, and of how many steps where it is not of all."""
+        chosen = len(self.results)
+        part = f" ({chosen} of {len(STEPS)} steps.)" if chosen < len(STEPS) else ""
+        return f"{_VERDICTS[self.verdict]}{part}"
 
     @property
     def is_good(self) -> bool:
@@ -137,20 +141,26 @@ def run_steps(
     evidence.claim_run_directory(directory, target=settings.target)
     begun = evidence.note_begun(directory, steps=steps)
     _clear(directory, steps=steps)
-    run = Run(directory, name, settings, describe_place(settings))
+    run = Run(directory, settings, describe_place(settings))
+    with hold_target(settings, steps=steps), _plane(settings, steps=steps, original=original):
+        _run_each(run, steps=steps, notebooks=notebooks, progress=progress)
+    now = {result.name: result for result in run.results}
+    run.results = [now.get(step) or _earlier(step, run=run) for step in STEPS if step in begun]
+    return run
+
+
+def _run_each(
+    run: Run, *, steps: Sequence[str], notebooks: Path, progress: Callable[[StepResult], None]
+) -> None:
+    """Run one step after the other, until one stops those after it."""
     # A relative path keeps this machine's folders out of notebooks and record.
-    parameters = {**settings.to_parameters(), "run_dir": os.path.relpath(directory)}
-    with (
-        hold_target(settings, steps=steps),
-        _plane(settings, steps=steps, original=original),
-        _kernel_python(),
-        ExitStack() as ahead,
-    ):
+    parameters = {**run.settings.to_parameters(), "run_dir": os.path.relpath(run.directory)}
+    with ExitStack() as ahead:
         kernel = ahead.enter_context(open_kernel())
         stopped_by = ""
         for step in steps:
             if stopped_by and step != _LAST:
-                result = StepResult(step, "not run", "skip", 0.0, (_not_run(step, stopped_by),))
+                result = _not_run(step, stopped_by)
             else:
                 with ahead.pop_all():
                     this = kernel
@@ -163,9 +173,6 @@ def run_steps(
             progress(result)
             if not stopped_by and _blocks(result):
                 stopped_by = step
-    now = {result.name: result for result in run.results}
-    run.results = [now.get(step) or _earlier(step, run=run) for step in STEPS if step in begun]
-    return run
 
 
 def _earlier(step: str, *, run: Run) -> StepResult:
@@ -197,16 +204,11 @@ def _clear(directory: Path, *, steps: Sequence[str]) -> None:
     """
     stale = [f"evidence/{step}.json" for step in steps]
     stale += [f"notebooks/{step}.ipynb" for step in steps]
-    try:
+    with evidence.writing_to(directory):
         for folder in ("evidence", "notebooks"):
             (directory / folder).mkdir(parents=True, exist_ok=True)
         for name in (*stale, *_HANDED_OVER):
             (directory / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"{directory.name}: the run directory cannot be written to ({error.strerror}).",
-            hint="name another folder in run_dir or --out.",
-        ) from None
 
 
 @contextmanager
@@ -255,16 +257,6 @@ def _plane(settings: Settings, *, steps: Sequence[str], original: Values | None)
             os.environ.pop(CONTROL_PLANE, None)
 
 
-@contextmanager
-def _kernel_python() -> Iterator[None]:
-    """Tell every kernel which interpreter it must be (a kernelspec can shadow another's)."""
-    os.environ[KERNEL_PYTHON] = sys.executable
-    try:
-        yield
-    finally:
-        del os.environ[KERNEL_PYTHON]
-
-
 def _run_step(
     step: str, source: Path, *, kernel: Any, run: Run, parameters: dict[str, Any]
 ) -> StepResult:
@@ -290,26 +282,22 @@ def _judge(step: str, *, run: Run, outcome: Outcome, error: str, seconds: float)
     if outcome == "red" and not any(check.closes_gate for check in checks):
         outcome, error = "crashed", f"the gate is closed, the evidence is not red: {error}"
     if outcome in ("crashed", "died", "timed out"):
-        checks = (*checks, _broken(outcome, error))
+        broken = REACHED_END.judge(
+            False,
+            observed=f"{outcome}: {error}",
+            how="papermill's exception, error outputs and execution counts",
+            basis="behaviour",
+        )
+        checks = (*checks, broken)
     return StepResult(step, outcome, worst(checks), seconds, checks, error)
 
 
-def _broken(outcome: Outcome, error: str) -> Check:
-    return REACHED_END.judge(
-        False,
-        expected="every cell ran and the gate was reached",
-        observed=f"{outcome}: {error}",
-        how="papermill's exception, error outputs and execution counts",
-        basis="behaviour",
-    )
-
-
-def _not_run(step: str, stopped_by: str) -> Check:
-    return REACHED_END.skip(
-        expected="every cell ran and the gate was reached",
+def _not_run(step: str, stopped_by: str) -> StepResult:
+    check = REACHED_END.skip(
         observed=f"not run, so nothing is proved here: {stopped_by} must be green first",
         how=f"{step} was not started",
     )
+    return StepResult(step, "not run", "skip", 0.0, (check,))
 
 
 def _blocks(result: StepResult) -> bool:

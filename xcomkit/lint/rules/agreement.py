@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from xcomkit.findings.model import Rule, where
+from xcomkit.findings.model import Rule
 from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.values.names import (
     COMPRESSION,
@@ -76,7 +76,7 @@ def find_replaced(context: Context) -> Iterator[Objection]:
         more = f" and {len(replaced.lost) - 8} more" if len(replaced.lost) > 8 else ""
         if names:
             text = (
-                f"{where(*replaced.after)} replaces the whole list {path[:80]} of"
-                f" {where(*replaced.before)}; lost: {names}{more}"
+                f"{':'.join(map(str, replaced.after))} replaces the whole list {path[:80]} of"
+                f" {':'.join(map(str, replaced.before))}; lost: {names}{more}"
             )
             yield Objection(text, replaced.after)
