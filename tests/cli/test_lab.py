@@ -10,7 +10,6 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from socket import socket
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
@@ -19,9 +18,9 @@ import psutil
 import pytest
 
 from xcomkit.__main__ import main
-from xcomkit.cli.jupyterlab import Lab, open_lab
+from xcomkit.cli.jupyterlab import open_lab
+from xcomkit.findings.errors import ProcessError
 from xcomkit.plane.keeper import MARK
-from xcomkit.plane.kept import Program, keep
 from xcomkit.settings.shared_target import VARIABLE as LAB
 from xcomkit.stand_ins.common.stand_in import VARIABLE as STAND_IN
 
@@ -153,28 +152,31 @@ def test_server_that_dies_is_an_error_that_quotes_its_log(lab):
     assert left(everything) == []
 
 
-def test_configuration_that_lets_anybody_in_is_refused(folder, monkeypatch):
-    (folder / "jupyter_server_config.py").write_text("c.IdentityProvider.token = ''\n")
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+@pytest.fixture
+def configured(folder, monkeypatch):
+    """Return a function that gives the user a configuration of JupyterLab."""
 
-    done = subprocess.run(
-        [sys.executable, "-m", "xcomkit", "lab", "--no-browser", "--port", "18889"], cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
-        timeout=SECONDS,
-    )  # fmt: skip
+    def write(*lines):
+        (folder / "jupyter_server_config.py").write_text("\n".join(lines))
+        monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
 
-    assert done.returncode == 3
-    assert "xcomkit: JupyterLab let somebody in without a token, so it was ended." in done.stderr
-    assert "http" not in done.stdout
+    return write
+
+
+def test_configuration_that_lets_anybody_in_is_refused(folder, configured):
+    configured("c.IdentityProvider.token = ''")
+
+    with (
+        pytest.raises(ProcessError, match="let somebody in without a token, so it was ended"),
+        open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18889),
+    ):
+        pass
 
 
 def test_configuration_of_a_server_for_others_is_not_in_the_way_and_no_list_shows_the_token(
-    folder, monkeypatch
+    folder, configured
 ):
-    (folder / "jupyter_server_config.py").write_text(
-        "c.ServerApp.base_url = '/theirs/'\nc.ServerApp.certfile = '/none/server.pem'\n"
-    )
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+    configured("c.ServerApp.base_url = '/theirs/'", "c.ServerApp.certfile = '/none/server.pem'")
 
     with open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18892) as running:
         with urlopen(running.url, timeout=SECONDS) as answer:
@@ -185,59 +187,20 @@ def test_configuration_of_a_server_for_others_is_not_in_the_way_and_no_list_show
         assert "token" not in running.page
 
 
-def test_ready_means_that_it_answers_and_not_that_it_has_written_its_port(tmp_path):
-    with socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    code = f"""
-import json, os, time
-from http.server import BaseHTTPRequestHandler, HTTPServer
-class Closed(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_error(403)
-os.mkdir("runtime")
-with open("runtime/jpserver-1.json", "w") as file:
-    json.dump({{"port": {port}, "pid": os.getpid()}}, file)
-time.sleep(2)
-open("listens", "w").close()
-HTTPServer(("127.0.0.1", {port}), Closed).serve_forever()
-"""
-    home = tmp_path / "home"
-    program = Program("jupyterlab", (sys.executable, "-c", code), dict(os.environ))
-
-    with keep(home, (program,)) as kept:
-        Lab(kept, "a-token").wait_until_ready()
-
-        assert (home / "listens").exists()
-
-
-def test_nothing_is_left_when_it_is_killed(lab):
-    lab.start_kernel()
-
-    _, rest = lab.end(signal.SIGKILL)
-
-    assert rest == []
-
-
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "problem"),
     [
         (["-f", "parameters/none.yaml"], "parameters/none.yaml: No such file or directory."),
         (["-f", "README.md"], "pass a file of parameters/."),
+        ([], "notebooks/start.ipynb: no such notebook. Next: run xcomkit in the folder"),
     ],
+    ids=["no file", "no text", "no notebooks"],
 )
-def test_file_that_is_none_is_one_line(folder, monkeypatch, capsys, words, told):
+def test_mistake_is_one_line(folder, monkeypatch, capsys, words, problem):
     monkeypatch.chdir(folder)
     (folder / "README.md").write_bytes(b"\xff")
+    if not words:
+        (folder / "notebooks/start.ipynb").unlink()
 
     assert main(["lab", *words]) == 2
-    assert told in capsys.readouterr().err
-
-
-def test_folder_without_notebooks_is_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    assert main(["lab"]) == 2
-    assert "notebooks/start.ipynb: no such notebook. Next: run xcomkit in the folder" in (
-        capsys.readouterr().err
-    )
+    assert problem in capsys.readouterr().err
