@@ -11,9 +11,8 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from xcomkit.findings import evidence
@@ -31,18 +30,16 @@ from xcomkit.steps.opening import SELECTED, STEPS, describe_place, export
 from xcomkit.steps.orchestration import open_plane
 from xcomkit.steps.prerequisites import CALLER
 from xcomkit.steps.rule_index import RULES_BY_ID
-from xcomkit.values.values import Values, load_values
+from xcomkit.values.values import load_values
 
 _VERIFY, _LAST = STEPS[-2:]
-_VERDICTS: Mapping[Status, str] = MappingProxyType(
-    {
-        "pass": "Proved: every check that could be made passed.",
-        "warn": "Usable, with warnings or accepted risks: read them below.",
-        "fail": "Not usable as it is: at least one check failed.",
-        "unknown": "Not proved: at least one thing could not be looked at.",
-        "skip": "Nothing was checked.",
-    }
-)
+_VERDICTS: Mapping[Status, str] = {
+    "pass": "Proved: every check that could be made passed.",
+    "warn": "Usable, with warnings or accepted risks: read them below.",
+    "fail": "Not usable as it is: at least one check failed.",
+    "unknown": "Not proved: at least one thing could not be looked at.",
+    "skip": "Nothing was checked.",
+}
 _HANDED_OVER = (
     "record.html", "record.json", "record.junit.xml", "manifest.sha256", "manifest.sha256.sig",
 )  # fmt: skip
@@ -114,7 +111,7 @@ def run_steps(
 
     Args:
         settings: parameters of every notebook.
-        name: the target's name, the last part of the run directory's name.
+        name: the last part of the run directory's name.
         steps: names of notebooks, in order.
         notebooks: the folder that holds them.
         out: the folder below which the run directory is made.
@@ -142,7 +139,11 @@ def run_steps(
     begun = evidence.note_begun(directory, steps=steps)
     _clear(directory, steps=steps)
     run = Run(directory, settings, describe_place(settings))
-    with hold_target(settings, steps=steps), _plane(settings, steps=steps, original=original):
+    with hold_target(settings, steps=steps), ExitStack() as held:
+        if _VERIFY in steps and settings.deployment == LOCAL:
+            # It comes up while the steps before it work.
+            plane = held.enter_context(open_plane(original=original))
+            os.environ[CONTROL_PLANE] = plane.export()
         _run_each(run, steps=steps, notebooks=notebooks, progress=progress)
     now = {result.name: result for result in run.results}
     run.results = [now.get(step) or _earlier(step, run=run) for step in STEPS if step in begun]
@@ -187,10 +188,7 @@ def _earlier(step: str, *, run: Run) -> StepResult:
         outcome, error = read_outcome(output)
     elif evidence.read_evidence(run.directory, step=step) is None:
         outcome, error = "crashed", "begun and broken off"
-    result = _judge(step, run=run, outcome=outcome, error=error, seconds=0.0)
-    if outcome == "done" and any(check.closes_gate for check in result.checks):
-        return replace(result, outcome="red")  # of a notebook that was run by hand
-    return result
+    return _judge(step, run=run, outcome=outcome, error=error, seconds=0.0)
 
 
 def _clear(directory: Path, *, steps: Sequence[str]) -> None:
@@ -213,48 +211,26 @@ def _clear(directory: Path, *, steps: Sequence[str]) -> None:
 
 @contextmanager
 def hold_target(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
-    """Keep the stand-in of a run alive; a real target needs nothing.
+    """Keep the stand-in of a run alive; afterwards the environment is as it was before.
 
     Raises:
         ProcessError: the stand-in did not start.
     """
-    if not settings.is_embedded:
-        yield
-        return
-    kind = stand_in_of(settings.cloud)
-    # A terminal of JupyterLab knows the stand-in of its notebooks, and a run has one of its own.
-    if not is_shared() and kind.attach() is not None:
-        yield
-        return
     before = dict(os.environ)
-    with kind.start() as stand_in:
-        export(stand_in.environment, replaced=kind.replaced)
-        os.environ[SELECTED] = ",".join(steps)
-        # Its process removes this folder when we are gone, also after a SIGKILL.
-        os.environ["TMPDIR"] = str(stand_in.ca_bundle.parent)
-        try:
+    try:
+        with ExitStack() as held:
+            # A terminal of JupyterLab knows the stand-in of its notebooks; a run has its own.
+            kind = stand_in_of(settings.cloud) if settings.is_embedded else None
+            if kind and (is_shared() or kind.attach() is None):
+                stand_in = held.enter_context(kind.start())
+                export(stand_in.environment, replaced=kind.replaced)
+                os.environ[SELECTED] = ",".join(steps)
+                # Its process removes this folder when we are gone, also after a SIGKILL.
+                os.environ["TMPDIR"] = str(stand_in.ca_bundle.parent)
             yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-
-@contextmanager
-def _plane(settings: Settings, *, steps: Sequence[str], original: Values | None) -> Iterator[None]:
-    """Start the plane of the test Dag now, so that it comes up while the steps before it work.
-
-    Raises:
-        InputError: the database it shall use cannot be named.
-    """
-    if _VERIFY not in steps or settings.deployment != LOCAL:
-        yield
-        return
-    with open_plane(original=original) as plane:
-        os.environ[CONTROL_PLANE] = plane.export()
-        try:
-            yield
-        finally:
-            os.environ.pop(CONTROL_PLANE, None)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _run_step(
@@ -277,9 +253,12 @@ def _judge(step: str, *, run: Run, outcome: Outcome, error: str, seconds: float)
         checks = evidence.read_checks(run.directory, step=step)
     except InputError as unreadable:
         outcome, error = "crashed", error or str(unreadable)
+    is_red = any(check.closes_gate for check in checks)
     if outcome in ("done", "red") and not checks:
         outcome, error = "crashed", "the notebook ended without evidence"
-    if outcome == "red" and not any(check.closes_gate for check in checks):
+    if outcome == "done" and is_red:
+        outcome = "red"
+    if outcome == "red" and not is_red:
         outcome, error = "crashed", f"the gate is closed, the evidence is not red: {error}"
     if outcome in ("crashed", "died", "timed out"):
         broken = REACHED_END.judge(
