@@ -1,4 +1,4 @@
-"""The record in the browser of the system: narrow and wide, light and dark, by keyboard alone."""
+"""The record in the browser of the system: narrow and wide, by keyboard alone."""
 
 import nbformat
 import pytest
@@ -50,10 +50,9 @@ def record(tmp_path_factory):
     return path
 
 
-@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (800, "light"), (800, "dark")])
+@pytest.fixture(params=[1280, 800])
 def opened(request, browser, record):
-    width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context = browser.new_context(viewport={"width": request.param, "height": 900})
     shown = context.new_page()
     shown.goto(record.as_uri())
     yield shown
