@@ -27,6 +27,7 @@ from xcomkit.findings.text_file import SCHEMA, read_document, write_text
 _TARGET, _BEGUN = "target", "steps"
 _NAMED = "named in run_dir, or by xcomkit run"  # no stand-in, so nobody else goes on there
 _CHECKS = TypeAdapter(tuple[Check, ...], config=ConfigDict(extra="forbid"))
+_CREATED = TypeAdapter(dict[str, list[str]])
 
 
 @contextmanager
@@ -218,11 +219,11 @@ def read_created(run: Path) -> dict[str, list[str]]:
     """
     hint = "restore created.json of this run, or remove by hand what the run made."
     loaded = _read(run / "created.json", hint=hint) or {}
-    created = {kind: names for kind, names in loaded.items() if kind != "schema"}
-    for names in created.values():
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise InputError("created.json is not a list of names per kind.", hint=hint)
-    return created
+    try:
+        return _CREATED.validate_python({k: names for k, names in loaded.items() if k != "schema"})
+    except ValidationError:
+        problem = "created.json is not a list of names per kind."
+        raise InputError(problem, hint=hint) from None
 
 
 def gate(checks: Iterable[Check]) -> str:

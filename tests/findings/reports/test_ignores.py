@@ -1,10 +1,6 @@
 """Findings that somebody has decided to live with."""
 
-import json
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.reports.ignores import read_baseline
@@ -100,32 +96,21 @@ def test_one_more_of_a_kind_is_new(report, text, more, rule):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", "[]", "{}", '{"schema": 2, "findings": []}', '{"schema": 1, "findings": [1]}',
-        '{"schema": 1, "findings": 5}',
-        '{"schema": 1, "findings": [{"id": 1, "where": 2, "observed": 3}]}',
+        "", "{", "[]", "{}", '{"schema": 2, "findings": []}', '{"schema": 1}',
+        *(f'{{"schema": 1, "findings": {found}}}' for found in (
+            "5", '"id"', "[1]", '{"id": 1}', "[[]]", '[{"id": []}]',
+            '[{"id": "a", "where": 2, "observed": "b"}]',
+            '[{"id": [], "where": "a", "observed": "b"}]',
+        )),
     ],
 )  # fmt: skip
-def test_baseline_that_is_no_report_is_one_line(text):
-    with pytest.raises(InputError, match=r"^b\.json:\d+:\d+: no "):
-        read_baseline(text, name="b.json")
+def test_baseline_that_is_no_report_is_one_line(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.json").write_text(text)
 
-
-@given(
-    st.recursive(
-        st.none() | st.integers() | st.text(max_size=5),
-        lambda inner: (
-            st.lists(inner)
-            | st.dictionaries(
-                st.sampled_from(["schema", "findings", "id", "where", "observed"]), inner
-            )
-        ),
-    )
-)
-def test_any_json_is_a_baseline_or_refused(document):
-    try:
-        read_baseline(json.dumps(document), name="b.json")
-    except InputError as refusal:
-        assert "\n" not in str(refusal)
+    with pytest.raises(InputError, match=r"^b\.json is (?:no|not) ") as caught:
+        read_baseline("b.json")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

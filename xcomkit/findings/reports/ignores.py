@@ -1,6 +1,5 @@
 """Findings that somebody has decided to live with: comments in the file, and a baseline."""
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.findings.text_file import read_text
+from xcomkit.findings.text_file import read_document
 
 MARK = "xcomkit"
 MOST_LINES = 100  # of one entry; nobody reads further to see what a comment is about
@@ -59,8 +58,7 @@ def sort_out(
     """
     counted, ignored = _by_comment(findings, texts)
     if baseline:
-        known = read_baseline(read_text(Path(baseline), name=baseline), name=baseline)
-        counted, old = _by_baseline(counted, known, name=baseline)
+        counted, old = _by_baseline(counted, read_baseline(baseline), name=baseline)
         ignored += old
     return tuple(counted), tuple(ignored)
 
@@ -147,27 +145,21 @@ def _problem(comment: _Comment, *, unused: Sequence[str]) -> str:
     return f"{', '.join(unused)} has nothing to say here" if unused else ""
 
 
-def read_baseline(text: str, *, name: str) -> Counter[tuple[str, str, str]]:
+def read_baseline(name: str) -> Counter[tuple[str, str, str]]:
     """Return the findings of an earlier JSON report, without their lines.
 
     Raises:
-        InputError: it is no report of schema 1.
+        InputError: it cannot be read, or is no report of schema 1.
     """
+    hint = "write it with --format json."
+    document = read_document(Path(name), name=name, hint=hint)
     try:
-        document = json.loads(text)
-        found = document["findings"] if document.get("schema") == 1 else None
-        keys = [(f["id"], f["where"], f["observed"]) for f in found or ()]
-    except json.JSONDecodeError as error:
-        problem = f"{name}:{error.lineno}:{error.colno}: no JSON."
-        raise InputError(problem, hint="write it with --format json.") from None
-    except (TypeError, KeyError, AttributeError, RecursionError):
-        found, keys = None, []
-    if not isinstance(found, list) or not all(isinstance(p, str) for key in keys for p in key):
-        raise InputError(f"{name}:1:1: no lint report.", hint="write it with --format json.")
-    return Counter(
-        (rule, re.sub(r"(?::\d+)+$", "", where), _without_numbers(seen))
-        for rule, where, seen in keys
-    )
+        return Counter(
+            (f["id"], re.sub(r"(?::\d+)+$", "", f["where"]), _without_numbers(f["observed"]))
+            for f in document["findings"]
+        )
+    except (KeyError, TypeError):
+        raise InputError(f"{name} is no lint report.", hint=hint) from None
 
 
 def _by_baseline(
