@@ -130,7 +130,7 @@ def test_connection_from_a_kubernetes_secret_is_looked_for_there(judged):
 
     (finding,) = judged(values__yaml=text)["XC004"]
     assert finding.is_unknown
-    assert finding.remedy.startswith("look where it comes from")
+    assert finding.remedy.startswith("Look where it comes from")
 
 
 def test_values_of_another_chart_are_refused_unless_the_kind_is_said(judged, tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xcomkit.cli.terminal import note, relative
 from xcomkit.findings.errors import InputError
-from xcomkit.findings.plain import plain
+from xcomkit.findings.text import plain
 from xcomkit.findings.text_file import read_text, write_text
 
 if TYPE_CHECKING:

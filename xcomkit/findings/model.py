@@ -148,7 +148,7 @@ class Finding:
     def remedy(self) -> str:
         """Return what to do: fix it, or look where the file does not tell."""
         if self.is_unknown:
-            return "look where it comes from; step 04 of the runbook proves what agents make of it."
+            return "Look where it comes from; step 04 of the runbook proves what agents make of it."
         return self.rule.remedy
 
 

@@ -1,4 +1,4 @@
-"""Secrets of an environment taken out of what a process says, before anything of it is kept."""
+"""Secrets of an environment taken out of what a process says, before anything of it is stored."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _SHORTEST = 4
 
 
 def secret_texts(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every text of an environment that must not be kept, longest first.
+    """Return every text of an environment that must not be stored, longest first.
 
     Tokens and credentials are read from the files the variables name; connections are taken apart,
     so that a password alone is known as well as the whole definition.

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from xcomkit.findings.errors import ServiceError
 from xcomkit.findings.model import Check, Rule
-from xcomkit.findings.plain import plain
+from xcomkit.findings.text import plain
 
 XC712 = Rule(
     id="XC712",

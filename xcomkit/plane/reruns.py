@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from xcomkit.findings.model import Check, Rule
-from xcomkit.findings.plain import listed
+from xcomkit.findings.text import listed
 
 XC709 = Rule(
     id="XC709",

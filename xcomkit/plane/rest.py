@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
-from xcomkit.findings.plain import listed
+from xcomkit.findings.text import listed
 from xcomkit.plane.access import path_of
 from xcomkit.plane.answers import Call
 from xcomkit.plane.api import Api

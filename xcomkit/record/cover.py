@@ -87,14 +87,16 @@ def _checks(record: Record) -> show.Table:
 
 def _table(caption: str, headers: tuple[str, ...], rows: list[tuple[show.Cell, ...]]) -> show.Table:
     """Return the rows as a table, those at its end left out where it would become too large."""
-    room, shown = _MOST_IN_A_TABLE, []
+    room, fitting = _MOST_IN_A_TABLE, []
     for row in rows:
         room -= sum(len(cell.text) for cell in row)
         if room < 0:
             break
-        shown.append(row)
-    more = f"; {len(rows) - len(shown)} more are in record.json" if len(shown) < len(rows) else ""
-    return show.Table(f"{caption}: {len(rows)}{more}", headers, tuple(shown))
+        fitting.append(row)
+    more = (
+        f"; {len(rows) - len(fitting)} more are in record.json" if len(fitting) < len(rows) else ""
+    )
+    return show.Table(f"{caption}: {len(rows)}{more}", headers, tuple(fitting))
 
 
 def _row(step: str, check: Check) -> tuple[show.Cell, ...]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from xcomkit.findings.model import Check
-from xcomkit.findings.plain import plain
+from xcomkit.findings.text import plain
 from xcomkit.findings.text_file import SCHEMA
 from xcomkit.notebook import show
 from xcomkit.record.record import Record

@@ -50,7 +50,7 @@ def render(record: Record, *, notebooks: Path) -> str:
 
 
 def encodable(html: str) -> str:
-    """Return a text that UTF-8 can hold: half a character of somebody's is shown as its number."""
+    """Return a text that UTF-8 can hold: half a character of somebody's becomes its number."""
     return html.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -135,8 +135,8 @@ def _notebook(path: Path) -> str:
     exporter.exclude_anchor_links = True
     exporter.register_preprocessor(_sanitizer(), enabled=True)
     # The form displays the parameters, and the cover how far the run came.
-    hidden = {"parameters", "injected-parameters", "guide"}
-    exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=hidden), enabled=True)
+    left_out = {"parameters", "injected-parameters", "guide"}
+    exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=left_out), enabled=True)
     notebook = nbformat.read(path, as_version=4)
     _bound(output for cell in notebook.cells for output in cell.get("outputs", ()))
     html, _ = exporter.from_notebook_node(notebook)

@@ -1,6 +1,6 @@
 """The record of a run: what record.json holds, written by this version or an older one.
 
-What is read is somebody else's text; who shows it makes it plain first.
+What is read is untrusted text: it is made printable before it is displayed.
 """
 
 import json

@@ -18,10 +18,10 @@ _ID = re.compile(r"XC\d{3}")
 
 XC054 = Rule(
     id="XC054",
-    title="Every ignore names a rule that objects there, and says why",
+    title="Every ignore comment names a finding of its line and a reason",
     severity="warn",
-    why="an ignore without a reason, or one that nothing needs any more, hides the next mistake.",
-    remedy="write # xcomkit: ignore XC012 and the reason on the line, or remove the comment.",
+    why="An ignore without a reason, or one that nothing needs any more, hides the next mistake.",
+    remedy="Write # xcomkit: ignore XC012 and the reason on the line, or remove the comment.",
     source="own rule",
 )
 RULES: tuple[Rule, ...] = (XC054,)

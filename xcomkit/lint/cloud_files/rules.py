@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from xcomkit.findings import plain
+from xcomkit.findings import text as plain
 from xcomkit.findings.model import CloudName, Finding, Rule
 
 XC060 = Rule(
