@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from xcomkit.findings.errors import InputError
 
@@ -21,10 +21,10 @@ def read_text(path: Path, *, name: str) -> str:
     """
     try:
         if str(path) == "-":
-            raw = _bounded(sys.stdin.buffer)
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with path.open("rb") as file:
-                raw = _bounded(file)
+                raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}.", hint="check the path.") from None
     except ValueError:  # a NUL in the path
@@ -39,10 +39,6 @@ def read_text(path: Path, *, name: str) -> str:
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
         problem = f"{name}:{line}:{column}: not UTF-8 text."
         raise InputError(problem, hint="save it as UTF-8.") from None
-
-
-def _bounded(file: BinaryIO) -> bytes:
-    return file.read(MAX_BYTES + 1)
 
 
 def read_document(path: Path, *, name: str, hint: str) -> dict[str, Any]:

@@ -47,35 +47,31 @@ def _facts(record: Record) -> show.Table:
 
 def _steps(record: Record) -> show.Table:
     rows = tuple(
-        (
-            show.Cell(step.name),
-            show.Cell(step.outcome),
-            show.status_cell(step.status),
-            show.Cell(str(len(step.checks))),
-            show.Cell(f"{step.seconds:.1f}"),
+        _cells(
+            step.name, step.outcome, show.status_cell(step.status), str(len(step.checks)),
+            f"{step.seconds:.1f}",
         )
         for step in record.steps
-    )
+    )  # fmt: skip
     headers = ("step", "outcome", "verdict", "checks", "seconds")
     return show.Table("How each step ended", headers, rows)
 
 
 def _unproved(record: Record) -> show.Table:
-    """Return what the run leaves open: also what a step that was not chosen would have shown."""
+    """Return what the run leaves open: also what a step that was not chosen would have seen."""
     rows = []
     if record.settings["endpoint_url"] == EMBEDDED:
         store = TERMS[record.settings["cloud"]].store
-        rows.append(("", "", f"What {store} itself answers", record.where))
+        rows.append(_cells("", "", f"What {store} itself answers", record.where))
     ran = {step.name for step in record.steps}
-    rows += [("", "", f"What {s} looks at", "not chosen") for s in STEPS if s not in ran]
+    rows += [_cells("", "", f"What {s} looks at", "not chosen") for s in STEPS if s not in ran]
     rows += [
-        (step, check.id, _cut(check.title), _cut(check.observed))
+        _cells(step, check.id, check.title, check.observed)
         for step, check in record.checks
         if _basis(check) == _NOT_PROVED
     ]
-    rows = rows or [("", "", "nothing of what was asked", "every check gave an answer")]
-    headers = ("step", "id", "what is not proved", "why")
-    return _table("Not proved", headers, [tuple(map(show.Cell, row)) for row in rows])
+    rows = rows or [_cells("", "", "nothing of what was asked", "every check gave an answer")]
+    return _table("Not proved", ("step", "id", "what is not proved", "why"), rows)
 
 
 def _checks(record: Record) -> show.Table:
@@ -83,6 +79,19 @@ def _checks(record: Record) -> show.Table:
         "id", "status", "check", "expected", "observed", "basis", "step and how", "what to do",
     )  # fmt: skip
     return _table("Checks", headers, [_row(step, check) for step, check in record.checks])
+
+
+def _row(step: str, check: Check) -> tuple[show.Cell, ...]:
+    status = show.status_cell(check.status, accepted=bool(check.accepted))
+    do = f"accepted: {check.accepted}" if check.accepted else check.remedy
+    return _cells(
+        check.id, status, check.title, check.expected, check.observed, _basis(check),
+        f"{step}: {check.how}", do,
+    )  # fmt: skip
+
+
+def _cells(*values: str | show.Cell) -> tuple[show.Cell, ...]:
+    return tuple(show.Cell(_cut(one)) if isinstance(one, str) else one for one in values)
 
 
 def _table(caption: str, headers: tuple[str, ...], rows: list[tuple[show.Cell, ...]]) -> show.Table:
@@ -93,23 +102,9 @@ def _table(caption: str, headers: tuple[str, ...], rows: list[tuple[show.Cell, .
         if room < 0:
             break
         fitting.append(row)
-    more = (
-        f"; {len(rows) - len(fitting)} more are in record.json" if len(fitting) < len(rows) else ""
-    )
+    left = len(rows) - len(fitting)
+    more = f"; {left} more are in record.json" if left else ""
     return show.Table(f"{caption}: {len(rows)}{more}", headers, tuple(fitting))
-
-
-def _row(step: str, check: Check) -> tuple[show.Cell, ...]:
-    do = f"accepted: {check.accepted}" if check.accepted else check.remedy
-    texts = (check.title, check.expected, check.observed)
-    return (
-        show.Cell(_cut(check.id)),
-        show.status_cell(check.status, accepted=bool(check.accepted)),
-        *(show.Cell(_cut(text)) for text in texts),
-        show.Cell(_basis(check)),
-        show.Cell(_cut(f"{step}: {check.how}")),
-        show.Cell(_cut(do)),
-    )
 
 
 def _basis(check: Check) -> str:

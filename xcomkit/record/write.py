@@ -1,6 +1,7 @@
 """Writes what is handed over: record.html, record.json, JUnit, and the manifest over everything."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,12 +50,10 @@ def make_record(run: Run) -> Record:
 def _caller(run: Run) -> str:
     """Return who acted, as the cloud said to any of the steps; empty when none asked."""
     for result in run.results:
-        try:
+        with suppress(InputError):  # the step is red already
             found = evidence.read_evidence(run.directory, step=result.name) or {}
-        except InputError:  # the step is red already
-            continue
-        facts = found.get("facts")
-        caller = facts.get("caller") if isinstance(facts, dict) else None
-        if caller and isinstance(caller, str):
-            return caller
+            facts = found.get("facts")
+            caller = facts.get("caller") if isinstance(facts, dict) else None
+            if caller and isinstance(caller, str):
+                return caller
     return next((check.observed for _, check in run.checks if check.id == CALLER.id), "")
