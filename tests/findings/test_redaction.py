@@ -70,9 +70,10 @@ def test_texts_of_the_shape_of_a_secret_are_masked_wherever_they_come_from() -> 
     key = "AKIA" + "Q" * 16
     token = ".".join(("ey" + "x" * 20, "y" * 20, "z" * 20))
 
-    shown = masked(f"{key} {token} Bearer {SECRET} ?X-Amz-Signature={SECRET}&a=b", {})
+    pem = "-----BEGIN RSA {0}-----\nMIIE\nabc=\n-----END RSA {0}-----".format("PRIVATE" + " KEY")
+    said = f"{key} {token} Bearer {SECRET} ?X-Amz-Signature={SECRET}&a=b AccountKey={SECRET} {pem}"
 
-    assert shown == "*** *** Bearer *** ?X-Amz-Signature=***&a=b"
+    assert masked(said, {}) == "*** *** Bearer *** ?X-Amz-Signature=***&a=b *** ***"
 
 
 @pytest.mark.parametrize(

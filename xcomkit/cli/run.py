@@ -39,7 +39,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         choices=("verify",),
         help="verify: bucket, identity and values stay as they are; test objects come and go",
     )
-    run.add_argument("--notebooks", type=Path, default=None, help=argparse.SUPPRESS)
     run.set_defaults(act=act)
 
 
@@ -62,7 +61,7 @@ def act(options: argparse.Namespace) -> int:
         settings,
         name=options.file.stem,
         steps=steps,
-        notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
+        notebooks=find_root(Path.cwd()) / "notebooks",
         out=options.out.resolve(),
         progress=_show_progress(steps),
     )

@@ -153,7 +153,7 @@ def run_steps(
 def _run_each(
     run: Run, *, steps: Sequence[str], notebooks: Path, progress: Callable[[StepResult], None]
 ) -> None:
-    """Run one step after the other, until one stops those after it."""
+    """Run one step after the other, until the next ones would act on the wrong target."""
     # A relative path keeps this machine's folders out of notebooks and record.
     parameters = {**run.settings.to_parameters(), "run_dir": os.path.relpath(run.directory)}
     with ExitStack() as ahead:
@@ -172,7 +172,8 @@ def _run_each(
                     result = _run_step(step, source, kernel=this, run=run, parameters=parameters)
             run.results.append(result)
             progress(result)
-            if not stopped_by and _blocks(result):
+            red = [RULES_BY_ID[check.id] for check in result.checks if check.closes_gate]
+            if not stopped_by and any(rule.blocks for rule in red):
                 stopped_by = step
 
 
@@ -277,8 +278,3 @@ def _not_run(step: str, stopped_by: str) -> StepResult:
         how=f"{step} was not started",
     )
     return StepResult(step, "not run", "skip", 0.0, (check,))
-
-
-def _blocks(result: StepResult) -> bool:
-    """Tell whether the steps after this one would act on the wrong target."""
-    return any(check.closes_gate and RULES_BY_ID[check.id].blocks for check in result.checks)
