@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
-from record_samples import judged
+from record_samples import judged, notebook
 
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import SettingsError
+from xcomkit.record.outcomes import read_outcome
 from xcomkit.record.runner import select_steps
 from xcomkit.steps.opening import STEPS
 
@@ -100,6 +102,12 @@ def test_step_that_did_not_reach_its_end_is_red_and_says_why_in_one_line(
     assert "\n" not in run.results[0].error
     ids = ["XC201", "XC902"] if sources[0] == judged(SECOND) else ["XC902"]
     assert [check.id for _, check in run.checks] == ids
+
+
+def test_notebook_of_which_cells_did_not_run_is_crashed(tmp_path):
+    nbformat.write(notebook("run_dir = ''", judged(FIRST)), tmp_path / "a.ipynb")
+
+    assert read_outcome(tmp_path / "a.ipynb") == ("crashed", "2 cells did not run")
 
 
 def test_steps_are_chosen_by_number_or_name_and_run_in_order():
