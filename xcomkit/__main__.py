@@ -19,7 +19,7 @@ from xcomkit.cli import (
     verify_record,
 )
 from xcomkit.findings.errors import XcomkitError
-from xcomkit.findings.plain import plain
+from xcomkit.findings.text import plain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,17 +10,15 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from socket import socket
-from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
-from urllib.request import Request, urlopen
 
+import httpx
 import psutil
 import pytest
 
 from xcomkit.__main__ import main
-from xcomkit.cli.jupyterlab import Lab, open_lab
-from xcomkit.plane.processes import Program, supervise
+from xcomkit.cli.jupyterlab import open_lab
+from xcomkit.findings.errors import ProcessError
 from xcomkit.plane.supervisor import MARK
 from xcomkit.settings.shared_target import VARIABLE as LAB
 from xcomkit.stand_ins.common.stand_in import VARIABLE as STAND_IN
@@ -48,19 +46,16 @@ class Started:
         self.url = urlsplit(re.search(r"http://\S+", self.process.stdout.readline())[0])
         self.token = parse_qs(self.url.query)["token"][0]
 
-    def ask(self, path, *, body=None, token=None):
-        request = Request(
-            f"http://{self.url.netloc}{path}", method="GET" if body is None else "POST"
-        )
-        request.data = None if body is None else json.dumps(body).encode()
-        request.add_header("Authorization", f"token {self.token if token is None else token}")
-        with urlopen(request, timeout=SECONDS) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+    def ask(self, method, path, *, token=None, **more):
+        answer = httpx.request(
+            method, f"http://{self.url.netloc}{path}", timeout=SECONDS, trust_env=False,
+            headers={"Authorization": f"token {token or self.token}"}, **more,
+        )  # fmt: skip
+        return answer.status_code, answer.json() if answer.content else None
 
     def start_kernel(self):
         """Start a kernel as a notebook does, and return its process."""
-        self.ask("/api/kernels", body={"name": "python3"})
+        self.ask("POST", "/api/kernels", json={"name": "python3"})
         below = psutil.Process(self.process.pid).children(recursive=True)
         return next(one for one in below if "ipykernel_launcher" in one.cmdline())
 
@@ -107,11 +102,9 @@ def lab(folder):
 def test_who_has_the_token_opens_it_its_kernels_know_the_target_and_closing_ends_all(lab):
     assert lab.url.hostname == "127.0.0.1"
     assert lab.url.path == "/lab/tree/notebooks/start.ipynb"
-    assert lab.ask("/api/contents/notebooks/start.ipynb?content=0")["type"] == "notebook"
-    for wrong in ("", "guess"):
-        with pytest.raises(HTTPError) as refused:
-            lab.ask("/api/contents", token=wrong)
-        assert refused.value.code == 403
+    status, found = lab.ask("GET", "/api/contents/notebooks/start.ipynb?content=0")
+    assert (status, found["type"]) == (200, "notebook")
+    assert lab.ask("GET", "/api/contents", token="guess")[0] == 403
 
     environment = lab.start_kernel().environ()
     chosen = Path(environment[LAB], "target").read_text()
@@ -134,7 +127,7 @@ def test_real_target_opens_without_a_stand_in_and_shutting_down_from_within_ends
     assert Path(environment[LAB], "target").read_text().endswith("parameters/aws.yaml")
     everything = lab.everything()
 
-    lab.ask("/api/shutdown", body={})
+    lab.ask("POST", "/api/shutdown", json={})
 
     assert lab.process.wait(SECONDS) == 0
     assert left(everything) == []
@@ -153,91 +146,54 @@ def test_server_that_dies_is_an_error_that_quotes_its_log(lab):
     assert left(everything) == []
 
 
-def test_configuration_that_lets_anybody_in_is_refused(folder, monkeypatch):
-    (folder / "jupyter_server_config.py").write_text("c.IdentityProvider.token = ''\n")
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+@pytest.fixture
+def configured(folder, monkeypatch):
+    """Return a function that gives the user a configuration of JupyterLab."""
 
-    done = subprocess.run(
-        [sys.executable, "-m", "xcomkit", "lab", "--no-browser", "--port", "18889"], cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
-        timeout=SECONDS,
-    )  # fmt: skip
+    def write(*lines):
+        (folder / "jupyter_server_config.py").write_text("\n".join(lines))
+        monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
 
-    assert done.returncode == 3
-    assert "xcomkit: JupyterLab let somebody in without a token, so it was ended." in done.stderr
-    assert "http" not in done.stdout
+    return write
+
+
+def test_configuration_that_lets_anybody_in_is_refused(folder, configured):
+    configured("c.IdentityProvider.token = ''")
+
+    with (
+        pytest.raises(ProcessError, match="let somebody in without a token, so it was ended"),
+        open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18889),
+    ):
+        pass
 
 
 def test_configuration_of_a_server_for_others_is_not_in_the_way_and_no_list_shows_the_token(
-    folder, monkeypatch
+    folder, configured
 ):
-    (folder / "jupyter_server_config.py").write_text(
-        "c.ServerApp.base_url = '/theirs/'\nc.ServerApp.certfile = '/none/server.pem'\n"
-    )
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+    configured("c.ServerApp.base_url = '/theirs/'", "c.ServerApp.certfile = '/none/server.pem'")
 
     with open_lab(folder, parameters=folder / "parameters/aws.yaml", port=18892) as running:
-        with urlopen(running.url, timeout=SECONDS) as answer:
-            assert answer.status == 200
+        assert httpx.get(running.url, timeout=SECONDS, trust_env=False).status_code == 200
         page = Path(urlsplit(running.page).path)
         assert running.url.partition("token=")[2] in page.read_text()
         assert page.parents[1].stat().st_mode & 0o077 == 0  # nobody else gets to the file
         assert "token" not in running.page
 
 
-def test_ready_means_that_it_answers_and_not_that_it_has_written_its_port(tmp_path):
-    with socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    code = f"""
-import json, os, time
-from http.server import BaseHTTPRequestHandler, HTTPServer
-class Closed(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_error(403)
-os.mkdir("runtime")
-with open("runtime/jpserver-1.json", "w") as file:
-    json.dump({{"port": {port}, "pid": os.getpid()}}, file)
-time.sleep(2)
-open("listens", "w").close()
-HTTPServer(("127.0.0.1", {port}), Closed).serve_forever()
-"""
-    home = tmp_path / "home"
-    program = Program("jupyterlab", (sys.executable, "-c", code), dict(os.environ))
-
-    with supervise(home, (program,)) as kept:
-        Lab(kept, "a-token").wait_until_ready()
-
-        assert (home / "listens").exists()
-
-
-def test_nothing_is_left_when_it_is_killed(lab):
-    lab.start_kernel()
-
-    _, rest = lab.end(signal.SIGKILL)
-
-    assert rest == []
-
-
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "problem"),
     [
         (["-f", "parameters/none.yaml"], "parameters/none.yaml: No such file or directory."),
         (["-f", "README.md"], "pass a file of parameters/."),
+        ([], "notebooks/start.ipynb: no such notebook. Next: run xcomkit in the folder"),
     ],
+    ids=["no file", "no text", "no notebooks"],
 )
-def test_file_that_is_none_is_one_line(folder, monkeypatch, capsys, words, told):
+def test_mistake_is_one_line(folder, monkeypatch, capsys, words, problem):
     monkeypatch.chdir(folder)
     (folder / "README.md").write_bytes(b"\xff")
+    if not words:
+        (folder / "notebooks/start.ipynb").unlink()
 
     assert main(["lab", *words]) == 2
-    assert told in capsys.readouterr().err
-
-
-def test_folder_without_notebooks_is_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    assert main(["lab"]) == 2
-    assert "notebooks/start.ipynb: no such notebook. Next: run xcomkit in the folder" in (
-        capsys.readouterr().err
-    )
+    assert problem in capsys.readouterr().err

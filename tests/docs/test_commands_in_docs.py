@@ -53,29 +53,18 @@ def test_every_xcomkit_command_is_understood(document, capsys):
     assert not wrong, capsys.readouterr().err
 
 
-def test_every_make_target_exists(document):
+def named(path: Path, pattern: str) -> set[str]:
+    return {name for code in typed(path) for name in re.findall(pattern, code)}
+
+
+def test_every_make_target_program_file_and_link_exists(document):
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {name for code in typed(document) for name in re.findall(r"\bmake ([a-z]+)", code)}
-
-    assert named <= targets
-
-
-def test_every_program_of_the_environment_is_there(document):
-    named = {name for code in typed(document) for name in re.findall(r"\.venv/bin/([\w-]+)", code)}
-
-    assert {name for name in named if not (BIN / name).exists()} == set()
-
-
-def test_every_notebook_and_parameter_file_that_is_named_exists(document):
-    pattern = r"\b((?:notebooks|parameters)/[a-z0-9_-]+\.(?:ipynb|yaml))\b"
-    named = {name for code in typed(document) for name in re.findall(pattern, code)}
-
-    assert {name for name in named if not (ROOT / name).exists()} == set()
-
-
-def test_every_linked_file_exists(document):
+    files = r"\b((?:notebooks|parameters)/[a-z0-9_-]+\.(?:ipynb|yaml))\b"
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
 
+    assert named(document, r"\bmake ([a-z]+)") <= targets
+    assert [n for n in named(document, r"\.venv/bin/([\w-]+)") if not (BIN / n).exists()] == []
+    assert [name for name in named(document, files) if not (ROOT / name).exists()] == []
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 

@@ -4,37 +4,47 @@ import pytest
 
 from xcomkit.findings.model import Change, Plan, Rule, worst
 
-RULE = Rule("XC999", "t", "fail", "why", "remedy", "source")
+RULE = Rule("XC999", "t", "fail", "why", "remedy", "source", fix_in="03")
 WARN = replace(RULE, severity="warn")
 
 
-def judged(holds, rule=RULE):
-    return rule.judge(holds, expected="e", observed="o", how="h", basis="echo")
+def judged(holds, rule=RULE, **given):
+    return rule.judge(holds, observed="o", how="h", basis="echo", **given)
 
 
-def test_what_could_not_be_seen_is_unknown_and_closes_the_gate():
-    assert (judged(None).status, judged(None).closes_gate) == ("unknown", True)
+FAILED, UNKNOWN, PASSED = judged(False), judged(None), judged(True)
+WARNED, ACCEPTED = judged(False, WARN), replace(FAILED, accepted="reason")
 
 
-def test_warning_does_not_close_the_gate():
-    assert (judged(False, WARN).status, judged(False, WARN).closes_gate) == ("warn", False)
+@pytest.mark.parametrize(
+    ("check", "status", "closes"),
+    [
+        (PASSED, "pass", False),
+        (FAILED, "fail", True),
+        (UNKNOWN, "unknown", True),
+        (judged(None, WARN), "unknown", True),
+        (WARNED, "warn", False),
+        (ACCEPTED, "fail", False),
+    ],
+    ids=["passed", "failed", "unknown", "unknown warning", "warning", "accepted"],
+)
+def test_red_and_unknown_close_the_gate_until_they_are_accepted(check, status, closes):
+    assert (check.status, check.closes_gate) == (status, closes)
 
 
-def test_accepted_failure_stays_a_failure_and_opens_the_gate():
-    check = replace(judged(False), accepted="reason")
-
-    assert (check.status, check.closes_gate) == ("fail", False)
-
-
-def test_verdict_is_the_worst_of_the_checks():
-    accepted = replace(judged(False), accepted="reason")
-
-    assert worst([judged(True), judged(False), judged(None)]) == "fail"
-    assert worst([judged(True), judged(None)]) == "unknown"
-    assert worst([judged(True), accepted]) == "warn"
-    assert worst([judged(True), judged(False, WARN)]) == "warn"
-    assert worst([judged(True)]) == "pass"
-    assert worst([]) == "skip"
+@pytest.mark.parametrize(
+    ("checks", "verdict"),
+    [
+        ([PASSED, FAILED, UNKNOWN], "fail"),
+        ([PASSED, UNKNOWN], "unknown"),
+        ([PASSED, ACCEPTED], "warn"),
+        ([PASSED, WARNED], "warn"),
+        ([PASSED], "pass"),
+        ([], "skip"),
+    ],
+)
+def test_verdict_is_the_worst_of_the_checks(checks, verdict):
+    assert worst(checks) == verdict
 
 
 def test_only_changes_are_pending():
@@ -44,18 +54,16 @@ def test_only_changes_are_pending():
 
 
 @pytest.mark.parametrize(
-    ("holds", "given", "fix_in"),
+    ("holds", "given", "remedy", "fix_in"),
     [
-        (True, {}, ""),
-        (False, {}, "03"),
-        (None, {"remedy": "sign in"}, ""),
-        (False, {"remedy": "make the bucket", "fix_in": "01"}, "01"),
+        (True, {}, "", ""),
+        (False, {}, "remedy", "03"),
+        (None, {"remedy": "sign in"}, "sign in", ""),
+        (False, {"remedy": "make the bucket", "fix_in": "01"}, "make the bucket", "01"),
     ],
     ids=["passed", "the rule's own remedy", "a remedy for here", "a remedy for elsewhere"],
 )
-def test_place_of_the_fix_belongs_to_the_remedy(holds, given, fix_in):
-    rule = Rule("XC999", "t", "fail", why="w", remedy="r", source="s", fix_in="03")
+def test_place_of_the_fix_belongs_to_the_remedy(holds, given, remedy, fix_in):
+    check = judged(holds, **given)
 
-    check = rule.judge(holds, expected="e", observed="o", how="h", basis="rule", **given)
-
-    assert check.fix_in == fix_in
+    assert (check.remedy, check.fix_in, check.expected) == (remedy, fix_in, "t")

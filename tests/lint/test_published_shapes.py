@@ -129,7 +129,7 @@ def test_value_that_comes_from_a_secret_is_unknown_and_looked_for_there(judged, 
     found = judged(changed(change, bucket))
     (finding,) = found[rule]
     assert finding.is_unknown
-    assert finding.remedy.startswith("look where it comes from")
+    assert finding.remedy.startswith("Look where it comes from")
     assert "XC023" not in found
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from small_books import notebook
+from record_samples import notebook
 
 from xcomkit.record.runner import Run, run_steps
 from xcomkit.settings.settings import Settings

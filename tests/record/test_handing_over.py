@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_runs import make_run
-from records import check
+from record_samples import check, make_run
 
 from xcomkit.__main__ import main
 from xcomkit.record import runner
@@ -31,25 +30,18 @@ def test_terminal_is_told_which_step_runs_and_a_log_how_each_ended(
     assert [" done " in line for line in told] == ([False, True] if is_terminal else [True])
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Return the command with steps that went through."""
+def test_red_check_is_told_to_its_end_and_no_text_of_the_store_reaches_the_terminal_as_it_is(
+    tmp_path, capsys, monkeypatch
+):
+    odd = "a\x1b]0;pwned\x07\x1b[2J" + "o" * 500 + " the end"
+    made = make_run(tmp_path / "run", check("XC501", "fail", observed=odd, remedy="fix it"))
+    monkeypatch.setattr(runner, "run_steps", lambda *_, **__: made)
 
-    def start(*checks):
-        monkeypatch.setattr(
-            runner, "run_steps", lambda *_, **__: make_run(tmp_path / "run", *checks)
-        )
-        return main(["run", "-f", LOCAL, "--out", str(tmp_path)])
+    assert main(["run", "-f", LOCAL, "--out", str(tmp_path)]) == 1
 
-    return start
-
-
-def test_texts_of_the_store_reach_no_terminal_as_they_are(run, capsys):
-    odd = "a\x1b]0;pwned\x07\x1b[2J"
-
-    assert run(check("XC501", "fail", observed=odd, remedy=odd)) == 1
-
-    assert capsys.readouterr().out.replace("\n", "").isprintable()
+    said = capsys.readouterr().out
+    assert said.replace("\n", "").isprintable()
+    assert "the end Next: fix it" in said  # of a red check the whole, with what to do
 
 
 def test_what_was_handed_over_goes_before_the_steps_run_anew(tmp_path):

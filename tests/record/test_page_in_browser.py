@@ -1,12 +1,11 @@
-"""The record in the browser of the system: narrow and wide, light and dark, by keyboard alone."""
+"""The record in the browser of the system: narrow and wide, by keyboard alone."""
 
 import nbformat
 import pytest
-from made_runs import ABOUT, make_run
+from record_samples import make_run, render
 
 from xcomkit.findings.model import CODECS, Change, Measurement, Plan, Rule, Spread
 from xcomkit.notebook import show
-from xcomkit.record import page
 
 LONG = "arn:aws:iam::123456789012:role/" + "very-long-role-name/" * 40
 HOSTILE = ("<script>document.title='hit'</script>", "<img src=x onerror=\"document.title='hit'\">",
@@ -43,24 +42,17 @@ def results():
 def record(tmp_path_factory):
     folder = tmp_path_factory.mktemp("record")
     outputs = [
-        nbformat.v4.new_output(
-            "display_data",
-            data={
-                "text/plain": repr(shown),
-                "text/html": shown._repr_html_(),
-            },
-        )
+        nbformat.v4.new_output("display_data", data={"text/html": shown._repr_html_()})
         for shown in results()
     ]
     path = folder / "record.html"
-    path.write_text(page.render(make_run(folder / "run", outputs=outputs), ABOUT))
+    path.write_text(render(make_run(folder / "run", outputs=outputs)))
     return path
 
 
-@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (800, "light"), (800, "dark")])
+@pytest.fixture(params=[1280, 800])
 def opened(request, browser, record):
-    width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context = browser.new_context(viewport={"width": request.param, "height": 900})
     shown = context.new_page()
     shown.goto(record.as_uri())
     yield shown

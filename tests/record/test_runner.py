@@ -1,26 +1,31 @@
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
-from small_books import judged
+from record_samples import judged, notebook
 
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import SettingsError
+from xcomkit.record.outcomes import read_outcome
 from xcomkit.record.runner import select_steps
 from xcomkit.steps.opening import STEPS
 
-FIRST, SECOND, LAST = STEPS[0], STEPS[1], STEPS[-1]
+FIRST, SECOND, THIRD, LAST = *STEPS[:3], STEPS[-1]
+CLOSED = "from xcomkit.findings.errors import GateError; raise GateError('closed')"
+WRITES = f"from pathlib import Path; _ = Path(run_dir, 'evidence/{SECOND}.json').write_text({{!r}})"
 
 
 def outcomes(run):
     return {result.name: (result.outcome, result.status) for result in run.results}
 
 
-def test_green_steps_make_a_good_run(run_notebooks):
-    run = run_notebooks({FIRST: [judged(FIRST)], SECOND: [judged(SECOND)]})
+def test_green_steps_make_a_good_run_below_the_folder_that_was_asked_for(run_notebooks, tmp_path):
+    run = run_notebooks({FIRST: [judged(FIRST)], SECOND: [judged(SECOND)]}, out="elsewhere")
 
     assert outcomes(run) == {FIRST: ("done", "pass"), SECOND: ("done", "pass")}
-    assert run.is_good
+    assert (run.is_good, run.exit_code) == (True, 0)
+    assert run.directory.parent == tmp_path / "elsewhere"
 
 
 def test_red_check_makes_the_run_red_and_the_next_step_still_runs(run_notebooks):
@@ -31,24 +36,26 @@ def test_red_check_makes_the_run_red_and_the_next_step_still_runs(run_notebooks)
     assert (run.is_good, run.verdict) == (False, "fail")
 
 
-def test_blocking_check_stops_what_follows_but_not_tear_down(run_notebooks):
-    run = run_notebooks({
-        SECOND: [judged(SECOND, holds=False)],
-        "02_grant_access": [judged("02_grant_access")],
-        LAST: [judged(LAST)],
-    })  # fmt: skip
+def test_blocking_check_stops_what_follows_but_not_tear_down_and_no_old_evidence_stays(
+    run_notebooks, tmp_path
+):
+    run_dir = tmp_path / "again"
+    (run_dir / "evidence").mkdir(parents=True)
+    for name in (f"evidence/{THIRD}.json", "record.html", "created.json"):
+        (run_dir / name).write_text("{}")
+
+    run = run_notebooks(
+        {SECOND: [judged(SECOND, holds=False)], THIRD: [judged(THIRD)], LAST: [judged(LAST)]},
+        run_dir=str(run_dir),
+    )
 
     assert outcomes(run) == {
-        SECOND: ("red", "fail"), "02_grant_access": ("not run", "skip"), LAST: ("done", "pass"),
+        SECOND: ("red", "fail"), THIRD: ("not run", "skip"), LAST: ("done", "pass"),
     }  # fmt: skip
-    assert "must be green first" in dict(run.checks)["02_grant_access"].observed
-
-
-def test_kernel_that_dies_is_red_although_papermill_calls_its_cells_completed(run_notebooks):
-    run = run_notebooks({FIRST: ["import os; os._exit(1)", judged(FIRST)]})
-
-    assert outcomes(run)[FIRST] == ("died", "fail")
-    assert "kernel died" in run.checks[0][1].observed
+    assert "must be green first" in dict(run.checks)[THIRD].observed
+    assert not (run_dir / f"evidence/{THIRD}.json").exists()
+    assert not (run_dir / "record.html").exists()
+    assert (run_dir / "created.json").exists()
 
 
 def test_next_kernel_comes_up_while_a_step_runs_and_none_after_the_last(run_notebooks, tmp_path):
@@ -70,74 +77,54 @@ with open({str(tmp_path / "seen")!r}, "a") as file:
     assert not [one for one in below if "ipykernel_launcher" in one.cmdline()]
 
 
-def test_step_that_takes_too_long_is_red(run_notebooks):
-    run = run_notebooks({FIRST: ["import time; time.sleep(60)", judged(FIRST)]}, step_timeout=5)
+@pytest.mark.parametrize(
+    ("sources", "outcome", "error"),
+    [
+        (["import os; os._exit(1)", judged(SECOND)], "died", "the kernel died"),
+        (["import time; time.sleep(60)", judged(SECOND)], "timed out", "step_timeout: 5 s"),
+        (["raise ValueError('first line\\nsecond')"], "crashed", "ValueError: first line"),
+        ([judged(SECOND), "1 / 0"], "crashed", "ZeroDivisionError"),
+        (["1 + 1"], "crashed", "ended without evidence"),
+        ([judged(SECOND), CLOSED], "crashed", "the evidence is not red"),
+        ([WRITES.format("nonsense")], "crashed", "is not JSON"),
+        ([WRITES.format('{"schema": 1, "checks": [{"id": "XC201"}]}')], "crashed", "no checks"),
+    ],
+    ids=["kernel dies", "too long", "error", "error after evidence", "no evidence",
+         "gate closed over green", "evidence is no JSON", "evidence holds no check"],
+)  # fmt: skip
+def test_step_that_did_not_reach_its_end_is_red_and_says_why_in_one_line(
+    run_notebooks, sources, outcome, error
+):
+    run = run_notebooks({SECOND: sources}, step_timeout=5)
 
-    assert outcomes(run)[FIRST] == ("timed out", "fail")
-    assert "step_timeout: 5 s" in run.checks[0][1].observed
+    assert outcomes(run) == {SECOND: (outcome, "fail")}
+    assert error in run.results[0].error
+    assert "\n" not in run.results[0].error
+    ids = ["XC201", "XC902"] if sources[0] == judged(SECOND) else ["XC902"]
+    assert [check.id for _, check in run.checks] == ids
 
 
-def test_error_before_the_evidence_is_red_and_told_in_one_line(run_notebooks):
-    run = run_notebooks({FIRST: ["raise ValueError('first line\\nsecond')"]})
+def test_notebook_of_which_cells_did_not_run_is_crashed(tmp_path):
+    nbformat.write(notebook("run_dir = ''", judged(FIRST)), tmp_path / "a.ipynb")
 
-    assert outcomes(run)[FIRST] == ("crashed", "fail")
-    assert run.results[0].error == "ValueError: first line"
-
-
-def test_notebook_that_ends_without_evidence_is_red(run_notebooks):
-    run = run_notebooks({FIRST: ["1 + 1"]})
-
-    assert outcomes(run)[FIRST] == ("crashed", "fail")
-
-
-def test_error_after_green_evidence_is_red_and_keeps_the_evidence(run_notebooks):
-    run = run_notebooks({FIRST: [judged(FIRST), "1 / 0"]})
-
-    assert outcomes(run)[FIRST] == ("crashed", "fail")
-    assert [check.id for _, check in run.checks] == ["XC201", "XC902"]
+    assert read_outcome(tmp_path / "a.ipynb") == ("crashed", "2 cells did not run")
 
 
 def test_steps_are_chosen_by_number_or_name_and_run_in_order():
     assert select_steps(["04_round_trip", "00"]) == ("00_prerequisites", "04_round_trip")
     assert select_steps([]) == STEPS
-
-
-def test_unknown_step_is_refused_with_the_names_there_are():
     with pytest.raises(SettingsError, match="00_prerequisites"):
         select_steps(["99"])
-
-
-def test_record_is_written_below_the_folder_that_was_asked_for(run_notebooks, tmp_path):
-    run = run_notebooks({FIRST: [judged(FIRST)]}, out="elsewhere")
-
-    assert run.directory.parent == tmp_path / "elsewhere"
-
-
-def test_earlier_run_leaves_no_evidence_of_a_step_that_is_not_reached(run_notebooks, tmp_path):
-    (tmp_path / "again/evidence").mkdir(parents=True)
-    (tmp_path / "again/evidence/02_grant_access.json").write_text("{}")
-    (tmp_path / "again/record.html").write_text("green")
-    (tmp_path / "again/created.json").write_text("{}")
-
-    run = run_notebooks(
-        {SECOND: [judged(SECOND, holds=False)], "02_grant_access": [judged("02_grant_access")]},
-        run_dir=str(tmp_path / "again"),
-    )
-
-    assert outcomes(run)["02_grant_access"] == ("not run", "skip")
-    assert [path.name for path in (tmp_path / "again/evidence").iterdir()] == [f"{SECOND}.json"]
-    assert not (tmp_path / "again/record.html").exists()
-    assert (tmp_path / "again/created.json").exists()
 
 
 @pytest.mark.parametrize(
     ("sources", "status"),
     [
         ([judged(SECOND, holds=False)], ("red", "fail")),
-        (["raise ValueError('first')"], ("crashed", "fail")),
         ([judged(SECOND), "1 / 0"], ("crashed", "fail")),
         ([judged(SECOND)], ("done", "pass")),
     ],
+    ids=["red", "crashed", "green"],
 )
 def test_run_of_other_steps_into_a_directory_leaves_what_was_found_there(
     run_notebooks, tmp_path, sources, status
@@ -151,11 +138,13 @@ def test_run_of_other_steps_into_a_directory_leaves_what_was_found_there(
     assert run.exit_code == (0 if status[1] == "pass" else 1)
 
 
-def test_step_that_was_begun_again_and_broken_off_is_red_in_a_later_run_of_others(
+def test_step_that_was_begun_and_broken_off_is_red_in_a_later_run_of_others(
     run_notebooks, tmp_path, monkeypatch
 ):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
     directory = str(tmp_path / "again")
-    run_notebooks({SECOND: [judged(SECOND, holds=False)]}, run_dir=directory)
     with monkeypatch.context() as patch:
         patch.setattr("xcomkit.record.runner.execute", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -165,10 +154,6 @@ def test_step_that_was_begun_again_and_broken_off_is_red_in_a_later_run_of_other
 
     assert outcomes(run) == {SECOND: ("crashed", "fail"), LAST: ("done", "pass")}
     assert "begun and broken off" in dict(run.checks)[SECOND].observed
-
-
-def interrupt(*_, **__):
-    raise KeyboardInterrupt
 
 
 def test_evidence_of_a_notebook_that_was_run_by_hand_counts_in_a_later_run(run_notebooks, tmp_path):
@@ -189,28 +174,3 @@ def test_run_directory_of_another_target_is_refused_and_stays_as_it_is(run_noteb
         run_notebooks({SECOND: [judged(SECOND)]}, run_dir=str(run))
 
     assert (run / "record.html").read_text() == "green"
-
-
-def test_run_directory_that_cannot_be_written_is_refused_in_one_line(run_notebooks, tmp_path):
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(SettingsError, match="cannot be written to"):
-        run_notebooks({FIRST: [judged(FIRST)]}, run_dir=str(tmp_path / "file/run"))
-
-
-@pytest.mark.parametrize("text", ["nonsense", '{"schema": 1, "checks": [{"id": "XC201"}]}'])
-def test_evidence_that_is_none_is_red_and_the_run_goes_on(run_notebooks, text):
-    path = f"Path(run_dir, 'evidence/{FIRST}.json')"
-    run = run_notebooks({
-        FIRST: [f"from pathlib import Path; _ = {path}.write_text({text!r})"],
-        LAST: [judged(LAST)],
-    })  # fmt: skip
-
-    assert outcomes(run) == {FIRST: ("crashed", "fail"), LAST: ("done", "pass")}
-
-
-def test_closed_gate_over_green_evidence_is_red(run_notebooks):
-    gate = "from xcomkit.findings.errors import GateError; raise GateError('closed')"
-    run = run_notebooks({FIRST: [judged(FIRST), gate]})
-
-    assert outcomes(run)[FIRST] == ("crashed", "fail")

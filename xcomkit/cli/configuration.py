@@ -3,7 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from xcomkit.findings.errors import InputError
 from xcomkit.lint.file_types import KINDS, Kind
 
 if TYPE_CHECKING:  # the command line is taught in a few milliseconds, whatever is asked of it
@@ -21,10 +20,6 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         "--kind", choices=("auto", *KINDS), default="auto",
         help="what the files are; auto tells by name and content",
     )  # fmt: skip
-    parser.add_argument(
-        *("--set", "--set-string", "--set-json", "--set-literal", "--set-file"), dest="set",
-        help=argparse.SUPPRESS,
-    )  # fmt: skip
 
 
 def read_files(options: argparse.Namespace) -> "Configuration":
@@ -39,13 +34,5 @@ def read_files(options: argparse.Namespace) -> "Configuration":
 
 
 def read_kind(options: argparse.Namespace) -> Kind | None:
-    """Return the kind that was given, ``None`` where the files show it.
-
-    Raises:
-        InputError: a flag of helm's stands beside it.
-    """
-    if options.set is not None:
-        problem = "helm's --set flags are not read: helm knows best what they do."
-        hint = "helm template RELEASE CHART -f FILE --set ... | xcomkit lint -"
-        raise InputError(problem, hint=hint)
+    """Return the kind that was given, ``None`` where the files show it."""
     return None if options.kind == "auto" else options.kind

@@ -29,9 +29,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def act(options: argparse.Namespace) -> int:
     """Say the differences; 1 when the checks or their statuses are not the same."""
     from xcomkit.record.differences import compare, to_json, to_text
-    from xcomkit.record.reading import read_record
+    from xcomkit.record.record import read_record
 
     found = compare(read_record(options.before), read_record(options.after))
     render = to_json if options.format == "json" else to_text
     say(render(found).rstrip("\n"))
-    return found.exit_code
+    return 0 if found.has_same_checks else 1

@@ -5,7 +5,7 @@ import argparse
 from xcomkit.cli.configuration import add_files, read_files
 from xcomkit.cli.terminal import say
 from xcomkit.findings.errors import InputError
-from xcomkit.findings.plain import plain
+from xcomkit.findings.text import plain
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,6 +37,6 @@ def act(options: argparse.Namespace) -> int:
         if options.component in (None, component):
             say(plain(f"# {component}"))
             for name, known in variables.items():
-                value = "(not told by this file)" if known.value is None else known.value
+                value = "(not set in this file)" if known.value is None else known.value
                 say(plain(f"{name}={value}  # {known.where}"))
     return 0

@@ -9,12 +9,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from secrets import token_urlsafe
-from urllib.parse import quote
 
 from xcomkit.findings.errors import ProcessError
 from xcomkit.plane.processes import Processes, Program, choose_home, supervise
@@ -49,9 +47,17 @@ def open_lab(root: Path, *, parameters: Path, port: int) -> Iterator["Lab"]:
     given = read_parameters(parameters)
     home = choose_home("lab")
     token = token_urlsafe(24)
-    environment = {**os.environ, **_private(home), KERNEL_PYTHON: sys.executable}
     with _stand_in(given) as variables:
-        environment |= variables | {"JUPYTER_TOKEN": token}
+        # Connection files and temporary files lie in the private folder.
+        environment = {
+            **os.environ,
+            **variables,
+            shared_target.VARIABLE: str(home),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "JUPYTER_TOKEN": token,
+            "TMPDIR": str(home),
+            KERNEL_PYTHON: sys.executable,
+        }
         command = (
             sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}",
@@ -76,17 +82,18 @@ class Lab:
     def __init__(self, kept: Processes, token: str) -> None:
         self._kept = kept
         self._token = token
+        self._exit = exit_file(kept.home, _NAME)
 
     @property
     def url(self) -> str:
         """Return where it is, with the token that opens it."""
         port = self._server["port"]
-        return f"http://127.0.0.1:{port}/lab/tree/{START}?token={quote(self._token)}"
+        return f"http://127.0.0.1:{port}/lab/tree/{START}?token={self._token}"
 
     @property
     def page(self) -> str:
         """Return the address of a file of ours that leads there: no list of processes shows it."""
-        (path,) = _runtime(self._kept.home).glob("jpserver-*-open.html")
+        (path,) = self._kept.home.glob("runtime/jpserver-*-open.html")
         return path.as_uri()
 
     def wait_until_ready(self) -> None:
@@ -95,10 +102,7 @@ class Lab:
         Raises:
             ProcessError: it ended, is not ready in time, or lets anybody in.
         """
-        self._kept.wait_for(
-            lambda: self._status() != 0, what=lambda: "JupyterLab", blamed=lambda: _NAME,
-            names=(_NAME,), timeout=_START_SECONDS,
-        )  # fmt: skip
+        self._wait(lambda: self._status() != 0, seconds=_START_SECONDS, names=(_NAME,))
         if self._status() not in {401, 403}:
             raise ProcessError(
                 "JupyterLab let somebody in without a token, so it was ended.",
@@ -111,16 +115,15 @@ class Lab:
 
         The file with its port is there before it listens.
         """
+        import httpx
+
         if not (server := self._server):
             return 0
-        connection = HTTPConnection("127.0.0.1", server["port"], timeout=_ANSWER_SECONDS)
+        address = f"http://127.0.0.1:{server['port']}/api/contents"
         try:
-            connection.request("GET", "/api/contents")
-            return connection.getresponse().status
-        except (OSError, HTTPException):
+            return httpx.get(address, timeout=_ANSWER_SECONDS, trust_env=False).status_code
+        except httpx.HTTPError:
             return 0
-        finally:
-            connection.close()
 
     def wait_until_closed(self) -> None:
         """Return when it was shut down from within, with *File > Shut Down*.
@@ -128,50 +131,30 @@ class Lab:
         Raises:
             ProcessError: it ended in another way; the sentence quotes its log.
         """
-        self._kept.wait_for(
-            self._is_closed, what=lambda: "the end", blamed=lambda: _NAME, names=(),
-            timeout=float("inf"),
-        )  # fmt: skip
+        self._wait(self._exit.exists, seconds=float("inf"))
         if self._exit.read_text(encoding="utf-8") != "0":
             self._kept.check_running(_NAME)
 
     def close(self) -> None:
         """Have it shut its kernels down; what does not end in time is killed afterwards."""
-        with suppress(KeyError, ProcessLookupError):
+        with suppress(KeyError, ProcessLookupError, ProcessError):
             os.kill(self._server["pid"], signal.SIGTERM)
-            with suppress(ProcessError):
-                self._kept.wait_for(
-                    self._is_closed, what=lambda: "the end", blamed=lambda: _NAME, names=(),
-                    timeout=_CLOSE_SECONDS,
-                )  # fmt: skip
+            self._wait(self._exit.exists, seconds=_CLOSE_SECONDS)
 
-    def _is_closed(self) -> bool:
-        return self._exit.exists()
-
-    @property
-    def _exit(self) -> Path:
-        return exit_file(self._kept.home, _NAME)
+    def _wait(
+        self, is_so: Callable[[], bool], *, seconds: float, names: tuple[str, ...] = ()
+    ) -> None:
+        self._kept.wait_for(
+            is_so, what=lambda: "JupyterLab", blamed=lambda: _NAME, names=names, timeout=seconds
+        )
 
     @property
     def _server(self) -> dict[str, int]:
         """Return what it wrote down of itself once it listens: ``port`` and ``pid``."""
-        for path in _runtime(self._kept.home).glob("jpserver-*.json"):
+        for path in self._kept.home.glob("runtime/jpserver-*.json"):
             with suppress(OSError, ValueError):
                 return dict(json.loads(path.read_text(encoding="utf-8")))
         return {}
-
-
-def _runtime(home: Path) -> Path:
-    return home / "runtime"
-
-
-def _private(home: Path) -> dict[str, str]:
-    """Return the variables that keep connection files and temporary files in the private folder."""
-    return {
-        shared_target.VARIABLE: str(home),
-        "JUPYTER_RUNTIME_DIR": str(_runtime(home)),
-        "TMPDIR": str(home),
-    }
 
 
 @contextmanager

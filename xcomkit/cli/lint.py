@@ -6,7 +6,7 @@ from xcomkit.cli.configuration import add_files, read_files, read_kind
 from xcomkit.cli.reporting import add_options, write_report
 from xcomkit.cli.terminal import note
 from xcomkit.findings.errors import InputError
-from xcomkit.findings.plain import plain
+from xcomkit.findings.text import plain
 
 _EXAMPLES = """examples:
   xcomkit lint values.yaml
@@ -82,15 +82,15 @@ def act(options: argparse.Namespace) -> int:
         namespace=options.namespace,
         rerun_days=options.rerun_days,
     )
-    refused: tuple[InputError, ...] = ()
+    unreadable: tuple[InputError, ...] = ()
     if options.each:
-        configurations, others, refused = read_each(options.files, kind=read_kind(options))
+        configurations, others, unreadable = read_each(options.files, kind=read_kind(options))
         for name in others:
             note(f"xcomkit: {plain(name)}: nothing of agents in it, so it was left out.")
-        for error in refused:
+        for error in unreadable:
             note(f"xcomkit: {plain(str(error))}")
     else:
         configurations = (read_files(options),)
     report = judge(configurations, cloud=cloud, baseline=options.baseline)
     write_report(report, style=options.format)
-    return 2 if refused else report.exit_code
+    return 2 if unreadable else report.exit_code

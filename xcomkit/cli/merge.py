@@ -4,20 +4,19 @@ import argparse
 import os
 import stat
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from xcomkit.cli.terminal import note, relative
 from xcomkit.findings.errors import InputError
-from xcomkit.findings.plain import plain
-from xcomkit.findings.text_file import write_text
+from xcomkit.findings.text import plain
+from xcomkit.findings.text_file import read_text, write_text
 
 if TYPE_CHECKING:
     from xcomkit.values.merge import Merged
 
 STDOUT = Path("-")
-_Read = TypeVar("_Read")
+_HINT = "name another file with --out."
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -53,113 +52,87 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def act(options: argparse.Namespace) -> int:
     """Merge, write the result, show what differed, and return the exit code."""
-    from xcomkit.values.fragment_file import load_fragment
+    from xcomkit.values.fragment_file import read_fragment
     from xcomkit.values.merge import merge
-    from xcomkit.values.values import load_values
+    from xcomkit.values.values import read_values
 
-    values = _read(load_values, options.values)
-    fragment = _read(load_fragment, options.fragment)
-    merged = merge(values.text, fragment, name=str(options.values))
+    name, other = str(options.values), str(options.fragment)
+    values = read_values(read_text(options.values, name=name), name=name)
+    fragment = read_fragment(read_text(options.fragment, name=other), name=other)
+    merged = merge(values.text, fragment, name=name)
     is_same = merged.text == values.text
     if options.check:
         _show(merged.diff)
         _tell_conflicts(merged, path=options.values)
         state = "holds the fragment" if is_same else "does not hold the fragment yet"
-        note(f"{options.values} {state}; nothing was written.")
+        note(f"{name} {state}; nothing was written.")
         return int(not is_same or bool(merged.conflicts))
 
     if options.out == STDOUT:
         _show(merged.text, end="")
         done = "the result is on stdout"
     else:
-        target = _target(options.values, options.out, fragment=options.fragment)
-        done = _write(target, merged.text, like=options.values)
+        done = _write(merged.text, options)
         _show(merged.diff)
     _tell_conflicts(merged, path=options.values)
-    said = "nothing had to change; " if is_same else ""
-    note(f"{said}{done}, {options.values} is as it was.")
+    same = "nothing had to change; " if is_same else ""
+    note(f"{same}{done}, {name} is as it was.")
     return int(bool(merged.conflicts))
 
 
 def _tell_conflicts(merged: "Merged", *, path: Path) -> None:
     for conflict in merged.conflicts:
         state = "replaced" if conflict.replaced else "kept"
-        line = (
-            f"{path}:{conflict.line}: {conflict.path}: {state}: your file says {conflict.before},"
-            f" the fragment {conflict.after}"
-        )
-        note(plain(line))
-    if merged.conflicts:
-        told = "conflict" if len(merged.conflicts) == 1 else "conflicts"
-        note(f"{len(merged.conflicts)} {told}: look at the lines above before you install it.")
+        said = f"your file says {conflict.before}, the fragment {conflict.after}"
+        note(plain(f"{path}:{conflict.line}: {conflict.path}: {state}: {said}"))
+    if count := len(merged.conflicts):
+        word = "conflict" if count == 1 else "conflicts"
+        note(f"{count} {word}: look at the lines above before you install it.")
 
 
-def _read(load: Callable[[Path], _Read], path: Path) -> _Read:
-    """Return what a file holds; a refusal names the file as it was typed, two may have one name.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        return load(path)
-    except InputError as error:
-        rest = str(error.args[0]).removeprefix(path.name)
-        raise InputError(f"{path}{rest}", hint=error.hint) from None
-
-
-def _target(values: Path, out: Path | None, *, fragment: Path) -> Path:
-    """Return where the result goes.
-
-    Raises:
-        InputError: something else is there that a merge must not write over.
-    """
-    from xcomkit.values.values import load_values
-
-    named = out or values.with_name(f"{values.stem}.xcom{values.suffix}")
-    hint = "name another file with --out."
-    try:
-        target = named.resolve()
-        if not target.exists():
-            return target
-        for taken, what in ((values, "your own file"), (fragment, "the fragment")):
-            if target.samefile(taken):
-                raise InputError(f"{named} is {what}, and stays as it is.", hint=hint)
-        if not target.is_file():
-            raise InputError(f"{named} is there and is no ordinary file.", hint=hint)
-    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
-        raise _unwritable(named, error) from None
-    try:
-        load_values(target)
-    except InputError:
-        raise InputError(f"{named} is there and is no values file.", hint=hint) from None
-    return target
-
-
-def _write(target: Path, text: str, *, like: Path) -> str:
+def _write(text: str, options: argparse.Namespace) -> str:
     """Write the result whole or not at all, open to nobody the original is closed to.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: it cannot be written, or would replace what no merge has written.
     """
+    values = options.values
+    out = options.out or values.with_name(f"{values.stem}.xcom{values.suffix}")
     try:
-        mode = stat.S_IMODE(like.stat().st_mode) & 0o777
+        target = out.resolve()
         was_there = target.exists()
+        mode = stat.S_IMODE(values.stat().st_mode) & 0o777
         if was_there:
+            _refuse_taken(target, name=str(out), values=values, fragment=options.fragment)
             mode &= stat.S_IMODE(target.stat().st_mode)
             if target.read_bytes() == text.encode():
                 target.chmod(mode)
                 return f"{relative(target)} was that already"
         next(target.parent.iterdir(), None)  # a folder that is not there is not made
         write_text(target, text, mode=mode)
-    except OSError as error:
-        raise _unwritable(target, error) from None
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{out}: cannot be written ({reason}).", hint=_HINT) from None
     return f"{relative(target)} {'replaced' if was_there else 'written'}"
 
 
-def _unwritable(path: Path, error: Exception) -> InputError:
-    reason = getattr(error, "strerror", None) or error
-    hint = "name another file with --out."
-    return InputError(f"{path}: cannot be written ({reason}).", hint=hint)
+def _refuse_taken(target: Path, *, name: str, values: Path, fragment: Path) -> None:
+    """Do nothing where an earlier merge may have written the file.
+
+    Raises:
+        InputError: something else is there.
+    """
+    from xcomkit.values.values import load_values
+
+    for taken, what in ((values, "your own file"), (fragment, "the fragment")):
+        if target.samefile(taken):
+            raise InputError(f"{name} is {what}, and stays as it is.", hint=_HINT)
+    if not target.is_file():
+        raise InputError(f"{name} is there and is no ordinary file.", hint=_HINT)
+    try:
+        load_values(target)
+    except InputError:
+        raise InputError(f"{name} is there and is no values file.", hint=_HINT) from None
 
 
 def _show(text: str, *, end: str = "\n") -> None:

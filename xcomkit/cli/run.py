@@ -3,14 +3,16 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcomkit.cli.terminal import read_pair, relative, say
-from xcomkit.findings.plain import plain
+from xcomkit.findings.text import plain
 
 if TYPE_CHECKING:
+    from xcomkit.record.record import StepResult
     from xcomkit.record.runner import Run
 
 EXIT_CODES = "exit codes: 0 good, 1 the gate is closed, 2 bad parameters, 3 environment or service"
@@ -37,7 +39,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         choices=("verify",),
         help="verify: bucket, identity and values stay as they are; test objects come and go",
     )
-    run.add_argument("--notebooks", type=Path, default=None, help=argparse.SUPPRESS)
     run.set_defaults(act=act)
 
 
@@ -50,14 +51,31 @@ def act(options: argparse.Namespace) -> int:
         overrides["apply"] = False
     settings = Settings.from_yaml(options.file, overrides=overrides)
     say(f"xcomkit run {options.file.stem}: {settings.base_path}")
-    begun = time.monotonic()
 
-    from xcomkit.notebook import show
-    from xcomkit.record.runner import StepResult, run_steps, select_steps
+    from xcomkit.record.runner import run_steps, select_steps
     from xcomkit.record.write import write_record
     from xcomkit.steps.opening import find_root
 
     steps = select_steps(options.steps)
+    run = run_steps(
+        settings,
+        name=options.file.stem,
+        steps=steps,
+        notebooks=find_root(Path.cwd()) / "notebooks",
+        out=options.out.resolve(),
+        progress=_show_progress(steps),
+    )
+    path = write_record(run)
+    _report(run)
+    say(f"record: {relative(path)}")
+    return run.exit_code
+
+
+def _show_progress(steps: Sequence[str]) -> Callable[["StepResult"], None]:
+    """Say that the first step begins; return what says how each ended, and that the next begins."""
+    from xcomkit.notebook import show
+
+    begun = time.monotonic()
 
     def place(number: int) -> str:
         return f"[{number + 1}/{len(steps)}] {steps[number]:<20}"
@@ -66,7 +84,7 @@ def act(options: argparse.Namespace) -> int:
         if number < len(steps) and sys.stdout.isatty():  # a log has one line per step
             say(f"{place(number)} ... {datetime.now():%H:%M:%S}")  # noqa: DTZ005 - a person's clock
 
-    def progress(result: StepResult) -> None:
+    def end(result: "StepResult") -> None:
         number = steps.index(result.name)
         elapsed = time.monotonic() - begun
         line = f"{place(number)} {show.marked(result.status):<10} {result.outcome:<10}"
@@ -76,30 +94,18 @@ def act(options: argparse.Namespace) -> int:
         begin(number + 1)
 
     begin(0)
-    run = run_steps(
-        settings,
-        name=options.file.stem,
-        steps=steps,
-        notebooks=options.notebooks or find_root(Path.cwd()) / "notebooks",
-        out=options.out.resolve(),
-        progress=progress,
-    )
-    path = write_record(run)
-    _tell(run)
-    say(f"record: {relative(path)}")
-    return run.exit_code
+    return end
 
 
-def _tell(run: "Run") -> None:
+def _report(run: "Run") -> None:
     """Say every check in a table, the red ones to their end, and the verdict."""
     from xcomkit.notebook import show
-    from xcomkit.record.cover import verdict_sentence
 
     rows = [(c.id, show.marked(c.status), c.title, c.observed) for _, c in run.checks]
     say("\n" + show.aligned(("id", "status", "check", "observed"), rows))
     for check in (c for _, c in run.checks if c.closes_gate):
         # The table cuts; what is wrong and what to do about it must be there to its end.
-        told = "" if check.remedy in check.observed else f" Next: {check.remedy}"
-        text = plain(f"{check.id} {check.title}: {check.observed}{told}")
+        next_ = "" if check.remedy in check.observed else f" Next: {check.remedy}"
+        text = plain(f"{check.id} {check.title}: {check.observed}{next_}")
         say(f"\n{show.MARKS[check.status]} {text}")
-    say(f"\n{show.marked(run.verdict)}: {verdict_sentence(run)}")
+    say(f"\n{show.marked(run.verdict)}: {run.sentence}")

@@ -22,7 +22,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def act(options: argparse.Namespace) -> int:
     """Name every file that differs from its manifest; 1 when something is wrong."""
-    from xcomkit.findings.plain import plain
+    from xcomkit.findings.text import plain
     from xcomkit.record.manifest import find_differences
 
     found = find_differences(options.directory)

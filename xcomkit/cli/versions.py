@@ -21,9 +21,8 @@ from xcomkit.backend import interpreters
 from xcomkit.backend.cross_read import Reading, Verdict
 from xcomkit.backend.version_matrix import CODECS, DAG_ID, Matrix, Row, measure
 from xcomkit.clouds import Platform, open_cloud
-from xcomkit.findings import evidence
 from xcomkit.findings.errors import MissingError, SettingsError, XcomkitError
-from xcomkit.findings.text_file import write_text
+from xcomkit.findings.text_file import SCHEMA, write_text
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step
 from xcomkit.record.runner import hold_target
@@ -154,7 +153,7 @@ def run(
         _prepare(step)
         found = _measure(step, rows=rows, progress=progress)
     content = {
-        "schema": evidence.SCHEMA,
+        "schema": SCHEMA,
         "target": {"cloud": settings.cloud, "where": platform.label, "path": settings.base_path},
         "seconds": round(time.monotonic() - begun, 1),
         **asdict(found),

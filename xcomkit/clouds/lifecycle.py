@@ -9,7 +9,7 @@ from typing import Any
 from xcomkit.cloud_documents.lifecycle import Effect, lifecycle_rules, read_lifecycle
 from xcomkit.clouds.rules import SOONER
 from xcomkit.findings.model import Check
-from xcomkit.findings.plain import plain
+from xcomkit.findings.text import plain
 from xcomkit.settings.settings import Settings
 
 Document = dict[str, Any]

@@ -1,16 +1,7 @@
 """Everything xcomkit raises on purpose; each error says what to do next in its ``hint``.
 
-XcomkitError
-├── SettingsError (ValueError)         a parameter is refused                            exit 2
-├── InputError (ValueError)            a file of the user's cannot be read               exit 2
-├── ServiceError                       a service answers with something unexpected       exit 3
-│   ├── UnreachableError               no answer: network, DNS, TLS or a time limit      exit 3
-│   ├── CredentialsError               nobody, or somebody expired, is signed in         exit 3
-│   ├── AccessDeniedError (PermissionError)   known caller, missing right (HTTP 403)     exit 3
-│   ├── MissingError (FileNotFoundError)      the resource is not there (HTTP 404)       exit 3
-│   └── ConflictError                  the resource is there and is somebody else's      exit 3
-├── ProcessError                       a process we started died, hung or spoke nonsense exit 3
-└── GateError                          checks are red; the evidence is already on disk   exit 1
+The command line ends with ``exit_code``: 1 for checks that are red, 2 for a mistake in what it was
+given, 3 for the environment or a service.
 """
 
 import re

@@ -9,6 +9,7 @@ import fcntl
 import glob
 import json
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,12 +22,28 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from xcomkit.findings.errors import GateError, InputError, SettingsError
 from xcomkit.findings.model import Check
-from xcomkit.findings.text_file import read_text, write_text
+from xcomkit.findings.text_file import SCHEMA, read_document, write_text
 
-SCHEMA = 1
 _TARGET, _BEGUN = "target", "steps"
 _NAMED = "named in run_dir, or by xcomkit run"  # no stand-in, so nobody else goes on there
 _CHECKS = TypeAdapter(tuple[Check, ...], config=ConfigDict(extra="forbid"))
+_CREATED = TypeAdapter(dict[str, list[str]])
+
+
+@contextmanager
+def writing_to(run: Path) -> Iterator[None]:
+    """Turn an error of the disk into one sentence.
+
+    Raises:
+        SettingsError: something cannot be written to the run directory, or removed from it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"{run.name}: the run directory cannot be written to ({error.strerror}).",
+            hint="name another folder in run_dir or --out.",
+        ) from None
 
 
 def make_run_directory(runs: Path, *, name: str, target: str = "") -> Path:
@@ -35,18 +52,13 @@ def make_run_directory(runs: Path, *, name: str, target: str = "") -> Path:
     Notebooks that are run one by one go on in a directory that says which ``target`` it is of.
 
     Raises:
-        InputError: it cannot be made there.
+        SettingsError: it cannot be made there.
     """
-    try:
+    with writing_to(runs):
         path = _make_new(runs, name=name)
         (path / "evidence").mkdir()
         if target:
             write_text(path / _TARGET, target)
-    except OSError as error:
-        raise InputError(
-            f"{runs}: a run directory cannot be written there ({error.strerror}).",
-            hint="name another folder with --out or run_dir.",
-        ) from None
     return path
 
 
@@ -90,15 +102,10 @@ def claim_run_directory(run: Path, *, target: str) -> None:
         SettingsError: it is of another target, or nothing can be written there.
     """
     path = run / _TARGET
-    try:
+    with writing_to(run):
         if not path.exists():
             write_text(path, f"{target}\n{_NAMED}")
         said, *_ = path.read_text(encoding="utf-8", errors="replace").partition("\n")
-    except OSError as error:
-        raise SettingsError(
-            f"{run.name}: the run directory cannot be written to ({error.strerror}).",
-            hint="name another folder in run_dir or --out.",
-        ) from None
     if said != target:
         raise SettingsError(
             f"{run.name}: this run directory is of another target, {said[:200]!r}.",
@@ -115,15 +122,10 @@ def note_begun(run: Path, *, steps: Iterable[str]) -> frozenset[str]:
         SettingsError: nothing can be written there.
     """
     path = run / _BEGUN
-    try:
+    with writing_to(run):
         earlier = path.read_text(encoding="utf-8").split() if path.exists() else []
         begun = {*earlier, *steps, *(one.stem for one in run.glob("evidence/*.json"))}
         write_text(path, "\n".join(sorted(begun)) + "\n")
-    except OSError as error:
-        raise SettingsError(
-            f"{run.name}: the run directory cannot be written to ({error.strerror}).",
-            hint="name another folder in run_dir or --out.",
-        ) from None
     return frozenset(begun)
 
 
@@ -147,39 +149,24 @@ def read_evidence(run: Path, *, step: str) -> dict[str, Any] | None:
 def _read(path: Path, *, hint: str) -> dict[str, Any] | None:
     """Return a file of a run directory, which anybody may have damaged; ``None``: there is none."""
     try:
-        is_there = path.exists()
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError as error:  # a folder that is closed to this user
         raise InputError(f"{path.name} cannot be read: {error.strerror}.", hint=hint) from None
-    if not is_there:
-        return None
-    if not path.is_file():  # a pipe would never end
+    if not is_file:  # a pipe would never end
         raise InputError(f"{path.name} is no file.", hint=hint)
-    text = read_text(path, name=path.name)
-    try:
-        loaded = json.loads(text)
-    except RecursionError:
-        raise InputError(f"{path.name} is nested too deeply.", hint=hint) from None
-    except ValueError as error:
-        raise InputError(f"{path.name} is not JSON: {error}.", hint=hint) from None
-    if not isinstance(loaded, dict) or loaded.get("schema") != SCHEMA:
-        raise InputError(f"{path.name} is not evidence of schema {SCHEMA}.", hint=hint)
-    return loaded
+    return read_document(path, name=path.name, hint=hint)
 
 
 def remove_evidence(run: Path, *, step: str) -> None:
     """Remove the step's evidence: what is begun again has none until it is saved.
 
     Raises:
-        InputError: it stays, because the folder is closed to this user.
+        SettingsError: it stays, because the folder is closed to this user.
     """
-    path = run / "evidence" / f"{step}.json"
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path.name} of {run.name} cannot be removed: {error.strerror}.",
-            hint="name another directory in run_dir.",
-        ) from None
+    with writing_to(run):
+        (run / "evidence" / f"{step}.json").unlink(missing_ok=True)
 
 
 def read_checks(run: Path, *, step: str) -> tuple[Check, ...]:
@@ -232,11 +219,11 @@ def read_created(run: Path) -> dict[str, list[str]]:
     """
     hint = "restore created.json of this run, or remove by hand what the run made."
     loaded = _read(run / "created.json", hint=hint) or {}
-    created = {kind: names for kind, names in loaded.items() if kind != "schema"}
-    for names in created.values():
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise InputError("created.json is not a list of names per kind.", hint=hint)
-    return created
+    try:
+        return _CREATED.validate_python({k: names for k, names in loaded.items() if k != "schema"})
+    except ValidationError:
+        problem = "created.json is not a list of names per kind."
+        raise InputError(problem, hint=hint) from None
 
 
 def gate(checks: Iterable[Check]) -> str:

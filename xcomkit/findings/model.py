@@ -5,7 +5,7 @@ is not listed here cannot be written into evidence.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -74,64 +74,48 @@ class Rule:
         self,
         holds: bool | None,  # noqa: FBT001 - the verdict is the subject of the sentence
         *,
-        expected: str,
         observed: str,
         how: str,
         basis: Basis,
+        expected: str = "",
         remedy: str = "",
         fix_in: str = "",
     ) -> Check:
         """Return the check: ``True`` passes, ``False`` takes the severity, ``None`` is unknown.
 
-        A remedy that is given stands in place of the rule's own, and so does its ``fix_in``.
+        What is expected is the title where nothing else is given. A remedy that is given stands in
+        place of the rule's own, and so does its ``fix_in``.
         """
+        if holds:
+            return self._check("pass", expected, observed, how, basis)
         against: Status = "fail" if self.severity == "fail" else "warn"
-        status: Status = "unknown" if holds is None else "pass" if holds else against
+        check = self._check("unknown" if holds is None else against, expected, observed, how, basis)
+        return replace(
+            check, remedy=remedy or self.remedy, fix_in=fix_in if remedy else self.fix_in
+        )
+
+    def unsupported(self, *, observed: str, how: str, expected: str = "") -> Check:
+        """Return the check for a service that does not know the setting: a warning, with why."""
+        check = self._check("warn", expected, observed, how, "not-supported-here")
+        return replace(check, remedy=f"What follows: {self.why}")
+
+    def skip(self, *, observed: str, how: str, expected: str = "", remedy: str = "") -> Check:
+        """Return the check as not made, with what stays unproved in ``observed``."""
+        check = self._check("skip", expected, observed, how, "not-supported-here")
+        return replace(check, remedy=remedy)
+
+    def _check(self, status: Status, expected: str, observed: str, how: str, basis: Basis) -> Check:
         return Check(
             id=self.id,
             title=self.title,
             status=status,
             severity=self.severity,
-            expected=expected,
+            expected=expected or self.title,
             observed=observed,
             how=how,
-            remedy="" if status == "pass" else remedy or self.remedy,
+            remedy="",
             basis=basis,
-            fix_in="" if status == "pass" else fix_in if remedy else self.fix_in,
         )
-
-    def unsupported(self, *, expected: str, observed: str, how: str) -> Check:
-        """Return the check for a service that does not know the setting: a warning, with why."""
-        return Check(
-            id=self.id,
-            title=self.title,
-            status="warn",
-            severity=self.severity,
-            expected=expected,
-            observed=observed,
-            how=how,
-            remedy=f"What follows: {self.why}",
-            basis="not-supported-here",
-        )
-
-    def skip(self, *, expected: str, observed: str, how: str, remedy: str = "") -> Check:
-        """Return the check as not made, with what stays unproved in ``observed``."""
-        return Check(
-            id=self.id,
-            title=self.title,
-            status="skip",
-            severity=self.severity,
-            expected=expected,
-            observed=observed,
-            how=how,
-            remedy=remedy,
-            basis="not-supported-here",
-        )
-
-
-def where(file: str, line: int) -> str:
-    """Return a place as words."""
-    return f"{file}:{line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +142,13 @@ class Finding:
     @property
     def where(self) -> str:
         """Return the place as words."""
-        return where(self.file, self.line)
+        return f"{self.file}:{self.line}"
 
     @property
     def remedy(self) -> str:
-        """Return what to do: mend it, or look where the file does not tell."""
+        """Return what to do: fix it, or look where the file does not tell."""
         if self.is_unknown:
-            return "look where it comes from; step 04 of the runbook proves what agents make of it."
+            return "Look where it comes from; step 04 of the runbook proves what agents make of it."
         return self.rule.remedy
 
 
@@ -234,27 +218,21 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectDetails:
+class ObjectDetails(StoredObject):
     """What the store says of one object beside its bytes."""
 
-    key: str
-    size: int
-    modified: datetime
     version: str = ""
     encryption: str = ""
     tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class StoredXCom:
+class StoredXCom(StoredObject):
     """An object whose key was read as an XCom: which task wrote it, in which layout and codec.
 
     ``task_instance`` is the id of the try that wrote it, where the layout has one.
     """
 
-    key: str
-    size: int
-    modified: datetime
     layout: Literal["uuid", "key", "foreign"]
     dag_id: str = ""
     run_id: str = ""

@@ -1,4 +1,4 @@
-"""Secrets of an environment taken out of what a process says, before anything of it is kept."""
+"""Secrets of an environment taken out of what a process says, before anything of it is stored."""
 
 import json
 import re
@@ -16,15 +16,32 @@ _HARMLESS = re.compile(
     r"(?:_FILE|_URI|_ARN)$|^AIRFLOW__SECRETS__BACKEND$|^AZURE_TOKEN_CREDENTIALS$"
 )
 _DOCUMENT = "GOOGLE_APPLICATION_CREDENTIALS"
+SHAPES = (
+    ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    (
+        "a private key",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY(?:-----[^-]+-----END [A-Z ]*PRIVATE KEY-----)?",
+    ),
+    ("a signed token", r"(?<![\w-])ey[\w-]{10,}+\.[\w-]{10,}+\.[\w-]*"),
+    ("a storage account key", r"\bAccountKey=[^;\s]+|\bsig=[\w%]{16,}"),
+    (
+        "an API token",
+        (
+            r"\bgh[pousr]_\w{20,}|\bglpat-[\w-]{10,}|\bsk-(?=[\w-]*[A-Z])[\w-]{16,}|\bAIza[\w-]{30,}"
+            r"|\bxox[abps]-[\w-]{10,}|hooks\.slack\.com/services/\S+"
+        ),
+    ),
+)
+"""What is a secret by its shape alone, whoever wrote it: kind and regular expression."""
 _SHAPE = re.compile(
-    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bey[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
-    r"|(?i:(?<=bearer )\S+|(?<=signature=)[^&\s,]+|(?<=security-token=)[^&\s,]+)"
+    "|".join(pattern for _, pattern in SHAPES)
+    + r"|(?i:(?<=bearer )\S+|(?<=signature=)[^&\s,]+|(?<=security-token=)[^&\s,]+)"
 )
 _SHORTEST = 4
 
 
 def secret_texts(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every text of an environment that must not be kept, longest first.
+    """Return every text of an environment that must not be stored, longest first.
 
     Tokens and credentials are read from the files the variables name; connections are taken apart,
     so that a password alone is known as well as the whole definition.

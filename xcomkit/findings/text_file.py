@@ -1,13 +1,15 @@
 """Reads a text file of the user's, bounded, and writes one whole or not at all."""
 
+import json
 import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 from xcomkit.findings.errors import InputError
 
+SCHEMA = 1  # of every JSON document that xcomkit writes
 MAX_BYTES = 8_000_000  # no configuration comes near; what is larger is the wrong file
 
 
@@ -19,10 +21,10 @@ def read_text(path: Path, *, name: str) -> str:
     """
     try:
         if str(path) == "-":
-            raw = _bounded(sys.stdin.buffer)
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with path.open("rb") as file:
-                raw = _bounded(file)
+                raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}.", hint="check the path.") from None
     except ValueError:  # a NUL in the path
@@ -39,8 +41,23 @@ def read_text(path: Path, *, name: str) -> str:
         raise InputError(problem, hint="save it as UTF-8.") from None
 
 
-def _bounded(file: BinaryIO) -> bytes:
-    return file.read(MAX_BYTES + 1)
+def read_document(path: Path, *, name: str, hint: str) -> dict[str, Any]:
+    """Return a JSON document that xcomkit wrote, and that anybody may have damaged since.
+
+    Raises:
+        InputError: it is not there, or not a JSON object of this schema.
+    """
+    try:
+        document = json.loads(read_text(path, name=name))
+    except RecursionError:
+        raise InputError(f"{name} is nested too deeply.", hint=hint) from None
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{name} is not JSON: {error}.", hint=hint) from None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise InputError(f"{name} is not a document of schema {SCHEMA}.", hint=hint)
+    return document
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:

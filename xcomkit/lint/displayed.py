@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from xcomkit.findings.model import where
 from xcomkit.findings.reports.report import Known
 from xcomkit.lint.configuration import Configuration
 from xcomkit.values.environment import Variable
@@ -27,7 +26,7 @@ def _known(variables: Iterable[Variable], environment: Mapping[str, str]) -> dic
     known = {}
     for variable in variables:  # the later of two of one name counts
         value = environment.get(variable.name)
-        place = f"{where(variable.file, variable.line)} {variable.source}"
+        place = f"{variable.file}:{variable.line} {variable.source}"
         is_secret = value is not None and (
             not is_shown(variable.name, value) or any(secret in value for secret in secrets)
         )

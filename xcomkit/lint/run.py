@@ -74,11 +74,7 @@ def judge(
         findings += [found for config in configurations for found in _compare(config, cloud=cloud)]
     sources = [source for config in configurations for source in config.sources]
     texts = {source.name: source.text for source in sources}
-    counted, ignored = ignores.sort_out(findings, texts=texts.items())
-    if baseline:
-        known = ignores.read_baseline(_read(baseline), name=baseline)
-        counted, old = ignores.take_out(counted, baseline=known, name=baseline)
-        ignored += old
+    counted, ignored = ignores.sort_out(findings, texts=texts, baseline=baseline)
     return Report(
         findings=counted,
         ignored=ignored,

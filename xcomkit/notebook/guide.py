@@ -13,7 +13,7 @@ from pathlib import Path
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Check, Status, worst
-from xcomkit.findings.plain import listed
+from xcomkit.findings.text import listed
 from xcomkit.notebook import show
 from xcomkit.notebook.step import accept
 from xcomkit.settings.settings import Settings

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
-from xcomkit.findings.plain import listed
+from xcomkit.findings.text import listed
 from xcomkit.plane.dag_run import DagRun, TaskResult
 from xcomkit.plane.rest_client import Call, RestClient, path_of
 from xcomkit.plane.run_reader import ENDED, RunReader

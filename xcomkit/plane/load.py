@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from xcomkit.findings.errors import ServiceError
 from xcomkit.findings.model import Check, Rule
-from xcomkit.findings.plain import listed, plain
+from xcomkit.findings.text import listed, plain
 
 XC712 = Rule(
     id="XC712",

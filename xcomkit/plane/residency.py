@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from xcomkit.findings.model import Check, Rule
-from xcomkit.findings.plain import listed
+from xcomkit.findings.text import listed
 from xcomkit.plane.control_plane import ControlPlane
 from xcomkit.plane.dag_run import DagRun
 from xcomkit.plane.metadata import search

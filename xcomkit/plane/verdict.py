@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import takewhile
 
 from xcomkit.findings.model import Check, Rule, StoredXCom
-from xcomkit.findings.plain import listed
+from xcomkit.findings.text import listed
 from xcomkit.plane.dag_run import DagRun, TaskResult
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.settings.settings import Settings

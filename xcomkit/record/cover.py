@@ -4,140 +4,107 @@ Target, who, when, the verdict in a sentence, what was not proved, and every che
 of its evidence. Texts are cut, so that the page stays small whatever a service answered.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-
-from xcomkit.findings.model import Check, Status
+from xcomkit.findings.model import Check
 from xcomkit.notebook import show
-from xcomkit.record.runner import Run
-from xcomkit.settings.terms import TERMS
+from xcomkit.record.record import Record
+from xcomkit.settings.terms import EMBEDDED, TERMS
 from xcomkit.steps.opening import STEPS
 
 _LONGEST = 2_000  # characters of one text; record.json has the whole
 _MOST_IN_A_TABLE = 200_000  # characters of all texts of a table
-_VERDICTS: Mapping[Status, str] = MappingProxyType(
-    {
-        "pass": "Proved: every check that could be made passed.",
-        "warn": "Usable, with warnings or accepted risks: read them below.",
-        "fail": "Not usable as it is: at least one check failed.",
-        "unknown": "Not proved: at least one thing could not be looked at.",
-        "skip": "Nothing was checked.",
-    }
-)
 _NOT_PROVED = "not proved"
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What is known of a run beside its results: when it was written, by whom, with what."""
-
-    written: str
-    who: str
-    commit: str
-    versions: Mapping[str, str]
-
-
-def verdict_sentence(run: Run) -> str:
-    """Return the run's verdict in a sentence, and of how many steps where it is not of all."""
-    chosen = len(run.results)
-    part = f" ({chosen} of {len(STEPS)} steps.)" if chosen < len(STEPS) else ""
-    return f"{_VERDICTS[run.verdict]}{part}"
-
-
-def make_parts(run: Run, about: About) -> tuple[tuple[str, str, show.Table], ...]:
+def make_parts(record: Record) -> tuple[tuple[str, str, show.Table], ...]:
     """Return id, heading and table of each part of the cover, in order."""
-    settings = run.settings.recorded
-    parameters = {name: _cut(str(value)) for name, value in settings.items()}
+    parameters = {name: _cut(str(value)) for name, value in record.settings.items()}
     return (
-        ("run", "This run", _facts(run, about)),
-        ("steps", "Steps", _steps(run)),
-        ("not-proved", "What this run did not prove", _unproved(run)),
-        ("checks", "All checks", _checks(run)),
+        ("run", "This run", _facts(record)),
+        ("steps", "Steps", _steps(record)),
+        ("not-proved", "What this run did not prove", _unproved(record)),
+        ("checks", "All checks", _checks(record)),
         ("parameters", "Parameters", show.facts(parameters, caption="What every step was given")),
-        ("versions", "Versions", show.facts(about.versions, caption="What the proof rests on")),
+        ("versions", "Versions", show.facts(record.versions, caption="What the proof rests on")),
     )
 
 
-def _facts(run: Run, about: About) -> show.Table:
-    summary = show.counted(check for _, check in run.checks)
+def _facts(record: Record) -> show.Table:
+    summary = show.counted(check for _, check in record.checks)
     values = {
-        "target": f"{run.settings.place} ({run.settings.region})",
-        "where": run.where,
-        "who": _cut(about.who) or "not asked in these steps",
-        "when (UTC)": about.written.replace("T", " ")[:19],
-        "run": run.directory.name,
-        "commit of the runbook": about.commit or "not in a git checkout",
-        "checks": f"{len(run.checks)}: {summary}",
+        "target": f"{record.target} ({record.settings['region']})",
+        "where": record.where,
+        "who": _cut(record.who) or "not asked in these steps",
+        "when (UTC)": record.written.replace("T", " ")[:19],
+        "run": record.run,
+        "commit of the runbook": record.commit or "not in a git checkout",
+        "checks": f"{len(record.checks)}: {summary}",
         "changes": "apply was on: plans were carried out"
-        if run.settings.apply
-        else "apply was off: plans were shown only",
+        if record.settings["apply"]
+        else "apply was off: plans were displayed only",
     }
     return show.facts(values, caption="Run")
 
 
-def _steps(run: Run) -> show.Table:
+def _steps(record: Record) -> show.Table:
     rows = tuple(
-        (
-            show.Cell(r.name),
-            show.Cell(r.outcome),
-            show.status_cell(r.status),
-            show.Cell(str(len(r.checks))),
-            show.Cell(f"{r.seconds:.1f}"),
+        _cells(
+            step.name, step.outcome, show.status_cell(step.status), str(len(step.checks)),
+            f"{step.seconds:.1f}",
         )
-        for r in run.results
-    )
+        for step in record.steps
+    )  # fmt: skip
     headers = ("step", "outcome", "verdict", "checks", "seconds")
     return show.Table("How each step ended", headers, rows)
 
 
-def _unproved(run: Run) -> show.Table:
-    """Return what the run leaves open: also what a step that was not chosen would have shown."""
-    store = TERMS[run.settings.cloud].store
-    rows = [("", "", f"What {store} itself answers", run.where)] if run.settings.is_embedded else []
-    ran = {result.name for result in run.results}
-    rows += [("", "", f"What {s} looks at", "not chosen") for s in STEPS if s not in ran]
+def _unproved(record: Record) -> show.Table:
+    """Return what the run leaves open: also what a step that was not chosen would have seen."""
+    rows = []
+    if record.settings["endpoint_url"] == EMBEDDED:
+        store = TERMS[record.settings["cloud"]].store
+        rows.append(_cells("", "", f"What {store} itself answers", record.where))
+    ran = {step.name for step in record.steps}
+    rows += [_cells("", "", f"What {s} looks at", "not chosen") for s in STEPS if s not in ran]
     rows += [
-        (step, check.id, _cut(check.title), _cut(check.observed))
-        for step, check in run.checks
+        _cells(step, check.id, check.title, check.observed)
+        for step, check in record.checks
         if _basis(check) == _NOT_PROVED
     ]
-    rows = rows or [("", "", "nothing of what was asked", "every check gave an answer")]
-    shown = [tuple(map(show.Cell, row)) for row in rows]
-    headers = ("step", "id", "what is not proved", "why")
-    return _table("Not proved", headers, shown)
+    rows = rows or [_cells("", "", "nothing of what was asked", "every check gave an answer")]
+    return _table("Not proved", ("step", "id", "what is not proved", "why"), rows)
 
 
-def _checks(run: Run) -> show.Table:
+def _checks(record: Record) -> show.Table:
     headers = (
         "id", "status", "check", "expected", "observed", "basis", "step and how", "what to do",
     )  # fmt: skip
-    return _table("Checks", headers, [_row(step, check) for step, check in run.checks])
+    return _table("Checks", headers, [_row(step, check) for step, check in record.checks])
+
+
+def _row(step: str, check: Check) -> tuple[show.Cell, ...]:
+    status = show.status_cell(check.status, accepted=bool(check.accepted))
+    do = f"accepted: {check.accepted}" if check.accepted else check.remedy
+    return _cells(
+        check.id, status, check.title, check.expected, check.observed, _basis(check),
+        f"{step}: {check.how}", do,
+    )  # fmt: skip
+
+
+def _cells(*values: str | show.Cell) -> tuple[show.Cell, ...]:
+    return tuple(show.Cell(_cut(one)) if isinstance(one, str) else one for one in values)
 
 
 def _table(caption: str, headers: tuple[str, ...], rows: list[tuple[show.Cell, ...]]) -> show.Table:
     """Return the rows as a table, those at its end left out where it would become too large."""
-    room, shown = _MOST_IN_A_TABLE, []
+    room, fitting = _MOST_IN_A_TABLE, []
     for row in rows:
         room -= sum(len(cell.text) for cell in row)
         if room < 0:
             break
-        shown.append(row)
-    more = f"; {len(rows) - len(shown)} more are in record.json" if len(shown) < len(rows) else ""
-    return show.Table(f"{caption}: {len(rows)}{more}", headers, tuple(shown))
-
-
-def _row(step: str, check: Check) -> tuple[show.Cell, ...]:
-    do = f"accepted: {check.accepted}" if check.accepted else check.remedy
-    texts = (check.title, check.expected, check.observed)
-    return (
-        show.Cell(_cut(check.id)),
-        show.status_cell(check.status, accepted=bool(check.accepted)),
-        *(show.Cell(_cut(text)) for text in texts),
-        show.Cell(_basis(check)),
-        show.Cell(_cut(f"{step}: {check.how}")),
-        show.Cell(_cut(do)),
-    )
+        fitting.append(row)
+    left = len(rows) - len(fitting)
+    more = f"; {left} more are in record.json" if left else ""
+    return show.Table(f"{caption}: {len(rows)}{more}", headers, tuple(fitting))
 
 
 def _basis(check: Check) -> str:

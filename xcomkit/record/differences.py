@@ -1,15 +1,16 @@
 """What is different between two records: verdict, checks, settings and versions."""
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from xcomkit.findings import evidence
-from xcomkit.findings.plain import plain
+from xcomkit.findings.model import Check
+from xcomkit.findings.text import plain
+from xcomkit.findings.text_file import SCHEMA
 from xcomkit.notebook import show
-from xcomkit.record.reading import Record, RecordedCheck
+from xcomkit.record.record import Record
 
 Kind = Literal["changed", "new", "gone", "observed"]
 
@@ -25,43 +26,29 @@ _WORDS: Mapping[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CheckDifference:
-    """A check that is not the same in both records; what is not there is ``None``."""
+    """A check of a step that is not the same in both records; what is not there is ``None``."""
 
     kind: Kind
-    before: RecordedCheck | None
-    after: RecordedCheck | None
-
-    @property
-    def check(self) -> RecordedCheck:
-        """Return the check as it is now, or as it was when it is gone."""
-        found = self.after or self.before
-        if found is None:
-            raise TypeError("a difference has at least one side")
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class ValueDifference:
-    """A setting or version that is not the same; values as JSON, absent is ``None``."""
-
-    name: str
-    before: str | None
-    after: str | None
+    step: str
+    id: str
+    title: str
+    before: Check | None
+    after: Check | None
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Everything in which the second record differs from the first."""
+    """Everything in which the second record differs from the first.
+
+    Of settings and versions ``name``, ``before`` and ``after``; a side that lacks the name has no
+    such member.
+    """
 
     before: Record
     after: Record
     checks: tuple[CheckDifference, ...]
-    settings: tuple[ValueDifference, ...]
-    versions: tuple[ValueDifference, ...]
-
-    def of(self, kind: Kind) -> tuple[CheckDifference, ...]:
-        """Return the differences of one kind."""
-        return tuple(found for found in self.checks if found.kind == kind)
+    settings: tuple[dict[str, Any], ...]
+    versions: tuple[dict[str, Any], ...]
 
     @property
     def has_same_checks(self) -> bool:
@@ -69,9 +56,13 @@ class Differences:
         return all(found.kind == "observed" for found in self.checks)
 
     @property
-    def exit_code(self) -> int:
-        """Return 0 for the same checks with the same statuses and bases, else 1."""
-        return 0 if self.has_same_checks else 1
+    def is_same_target(self) -> bool:
+        """Tell whether both are of the same place and endpoint: a stand-in is not the cloud."""
+        before, after = (
+            (record.target, record.settings.get("endpoint_url", ""))
+            for record in (self.before, self.after)
+        )
+        return before == after
 
 
 def compare(before: Record, after: Record) -> Differences:
@@ -79,124 +70,125 @@ def compare(before: Record, after: Record) -> Differences:
     return Differences(
         before,
         after,
-        checks=tuple(_check_differences(before, after)),
-        settings=_value_differences(before.settings, after.settings),
-        versions=_value_differences(before.versions, after.versions),
+        checks=tuple(_check_differences(before.checks, after.checks)),
+        settings=tuple(_value_differences(before.settings, after.settings)),
+        versions=tuple(_value_differences(before.versions, after.versions)),
     )
 
 
-def _check_differences(before: Record, after: Record) -> Iterator[CheckDifference]:
+def _check_differences(
+    before: Sequence[tuple[str, Check]], after: Sequence[tuple[str, Check]]
+) -> Iterator[CheckDifference]:
     """Yield each check that differs, with its partner in the other record."""
-    partners = _pairs(before.checks, after.checks)
-    partnered = {id(old) for old in partners.values()}
-    for check in after.checks:
-        old = partners.get(id(check))
+    partners = _find_partners(before, after)
+    for place, (step, check) in enumerate(after):
+        old = before[partners[place]][1] if place in partners else None
+        kind: Kind | None = None
         if old is None:
-            yield CheckDifference("new", None, check)
-        elif old.standing != check.standing:
-            yield CheckDifference("changed", old, check)
+            kind = "new"
+        elif _standing(old) != _standing(check):
+            kind = "changed"
         elif (old.observed, old.title) != (check.observed, check.title):
-            yield CheckDifference("observed", old, check)
-    for old in before.checks:
-        if id(old) not in partnered:
-            yield CheckDifference("gone", old, None)
+            kind = "observed"
+        if kind:
+            yield CheckDifference(kind, step, check.id, check.title, old, check)
+    for place in sorted({*range(len(before))} - {*partners.values()}):
+        step, old = before[place]
+        yield CheckDifference("gone", step, old.id, old.title, old, None)
 
 
-def _pairs(
-    before: Iterable[RecordedCheck], after: Iterable[RecordedCheck]
-) -> dict[int, RecordedCheck]:
-    """Return the older check per identity of the newer one; each is used once.
+def _standing(check: Check) -> tuple[str, bool, str]:
+    """Return what counts when two records are compared."""
+    return check.status, bool(check.accepted), check.basis
 
-    Pairs agree in step and id, and of several the closest: in title and what was observed, then in
-    the title; for either may be reworded.
+
+def _find_partners(
+    before: Sequence[tuple[str, Check]], after: Sequence[tuple[str, Check]]
+) -> dict[int, int]:
+    """Return the place of the older check per place of the newer one; each is used once.
+
+    Both agree in step and id, and of several the closest: in what was observed as well.
     """
-    old, new = list(before), list(after)
-    found: dict[int, RecordedCheck] = {}
-    for likeness in (_same, _same_title, _same_id):
-        waiting: defaultdict[tuple[str, ...], list[RecordedCheck]] = defaultdict(list)
-        used = {id(check) for check in found.values()}
-        for check in reversed(old):
-            if id(check) not in used:
-                waiting[likeness(check)].append(check)
-        for check in new:
-            if id(check) not in found and (those := waiting.get(likeness(check))):
-                found[id(check)] = those.pop()
+    old, new = (
+        [(step, check.id, check.observed) for step, check in checks] for checks in (before, after)
+    )
+    found: dict[int, int] = {}
+    for length in (3, 2):
+        waiting: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place in sorted({*range(len(old))} - {*found.values()}, reverse=True):
+            waiting[old[place][:length]].append(place)
+        for place, texts in enumerate(new):
+            if place not in found and (those := waiting.get(texts[:length])):
+                found[place] = those.pop()
     return found
 
 
-def _same(check: RecordedCheck) -> tuple[str, ...]:
-    return (*_same_title(check), check.observed)
-
-
-def _same_title(check: RecordedCheck) -> tuple[str, ...]:
-    return (*_same_id(check), check.title)
-
-
-def _same_id(check: RecordedCheck) -> tuple[str, ...]:
-    return (check.step, check.id)
-
-
 def _value_differences(
-    before: Mapping[str, str], after: Mapping[str, str]
-) -> tuple[ValueDifference, ...]:
-    return tuple(
-        ValueDifference(name, before.get(name), after.get(name))
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    )
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield each name whose values differ as JSON, so that 1 is not True."""
+    for name in sorted({*before, *after}):
+        sides = {"before": before, "after": after}
+        found = {side: values[name] for side, values in sides.items() if name in values}
+        if len(found) < 2 or len(set(map(_json, found.values()))) > 1:
+            yield {"name": name, **found}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def to_text(found: Differences) -> str:
     """Return the differences for people; long lists and texts are cut, and it is said."""
-    counts = Counter(difference.kind for difference in found.checks)
+    by_kind = {kind: [d for d in found.checks if d.kind == kind] for kind in _WORDS}
     lines = [
-        f"before  {_named(found.before)}",
-        f"after   {_named(found.after)}",
-        *(["! these are records of different targets"] if not is_same_target(found) else []),
+        f"before  {_describe(found.before)}",
+        f"after   {_describe(found.after)}",
+        *([] if found.is_same_target else ["! these are records of different targets"]),
         *_lines_of_steps(found),
         "",
-        "checks: " + ", ".join(f"{counts[kind]} {word}" for kind, word in _WORDS.items()),
+        "checks: " + ", ".join(f"{len(by_kind[kind])} {word}" for kind, word in _WORDS.items()),
     ]
-    for kind in _WORDS:
-        those = found.of(kind)
-        for difference in those[:MOST_SHOWN]:
+    for kind, word in _WORDS.items():
+        for difference in by_kind[kind][:MOST_SHOWN]:
             lines += _lines_of_check(difference)
-        lines += _more(len(those), what=f"checks, {_WORDS[kind]}")
+        lines += _more(len(by_kind[kind]), what=f"checks, {word}")
     for what, values in (("settings", found.settings), ("versions", found.versions)):
         lines.append(f"{what}: {len(values) or 'no'} different")
         lines += [
-            f"  {cut(v.name, 60)}: {_value(v.before, _LONGEST)} → {_value(v.after, _LONGEST)}"
+            f"  {cut(v['name'], 60)}: {_value(v, 'before')} → {_value(v, 'after')}"
             for v in values[:MOST_SHOWN]
         ]
         lines += _more(len(values), what=what)
     return "\n".join([*lines, "", _verdict(found)]) + "\n"
 
 
-def is_same_target(found: Differences) -> bool:
-    """Tell whether both records are of the same place and endpoint: a stand-in is not the cloud."""
-    before, after = found.before, found.after
-    return (before.target, before.endpoint) == (after.target, after.endpoint)
-
-
-def _named(record: Record) -> str:
+def _describe(record: Record) -> str:
     return f"{show.marked(record.verdict):<9} {cut(record.run, 80)}  {cut(record.target, 120)}"
 
 
+def _steps(record: Record) -> list[str]:
+    return list(dict.fromkeys(step for step, _ in record.checks))
+
+
 def _lines_of_steps(found: Differences) -> Iterator[str]:
-    for word, one, other in (
-        ("before", found.before, found.after),
-        ("after", found.after, found.before),
-    ):
-        if only := [step for step in one.steps if step not in other.steps]:
+    before, after = _steps(found.before), _steps(found.after)
+    for word, one, other in (("before", before, after), ("after", after, before)):
+        if only := [step for step in one if step not in other]:
             yield cut(f"steps only {word}: {', '.join(only)}", _LONGEST)
 
 
 def _lines_of_check(difference: CheckDifference) -> Iterator[str]:
-    check = difference.check
-    head = f"{cut(check.step, 40)} {cut(check.id, 12)}"
-    sides = " → ".join(dict.fromkeys(_words(difference, has_marks=True)))
-    yield f"  {head}  {sides}  {cut(check.title, _LONGEST)}"
     before, after = difference.before, difference.after
+    sides = [check for check in (before, after) if check]
+    is_basis = difference.kind == "changed" and len({_standing(c)[:2] for c in sides}) == 1
+    words = (
+        f"{show.marked(check.status)}{' (accepted)' if check.accepted else ''}"
+        + (f" by {check.basis}" if is_basis else "")
+        for check in sides
+    )
+    head = f"{cut(difference.step, 40)} {cut(difference.id, 12)}"
+    yield f"  {head}  {' → '.join(dict.fromkeys(words))}  {cut(difference.title, _LONGEST)}"
     if before and after and before.observed == after.observed:
         yield f"      still: {cut(after.observed, _LONGEST)}"
         return
@@ -214,30 +206,15 @@ def _more(count: int, *, what: str) -> list[str]:
 def _verdict(found: Differences) -> str:
     before, after = (show.marked(record.verdict) for record in (found.before, found.after))
     verdict = f"verdict {after}, as before" if before == after else f"verdict {before} → {after}"
-    same = (
-        "the same checks with the same statuses and bases"
-        if found.has_same_checks
-        else "checks differ"
-    )
-    return f"{same}; {verdict}"
+    same = "the same checks with the same statuses and bases"
+    return f"{same if found.has_same_checks else 'checks differ'}; {verdict}"
 
 
-def _words(found: CheckDifference, *, has_marks: bool = False) -> Iterator[str]:
-    """Yield how the check stands on each side that has it; the basis where only that changed."""
-    sides = [side for side in (found.before, found.after) if side]
-    is_basis = found.kind == "changed" and len({side.standing[:2] for side in sides}) == 1
-    for check in sides:
-        word = show.marked(check.status) if has_marks else check.status
-        accepted = " (accepted)" if check.accepted else ""
-        basis = f" by {cut(check.basis, 20)}" if is_basis else ""
-        yield f"{word}{accepted}{basis}"
-
-
-def _value(value: str | None, longest: int) -> str:
-    if value is None:
+def _value(difference: Mapping[str, Any], side: str) -> str:
+    if side not in difference:
         return "absent"
-    loaded = json.loads(value)
-    return cut(loaded if isinstance(loaded, str) and loaded else value, longest)
+    value = difference[side]
+    return cut(value if isinstance(value, str) and value else _json(value), _LONGEST)
 
 
 def cut(text: str, longest: int) -> str:
@@ -249,39 +226,18 @@ def cut(text: str, longest: int) -> str:
 def to_json(found: Differences) -> str:
     """Return all differences as JSON, schema 1."""
     document = {
-        "schema": evidence.SCHEMA,
+        "schema": SCHEMA,
         "same_checks": found.has_same_checks,
-        "same_target": is_same_target(found),
+        "same_target": found.is_same_target,
         "before": _side(found.before),
         "after": _side(found.after),
-        "checks": [
-            {
-                "kind": d.kind,
-                "step": d.check.step,
-                "id": d.check.id,
-                "title": d.check.title,
-                "before": _recorded(d.before),
-                "after": _recorded(d.after),
-            }
-            for d in found.checks
-        ],
-        "settings": [_both(value) for value in found.settings],
-        "versions": [_both(value) for value in found.versions],
+        "checks": [asdict(difference) for difference in found.checks],
+        "settings": found.settings,
+        "versions": found.versions,
     }
     return json.dumps(document, sort_keys=True, indent=1) + "\n"
 
 
 def _side(record: Record) -> dict[str, Any]:
     names = ("run", "target", "where", "written", "commit", "verdict")
-    return {name: getattr(record, name) for name in names} | {"steps": list(record.steps)}
-
-
-def _recorded(check: RecordedCheck | None) -> dict[str, str] | None:
-    names = ("status", "accepted", "basis", "observed")
-    return {name: getattr(check, name) for name in names} if check else None
-
-
-def _both(value: ValueDifference) -> dict[str, Any]:
-    sides = {"before": value.before, "after": value.after}
-    given = {name: json.loads(side) for name, side in sides.items() if side is not None}
-    return {"name": value.name, **given}
+    return {name: getattr(record, name) for name in names} | {"steps": _steps(record)}

@@ -10,11 +10,13 @@ import sys
 import tempfile
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-Outcome = Literal["done", "red", "crashed", "died", "timed out", "not run"]
+from xcomkit.record.record import Outcome
+from xcomkit.steps.opening import KERNEL_PYTHON
+
 _LONGEST_PARENT = 80
 """Characters of a folder's path that leave room for a socket's name: systems end at 104 or 108."""
 
@@ -45,7 +47,8 @@ def open_kernel() -> Iterator[Any]:
         try:
             _finish(
                 kernel.start_kernel(
-                    env={**os.environ, "TMPDIR": folder},
+                    # a kernelspec can shadow another's, so the kernel is told which it must be
+                    env={**os.environ, "TMPDIR": folder, KERNEL_PYTHON: sys.executable},
                     extra_arguments=[
                         "--HistoryManager.hist_file=:memory:",
                         "--IPKernelApp.exec_lines=import xcomkit.steps.opening, ipywidgets",
@@ -80,14 +83,11 @@ def execute(
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        papermill.execute_notebook(
-            source, output, parameters, kernel_name="python3", progress_bar=False,
-            log_output=False, execution_timeout=seconds, km=kernel,
-        )  # fmt: skip
-    except PapermillExecutionError as error:
-        if error.ename == "GateError":
-            return "red", str(error.evalue)
-        return "crashed", f"{error.ename}: {error.evalue}".splitlines()[0]
+        with suppress(PapermillExecutionError):  # the error stands in the notebook
+            papermill.execute_notebook(
+                source, output, parameters, kernel_name="python3", progress_bar=False,
+                log_output=False, execution_timeout=seconds, km=kernel,
+            )  # fmt: skip
     except DeadKernelError:
         return "died", "the kernel died; the cells after it did not run"
     except CellTimeoutError:
@@ -109,23 +109,17 @@ def _import_papermill() -> Any:
     return papermill
 
 
-def _count_silent_cells(path: Path) -> int:
-    """Return how many code cells of an executed notebook did not run."""
-    import nbformat
-
-    cells = nbformat.read(path, as_version=4).cells
-    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
-    return sum(1 for cell in code if cell.execution_count is None)
-
-
 def read_outcome(output: Path) -> tuple[Outcome, str]:
-    """Return how an executed notebook ended, and why."""
+    """Return how an executed notebook ended and, in one line, why."""
     import nbformat
 
-    for cell in nbformat.read(output, as_version=4).cells:
+    cells = nbformat.read(output, as_version=4).cells
+    for cell in cells:
         for one in cell.get("outputs", ()):
             if one.output_type == "error":
-                told = f"{one.ename}: {one.evalue}".splitlines()[0]
-                return ("red", str(one.evalue)) if one.ename == "GateError" else ("crashed", told)
-    silent = _count_silent_cells(output)
+                if one.ename == "GateError":
+                    return "red", str(one.evalue)
+                return "crashed", f"{one.ename}: {one.evalue}".splitlines()[0]
+    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    silent = sum(cell.execution_count is None for cell in code)
     return ("crashed", f"{silent} cells did not run") if silent else ("done", "")

@@ -1,7 +1,7 @@
 """The HTML record: one self-contained page without script or request, hostile input inert."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from html import unescape
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 from xcomkit.notebook import show
 from xcomkit.record import cover
-from xcomkit.record.runner import Run
+from xcomkit.record.record import Record
 
 _ATTRIBUTES = (
     "alt", "aria-label", "class", "colspan", "href", "id", "role", "rowspan", "scope", "src",
@@ -28,8 +28,8 @@ _MOST_OF_OUTPUT = 300_000  # characters of one output, so that one cannot push o
 _MOST_OF_OUTPUTS = 1_500_000  # characters of all outputs of a notebook
 
 
-def render(run: Run, about: cover.About) -> str:
-    """Return the record of a run as one HTML page."""
+def render(record: Record, *, notebooks: Path) -> str:
+    """Return the record of a run, whose executed notebooks lie in a folder, as one HTML page."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     pages = Environment(
@@ -40,39 +40,37 @@ def render(run: Run, about: cover.About) -> str:
     )
     fill = partial(
         pages.get_template("page.html").render,
-        title=f"XCom runbook record: {run.name}",
         style=Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
-        run=run,
+        record=record,
         marked=show.marked,
-        sentence=cover.verdict_sentence(run),
-        parts=cover.make_parts(run, about),
+        parts=cover.make_parts(record),
     )
     room = _MOST - len(encodable(fill(sections=())).encode())
-    return encodable(fill(sections=[*_sections(run, room=room)]))
+    return encodable(fill(sections=[*_sections(record, notebooks=notebooks, room=room)]))
 
 
 def encodable(html: str) -> str:
-    """Return a text that UTF-8 can hold: half a character of somebody's is shown as its number."""
+    """Return a text that UTF-8 can hold: half a character of somebody's becomes its number."""
     return html.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _sections(run: Run, *, room: int) -> Iterator[tuple[str, str | None]]:
+def _sections(record: Record, *, notebooks: Path, room: int) -> Iterator[tuple[str, str | None]]:
     """Yield each step with its notebook, if that fits into the bytes that are left."""
-    for result in run.results:
-        html = _link_sections(_notebook(run.directory, result.name), run=run)
+    names = [step.name for step in record.steps]
+    for name in names:
+        html = _link_sections(_notebook(notebooks / f"{name}.ipynb"), names=names)
         size = len(encodable(html).encode())
-        yield result.name, html if size <= room else None
+        yield name, html if size <= room else None
         room -= size if size <= room else 0
 
 
-def _link_sections(html: str, *, run: Run) -> str:
+def _link_sections(html: str, *, names: Collection[str]) -> str:
     """Return the HTML with links between notebooks leading to the sections of this page."""
-
-    def link(found: re.Match[str]) -> str:
-        is_here = any(result.name == found[1] for result in run.results)
-        return f'<a href="#{found[1]}"' if is_here else "<a"
-
-    return re.sub(r'<a href="(0\d_[a-z_]+)\.ipynb"', link, html)
+    return re.sub(
+        r'<a href="(0\d_[a-z_]+)\.ipynb"',
+        lambda found: f'<a href="#{found[1]}"' if found[1] in names else "<a",
+        html,
+    )
 
 
 def _may_stay(tag: str, name: str, value: str) -> bool:
@@ -106,9 +104,9 @@ def _sanitizer() -> Any:
 
 
 def _bound(outputs: Iterable[dict[str, Any]]) -> None:
-    """Cut outputs that are too large for the page; the notebook beside it keeps them whole.
+    """Leave out each output that is too large for the page; the notebook beside it has it whole.
 
-    Markdown is shown as the text it is: it would become HTML only after the sanitizer.
+    Markdown is displayed as the text it is: it would become HTML only after the sanitizer.
     """
     left = _MOST_OF_OUTPUTS
     for output in outputs:
@@ -116,31 +114,15 @@ def _bound(outputs: Iterable[dict[str, Any]]) -> None:
         markdown = data.pop("text/markdown", "")
         if markdown and "text/html" not in data:
             data["text/plain"] = markdown
-        most = min(left, _MOST_OF_OUTPUT)
-        left -= _bound_one(output, most=most)
+        if len(str(output)) > min(left, _MOST_OF_OUTPUT):
+            text = "… left out: too much for this page; the notebook beside it has it whole"
+            output.clear()
+            output.update(output_type="stream", name="stdout", text=text)
+        left -= len(str(output))
 
 
-def _bound_one(output: dict[str, Any], *, most: int) -> int:
-    """Cut one output to so many characters, and return how many it has now."""
-    told = "… left out: too much for this page; the notebook beside it has it whole"
-    if len(output.get("text", "")) > most:
-        output["text"] = f"{output['text'][:most]}\n{told}"
-    data = output.get("data", {})
-    large = [kind for kind, value in data.items() if len(str(value)) > most]
-    for kind in large:
-        del data[kind]
-    if large and not data:
-        data["text/plain"] = told
-    if sum(map(len, output.get("traceback", ()))) > most:
-        output["traceback"] = [told]
-    sizes = (len(output.get("text", "")), *(len(str(value)) for value in data.values()),
-             sum(map(len, output.get("traceback", ()))))  # fmt: skip
-    return min(sum(sizes), most)
-
-
-def _notebook(directory: Path, name: str) -> str:
+def _notebook(path: Path) -> str:
     """Return an executed notebook as sanitised HTML; a step that was not run has none."""
-    path = directory / "notebooks" / f"{name}.ipynb"
     if not path.exists():
         return "<p>This step was not run.</p>"
     import nbformat
@@ -152,9 +134,9 @@ def _notebook(directory: Path, name: str) -> str:
     exporter.exclude_output_prompt = True
     exporter.exclude_anchor_links = True
     exporter.register_preprocessor(_sanitizer(), enabled=True)
-    # The form shows the parameters, and the cover how far the run came.
-    hidden = {"parameters", "injected-parameters", "guide"}
-    exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=hidden), enabled=True)
+    # The form displays the parameters, and the cover how far the run came.
+    left_out = {"parameters", "injected-parameters", "guide"}
+    exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=left_out), enabled=True)
     notebook = nbformat.read(path, as_version=4)
     _bound(output for cell in notebook.cells for output in cell.get("outputs", ()))
     html, _ = exporter.from_notebook_node(notebook)

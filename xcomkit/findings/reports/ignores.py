@@ -1,13 +1,14 @@
 """Findings that somebody has decided to live with: comments in the file, and a baseline."""
 
-import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
+from xcomkit.findings.text_file import read_document
 
 MARK = "xcomkit"
 MOST_LINES = 100  # of one entry; nobody reads further to see what a comment is about
@@ -17,10 +18,10 @@ _ID = re.compile(r"XC\d{3}")
 
 XC054 = Rule(
     id="XC054",
-    title="Every ignore names a rule that objects there, and says why",
+    title="Every ignore comment names a finding of its line and a reason",
     severity="warn",
-    why="an ignore without a reason, or one that nothing needs any more, hides the next mistake.",
-    remedy="write # xcomkit: ignore XC012 and the reason on the line, or remove the comment.",
+    why="An ignore without a reason, or one that nothing needs any more, hides the next mistake.",
+    remedy="Write # xcomkit: ignore XC012 and the reason on the line, or remove the comment.",
     source="own rule",
 )
 RULES: tuple[Rule, ...] = (XC054,)
@@ -45,32 +46,48 @@ class _Comment:
 
 
 def sort_out(
-    findings: Iterable[Finding], *, texts: Iterable[tuple[str, str]]
+    findings: Iterable[Finding], *, texts: Mapping[str, str], baseline: str = ""
 ) -> tuple[tuple[Finding, ...], tuple[Ignored, ...]]:
-    """Return what counts and what a comment on its line, or on the line above, ignores.
+    """Return what counts, and what a comment or the baseline ignores.
 
-    ``texts`` are the files by name. A comment that ignores nothing, names no rule or gives no
-    reason is a finding itself.
+    ``texts`` are the files by name, ``baseline`` is an earlier JSON report. A comment that ignores
+    nothing, names no rule or gives no reason is a finding itself.
+
+    Raises:
+        InputError: the baseline cannot be read, or is no report.
     """
-    comments = [comment for name, text in texts for comment in _comments(name, text)]
-    by_line: dict[tuple[str, int], list[_Comment]] = {}
+    counted, ignored = _by_comment(findings, texts)
+    if baseline:
+        counted, old = _by_baseline(counted, read_baseline(baseline), name=baseline)
+        ignored += old
+    return tuple(counted), tuple(ignored)
+
+
+def _by_comment(
+    findings: Iterable[Finding], texts: Mapping[str, str]
+) -> tuple[list[Finding], list[Ignored]]:
+    comments = [comment for name, text in texts.items() for comment in _comments(name, text)]
+    by_line: defaultdict[tuple[str, int], list[_Comment]] = defaultdict(list)
     for one in comments:
         for line in one.covers:
-            by_line.setdefault((one.file, line), []).append(one)
+            by_line[one.file, line].append(one)
     counted: list[Finding] = []
     ignored: list[Ignored] = []
-    used: dict[_Comment, set[str]] = {}
+    used: set[tuple[_Comment, str]] = set()
     for finding in findings:
-        near = by_line.get((finding.file, finding.line), [])
+        near = by_line[finding.file, finding.line]
         comment = next((c for c in near if finding.rule.id in c.ids and c.reason), None)
         if comment is None:
             counted.append(finding)
         else:
-            used.setdefault(comment, set()).add(finding.rule.id)
+            used.add((comment, finding.rule.id))
             ignored.append(Ignored(finding, comment.reason))
-    for one in comments:
-        counted += _complaints(one, used=used.get(one, set()))
-    return tuple(counted), tuple(ignored)
+    counted += [
+        Finding(XC054, one.file, one.line, problem, "a rule id and a reason")
+        for one in comments
+        if (problem := _problem(one, unused=[i for i in one.ids if (one, i) not in used]))
+    ]
+    return counted, ignored
 
 
 def _comments(name: str, text: str) -> Iterator[_Comment]:
@@ -120,61 +137,48 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _complaints(comment: _Comment, *, used: set[str]) -> Iterator[Finding]:
-    unused = [rule_id for rule_id in comment.ids if rule_id not in used]
+def _problem(comment: _Comment, *, unused: Sequence[str]) -> str:
     if not comment.ids:
-        observed = "the comment names no rule"
-    elif not comment.reason:
-        observed = f"{', '.join(comment.ids)} is ignored without a reason, so it is not"
-    elif unused:
-        observed = f"{', '.join(unused)} has nothing to say here"
-    else:
-        return
-    yield Finding(XC054, comment.file, comment.line, observed, "a rule id and a reason")
+        return "the comment names no rule"
+    if not comment.reason:
+        return f"{', '.join(comment.ids)} is ignored without a reason, so it is not"
+    return f"{', '.join(unused)} has nothing to say here" if unused else ""
 
 
-def read_baseline(text: str, *, name: str) -> Counter[tuple[str, str, str]]:
+def read_baseline(name: str) -> Counter[tuple[str, str, str]]:
     """Return the findings of an earlier JSON report, without their lines.
 
     Raises:
-        InputError: it is no report of schema 1.
+        InputError: it cannot be read, or is no report of schema 1.
     """
+    hint = "write it with --format json."
+    document = read_document(Path(name), name=name, hint=hint)
     try:
-        document = json.loads(text)
-        found = document["findings"] if document.get("schema") == 1 else None
-        keys = [(f["id"], f["where"], f["observed"]) for f in found or ()]
-    except json.JSONDecodeError as error:
-        problem = f"{name}:{error.lineno}:{error.colno}: no JSON."
-        raise InputError(problem, hint="write it with --format json.") from None
-    except (TypeError, KeyError, AttributeError, RecursionError):
-        found, keys = None, []
-    if not isinstance(found, list) or not all(isinstance(p, str) for key in keys for p in key):
-        raise InputError(f"{name}:1:1: no lint report.", hint="write it with --format json.")
-    return Counter((rule, _without_line(where), _plain(seen)) for rule, where, seen in keys)
+        return Counter(
+            (f["id"], re.sub(r"(?::\d+)+$", "", f["where"]), _without_numbers(f["observed"]))
+            for f in document["findings"]
+        )
+    except (KeyError, TypeError):
+        raise InputError(f"{name} is no lint report.", hint=hint) from None
 
 
-def take_out(
-    findings: Sequence[Finding], *, baseline: Counter[tuple[str, str, str]], name: str
-) -> tuple[tuple[Finding, ...], tuple[Ignored, ...]]:
+def _by_baseline(
+    findings: Iterable[Finding], known: Counter[tuple[str, str, str]], *, name: str
+) -> tuple[list[Finding], list[Ignored]]:
     """Return what is new since the baseline, and what is not; each entry counts once."""
-    left = Counter(baseline)
     counted: list[Finding] = []
     ignored: list[Ignored] = []
     for finding in findings:
-        key = (finding.rule.id, finding.file, _plain(finding.observed))
-        if left[key] > 0:
-            left[key] -= 1
+        key = (finding.rule.id, finding.file, _without_numbers(finding.observed))
+        if known[key] > 0:
+            known[key] -= 1
             ignored.append(Ignored(finding, f"in {name}", by_baseline=True))
         else:
             counted.append(finding)
-    return tuple(counted), tuple(ignored)
+    return counted, ignored
 
 
-def _without_line(where: str) -> str:
-    return re.sub(r"(?::\d+)+$", "", where)
-
-
-def _plain(observed: str) -> str:
+def _without_numbers(observed: str) -> str:
     """Return what was observed with the number of lines it names: the lines themselves move."""
     return re.sub(
         r"\blines? (\d[\d, ]*)(?: and (\d+) more)?",

@@ -4,10 +4,10 @@ import textwrap
 from collections import Counter
 
 from xcomkit.findings.model import Finding, Severity
-from xcomkit.findings.plain import plain
 from xcomkit.findings.reports.report import SEVERITIES, Report
+from xcomkit.findings.text import plain
 
-MOST_SHOWN = 20  # per rule; a file with more has one cause
+MOST_LISTED = 20  # per rule; a file with more has one cause
 _MARKS: dict[Severity, str] = {"fail": "✖ fail", "warn": "! warn", "info": "i info"}
 _COLOURS: dict[Severity, str] = {"fail": "31", "warn": "33", "info": "36"}
 _INDENT = " " * 14
@@ -16,15 +16,15 @@ _INDENT = " " * 14
 def to_text(report: Report, *, width: int, colour: bool) -> str:
     """Return the report in lines of at most ``width`` characters, fixes and names excepted."""
     parts = [_input_lines(report)]
-    shown: Counter[str] = Counter()
+    listed: Counter[str] = Counter()
     for finding in report.findings:
-        shown[finding.rule.id] += 1
-        if shown[finding.rule.id] <= MOST_SHOWN:
+        listed[finding.rule.id] += 1
+        if listed[finding.rule.id] <= MOST_LISTED:
             parts.append(_finding(finding, width=width, colour=colour))
     parts += [
-        f"\nand {number - MOST_SHOWN} more of {rule}; --format json has them all"
-        for rule, number in sorted(shown.items())
-        if number > MOST_SHOWN
+        f"\nand {number - MOST_LISTED} more of {rule}; --format json has them all"
+        for rule, number in sorted(listed.items())
+        if number > MOST_LISTED
     ]
     ignored = [
         plain(f"ignored {i.finding.rule.id} {i.finding.where}: {i.reason[:200]}")
@@ -69,7 +69,7 @@ def _folded(label: str, text: str, width: int) -> str:
 def _summary(report: Report) -> str:
     counts = ", ".join(f"{report.count(severity)} {severity}" for severity in SEVERITIES)
     unknown = sum(finding.is_unknown for finding in report.findings)
-    counts += f" ({unknown} of them not told by the files)" if unknown else ""
+    counts += f" ({unknown} of them cannot be seen in the files)" if unknown else ""
     ignored = f", {len(report.ignored)} ignored" if report.ignored else ""
     asked = f"{len(report.rules)} rules"
     verdict = "✖ something failed" if report.exit_code else "✔ nothing failed"

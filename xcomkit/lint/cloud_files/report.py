@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from xcomkit.findings import plain
+from xcomkit.findings import text as words_of
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.cloud_files.rules import XC060
 
@@ -20,7 +20,7 @@ def quoted(text: object) -> str:
 
 def listed(texts: Iterable[object]) -> str:
     """Return texts of a file as one printable line, the first few by name."""
-    return plain.listed([quoted(text) for text in texts], most=5)
+    return words_of.listed([quoted(text) for text in texts], most=5)
 
 
 def pasted(text: object, *, otherwise: str) -> str:
@@ -85,5 +85,5 @@ class Collector:
 
 
 def _bounded(text: str) -> str:
-    text = plain.plain(text)
+    text = words_of.plain(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -19,11 +19,7 @@ def judge(paths: Sequence[Path], *, baseline: str = "") -> Report:
     """
     # a file that is named twice, or with its folder, is one file
     findings = tuple(dict.fromkeys(found for path in paths for found in scan(path)))
-    counted, ignored = ignores.sort_out(findings, texts=_texts(paths).items())
-    if baseline:
-        known = ignores.read_baseline(read_text(Path(baseline), name=baseline), name=baseline)
-        counted, old = ignores.take_out(counted, baseline=known, name=baseline)
-        ignored += old
+    counted, ignored = ignores.sort_out(findings, texts=_texts(paths), baseline=baseline)
     inputs = tuple(
         Input(str(path), "a Dag folder" if path.is_dir() else "a Dag file") for path in paths
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.findings.plain import plain
+from xcomkit.findings.text import plain
 from xcomkit.lint.dags.callbacks import XC030, find_callbacks
 from xcomkit.lint.dags.collecting import index
 from xcomkit.lint.dags.environment import XC039, find_settings

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from xcomkit.findings.model import Rule, where
-from xcomkit.findings.plain import listed
+from xcomkit.findings.model import Rule
+from xcomkit.findings.text import listed
 from xcomkit.lint.configuration import Configuration, dotted
 from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.values.names import (
@@ -76,7 +76,7 @@ def _replaced(config: Configuration) -> Iterator[Objection]:
         path = dotted(replaced.path)
         if replaced.lost:
             text = (
-                f"{where(*replaced.after)} replaces the whole list {path[:80]} of"
-                f" {where(*replaced.before)}; lost: {listed(replaced.lost, most=8)}"
+                f"{':'.join(map(str, replaced.after))} replaces the whole list {path[:80]} of"
+                f" {':'.join(map(str, replaced.before))}; lost: {listed(replaced.lost, most=8)}"
             )
             yield Objection(text[:600], replaced.after)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.findings.model import Rule
-from xcomkit.findings.plain import listed
+from xcomkit.findings.text import listed
 from xcomkit.lint.configuration import Configuration, Place, dotted, place_of
 from xcomkit.lint.file_types import Kind
 from xcomkit.lint.registry import Objection, lint_rule

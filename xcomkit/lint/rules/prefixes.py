@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from xcomkit.findings.model import CloudName, Finding, Rule
-from xcomkit.findings.plain import listed
+from xcomkit.findings.text import listed
 from xcomkit.lint.configuration import Configuration, Place, from_values
 from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.connections import read_connection
