@@ -81,7 +81,7 @@ def test_file_that_is_no_python_is_unknown_not_clean(scanned, tmp_path):
     ],
     ids=["not named", "without a Dag file", "not there"],
 )
-def test_folder_in_which_nobody_looked_is_no_pass(scanned, tmp_path, folder, status, how):
+def test_folder_without_a_dag_file_proves_nothing(scanned, tmp_path, folder, status, how):
     (check,) = scanned(str(tmp_path / folder) if folder else "").values()
 
     assert check.status == status

@@ -28,7 +28,7 @@ _POLL = 0.1  # seconds
 _KILL_SECONDS = 10.0
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
 _NOT_STARTED = 127
-_LOCK = "keeper.lock"
+_LOCK = "supervisor.lock"
 
 
 def exit_file(home: Path, name: str) -> Path:

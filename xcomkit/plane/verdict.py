@@ -190,14 +190,14 @@ def _rows(run: DagRun, *, base: str) -> Check:
     named = ", ".join(
         f"{row.task_id} {row.key!r} ({row.length} characters)" for row in values[:_QUOTED]
     )
-    kept = f"{len(values)} of {len(run.xcoms)} rows hold something else: {named}"
+    bad = f"{len(values)} of {len(run.xcoms)} rows hold something else: {named}"
     good = f"{len(run.xcoms)} rows, all references" if run.xcoms else "the run wrote no row"
     if len(inline) > len(values):
         good += f" but {len(inline) - len(values)}, the task ids that a branch chose, by design"
     return XC702.judge(
         False if values else True if len(run.xcoms) > len(inline) else None,
         expected=f"references below {base}",
-        observed=kept if values else good,
+        observed=bad if values else good,
         how=f"XCom rows as {run.how} has them",
         basis="behaviour",
     )
