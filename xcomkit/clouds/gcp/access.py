@@ -143,7 +143,9 @@ class GcpAccess(Access):
         for seconds in waits:
             try:
                 return write()
-            except passing:
+            except passing as error:
+                if error.fix_in:  # there is no bucket, and waiting makes none
+                    raise
                 time.sleep(seconds)
         return write()
 
