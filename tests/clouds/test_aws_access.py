@@ -24,6 +24,7 @@ def test_right_outside_the_prefix_and_over_everything_is_red(made):
     assert red(checks) == {"XC303", "XC309", "XC310", "XC311"}
     assert "stopped only by the state of the bucket" in checks["XC311"].observed
     assert made.bucket_checks()["XC201"].status == "pass"
+    assert list(made.cloud.list_keys_ever("")) == []
 
 
 def test_trust_with_a_wildcard_lets_a_stranger_in_and_is_red(made):

@@ -224,6 +224,19 @@ def test_other_buckets_that_cannot_be_listed_leave_it_unknown(cloud, error):
     assert access.tests(access, None)._test_other_bucket(print).status == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("names", "asked", "status"),
+    [(["acme", "other"], ["other"], "fail"), (["acme"], [], "skip"), ([], [], "skip")],
+)
+def test_another_bucket_is_never_our_own(names, asked, status):
+    access, found = cloud_of("gcp").access, []
+    tests: Any = access.tests(access, None)
+    tests.list_buckets = lambda: names
+
+    assert tests._test_other_bucket(found.append).status == status
+    assert found == asked
+
+
 @errors
 def test_identity_that_may_not_be_looked_for_leaves_every_right_unknown(error):
     access = good_access("azure")
