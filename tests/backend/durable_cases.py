@@ -15,6 +15,7 @@ import sys
 import tempfile
 import traceback
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -157,8 +158,10 @@ def reference_below_another_path_is_an_error(r):
         with refused(r, below):
             r.pull(reference)
     # the store is the same, its path was written as s3:// and is s3a:// now
-    with changed(r, PATH="s3a://aws_default@bucket/prefix"), refused(r, f"{below} s3a://"):
-        r.pull(f"s3://aws_default@bucket/prefix/dag/run/task/{UUID}")
+    names = {"s3a": "s3", "gcs": "gs"} if find_spec("gcsfs") else {"s3a": "s3"}
+    for now, before in names.items():
+        with changed(r, PATH=f"{now}://conn@bucket/prefix"), refused(r, f"{below} {now}://"):
+            r.pull(f"{before}://conn@bucket/prefix/dag/run/task/{UUID}")
 
 
 @case
@@ -196,9 +199,14 @@ def no_id_and_no_key_makes_an_object_that_cannot_be_read(r):
         for key in ("a/b", "..", "", "k" * 512, "a.gz"):
             row = r.push(LARGE, run_id=run_id, key=key, task_id="group.task")
             assert r.pull(row) == LARGE, row
-    row = r.push(LARGE, key="k" * 400, dag_id="d" * 240, task_id="t" * 240, run_id="r" * 240)
-    assert len(row) <= 1024
-    assert r.pull(row) == LARGE
+    with refused(r, "is a reference, but not below"):  # it would lie outside the configured path
+        r.push(LARGE, dag_id="/x")
+    with changed(r, PATH=f"{r.durable._configured()}/{'ü' * 40}"):
+        for length in range(80, 401, 10):
+            key, long = "k" * length, {"dag_id": "d" * 240, "run_id": "r" * 240}
+            row = r.push(LARGE, key=key, task_id="t" * 240, **long)
+            assert len(row.encode()) <= 1024
+            assert r.pull(row) == LARGE
 
 
 @case
