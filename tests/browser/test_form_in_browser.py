@@ -3,9 +3,9 @@
 import pytest
 from looking import find_cut_off, find_violations
 from playwright.sync_api import expect
+from xcomkit.notebook.form.fields import setting_fields
 
 from xcomkit.findings.errors import SettingsError
-from xcomkit.notebook.form.fields import setting_fields
 from xcomkit.settings.settings import Settings
 
 STEP = "01_create_bucket"

@@ -91,7 +91,7 @@ class TestPage:
         page = words(green[name])
 
         for expected in (
-            "Settings of this run that differ from the defaults",
+            "Settings of this step",
             "s3://xcom-runbook-local/astro/xcom", "8 to change", "aws s3api create-bucket",
             "✔ pass", "Requests without TLS are refused", "The gate is open",
         ):  # fmt: skip

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 WIDGETS = "application/vnd.jupyter.widget-view+json"
 SHOW_FORM = """
 from xcomkit.steps.opening import open_form
-form = open_form({"bucket": "some-bucket", "threshold": 5})
+form = open_form("03_helm_values", {"bucket": "some-bucket", "threshold": 5})
 form
 """
 
@@ -80,5 +80,5 @@ def test_walkthrough_that_was_saved_exports_the_table(kernel, tmp_path):
                     "saved.ipynb"], cwd=tmp_path, capture_output=True, check=True)  # fmt: skip
 
     page = (tmp_path / "saved.html").read_text()
-    assert "Settings of this run that differ from the defaults" in page
+    assert "Settings of this step" in page
     assert WIDGETS not in page

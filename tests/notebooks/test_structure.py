@@ -12,7 +12,7 @@ from xcomkit.steps.opening import OWED, STEPS
 
 PATHS = sorted(NOTEBOOKS.glob("0*.ipynb"))
 START = NOTEBOOKS / "start.ipynb"
-FORM = "form = open_form(globals())\nform"
+FORM = 'form = open_form("{}", globals())\nform'
 FORBIDDEN = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.With, ast.Lambda)
 
 
@@ -55,10 +55,11 @@ def test_why_fits_in_six_lines(notebook):
     assert len(why) <= 2 + 6
 
 
-def test_parameters_cell_holds_every_setting(notebook):
+def test_parameters_cell_holds_what_the_step_reads_and_is_folded(notebook, request):
     (cell,) = tagged(notebook, "parameters")
 
-    assert cell.source == parameters_source(), "run: make notebooks"
+    assert cell.source == parameters_source(request.node.callspec.id), "run: make notebooks"
+    assert cell.metadata.jupyter.source_hidden
 
 
 def test_text_stands_before_every_code_cell(notebook):
@@ -94,21 +95,15 @@ def test_guide_form_and_step_open_under_the_notebooks_own_name(notebook, request
 
     assert guide.endswith(f'\nopen_guide("{name}", globals())')
     assert sources[1:4] == [
-        guide, FORM, f'step = open_step("{name}", form.settings)\nstep.target',
+        guide, FORM.format(name), f'step = open_step("{name}", form.settings)\nstep.target',
     ]  # fmt: skip
 
 
 def test_every_cell_that_owes_checks_is_in_its_notebook(notebook, request):
-    sources = [cell.source for cell in code_cells(notebook)]
+    sources = "\n".join(cell.source for cell in code_cells(notebook))
 
     assert OWED[request.node.callspec.id]
-    assert {f"{name}(step)" for name in OWED[request.node.callspec.id]} <= set(sources)
-
-
-def test_parameters_are_folded_where_the_form_shows_them(notebook):
-    (cell,) = tagged(notebook, "parameters")
-
-    assert cell.metadata.jupyter.source_hidden
+    assert all(f"{name}(step)" in sources for name in OWED[request.node.callspec.id])
 
 
 def test_every_link_leads_to_a_notebook_that_is_there(notebook):
@@ -126,14 +121,16 @@ def test_start_page_leads_to_every_step_before_anything_is_run():
     assert not any(cell.outputs or cell.execution_count for cell in code_cells(start))
     guide, form = (cell.source for cell in code_cells(start)[1:])
     assert guide.endswith('\nopen_guide("start", globals())')
-    assert form == FORM
-    assert tagged(start, "parameters")[0].source == parameters_source(), "run: make notebooks"
+    assert form == FORM.format("start")
+    assert tagged(start, "parameters")[0].source == parameters_source("start"), (
+        "run: make notebooks"
+    )
 
 
 def test_papermill_sees_every_parameter_with_its_help():
     from papermill import inspect_notebook
 
-    found = inspect_notebook(PATHS[0])
+    found = inspect_notebook(START)
 
     assert set(found) == set(Settings.model_fields)
     assert all(parameter["help"] for parameter in found.values())

@@ -4,12 +4,10 @@ import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
-from xml.etree import ElementTree as ET
 
 import pytest
 
 from xcomkit.findings.errors import AccessDeniedError, ServiceError
-from xcomkit.notebook import show
 from xcomkit.plane import load
 from xcomkit.plane.load import LoadResult, PlainLoop, Times
 
@@ -285,32 +283,3 @@ def test_interrupted_loop_ends_after_the_value_under_way_and_leaves_nothing(monk
 
     assert time.monotonic() - started < 5
     assert not store.objects
-
-
-def test_load_chart_is_a_picture_with_the_numbers_in_words() -> None:
-    times = Times.of([n / 1000 for n in range(1, 102)])
-
-    picture = show.load_chart(times, Times.of([0.01]), alone=ALONE)
-
-    assert picture.svg.startswith("<svg")
-    assert picture.alt == (
-        "Load run, tasks: 101; push p50 51.0, p95 96.0, p99 100.0, longest 101.0 ms;"
-        " plain SDK push median 25.0 ms; pull p50 10.0, p95 10.0, p99 10.0, longest 10.0 ms;"
-        " plain SDK pull median 20.0 ms"
-    )
-
-
-def test_same_times_give_the_same_load_chart() -> None:
-    times = Times.of([0.1, 0.2])
-
-    assert (
-        show.load_chart(times, times, alone=None).svg
-        == show.load_chart(times, times, alone=None).svg
-    )
-
-
-@pytest.mark.parametrize("seconds", [[0.0], [0.0, 1e12], [1e12], [1e-9, 1e-9]])
-def test_load_chart_survives_absurd_times(seconds: list[float]) -> None:
-    times = Times.of(seconds)
-
-    ET.fromstring(show.load_chart(times, times, alone=ALONE).svg)

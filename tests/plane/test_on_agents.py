@@ -22,7 +22,6 @@ import xcomkit
 from xcomkit.clouds import Platform, open_cloud
 from xcomkit.findings.errors import MissingError, ProcessError
 from xcomkit.findings.model import BACKENDS, Check, StoredXCom
-from xcomkit.notebook.step import Step
 from xcomkit.plane.access import path_of
 from xcomkit.plane.agents import TRIGGERER, Agent, Agents, open_agents
 from xcomkit.plane.answers import Call
@@ -40,6 +39,7 @@ from xcomkit.plane.verdict import judge, judge_triggerer, row_keys
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.terms import EMBEDDED
 from xcomkit.steps import verify_dag, verify_reruns
+from xcomkit.steps.orchestration import DagStep
 
 CONF = {"payload_bytes": 1_000, "mapped_tasks": 1}
 OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
@@ -167,7 +167,7 @@ def ground(bucket: Any) -> Iterator[Ground]:
 
 
 @pytest.fixture(scope="module")
-def step(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Step]:
+def step(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagStep]:
     """Yield step 06 of the same plane as if it were a customer's: an address and a token.
 
     It takes any token, and even none, so a refused one is not shown here but in test_rest.
@@ -190,20 +190,20 @@ def step(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             patch.setenv(name, text)
         cloud = open_cloud(settings, platform=platform)
         folder = tmp_path_factory.mktemp("run")
-        yield Step("06_verify_dag", settings, folder, platform, cloud)
+        yield DagStep("06_verify_dag", settings, folder, platform, cloud)
 
 
 @dataclass(frozen=True)
 class Good:
     """A good run of step 06: the step, its token, and the run seen from inside the plane."""
 
-    step: Step
+    step: DagStep
     token: str
     seen: Seen
 
 
 @pytest.fixture(scope="module")
-def good(ground: Ground, step: Step) -> Good:
+def good(ground: Ground, step: DagStep) -> Good:
     token = ground.plane.make_token()
     environment = ground.environment("GetObject", "PutObject", "DeleteObject")
     with (
@@ -450,8 +450,8 @@ class TestTriggerer:
         assert PASSWORD not in repr([seen.run.log, [task.log for task in seen.run.tasks]])
 
 
-def test_token_variable_that_is_not_set_is_one_clear_line(step: Step, tmp_path: Path) -> None:
-    other = replace(step, run=tmp_path, facts={}, results={})
+def test_token_variable_that_is_not_set_is_one_clear_line(step: DagStep, tmp_path: Path) -> None:
+    other = replace(step, run=tmp_path, facts={})
     verify_dag.start(other)
     verify_dag.run(other)
     verify_dag.verify(other)

@@ -6,8 +6,8 @@ import pytest
 from aws_rig import AwsRig
 
 from xcomkit.clouds import Platform
-from xcomkit.notebook.step import Step
 from xcomkit.steps import verify_reruns
+from xcomkit.steps.orchestration import DagStep
 
 RUN = SimpleNamespace(dag_id="dag", run_id="run", state="success")
 
@@ -26,9 +26,9 @@ def rig(stand_in, monkeypatch) -> AwsRig:
 
 
 def deleted(rig: AwsRig, folder):
-    step = Step("06_verify_dag", rig.settings, folder, Platform(label="", issuer=""), rig.cloud)
+    step = DagStep("06_verify_dag", rig.settings, folder, Platform(label="", issuer=""), rig.cloud)
     plane = SimpleNamespace(deployment=SimpleNamespace(delete_run=lambda *_: None))
-    step.results |= {"orchestration": plane, "dag_run": RUN}
+    step.orchestration, step.dag_run = plane, RUN
     verify_reruns.delete(step)
     (check,) = step.checks
     return check

@@ -70,7 +70,7 @@ def plan(step: Step) -> show.Text:
         action="unchanged" if is_there else "create",
         note="your own file stays as it is" if merged else "a part of values.yaml, to be merged",
     )
-    step.propose(lambda: Plan("Values file", (row,)))
+    step.plan(lambda: Plan("Values file", (row,)))
     return show.Text(text or "Nothing to change: the file says it all already.", is_code=True)
 
 
@@ -96,7 +96,7 @@ def apply(step: Step) -> show.Text:
         mode = Path(given).expanduser().stat().st_mode & 0o777 if given else 0o644
         write_text(_target(step), step.values.file.text, mode=mode)
 
-    return step.carry_out(write)
+    return step.apply(write)
 
 
 @cell

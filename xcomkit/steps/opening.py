@@ -16,12 +16,13 @@ from xcomkit.findings.errors import SettingsError
 from xcomkit.findings.model import CloudName
 from xcomkit.notebook.effective import EffectiveValues
 from xcomkit.notebook.form import Form
-from xcomkit.notebook.guide import Guide, Seen, read_guide
+from xcomkit.notebook.guide import Guide, StepState, read_guide
 from xcomkit.notebook.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.settings.observed import ObservedSettings
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.terms import TERMS
 from xcomkit.stand_ins.common.stand_in import StandIn, stand_in_of
+from xcomkit.steps.orchestration import DagStep
 from xcomkit.steps.rule_index import RULES_BY_ID
 
 OWED: Mapping[str, tuple[str, ...]] = {
@@ -55,17 +56,17 @@ _STARTED: dict[CloudName, StandIn] = {}
 """The stand-ins of this process, so that coming back to one finds it as it was left."""
 
 
-def open_form(namespace: Mapping[str, Any]) -> Form:
-    """Return the form of the parameters in a notebook's namespace; it refuses nothing itself."""
-    return Form(namespace, root=find_root(Path.cwd()))
+def open_form(here: str, namespace: Mapping[str, Any]) -> Form:
+    """Return the form of the parameters that a notebook takes; it rejects nothing itself."""
+    return Form(namespace, root=find_root(Path.cwd()), notebook=here)
 
 
 def open_guide(here: str, namespace: Mapping[str, Any]) -> Guide:
     """Return how far the run of the target is that a notebook's namespace names."""
     try:
         settings = Settings.from_notebook(namespace, root=find_root(Path.cwd()))
-    except SettingsError as error:  # the form says so as well, and the step refuses to open
-        return Guide("", tuple(map(Seen, STEPS)), here, refused=str(error))
+    except SettingsError as error:  # the form says so as well, and the step does not open
+        return Guide("", tuple(map(StepState, STEPS)), here, problem=str(error))
     stand_in = _find_stand_in(settings.cloud) if settings.is_embedded else None
     run = _named_run(settings)
     if run is None and (stand_in or not settings.is_embedded):  # else all is yet to begin
@@ -92,7 +93,8 @@ def open_step(name: str, settings: Settings) -> Step:
         _runs(), name=settings.bucket, target=_target(settings, instance=platform.instance)
     )
     cloud = open_cloud(settings, platform=platform)
-    step = Step(name, settings, run, platform, cloud, owed=OWED[name])
+    kind = DagStep if name == "06_verify_dag" else Step
+    step = kind(name, settings, run, platform, cloud, owed=OWED[name])
     _check_surroundings(step)
     selected = os.environ.get(SELECTED, "")
     if is_new or selected:

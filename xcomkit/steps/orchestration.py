@@ -14,6 +14,7 @@ from xcomkit.plane.access import token_from_environment
 from xcomkit.plane.agents import TRIGGERER, Agent, Agents, open_agents
 from xcomkit.plane.control_plane import ControlPlane, attach, open_control_plane
 from xcomkit.plane.dag_run import DagRun
+from xcomkit.plane.load import LoadResult, PlainLoop
 from xcomkit.plane.rest import Deployment, open_deployment
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.steps import helm_values
@@ -26,6 +27,14 @@ DATABASE = "XCOMKIT_PLANE_DATABASE"
 """Holds the URL of a PostgreSQL server for the metadata of a local plane; without it: SQLite."""
 
 _T = TypeVar("_T")
+
+
+class DagStep(Step):
+    """Step 06, with what its cells leave for those below them."""
+
+    orchestration: "Orchestration | None" = None
+    dag_run: DagRun | None = None
+    load: tuple[LoadResult, PlainLoop | None] | None = None
 
 
 class Orchestration:

@@ -35,7 +35,7 @@ _STAYS = "a connection in a secrets backend stays, it holds no secret"
 @cell
 def plan_objects(step: Step) -> show.Table:
     """Return the objects this run recorded as written, which are to go."""
-    return step.propose(lambda: _objects_plan(step))
+    return step.plan(lambda: _objects_plan(step))
 
 
 @cell
@@ -63,13 +63,13 @@ def verify_objects(step: Step) -> show.Table:
 @cell
 def plan_target(step: Step) -> show.Table:
     """Return what deleting bucket and identity would do; it needs the bucket's name typed in."""
-    return step.propose(lambda: _target_plan(step))
+    return step.plan(lambda: _target_plan(step))
 
 
 @cell
 def remove_target(step: Step) -> show.Text:
     """Delete bucket and identity if ``apply`` is set and the bucket's name was typed in."""
-    return step.carry_out(step.cloud.apply_tear_down)
+    return step.apply(step.cloud.apply_tear_down)
 
 
 @cell
@@ -136,12 +136,12 @@ def _target_plan(step: Step) -> Plan:
 
 def _verify_target(step: Step) -> Check:
     expected, how = "deleted when confirm_delete is the bucket's name", "planned once more"
-    typed = step.settings.confirm_delete
-    if not _is_confirmed(step):
-        observed = "both stay: confirm_delete " + ("is another name" if typed else "is empty")
-        if typed:
-            return TARGET.judge(False, expected=expected, observed=observed, how=how, basis="rule")
+    if not step.settings.confirm_delete:
+        observed = "both stay: confirm_delete is empty"
         return TARGET.skip(expected=expected, observed=observed, how=how)
+    if not _is_confirmed(step):
+        observed = "both stay: confirm_delete is another name"
+        return TARGET.judge(False, expected=expected, observed=observed, how=how, basis="rule")
     try:
         found = step.cloud.plan_tear_down().changes
     except XcomkitError as error:

@@ -19,7 +19,7 @@ from xcomkit.plane.dag_run import DAG_ID, DAGS_FOLDER, DagRun
 from xcomkit.plane.residency import judge_residency, judge_separation
 from xcomkit.plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.settings.deployment import LOCAL
-from xcomkit.steps.orchestration import Orchestration
+from xcomkit.steps.orchestration import DagStep, Orchestration
 
 _OWN = "triggering, reading and judging"
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
@@ -60,12 +60,11 @@ def _scan(step: Step) -> Iterator[Check]:
 
 
 @cell
-def start(step: Step) -> show.Text | show.Table:
+def start(step: DagStep) -> show.Text | show.Table:
     """Bring up the plane and its agents, or reach the Deployment."""
     stop(step)  # the cell may be run again
     step.values = step.values.anew()
-    found = Orchestration(step)
-    step.results["orchestration"] = found
+    step.orchestration = found = Orchestration(step)
     if step.settings.deployment != LOCAL:
         for path in DAGS_FOLDER.glob("*.py"):  # to be put into the Dag bundle
             write_text(step.run / "dags" / path.name, path.read_text(encoding="utf-8"))
@@ -74,7 +73,7 @@ def start(step: Step) -> show.Text | show.Table:
         version = found.deployment.check_access(DAG_ID)
     except XcomkitError as error:
         stop(step)
-        return step.check(step.could_not(error), caption="Nobody is there to run the Dag")
+        return step.check(step.error_check(error), caption="Nobody is there to run the Dag")
     names = ", ".join(found.agents.names) if found.agents else "those of the Deployment"
     step.facts["airflow"] = {"version": version, "agents": names}
     return show.facts(
@@ -88,9 +87,9 @@ def start(step: Step) -> show.Text | show.Table:
 
 
 @cell
-def stop(step: Step) -> show.Text | show.Table:
+def stop(step: DagStep) -> show.Text | show.Table:
     """End what was started for this step, and say where its time went."""
-    found: Orchestration | None = step.results.pop("orchestration", None)
+    found, step.orchestration = step.orchestration, None
     if found is None:
         return show.Text("Nothing is left running.")
     found.close()
@@ -104,18 +103,18 @@ def stop(step: Step) -> show.Text | show.Table:
 
 
 @cell
-def run(step: Step) -> show.Text | show.Table:
+def run(step: DagStep) -> show.Text | show.Table:
     """Run the shipped Dag, and say how it ended."""
-    found: Orchestration | None = step.results.get("orchestration")
+    found = step.orchestration
     if found is None:
         return show.Text("The Dag did not run.")
     done = _run(step, found)
     step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}
-    step.results["dag_run"] = done
+    step.dag_run = done
     return show.Text(f"{done.run_id} ended as {done.state} after {done.seconds:.1f} s.")
 
 
-def _run(step: Step, found: Orchestration) -> DagRun:
+def _run(step: DagStep, found: Orchestration) -> DagRun:
     """Return how a run of the Dag went; what it writes is recorded, so that step 07 removes it."""
     run_id = new_run_id("runbook")
     place = place_of(step, run_id=run_id)
@@ -125,9 +124,9 @@ def _run(step: Step, found: Orchestration) -> DagRun:
     return done
 
 
-def tasks(step: Step) -> show.Table | show.Text:
+def tasks(step: DagStep) -> show.Table | show.Text:
     """Return the state of every task, who ran it, and which wrote an XCom."""
-    done = _done(step)
+    done = step.dag_run
     if done is None:
         return show.Text("The Dag did not run.")
     wrote = {(row.task_id, row.map_index) for row in done.xcoms}
@@ -140,9 +139,9 @@ def tasks(step: Step) -> show.Table | show.Text:
 
 
 @cell
-def verify(step: Step) -> show.Table:
+def verify(step: DagStep) -> show.Table:
     """Return the checks of tasks, rows, objects, logs, and of where values were found."""
-    done = _done(step)
+    done = step.dag_run
     if done is None:
         return show.checks(step.checks, caption="The Dag did not run")
     try:
@@ -155,7 +154,7 @@ def verify(step: Step) -> show.Table:
     step.check(
         judge_place(done, deployment=step.settings.deployment, pods=pods), judge_triggerer(done)
     )
-    found: Orchestration | None = step.results.get("orchestration")
+    found = step.orchestration
     if found is not None:
         step.facts["seconds"] = _split(found, done)
         step.check(*_residency(done, found))
@@ -174,11 +173,6 @@ def _residency(done: DagRun, found: Orchestration) -> Iterator[Check]:
     if found.plane is not None and found.agents is not None:
         yield judge_separation(done, plane=found.plane, agents=found.agents.names)
     yield from judge_residency(done, plane=found.plane)
-
-
-def _done(step: Step) -> DagRun | None:
-    done: DagRun | None = step.results.get("dag_run")
-    return done
 
 
 def new_run_id(kind: str) -> str:

@@ -9,8 +9,8 @@ from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.decode import decode, read_value
 from xcomkit.plane import load
-from xcomkit.plane.load import DAG_ID, XC712, LoadResult, PlainLoop
-from xcomkit.steps.orchestration import Orchestration
+from xcomkit.plane.load import DAG_ID, XC712, PlainLoop
+from xcomkit.steps.orchestration import DagStep, Orchestration
 from xcomkit.steps.verify_dag import new_run_id, objects_of, place_of
 
 _PUSHER, _COLLECTOR = "push_and_pull", "collect"
@@ -18,12 +18,12 @@ _MOST_OF_VALUE = 120_000  # bytes; the Dag pushes 10,000 of JSON
 
 
 @cell
-def run(step: Step) -> show.Table | show.Text:
+def run(step: DagStep) -> show.Table | show.Text:
     """Run the load Dag, then the same bytes without Airflow, and return the times of both."""
     asked = step.settings.load_tasks
     if not asked:
         return show.Text("Not asked for: load_tasks is 0.")
-    found: Orchestration | None = step.results.get("orchestration")
+    found = step.orchestration
     if found is None:
         return step.check(
             XC712.skip(
@@ -35,7 +35,7 @@ def run(step: Step) -> show.Table | show.Text:
     return step.check(_load(step, found), caption="Load")
 
 
-def _load(step: Step, found: Orchestration) -> Check:
+def _load(step: DagStep, found: Orchestration) -> Check:
     settings, run_id = step.settings, new_run_id("load")
     place = place_of(step, run_id=run_id, dag_id=DAG_ID)
     evidence.record_created(step.run, kind="prefixes", names=[place])
@@ -51,7 +51,7 @@ def _load(step: Step, found: Orchestration) -> Check:
         value_bytes=value_bytes,
     )
     alone = _plain_loop(step, run_id=run_id, body=body) if body else None
-    step.results["load"] = (result, alone)
+    step.load = (result, alone)
     step.facts["load"] = {
         **asdict(result),
         "values_per_second": result.values_per_second,
@@ -94,10 +94,17 @@ def _plain_loop(step: Step, *, run_id: str, body: bytes) -> PlainLoop | None:
         return None
 
 
-def chart(step: Step) -> show.Picture | show.Text:
-    """Return the times as a picture."""
-    found: tuple[LoadResult, PlainLoop | None] | None = step.results.get("load")
-    result, alone = found or (None, None)
+def times(step: DagStep) -> show.Table | show.Text:
+    """Return how long the tasks took, and the plain loop, in ms."""
+    result, alone = step.load or (None, None)
     if result is None or result.push is None or result.pull is None:
-        return show.Text("There is nothing to draw.")
-    return show.load_chart(result.push, result.pull, alone=alone)
+        return show.Text("There is nothing to show.")
+    found = {"push": result.push, "pull": result.pull}
+    if alone and alone.push and alone.pull:
+        found |= {"push, plain SDK": alone.push, "pull, plain SDK": alone.pull}
+    rows = [
+        (name, *(f"{ms:.1f}" for ms in (one.p50, one.p95, one.p99, one.max)))
+        for name, one in found.items()
+    ]
+    headers = ("what", "p50 ms", "p95 ms", "p99 ms", "longest ms")
+    return show.table(headers, rows, caption="Times of the load run")

@@ -4,7 +4,7 @@ from xcomkit.clouds.rules import LIFECYCLE
 from xcomkit.findings import evidence
 from xcomkit.findings.model import Check
 from xcomkit.notebook import show
-from xcomkit.notebook.step import Step, cell
+from xcomkit.notebook.step import cell
 from xcomkit.plane.dag_run import DagRun
 from xcomkit.plane.reruns import (
     XC709,
@@ -13,14 +13,14 @@ from xcomkit.plane.reruns import (
     judge_rerun,
 )
 from xcomkit.plane.verdict import earlier_keys, row_keys
-from xcomkit.steps.orchestration import Orchestration
+from xcomkit.steps.orchestration import DagStep, Orchestration
 from xcomkit.steps.verify_dag import objects_of
 
 _CLEARED = ("push_small", "read_small")
 
 
 @cell
-def clear(step: Step) -> show.Table:
+def clear(step: DagStep) -> show.Table:
     """Clear a pushing and a reading task, let them run again, and look for what is left."""
     found, done = _session(step)
     if found is None or done is None or done.state != "success":
@@ -28,7 +28,7 @@ def clear(step: Step) -> show.Table:
     return step.check(_clear(step, found, done), caption="Cleared and run again")
 
 
-def _clear(step: Step, found: Orchestration, done: DagRun) -> Check:
+def _clear(step: DagStep, found: Orchestration, done: DagRun) -> Check:
     before = {one.key for one in objects_of(step, done.run_id)}
     again = found.rerun(done, task_ids=_CLEARED)
     objects = objects_of(step, done.run_id)
@@ -44,7 +44,7 @@ def _clear(step: Step, found: Orchestration, done: DagRun) -> Check:
 
 
 @cell
-def delete(step: Step) -> show.Table:
+def delete(step: DagStep) -> show.Table:
     """Delete the run, unless something is red about it, and look at what stays in the bucket."""
     found, done = _session(step)
     expected = "the rows are gone, the objects stay"
@@ -56,17 +56,17 @@ def delete(step: Step) -> show.Table:
     return step.check(_delete(step, found, done), caption="Deleted")
 
 
-def _delete(step: Step, found: Orchestration, done: DagRun) -> Check:
+def _delete(step: DagStep, found: Orchestration, done: DagRun) -> Check:
     found.deployment.delete_run(done.dag_id, done.run_id)
     left = [one.key for one in objects_of(step, done.run_id)]
     bucket = step.cloud.verify_bucket()
     return judge_deletion(left=left, expiry=[one for one in bucket if one.id == LIFECYCLE.id])
 
 
-def _session(step: Step) -> tuple[Orchestration | None, DagRun | None]:
-    return step.results.get("orchestration"), step.results.get("dag_run")
+def _session(step: DagStep) -> tuple[Orchestration | None, DagRun | None]:
+    return step.orchestration, step.dag_run
 
 
-def _nothing(step: Step) -> dict[str, str]:
+def _nothing(step: DagStep) -> dict[str, str]:
     reason = "no run that could be cleared or deleted"
     return {"observed": f"not tried: {reason}", "how": f"deployment: {step.settings.deployment}"}

@@ -8,7 +8,8 @@ from xcomkit.findings.model import CloudName, Finding, Rule
 from xcomkit.lint.configuration import Configuration, Place, from_values
 from xcomkit.lint.context import Context, Objection, lint_rule
 from xcomkit.lint.rules.connections import read_extra
-from xcomkit.settings.terms import NAMES, TERMS
+from xcomkit.settings.bucket_names import bucket_problem
+from xcomkit.settings.terms import NAMES
 from xcomkit.values.names import (
     PATH,
     BasePath,
@@ -92,7 +93,7 @@ def find_bad_buckets(context: Context) -> Iterator[Objection]:
             continue
         # a dotted name of Cloud Storage is a domain that may well be theirs
         name = path.bucket.replace(".", "-") if cloud == "gcp" else path.bucket
-        problem = TERMS[cloud].name_problem(name)
+        problem = bucket_problem(name, cloud=cloud)
         is_url = path.bucket.endswith((".core.windows.net", ".amazonaws.com"))
         if problem and not (is_url and cloud == "azure"):  # that one is XC011's
             yield Objection(f"{path.bucket[:80]!r}: {problem}", place)
@@ -108,9 +109,7 @@ def find_bad_accounts(context: Context) -> Iterator[Objection]:
             name = read_extra(value).get("account_name")
             is_name = isinstance(name, str) and name and not find_placeholder(name)
             if is_name and not re.fullmatch(pattern, str(name)):
-                yield Objection(
-                    f"account_name {str(name)[:40]!r}: accepted are {words}", seen.place
-                )
+                yield Objection(f"account_name {str(name)[:40]!r}: must be {words}", seen.place)
 
 
 @lint_rule(XC027, "two prefixes apart")
