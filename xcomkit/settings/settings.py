@@ -134,11 +134,9 @@ class Settings(ProofSettings):
     def to_file(self) -> dict[str, Any]:
         """Return what a parameter file of these has to hold: what differs from the defaults."""
         usual = Settings(cloud=self.cloud).to_parameters()
-        return {
-            name: value
-            for name, value in self.to_parameters().items()
-            if name in ("cloud", "bucket") or (value != usual[name] and name not in ONE_RUN_ONLY)
-        }
+        own = {n: v for n, v in self.to_parameters().items() if v != usual[n]}
+        names = {"cloud", "bucket", *own} - {*ONE_RUN_ONLY}
+        return {n: v for n, v in self.to_parameters().items() if n in names}
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, source: str = "parameters") -> Self:
@@ -163,15 +161,11 @@ class Settings(ProofSettings):
         problems = {}
         for name, value in values.items():
             if not _is_plain(value):
-                reason = "must be a text, a number or a list of them"
-                problems[name] = f"{name}: (hidden) is invalid: {reason}."
+                problems[name] = f"{name}: (hidden) is invalid: must be a text, number or list."
             elif name not in cls.model_fields:
                 problems[name] = unknown_name(name, value, known=cls.model_fields)
-        given = {
-            name: value
-            for name, value in values.items()
-            if name not in problems and (value is not None or name == "compression")
-        }
+        given = {n: v for n, v in values.items() if n not in problems}
+        given = {n: v for n, v in given.items() if v is not None or n == "compression"}
         try:
             settings = cls(**given)
         except ValidationError as error:
@@ -239,26 +233,19 @@ def _target_file(cloud: object, *, root: Path) -> Path:
 
 def _is_plain(value: object, *, depth: int = 4) -> bool:
     """Tell whether a value can be searched for secrets and shown: nothing endless, no raw bytes."""
-    match value:
-        case dict():
-            parts = (*value, *value.values())
-        case list() | tuple():
-            parts = tuple(value)
-        case int():
-            return value.bit_length() < 1000
-        case _:
-            return value is None or isinstance(value, str | float | date)
+    if isinstance(value, int):
+        return value.bit_length() < 1000
+    if not isinstance(value, dict | list | tuple):
+        return value is None or isinstance(value, str | float | date)
+    parts = (*value, *value.values()) if isinstance(value, dict) else value
     return depth > 0 and all(_is_plain(part, depth=depth - 1) for part in parts)
 
 
 def plain_values(namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a notebook's namespace can be a parameter; modules and results are none."""
     plain = (bool, int, float, str, list, tuple, dict, type(None))
-    return {
-        name: value
-        for name, value in namespace.items()
-        if not name.startswith("_") and name not in ("In", "Out") and isinstance(value, plain)
-    }
+    named = {n: v for n, v in namespace.items() if not n.startswith("_") and n not in ("In", "Out")}
+    return {name: value for name, value in named.items() if isinstance(value, plain)}
 
 
 def parameters_of(notebook: str) -> tuple[str, ...]:

@@ -17,10 +17,9 @@ class Terms:
 
     ``encryptions`` begins with the default; the last one needs ``kms_key``. ``needed`` are the
     parameters without which nothing can be addressed. ``noncurrent_days`` is the range the store
-    accepts, ``place`` how a person would write down where the objects are, and
-    ``takes_other_stores`` tells whether stores of other makers speak the same protocol.
-    ``annotation`` is what names the identity on a service account, ``rivals`` the variables that
-    stand over the identity the platform injects.
+    accepts, ``place`` how a person would write down where the objects are. ``annotation`` is what
+    names the identity on a service account, ``rivals`` the variables that stand over the identity
+    the platform injects.
     """
 
     store: str
@@ -30,13 +29,28 @@ class Terms:
     region: str
     encryptions: tuple[str, str]
     needed: tuple[str, ...]
-    connection_stores: tuple[str, ...]
-    takes_other_stores: bool
     noncurrent_days: tuple[int, int]
     annotation: str
     rivals: tuple[str, ...]
 
 
+_AWS_RIVALS = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
+    "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
+)  # fmt: skip
+# adlfs takes key, connection string and SAS before any identity
+_AZURE_RIVALS = (
+    "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ANON", "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CLIENT_ID", "AZURE_STORAGE_CLIENT_SECRET",
+    "AZURE_STORAGE_TENANT_ID", "AZURE_AUTHORITY_HOST", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_USERNAME", "AZURE_PASSWORD",
+)  # fmt: skip
+# google-auth asks for these before the metadata server, or in its place
+_GCP_RIVALS = (
+    "GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "GCE_METADATA_HOST", "GCE_METADATA_ROOT",
+    "GCE_METADATA_IP", "NO_GCE_CHECK", "STORAGE_EMULATOR_HOST",
+)  # fmt: skip
 TERMS: Mapping[CloudName, Terms] = {
     "aws": Terms(
         store="Amazon S3",
@@ -46,20 +60,9 @@ TERMS: Mapping[CloudName, Terms] = {
         region="us-east-1",
         encryptions=("sse-s3", "sse-kms"),
         needed=("role_name",),
-        connection_stores=("values", "secrets-manager"),
-        takes_other_stores=True,
         noncurrent_days=(1, 36_500),
         annotation="eks.amazonaws.com/role-arn",
-        rivals=(
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SESSION_TOKEN",
-            "AWS_PROFILE",
-            "AWS_ROLE_ARN",
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            "AWS_SHARED_CREDENTIALS_FILE",
-            "AWS_CONFIG_FILE",
-        ),
+        rivals=_AWS_RIVALS,
     ),
     "azure": Terms(
         store="Azure Blob Storage",
@@ -69,28 +72,9 @@ TERMS: Mapping[CloudName, Terms] = {
         region="westeurope",
         encryptions=("microsoft-managed", "key-vault"),
         needed=("subscription_id", "resource_group", "storage_account", "managed_identity"),
-        connection_stores=("values",),
-        takes_other_stores=False,
         noncurrent_days=(1, 365),
         annotation="azure.workload.identity/client-id",
-        # adlfs takes key, connection string and SAS before any identity
-        rivals=(
-            "AZURE_STORAGE_ACCOUNT_KEY",
-            "AZURE_STORAGE_ANON",
-            "AZURE_STORAGE_CONNECTION_STRING",
-            "AZURE_STORAGE_SAS_TOKEN",
-            "AZURE_STORAGE_CLIENT_ID",
-            "AZURE_STORAGE_CLIENT_SECRET",
-            "AZURE_STORAGE_TENANT_ID",
-            "AZURE_AUTHORITY_HOST",
-            "AZURE_CLIENT_ID",
-            "AZURE_CLIENT_SECRET",
-            "AZURE_CLIENT_CERTIFICATE_PATH",
-            "AZURE_TENANT_ID",
-            "AZURE_FEDERATED_TOKEN_FILE",
-            "AZURE_USERNAME",
-            "AZURE_PASSWORD",
-        ),
+        rivals=_AZURE_RIVALS,
     ),
     "gcp": Terms(
         store="Google Cloud Storage",
@@ -100,20 +84,9 @@ TERMS: Mapping[CloudName, Terms] = {
         region="europe-west1",
         encryptions=("google-managed", "customer-managed"),
         needed=("project", "service_account"),
-        connection_stores=("values",),
-        takes_other_stores=False,
         noncurrent_days=(7, 90),
         annotation="iam.gke.io/gcp-service-account",
-        # google-auth asks for these before the metadata server, or in its place
-        rivals=(
-            "GOOGLE_APPLICATION_CREDENTIALS",
-            "CLOUDSDK_CONFIG",
-            "GCE_METADATA_HOST",
-            "GCE_METADATA_ROOT",
-            "GCE_METADATA_IP",
-            "NO_GCE_CHECK",
-            "STORAGE_EMULATOR_HOST",
-        ),
+        rivals=_GCP_RIVALS,
     ),
 }
 
@@ -170,9 +143,9 @@ def contradictions(settings: Any) -> Iterator[tuple[str, str]]:
         yield "kms_key", f"{own_key} needs a key, and only {own_key} takes one"
     if not low <= settings.noncurrent_days <= high:
         yield "noncurrent_days", f"must be {low} to {high}, as {terms.store} accepts"
-    if is_other_store and not terms.takes_other_stores:
+    if is_other_store and cloud != "aws":
         yield "endpoint_url", f"must be {EMBEDDED} or empty on {cloud}"
-    if settings.connection_store not in terms.connection_stores:
+    if settings.connection_store != "values" and cloud != "aws":
         yield "connection_store", f"must be values on {cloud}, whose connection holds no secret"
     if settings.connection_store != "values" and is_other_store:
         yield "connection_store", "must be values: AWS Secrets Manager knows no keys of this store"

@@ -62,15 +62,11 @@ def whole_number(value: object) -> object:
 
 def texts(value: object) -> list[str]:
     """Return every text inside a parameter's value."""
-    match value:
-        case str():
-            return [value]
-        case dict():
-            return [text for item in value.items() for part in item for text in texts(part)]
-        case list() | tuple():
-            return [text for item in value for text in texts(item)]
-        case _:
-            return []
+    if isinstance(value, dict):
+        value = (*value, *value.values())
+    if isinstance(value, list | tuple):
+        return [text for part in value for text in texts(part)]
+    return [value] if isinstance(value, str) else []
 
 
 def unknown_name(name: str, value: object, *, known: Iterable[str]) -> str:

@@ -70,7 +70,9 @@ def open_guide(here: str, namespace: Mapping[str, Any]) -> Guide:
     stand_in = _find_stand_in(settings.cloud) if settings.is_embedded else None
     run = _named_run(settings)
     if run is None and (stand_in or not settings.is_embedded):  # else all is yet to begin
-        run = _find_run(settings, instance=stand_in.url if stand_in else "")
+        # What one stand-in held, no other has.
+        target = f"{settings.target}\n{stand_in.url if stand_in else ''}"
+        run = evidence.find_run_directory(_runs(), name=settings.bucket, target=target)
     return read_guide(run, steps=STEPS, settings=settings, here=here)
 
 
@@ -87,11 +89,10 @@ def open_step(name: str, settings: Settings) -> Step:
     if run:
         evidence.claim_run_directory(run, target=settings.target)
     platform, is_new = open_platform(settings)
+    runs, target = _runs(), f"{settings.target}\n{platform.instance}"
     if run is None and name != STEPS[0]:
-        run = _find_run(settings, instance=platform.instance)
-    run = run or evidence.make_run_directory(
-        _runs(), name=settings.bucket, target=_target(settings, instance=platform.instance)
-    )
+        run = evidence.find_run_directory(runs, name=settings.bucket, target=target)
+    run = run or evidence.make_run_directory(runs, name=settings.bucket, target=target)
     cloud = open_cloud(settings, platform=platform)
     kind = DagStep if name == "06_verify_dag" else Step
     step = kind(name, settings, run, platform, cloud, owed=OWED[name])
@@ -108,17 +109,6 @@ def _runs() -> Path:
 
 def _named_run(settings: Settings) -> Path | None:
     return Path(settings.run_dir).expanduser().resolve() if settings.run_dir else None
-
-
-def _find_run(settings: Settings, *, instance: str) -> Path | None:
-    """Return the newest run directory of the target, in which its steps go on."""
-    target = _target(settings, instance=instance)
-    return evidence.find_run_directory(_runs(), name=settings.bucket, target=target)
-
-
-def _target(settings: Settings, *, instance: str) -> str:
-    """Return what makes two runs those of one target: what one stand-in held, no other has."""
-    return f"{settings.target}\n{instance}"
 
 
 def find_root(start: Path) -> Path:
@@ -220,25 +210,14 @@ def _practise_earlier_steps(step: Step, *, settings: Settings, done: Collection[
 
 def _check_surroundings(step: Step) -> None:
     """Record a check for each surrounding fact that does not hold; silence is consent here."""
-    launcher = os.environ.get(KERNEL_PYTHON, sys.executable)
-    if launcher != sys.executable:
+    if os.environ.get(KERNEL_PYTHON, sys.executable) != sys.executable:
+        wanted, seen = "the interpreter of the launcher", "another interpreter"
+        how = "sys.executable of kernel and launcher"
         step.check(
-            INTERPRETER.judge(
-                False,
-                expected="the interpreter of the launcher",
-                observed="another interpreter",
-                how="sys.executable of kernel and launcher",
-                basis="behaviour",
-            )
+            INTERPRETER.judge(False, expected=wanted, observed=seen, how=how, basis="behaviour")
         )
     unknown = sorted(set(step.settings.accepted_reasons) - (set(RULES_BY_ID) - NEVER_ACCEPTED))
     if unknown:
-        step.check(
-            ACCEPTED.judge(
-                False,
-                expected="ids of checks that can be accepted",
-                observed=", ".join(unknown),
-                how="accepted against docs/checks.md",
-                basis="rule",
-            )
-        )
+        wanted, seen = "ids of checks that can be accepted", ", ".join(unknown)
+        how = "accepted against docs/checks.md"
+        step.check(ACCEPTED.judge(False, expected=wanted, observed=seen, how=how, basis="rule"))
