@@ -40,19 +40,15 @@ def test_sources_carry_no_outputs_and_no_trace_of_a_run(notebook):
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
 
 
-def test_title_is_followed_by_changes_needs_takes_and_undo(notebook):
-    title = notebook.cells[0].source
+def test_notebook_begins_with_its_claim_and_why_and_ends_with_what_it_did_not_prove(notebook):
+    title, why, *_, last = (cell.source for cell in notebook.cells)
 
     assert re.match(r"# 0\d ", title)
     for word in ("Changes", "Needs", "Takes", "Undo"):
         assert f"**{word}**" in title
-
-
-def test_why_fits_in_six_lines(notebook):
-    why = notebook.cells[1].source.splitlines()
-
-    assert why[0] == "## Why"
-    assert len(why) <= 2 + 6
+    assert why.splitlines()[0] == "## Why"
+    assert len(why.splitlines()) <= 2 + 6
+    assert last.startswith("## What this did not prove, and where next")
 
 
 def test_parameters_cell_holds_what_the_step_reads_and_is_folded(notebook, request):
@@ -82,10 +78,6 @@ def test_evidence_is_written_before_the_gate_and_nothing_runs_after_it(notebook)
 
     assert sources[-2:] == ["step.save()", "step.gate()"]
     assert [cell.source for cell in tagged(notebook, "gate")] == ["step.gate()"]
-
-
-def test_last_words_say_what_was_not_proved(notebook):
-    assert notebook.cells[-1].source.startswith("## What this did not prove, and where next")
 
 
 def test_guide_form_and_step_open_under_the_notebooks_own_name(notebook, request):
