@@ -164,22 +164,14 @@ class Form:
     def table(self) -> show.Table:
         """Return the parameters of this notebook, those that differ from the defaults first."""
         usual, values = default_values(), self.values
-        rows = [
-            (
-                as_text(values[name]) == as_text(usual[name]),
-                name,
-                as_text(values[name]) or "(empty)",
-            )
-            for name in self.displayed
-        ]
-        rows.sort(key=lambda row: row[0])
-        count = sum(not is_usual for is_usual, *_ in rows)
-        return show.table(
-            ("setting", "value", "what it is"),
-            [(name, value, FIELDS[name].description) for _, name, value in rows],
-            caption=f"Settings of this step: {len(rows)}, of which the first {count} differ from"
-            " the defaults",
+        texts = {name: as_text(values[name]) for name in self.displayed}
+        own = [name for name, text in texts.items() if text != as_text(usual[name])]
+        names = (*own, *(name for name in texts if name not in own))
+        rows = [(n, texts[n] or "(empty)", FIELDS[n].description) for n in names]
+        caption = (
+            f"Settings of this step: {len(rows)}, the first {len(own)} differ from the defaults"
         )
+        return show.table(("setting", "value", "what it is"), rows, caption=caption)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         """Return the widgets where a person can use them; the table goes along in any case."""
