@@ -63,6 +63,16 @@ def test_plan_is_applied_once_and_has_to_be_made_again(step):
     assert again.text == "There is no plan, so nothing was changed."
 
 
+def test_what_was_created_is_recorded_and_nothing_else(step):
+    changes = (Change("b", "bucket", "absent", "there", "create"),
+               Change("b", "tags", "x", "y", "update"))  # fmt: skip
+    step.plan(lambda: Plan("Bucket", changes))
+
+    step.apply(lambda _: ("tags: denied",))
+
+    assert evidence.read_created(step.run)["resources"] == ["bucket b"]
+
+
 def test_nothing_is_changed_while_apply_is_off(tmp_path):
     done: list[Plan] = []
     step = open_in(tmp_path / "run", apply=False)
