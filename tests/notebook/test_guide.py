@@ -1,6 +1,5 @@
 """How far a run is, as its evidence says: what is done, what is next, where red is fixed."""
 
-import json
 import re
 from dataclasses import replace
 
@@ -132,8 +131,8 @@ def test_evidence_that_cannot_be_read_is_said_and_stops_nothing(done, text):
 
 
 def test_odd_evidence_is_no_traceback(done):
-    body = {"schema": 1, "checks": [], "settings": [], "finished": 5}
-    (done / f"evidence/{STEPS[0]}.json").write_text(json.dumps(body))
+    odd = '{"schema": 1, "checks": [], "settings": [], "finished": 5}'
+    (done / f"evidence/{STEPS[0]}.json").write_text(odd)
 
     assert "at a time unknown" in repr(guide(done))
 
