@@ -97,4 +97,3 @@ def test_reader_hears_status_captions_and_names_of_rows(opened):
     assert table.get_by_role("rowheader", name="XC999").count() == len(HOSTILE)
     assert table.get_by_role("columnheader", name="status").count() == 1
     assert table.get_by_role("cell", name="✖ fail").count() == 2
-    assert opened.get_by_role("img", name="bytes").count() == 1
