@@ -12,7 +12,7 @@ from rig import Rig
 from xcomkit.findings.model import Check
 from xcomkit.notebook.effective import FRAGMENT
 from xcomkit.notebook.step import Step
-from xcomkit.settings.settings import Settings
+from xcomkit.settings.settings import Settings, parameters_of
 from xcomkit.stand_ins.common.stand_in import StandIn
 from xcomkit.steps import helm_values
 from xcomkit.steps.opening import STEPS, open_step
@@ -47,6 +47,8 @@ class Line:
                 cell(step)
             step.save()
             found |= {check.id: check for check in step.verdicts}
+            surplus = {*step.settings.reads} - {*parameters_of(name)}
+            assert not surplus, f"{name} reads {surplus}"
         return found
 
     def values(self, **variables: str | None) -> Path:

@@ -17,6 +17,7 @@ from xcomkit.stand_ins.aws import AwsStandIn
 from xcomkit.steps import round_trip
 from xcomkit.steps.agent import open_agent
 from xcomkit.steps.opening import open_step
+from xcomkit.steps.proof import Proof
 from xcomkit.values.environment import expanded, list_variables
 from xcomkit.values.values import load_values
 
@@ -75,7 +76,7 @@ def inside(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
 def found(step: Step, *, parts: int) -> dict[str, Check]:
     """Return the checks of the first parts of the proof."""
     with open_agent(step) as agent:
-        proved = islice(round_trip._prove(step, agent, run_id="run"), parts)
+        proved = islice(round_trip.prove_parts(step, agent, Proof(), run_id="run"), parts)
         return {check.id: check for checks in proved for check in checks}
 
 

@@ -4,9 +4,8 @@ import pytest
 from looking import find_cut_off, find_violations
 from playwright.sync_api import expect
 
-from xcomkit.findings.errors import SettingsError
-from xcomkit.notebook.form.fields import setting_fields
-from xcomkit.settings.settings import Settings
+from xcomkit.notebook.form import FIELDS, is_for
+from xcomkit.settings.settings import Settings, parameters_of
 
 STEP = "01_create_bucket"
 FORM = ".jp-OutputArea-output:has(.widget-text)"
@@ -49,55 +48,21 @@ def type_into(form, name, text):
     field(form, name).press("Tab")
 
 
-def shown(form):
-    """Return the settings whose widgets are, or with their section open would be, in sight."""
-    return {
-        name
-        for name in setting_fields()
-        if row(form, name).evaluate("(e) => e.style.display") != "none"
-    }
-
-
-def settings_on(cloud):
-    return {name for name, field in setting_fields().items() if field.is_for(cloud)}
-
-
-def test_form_shows_what_this_notebook_practises_on(form, practice):
+def test_form_displays_what_the_step_reads_of_the_practice_target(form, practice):
     assert field(form, "bucket").input_value() == practice.bucket
-    assert "names no bucket, so it uses local-aws.yaml" in status(form).inner_text()
-    assert shown(form) == settings_on("aws")
+    visible = {n for n in FIELDS if field(form, n).count() and field(form, n).is_visible()}
+    assert visible == {n for n in parameters_of(STEP) if is_for(n, cloud="aws")}
+    expect(row(form, "apply")).to_contain_text("ON: the cells below make the changes")
 
 
-def test_another_cloud_brings_its_own_fields_only(form):
-    field(form, "cloud").select_option("gcp")
-    expect(field(form, "project")).to_be_visible()
-    assert shown(form) == settings_on("gcp")
-
-    field(form, "cloud").select_option("aws")
-    expect(field(form, "project")).to_be_hidden()
-    assert shown(form) == settings_on("aws")
-
-
-def test_refusal_is_that_of_a_run_without_form_and_goes_with_its_cause(form, practice):
-    with pytest.raises(SettingsError) as caught:
-        Settings.from_mapping({**practice.to_parameters(), "prefix": "/xcom/"})
-
+def test_invalid_form_is_told_by_the_cells_below_and_opens_no_gate(form, notebook):
     type_into(form, "prefix", "/xcom/")
-    expect(row(form, "prefix").get_by_role("alert")).to_contain_text(str(caught.value.args[0]))
-    expect(status(form)).to_contain_text("refused")
-
-    type_into(form, "prefix", "team/xcom")
-    expect(row(form, "prefix").get_by_role("alert")).to_have_count(0)
-    expect(status(form)).to_contain_text("accepted, 1 changed")
-
-
-def test_refused_form_is_told_by_the_cells_below_and_opens_no_gate(form, notebook):
-    type_into(form, "prefix", "/xcom/")
-    expect(status(form)).to_contain_text("refused")
+    expect(row(form, "prefix").get_by_role("alert")).to_contain_text("prefix: '/xcom/' is invalid")
+    expect(status(form)).to_contain_text("invalid")
 
     notebook.run_below("open_step(")
 
-    assert notebook.errors[0].startswith("SettingsError: prefix: '/xcom/' is refused")
+    assert notebook.errors[0].startswith("SettingsError: prefix: '/xcom/' is invalid")
     assert "The gate is open" not in notebook.outputs.last.inner_text()
 
 
@@ -108,7 +73,7 @@ def test_changed_form_binds_the_cells_below(form, notebook):
     notebook.run_below("open_step(")
 
     assert notebook.errors == []
-    target = notebook.outputs.filter(has_text="What this step is bound to").first
+    target = notebook.outputs.filter(has_text="Target").first
     assert "s3://bucket-of-the-form/" in target.inner_text()
     assert "The gate is open" in notebook.outputs.last.inner_text()
 
@@ -133,25 +98,14 @@ def test_saved_file_holds_what_the_form_shows_and_is_used_by_the_others(
         assert field(start.panel.locator(FORM), "bucket").input_value() == "saved-bucket"
 
 
-def test_apply_is_marked_and_says_what_it_does(form):
-    expect(row(form, "apply")).to_contain_text("ON: the cells below make the changes")
-    assert row(form, "apply").evaluate("(e) => getComputedStyle(e).borderTopStyle") == "solid"
-
-    field(form, "apply").uncheck()
-
-    expect(row(form, "apply")).to_contain_text("OFF: plans are shown only")
-
-
-def test_keyboard_alone_changes_opens_saves(form, notebook, lab):
+def test_keyboard_alone_changes_and_saves(form, notebook, lab):
     keyboard = notebook.page.keyboard
     notebook.panel.locator(".jp-CodeCell").filter(has_text="open_form").first.focus()
 
     go_to(notebook.page, field(form, "bucket"))
     keyboard.press("ControlOrMeta+A")
     keyboard.type("typed-bucket")
-    go_to(notebook.page, form.get_by_role("button", name="Proof:"))
-    keyboard.press("Enter")
-    go_to(notebook.page, field(form, "repetitions"))
+    go_to(notebook.page, field(form, "retention_days"))
     keyboard.press("ControlOrMeta+A")
     keyboard.type("7")
     go_to(notebook.page, form.get_by_label("save as"))
@@ -161,7 +115,7 @@ def test_keyboard_alone_changes_opens_saves(form, notebook, lab):
     expect(form).to_contain_text("saved: parameters/typed.yaml")
 
     saved = Settings.from_yaml(lab.root / "parameters/typed.yaml")
-    assert (saved.bucket, saved.repetitions) == ("typed-bucket", 7)
+    assert (saved.bucket, saved.retention_days) == ("typed-bucket", 7)
 
 
 def go_to(page, place, *, most=100):
@@ -179,12 +133,8 @@ def test_axe_finds_nothing_serious_in_the_form(notebook):
 
 
 @pytest.mark.parametrize("width", [1280, 800])
-def test_form_fits_into_the_window_with_all_sections_open(form, notebook, width):
-    closed = form.get_by_role("button", name="(closed)")
-    for left in range(closed.count(), 0, -1):
-        expect(closed).to_have_count(left)
-        closed.first.click()
-    expect(closed).to_have_count(0)
+@pytest.mark.usefixtures("form")
+def test_form_fits_into_the_window(notebook, width):
     notebook.resize(width)
 
     assert find_cut_off(notebook.page, FORM) == []

@@ -40,22 +40,14 @@ def see(browser: Browser, record: Path) -> Iterator[Callable[..., Page]]:
         context.close()
 
 
-def test_run_is_a_whole_one_and_the_hostile_object_is_in_its_record(run, record):
-    # all but the step with a plane
-    assert [result.outcome for result in run.results] == ["done"] * 7
-    assert "window.hit" in record.read_text()
-
-
-def test_page_asks_for_nothing_and_says_nothing(see, record):
+def test_hostile_object_of_a_whole_run_is_read_and_not_run_and_the_page_asks_for_nothing(
+    see, run, record
+):
+    assert [result.outcome for result in run.results] == ["done"] * 7  # all without a plane
     page = see()
     page.wait_for_load_state("networkidle")
 
     assert page.told == [record.as_uri()]
-
-
-def test_hostile_text_is_read_and_not_run(see):
-    page = see()
-
     assert page.evaluate("window.hit") is None
     assert page.locator("script, iframe, object, embed, link, svg").count() == 0
     names = page.evaluate(

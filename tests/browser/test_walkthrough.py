@@ -9,6 +9,7 @@ from jupyter_lab import stand_in_beside
 from looking import find_cut_off, find_violations
 
 from xcomkit.findings import evidence
+from xcomkit.settings.settings import parameters_of
 from xcomkit.steps.opening import STEPS
 
 INSPECT = "05_inspect_objects"
@@ -43,9 +44,11 @@ def facts(directory, step):
     ]
 
 
-def test_notebook_runs_to_its_open_gate(walked):
+def test_notebook_runs_to_its_open_gate_and_takes_what_its_step_reads(walked, directory):
     assert walked.notebook.errors == []
     assert "The gate is open" in walked.notebook.outputs.last.inner_text()
+    reads = evidence.read_evidence(directory, step=walked.step)["reads"]
+    assert set(reads) <= set(parameters_of(walked.step))
 
 
 @pytest.mark.parametrize("width", [1280, 800])

@@ -8,26 +8,22 @@ from pathlib import Path
 import pytest
 from live_kernel import open_kernel
 
+from xcomkit.notebook import front_end
 from xcomkit.notebook.progress import Progress, read_share
 
 LIVE = """
-import time
 from xcomkit.notebook import front_end
 from xcomkit.notebook.progress import Progress
-class Told:
-    def cell_ended(self, error):
-        progress.cell_ended(well=error is None)
-progress = Progress()
-front_end.follow_cells(Told())
-"""
-
-
-class Clock:
+class Follower:
     def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
+        self.errors, self.progress = [], Progress()
+        self.before = front_end.follow_cells(self)
+    def cell_ended(self, error):
+        self.errors.append(type(error).__name__)
+        self.progress.cell_ended(well=error is None)
+follower = Follower()
+say = follower.progress.say
+"""
 
 
 @pytest.fixture(scope="module")
@@ -45,49 +41,71 @@ def test_share_is_known_where_a_total_is(text, share):
     assert read_share(text) == share
 
 
-class TestRecord:
-    def test_each_moment_is_one_line_with_its_seconds(self, capsys):
-        clock = Clock()
-        progress = Progress(clock=clock)
-        progress.say("a")
-        clock.now += 12.34
-        progress.say("b")
-        progress.cell_ended(well=True)
+def test_each_message_is_one_line_with_its_seconds_in_a_record(capsys):
+    times = iter([100.0, 100.0, 112.34])
+    progress = Progress(clock=lambda: next(times))
+    progress.say("a")
+    progress.say("b")
+    progress.cell_ended(well=True)
 
-        assert capsys.readouterr().out == "   0.0 s  a\n  12.3 s  b\n"
-
-    def test_nothing_moves_where_nobody_is(self, kernel):
-        ran = kernel.run("progress.say('a'); time.sleep(1.2); progress.say('b <i>')", person=False)
-
-        assert {kind for kind, _ in ran.messages} == {"status", "execute_input", "stream"}
-        assert len(ran.lines.splitlines()) == 2
+    assert capsys.readouterr().out == "   0.0 s  a\n  12.3 s  b\n"
 
 
-class TestPerson:
-    def test_one_display_moves_by_itself_and_stands_still_when_the_cell_ends(self, kernel):
-        ran = kernel.run("progress.say('a'); progress.say('b <i>'); time.sleep(2.5)")
-        later = kernel.run("time.sleep(1.5)")
+def test_nothing_moves_where_nobody_is(kernel):
+    ran = kernel.run("say('a'); say('b <i>')", person=False)
 
-        (first,) = ran.texts("display_data")
-        *moved, last = ran.texts("update_display_data")
-        assert first == "0 s: a"
-        assert any(re.fullmatch(r"[1-9]\d* s: b <i>", text) for text in moved)
-        assert re.match(r"took \d+\.\d s\n", last)
-        assert [line.partition(" s  ")[2] for line in last.splitlines()[1:]] == ["a", "b <i>"]
-        assert ran.lines == ""
-        assert {kind for kind, _ in later.messages} == {"status", "execute_input"}
+    assert {kind for kind, _ in ran.messages} == {"status", "execute_input", "stream"}
+    assert len(ran.lines.splitlines()) == 2
 
-    def test_display_is_a_bar_with_words_and_hostile_text_is_inert(self, kernel):
-        ran = kernel.run("progress.say('1 of 4 <i>')")
 
-        html = [content["data"]["text/html"] for kind, content in ran.messages if "display" in kind]
-        assert html[0].startswith('<div><progress max="1" value="0.25" aria-label=')
-        assert html[-1].startswith("<details><summary>took ")
-        assert "<i>" not in json.dumps(html)
+def test_display_of_a_person_is_a_bar_that_ends_as_folded_lines_with_hostile_text_inert(kernel):
+    ran = kernel.run("say('1 of 4 <i>'); say('b <i>')")
 
-    def test_interrupted_cell_stops_the_clock(self, kernel):
-        ran = kernel.run("progress.say('a'); time.sleep(60)", interrupt_at="0 s: a")
-        threads = kernel.run("import threading\n[t.name for t in threading.enumerate()]")
+    (first,) = ran.texts("display_data")
+    *_, last = ran.texts("update_display_data")
+    html = [content["data"]["text/html"] for kind, content in ran.messages if "display" in kind]
+    assert first == "1 of 4 <i>"
+    assert html[0].startswith('<div><progress max="1" value="0.25" aria-label=')
+    assert re.match(r"took \d+\.\d s\n", last)
+    assert [line.partition(" s  ")[2] for line in last.splitlines()[1:]] == ["1 of 4 <i>", "b <i>"]
+    assert html[-1].startswith("<details><summary>took ")
+    assert "<i>" not in json.dumps(html)
+    assert ran.lines == ""
 
-        assert ran.texts("update_display_data")[-1].startswith("broken off after ")
-        assert "_tick" not in threads.texts("execute_result")[0]
+
+def value(kernel, expression, **more):
+    (text,) = kernel.run(expression, **more).texts("execute_result")
+    return text
+
+
+def test_interrupted_cell_is_one_line_that_says_what_to_do_and_its_display_stands_still(kernel):
+    ran = kernel.run("import time\nsay('now')\ntime.sleep(60)", interrupt_at="now")
+
+    assert ran.error["traceback"] == [front_end.INTERRUPTED]
+    assert ran.error["ename"] == "KeyboardInterrupt"
+    assert ran.texts("update_display_data")[-1].startswith("broken off after ")
+    assert "KeyboardInterrupt" in value(kernel, "follower.errors[-1]")
+
+
+@pytest.mark.parametrize("person", [True, False])
+def test_message_of_the_front_end_tells_whether_somebody_is_there(kernel, person):
+    assert value(kernel, "front_end.is_somebody_there()", person=person) == str(person)
+
+
+def test_each_cell_is_told_with_what_it_raised_but_for_what_a_front_end_asks_itself(kernel):
+    for code in ("1", "1 / 0", "1 +"):
+        kernel.run(code)
+    kernel.run("{}['key']", history=False)
+
+    errors = value(kernel, "follower.errors[-3:]")
+
+    assert errors == "['NoneType', 'ZeroDivisionError', 'SyntaxError']"
+
+
+def test_newest_follower_alone_is_told_and_once(kernel):
+    kernel.run("first = follower\nbefore = len(first.errors)\n" + LIVE)
+    kernel.run("{}['key']")
+
+    assert value(kernel, "follower.before is first") == "True"
+    assert value(kernel, "first.errors[before:]") == "[]"
+    assert value(kernel, "follower.errors.count('KeyError')") == "1"

@@ -1,7 +1,7 @@
 """A step in progress, without a notebook."""
 
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -20,11 +20,11 @@ OBJECTS = Plan("Objects", (Change("bucket/prefix", "objects", "1", "0", "delete"
 NAME = "07_tear_down"
 
 
-def open_in(run: Path, *, owed: tuple[str, ...] = (), **more: object) -> Step:
+def open_in(run: Path, *, name: str = NAME, owed: tuple[str, ...] = (), **more: object) -> Step:
     settings = Settings.from_mapping({"bucket": "some-bucket", "apply": True, **more})
     nobody = cast(Cloud, None)  # what is proposed here asks no cloud
     platform = Platform(label="", issuer="")
-    return Step(NAME, settings, run, platform, nobody, owed=owed)
+    return Step(name, settings, run, platform, nobody, owed=owed)
 
 
 @pytest.fixture
@@ -37,58 +37,68 @@ def refused(step: Step) -> object:
     def make() -> Plan:
         raise AccessDeniedError("403 while reading the role.")
 
-    return step.propose(make)
+    return step.plan(make)
 
 
-def made(plans: list[Plan]) -> Callable[[Plan], None]:
-    return plans.append
-
-
-def test_refused_proposal_never_carries_out_an_earlier_plan_of_the_step(step):
-    done: list[Plan] = []
-    step.propose(lambda: OBJECTS)
+def test_plan_that_could_not_be_made_never_applies_an_earlier_one_of_the_step(step):
+    step.plan(lambda: OBJECTS)
     refused(step)
 
-    step.carry_out(made(done))
+    step.apply(pytest.fail)
 
-    assert done == []
     assert [check.status for check in step.checks] == ["unknown"]
 
 
-def test_plan_is_carried_out_when_apply_is_set(step):
+def test_plan_is_applied_once_and_has_to_be_made_again(step):
     done: list[Plan] = []
-    step.propose(lambda: OBJECTS)
+    step.plan(lambda: OBJECTS)
+    first = step.apply(done.append)
 
-    step.carry_out(made(done))
+    again = step.apply(done.append)
 
     assert done == [OBJECTS]
-
-
-def test_plan_is_carried_out_once_and_has_to_be_made_again(step):
-    done: list[Plan] = []
-    step.propose(lambda: OBJECTS)
-    step.carry_out(made(done))
-
-    again = step.carry_out(made(done))
-
-    assert done == [OBJECTS]
+    assert first.text == "1 changes were made."
     assert again.text == "There is no plan, so nothing was changed."
 
 
+def test_what_was_created_is_recorded_and_nothing_else(step):
+    changes = (Change("b", "bucket", "absent", "there", "create"),
+               Change("b", "tags", "x", "y", "update"))  # fmt: skip
+    step.plan(lambda: Plan("Bucket", changes))
+
+    step.apply(lambda _: ("tags: denied",))
+
+    assert evidence.read_created(step.run)["resources"] == ["bucket b"]
+
+
+def test_nothing_is_changed_while_apply_is_off(tmp_path):
+    step = open_in(tmp_path / "run", apply=False)
+    step.plan(lambda: OBJECTS)
+
+    assert step.apply(pytest.fail).text == "apply is False: 1 changes were not made."
+
+
 def test_step_that_was_broken_off_changes_nothing_any_more(step):
-    done: list[Plan] = []
-    step.propose(lambda: OBJECTS)
+    step.plan(lambda: OBJECTS)
     step.cell_ended(ValueError())
 
-    told = step.carry_out(made(done))
+    assert "from the cell that opens it" in step.apply(pytest.fail).text
 
-    assert done == []
-    assert "from the cell that opens it" in told.text
+
+def test_target_names_what_the_step_takes_and_no_more(tmp_path):
+    asks_nobody = SimpleNamespace(
+        who_am_i=lambda: SimpleNamespace(principal="somebody", account="")
+    )
+    for name, is_taken in (("05_inspect_objects", False), ("02_grant_access", True)):
+        step = open_in(tmp_path, name=name)
+        step.cloud = cast(Cloud, asks_nobody)
+        text = repr(step.target)
+        assert "s3://some-bucket/xcom" in text
+        assert ("default-worker" in text, "changes are made" in text) == (is_taken, is_taken)
 
 
 def test_missing_answer_cannot_be_accepted_as_a_risk(step):
-    settings = Settings.from_mapping({"bucket": "some-bucket", "accepted": "XC901: never mind"})
-    step.settings = settings
+    step.settings = step.settings.model_copy(update={"accepted": ("XC901: never mind",)})
 
     refused(step)
 
@@ -136,14 +146,13 @@ def one(step: Step) -> None:
 
 @cell
 def two(step: Step) -> None:
-    step.check(judged("two", holds=step.applies))
+    step.check(judged("two", holds=bool(step.note)))
 
 
 def test_cell_that_is_run_again_replaces_what_it_found_and_nothing_else(step):
-    step.applies = False
     one(step)
     two(step)
-    step.applies = True
+    step.note = "put right"
     two(step)
 
     assert [(c.observed, c.status) for c in step.verdicts] == [("one", "pass"), ("two", "pass")]
@@ -171,6 +180,7 @@ def test_cell_that_owes_checks_and_left_none_is_missing_in_the_evidence(tmp_path
     assert (missing.id, missing.status) == ("XC902", "fail")
     assert missing.observed == "no check of test_step.two"
 
+    step.note = "there"
     two(step)
 
     assert [check.status for check in step.verdicts] == ["pass", "pass"]
@@ -212,6 +222,6 @@ def test_kernel_tells_the_newest_step_how_each_cell_ended(tmp_path):
 def test_work_that_waits_for_another_step_is_fixed_there(step):
     error = MissingError("There is no bucket.", hint="run step 01.", fix_in="01")
 
-    check = step.could_not(error)
+    check = step.error_check(error)
 
     assert (check.id, check.remedy, check.fix_in) == ("XC901", "run step 01.", "01")

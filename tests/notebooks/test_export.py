@@ -55,78 +55,48 @@ def empty(tmp_path_factory):
     return export(path)
 
 
-@pytest.fixture(scope="module")
-def green(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("green")
-    assert run(folder)
-    return export(folder / "out.ipynb")
+CASES = {
+    "green": ({}, True, (
+        "Settings of this step", "s3://xcom-runbook-local/astro/xcom", "8 to change",
+        "aws s3api create-bucket", "✔ pass", "Requests without TLS are refused", "The gate is open",
+    )),
+    "red": ({"apply": False}, False, (  # the bucket is absent, and nothing may be made
+        "✖ fail", "Run step 01 with apply: true, or choose another bucket name.",
+        "GateError: 1 of 1 checks close the gate: XC201",
+    )),
+    "accepted": ({"apply": False, "accepted": REASON}, True, (
+        "✖ fail (accepted)", "accepted: ours",
+    )),
+    "invalid": ({"accepted": f"XC205: {SCRIPT}"}, False, ("SettingsError: accepted: ",)),
+}  # fmt: skip
+"""Per run its parameters, whether it comes to its end, and what its page says."""
 
 
-@pytest.fixture(scope="module")
-def red(tmp_path_factory):
-    """The bucket is absent, and nothing may be made."""
-    folder = tmp_path_factory.mktemp("red")
-    assert not run(folder, apply=False)
-    return export(folder / "out.ipynb")
+@pytest.fixture(scope="module", params=CASES)
+def pages(request, tmp_path_factory):
+    """The name of a run and its pages."""
+    folder = tmp_path_factory.mktemp(request.param)
+    parameters, is_good, _ = CASES[request.param]
+    assert run(folder, **parameters) is is_good
+    return request.param, export(folder / "out.ipynb")
 
 
-@pytest.fixture(scope="module")
-def accepted(tmp_path_factory):
-    """The same, taken knowingly, for a reason that tries to break out of where it is shown."""
-    folder = tmp_path_factory.mktemp("accepted")
-    assert run(folder, apply=False, accepted=REASON)
-    return export(folder / "out.ipynb")
+@pytest.mark.parametrize("format_", FORMATS)
+def test_page_says_it_in_words_without_widget_and_traceback(pages, format_):
+    name, page = pages[0], pages[1][format_]
+
+    for expected in CASES[name][2]:
+        assert expected in words(page)
+    assert [found for found in NEVER_SHOWN if found in page] == []
 
 
-@pytest.fixture(scope="module")
-def refused(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("refused")
-    assert not run(folder, accepted=f"XC205: {SCRIPT}")
-    return export(folder / "out.ipynb")
+def test_page_runs_nothing_but_the_scripts_of_nbconvert(empty, pages):
+    assert active(pages[1]["html"]) == active(empty["html"])
 
 
-@pytest.mark.parametrize("name", FORMATS)
-class TestPage:
-    def test_settings_plan_statuses_and_verdict_stand_in_words(self, green, name):
-        page = words(green[name])
-
-        for expected in (
-            "Settings of this run that differ from the defaults",
-            "s3://xcom-runbook-local/astro/xcom", "8 to change", "aws s3api create-bucket",
-            "✔ pass", "Requests without TLS are refused", "The gate is open",
-        ):  # fmt: skip
-            assert expected in page
-
-    def test_red_check_stands_with_its_remedy_and_the_closed_gate(self, red, name):
-        page = words(red[name])
-
-        assert "✖ fail" in page
-        assert page.count("Run step 01 with apply: true, or choose another bucket name.") >= 2
-        assert "GateError: 1 of 1 checks close the gate: XC201" in page
-
-    def test_refusal_is_one_sentence(self, refused, name):
-        assert "SettingsError: accepted: " in words(refused[name])
-
-    def test_accepted_risk_stands_with_its_reason(self, accepted, name):
-        page = words(accepted[name])
-
-        assert "✖ fail (accepted)" in page
-        assert "accepted: ours" in page
-
-    def test_no_widget_and_no_traceback_stands_in_its_place(
-        self, green, red, accepted, refused, name
-    ):
-        for pages in (green, red, accepted, refused):
-            assert [found for found in NEVER_SHOWN if found in pages[name]] == []
-
-
-def test_page_runs_nothing_but_the_scripts_of_nbconvert(empty, green, red, accepted, refused):
-    for pages in (green, red, accepted, refused):
-        assert active(pages["html"]) == active(empty["html"])
-
-
-def test_hostile_text_stays_inert_in_markdown(accepted, refused):
+def test_hostile_text_stays_inert_in_markdown(pages):
     quoted = re.compile(r"^```python\n.*?^```$|^    \S.*$", re.MULTILINE | re.DOTALL)
-    for pages in (accepted, refused):
-        assert "alert(1)" in pages["markdown"]
-        assert active(quoted.sub("", pages["markdown"])) == []
+    name, found = pages
+
+    assert ("alert(1)" in found["markdown"]) is (name in ("accepted", "invalid"))
+    assert active(quoted.sub("", found["markdown"])) == []

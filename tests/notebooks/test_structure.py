@@ -12,7 +12,7 @@ from xcomkit.steps.opening import OWED, STEPS
 
 PATHS = sorted(NOTEBOOKS.glob("0*.ipynb"))
 START = NOTEBOOKS / "start.ipynb"
-FORM = "form = open_form(globals())\nform"
+FORM = 'form = open_form("{}", globals())\nform'
 FORBIDDEN = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.With, ast.Lambda)
 
 
@@ -40,25 +40,22 @@ def test_sources_carry_no_outputs_and_no_trace_of_a_run(notebook):
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
 
 
-def test_title_is_followed_by_changes_needs_takes_and_undo(notebook):
-    title = notebook.cells[0].source
+def test_notebook_begins_with_its_claim_and_why_and_ends_with_what_it_did_not_prove(notebook):
+    title, why, *_, last = (cell.source for cell in notebook.cells)
 
     assert re.match(r"# 0\d ", title)
     for word in ("Changes", "Needs", "Takes", "Undo"):
         assert f"**{word}**" in title
+    assert why.splitlines()[0] == "## Why"
+    assert len(why.splitlines()) <= 2 + 6
+    assert last.startswith("## What this did not prove, and where next")
 
 
-def test_why_fits_in_six_lines(notebook):
-    why = notebook.cells[1].source.splitlines()
-
-    assert why[0] == "## Why"
-    assert len(why) <= 2 + 6
-
-
-def test_parameters_cell_holds_every_setting(notebook):
+def test_parameters_cell_holds_what_the_step_reads_and_is_folded(notebook, request):
     (cell,) = tagged(notebook, "parameters")
 
-    assert cell.source == parameters_source(), "run: make notebooks"
+    assert cell.source == parameters_source(request.node.callspec.id), "run: make notebooks"
+    assert cell.metadata.jupyter.source_hidden
 
 
 def test_text_stands_before_every_code_cell(notebook):
@@ -83,10 +80,6 @@ def test_evidence_is_written_before_the_gate_and_nothing_runs_after_it(notebook)
     assert [cell.source for cell in tagged(notebook, "gate")] == ["step.gate()"]
 
 
-def test_last_words_say_what_was_not_proved(notebook):
-    assert notebook.cells[-1].source.startswith("## What this did not prove, and where next")
-
-
 def test_guide_form_and_step_open_under_the_notebooks_own_name(notebook, request):
     name = request.node.callspec.id
     sources = [cell.source for cell in code_cells(notebook)]
@@ -94,21 +87,15 @@ def test_guide_form_and_step_open_under_the_notebooks_own_name(notebook, request
 
     assert guide.endswith(f'\nopen_guide("{name}", globals())')
     assert sources[1:4] == [
-        guide, FORM, f'step = open_step("{name}", form.settings)\nstep.target',
+        guide, FORM.format(name), f'step = open_step("{name}", form.settings)\nstep.target',
     ]  # fmt: skip
 
 
 def test_every_cell_that_owes_checks_is_in_its_notebook(notebook, request):
-    sources = [cell.source for cell in code_cells(notebook)]
+    sources = "\n".join(cell.source for cell in code_cells(notebook))
 
     assert OWED[request.node.callspec.id]
-    assert {f"{name}(step)" for name in OWED[request.node.callspec.id]} <= set(sources)
-
-
-def test_parameters_are_folded_where_the_form_shows_them(notebook):
-    (cell,) = tagged(notebook, "parameters")
-
-    assert cell.metadata.jupyter.source_hidden
+    assert all(f"{name}(step)" in sources for name in OWED[request.node.callspec.id])
 
 
 def test_every_link_leads_to_a_notebook_that_is_there(notebook):
@@ -126,14 +113,16 @@ def test_start_page_leads_to_every_step_before_anything_is_run():
     assert not any(cell.outputs or cell.execution_count for cell in code_cells(start))
     guide, form = (cell.source for cell in code_cells(start)[1:])
     assert guide.endswith('\nopen_guide("start", globals())')
-    assert form == FORM
-    assert tagged(start, "parameters")[0].source == parameters_source(), "run: make notebooks"
+    assert form == FORM.format("start")
+    assert tagged(start, "parameters")[0].source == parameters_source("start"), (
+        "run: make notebooks"
+    )
 
 
 def test_papermill_sees_every_parameter_with_its_help():
     from papermill import inspect_notebook
 
-    found = inspect_notebook(PATHS[0])
+    found = inspect_notebook(START)
 
     assert set(found) == set(Settings.model_fields)
     assert all(parameter["help"] for parameter in found.values())

@@ -2,12 +2,10 @@
 
 import json
 from dataclasses import asdict, replace
-from xml.etree import ElementTree as ET
 
 import pytest
 
 from xcomkit.findings.errors import ServiceError
-from xcomkit.notebook import show
 from xcomkit.plane import load
 from xcomkit.plane.load import LoadResult, Times
 
@@ -111,20 +109,3 @@ def test_values_that_stayed_in_the_database_load_no_store() -> None:
 
     assert check.status == "unknown"
     assert "no such value is in the bucket" in check.observed
-
-
-def test_load_chart_is_a_picture_with_the_numbers_in_words() -> None:
-    picture = show.load_chart(Times.of([n / 1000 for n in range(1, 102)]), Times.of([0.01]))
-
-    assert picture.svg.startswith("<svg")
-    assert picture.alt == (
-        "Load run, tasks: 101; push p50 51.0, p95 96.0, p99 100.0, longest 101.0 ms;"
-        " pull p50 10.0, p95 10.0, p99 10.0, longest 10.0 ms"
-    )
-
-
-@pytest.mark.parametrize("seconds", [[0.0], [0.0, 1e12], [1e12], [1e-9, 1e-9]])
-def test_load_chart_survives_absurd_times(seconds: list[float]) -> None:
-    times = Times.of(seconds)
-
-    ET.fromstring(show.load_chart(times, times).svg)

@@ -29,7 +29,6 @@ from leftovers import (
 from xcomkit.clouds import Platform, open_cloud
 from xcomkit.findings.errors import MissingError, ProcessError
 from xcomkit.findings.model import BACKENDS, Check, StoredXCom
-from xcomkit.notebook.step import Step
 from xcomkit.plane.agents import TRIGGERER, Agent, Agents, open_agents
 from xcomkit.plane.control_plane import (
     DATABASE_FILE,
@@ -48,6 +47,7 @@ from xcomkit.plane.verdict import judge, judge_triggerer, row_keys
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.terms import EMBEDDED
 from xcomkit.steps import verify_dag, verify_reruns
+from xcomkit.steps.orchestration import DagStep
 
 CONF = {"payload_bytes": 1_000, "mapped_tasks": 1}
 OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
@@ -216,7 +216,7 @@ def ground(bucket: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gr
 
 
 @pytest.fixture(scope="module")
-def step(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Step]:
+def step(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagStep]:
     """Yield step 06 of the same plane as if it were a customer's: an address and a token.
 
     It takes any token, and even none, so a refused one is not shown here but in test_rest_client.
@@ -239,14 +239,14 @@ def step(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             patch.setenv(name, text)
         cloud = open_cloud(settings, platform=platform)
         folder = tmp_path_factory.mktemp("run")
-        yield Step("06_verify_dag", settings, folder, platform, cloud)
+        yield DagStep("06_verify_dag", settings, folder, platform, cloud)
 
 
 @dataclass(frozen=True)
 class Good:
     """A good run of step 06: the step, its token, the run seen from inside, and its agents."""
 
-    step: Step
+    step: DagStep
     token: str
     seen: Seen
     given: Mapping[str, str]
@@ -256,7 +256,7 @@ class Good:
 
 
 @pytest.fixture(scope="module")
-def good(ground: Ground, step: Step) -> Good:
+def good(ground: Ground, step: DagStep) -> Good:
     token = ground.plane.make_token()
     given = ground.environment() | RENDERED_BY_NOBODY
     queues = {POD: QUEUES[:1], SECOND_POD: QUEUES[1:]}
@@ -595,8 +595,8 @@ class TestTriggerer:
         assert PASSWORD not in repr([seen.run.log, [task.log for task in seen.run.tasks]])
 
 
-def test_token_variable_that_is_not_set_is_one_clear_line(step: Step, tmp_path: Path) -> None:
-    other = replace(step, run=tmp_path, facts={}, results={})
+def test_token_variable_that_is_not_set_is_one_clear_line(step: DagStep, tmp_path: Path) -> None:
+    other = replace(step, run=tmp_path, facts={})
     verify_dag.start(other)
     verify_dag.run(other)
     verify_dag.verify(other)

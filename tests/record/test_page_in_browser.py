@@ -35,7 +35,7 @@ def results():
     yield show.table([f"column {n}" for n in range(14)], [[LONG] * 14], caption="Fourteen")
     yield show.Text(LONG)
     yield show.Text(f"a: {LONG}\n  b: {HOSTILE[0]}", is_code=True)
-    yield show.bar_chart(dict.fromkeys(HOSTILE, 1), label="bytes")
+    yield show.table(["Dag", "bytes"], [[name, 1] for name in HOSTILE], caption="bytes")
 
 
 @pytest.fixture(scope="module")
@@ -89,4 +89,3 @@ def test_reader_hears_status_captions_and_names_of_rows(opened):
     assert table.get_by_role("rowheader", name="XC999").count() == len(HOSTILE)
     assert table.get_by_role("columnheader", name="status").count() == 1
     assert table.get_by_role("cell", name="✖ fail").count() == 2
-    assert opened.get_by_role("img", name="bytes").count() == 1

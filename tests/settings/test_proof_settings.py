@@ -19,26 +19,12 @@ def read(**values: object) -> Settings:
     return Settings.from_mapping({"bucket": "some-bucket", **values})
 
 
-def refusal(**values: object) -> str:
+def message(**values: object) -> str:
     with pytest.raises(SettingsError) as caught:
         read(**values)
     text = str(caught.value)
     assert "\n" not in text
     return text
-
-
-def test_plane_is_on_this_machine_and_nothing_is_loaded_unless_asked():
-    settings = read()
-
-    assert (settings.deployment, settings.load_tasks) == ("local", 0)
-    assert settings.token_variable == "AIRFLOW_API_TOKEN"
-
-
-def test_what_the_command_line_says_of_the_plane_survives_the_way_through_parameters():
-    settings = read(deployment=ADDRESS, token_variable="_T0", load_tasks="1024")
-
-    assert settings.load_tasks == 1024
-    assert Settings.from_mapping(settings.to_parameters()) == settings
 
 
 class TestDeployment:
@@ -67,8 +53,8 @@ class TestDeployment:
          "https://acme.com\\x", "https://schräg.com", "https:acme.com", "https://a.com//b"],
     )  # fmt: skip
     def test_what_is_neither_word_nor_address_is_told_what_is_accepted(self, plane):
-        assert refusal(deployment=plane).startswith(
-            f"deployment: {plane!r} is refused: accepted are local and the https://"
+        assert message(deployment=plane).startswith(
+            f"deployment: {plane!r} is invalid: must be local or the https://"
         )
 
     @pytest.mark.parametrize(
@@ -77,15 +63,13 @@ class TestDeployment:
          "http://10.0.0.1:8080"],
     )  # fmt: skip
     def test_address_to_which_the_token_would_travel_in_clear_is_refused(self, plane):
-        assert "the token would travel in clear" in refusal(deployment=plane)
+        assert "the token would travel in clear" in message(deployment=plane)
 
     @pytest.mark.parametrize(
         "rest", ["", "/", "/ws1/deployments/dep1/overview", ":443/x", "/x?a=b"]
     )
     def test_address_of_the_astro_ui_is_told_which_one_is_needed(self, rest):
-        text = refusal(deployment=f"https://Cloud.astronomer.io{rest}")
-
-        assert "behind Open Airflow, such as https://<org>.astronomer.run/<id>" in text
+        assert "URL behind Open Airflow" in message(deployment=f"https://Cloud.astronomer.io{rest}")
 
     @pytest.mark.parametrize(
         "plane",
@@ -95,9 +79,9 @@ class TestDeployment:
          "https://cloud.astronomer.io/?code=hush"],
     )  # fmt: skip
     def test_what_stands_in_user_query_or_fragment_is_refused_and_never_repeated(self, plane):
-        text = refusal(deployment=plane)
+        text = message(deployment=plane)
 
-        assert text.startswith("deployment: (hidden) is refused: ")
+        assert text.startswith("deployment: (hidden) is invalid: ")
         assert not any(part in text for part in ("hush", "hu/sh"))
 
     @given(st.text() | st.from_regex(r"https?://[a-z.:@/?#]*", fullmatch=True))
@@ -109,9 +93,11 @@ class TestDeployment:
 
 
 class TestVariables:
-    @pytest.mark.parametrize("name", ["A", "_", "my_token_2", "T" * 128, "EY_TOKEN"])
-    def test_name_of_an_environment_variable_is_taken(self, name):
-        assert read(token_variable=name).token_variable == name
+    def test_name_of_an_environment_variable_is_taken_and_not_read(self, monkeypatch):
+        monkeypatch.setitem(os.environ, "AIRFLOW_API_TOKEN", TOKEN)
+        assert TOKEN not in str(read().to_parameters())
+        for name in ("A", "_", "my_token_2", "T" * 128, "EY_TOKEN"):
+            assert read(token_variable=name).token_variable == name
 
     @pytest.mark.parametrize(
         "value",
@@ -120,10 +106,10 @@ class TestVariables:
          "postgresql:///a?password=hush", 1234567, 12.75, ["hush"], {"hush": "hush"}],
     )  # fmt: skip
     def test_what_may_be_the_secret_itself_is_refused_and_never_repeated(self, value):
-        text = refusal(token_variable=value)
+        text = message(token_variable=value)
 
         assert text.startswith(
-            "token_variable: (hidden) is refused: accepted is the name of an environ"
+            "token_variable: (hidden) is invalid: must be the name of an environ"
         )
         assert not any(part in text for part in ("hush", "hüsh", "hhh", TOKEN, "1234", "12.7"))
 
@@ -137,28 +123,13 @@ class TestVariables:
         assert TOKEN not in str(caught.value)
 
     def test_token_always_has_a_variable(self):
-        assert refusal(token_variable="").startswith("token_variable: '' is refused: ")
-
-    def test_variable_is_named_and_not_read(self, monkeypatch):
-        monkeypatch.setitem(os.environ, "AIRFLOW_API_TOKEN", TOKEN)
-
-        assert TOKEN not in str(read().to_parameters())
+        assert message(token_variable="").startswith("token_variable: '' is invalid: ")
 
 
-def test_number_is_taken_up_to_its_limits_and_refused_beyond():
-    assert [read(load_tasks=value).load_tasks for value in (0, 1024)] == [0, 1024]
-    for value in (-1, 1025, "1MB", "", 1.5, True):
-        assert refusal(load_tasks=value).startswith(f"load_tasks: {value!r} is refused: ")
-
-
-@pytest.mark.parametrize("name", ["pod", "container", "deployment", "dags_folder", "run_dir"])
-def test_placeholder_is_refused_in_every_part_of_the_settings(name):
-    assert refusal(**{name: "<to-be-filled>"}).startswith(f"{name}: '<to-be-filled>' is refused")
-
-
-@pytest.mark.parametrize("name", ["pod", "container"])
-def test_name_in_the_part_of_the_proof_follows_the_rule_of_names_too(name):
-    assert "Under_score' is refused: accepted are" in refusal(**{name: "Under_score"})
+def test_placeholder_is_invalid_in_every_part_of_the_settings():
+    for name in ("pod", "deployment", "dags_folder", "run_dir"):
+        text = message(**{name: "<to-be-filled>"})
+        assert text.startswith(f"{name}: '<to-be-filled>' is invalid")
 
 
 def test_practice_file_takes_a_named_deployment():

@@ -46,7 +46,7 @@ def test_region_is_accepted_as_the_console_prints_it(cloud, printed, spelt):
     ],
 )  # fmt: skip
 def test_what_is_no_region_is_invalid_with_an_example_of_the_same_cloud(cloud, text, example):
-    with pytest.raises(SettingsError, match=f"region: {text!r} .*names such as {example}"):
+    with pytest.raises(SettingsError, match=f"region: {text!r} .*a name such as {example}"):
         region(cloud, text)
 
 

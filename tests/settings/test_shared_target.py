@@ -1,22 +1,27 @@
+import pytest
+
 from xcomkit.settings import shared_target
 from xcomkit.settings.settings import Settings
 
+AZURE = """cloud: azure
+bucket: practice-azure
+subscription_id: 11111111-2222-3333-4444-555555555555
+resource_group: rg
+storage_account: acc12345
+"""
 
-def lab(monkeypatch, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv(shared_target.VARIABLE, str(home))
-    folder = tmp_path / "parameters"
-    folder.mkdir()
-    for cloud in ("aws", "azure"):
-        text = f"cloud: {cloud}\nbucket: practice-{cloud}\n"
-        text += (
-            "subscription_id: 11111111-2222-3333-4444-555555555555\n" if cloud == "azure" else ""
-        )
-        text += "resource_group: rg\nstorage_account: acc12345\n" if cloud == "azure" else ""
-        (folder / f"local-{cloud}.yaml").write_text(text)
-    (folder / "mine.yaml").write_text("cloud: aws\nbucket: my-own\nthreshold: 5\n")
-    return folder
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """The parameter files of a JupyterLab whose notebooks share a target."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv(shared_target.VARIABLE, str(tmp_path / "home"))
+    made = tmp_path / "parameters"
+    made.mkdir()
+    (made / "local-aws.yaml").write_text("cloud: aws\nbucket: practice-aws\n")
+    (made / "local-azure.yaml").write_text(AZURE)
+    (made / "mine.yaml").write_text("cloud: aws\nbucket: my-own\nthreshold: 5\n")
+    return made
 
 
 def test_without_a_lab_nothing_is_shared(monkeypatch, tmp_path):
@@ -27,43 +32,31 @@ def test_without_a_lab_nothing_is_shared(monkeypatch, tmp_path):
     assert shared_target.read_choice() is None
 
 
-def test_choice_that_is_no_text_is_none(monkeypatch, tmp_path):
-    lab(monkeypatch, tmp_path)
+@pytest.mark.usefixtures("folder")
+def test_choice_that_is_no_text_is_none(tmp_path):
     (tmp_path / "home/target").write_bytes(b"\xff\xfe")
 
     assert shared_target.read_choice() is None
     assert Settings.from_notebook({}, root=tmp_path).bucket == "practice-aws"
 
 
-def test_notebook_that_names_no_bucket_uses_the_chosen_file(monkeypatch, tmp_path):
-    folder = lab(monkeypatch, tmp_path)
-    assert Settings.from_notebook({}, root=tmp_path).bucket == "practice-aws"
+@pytest.mark.parametrize(
+    ("chosen", "namespace", "bucket", "threshold"),
+    [
+        ("", {}, "practice-aws", 0),
+        ("mine", {}, "my-own", 5),
+        ("mine", {"threshold": 7}, "my-own", 7),
+        ("mine", {"bucket": "named-here"}, "named-here", 0),
+        ("mine", {"cloud": "azure"}, "practice-azure", 0),  # another cloud is never mixed in
+        ("local-azure", {"cloud": "aws"}, "practice-azure", 0),  # which says no more than nothing
+    ],
+)
+def test_notebook_that_names_no_bucket_uses_the_chosen_file_of_its_cloud(
+    folder, tmp_path, chosen, namespace, bucket, threshold
+):
+    if chosen:
+        shared_target.choose(folder / f"{chosen}.yaml")
 
-    shared_target.choose(folder / "mine.yaml")
+    settings = Settings.from_notebook(namespace, root=tmp_path)
 
-    assert Settings.from_notebook({}, root=tmp_path).bucket == "my-own"
-    changed = Settings.from_notebook({"threshold": 7}, root=tmp_path)
-    assert (changed.bucket, changed.threshold) == ("my-own", 7)
-
-
-def test_notebook_that_names_a_bucket_uses_nothing_of_the_chosen_file(monkeypatch, tmp_path):
-    folder = lab(monkeypatch, tmp_path)
-    shared_target.choose(folder / "mine.yaml")
-
-    named = Settings.from_notebook({"bucket": "named-here"}, root=tmp_path)
-
-    assert (named.bucket, named.threshold) == ("named-here", 0)
-
-
-def test_another_cloud_is_practised_and_not_mixed_with_the_chosen_target(monkeypatch, tmp_path):
-    folder = lab(monkeypatch, tmp_path)
-    shared_target.choose(folder / "mine.yaml")
-
-    assert Settings.from_notebook({"cloud": "azure"}, root=tmp_path).bucket == "practice-azure"
-
-
-def test_chosen_file_of_another_cloud_brings_its_cloud(monkeypatch, tmp_path):
-    folder = lab(monkeypatch, tmp_path)
-    shared_target.choose(folder / "local-azure.yaml")
-
-    assert Settings.from_notebook({"cloud": "aws"}, root=tmp_path).cloud == "azure"
+    assert (settings.bucket, settings.threshold) == (bucket, threshold)

@@ -87,8 +87,8 @@ def cells_of_step_03(step: Step) -> None:
 
 
 def processes_of_step_04(step: Step) -> None:
-    with agent.open_agent(step) as opened, fidelity._seats(step, opened) as seats:
-        assert len(seats) == 4
+    with agent.open_agent(step) as opened, fidelity._processes(step, opened) as processes:
+        assert len(processes) == 4
 
 
 def agents_of_step_06(step: Step) -> None:

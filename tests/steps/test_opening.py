@@ -77,28 +77,6 @@ def test_stand_in_of_a_run_that_is_over_does_not_come_back():
 
 
 @pytest.mark.usefixtures("account")
-def test_coming_back_to_practise_finds_the_same_stand_in():
-    _, was_new = open_platform(PRACTICE)
-    endpoint = os.environ["AWS_ENDPOINT_URL"]
-    open_platform(REAL)
-
-    _, is_new = open_platform(PRACTICE)
-
-    assert (was_new, is_new) == (True, False)
-    assert os.environ["AWS_ENDPOINT_URL"] == endpoint
-
-
-@pytest.mark.usefixtures("account")
-def test_opening_again_adds_nothing_to_the_environment():
-    open_platform(PRACTICE)
-    first = seen(os.environ)
-
-    open_platform(PRACTICE)
-
-    assert seen(os.environ) == first
-
-
-@pytest.mark.usefixtures("account")
 def test_first_step_begins_a_run_and_the_next_ones_go_on_in_it(runbook):
     first = open_step("00_prerequisites", PRACTICE)
     second = open_step("01_create_bucket", PRACTICE)
@@ -127,24 +105,28 @@ def test_other_interpreter_and_misspelled_risk_are_told_when_a_step_is_opened(mo
 
 
 @pytest.mark.usefixtures("account")
-def test_coming_back_after_another_cloud_finds_the_same_stand_in():
+def test_coming_back_after_another_cloud_finds_the_same_stand_in_and_environment():
     count = len(servers())
-    open_platform(PRACTICE)
-    endpoint = os.environ["AWS_ENDPOINT_URL"]
-    for settings in (ON_GCP, REAL, ON_GCP, PRACTICE):
+    _, was_new = open_platform(PRACTICE)
+    first = seen(os.environ)
+    for settings in (PRACTICE, ON_GCP, REAL, ON_GCP, PRACTICE):
         _, is_new = open_platform(settings)
 
-    assert not is_new
-    assert os.environ["AWS_ENDPOINT_URL"] == endpoint
+    assert (was_new, is_new) == (True, False)
+    assert seen(os.environ) == first
     assert len(servers()) == count + 2
 
 
-@pytest.mark.usefixtures("account")
-def test_stand_in_of_jupyterlab_is_come_back_to_from_another_cloud(monkeypatch):
+@pytest.mark.usefixtures("account", "runbook")
+def test_stand_in_and_run_of_jupyterlab_are_come_back_to_from_another_cloud(monkeypatch):
     with AwsStandIn.start() as shared:
         monkeypatch.setenv(VARIABLE, shared.environment[VARIABLE])
+        run = open_step("00_prerequisites", PRACTICE).run
         open_platform(ON_GCP)
 
+        text = repr(open_guide("01_create_bucket", PRACTICE.to_parameters()))
+        assert f"Steps of {run.name}" in text
+        assert "AWS_ENDPOINT_URL" not in os.environ
         platform, is_new = open_platform(PRACTICE)
 
         assert (platform.instance, is_new) == (shared.url, False)
@@ -173,10 +155,10 @@ def test_evidence_of_a_real_bucket_is_gone_on_with_and_apart_from_practice():
 
 
 @pytest.mark.usefixtures("runbook")
-def test_guide_of_refused_parameters_says_so_and_does_not_stop_the_notebook():
+def test_guide_of_invalid_parameters_says_so_and_does_not_stop_the_notebook():
     guide = open_guide("01_create_bucket", {"bucket": "some-bucket", "threshold": -5})
 
-    assert "The parameters are refused: threshold: " in repr(guide)
+    assert "The parameters are invalid: threshold: " in repr(guide)
 
 
 def test_guide_makes_no_run_directory_and_starts_no_stand_in(runbook):
@@ -209,20 +191,6 @@ def test_run_directory_of_another_target_is_refused_before_anything_is_started(r
 
     assert len(servers()) == count
     assert run.parent == runbook / "runs"
-
-
-@pytest.mark.usefixtures("account", "runbook")
-def test_guide_finds_the_run_on_jupyterlabs_stand_in_after_another_cloud_was_practised(monkeypatch):
-    with AwsStandIn.start() as shared:
-        monkeypatch.setenv(VARIABLE, shared.environment[VARIABLE])
-        run = open_step("00_prerequisites", PRACTICE).run
-        open_platform(ON_GCP)
-
-        text = repr(open_guide("01_create_bucket", PRACTICE.to_parameters()))
-
-        assert f"Steps of {run.name}" in text
-        assert "AWS_ENDPOINT_URL" not in os.environ
-        open_platform(REAL)
 
 
 @pytest.mark.usefixtures("runbook")

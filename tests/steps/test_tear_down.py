@@ -1,12 +1,14 @@
 """Step 07 on the stand-in: what lands late goes as well."""
 
+from types import SimpleNamespace
+
 import pytest
 from aws_rig import AwsRig
 from line import become_administrator
 
 from xcomkit.clouds import Platform
 from xcomkit.findings import evidence
-from xcomkit.findings.errors import AccessDeniedError
+from xcomkit.findings.errors import AccessDeniedError, ServiceError
 from xcomkit.notebook.step import Step
 from xcomkit.steps import tear_down
 
@@ -95,3 +97,28 @@ def test_what_was_not_looked_for_is_never_told_as_gone(rig, tmp_path):
     (unseen,) = step.checks
     assert (gone.status, f"bucket {rig.settings.bucket}: absent" in gone.observed) == ("pass", True)
     assert (unseen.status, "403" in unseen.observed) == ("unknown", True)
+
+
+def test_another_name_deletes_nothing_and_is_red(rig, tmp_path):
+    rig.settings = rig.settings.model_copy(update={"confirm_delete": "another-bucket"})
+    step = open_step(rig, tmp_path, rig.cloud)
+
+    tear_down.plan_target(step)
+    tear_down.verify_target(step)
+
+    assert step.planned.changes
+    assert not step.planned.pending
+    assert [(check.id, check.status) for check in step.checks] == [("XC802", "fail")]
+
+
+def test_deletion_that_cannot_be_looked_at_is_unknown(rig, tmp_path):
+    def refuse() -> None:
+        raise ServiceError("503")
+
+    typed = {"confirm_delete": rig.settings.bucket}
+    rig.settings = rig.settings.model_copy(update=typed)
+    step = open_step(rig, tmp_path, SimpleNamespace(plan_tear_down=refuse))
+
+    tear_down.verify_target(step)
+
+    assert [(check.id, check.status) for check in step.checks] == [("XC802", "unknown")]

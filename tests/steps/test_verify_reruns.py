@@ -6,9 +6,9 @@ import pytest
 from aws_rig import AwsRig
 
 from xcomkit.clouds import Platform
-from xcomkit.notebook.step import Step
 from xcomkit.plane.reruns import XC709
 from xcomkit.steps import verify_reruns
+from xcomkit.steps.orchestration import DagStep
 
 RUN = SimpleNamespace(dag_id="dag", run_id="run", state="success")
 
@@ -28,10 +28,10 @@ def rig(stand_in, monkeypatch) -> AwsRig:
 
 def deleted(rig: AwsRig, folder, *checks):
     """Return the check of deleting the run of a step with these checks, and whether it was done."""
-    step = Step("06_verify_dag", rig.settings, folder, Platform(label="", issuer=""), rig.cloud)
+    step = DagStep("06_verify_dag", rig.settings, folder, Platform(label="", issuer=""), rig.cloud)
     done = []
     deployment = SimpleNamespace(delete_run=lambda *names: done.append(names))
-    step.results |= {"orchestration": SimpleNamespace(deployment=deployment), "dag_run": RUN}
+    step.orchestration, step.dag_run = SimpleNamespace(deployment=deployment), RUN
     step.check(*checks)
     verify_reruns.delete(step)
     return step.checks[-1], bool(done)

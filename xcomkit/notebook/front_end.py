@@ -13,30 +13,8 @@ class Follower(Protocol):
         """Take what the cell raised, if anything."""
 
 
-class _Cells:
-    """The one listener of this kernel, and whom it tells."""
-
-    def __init__(self) -> None:
-        self.follower: Follower | None = None
-
-    def ended(self, result: Any) -> None:
-        """Tell the follower; IPython has no result of a cell that was cancelled."""
-        if self.follower is None:
-            return
-        if result is None:
-            self.follower.cell_ended(KeyboardInterrupt())
-        elif result.info.store_history:  # others are no cells of the notebook but a front end's own
-            self.follower.cell_ended(result.error_before_exec or result.error_in_exec)
-
-
-class _Interrupted(KeyboardInterrupt):
-    """An interrupt that IPython shows as one line."""
-
-    def _render_traceback_(self) -> Sequence[str]:
-        return [INTERRUPTED]
-
-
-_CELLS = _Cells()
+_FOLLOWERS: list[Follower] = []
+"""Who is told, at most one."""
 
 
 def _shell() -> Any:
@@ -65,10 +43,27 @@ def follow_cells(follower: Follower) -> Follower | None:
     shell = _shell()
     if shell is None:
         return None
-    before, _CELLS.follower = _CELLS.follower, follower
-    shell.events.register("post_run_cell", _CELLS.ended)  # IPython keeps one of each
+    before = _FOLLOWERS.pop() if _FOLLOWERS else None
+    _FOLLOWERS.append(follower)
+    shell.events.register("post_run_cell", _tell_end)  # IPython keeps one of each
     shell.set_custom_exc((KeyboardInterrupt,), _show_interrupt)
     return before
+
+
+def _tell_end(result: Any) -> None:
+    """Tell how the cell ended; IPython has no result of one that was cancelled."""
+    (follower,) = _FOLLOWERS
+    if result is None:
+        follower.cell_ended(KeyboardInterrupt())
+    elif result.info.store_history:  # others are no cells of the notebook but a front end's own
+        follower.cell_ended(result.error_before_exec or result.error_in_exec)
+
+
+class _Interrupted(KeyboardInterrupt):
+    """An interrupt that IPython shows as one line."""
+
+    def _render_traceback_(self) -> Sequence[str]:
+        return [INTERRUPTED]
 
 
 def _show_interrupt(shell: Any, *_: object, **__: object) -> None:

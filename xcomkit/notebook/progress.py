@@ -1,22 +1,19 @@
-"""How far a step is: a line per moment for a record, one display that moves for a person.
+"""How far a step is: a line per message for a record, one display that is updated for a person.
 
-What updates itself freezes into its first state in a record, so there are only lines there. They
-say what has passed, and a share where a text counts; how long it still takes nobody promises.
+A display that is updated freezes into its first state in a record, so there are only lines there.
 """
 
 import re
 import sys
-import threading
 import time
 from collections.abc import Callable
 from html import escape
-from uuid import uuid4
+from typing import Any
 
 from xcomkit.notebook.front_end import is_somebody_there
 
 _COUNT = re.compile(r"([\d,]+) of ([\d,]+) ")
 """How a text begins that counts."""
-_TICK = 1.0
 
 
 def read_share(text: str) -> float | None:
@@ -27,98 +24,48 @@ def read_share(text: str) -> float | None:
     return done / total if total else None
 
 
-class _Shown:
-    """What a display shows, as HTML and as text."""
-
-    def __init__(self, html: str, text: str) -> None:
-        self._html, self._text = html, text
-
-    def _repr_html_(self) -> str:
-        return self._html
-
-    def __repr__(self) -> str:
-        return self._text
-
-
-class _Live:
-    """One display that is updated every second until the cell ends."""
-
-    def __init__(self, text: str, *, clock: Callable[[], float]) -> None:
-        self._text, self._clock = text, clock
-        self._begun = clock()
-        self._name = uuid4().hex
-        self._over = threading.Event()
-        # Nothing else moves while the cell waits for a process. A daemon keeps no kernel alive.
-        self._thread = threading.Thread(target=self._tick, daemon=True)
-
-    def start(self) -> None:
-        """Show it; an interrupt on the way is no obstacle to its end."""
-        from IPython.display import display
-
-        display(self._now(), display_id=self._name)  # type: ignore[no-untyped-call]
-        self._thread.start()
-
-    def _now(self) -> _Shown:
-        text = f"{self._clock() - self._begun:.0f} s: {self._text}"
-        share = read_share(self._text)
-        value = "" if share is None else f' value="{share:.2f}"'
-        bar = f'<progress max="1"{value} aria-label="progress of this cell"></progress>'
-        return _Shown(f"<div>{bar} {escape(text)}</div>", text)
-
-    def _tick(self) -> None:
-        while not self._over.wait(_TICK):
-            self._show(self._now())
-
-    def update(self, text: str) -> None:
-        """Show what comes next."""
-        self._text = text
-        self._show(self._now())
-
-    def _show(self, shown: _Shown) -> None:
-        from IPython.display import update_display
-
-        update_display(shown, display_id=self._name)  # type: ignore[no-untyped-call]
-
-    def end(self, lines: str, *, summary: str) -> None:
-        """Leave what happened, folded under its summary."""
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        html = f"<details><summary>{summary}</summary><pre>{escape(lines)}</pre></details>"
-        self._show(_Shown(html, f"{summary}\n{lines}"))
-
-
 class Progress:
-    """The moments of a step."""
+    """What a step says of itself."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._opened = clock()
-        self._moments: list[tuple[float, str]] = []
-        self._live: _Live | None = None
+        self._opened = self._begun = clock()
+        self._lines: list[str] = []
+        self._display: Any = None
 
     def say(self, text: str) -> None:
-        """Tell a moment: what comes next, or a count such as ``3 of 40 tasks ended``."""
+        """Tell what comes next, or a count such as ``3 of 40 tasks ended``."""
         now = self._clock()
-        self._moments.append((now, text))
+        line = f"{now - self._opened:6.1f} s  {text}"
         if not is_somebody_there():
-            sys.stdout.write(f"{self._line(now, text)}\n")
+            sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
-        elif self._live is None:
-            self._live = _Live(text, clock=self._clock)
-            self._live.start()
-        else:
-            self._live.update(text)
+            return
+        self._begun = self._begun if self._lines else now
+        self._lines.append(line)
+        share = read_share(text)
+        value = "" if share is None else f' value="{share:.2f}"'
+        bar = f'<progress max="1"{value} aria-label="progress of this cell"></progress>'
+        self._show(f"<div>{bar} {escape(text)}</div>", text)
 
     def cell_ended(self, *, well: bool) -> None:
-        """Take the end of the cell: the display stands still."""
-        if self._live is not None:
-            lines = "\n".join(self._line(then, text) for then, text in self._moments)
-            seconds = self._clock() - self._moments[0][0]
-            self._live.end(
-                lines, summary=f"{'took' if well else 'broken off after'} {seconds:.1f} s"
+        """Take the end of the cell: what happened is left, folded under how long it took."""
+        if self._display is not None:
+            seconds = self._clock() - self._begun
+            summary, lines = (
+                f"{'took' if well else 'broken off after'} {seconds:.1f} s",
+                self._lines,
             )
-        self._moments, self._live = [], None
+            text = "\n".join(lines)
+            html = f"<details><summary>{summary}</summary><pre>{escape(text)}</pre></details>"
+            self._show(html, f"{summary}\n{text}")
+        self._lines, self._display = [], None
 
-    def _line(self, now: float, text: str) -> str:
-        return f"{now - self._opened:6.1f} s  {text}"
+    def _show(self, html: str, text: str) -> None:
+        from IPython.display import display
+
+        shown = {"text/html": html, "text/plain": text}
+        if self._display is None:
+            self._display = display(shown, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._display.update(shown, raw=True)

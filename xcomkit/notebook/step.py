@@ -1,7 +1,7 @@
-"""One step of a run: what it is bound to, what it found, and the evidence it leaves.
+"""One step of a run: its target, what it found, and the evidence it leaves.
 
 A notebook opens a step, lets the modules of ``xcomkit.steps`` work on it, writes the evidence and
-passes the gate. A refusal on the way is a result (a check), not an exception.
+passes the gate. An error on the way is a result (a check), not an exception.
 """
 
 import platform as machine
@@ -21,10 +21,9 @@ from xcomkit.findings.errors import GateError, XcomkitError
 from xcomkit.findings.model import Check, Plan, Rule, worst
 from xcomkit.notebook import show
 from xcomkit.notebook.effective import EffectiveValues
-from xcomkit.notebook.form.switch import ApplySwitch
 from xcomkit.notebook.front_end import follow_cells
 from xcomkit.notebook.progress import Progress
-from xcomkit.settings.settings import Settings
+from xcomkit.settings.settings import Settings, parameters_of
 
 WORK = Rule(
     id="XC901",
@@ -64,35 +63,22 @@ RULES: tuple[Rule, ...] = (WORK, REACHED_END, INTERPRETER, ACCEPTED)
 # Not risks but the absence of any answer: accepting one would accept everything behind it.
 NEVER_ACCEPTED = frozenset({WORK.id, REACHED_END.id, INTERPRETER.id})
 
+_S = TypeVar("_S", bound="Step")
 _T = TypeVar("_T")
-_SHOWN_PACKAGES = (
-    "apache-airflow",
-    "apache-airflow-task-sdk",
-    "apache-airflow-providers-amazon",
-    "apache-airflow-providers-common-io",
-    "apache-airflow-providers-google",
-    "apache-airflow-providers-microsoft-azure",
-    "adlfs",
-    "azure-identity",
-    "boto3",
-    "fsspec",
-    "gcp-storage-emulator",
-    "gcsfs",
-    "moto",
-    "papermill",
-    "s3fs",
-    "universal-pathlib",
-    "xcomkit",
-)
+_PACKAGES = (
+    "apache-airflow", "apache-airflow-task-sdk", "apache-airflow-providers-amazon",
+    "apache-airflow-providers-common-io", "apache-airflow-providers-google",
+    "apache-airflow-providers-microsoft-azure", "adlfs", "azure-identity", "boto3", "fsspec",
+    "gcp-storage-emulator", "gcsfs", "moto", "papermill", "s3fs", "universal-pathlib", "xcomkit",
+)  # fmt: skip
 
 
 @dataclass
 class Step:
     """A step in progress.
 
-    Checks, plans and facts become the evidence; results only pass from cell to cell. ``applies``
-    says whether plans are carried out: as ``apply`` does, until a person turns the switch.
-    ``owed`` names the cells without whose checks the evidence is not whole.
+    Checks, plans and facts become the evidence. ``owed`` names the cells without whose checks it is
+    not whole.
     """
 
     name: str
@@ -102,18 +88,15 @@ class Step:
     cloud: Cloud
     note: str = ""
     plans: list[Plan] = field(default_factory=list)
-    proposed: Plan | None = None
+    planned: Plan | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    results: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     owed: tuple[str, ...] = ()
     progress: Progress = field(init=False)
-    applies: bool = field(init=False)
     values: EffectiveValues = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin: an earlier pass leaves no evidence, and no step that looks like this one."""
-        self.applies = self.settings.recorded["apply"]
         self.values = EffectiveValues(self.settings, self.cloud)
         self._found: dict[str, list[Check]] = {}
         self._cell = ""
@@ -126,22 +109,22 @@ class Step:
 
     @cached_property
     def target(self) -> show.Table:
-        """Return what this step is bound to."""
-        shown = self.settings.recorded  # what is only shown here decides nothing
+        """Return the target of this step, and of the parameters it takes those that matter most."""
+        settings = self.settings.recorded  # what is only displayed here decides nothing
+        taken = parameters_of(self.name)
         values: dict[str, object] = {
             "bucket": self.settings.place,
-            "region": shown["region"],
+            "region": settings["region"],
             "where": self.platform.label,
-            "agents": f"release {shown['release']} in namespace {shown['namespace']},"
-            f" workers {', '.join(shown['workers'])}",
-            "apply": f"{shown['apply']}: "
-            + (
-                "changes are made"
-                if shown["apply"]
-                else "plans are shown only; the proof writes test objects, and removes them"
-            ),
-            "run directory": self.run.name,
         }
+        if "workers" in taken:
+            workers = ", ".join(settings["workers"])
+            values["agents"] = f"workers {workers} in namespace {settings['namespace']}"
+        if "apply" in taken:
+            off = "plans are displayed only; the proof writes test objects, and removes them"
+            effect = "changes are made" if settings["apply"] else off
+            values["apply"] = f"{settings['apply']}: {effect}"
+        values["run directory"] = self.run.name
         try:
             caller = self.cloud.who_am_i()
             values["caller"] = f"{caller.principal} (account {caller.account or 'none'})"
@@ -150,7 +133,7 @@ class Step:
         self.facts["caller"] = values["caller"]
         if self.note:
             values["note"] = self.note
-        return show.facts(values, caption="What this step is bound to")
+        return show.facts(values, caption="Target")
 
     def check(self, *found: Check, caption: str = "Checks") -> show.Table:
         """Record checks, accepted ones marked with their reason, and return them to be shown."""
@@ -174,7 +157,7 @@ class Step:
         finally:
             self._cell = outer
 
-    def could_not(self, error: XcomkitError) -> Check:
+    def error_check(self, error: XcomkitError) -> Check:
         """Return the check that says that the step's work could not be done."""
         return WORK.judge(
             None,
@@ -186,53 +169,38 @@ class Step:
             fix_in=error.fix_in,
         )
 
-    def propose(self, make: Callable[[], Plan]) -> show.Table:
+    def plan(self, make: Callable[[], Plan]) -> show.Table:
         """Record the plan that ``make`` returns."""
-        self.proposed = None
-        self.proposed = plan = make()
+        self.planned = None
+        self.planned = plan = make()
         self.plans.append(plan)
         return show.plan(plan)
 
-    @property
-    def switch(self) -> ApplySwitch:
-        """Return the switch of the latest plan: whether ``carry_out`` makes its changes."""
-        count = len(self.proposed.pending) if self.proposed else None
-        return ApplySwitch(is_on=self.applies, count=count, turn=self._turn)
-
-    def _turn(self, is_on: bool) -> bool:  # noqa: FBT001 - where a person puts the switch
-        """Put the switch there, and tell whether it still moves anything."""
-        self.applies = is_on
-        return not self.is_broken_off
-
-    def carry_out(self, act: Callable[[Plan], tuple[str, ...] | None]) -> show.Text:
+    def apply(self, change: Callable[[Plan], tuple[str, ...] | None]) -> show.Text:
         """Make the changes of the latest plan, if ``apply`` is set; say what was done.
 
-        A proposal that was refused leaves no plan, and one that is carried out is used up: no plan
-        is ever made twice. A step that was broken off changes nothing any more.
+        A plan that could not be made leaves none, and one that is applied is used up: no plan is
+        ever made twice. A step that was broken off changes nothing any more.
         """
-        plan = self.proposed
-        if self.is_broken_off:
-            return show.Text(
-                "Nothing was changed: run the step again, from the cell that opens it."
-            )
+        plan = self.planned
+        if self._broken_off:
+            return show.Text("Nothing is changed: run the step again, from the cell that opens it.")
         if plan is None:
             return show.Text("There is no plan, so nothing was changed.")
         if not plan.pending:
             return show.Text("Nothing to change: everything is as planned already.")
-        if not self.applies:
+        if not self.settings.recorded["apply"]:  # it decides what is done, not what is found
             return show.Text(f"apply is False: {len(plan.pending)} changes were not made.")
         self.say(f"changes to make: {len(plan.pending)}")
-        self.proposed = None
-        not_made = act(plan) or ()
+        self.planned = None
+        not_made = change(plan) or ()
         evidence.record_created(
             self.run,
             kind="resources",
             names=[f"{c.setting} {c.resource}" for c in plan.pending if c.action == "create"],
         )
-        made = len(plan.pending) - len(not_made)
-        return show.Text(
-            " ".join((f"{made} changes were made.", *(f"Not made: {o}" for o in not_made)))
-        )
+        made = f"{len(plan.pending) - len(not_made)} changes were made."
+        return show.Text(" ".join((made, *(f"Not made: {one}" for one in not_made))))
 
     def say(self, text: str) -> None:
         """Tell what comes next, or a count such as ``3 of 40 tasks ended``."""
@@ -244,11 +212,6 @@ class Step:
         if error is not None and not isinstance(error, GateError):
             how = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
             self.break_off(f"a cell did not end well: {how}")
-
-    @property
-    def is_broken_off(self) -> bool:
-        """Tell whether a cell of the step did not end well."""
-        return bool(self._broken_off)
 
     def break_off(self, why: str) -> None:
         """Note that a cell did not end well: the checks it owes are missing in what is saved."""
@@ -279,7 +242,6 @@ class Step:
         checks = self.verdicts
         content = {
             "accepted": self.settings.accepted_reasons,
-            "applies": self.applies,
             "checks": checks,
             "commit": read_commit(),
             "facts": self.facts,
@@ -305,17 +267,17 @@ class Step:
         return show.Text(evidence.gate(self.verdicts))
 
 
-def cell(work: Callable[[Step], _T]) -> Callable[[Step], _T | show.Table]:
-    """Make a function the sentence of a notebook's cell: a refusal on the way is a check."""
+def cell(work: Callable[[_S], _T]) -> Callable[[_S], _T | show.Table]:
+    """Make a function the sentence of a notebook's cell: an error on the way is a check."""
     name = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
 
     @wraps(work)
-    def sentence(step: Step) -> _T | show.Table:
+    def sentence(step: _S) -> _T | show.Table:
         with step.in_cell(name):
             try:
                 return work(step)
             except XcomkitError as error:
-                return step.check(step.could_not(error))
+                return step.check(step.error_check(error))
 
     return sentence
 
@@ -329,7 +291,7 @@ def accept(check: Check, *, reasons: Mapping[str, str]) -> Check:
 def read_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that the proof rests on."""
     found = {"python": machine.python_version()}
-    for name in _SHOWN_PACKAGES:
+    for name in _PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

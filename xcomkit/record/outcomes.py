@@ -106,6 +106,7 @@ def _import_papermill() -> Any:
     finally:
         for name in absent:
             del sys.modules[name]
+    papermill.log.logger.setLevel("ERROR")  # it warns of each parameter that a step does not take
     return papermill
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from xcomkit.settings.refusals import ADDRESS_ALONE, BESIDE_ADDRESS, hidden
+from xcomkit.settings.validators import ADDRESS_ALONE, BESIDE_ADDRESS, hidden
 
 LOCAL = "local"
 _LOOPBACK = ("localhost", "127.0.0.1")  # a port-forward; the token stays on this machine
@@ -25,18 +25,16 @@ def deployment_address(value: str) -> str:
     match = _ADDRESS.fullmatch(value[: beside.start()] if beside else value)
     if match and match["host"].lower() == _ASTRO_UI:
         reason = (
-            "this is the Astro UI, and needed is the Deployment's own Airflow, the URL behind Open"
-            " Airflow, such as https://<org>.astronomer.run/<id>"
+            "must be the Deployment's own Airflow, the URL behind Open Airflow, such as"
+            " https://<org>.astronomer.run/<id>; this is the Astro UI"
         )
     elif beside:
         reason = ADDRESS_ALONE
     elif match is None or int(match["port"] or 0) > 65_535:
-        reason = f"accepted are {LOCAL} and the https:// URL of a Deployment"
+        reason = f"must be {LOCAL} or the https:// URL of a Deployment"
     elif match["scheme"] == "http" and match["host"].lower() not in _LOOPBACK:
-        reason = (
-            "the token would travel in clear, so accepted is https://, and http:// only for"
-            f" {' and '.join(_LOOPBACK)}"
-        )
+        reason = "must be https://, because the token would travel in clear; http:// is for "
+        reason += " and ".join(_LOOPBACK)
     else:
         return match["plane"]
     raise hidden(reason) if beside else ValueError(reason)

@@ -3,11 +3,11 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, field_validator
 
 from xcomkit.settings.deployment import LOCAL, deployment_address
-from xcomkit.settings.refusals import hidden, split
 from xcomkit.settings.target import TargetSettings, WholeNumber
+from xcomkit.settings.validators import hidden, parameter, split
 
 # What begins with ey is the first part of a signed token.
 _VARIABLE = re.compile(r"(?!ey)[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -16,51 +16,42 @@ _VARIABLE = re.compile(r"(?!ey)[A-Za-z_][A-Za-z0-9_]{0,127}")
 class ProofSettings(TargetSettings):
     """What steps 04 and 06 do on the target, and where."""
 
-    payload_sizes: Annotated[tuple[WholeNumber, ...], BeforeValidator(split)] = Field(
-        (100_000, 2_000_000), description="bytes of the two record payloads that are timed"
+    payload_sizes: Annotated[tuple[WholeNumber, ...], BeforeValidator(split)] = parameter(
+        (100_000, 2_000_000), "04", "bytes of the two record payloads that are timed"
     )
-    repetitions: WholeNumber = Field(
-        3, ge=1, le=50, description="repetitions behind each median of step 04"
+    repetitions: WholeNumber = parameter(3, "04", "repetitions behind each median", ge=1, le=50)
+    run_in: Literal["local", "kubectl"] = parameter(
+        "local", "04", "where step 04 runs: local, or kubectl for the agent's own pod"
     )
-    run_in: Literal["local", "kubectl"] = Field(
-        "local", description="where step 04 runs: local, or kubectl for the agent's own pod"
+    pod: str = parameter("", "04", "pod or deployment/NAME; empty: the first worker group's")
+    container: str = parameter("", "04", "container of that pod; empty: its default one")
+    fault_depth: Literal["quick", "full"] = parameter(
+        "quick", "04", "faults tried in step 04; full waits for retries, some minutes"
     )
-    pod: str = Field(
-        "", description="pod, or deployment/NAME, for run_in; empty: the first worker group's"
+    payload_file: str = parameter("", "04", "JSON file with a value of your own to round-trip")
+    payload_callable: str = parameter(
+        "", "04", "module:function that returns such a value; only the worker imports it"
     )
-    container: str = Field("", description="container of that pod; empty: its default one")
-    fault_depth: Literal["quick", "full"] = Field(
-        "quick", description="faults tried in step 04; full waits for retries, some minutes"
+    dags_folder: str = parameter("", "06", "folder of your Dag files, which are read, never run")
+    deployment: str = parameter(
+        LOCAL, "06", "local: plane and agents on this machine; or the URL of a Deployment"
     )
-    payload_file: str = Field("", description="JSON file with a value of your own to round-trip")
-    payload_callable: str = Field(
-        "", description="module:function that returns such a value; only the worker imports it"
+    token_variable: str = parameter(
+        "AIRFLOW_API_TOKEN", "06", "name of the variable with its API token; never a token"
     )
-    dags_folder: str = Field(
-        "", description="folder of your Dag files; step 06 reads, never runs them"
-    )
-    deployment: str = Field(
-        LOCAL, description="local: plane and agents on this machine; or the URL of a Deployment"
-    )
-    token_variable: str = Field(
-        "AIRFLOW_API_TOKEN",
-        description="name of the variable with its API token; never a token",
-    )
-    load_tasks: WholeNumber = Field(
-        0,
-        ge=0,
-        le=1024,
-        description="mapped tasks of the load run of step 06, at most 1024; 0: no load run",
-    )
-    step_timeout: WholeNumber = Field(
-        600, ge=5, description="seconds after which a cell of a step counts as hung"
+    load_tasks: WholeNumber = parameter(
+        0, "06", "mapped tasks of the load run of step 06, at most 1024; 0: no load run",
+        ge=0, le=1024,
+    )  # fmt: skip
+    step_timeout: WholeNumber = parameter(
+        600, "04 06", "seconds after which a cell of a step counts as hung", ge=5
     )
 
     @field_validator("payload_sizes")
     @classmethod
     def _sizes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value or any(not 100 <= size <= 200_000_000 for size in value):
-            raise ValueError("accepted are sizes from 100 to 200000000 bytes")
+            raise ValueError("must be sizes from 100 to 200000000 bytes")
         return value
 
     @field_validator("deployment")
@@ -73,7 +64,7 @@ class ProofSettings(TargetSettings):
     def _variable(cls, value: object) -> object:
         if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
             raise hidden(
-                "accepted is the name of an environment variable, never what it holds: at most"
-                " 128 letters, digits and _"
+                "must be the name of an environment variable, never what it holds: at most 128"
+                " letters, digits and _"
             )
         return value

@@ -6,9 +6,9 @@ from xcomkit.findings.model import CloudName
 
 _NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _ACCEPTED: dict[CloudName, tuple[str, str]] = {
-    "aws": (_NAME, "names such as eu-central-1"),
-    "azure": (r"[a-z][a-z0-9]*", "names such as westeurope, also written West Europe"),
-    "gcp": (_NAME, "names such as europe-west1, and eu, us, asia, nam4, also in upper case"),
+    "aws": (_NAME, "a name such as eu-central-1"),
+    "azure": (r"[a-z][a-z0-9]*", "a name such as westeurope, also written West Europe"),
+    "gcp": (_NAME, "a name such as europe-west1, and eu, us, asia, nam4, also in upper case"),
 }
 _SOVEREIGN = re.compile("usgov|usdod|usnat|ussec|china|germany(?:central|northeast)$")
 
@@ -34,8 +34,8 @@ def read_region(text: str, *, cloud: CloudName) -> str:
     if cloud == "azure" and _SOVEREIGN.match(name):
         raise ValueError(
             "it is a region of a sovereign cloud, whose storage, sign-in and management have other"
-            f" addresses; supported is Azure's public cloud, so accepted are {accepted}"
+            f" addresses; supported is Azure's public cloud, with {accepted}"
         )
     if not re.fullmatch(pattern, name, re.ASCII):
-        raise ValueError(f"accepted are {accepted}")
+        raise ValueError(f"must be {accepted}")
     return name

@@ -3,25 +3,31 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
 from xcomkit.findings.model import CODECS, CloudName, Codec
-from xcomkit.settings.refusals import (
+from xcomkit.settings.bucket_names import bucket_problem
+from xcomkit.settings.regions import read_region
+from xcomkit.settings.terms import EMBEDDED, NAMES, TERMS
+from xcomkit.settings.validators import (
     ADDRESS_ALONE,
     BESIDE_ADDRESS,
     PLACEHOLDER,
     SECRET,
     hidden,
+    parameter,
     split,
     texts,
     whole_number,
 )
-from xcomkit.settings.regions import read_region
-from xcomkit.settings.terms import EMBEDDED, NAMES, TERMS
 
 _NEVER_EMPTY = ("prefix", "namespace", "release", "resource_name_prefix")
+_AGENTS = "02 03 04 06"  # what reads the values file, and makes the agents' environment of it
+_IDENTITY = "02 03 04 06 07"
+_BUCKET = "01 02 06"  # step 06 looks whether the bucket still expires what it wrote
 
 WholeNumber = Annotated[int, BeforeValidator(whole_number)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(split)]
 
 
 class TargetSettings(BaseModel):
@@ -29,94 +35,64 @@ class TargetSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cloud: CloudName = Field("aws", description="cloud of the bucket: aws, azure or gcp")
-    bucket: str = Field(
-        "", description="name of the bucket (Azure: container) that will hold the XCom objects"
-    )
-    prefix: str = Field("xcom", description="prefix of all XCom keys, without outer slashes")
-    region: str = Field(
-        "",
+    cloud: CloudName = parameter("aws", "", "cloud of the bucket: aws, azure or gcp")
+    bucket: str = parameter("", "", "bucket (Azure: container) that will hold the XCom objects")
+    prefix: str = parameter("xcom", "", "prefix of all XCom keys, without outer slashes")
+    region: str = parameter(
+        "", "", "region of the bucket; empty: us-east-1, westeurope or europe-west1",
         validate_default=True,
-        description="region of the bucket; empty: us-east-1, westeurope or europe-west1",
+    )  # fmt: skip
+    endpoint_url: str = parameter(
+        "", "", "embedded: our stand-in; URL of an S3-compatible store; empty: the cloud"
     )
-    endpoint_url: str = Field(
-        "",
-        description="embedded: our stand-in; URL of an S3-compatible store; empty: the cloud",
+    agent_keys_secret: str = parameter("", _AGENTS, "S3-compatible: Secret with the agents' keys")
+    ca_bundle: str = parameter("", _AGENTS, "S3-compatible: CA file of it in the agents' pods")
+    checksums: Literal["when_supported", "when_required"] = parameter(
+        "when_supported", _AGENTS, "S3-compatible: when_required, if uploads end in 411 or 501"
     )
-    agent_keys_secret: str = Field(
-        "", description="S3-compatible: Kubernetes Secret that holds the agents' keys"
-    )
-    ca_bundle: str = Field(
-        "", description="S3-compatible: file in the agents' pods of the CA behind endpoint_url"
-    )
-    checksums: Literal["when_supported", "when_required"] = Field(
-        "when_supported",
-        description="S3-compatible: when_required, if uploads end in 411 or 501",
-    )
-    subscription_id: str = Field("", description="Azure: subscription of the storage account")
-    resource_group: str = Field("", description="Azure: resource group, which must exist")
-    storage_account: str = Field("", description="Azure: storage account that holds the container")
-    project: str = Field("", description="GCP: id of the project of the bucket")
-    connection_id: str = Field(
-        "",
+    subscription_id: str = parameter("", "", "Azure: subscription of the storage account")
+    resource_group: str = parameter("", "", "Azure: resource group, which must exist")
+    storage_account: str = parameter("", "", "Azure: storage account that holds the container")
+    project: str = parameter("", "", "GCP: id of the project of the bucket")
+    connection_id: str = parameter(
+        "", _AGENTS, "Airflow connection id, the part before @ in the path; empty: the usual",
         validate_default=True,
-        description="Airflow connection id, the part before @ in the path; empty: the usual",
+    )  # fmt: skip
+    connection_store: Literal["values", "secrets-manager"] = parameter(
+        "values", _AGENTS, "values: AIRFLOW_CONN_* in commonEnv; secrets-manager (AWS)"
     )
-    connection_store: Literal["values", "secrets-manager"] = Field(
-        "values",
-        description="values: AIRFLOW_CONN_* in commonEnv; secrets-manager (AWS)",
+    threshold: WholeNumber = parameter(
+        0, _AGENTS, "bytes of JSON from which a value goes to the bucket; 0: always", ge=-1
     )
-    threshold: WholeNumber = Field(
-        0, ge=-1, description="bytes of JSON from which a value goes to the bucket; 0: always"
+    backend: Literal["durable", "stock"] = parameter(
+        "durable", _AGENTS, "durable: confirms what it writes; stock: common-io's class"
     )
-    backend: Literal["durable", "stock"] = Field(
-        "durable",
-        description="durable: confirms what it writes; stock: common-io's class",
+    compression: Codec = parameter("none", _AGENTS, "none, gzip, zip, bz2, lzma or xz")
+    retention_days: WholeNumber = parameter(
+        30, "01 05 06", "days until an XCom object expires; longer than any re-run window", ge=1
     )
-    compression: Codec = Field("none", description="none, gzip, zip, bz2, lzma or xz")
-    retention_days: WholeNumber = Field(
-        30, ge=1, description="days until an XCom object expires; longer than any re-run window"
+    noncurrent_days: WholeNumber = parameter(
+        7, "01 06 07", "days until a replaced or deleted version is gone", ge=1
     )
-    noncurrent_days: WholeNumber = Field(
-        7, ge=1, description="days until a replaced or deleted version is gone"
-    )
-    encryption: str = Field(
-        "",
+    encryption: str = parameter(
+        "", _BUCKET, "sse-kms, key-vault or customer-managed need kms_key; empty: as it is",
         validate_default=True,
-        description="sse-kms, key-vault or customer-managed need kms_key; empty: as it is",
-    )
-    kms_key: str = Field(
-        "", description="key of sse-kms (ARN), key-vault (URL) or customer-managed (its path)"
-    )
-    role_name: str = Field("xcom-agents", description="AWS: role of the agents' service accounts")
-    managed_identity: str = Field(
-        "xcom-agents", description="Azure: user-assigned managed identity of the agents"
-    )
-    service_account: str = Field(
-        "xcom-agents",
-        description="GCP: agents' service account; e-mail if of another project",
-    )
-    oidc_issuer: str = Field(
-        "", description="AWS, Azure: issuer of the cluster's service-account tokens, a https URL"
-    )
-    workload_pool: str = Field(
-        "", description="GCP: identity pool of the cluster; empty: that of the account's project"
-    )
-    namespace: str = Field("astro", description="Kubernetes namespace of the agents")
-    release: str = Field("astro-agent", description="name of the Helm release")
-    resource_name_prefix: str = Field(
-        "astro-agent", description="resourceNamePrefix of the chart, in each account"
-    )
-    workers: Annotated[tuple[str, ...], BeforeValidator(split)] = Field(
-        ("default-worker",), description="names of the worker groups, separated by commas"
-    )
-    values_file: str = Field(
-        "", description="values.yaml downloaded from the Astro UI; empty: a fragment is made"
-    )
+    )  # fmt: skip
+    kms_key: str = parameter("", _BUCKET, "ARN (AWS), URL (Azure) or path (GCP) of that key")
+    role_name: str = parameter("xcom-agents", _IDENTITY, "AWS: role of the agents' accounts")
+    managed_identity: str = parameter("xcom-agents", _IDENTITY, "Azure: the agents' identity")
+    service_account: str = parameter("xcom-agents", _IDENTITY, "GCP: the agents' name or e-mail")
+    oidc_issuer: str = parameter("", _IDENTITY, "AWS, Azure: URL of the cluster's token issuer")
+    workload_pool: str = parameter("", _IDENTITY, "GCP: the cluster's pool; empty: the project's")
+    namespace: str = parameter("astro", _AGENTS, "Kubernetes namespace of the agents")
+    release: str = parameter("astro-agent", "03", "name of the Helm release")
+    resource_name_prefix: str = parameter("astro-agent", _AGENTS, "resourceNamePrefix of the chart")
+    workers: Texts = parameter(("default-worker",), _AGENTS, "worker groups, separated by commas")
+    values_file: str = parameter("", _AGENTS, "values.yaml of the Astro UI; empty: a fragment")
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_secrets_and_placeholders(cls, value: object, info: ValidationInfo) -> object:
+    def _reject_secrets_and_placeholders(cls, value: object, info: ValidationInfo) -> object:
         is_elsewhere = info.data.get("endpoint_url", EMBEDDED) not in ("", EMBEDDED)
         if info.field_name == "oidc_issuer" and is_elsewhere and PLACEHOLDER.search(str(value)):
             return ""  # a store that speaks S3 asks for none
@@ -132,30 +108,26 @@ class TargetSettings(BaseModel):
     def _explain_none(cls, value: object) -> object:
         if value is None or value in ("None", "NONE"):
             raise ValueError(
-                f"accepted are {', '.join(CODECS)}; the guide's None reaches Airflow as a word and"
+                f"must be {', '.join(CODECS)}; the guide's None reaches Airflow as a word and"
                 " raises ValueError in every task, so write none, which leaves the variable out"
             )
         return value
 
-    @field_validator("region")
-    @classmethod
-    def _region(cls, value: str, info: ValidationInfo) -> str:
-        cloud = info.data.get("cloud", "")
-        return read_region(value, cloud=cloud) if value and cloud else value
-
     @field_validator("region", "connection_id")
     @classmethod
     def _default_of_the_cloud(cls, value: str, info: ValidationInfo) -> str:
-        terms = TERMS.get(info.data.get("cloud", ""))
-        if value or terms is None or info.field_name is None:
+        cloud = info.data.get("cloud", "")
+        if not cloud:
             return value
-        return terms.region if info.field_name == "region" else terms.connection_id
+        if info.field_name == "connection_id":
+            return value or TERMS[cloud].connection_id
+        return read_region(value, cloud=cloud) if value else TERMS[cloud].region
 
     @field_validator("bucket")
     @classmethod
     def _bucket_name(cls, value: str, info: ValidationInfo) -> str:
-        terms = TERMS.get(info.data.get("cloud", ""))
-        if value and terms and (reason := terms.name_problem(value)):
+        cloud = info.data.get("cloud", "")
+        if value and cloud and (reason := bucket_problem(value, cloud=cloud)):
             raise ValueError(reason)
         return value
 
@@ -163,18 +135,19 @@ class TargetSettings(BaseModel):
     @classmethod
     def _worker_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or len(set(value)) < len(value):
-            raise ValueError("accepted is at least one name, each once")
-        if any(not re.fullmatch(NAMES["namespace"][0], name) for name in value):
-            raise ValueError("accepted are names of lower case letters, digits and inner dashes")
+            raise ValueError("must be at least one name, each once")
+        pattern, words = NAMES["namespace"]
+        if any(not re.fullmatch(pattern, name) for name in value):
+            raise ValueError(f"must be names of {words}")
         return value
 
     @field_validator(*NAMES, check_fields=False)  # some are fields of the proof
     @classmethod
     def _name(cls, value: str, info: ValidationInfo) -> str:
-        pattern, accepted = NAMES[info.field_name or ""]
+        pattern, words = NAMES[info.field_name or ""]
         may_be_empty = info.field_name not in _NEVER_EMPTY
         if not re.fullmatch(pattern, value, re.ASCII) and (value or not may_be_empty):
-            raise ValueError(f"accepted are {accepted}")
+            raise ValueError(f"must be {words}")
         return value
 
     @field_validator("endpoint_url", "oidc_issuer")
@@ -183,6 +156,6 @@ class TargetSettings(BaseModel):
         if BESIDE_ADDRESS.search(value):
             raise hidden(ADDRESS_ALONE)
         if value and value != EMBEDDED and not re.fullmatch(r"https?://[^\s/]+(?:/[^\s]*)?", value):
-            raise ValueError("accepted is a URL that starts with https://")
+            raise ValueError("must be a URL that starts with https://")
         # An AKS issuer ends in a slash, and a federated credential compares it to the letter.
         return value if info.data.get("cloud") == "azure" else value.rstrip("/")

@@ -4,17 +4,11 @@ Everything a cloud *does* is in ``xcomkit.clouds``; here is only how it is calle
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from xcomkit.findings.model import CloudName
-from xcomkit.settings.bucket_names import (
-    azure_container_problem,
-    gcs_bucket_problem,
-    s3_bucket_problem,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +17,9 @@ class Terms:
 
     ``encryptions`` begins with the default; the last one needs ``kms_key``. ``needed`` are the
     parameters without which nothing can be addressed. ``noncurrent_days`` is the range the store
-    accepts, ``place`` how a person would write down where the objects are, and
-    ``takes_other_stores`` tells whether stores of other makers speak the same protocol.
-    ``annotation`` is what names the identity on a service account, ``rivals`` the variables that
-    stand over the identity the platform injects.
+    accepts, ``place`` how a person would write down where the objects are. ``annotation`` is what
+    names the identity on a service account, ``rivals`` the variables that stand over the identity
+    the platform injects.
     """
 
     store: str
@@ -36,98 +29,66 @@ class Terms:
     region: str
     encryptions: tuple[str, str]
     needed: tuple[str, ...]
-    connection_stores: tuple[str, ...]
-    takes_other_stores: bool
     noncurrent_days: tuple[int, int]
     annotation: str
     rivals: tuple[str, ...]
-    name_problem: Callable[[str], str]
 
 
-TERMS: Mapping[CloudName, Terms] = MappingProxyType(
-    {
-        "aws": Terms(
-            store="Amazon S3",
-            scheme="s3",
-            place="s3://{bucket}/{prefix}",
-            connection_id="aws_default",
-            region="us-east-1",
-            encryptions=("sse-s3", "sse-kms"),
-            needed=("role_name",),
-            connection_stores=("values", "secrets-manager"),
-            takes_other_stores=True,
-            noncurrent_days=(1, 36_500),
-            annotation="eks.amazonaws.com/role-arn",
-            rivals=(
-                "AWS_ACCESS_KEY_ID",
-                "AWS_SECRET_ACCESS_KEY",
-                "AWS_SESSION_TOKEN",
-                "AWS_PROFILE",
-                "AWS_ROLE_ARN",
-                "AWS_WEB_IDENTITY_TOKEN_FILE",
-                "AWS_SHARED_CREDENTIALS_FILE",
-                "AWS_CONFIG_FILE",
-            ),
-            name_problem=s3_bucket_problem,
-        ),
-        "azure": Terms(
-            store="Azure Blob Storage",
-            scheme="abfs",
-            place="https://{storage_account}.blob.core.windows.net/{bucket}/{prefix}",
-            connection_id="azure_data_lake_default",
-            region="westeurope",
-            encryptions=("microsoft-managed", "key-vault"),
-            needed=("subscription_id", "resource_group", "storage_account", "managed_identity"),
-            connection_stores=("values",),
-            takes_other_stores=False,
-            noncurrent_days=(1, 365),
-            annotation="azure.workload.identity/client-id",
-            # adlfs takes key, connection string and SAS before any identity
-            rivals=(
-                "AZURE_STORAGE_ACCOUNT_KEY",
-                "AZURE_STORAGE_ANON",
-                "AZURE_STORAGE_CONNECTION_STRING",
-                "AZURE_STORAGE_SAS_TOKEN",
-                "AZURE_STORAGE_CLIENT_ID",
-                "AZURE_STORAGE_CLIENT_SECRET",
-                "AZURE_STORAGE_TENANT_ID",
-                "AZURE_AUTHORITY_HOST",
-                "AZURE_CLIENT_ID",
-                "AZURE_CLIENT_SECRET",
-                "AZURE_CLIENT_CERTIFICATE_PATH",
-                "AZURE_TENANT_ID",
-                "AZURE_FEDERATED_TOKEN_FILE",
-                "AZURE_USERNAME",
-                "AZURE_PASSWORD",
-            ),
-            name_problem=azure_container_problem,
-        ),
-        "gcp": Terms(
-            store="Google Cloud Storage",
-            scheme="gs",
-            place="gs://{bucket}/{prefix}",
-            connection_id="google_cloud_default",
-            region="europe-west1",
-            encryptions=("google-managed", "customer-managed"),
-            needed=("project", "service_account"),
-            connection_stores=("values",),
-            takes_other_stores=False,
-            noncurrent_days=(7, 90),
-            annotation="iam.gke.io/gcp-service-account",
-            # google-auth asks for these before the metadata server, or in its place
-            rivals=(
-                "GOOGLE_APPLICATION_CREDENTIALS",
-                "CLOUDSDK_CONFIG",
-                "GCE_METADATA_HOST",
-                "GCE_METADATA_ROOT",
-                "GCE_METADATA_IP",
-                "NO_GCE_CHECK",
-                "STORAGE_EMULATOR_HOST",
-            ),
-            name_problem=gcs_bucket_problem,
-        ),
-    }
-)
+_AWS_RIVALS = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
+    "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
+)  # fmt: skip
+# adlfs takes key, connection string and SAS before any identity
+_AZURE_RIVALS = (
+    "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ANON", "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CLIENT_ID", "AZURE_STORAGE_CLIENT_SECRET",
+    "AZURE_STORAGE_TENANT_ID", "AZURE_AUTHORITY_HOST", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_USERNAME", "AZURE_PASSWORD",
+)  # fmt: skip
+# google-auth asks for these before the metadata server, or in its place
+_GCP_RIVALS = (
+    "GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "GCE_METADATA_HOST", "GCE_METADATA_ROOT",
+    "GCE_METADATA_IP", "NO_GCE_CHECK", "STORAGE_EMULATOR_HOST",
+)  # fmt: skip
+TERMS: Mapping[CloudName, Terms] = {
+    "aws": Terms(
+        store="Amazon S3",
+        scheme="s3",
+        place="s3://{bucket}/{prefix}",
+        connection_id="aws_default",
+        region="us-east-1",
+        encryptions=("sse-s3", "sse-kms"),
+        needed=("role_name",),
+        noncurrent_days=(1, 36_500),
+        annotation="eks.amazonaws.com/role-arn",
+        rivals=_AWS_RIVALS,
+    ),
+    "azure": Terms(
+        store="Azure Blob Storage",
+        scheme="abfs",
+        place="https://{storage_account}.blob.core.windows.net/{bucket}/{prefix}",
+        connection_id="azure_data_lake_default",
+        region="westeurope",
+        encryptions=("microsoft-managed", "key-vault"),
+        needed=("subscription_id", "resource_group", "storage_account", "managed_identity"),
+        noncurrent_days=(1, 365),
+        annotation="azure.workload.identity/client-id",
+        rivals=_AZURE_RIVALS,
+    ),
+    "gcp": Terms(
+        store="Google Cloud Storage",
+        scheme="gs",
+        place="gs://{bucket}/{prefix}",
+        connection_id="google_cloud_default",
+        region="europe-west1",
+        encryptions=("google-managed", "customer-managed"),
+        needed=("project", "service_account"),
+        noncurrent_days=(7, 90),
+        annotation="iam.gke.io/gcp-service-account",
+        rivals=_GCP_RIVALS,
+    ),
+}
 
 EMBEDDED = "embedded"
 """What ``endpoint_url`` says where the target is our own stand-in."""
@@ -144,9 +105,9 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "connection_id": (r"\w[\w.-]*", "letters, digits and _ . -"),
     "agent_keys_secret": (
         rf"{_LABEL[0]}(?:\.{_LABEL[0]})*",
-        "names of lower case letters, digits, dashes and dots",
+        "lower case letters, digits, dashes and dots",
     ),
-    "ca_bundle": (r"/[\w./+-]+", "absolute paths, such as /etc/ssl/store/ca.pem"),
+    "ca_bundle": (r"/[\w./+-]+", "an absolute path, such as /etc/ssl/store/ca.pem"),
     "namespace": _LABEL,
     "release": _LABEL,
     "resource_name_prefix": _LABEL,
@@ -170,38 +131,26 @@ Sources: naming rules of IAM, Azure Resource Manager, GCP IAM and Kubernetes (RF
 """
 
 
-def contradictions(settings: Any) -> dict[str, str | bool]:
-    """Return, per parameter, why it does not go with the others, or a falsy value."""
-    terms = TERMS[settings.cloud]
+def contradictions(settings: Any) -> Iterator[tuple[str, str]]:
+    """Yield each parameter that does not fit the others, and what it must be."""
+    cloud, terms = settings.cloud, TERMS[settings.cloud]
     usual, own_key = terms.encryptions
     low, high = terms.noncurrent_days
-    stands_elsewhere = settings.endpoint_url not in ("", EMBEDDED)
-    return {
-        "encryption": settings.encryption not in ("", *terms.encryptions)
-        and f"accepted on {settings.cloud} are {usual} and {own_key}",
-        "kms_key": (settings.encryption == own_key) is not bool(settings.kms_key)
-        and f"{own_key} needs a key, and only {own_key} takes one",
-        "noncurrent_days": not low <= settings.noncurrent_days <= high
-        and f"{terms.store} accepts {low} to {high}",
-        "endpoint_url": stands_elsewhere
-        and not terms.takes_other_stores
-        and f"accepted on {settings.cloud} are {EMBEDDED} and nothing at all",
-        "connection_store": (
-            settings.connection_store not in terms.connection_stores
-            and f"on {settings.cloud} the connection holds no secret, so accepted is values"
-        )
-        or (
-            settings.connection_store != "values"
-            and stands_elsewhere
-            and "Secrets Manager is at AWS, where the keys of this store are worth nothing"
-        ),
-        **{
-            name: getattr(settings, name) not in ("", "when_supported")
-            and not stands_elsewhere
-            and "it is for a store behind endpoint_url; AWS has workload identity"
-            for name in ("agent_keys_secret", "ca_bundle", "checksums")
-        },
-        "payload_callable": bool(settings.payload_callable)
-        and not re.fullmatch(r"[\w.]+:\w+", settings.payload_callable)
-        and "accepted is module:function",
-    }
+    is_other_store = settings.endpoint_url not in ("", EMBEDDED)
+    if settings.encryption not in ("", *terms.encryptions):
+        yield "encryption", f"must be {usual} or {own_key} on {cloud}"
+    if (settings.encryption == own_key) is not bool(settings.kms_key):
+        yield "kms_key", f"{own_key} needs a key, and only {own_key} takes one"
+    if not low <= settings.noncurrent_days <= high:
+        yield "noncurrent_days", f"must be {low} to {high}, as {terms.store} accepts"
+    if is_other_store and cloud != "aws":
+        yield "endpoint_url", f"must be {EMBEDDED} or empty on {cloud}"
+    if settings.connection_store != "values" and cloud != "aws":
+        yield "connection_store", f"must be values on {cloud}, whose connection holds no secret"
+    if settings.connection_store != "values" and is_other_store:
+        yield "connection_store", "must be values: AWS Secrets Manager knows no keys of this store"
+    for name in ("agent_keys_secret", "ca_bundle", "checksums"):
+        if not is_other_store and getattr(settings, name) not in ("", "when_supported"):
+            yield name, "is for a store behind endpoint_url; AWS has workload identity"
+    if settings.payload_callable and not re.fullmatch(r"[\w.]+:\w+", settings.payload_callable):
+        yield "payload_callable", "must be module:function"

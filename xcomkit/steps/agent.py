@@ -57,36 +57,28 @@ def open_agent(step: Step) -> Iterator[Agent]:
 @contextmanager
 def _open_in_pod(step: Step) -> Iterator[Agent]:
     """Open a worker in the agent's pod; which component it is, the pod's own token tells."""
-    components = step.values.components
+    components, first = step.values.components, step.values.first_worker
     secret = {name: text for one in components for name, text in one.environment.items()}
-    launch = _launch(step)
+    launch = Launch(
+        pod=step.settings.pod or f"deployment/{step.values.deployment(first)}",
+        namespace=first.subject.split(":")[2],
+        container=step.settings.container,
+    )
     step.say(f"entering {launch.pod}")
     with open_worker(secret, timeout=step.settings.step_timeout, launch=launch) as worker:
-        (told,) = worker.run([protocol.identity()])
-        component = next((c for c in components if c.subject == told.subject), components[0])
+        (own,) = worker.run([protocol.identity()])
+        component = next((c for c in components if c.subject == own.subject), first)
         rivals = helm_values.rivals(step, component, given=step.cloud.agent_environment())
-        proves = f"{launch.pod}, whose token is of {told.subject or f'nobody, {told.error}'}"
+        proves = f"{launch.pod}, whose token is of {own.subject or f'nobody, {own.error}'}"
         if rivals:
             proves += f", with {', '.join(rivals)} of the values file in place of it"
         identity = WorkerIdentity(
             subject=component.subject,
             environment={},
             proves=proves,
-            agents=told.subject == component.subject and not rivals,
+            agents=own.subject == component.subject and not rivals,
         )
         yield Agent(worker, component, identity, component.environment, launch.pod)
-
-
-def _launch(step: Step) -> Launch:
-    """Return the launch in the pod that is named, or in the first worker group's Deployment."""
-    settings = step.settings
-    first = step.values.first_worker
-    namespace = first.subject.split(":")[2]
-    return Launch(
-        pod=settings.pod or f"deployment/{step.values.deployment(first)}",
-        namespace=namespace,
-        container=settings.container,
-    )
 
 
 def look(step: Step) -> None:

@@ -7,13 +7,13 @@ from xcomkit.notebook.step import Step, cell
 @cell
 def plan(step: Step) -> show.Table:
     """Return what would be done to the bucket, row by row, before and after."""
-    return step.propose(step.cloud.bucket.plan)
+    return step.plan(step.cloud.bucket.plan)
 
 
 @cell
 def apply(step: Step) -> show.Text:
     """Make the planned changes if ``apply`` is set."""
-    return step.carry_out(step.cloud.bucket.apply)
+    return step.apply(step.cloud.bucket.apply)
 
 
 @cell

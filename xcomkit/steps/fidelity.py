@@ -7,15 +7,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from xcomkit.backend import components, type_fidelity
-from xcomkit.backend.cross_read import Participant, Reading
+from xcomkit.backend.cross_read import Participant
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.backend.protocol import Payload
 from xcomkit.findings.errors import InputError, ProcessError
 from xcomkit.findings.model import Check
-from xcomkit.notebook import show
 from xcomkit.notebook.step import Step
 from xcomkit.steps import helm_values
 from xcomkit.steps.agent import Agent
+from xcomkit.steps.proof import Proof
 
 MOST_FILE_BYTES = 50_000_000
 
@@ -35,51 +35,47 @@ def own_payloads(step: Step) -> tuple[Payload, ...]:
 
 
 def _read(path: Path) -> str:
+    hint = "name a JSON file in payload_file."
     try:
         path = path.expanduser()
-        if path.stat().st_size > MOST_FILE_BYTES:
-            raise InputError(
-                f"{path.name} is larger than {MOST_FILE_BYTES:,} bytes.",
-                hint="name a smaller sample in payload_file.",
-            )
-        text = path.read_text(encoding="utf-8")
+        is_small = path.stat().st_size <= MOST_FILE_BYTES
+        text = path.read_text(encoding="utf-8") if is_small else "null"
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path.name} is no JSON: {error}.", hint="name a JSON file in payload_file."
-        ) from None
+        raise InputError(f"{path.name} is no JSON: {error}.", hint=hint) from None
     except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"{path.name} cannot be read: {error}.", hint="correct payload_file."
-        ) from None
+        raise InputError(f"{path.name} cannot be read: {error}.", hint=hint) from None
+    if not is_small:
+        raise InputError(f"{path.name} is larger than {MOST_FILE_BYTES:,} bytes.", hint=hint)
     return text
 
 
-def examine(step: Step, agent: Agent, *, run_id: str) -> tuple[Check, ...]:
+def examine(step: Step, agent: Agent, proof: Proof, *, run_id: str) -> tuple[Check, ...]:
     """Return the checks of types and of components that read one another."""
     step.say("sending every type through object and database")
     found = type_fidelity.examine(agent.worker, run_id=run_id)
     if not isinstance(found, ProcessError):
-        step.facts["types"] = found
+        step.facts["types"] = proof.types_seen = found
     if agent.pod:
         return type_fidelity.check(found), components.one_pod_only(agent.pod)
     step.say("reading across workers, Dag processor and triggerer")
-    with _seats(step, agent) as seats:
-        step.facts["components"] = readings = components.examine(seats, run_id=run_id)
+    with _processes(step, agent) as processes:
+        readings = components.examine(processes, run_id=run_id)
+    step.facts["components"] = proof.readings = readings
     own = "its own service account" if agent.identity.agents else agent.identity.proves
     return (type_fidelity.check(found), components.check(readings, identity=own))
 
 
 @contextmanager
-def _seats(step: Step, agent: Agent) -> Iterator[list[Participant]]:
-    """Yield a seat per component; one whose variables are those of the first shares its worker."""
+def _processes(step: Step, agent: Agent) -> Iterator[list[Participant]]:
+    """Yield a process per component; those whose variables are the same share one."""
     with ExitStack() as stack:
         workers: list[tuple[Mapping[str, str], Worker]] = [
             (agent.component.environment, agent.worker)
         ]
-        seats = []
+        found = []
         for component in step.values.components:
-            private = stack.enter_context(tempfile.TemporaryDirectory(prefix="xcomkit-seat-"))
+            private = stack.enter_context(tempfile.TemporaryDirectory(prefix="xcomkit-identity-"))
             identity = step.cloud.worker_identity(component.subject, directory=private)
             environment, _ = helm_values.process_environment(step, component, identity)
             own = next((w for e, w in workers if e == component.environment), None)
@@ -88,30 +84,5 @@ def _seats(step: Step, agent: Agent) -> Iterator[list[Participant]]:
                 timeout = step.settings.step_timeout
                 own = stack.enter_context(open_worker(environment, timeout=timeout))
                 workers.append((component.environment, own))
-            seats.append(Participant(component.name, own, environment))
-        yield seats
-
-
-def types(step: Step) -> show.Table | show.Text:
-    """Return what became of a value of each type, on both ways."""
-    found: tuple[type_fidelity.TypeResult, ...] = step.facts.get("types", ())
-    if not found:
-        return show.Text("No type was tried.")
-    rows = [(fate.name, fate.through_object, fate.through_database) for fate in found]
-    headers = ("type", "through the object", "through the database")
-    return show.table(headers, rows, caption="What comes back")
-
-
-def readings(step: Step) -> show.Table | show.Text:
-    """Return who read what whom had written."""
-    found: tuple[Reading, ...] = step.facts.get("components", ())
-    if not found:
-        return show.Text("Nothing was read across components.")
-    readers = list(dict.fromkeys(one.reader for one in found))
-    told = {(one.writer, one.reader): one.reason or "the same" for one in found}
-    rows = [
-        (writer, *(told.get((writer, reader), "") for reader in readers))
-        for writer in dict.fromkeys(one.writer for one in found)
-    ]
-    headers = ("written by", *(f"read by {reader}" for reader in readers))
-    return show.table(headers, rows, caption="Written by one, read by every other")
+            found.append(Participant(component.name, own, environment))
+        yield found

@@ -8,13 +8,13 @@ from xcomkit.notebook.step import Step, cell
 def plan(step: Step) -> show.Table:
     """Return what would be done to identity, trust and rights, before and after."""
     step.values = step.values.anew()
-    return step.propose(lambda: step.cloud.access.plan(step.values.subjects))
+    return step.plan(lambda: step.cloud.access.plan(step.values.subjects))
 
 
 @cell
 def apply(step: Step) -> show.Text:
     """Make the planned changes if ``apply`` is set."""
-    return step.carry_out(lambda p: step.cloud.access.apply(p, step.values.subjects))
+    return step.apply(lambda p: step.cloud.access.apply(p, step.values.subjects))
 
 
 @cell

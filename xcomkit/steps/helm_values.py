@@ -18,16 +18,6 @@ _FILES = ("AWS_CA_BUNDLE",)
 """Variables that name a file in the pods, for which the caller's own stands in."""
 
 
-def _pods(step: Step) -> PodIdentity:
-    """Return what ties the pods of this cloud to their identity."""
-    return PodIdentity(
-        annotations=step.cloud.annotations(),
-        labels=step.cloud.labels(),
-        rivals=step.cloud.rival_variables,
-        is_needed=step.cloud.annotation_is_needed,
-    )
-
-
 def process_environment(
     step: Step, component: Component, identity: WorkerIdentity
 ) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -70,7 +60,7 @@ def plan(step: Step) -> show.Text:
         action="unchanged" if is_there else "create",
         note="your own file stays as it is" if merged else "a part of values.yaml, to be merged",
     )
-    step.propose(lambda: Plan("Values file", (row,)))
+    step.plan(lambda: Plan("Values file", (row,)))
     return show.Text(text or "Nothing to change: the file says it all already.", is_code=True)
 
 
@@ -96,7 +86,7 @@ def apply(step: Step) -> show.Text:
         mode = Path(given).expanduser().stat().st_mode & 0o777 if given else 0o644
         write_text(_target(step), step.values.file.text, mode=mode)
 
-    return step.carry_out(write)
+    return step.apply(write)
 
 
 @cell
@@ -110,33 +100,31 @@ def _environment(step: Step) -> list[tuple[str, str, str, str]]:
     """Return each variable with its value, secrets masked, who sees it, and where it stands."""
     components: dict[tuple[str, str, str], list[str]] = {}
     for component, variables in step.values.variables.items():
-        for variable in variables:
-            value = "" if variable.value is None else sensitive.show(variable.name, variable.value)
-            text = variable.problem or value or "(from elsewhere)"
-            key = (variable.name, text, f"{variable.source}, line {variable.line}")
+        for one in variables:
+            value = "" if one.value is None else sensitive.show(one.name, one.value)
+            text = one.problem or value or "(from elsewhere)"
+            key = (one.name, text, f"{one.source}, line {one.line}")
             components.setdefault(key, []).append(component)
-    return [(name, value, ", ".join(seen), origin) for (name, value, origin), seen
-            in components.items()]  # fmt: skip
+    return [(name, text, ", ".join(seen), at) for (name, text, at), seen in components.items()]
 
 
 @cell
 def verify(step: Step) -> show.Table:
     """Return what the rules say of the file under proof, and what helm says of it."""
-    return step.check(*_verify(step), caption="The values file")
-
-
-def _verify(step: Step) -> tuple[Check, ...]:
-    values, settings = step.values, step.settings
+    values, settings, cloud = step.values, step.settings, step.cloud
     step.facts["environment"] = _environment(step)
-    checks = (
-        *lint(values.file),
-        *rules.judge(values.file, settings=settings, pods=_pods(step)),
+    pods = PodIdentity(
+        annotations=cloud.annotations(),
+        labels=cloud.labels(),
+        rivals=cloud.rival_variables,
+        is_needed=cloud.annotation_is_needed,
     )
+    checks = [*lint(values.file), *rules.judge(values.file, settings=settings, pods=pods)]
     if values.original and settings.apply and values.merged:
         checks += rules.judge_merge(
             values.merged, original=values.original, fragment=values.fragment
         )
-    return (*checks, _template(step))
+    return step.check(*checks, _template(step), caption="The values file")
 
 
 def _template(step: Step) -> Check:
@@ -145,7 +133,7 @@ def _template(step: Step) -> Check:
             expected="helm template renders the chart",
             observed="not proved: a fragment is no whole values file, so helm would refuse it",
             how="values_file is empty",
-            remedy="name the values.yaml downloaded from the Astro UI in values_file.",
+            remedy="Name the values.yaml downloaded from the Astro UI in values_file.",
         )
     if shutil.which("helm"):
         step.say("helm template")

@@ -27,7 +27,7 @@ def list_xcoms(step: Step) -> Iterator[StoredXCom]:
 
 @cell
 def summarise_prefix(step: Step) -> show.Table:
-    """Return the totals per Dag; the summary is kept for the chart and the checks."""
+    """Return the totals per Dag; the summary is kept for the checks."""
     summary = summarise(
         list_xcoms(step), now=datetime.now(UTC), retention_days=step.settings.retention_days
     )
@@ -47,15 +47,6 @@ def list_extremes(step: Step) -> show.Table:
     ]
     headers = ("Dag", "task", "run", "codec", "bytes", "written (UTC)")
     return show.table(headers, rows, caption="The largest objects, and last the oldest")
-
-
-def chart(step: Step) -> show.Picture | show.Text:
-    """Return bytes per Dag as a picture."""
-    summary = _summary(step)
-    if summary is None or not summary.dags:
-        return show.Text("There is nothing to draw: no XCom lies below the prefix.")
-    sizes = {dag.name: float(dag.size) for dag in summary.dags[:15]}
-    return show.bar_chart(sizes, label="bytes per Dag")
 
 
 @cell

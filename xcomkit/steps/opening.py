@@ -16,12 +16,13 @@ from xcomkit.findings.errors import SettingsError
 from xcomkit.findings.model import CloudName
 from xcomkit.notebook.effective import EffectiveValues
 from xcomkit.notebook.form import Form
-from xcomkit.notebook.guide import Guide, Seen, read_guide
+from xcomkit.notebook.guide import Guide, StepState, read_guide
 from xcomkit.notebook.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.settings.observed import ObservedSettings
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.terms import TERMS
 from xcomkit.stand_ins.common.stand_in import StandIn, stand_in_of
+from xcomkit.steps.orchestration import DagStep
 from xcomkit.steps.rule_index import RULES_BY_ID
 
 OWED: Mapping[str, tuple[str, ...]] = {
@@ -55,21 +56,23 @@ _STARTED: dict[CloudName, StandIn] = {}
 """The stand-ins of this process, so that coming back to one finds it as it was left."""
 
 
-def open_form(namespace: Mapping[str, Any]) -> Form:
-    """Return the form of the parameters in a notebook's namespace; it refuses nothing itself."""
-    return Form(namespace, root=find_root(Path.cwd()))
+def open_form(here: str, namespace: Mapping[str, Any]) -> Form:
+    """Return the form of the parameters that a notebook takes; it rejects nothing itself."""
+    return Form(namespace, root=find_root(Path.cwd()), notebook=here)
 
 
 def open_guide(here: str, namespace: Mapping[str, Any]) -> Guide:
     """Return how far the run of the target is that a notebook's namespace names."""
     try:
         settings = Settings.from_notebook(namespace, root=find_root(Path.cwd()))
-    except SettingsError as error:  # the form says so as well, and the step refuses to open
-        return Guide("", tuple(map(Seen, STEPS)), here, refused=str(error))
+    except SettingsError as error:  # the form says so as well, and the step does not open
+        return Guide("", tuple(map(StepState, STEPS)), here, problem=str(error))
     stand_in = _find_stand_in(settings.cloud) if settings.is_embedded else None
     run = _named_run(settings)
     if run is None and (stand_in or not settings.is_embedded):  # else all is yet to begin
-        run = _find_run(settings, instance=stand_in.url if stand_in else "")
+        # What one stand-in held, no other has.
+        target = f"{settings.target}\n{stand_in.url if stand_in else ''}"
+        run = evidence.find_run_directory(_runs(), name=settings.bucket, target=target)
     return read_guide(run, steps=STEPS, settings=settings, here=here)
 
 
@@ -86,13 +89,13 @@ def open_step(name: str, settings: Settings) -> Step:
     if run:
         evidence.claim_run_directory(run, target=settings.target)
     platform, is_new = open_platform(settings)
+    runs, target = _runs(), f"{settings.target}\n{platform.instance}"
     if run is None and name != STEPS[0]:
-        run = _find_run(settings, instance=platform.instance)
-    run = run or evidence.make_run_directory(
-        _runs(), name=settings.bucket, target=_target(settings, instance=platform.instance)
-    )
+        run = evidence.find_run_directory(runs, name=settings.bucket, target=target)
+    run = run or evidence.make_run_directory(runs, name=settings.bucket, target=target)
     cloud = open_cloud(settings, platform=platform)
-    step = Step(name, settings, run, platform, cloud, owed=OWED[name])
+    kind = DagStep if name == "06_verify_dag" else Step
+    step = kind(name, settings, run, platform, cloud, owed=OWED[name])
     _check_surroundings(step)
     selected = os.environ.get(SELECTED, "")
     if is_new or selected:
@@ -106,17 +109,6 @@ def _runs() -> Path:
 
 def _named_run(settings: Settings) -> Path | None:
     return Path(settings.run_dir).expanduser().resolve() if settings.run_dir else None
-
-
-def _find_run(settings: Settings, *, instance: str) -> Path | None:
-    """Return the newest run directory of the target, in which its steps go on."""
-    target = _target(settings, instance=instance)
-    return evidence.find_run_directory(_runs(), name=settings.bucket, target=target)
-
-
-def _target(settings: Settings, *, instance: str) -> str:
-    """Return what makes two runs those of one target: what one stand-in held, no other has."""
-    return f"{settings.target}\n{instance}"
 
 
 def find_root(start: Path) -> Path:
@@ -218,25 +210,14 @@ def _practise_earlier_steps(step: Step, *, settings: Settings, done: Collection[
 
 def _check_surroundings(step: Step) -> None:
     """Record a check for each surrounding fact that does not hold; silence is consent here."""
-    launcher = os.environ.get(KERNEL_PYTHON, sys.executable)
-    if launcher != sys.executable:
+    if os.environ.get(KERNEL_PYTHON, sys.executable) != sys.executable:
+        wanted, seen = "the interpreter of the launcher", "another interpreter"
+        how = "sys.executable of kernel and launcher"
         step.check(
-            INTERPRETER.judge(
-                False,
-                expected="the interpreter of the launcher",
-                observed="another interpreter",
-                how="sys.executable of kernel and launcher",
-                basis="behaviour",
-            )
+            INTERPRETER.judge(False, expected=wanted, observed=seen, how=how, basis="behaviour")
         )
     unknown = sorted(set(step.settings.accepted_reasons) - (set(RULES_BY_ID) - NEVER_ACCEPTED))
     if unknown:
-        step.check(
-            ACCEPTED.judge(
-                False,
-                expected="ids of checks that can be accepted",
-                observed=", ".join(unknown),
-                how="accepted against docs/checks.md",
-                basis="rule",
-            )
-        )
+        wanted, seen = "ids of checks that can be accepted", ", ".join(unknown)
+        how = "accepted against docs/checks.md"
+        step.check(ACCEPTED.judge(False, expected=wanted, observed=seen, how=how, basis="rule"))

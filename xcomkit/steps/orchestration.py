@@ -14,6 +14,7 @@ from xcomkit.plane.agents import TRIGGERER, Agent, Agents, open_agents
 from xcomkit.plane.control_plane import ControlPlane, attach, open_control_plane
 from xcomkit.plane.dag_run import DagRun
 from xcomkit.plane.deployment import Deployment, open_deployment
+from xcomkit.plane.load import LoadResult
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.steps import helm_values
 from xcomkit.values.environment import worker_queues
@@ -21,6 +22,14 @@ from xcomkit.values.values import Values
 
 _PATIENCE = 0.9  # of step_timeout
 _LATE_LOGS = 5  # seconds
+
+
+class DagStep(Step):
+    """Step 06, with what its cells leave for those below them."""
+
+    orchestration: "Orchestration | None" = None
+    dag_run: DagRun | None = None
+    load: LoadResult | None = None
 
 
 class Orchestration:

@@ -82,47 +82,64 @@ RULES: tuple[Rule, ...] = (PYTHON, PACKAGES, VERSIONS, CALLER, BACKEND, KUBECTL,
 @cell
 def check_environment(step: Step) -> show.Table:
     """Return the checks of this machine: Python, packages, known defects and tools."""
-    return step.check(*_python(step), *_tools(), caption="This machine")
+    needed = step.cloud.agent_packages
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    missing = [name for name in needed if not _version(name)]
+    found = ", ".join(f"{name} {_version(name)}" for name in needed)
+    return step.check(
+        PYTHON.judge(
+            sys.version_info >= (3, 11), expected=">= 3.11", observed=version,
+            how="sys.version_info", basis="behaviour",
+        ),
+        PACKAGES.judge(
+            not missing, expected=", ".join(needed),
+            observed=f"missing: {', '.join(missing)}" if missing else found,
+            how="installed distributions", basis="rule",
+        ),
+        check_versions(),
+        _tool(KUBECTL, "kubectl", unproved="pods and service accounts in the cluster"),
+        _tool(HELM, "helm", unproved="what the chart's templates make of the values"),
+        caption="This machine",
+    )  # fmt: skip
 
 
 @cell
 def check_caller(step: Step) -> show.Table:
     """Return the check of who the cloud says we are."""
-    expected = "an account and a principal"
+    known, how, remedy = None, "asked the cloud", ""
     try:
         caller = step.cloud.who_am_i()
     except XcomkitError as error:
-        unknown = CALLER.judge(None, expected=expected, observed=str(error), how="asked the cloud",
-                               basis="echo", remedy=error.hint)  # fmt: skip
-        return step.check(unknown, caption="Who am I")
-    observed = caller.principal + (f" in account {caller.account}" if caller.account else "")
-    known = bool(caller.principal)
-    return step.check(
-        CALLER.judge(known, expected=expected, observed=observed, how=caller.how, basis="echo"),
-        caption="Who am I",
-    )
+        observed, remedy = str(error), error.hint
+    else:
+        known, how = bool(caller.principal), caller.how
+        observed = caller.principal + (f" in account {caller.account}" if caller.account else "")
+    check = CALLER.judge(
+        known, expected="an account and a principal", observed=observed, how=how, basis="echo",
+        remedy=remedy,
+    )  # fmt: skip
+    return step.check(check, caption="Who am I")
 
 
 @cell
 def check_backend(step: Step) -> show.Table:
     """Return the check that a process with nothing but the class's name can import it."""
     step.say("importing Airflow in a fresh process")
-    expected, how = f"{STOCK_BACKEND} imported", "fresh process"
+    holds = None
     try:
         with open_worker({CLASS_VARIABLE: STOCK_BACKEND}, timeout=120) as worker:
             hello = worker.hello
     except XcomkitError as error:
-        unknown = BACKEND.judge(None, expected=expected, observed=str(error), how=how,
-                                basis="behaviour")  # fmt: skip
-        return step.check(unknown, caption="The backend")
-    problem = str(hello.error or "")
-    step.facts["worker_packages"] = hello.packages
-    observed = problem or f"imported in {hello.import_ms:,} ms"
-    return step.check(
-        BACKEND.judge(not problem, expected=expected, observed=observed, how=how,
-                      basis="behaviour"),
-        caption="The backend",
+        observed = str(error)
+    else:
+        step.facts["worker_packages"] = hello.packages
+        holds = not hello.error
+        observed = str(hello.error or f"imported in {hello.import_ms:,} ms")
+    check = BACKEND.judge(
+        holds, expected=f"{STOCK_BACKEND} imported", observed=observed, how="fresh process",
+        basis="behaviour",
     )  # fmt: skip
+    return step.check(check, caption="The backend")
 
 
 def write_requirements(step: Step) -> show.Text:
@@ -133,36 +150,17 @@ def write_requirements(step: Step) -> show.Text:
     return show.Text(text, is_code=True)
 
 
-def _python(step: Step) -> tuple[Check, ...]:
-    version = ".".join(str(part) for part in sys.version_info[:3])
-    missing = [name for name in step.cloud.agent_packages if not _version(name)]
-    found = [f"{name} {_version(name)}" for name in step.cloud.agent_packages if _version(name)]
-    return (
-        PYTHON.judge(
-            sys.version_info >= (3, 11), expected=">= 3.11", observed=version,
-            how="sys.version_info", basis="behaviour",
-        ),
-        PACKAGES.judge(
-            not missing,
-            expected=", ".join(step.cloud.agent_packages),
-            observed=f"missing: {', '.join(missing)}" if missing else ", ".join(found),
-            how="installed distributions", basis="rule",
-        ),
-        check_versions(),
-    )  # fmt: skip
-
-
 def check_versions() -> Check:
     """Return whether Airflow's version was tried and no package has a known defect (XC103)."""
     versions = {name: _version(name) for name in _JUDGED}
     defects, airflow = known_defects(versions), versions[_JUDGED[0]]
     tried = supported_versions()
     is_tried = airflow != "" and tried.contains(airflow, prereleases=True)
-    told = f"Airflow {airflow}{'' if is_tried else ': not among the versions tried'}"
+    version = f"Airflow {airflow}{'' if is_tried else ': not among the versions tried'}"
     return VERSIONS.judge(
         False if defects else True if is_tried else None,
         expected=f"Airflow {tried}, no known defect",
-        observed="; ".join(defects) or told,
+        observed="; ".join(defects) or version,
         how="installed versions against those tried and the list of measured defects",
         basis="rule",
     )
@@ -188,18 +186,12 @@ def known_defects(versions: dict[str, str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _tools() -> tuple[Check, ...]:
-    found = []
-    for rule, name, unchecked in (
-        (KUBECTL, "kubectl", "not proved: pods and service accounts in the cluster"),
-        (HELM, "helm", "not proved: what the chart's templates make of the values"),
-    ):
-        how = f"{name} on PATH"
-        if shutil.which(name):
-            found.append(rule.judge(True, expected=name, observed="found", how=how, basis="rule"))
-        else:
-            found.append(rule.skip(expected=name, observed=unchecked, how=how, remedy=rule.remedy))
-    return tuple(found)
+def _tool(rule: Rule, name: str, *, unproved: str) -> Check:
+    how = f"{name} on PATH"
+    if shutil.which(name):
+        return rule.judge(True, expected=name, observed="found", how=how, basis="rule")
+    observed = f"not proved: {unproved}"
+    return rule.skip(expected=name, observed=observed, how=how, remedy=rule.remedy)
 
 
 def _version(name: str) -> str:

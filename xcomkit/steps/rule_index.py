@@ -66,26 +66,30 @@ def _by_id() -> Mapping[str, Rule]:
 
 
 RULES_BY_ID = _by_id()
+_INTRO = """\
+# Checks
+
+Every rule by which a run, a file or a Dag is judged, written by `make docs`. Where a run takes a \
+risk knowingly, it is named in `accepted: ["XC123: reason"]`; in a file, \
+`# xcomkit: ignore XC123 reason` on the line does the same. Either stays visible.
+"""
+_PASTED = """
+## What to paste
+
+For the rules of `xcomkit lint`: the files each one reads, the backend it holds for, and the fix \
+where there is one text for all.
+"""
 
 
 def to_markdown() -> str:
     """Return every rule as a table: what is checked, why, and where the fact comes from."""
-    head = (
-        "| id | check | if not | why it matters | what to do | source |\n|---|---|---|---|---|---|"
-    )
+    head = "| id | check | if not | why it matters | what to do | source |\n" + "|---" * 6 + "|"
     rows = [
         f"| {r.id} | {r.title} | {r.severity} | {r.why} | {r.remedy} | {r.source} |"
         for r in RULES_BY_ID.values()
     ]
-    intro = (
-        "# Checks\n\nEvery rule by which a run, a file or a Dag is judged, written by `make docs`."
-        ' Where a run takes a risk knowingly, it is named in `accepted: ["XC123: reason"]`; in a'
-        " file, `# xcomkit: ignore XC123 reason` on the line does the same. Either stays visible.\n"
-    )
-    pasted = "\n## What to paste\n\nFor the rules of `xcomkit lint`: the files each one reads, and"
-    pasted += " the fix where there is one text for all.\n"
     fixes = (text for entry in lint.REGISTRY for text in _fix(entry))
-    return "\n".join((intro, head, *rows, pasted, *fixes)) + "\n"
+    return "\n".join((_INTRO, head, *rows, _PASTED, *fixes)) + "\n"
 
 
 def _fix(entry: LintRule) -> tuple[str, ...]:

@@ -27,15 +27,26 @@ TARGET = Rule(
 RULES: tuple[Rule, ...] = (OBJECTS, TARGET)
 
 _LOOKS = 3
-_OBJECT_KINDS = ("objects", "prefixes")
-_NAME_THE_RUN = "To remove what another run wrote, name its directory in run_dir."
 _STAYS = "a connection in a secrets backend stays, it holds no secret"
 
 
 @cell
 def plan_objects(step: Step) -> show.Table:
     """Return the objects this run recorded as written, which are to go."""
-    return step.propose(lambda: _objects_plan(step))
+
+    def make() -> Plan:
+        keys = _recorded(step)
+        row = Change(
+            resource=f"{step.settings.bucket}/{step.settings.prefix}",
+            setting="objects of this run",
+            before=f"{len(keys)} keys recorded",
+            after="absent, with all versions",
+            action="delete" if keys else "unchanged",
+            note=", ".join(keys),
+        )
+        return Plan("Objects of this run", (row,))
+
+    return step.plan(make)
 
 
 @cell
@@ -57,19 +68,33 @@ def remove_objects(step: Step) -> show.Text:
 @cell
 def verify_objects(step: Step) -> show.Table:
     """Return the check that none of the recorded keys is in the bucket any more."""
-    return step.check(_verify_objects(step), caption="Objects of this run")
+    keys, caption = _recorded(step), "Objects of this run"
+    expected = f"0 of {len(keys)} recorded keys"
+    how = "versions listed for every recorded key, and below every recorded prefix"
+    created = evidence.read_created(step.run)
+    if not created.get("objects") and not created.get("prefixes"):
+        observed = "not proved: no step recorded in this run directory that it wrote objects"
+        remedy = "To remove what another run wrote, name its directory in run_dir."
+        nothing = OBJECTS.skip(expected=expected, observed=observed, how=how, remedy=remedy)
+        return step.check(nothing, caption=caption)
+    left = step.cloud.find_left(keys)
+    observed = f"{len(left)} left: {', '.join(left[:5])}" if left else expected
+    check = OBJECTS.judge(
+        not left, expected=expected, observed=observed, how=how, basis="behaviour"
+    )
+    return step.check(check, caption=caption)
 
 
 @cell
 def plan_target(step: Step) -> show.Table:
     """Return what deleting bucket and identity would do; it needs the bucket's name typed in."""
-    return step.propose(lambda: _target_plan(step))
+    return step.plan(lambda: _target_plan(step))
 
 
 @cell
 def remove_target(step: Step) -> show.Text:
     """Delete bucket and identity if ``apply`` is set and the bucket's name was typed in."""
-    return step.carry_out(step.cloud.apply_tear_down)
+    return step.apply(step.cloud.apply_tear_down)
 
 
 @cell
@@ -89,36 +114,6 @@ def _below_prefixes(step: Step) -> list[str]:
     return [key for place in places for key in step.cloud.list_keys_ever(place)]
 
 
-def _objects_plan(step: Step) -> Plan:
-    keys = _recorded(step)
-    row = Change(
-        resource=f"{step.settings.bucket}/{step.settings.prefix}",
-        setting="objects of this run",
-        before=f"{len(keys)} keys recorded",
-        after="absent, with all versions",
-        action="delete" if keys else "unchanged",
-        note=", ".join(keys),
-    )
-    return Plan("Objects of this run", (row,))
-
-
-def _verify_objects(step: Step) -> Check:
-    keys = _recorded(step)
-    expected = f"0 of {len(keys)} recorded keys"
-    how = "versions listed for every recorded key, and below every recorded prefix"
-    if not any(evidence.read_created(step.run).get(kind) for kind in _OBJECT_KINDS):
-        nothing = "not proved: no step recorded in this run directory that it wrote objects"
-        return OBJECTS.skip(expected=expected, observed=nothing, how=how, remedy=_NAME_THE_RUN)
-    left = step.cloud.find_left(keys)
-    return OBJECTS.judge(
-        not left,
-        expected=expected,
-        observed=f"{len(left)} left: {', '.join(left[:5])}" if left else expected,
-        how=how,
-        basis="behaviour",
-    )
-
-
 def _is_confirmed(step: Step) -> bool:
     return step.settings.confirm_delete == step.settings.bucket
 
@@ -136,12 +131,12 @@ def _target_plan(step: Step) -> Plan:
 
 def _verify_target(step: Step) -> Check:
     expected, how = "deleted when confirm_delete is the bucket's name", "planned once more"
-    typed = step.settings.confirm_delete
-    if not _is_confirmed(step):
-        observed = "both stay: confirm_delete " + ("is another name" if typed else "is empty")
-        if typed:
-            return TARGET.judge(False, expected=expected, observed=observed, how=how, basis="rule")
+    if not step.settings.confirm_delete:
+        observed = "both stay: confirm_delete is empty"
         return TARGET.skip(expected=expected, observed=observed, how=how)
+    if not _is_confirmed(step):
+        observed = "both stay: confirm_delete is another name"
+        return TARGET.judge(False, expected=expected, observed=observed, how=how, basis="rule")
     try:
         found = step.cloud.plan_tear_down().changes
     except XcomkitError as error:

@@ -16,11 +16,11 @@ from xcomkit.lint.dags.run import judge as judge_dags
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.keys import parse_key
-from xcomkit.plane.dag_run import DAG_ID, DAGS_FOLDER, DagRun
+from xcomkit.plane.dag_run import DAG_ID, DAGS_FOLDER
 from xcomkit.plane.residency import judge_residency, judge_separation
 from xcomkit.plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.settings.deployment import LOCAL
-from xcomkit.steps.orchestration import Orchestration
+from xcomkit.steps.orchestration import DagStep, Orchestration
 
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
 
@@ -59,12 +59,11 @@ def _scan(step: Step) -> Iterator[Check]:
 
 
 @cell
-def start(step: Step) -> show.Text | show.Table:
+def start(step: DagStep) -> show.Text | show.Table:
     """Bring up the plane and its agents, or reach the Deployment."""
     stop(step)  # the cell may be run again
     step.values = step.values.anew()
-    found = Orchestration(step)
-    step.results["orchestration"] = found
+    step.orchestration = found = Orchestration(step)
     if step.settings.deployment != LOCAL:
         for path in DAGS_FOLDER.glob("*.py"):  # to be put into the Dag bundle
             write_text(step.run / "dags" / path.name, path.read_text(encoding="utf-8"))
@@ -73,7 +72,7 @@ def start(step: Step) -> show.Text | show.Table:
         version = found.deployment.check_access(DAG_ID)
     except XcomkitError as error:
         stop(step)
-        return step.check(step.could_not(error), caption="Nobody is there to run the Dag")
+        return step.check(step.error_check(error), caption="Nobody is there to run the Dag")
     names = ", ".join(found.agents.names) if found.agents else "those of the Deployment"
     step.facts["airflow"] = {"version": version, "agents": names}
     return show.facts(
@@ -87,9 +86,9 @@ def start(step: Step) -> show.Text | show.Table:
 
 
 @cell
-def stop(step: Step) -> show.Text | show.Table:
+def stop(step: DagStep) -> show.Text | show.Table:
     """End what was started for this step, and say where its time went."""
-    found: Orchestration | None = step.results.pop("orchestration", None)
+    found, step.orchestration = step.orchestration, None
     if found is None:
         return show.Text("Nothing is left running.")
     found.close()
@@ -99,9 +98,9 @@ def stop(step: Step) -> show.Text | show.Table:
 
 
 @cell
-def run(step: Step) -> show.Text | show.Table:
+def run(step: DagStep) -> show.Text | show.Table:
     """Run the shipped Dag, and say how it ended."""
-    found: Orchestration | None = step.results.get("orchestration")
+    found = step.orchestration
     if found is None:
         return show.Text("The Dag did not run.")
     run_id = new_run_id("runbook")
@@ -110,13 +109,13 @@ def run(step: Step) -> show.Text | show.Table:
     done = found.run(DAG_ID, run_id=run_id, conf={})
     evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(place))
     step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}
-    step.results["dag_run"] = done
+    step.dag_run = done
     return show.Text(f"{done.run_id} ended as {done.state} after {done.seconds:.1f} s.")
 
 
-def tasks(step: Step) -> show.Table | show.Text:
+def tasks(step: DagStep) -> show.Table | show.Text:
     """Return the state of every task, who ran it, and which wrote an XCom."""
-    done: DagRun | None = step.results.get("dag_run")
+    done = step.dag_run
     if done is None:
         return show.Text("The Dag did not run.")
     wrote = {(row.task_id, row.map_index) for row in done.xcoms}
@@ -129,9 +128,9 @@ def tasks(step: Step) -> show.Table | show.Text:
 
 
 @cell
-def verify(step: Step) -> show.Table:
+def verify(step: DagStep) -> show.Table:
     """Return the checks of tasks, rows, objects, logs, and of where values were found."""
-    done: DagRun | None = step.results.get("dag_run")
+    done = step.dag_run
     if done is None:
         return show.checks(step.checks, caption="The Dag did not run")
     try:
@@ -144,7 +143,7 @@ def verify(step: Step) -> show.Table:
     step.check(
         judge_place(done, deployment=step.settings.deployment, pods=pods), judge_triggerer(done)
     )
-    found: Orchestration | None = step.results.get("orchestration")
+    found = step.orchestration
     if found is not None:
         waited = {f"waiting for {name}": took for name, took in found.seconds.items()}
         airflow = {**waited, "the Dag run, by Airflow's clock": done.seconds}

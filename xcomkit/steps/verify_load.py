@@ -9,8 +9,8 @@ from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.decode import decode, read_value
 from xcomkit.plane import load
-from xcomkit.plane.load import DAG_ID, XC712, LoadResult
-from xcomkit.steps.orchestration import Orchestration
+from xcomkit.plane.load import DAG_ID, XC712
+from xcomkit.steps.orchestration import DagStep, Orchestration
 from xcomkit.steps.verify_dag import new_run_id, objects_of, place_of
 
 _PUSHER, _COLLECTOR = "push_and_pull", "collect"
@@ -18,12 +18,12 @@ _MOST_OF_VALUE = 120_000  # bytes; the Dag pushes 10,000 of JSON
 
 
 @cell
-def run(step: Step) -> show.Table | show.Text:
+def run(step: DagStep) -> show.Table | show.Text:
     """Run the load Dag, and return the times that its tasks took."""
     asked = step.settings.load_tasks
     if not asked:
         return show.Text("Not asked for: load_tasks is 0.")
-    found: Orchestration | None = step.results.get("orchestration")
+    found = step.orchestration
     if found is None:
         return step.check(
             XC712.skip(
@@ -35,7 +35,7 @@ def run(step: Step) -> show.Table | show.Text:
     return step.check(_load(step, found), caption="Load")
 
 
-def _load(step: Step, found: Orchestration) -> Check:
+def _load(step: DagStep, found: Orchestration) -> Check:
     asked, run_id = step.settings.load_tasks, new_run_id("load")
     place = place_of(step, run_id=run_id, dag_id=DAG_ID)
     evidence.record_created(step.run, kind="prefixes", names=[place])
@@ -48,7 +48,7 @@ def _load(step: Step, found: Orchestration) -> Check:
         failed=states.total() - states["success"],
         value_bytes=_value_bytes(step, objects),
     )
-    step.results["load"] = result
+    step.load = result
     step.facts["load"] = asdict(result)
     return load.judge(result)
 
@@ -74,9 +74,14 @@ def _measurements(step: Step, objects: list[StoredXCom]) -> object:
     return read_value(body, codec=found[0].codec, limit_bytes=load.MEASUREMENTS_LIMIT)
 
 
-def chart(step: Step) -> show.Picture | show.Text:
-    """Return the times as a picture."""
-    result: LoadResult | None = step.results.get("load")
+def times(step: DagStep) -> show.Table | show.Text:
+    """Return how long the tasks took, in ms."""
+    result = step.load
     if result is None or result.push is None or result.pull is None:
-        return show.Text("There is nothing to draw.")
-    return show.load_chart(result.push, result.pull)
+        return show.Text("There is nothing to show.")
+    rows = [
+        (name, *(f"{ms:.1f}" for ms in (one.p50, one.p95, one.p99, one.max)))
+        for name, one in (("push", result.push), ("pull", result.pull))
+    ]
+    headers = ("what", "p50 ms", "p95 ms", "p99 ms", "longest ms")
+    return show.table(headers, rows, caption="Times of the load run")

@@ -3,21 +3,19 @@
 from xcomkit.clouds.rules import LIFECYCLE
 from xcomkit.findings import evidence
 from xcomkit.notebook import show
-from xcomkit.notebook.step import Step, cell
-from xcomkit.plane.dag_run import DagRun
+from xcomkit.notebook.step import cell
 from xcomkit.plane.reruns import XC709, XC710, judge_deletion, judge_rerun
 from xcomkit.plane.verdict import earlier_keys, row_keys
-from xcomkit.steps.orchestration import Orchestration
+from xcomkit.steps.orchestration import DagStep
 from xcomkit.steps.verify_dag import objects_of
 
 _CLEARED = ("push_small", "read_small")
 
 
 @cell
-def clear(step: Step) -> show.Table:
+def clear(step: DagStep) -> show.Table:
     """Clear a pushing and a reading task, let them run again, and look for what is left."""
-    found: Orchestration | None = step.results.get("orchestration")
-    done: DagRun | None = step.results.get("dag_run")
+    found, done = step.orchestration, step.dag_run
     if found is None or done is None or done.state != "success":
         return step.check(XC709.skip(expected="no object without a row", **_nothing(step)))
     before = {one.key for one in objects_of(step, done.run_id)}
@@ -36,10 +34,9 @@ def clear(step: Step) -> show.Table:
 
 
 @cell
-def delete(step: Step) -> show.Table:
+def delete(step: DagStep) -> show.Table:
     """Delete the run, unless something is red about it, and look at what stays in the bucket."""
-    found: Orchestration | None = step.results.get("orchestration")
-    done: DagRun | None = step.results.get("dag_run")
+    found, done = step.orchestration, step.dag_run
     expected = "the rows are gone, the objects stay"
     if found is None or done is None:
         return step.check(XC710.skip(expected=expected, **_nothing(step)))
@@ -52,6 +49,6 @@ def delete(step: Step) -> show.Table:
     return step.check(judge_deletion(left=left, expiry=expiry), caption="Deleted")
 
 
-def _nothing(step: Step) -> dict[str, str]:
+def _nothing(step: DagStep) -> dict[str, str]:
     reason = "no run that could be cleared or deleted"
     return {"observed": f"not tried: {reason}", "how": f"deployment: {step.settings.deployment}"}

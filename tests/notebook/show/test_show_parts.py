@@ -33,21 +33,17 @@ def test_status_is_read_on_its_own_ground_whatever_the_page_is(status):
     assert f"{show.MARKS[status]} {status}" in html
 
 
-def test_first_cell_of_a_row_names_it():
+def test_first_cell_of_a_row_names_it_if_it_has_a_name():
     assert '<th scope="row"' in NARROW._repr_html_()
     assert NARROW._repr_html_().count("<td") == 1
+    assert '<th scope="row"' not in show.table(["a", "b"], [["", "2"]], caption="c")._repr_html_()
 
 
-def test_wide_table_scrolls_by_itself_within_reach_of_the_keyboard_and_says_what_it_is():
-    html = WIDE._repr_html_()
-
-    assert html.startswith(
+def test_wide_table_alone_scrolls_within_reach_of_the_keyboard_and_says_what_it_is():
+    assert WIDE._repr_html_().startswith(
         '<div role="region" aria-label="A &quot;wide&quot; one" tabindex="0"'
         ' style="overflow-x: auto"><table><caption style="text-align: left">'
     )
-
-
-def test_table_that_fits_is_no_stop_of_the_keyboard():
     assert "tabindex" not in NARROW._repr_html_()
 
 
@@ -75,7 +71,3 @@ def test_number_is_marked_so_that_no_narrow_page_breaks_its_digits():
 
 def test_command_that_is_not_there_leaves_no_empty_frame():
     assert "<code" not in show.Cell("", is_code=True).to_html()
-
-
-def test_row_without_a_name_has_no_empty_header():
-    assert '<th scope="row"' not in show.table(["a", "b"], [["", "2"]], caption="c")._repr_html_()

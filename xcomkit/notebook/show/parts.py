@@ -1,13 +1,13 @@
-"""What a result is made of: cells, tables, texts and pictures."""
+"""What a result is made of: cells, tables and texts."""
 
-import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
+from unicodedata import category
 
 from xcomkit.findings.model import Status
-from xcomkit.notebook.show.escaping import printable, to_html
 
 MARKS: Mapping[Status, str] = {"pass": "✔", "warn": "▲", "fail": "✖", "unknown": "?", "skip": "-"}
 COLOURS: Mapping[Status, str] = {
@@ -19,10 +19,35 @@ COLOURS: Mapping[Status, str] = {
 }
 """Behind white letters, so that they are read on a light page and on a dark one."""
 
+_WIDGETS = "application/vnd.jupyter.widget-view+json"
 _FOLD = 160
+_WORD = 24
+"""Letters after which a word may be broken: JupyterLab keeps few styles of ours, and a word such as
+an ARN would push the columns after it, the remedy among them, out of sight."""
+_FORMULA = re.compile(r"(\$|\\(?=[(\[]|begin|ref|eqref))")
 _NUMBER = re.compile(r"[\d.,%()/ -]{1,24}")  # never broken within its digits
 _WIDE = 4
 """Columns from which a table may be wider than a small window, and then scrolls by itself."""
+
+
+def printable(text: str) -> str:
+    """Return the text with what is neither printed nor blank as its number."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" or category(c) == "Zs" else ascii(c)[1:-1]
+        for c in text.replace("\r\n", "\n")
+    )
+
+
+def to_html(text: str) -> str:
+    """Return the text as HTML whose long words may be broken, and in which no formula begins."""
+    parts = re.sub(rf"(\S{{{_WORD}}})(?=\S)", "\\1\0", printable(text)).split("\0")
+    return _FORMULA.sub(r"<span>\1</span>", "<wbr>".join(map(escape, parts)))
+
+
+def widget_bundle(box: Any) -> dict[str, Any]:
+    """Return what Jupyter needs to draw widgets, and no text of theirs."""
+    bundle = box._repr_mimebundle_()
+    return {_WIDGETS: bundle[_WIDGETS]} if _WIDGETS in bundle else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,26 +147,6 @@ class Text:
     def __repr__(self) -> str:
         """Return the text itself."""
         return printable(self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An SVG with a sentence for those who cannot see it."""
-
-    svg: str
-    alt: str
-
-    @property
-    def _address(self) -> str:
-        # Within an image no SVG runs or loads anything, whatever it says.
-        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode('ascii')}"
-
-    def _repr_html_(self) -> str:
-        return f'<p><img alt="{escape(printable(self.alt))}" src="{self._address}"></p>'
-
-    def __repr__(self) -> str:
-        """Return the picture's sentence."""
-        return printable(self.alt)
 
 
 def aligned(headers: Sequence[str], rows: Iterable[Sequence[str]], *, width: int = 100) -> str:

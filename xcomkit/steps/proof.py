@@ -1,0 +1,132 @@
+"""What step 04 found, for the cells that display it; they measure and record nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xcomkit.backend import timing
+from xcomkit.backend.cross_read import Reading
+from xcomkit.backend.fault_matrix import Cell
+from xcomkit.backend.lost_writes import Writes
+from xcomkit.backend.protocol import PushedValue
+from xcomkit.backend.type_fidelity import TypeResult
+from xcomkit.findings.model import BACKENDS, Check, Measurement, Status
+from xcomkit.notebook import show
+
+NOTHING = show.Text("Nothing was tried: the checks above say why.")
+_STATUS: Mapping[str, Status] = {
+    "raised": "pass",
+    "retried and stored": "pass",
+    "not proved": "skip",
+}
+"""How a verdict on a fault is coloured; every other one is red."""
+
+
+@dataclass
+class Proof:
+    """The parts of the proof; one that was not reached is empty.
+
+    ``backend`` is the path of the class, ``codecs`` those that are tried, the configured one first.
+    """
+
+    checks: list[Check] = field(default_factory=list)
+    table: show.Table = field(default_factory=lambda: show.checks(()))
+    pushed: tuple[PushedValue, ...] = ()
+    backend: str = ""
+    codecs: tuple[str, ...] = ()
+    writes: tuple[Writes, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    types_seen: tuple[TypeResult, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    measured: tuple[Measurement, ...] = ()
+    sentences: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+    def __repr__(self) -> str:
+        """Return the checks as text."""
+        return repr(self.table)
+
+    @property
+    def class_name(self) -> str:
+        """Return the configured class as ``backend`` names it, or its own name."""
+        own = self.backend.rpartition(".")[2]
+        return next((name for name, path in BACKENDS.items() if path == self.backend), own)
+
+    def _label(self, codec: str) -> str:
+        """Return class and codec, and whether they are configured or the contrast."""
+        if codec == timing.CONTRAST:
+            return timing.CONTRAST_LABEL
+        return f"{self.class_name}, {codec}{' (configured)' * (codec == self.codecs[0])}"
+
+    def values(self) -> show.Table | show.Text:
+        """Return what each value did on its way."""
+        rows = [
+            (
+                value.payload.kind,
+                f"{value.encoded.bytes or 0:,}",
+                str(value.pushed.error or "") or value.pushed.reference or "kept in the database",
+                f"{value.pushed.ms:.1f}",
+            )
+            for value in self.pushed
+        ]
+        headers = ("value", "JSON bytes", "stored as", "push ms")
+        return show.table(headers, rows, caption="Values on their way") if rows else NOTHING
+
+    def lost_writes(self) -> show.Table | show.Text:
+        """Return which pushes were there at once and after the process had ended."""
+        rows = [
+            (self._label(one.codec), f"{one.seen_at_once} of {one.at_once}",
+             f"{one.seen_after_exit} of {one.at_exit}",
+             one.problem or ("lost" if one.lost else "kept"))
+            for one in self.writes
+        ]  # fmt: skip
+        headers = ("class and codec", "there at once", "there after exit", "verdict")
+        caption = "Pushes found again, without any fault"
+        return show.table(headers, rows, caption=caption) if rows else NOTHING
+
+    def faults(self) -> show.Table | show.Text:
+        """Return what became of each fault, and how it was seen."""
+        found: dict[tuple[str, str, str, str], list[str]] = {}
+        for cell in self.cells:
+            observed = cell.observed.split(" (")[0][:120]
+            if cell.verdict == "raised":
+                observed = observed.partition(":")[0]
+            key = (cell.case.operation, cell.case.label, cell.verdict, observed)
+            found.setdefault(key, []).append(self._label(cell.codec))
+        rows = tuple(
+            (
+                show.Cell(operation), show.Cell(fault), show.Cell("; ".join(labels)),
+                show.Cell(verdict, status=_STATUS.get(verdict, "fail")), show.Cell(observed),
+            )
+            for (operation, fault, verdict, observed), labels in found.items()
+        )  # fmt: skip
+        headers = ("what", "fault", "class and codec", "verdict", "seen")
+        return show.Table("The store fails", headers, rows) if rows else NOTHING
+
+    def types(self) -> show.Table | show.Text:
+        """Return what became of a value of each type, on both ways."""
+        rows = [(one.name, one.through_object, one.through_database) for one in self.types_seen]
+        headers = ("type", "through the object", "through the database")
+        return show.table(headers, rows, caption="What comes back") if rows else NOTHING
+
+    def components(self) -> show.Table | show.Text:
+        """Return who read what whom had written."""
+        readers = list(dict.fromkeys(one.reader for one in self.readings))
+        seen = {(one.writer, one.reader): one.reason or "the same" for one in self.readings}
+        rows = [
+            (writer, *(seen.get((writer, reader), "") for reader in readers))
+            for writer in dict.fromkeys(one.writer for one in self.readings)
+        ]
+        headers = ("written by", *(f"read by {reader}" for reader in readers))
+        caption = "Written by one, read by every other"
+        return show.table(headers, rows, caption=caption) if rows else NOTHING
+
+    def measurements(self) -> show.Table | show.Text:
+        """Return sizes, times and requests per payload and codec."""
+        table = show.measurements(self.measured, backend=self.class_name)
+        return table if self.measured else NOTHING
+
+    def advice(self) -> show.Text:
+        """Return the advice on the codec, and what could not be measured."""
+        return show.Text(" ".join(self.sentences)) if self.sentences else NOTHING
