@@ -112,7 +112,7 @@ SHARED_KEY = _bucket(
 
 PROVIDER = _access(
     301,
-    "The account knows the cluster's token issuer",
+    "The account trusts the cluster's token issuer",
     "Without an OIDC provider no service-account token is accepted.",
     "IAM user guide, OIDC providers; EKS user guide, IRSA",
     remedy="Run: eksctl utils associate-iam-oidc-provider --cluster NAME --approve",
@@ -137,49 +137,49 @@ ASSUME = _access(
 )
 LIST = _access(
     305,
-    "The identity lists the prefix",
+    "The identity can list the prefix",
     "The filesystem lists before it writes: every push fails.",
     "S3 ListObjectsV2; List Blobs; GCS objects.list",
 )
 PUT = _access(
     306,
-    "The identity puts below the prefix",
+    "The identity can write below the prefix",
     "Every push fails, compressed ones silently.",
     "S3 PutObject; Put Blob; GCS objects.insert",
 )
 GET = _access(
     307,
-    "The identity gets below the prefix",
+    "The identity can read below the prefix",
     "Every pull fails.",
     "S3 GetObject; Get Blob; GCS objects.get",
 )
 DELETE = _access(
     308,
-    "The identity deletes below the prefix",
+    "The identity can delete below the prefix",
     "Purging reports success, objects stay.",
     "S3 DeleteObject; Delete Blob; GCS objects.delete",
 )
 OUTSIDE = _access(
     309,
-    "A put outside the prefix is refused",
+    "Writing outside the prefix is denied",
     "Agents could overwrite foreign data.",
     "S3 PutObject; Put Blob; GCS objects.insert",
 )
 OTHER = _access(
     310,
-    "Another bucket is refused",
+    "Other buckets are denied",
     "Agents could read foreign data.",
     "S3 ListObjectsV2; List Blobs; GCS objects.list",
 )
 DROP = _access(
     311,
-    "Deleting the bucket is refused",
+    "Deleting the bucket is denied",
     "One task could destroy every XCom.",
     "S3 DeleteBucket; Delete Container; GCS buckets.delete",
 )
 STRANGER = _access(
     312,
-    "Another service account is refused",
+    "An untrusted service account cannot use the identity",
     "Any pod could read every XCom.",
     "STS AssumeRoleWithWebIdentity; Entra client assertion; GCP STS and generateAccessToken",
 )

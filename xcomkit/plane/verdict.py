@@ -138,7 +138,7 @@ def judge_triggerer(run: DagRun) -> Check:
             expected=expected,
             observed=f"not proved: on S3 no template of a trigger can pull an XCom: {cause}",
             how=run.how,
-            remedy="on S3 pull XComs in tasks, and hand a trigger what it needs when you defer.",
+            remedy="On S3 pull XComs in tasks, and hand a trigger what it needs when you defer.",
         )
     return XC713.judge(
         {"success": True, "failed": False}.get(task.state),

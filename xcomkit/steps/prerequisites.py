@@ -62,7 +62,7 @@ BACKEND = Rule(
 )
 KUBECTL = Rule(
     id="XC106",
-    title="kubectl is at hand",
+    title="kubectl is installed",
     severity="warn",
     why="Pods, service accounts and restarts must then be looked at elsewhere.",
     remedy="Install kubectl to look at the agents from here.",
@@ -70,7 +70,7 @@ KUBECTL = Rule(
 )
 HELM = Rule(
     id="XC107",
-    title="helm is at hand",
+    title="helm is installed",
     severity="warn",
     why="The chart's own templates are then not tried before the upgrade.",
     remedy="Install helm, which renders the chart with your values.",

@@ -39,7 +39,7 @@ def _scan(step: Step) -> Iterator[Check]:
             expected="no XCom use that remote execution does not support",
             observed="your own Dag files were not looked at",
             how=f"{folder} holds no Python file" if folder else "dags_folder is empty",
-            remedy="name the folder of your Dag files in dags_folder.",
+            remedy="Name the folder of your Dag files in dags_folder.",
         )
         return
     found = judge_dags([path])

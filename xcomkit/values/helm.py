@@ -28,8 +28,8 @@ XC402 = Rule(
     id="XC402",
     title="helm accepts the values",
     severity="fail",
-    why="the chart has a schema of its own; a file it refuses is never installed.",
-    remedy="fix the key helm names, or compare with the file downloaded from the Astro UI.",
+    why="The chart has a schema of its own; a file it refuses is never installed.",
+    remedy="Fix the key helm names, or compare with the file downloaded from the Astro UI.",
     source="remote agents Helm reference; helm template",
 )
 
@@ -130,7 +130,7 @@ def _open(expected: str, *, reason: str, how: str) -> Check:
         expected=expected,
         observed=f"{reason}; whether the chart's schema accepts every key stays unproved",
         how=how,
-        remedy="install helm 3 where the chart repository can be reached, and run step 03 again.",
+        remedy="Install helm 3 where the chart repository can be reached, and run step 03 again.",
     )
 
 

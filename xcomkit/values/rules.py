@@ -19,25 +19,25 @@ XC403 = Rule(
     id="XC403",
     title="The merge leaves the user's own lines alone",
     severity="warn",
-    why="a value that differs from the runbook's may be there for a reason.",
-    remedy="look at each value named and take the runbook's or change the parameter.",
+    why="A value that differs from the runbook's may be there for a reason.",
+    remedy="Look at each value named and take the runbook's or change the parameter.",
     source="own rule: replaced are only the keys the runbook owns",
 )
 XC406 = Rule(
     id="XC406",
     title="Merging again changes nothing",
     severity="fail",
-    why="a merge that grows the file on every run ends in duplicate entries.",
-    remedy="report the file's shape; write the settings out by hand meanwhile.",
+    why="A merge that grows the file on every run ends in duplicate entries.",
+    remedy="Report the file's shape; write the settings out by hand meanwhile.",
     source="own rule",
 )
 XC404 = Rule(
     id="XC404",
     title="The identity annotation reaches every service account",
     severity="warn",
-    why="with IAM roles for service accounts a pod without it gets no role; EKS Pod Identity"
+    why="With IAM roles for service accounts a pod without it gets no role; EKS Pod Identity"
     " needs none.",
-    remedy="set serviceAccount.annotations, annotate accounts that exist already, or use EKS Pod"
+    remedy="Set serviceAccount.annotations, annotate accounts that exist already, or use EKS Pod"
     " Identity associations.",
     source="Amazon EKS User Guide, IAM roles for service accounts",
 )
@@ -45,50 +45,50 @@ XC407 = Rule(
     id="XC407",
     title="The identity annotation is the same everywhere",
     severity="fail",
-    why="the pods would sign as that other identity, which was not proved here.",
-    remedy="remove the other annotation, or name that identity in the settings.",
+    why="The pods would sign as that other identity, which was not proved here.",
+    remedy="Remove the other annotation, or name that identity in the settings.",
     source="EKS, IAM roles for service accounts; Azure and GKE, workload identity",
 )
 XC408 = Rule(
     id="XC408",
     title="The file fixes the name of every service account",
     severity="warn",
-    why="the trust policy lists exact names; the chart documents its defaults for workers only.",
-    remedy="set serviceAccount.dagProcessor.name and serviceAccount.triggerer.name.",
+    why="The trust policy lists exact names; the chart documents its defaults for workers only.",
+    remedy="Set serviceAccount.dagProcessor.name and serviceAccount.triggerer.name.",
     source="comments of the downloaded values.yaml",
 )
 XC409 = Rule(
     id="XC409",
     title="No variable of the file takes the place of the workload identity",
     severity="fail",
-    why="keys, a profile or another identity in the environment stand over what the platform"
+    why="Keys, a profile or another identity in the environment stand over what the platform"
     " injects, so the pods would not be who was proved here.",
-    remedy="remove the variable from commonEnv and env, or say in accepted who the agents are.",
+    remedy="Remove the variable from commonEnv and env, or say in accepted who the agents are.",
     source="order of credentials in boto3, azure-identity, adlfs and google-auth",
 )
 XC410 = Rule(
     id="XC410",
     title="Every pod carries the label of workload identity",
     severity="fail",
-    why="the webhook looks at labelled pods only; without token and client id nobody signs in.",
-    remedy="add it to labels at the top of the file, its value in quotes.",
+    why="The webhook looks at labelled pods only; without token and client id nobody signs in.",
+    remedy="Add it to labels at the top of the file, its value in quotes.",
     source="AKS, Microsoft Entra Workload ID overview, pod labels",
 )
 XC411 = Rule(
     id="XC411",
     title="Every service account names the identity it becomes",
     severity="fail",
-    why="without the annotation the platform does not say who the pod is, and every push fails.",
-    remedy="set serviceAccount.annotations, or annotate accounts that exist already yourself.",
+    why="Without the annotation the platform does not say who the pod is, and every push fails.",
+    remedy="Set serviceAccount.annotations, or annotate accounts that exist already yourself.",
     source="AKS, Workload ID service account annotations; GKE, Workload Identity Federation",
 )
 XC412 = Rule(
     id="XC412",
     title="The agents get the keys of the S3-compatible store",
     severity="fail",
-    why="such a store has no workload identity; without a key the amazon provider asks as nobody,"
+    why="Such a store has no workload identity; without a key the amazon provider asks as nobody,"
     " and every push fails.",
-    remedy="make a Kubernetes Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and name it"
+    remedy="Make a Kubernetes Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and name it"
     " in agent_keys_secret; or keep the connection in a secrets backend.",
     source="amazon provider, fs/s3; boto3, credentials",
 )
@@ -142,7 +142,7 @@ def _on_every_account(
     if not identity.annotations and identity.is_needed:
         observed = "the identity does not exist yet, so its id is not known"
         return rule.judge(None, expected="an annotation on every account", observed=observed,
-                          how=how, basis="rule", remedy="run step 02 with apply: true.",
+                          how=how, basis="rule", remedy="Run step 02 with apply: true.",
                           fix_in="02")  # fmt: skip
     if not identity.annotations:
         observed = "no annotation is asked for"

@@ -22,9 +22,9 @@ XC030 = Rule(
     id="XC030",
     title="Callbacks use no XCom",
     severity="fail",
-    why="a callback has no task token, so with a custom backend it cannot pull or push; the"
+    why="A callback has no task token, so with a custom backend it cannot pull or push; the"
     " callback fails, and with it the alert it was to send.",
-    remedy="let a task do it: one with trigger_rule=TriggerRule.ONE_FAILED that takes the value"
+    remedy="Let a task do it: one with trigger_rule=TriggerRule.ONE_FAILED that takes the value"
     ' as an argument, or read context["exception"], context["run_id"] and params, which a'
     " callback does have.",
     source="configure XCom backend, limitations",

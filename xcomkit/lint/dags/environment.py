@@ -14,7 +14,7 @@ XC039 = Rule(
     severity="fail",
     why="Airflow reads them once per process: set before the first use they move the values of"
     " that one process to where no other looks for them, set later they do nothing.",
-    remedy="remove the line, and set the variable in commonEnv of values.yaml.",
+    remedy="Remove the line, and set the variable in commonEnv of values.yaml.",
     source="Airflow, common.io configuration; cached getters of the XCom backend, measured",
 )
 _VARIABLES = ("AIRFLOW__COMMON_IO__XCOM_", "AIRFLOW__CORE__XCOM_BACKEND")

@@ -13,9 +13,9 @@ XC032 = Rule(
     id="XC032",
     title="No ObjectStoragePath is read or written while a Dag file is parsed",
     severity="warn",
-    why="the Dag processor parses every file again and again: each time the requests are made and"
+    why="The Dag processor parses every file again and again: each time the requests are made and"
     " paid for, with its own identity, and a slow or refused one takes the Dag away.",
-    remedy="move the I/O into a @task; at the top of the file only construct the"
+    remedy="Move the I/O into a @task; at the top of the file only construct the"
     " ObjectStoragePath. For one task per object let a @task return the list and .expand() it.",
     source="Airflow, best practices, top level Python code; Airflow, object storage",
 )
@@ -23,9 +23,9 @@ XC033 = Rule(
     id="XC033",
     title="Dag files use no XCom while they are parsed",
     severity="fail",
-    why="there is no task instance and no run while a file is parsed: the import fails, and the"
+    why="There is no task instance and no run while a file is parsed: the import fails, and the"
     " Dag is gone.",
-    remedy="pull inside a task, or hand over task.output or the result of a @task call.",
+    remedy="Pull inside a task, or hand over task.output or the result of a @task call.",
     source="Airflow, XComs; best practices, top level Python code",
 )
 IO_METHODS = frozenset({

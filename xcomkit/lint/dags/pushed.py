@@ -21,8 +21,8 @@ XC036 = Rule(
     id="XC036",
     title="Airflow can write the values that tasks push",
     severity="fail",
-    why="the encoder raises TypeError after the work is done, so the task fails at its end.",
-    remedy="push text, numbers, lists and dicts: str(path), base64 text for bytes, list(...) for"
+    why="The encoder raises TypeError after the work is done, so the task fails at its end.",
+    remedy="Push text, numbers, lists and dicts: str(path), base64 text for bytes, list(...) for"
     " generators and arrays; write files to an ObjectStoragePath and push its path; or set"
     " do_xcom_push=False where nobody reads the value.",
     source="measured with task-sdk: bytes, Path, generator, ndarray; Airflow, XComs",
@@ -31,17 +31,17 @@ XC037 = Rule(
     id="XC037",
     title="Values come back as they were pushed",
     severity="warn",
-    why="a Decimal is written as a float, so digits are lost without an error.",
-    remedy="push str(value), and make a Decimal of it where it is read.",
+    why="A Decimal is written as a float, so digits are lost without an error.",
+    remedy="Push str(value), and make a Decimal of it where it is read.",
     source="measured with task-sdk: 12345678901234567.89 comes back as another number",
 )
 XC038 = Rule(
     id="XC038",
     title="Classes whose instances are pushed are allowed to be read back",
     severity="info",
-    why="the push succeeds, and the task that pulls raises ImportError unless the class is on the"
+    why="The push succeeds, and the task that pulls raises ImportError unless the class is on the"
     " list of every agent.",
-    remedy="set AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES in commonEnv to the class path, or"
+    remedy="Set AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES in commonEnv to the class path, or"
     " push asdict(value) or value.model_dump().",
     source="measured with task-sdk; Airflow, core allowed_deserialization_classes",
 )

@@ -22,9 +22,9 @@ XC034 = Rule(
     id="XC034",
     title="Tasks pull values of their own Dag run only",
     severity="warn",
-    why="the bucket's lifecycle deletes objects by age and the database keeps the reference: the"
+    why="The bucket's lifecycle deletes objects by age and the database keeps the reference: the"
     " stock backend then hands the task the path instead of the value, without any error.",
-    remedy="give the value along as conf of TriggerDagRunOperator, or write it where you choose"
+    remedy="Give the value along as conf of TriggerDagRunOperator, or write it where you choose"
     " (an ObjectStoragePath, an Asset) and read that; or keep objects longer than the"
     " oldest run that is read, use a backend that raises on a missing object, and accept XC034.",
     source="measured with common.io: object missing, path string returned; Airflow, XComs",
@@ -33,9 +33,9 @@ XC035 = Rule(
     id="XC035",
     title="Only the backend handles XCom references",
     severity="warn",
-    why="key layout and private functions change between releases, a lifecycle deletes the object,"
+    why="Key layout and private functions change between releases, a lifecycle deletes the object,"
     " and rows of the metadata database, which agents cannot see, hold references, not values.",
-    remedy="pull with ti.xcom_pull(...) or take the task as an argument; for a place that others"
+    remedy="Pull with ti.xcom_pull(...) or take the task as an argument; for a place that others"
     " may rely on write to an ObjectStoragePath of your own and push its path.",
     source="common.io provider, xcom backend (private names, key layouts), read and measured",
 )

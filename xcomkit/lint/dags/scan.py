@@ -27,8 +27,8 @@ XC040 = Rule(
     id="XC040",
     title="Every Python file of the folder can be read",
     severity="warn",
-    why="nothing is known of a file that cannot be read, and Airflow cannot import it either.",
-    remedy="fix the file, or keep it out of the Dag folder.",
+    why="Nothing is known of a file that cannot be read, and Airflow cannot import it either.",
+    remedy="Fix the file, or keep it out of the Dag folder.",
     source="Python, ast; Airflow, Dag file processing",
 )
 RULES: tuple[Rule, ...] = (

@@ -12,9 +12,9 @@ XC031 = Rule(
     id="XC031",
     title="Triggers use no XCom, or every agent runs Agent Client 1.5.0 or later",
     severity="warn",
-    why="with a custom backend older agents have no XCom in the triggerer: the trigger fails, and"
+    why="With a custom backend older agents have no XCom in the triggerer: the trigger fails, and"
     " the task that waits for it.",
-    remedy="pull in the operator before self.defer(...) and give the value to the trigger as an"
+    remedy="Pull in the operator before self.defer(...) and give the value to the trigger as an"
     " argument; push what comes back in execute_complete. Or run Agent Client 1.5.0 or later on"
     " every agent and accept XC031 with that reason.",
     source="configure XCom backend, limitations",

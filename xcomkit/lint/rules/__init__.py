@@ -100,5 +100,5 @@ def _judged(entry: LintRule, *, config: Configuration) -> Iterator[Check]:
             expected=entry.expected,
             observed="not looked at: this file says nothing of it",
             how=how,
-            remedy="name the values.yaml downloaded from the Astro UI in values_file.",
+            remedy="Name the values.yaml downloaded from the Astro UI in values_file.",
         )

@@ -21,16 +21,16 @@ XC018 = Rule(
     id="XC018",
     title="Every component has the same XCom settings",
     severity="fail",
-    why="a value written under one setting is read as a bare path, or not at all, under another.",
-    remedy="keep XCom settings and the connection in commonEnv only.",
+    why="A value written under one setting is read as a bare path, or not at all, under another.",
+    remedy="Keep XCom settings and the connection in commonEnv only.",
     source="configure XCom backend; Helm reference, commonEnv",
 )
 XC025 = Rule(
     id="XC025",
     title="No later file drops entries of a list",
     severity="warn",
-    why="helm merges mappings but replaces lists: a later commonEnv is the whole commonEnv.",
-    remedy="write the whole list in the last file, or leave it out there.",
+    why="Helm merges mappings but replaces lists: a later commonEnv is the whole commonEnv.",
+    remedy="Write the whole list in the last file, or leave it out there.",
     source="Helm, values files",
 )
 

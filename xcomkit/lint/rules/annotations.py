@@ -51,18 +51,18 @@ XC048 = Rule(
     id="XC048",
     title="Workload identity annotations have the key and format their platform reads",
     severity="fail",
-    why="an annotation of another key or form is ignored, and every push fails or runs as"
+    why="An annotation of another key or form is ignored, and every push fails or runs as"
     " another identity.",
-    remedy="write the key and the form the platform documents.",
+    remedy="Write the key and the form the platform documents.",
     source="EKS, IAM roles for service accounts; AKS, Workload ID; GKE, Workload Identity",
 )
 XC049 = Rule(
     id="XC049",
     title="The client id is the same everywhere",
     severity="fail",
-    why="annotation, variable and connection that name different identities make the pods run"
+    why="Annotation, variable and connection that name different identities make the pods run"
     " as another one than was granted access.",
-    remedy="keep the client id in serviceAccount.annotations only.",
+    remedy="Keep the client id in serviceAccount.annotations only.",
     source="AKS, Workload ID; azure-identity, AZURE_CLIENT_ID; adlfs",
 )
 

@@ -23,8 +23,8 @@ XC058 = Rule(
     id="XC058",
     title="The agents are new enough for XCom in triggers",
     severity="warn",
-    why="a trigger that pushes or pulls an XCom fails with agents before 1.5.0.",
-    remedy="use an image whose tag ends in astro-agent-1.5.0 or later, or keep XComs out of"
+    why="A trigger that pushes or pulls an XCom fails with agents before 1.5.0.",
+    remedy="Use an image whose tag ends in astro-agent-1.5.0 or later, or keep XComs out of"
     " triggers.",
     source="configure XCom backend, limits; the agents' image tags",
 )
@@ -32,25 +32,25 @@ XC041 = Rule(
     id="XC041",
     title="All components run the same image",
     severity="warn",
-    why="the provider of the store must be in each of them; what is installed in the workers'"
+    why="The provider of the store must be in each of them; what is installed in the workers'"
     " image only fails in the Dag processor or the triggerer.",
-    remedy="build one image with the providers and name it in image at the top.",
+    remedy="Build one image with the providers and name it in image at the top.",
     source="configure XCom backend, packages of the agent image",
 )
 XC042 = Rule(
     id="XC042",
     title="The agent token is given in exactly one way",
     severity="fail",
-    why="without a token agents do not register; of two the chart takes one without a word.",
-    remedy="set one of agentTokenSecretName, agentTokenFile and agentToken.",
+    why="Without a token agents do not register; of two the chart takes one without a word.",
+    remedy="Set one of agentTokenSecretName, agentTokenFile and agentToken.",
     source="remote agents Helm reference, agentToken",
 )
 XC051 = Rule(
     id="XC051",
     title="No service account is created twice",
     severity="fail",
-    why="helm refuses to make the same object twice, and one annotation would be lost.",
-    remedy="with several worker groups leave serviceAccount.workers.name empty, or name one account"
+    why="Helm refuses to make the same object twice, and one annotation would be lost.",
+    remedy="With several worker groups leave serviceAccount.workers.name empty, or name one account"
     " per group.",
     source="comments of the downloaded values.yaml; helm",
 )
@@ -58,8 +58,8 @@ XC057 = Rule(
     id="XC057",
     title="The image holds the backend class",
     severity="warn",
-    why="the durable class is not in the base image; without it no task starts.",
-    remedy="copy xcomkit/durable.py into an image of your own, as xcomkit/durable.py on Python's"
+    why="The durable class is not in the base image; without it no task starts.",
+    remedy="Copy xcomkit/durable.py into an image of your own, as xcomkit/durable.py on Python's"
     " path, and name that image.",
     source="own class, xcomkit.durable; the agents' base image",
 )

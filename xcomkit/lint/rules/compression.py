@@ -17,17 +17,17 @@ XC005 = Rule(
     id="XC005",
     title="Airflow accepts the compression",
     severity="fail",
-    why="any other name raises ValueError in every task; the guide's None is such a name.",
-    remedy="remove the variable for no compression, or write zip, gzip, bz2, lzma or xz.",
+    why="Any other name raises ValueError in every task; the guide's None is such a name.",
+    remedy="Remove the variable for no compression, or write zip, gzip, bz2, lzma or xz.",
     source="common.io provider, xcom backend; fsspec compressions",
 )
 XC015 = Rule(
     id="XC015",
     title="No compression hides failed uploads",
     severity="fail",
-    why="the stock backend swallows a failed upload behind every codec: the push succeeds, no"
+    why="The stock backend swallows a failed upload behind every codec: the push succeeds, no"
     " object exists, and the reader gets the path instead of the value.",
-    remedy="remove the compression, use a backend that confirms its writes, or accept XC015 by"
+    remedy="Remove the compression, use a backend that confirms its writes, or accept XC015 by"
     " name with the reason.",
     source="measured with common.io and s3fs; fsspec codecs",
 )

@@ -17,26 +17,26 @@ XC016 = Rule(
     id="XC016",
     title="The connection holds no credentials beside the workload identity",
     severity="fail",
-    why="an account key, a key file or anonymous access in the connection overrides the identity;"
+    why="An account key, a key file or anonymous access in the connection overrides the identity;"
     ' adlfs takes any text for anon, also "false", as yes.',
-    remedy="keep only what names region, account or project, and write anon as a boolean: false.",
+    remedy="Keep only what names region, account or project, and write anon as a boolean: false.",
     source="azure provider, fs/adls; google provider, base_google; adlfs, anon",
 )
 XC019 = Rule(
     id="XC019",
     title="Airflow can read the connection",
     severity="fail",
-    why="a connection that is no JSON and no URI raises in every task, or is read as another one.",
-    remedy="write it as JSON with conn_type and extra; percent-encode what stands in a URI.",
+    why="A connection that is no JSON and no URI raises in every task, or is read as another one.",
+    remedy="Write it as JSON with conn_type and extra; percent-encode what stands in a URI.",
     source="Airflow, Connection.from_uri and JSON connections; azure provider, fs/adls",
 )
 XC059 = Rule(
     id="XC059",
     title="The connection's type is that of the path's store",
     severity="warn",
-    why="the provider of the path's scheme reads its own fields only, and takes the rest for"
+    why="The provider of the path's scheme reads its own fields only, and takes the rest for"
     " nothing.",
-    remedy="name a connection of the store in the path, or fix conn_type.",
+    remedy="Name a connection of the store in the path, or fix conn_type.",
     source="Airflow, object storage; providers' connection types",
 )
 _OTHER_CREDENTIALS = {

@@ -18,48 +18,48 @@ XC006 = Rule(
     title="Every env entry has a name and a string value",
     severity="fail",
     why="Kubernetes takes strings only, and helm turns 1048576 without quotes into 1.048576e+06.",
-    remedy="put the value in quotes.",
+    remedy="Put the value in quotes.",
     source="Kubernetes API, EnvVar; Helm, chart values",
 )
 XC007 = Rule(
     id="XC007",
     title="No duplicate name in a list",
     severity="fail",
-    why="the later entry silently wins, whichever was meant.",
-    remedy="keep one entry.",
+    why="The later entry silently wins, whichever was meant.",
+    remedy="Keep one entry.",
     source="Kubernetes API, EnvVar",
 )
 XC008 = Rule(
     id="XC008",
-    title="No placeholder is left in",
+    title="No placeholder is left unfilled",
     severity="fail",
-    why="a copied example installs without complaint and fails in the first task.",
-    remedy="fill it in.",
+    why="A copied example installs without complaint and fails in the first task.",
+    remedy="Fill it in.",
     source="placeholders of the guide and of the downloaded values.yaml",
 )
 XC012 = Rule(
     id="XC012",
     title="No duplicate YAML key",
     severity="fail",
-    why="helm keeps the last one silently; everything under the first is lost.",
-    remedy="merge both into one key.",
+    why="Helm keeps the last one silently; everything under the first is lost.",
+    remedy="Merge both into one key.",
     source="YAML 1.2, section 3.2.1.3; Helm",
 )
 XC013 = Rule(
     id="XC013",
     title="No variable is set in two places",
     severity="fail",
-    why="which of commonEnv, the component's env and the chart's own field wins is documented"
+    why="Which of commonEnv, the component's env and the chart's own field wins is documented"
     " nowhere.",
-    remedy="keep the setting in one place.",
+    remedy="Keep the setting in one place.",
     source="Helm reference, commonEnv",
 )
 XC014 = Rule(
     id="XC014",
     title="No secret in plain text",
     severity="warn",
-    why="the file is copied, mailed and committed; helm keeps values in the release as well.",
-    remedy="use valueFrom with a Kubernetes secret, the secrets backend, or workload identity.",
+    why="The file is copied, mailed and committed; helm keeps values in the release as well.",
+    remedy="Use valueFrom with a Kubernetes secret, the secrets backend, or workload identity.",
     source="Helm reference, agentTokenSecretName; Kubernetes, Secrets",
 )
 
@@ -68,7 +68,7 @@ XC053 = Rule(
     title="No value of an env file ends in a comment",
     severity="warn",
     why="Docker Compose cuts the comment off; docker run and kubectl keep it in the value.",
-    remedy="put the comment on a line of its own.",
+    remedy="Put the comment on a line of its own.",
     source="Docker, .env file syntax; docker run --env-file",
 )
 

@@ -24,26 +24,26 @@ XC022 = Rule(
     id="XC022",
     title="No variable overrides the workload identity",
     severity="fail",
-    why="keys, a profile or another identity in the environment override what the platform"
+    why="Keys, a profile or another identity in the environment override what the platform"
     " injects, so the pods run as another identity.",
-    remedy="remove the variable; the platform injects what the SDK needs.",
+    remedy="Remove the variable; the platform injects what the SDK needs.",
     source="order of credentials in boto3, azure-identity, adlfs and google-auth",
 )
 XC045 = Rule(
     id="XC045",
     title="Every service account has the annotation of its managed identity",
     severity="fail",
-    why="without the client id the webhook tells a pod nothing to become, and every push fails.",
-    remedy="set the annotation in serviceAccount.annotations.",
+    why="Without the client id the webhook tells a pod nothing to become, and every push fails.",
+    remedy="Set the annotation in serviceAccount.annotations.",
     source="AKS, Workload ID service account annotations",
 )
 XC046 = Rule(
     id="XC046",
     title="Every service account has its identity annotation",
     severity="warn",
-    why="with IAM roles for service accounts and with GKE service accounts a pod without it has"
+    why="With IAM roles for service accounts and with GKE service accounts a pod without it has"
     " no identity; EKS Pod Identity and direct access on GKE need none.",
-    remedy="set the annotation in serviceAccount.annotations, annotate accounts that exist already"
+    remedy="Set the annotation in serviceAccount.annotations, annotate accounts that exist already"
     " yourself, or associate them with EKS Pod Identity.",
     source="EKS, IAM roles for service accounts; GKE, Workload Identity Federation",
 )
@@ -51,9 +51,9 @@ XC047 = Rule(
     id="XC047",
     title="Identity annotations are on accounts that the chart creates",
     severity="fail",
-    why="the chart annotates accounts it creates; with create: false the annotation has no"
+    why="The chart annotates accounts it creates; with create: false the annotation has no"
     " effect and the pod has no identity.",
-    remedy="annotate the existing account with kubectl annotate serviceaccount, or let the chart"
+    remedy="Annotate the existing account with kubectl annotate serviceaccount, or let the chart"
     " create it.",
     source="comments of the downloaded values.yaml, serviceAccount",
 )
@@ -61,8 +61,8 @@ XC050 = Rule(
     id="XC050",
     title="Every pod has the workload identity label",
     severity="fail",
-    why="the webhook looks at labelled pods only; without token and client id nobody signs in.",
-    remedy="add it to labels at the top of the file, its value in quotes.",
+    why="The webhook looks at labelled pods only; without token and client id nobody signs in.",
+    remedy="Add it to labels at the top of the file, its value in quotes.",
     source="AKS, Microsoft Entra Workload ID overview, pod labels",
 )
 

@@ -30,34 +30,34 @@ XC026 = Rule(
     id="XC026",
     title="Bucket and storage account have names their store accepts",
     severity="fail",
-    why="nothing of that name can exist, so every push fails.",
-    remedy="write the name of the bucket or container alone, without account, region or slash.",
+    why="Nothing of that name can exist, so every push fails.",
+    remedy="Write the name of the bucket or container alone, without account, region or slash.",
     source="naming rules of Amazon S3, Azure Blob Storage and Google Cloud Storage",
 )
 XC027 = Rule(
     id="XC027",
     title="Task logs and XComs have prefixes of their own",
     severity="warn",
-    why="a lifecycle for XComs deletes the logs as well, and rights on one are rights on both.",
-    remedy="give XComs a prefix that is no part of the log folder, nor the other way round.",
+    why="A lifecycle for XComs deletes the logs as well, and rights on one are rights on both.",
+    remedy="Give XComs a prefix that is no part of the log folder, nor the other way round.",
     source="Airflow, remote_base_log_folder; object storage XCom backend, key layout",
 )
 XC028 = Rule(
     id="XC028",
     title="No two Deployments share a prefix",
     severity="warn",
-    why="the keys do not say whose they are: a tear down, a lifecycle or an inspection of one"
+    why="The keys do not say whose they are: a tear down, a lifecycle or an inspection of one"
     " reaches the values of the other.",
-    remedy="end the path in the name of the Deployment.",
+    remedy="End the path in the name of the Deployment.",
     source="object storage XCom backend, key layout: dag, run and task only",
 )
 XC056 = Rule(
     id="XC056",
     title="The path has a prefix",
     severity="info",
-    why="values lie at the top of the bucket, where rights and lifecycle cannot tell them from"
+    why="Values lie at the top of the bucket, where rights and lifecycle cannot tell them from"
     " anything else.",
-    remedy="write <s3|gs|abfs>://<connection-id>@<bucket>/<prefix>.",
+    remedy="Write <s3|gs|abfs>://<connection-id>@<bucket>/<prefix>.",
     source="configure XCom backend, path",
 )
 

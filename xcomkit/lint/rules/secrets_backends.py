@@ -23,9 +23,9 @@ XC052 = Rule(
     id="XC052",
     title="Airflow can read the settings of the secrets backend",
     severity="fail",
-    why="keyword arguments that are no JSON mapping are dropped in silence, and the backend looks"
+    why="Keyword arguments that are no JSON mapping are dropped in silence, and the backend looks"
     " under its default names.",
-    remedy='write a JSON mapping, such as {"connections_prefix": "airflow/connections"}.',
+    remedy='Write a JSON mapping, such as {"connections_prefix": "airflow/connections"}.',
     source="Airflow, configuration parser, secrets backend_kwargs",
 )
 

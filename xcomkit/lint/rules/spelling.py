@@ -22,7 +22,7 @@ XC017 = Rule(
     severity="fail",
     why="Airflow reads one spelling only and says nothing about the others, so the setting stays"
     " at its default and values go to the metadata database.",
-    remedy="use the name Airflow reads; the options of common.io are not in [core].",
+    remedy="Use the name Airflow reads; the options of common.io are not in [core].",
     source="Airflow, setting configuration options: AIRFLOW__{SECTION}__{KEY}",
 )
 XC023 = Rule(
@@ -31,15 +31,15 @@ XC023 = Rule(
     severity="fail",
     why="Kubernetes fills in $(NAME) of a variable listed before, and nothing else; $NAME, ${NAME}"
     " and {{ ... }} reach Airflow as they are written.",
-    remedy="write the value out, or $(NAME) with NAME set above it in the same list.",
+    remedy="Write the value out, or $(NAME) with NAME set above it in the same list.",
     source="Kubernetes, define dependent environment variables; Helm, values files",
 )
 XC024 = Rule(
     id="XC024",
     title="No variable expects shell expansion",
     severity="warn",
-    why="no shell reads the environment of a pod: with PATH=$PATH:/x the old PATH is lost.",
-    remedy="write $(NAME), with NAME set above it in the same list, or the value itself.",
+    why="No shell reads the environment of a pod: with PATH=$PATH:/x the old PATH is lost.",
+    remedy="Write $(NAME), with NAME set above it in the same list, or the value itself.",
     source="Kubernetes, define dependent environment variables",
 )
 

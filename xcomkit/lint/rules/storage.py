@@ -49,40 +49,40 @@ XC001 = Rule(
     id="XC001",
     title="Every component has an XCom path",
     severity="fail",
-    why="without a path values land in a relative directory of the pod, without any error.",
-    remedy=f"set {PATH} for every component, in commonEnv.",
+    why="Without a path values land in a relative directory of the pod, without any error.",
+    remedy=f"Set {PATH} for every component, in commonEnv.",
     source="Airflow, object storage XCom backend, xcom_objectstorage_path",
 )
 XC002 = Rule(
     id="XC002",
     title="Every component has a threshold that lets values leave the database",
     severity="fail",
-    why="unset and -1 mean that every value goes to the orchestration plane's database.",
-    remedy=f"set {THRESHOLD} to 0 for every component, in commonEnv.",
+    why="Unset and -1 mean that every value goes to the orchestration plane's database.",
+    remedy=f"Set {THRESHOLD} to 0 for every component, in commonEnv.",
     source="Airflow, object storage XCom backend, xcom_objectstorage_threshold",
 )
 XC003 = Rule(
     id="XC003",
     title="The threshold sends every value to the bucket",
     severity="warn",
-    why="smaller values leave the execution plane for the orchestration plane's database.",
-    remedy='set the threshold to "0", the value the guide recommends.',
+    why="Smaller values leave the execution plane for the orchestration plane's database.",
+    remedy='Set the threshold to "0", the value the guide recommends.',
     source="configure XCom backend",
 )
 XC004 = Rule(
     id="XC004",
     title="The connection of the path is defined",
     severity="fail",
-    why="agents cannot see the metadata database; S3 then signs as the pod, the others fail.",
-    remedy="define AIRFLOW_CONN_<ID> for every component, or a secrets backend that knows it.",
+    why="Agents cannot see the metadata database; S3 then signs as the pod, the others fail.",
+    remedy="Define AIRFLOW_CONN_<ID> for every component, or a secrets backend that knows it.",
     source="Airflow, managing connections; configure XCom backend",
 )
 XC009 = Rule(
     id="XC009",
     title="The backend class is Airflow's object storage backend, or the durable one",
     severity="fail",
-    why="without it values go to the metadata database, with a misspelt one no task starts.",
-    remedy=f"set the class (xcomBackend of the chart) to {STOCK_BACKEND} or {DURABLE_BACKEND}.",
+    why="Without it values go to the metadata database, with a misspelt one no task starts.",
+    remedy=f"Set the class (xcomBackend of the chart) to {STOCK_BACKEND} or {DURABLE_BACKEND}.",
     source="configure XCom backend; Airflow, core xcom_backend",
 )
 XC010 = Rule(
@@ -90,15 +90,15 @@ XC010 = Rule(
     title="The threshold is a whole number",
     severity="fail",
     why="Airflow raises AirflowConfigException on units, fractions and trailing comments.",
-    remedy="write plain digits, such as 0 or 1048576.",
+    remedy="Write plain digits, such as 0 or 1048576.",
     source="Airflow configuration, getint",
 )
 XC011 = Rule(
     id="XC011",
     title="The path has a scheme that uses the connection",
     severity="fail",
-    why="other schemes write into the pod, ignore the connection or fail in every task.",
-    remedy="write <s3|gs|abfs>://<connection-id>@<bucket>/<prefix>.",
+    why="Other schemes write into the pod, ignore the connection or fail in every task.",
+    remedy="Write <s3|gs|abfs>://<connection-id>@<bucket>/<prefix>.",
     source="Airflow, object storage; provider filesystems",
 )
 
