@@ -1,13 +1,13 @@
 """Print what the stock and the durable class do with each version of Airflow, as Markdown.
 
 `make findings` appends it to docs/findings.md. Each version is installed into an environment of its
-own; the faults are those of step 04, injected on the wire in front of the stand-in for S3.
+own; the faults are those of step 04, injected by a proxy in front of the stand-in for S3.
 """
 
 import sys
 from pathlib import Path
 
-from wire_target import WireTarget, open_wire_target
+from proxied_target import ProxiedTarget, open_proxied_target
 
 from xcomkit.backend.fault_matrix import SILENT, Cell, cases, run
 from xcomkit.backend.launch import Launch
@@ -27,7 +27,7 @@ def main() -> None:
     """Print one table per backend class and one sentence about reading across versions."""
     settings = Settings.from_yaml(Path("parameters/local-aws.yaml"))
     rows = matrix.make_rows(VERSIONS, settings=settings, more=(), progress=tell)
-    with AwsStandIn.start() as stand_in, open_wire_target("aws", lambda _: stand_in) as target:
+    with AwsStandIn.start() as stand_in, open_proxied_target("aws", lambda _: stand_in) as target:
         print("\n## By version of Airflow\n")
         print("On the stand-in for S3, with none, gzip and zip; the quick faults of step 04.")
         for backend in BACKENDS:
@@ -35,7 +35,7 @@ def main() -> None:
             failed = [cell for cell in found.cells if cell.verdict != "pass"]
             print(f"\n### {backend}\n")
             print(f"| | {' | '.join(VERSIONS)} |\n|---|{'---|' * len(VERSIONS)}")
-            faults = [spoilt(target, row, backend) for row in rows]
+            faults = [disturbed(target, row, backend) for row in rows]
             seen = [one.behaviour for one in found.environments]
             for title, cells in (
                 ("object name", [f"`{one.key}`" for one in seen]),
@@ -63,7 +63,7 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def read_across(target: WireTarget, rows: tuple[Row, ...], backend: str) -> Matrix:
+def read_across(target: ProxiedTarget, rows: tuple[Row, ...], backend: str) -> Matrix:
     """Return which version reads what which wrote, without faults."""
     return measure(
         rows, environment=target.variables(backend), run_id="across", timeout=120,
@@ -71,21 +71,21 @@ def read_across(target: WireTarget, rows: tuple[Row, ...], backend: str) -> Matr
     )  # fmt: skip
 
 
-def spoilt(target: WireTarget, row: Row, backend: str) -> tuple[Cell, ...]:
+def disturbed(target: ProxiedTarget, row: Row, backend: str) -> tuple[Cell, ...]:
     """Return what became of each fault and codec with a version."""
     if row.interpreter is None:
         raise SystemExit(row.problem)
     settings, environment = target.rig.settings, target.variables(backend)
     with (
-        open_fault_proxy("aws", environment=environment) as wire,
+        open_fault_proxy("aws", environment=environment) as proxy,
         open_worker(
-            {**environment, **wire.environment},
+            {**environment, **proxy.environment},
             timeout=120,
             launch=Launch(python=str(row.interpreter)),
         ) as worker,
     ):
         return run(
-            worker, wire=wire, cases=cases("aws", depth="quick"), codecs=CODECS,
+            worker, proxy=proxy, cases=cases("aws", depth="quick"), codecs=CODECS,
             reader=target.cloud, bucket=settings.bucket, prefix=settings.prefix,
             run_id=row.version, progress=str,
         )  # fmt: skip

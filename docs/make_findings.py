@@ -21,7 +21,7 @@ _HEAD = """\
 # Findings
 
 Written by `make findings` from runs on the embedded stand-ins with `fault_depth: full`, faults
-injected on the wire. What is listed was seen. A cell reads as in the record: **silent
+injected by a proxy. What is listed was seen. A cell reads as in the record: **silent
 loss** the push succeeded and no object is there, **silent wrong value** the task got something else
 and no error, **silent leftover** the purge succeeded and the object is still there.
 

@@ -2,7 +2,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from prepared import Prepared
-from wire_target import WireTarget, open_wire_target
+from proxied_target import ProxiedTarget, open_proxied_target
 
 from xcomkit.backend import process
 from xcomkit.backend.fault_matrix import Case, Cell, cases
@@ -19,19 +19,22 @@ GOOD = {"raised", "retried and stored"}
 @pytest.fixture(scope="module", params=["aws", "azure", "gcp"])
 def target(
     request: pytest.FixtureRequest, stand_ins: Callable[[CloudName], StandIn], prepared: Prepared
-) -> Iterator[WireTarget]:
-    with open_wire_target(request.param, stand_ins) as made, pytest.MonkeyPatch.context() as patch:
+) -> Iterator[ProxiedTarget]:
+    with (
+        open_proxied_target(request.param, stand_ins) as made,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.setattr(process, "start", prepared.start)
         yield made
 
 
 @pytest.fixture(scope="module")
-def stock(target: WireTarget) -> Cells:
+def stock(target: ProxiedTarget) -> Cells:
     return target.cells("stock", cases(target.cloud_name, depth="quick"), CODECS)
 
 
 @pytest.fixture(scope="module")
-def durable(target: WireTarget) -> Cells:
+def durable(target: ProxiedTarget) -> Cells:
     return target.cells("durable", cases(target.cloud_name, depth="quick"), (*CODECS, CONTRAST))
 
 
@@ -83,13 +86,13 @@ def test_stock_backend_hides_a_refused_upload_behind_a_codec_and_returns_paths(s
     assert missing == {("silent wrong value", "no error, the reader got the reference string")}
 
 
-def test_every_quick_fault_was_tried_with_every_codec(target: WireTarget, stock: Cells):
+def test_every_quick_fault_was_tried_with_every_codec(target: ProxiedTarget, stock: Cells):
     assert len(stock) == len(cases(target.cloud_name, depth="quick")) * len(CODECS)
     assert {cell.verdict for cell in stock.values()} & {"not proved"} == set()
 
 
 def test_failure_of_one_key_in_a_delete_that_succeeds_leaves_the_object_behind(
-    target: WireTarget, stock: Cells, durable: Cells
+    target: ProxiedTarget, stock: Cells, durable: Cells
 ):
     if target.cloud_name != "aws":  # only S3 deletes many keys in one request
         assert verdicts(stock, "purge 403", with_codec=False) == {"raised"}
@@ -100,12 +103,12 @@ def test_failure_of_one_key_in_a_delete_that_succeeds_leaves_the_object_behind(
     assert verdicts(durable, "purge 403", with_codec=False) == {"raised"}
 
 
-def test_fault_that_never_strikes_proves_nothing(target: WireTarget):
+def test_fault_that_never_strikes_proves_nothing(target: ProxiedTarget):
     idle = Case("pull", "none of these", Fault("403", ("part",)))
 
     (cell,) = target.cells("durable", (idle,), ("none",)).values()
 
-    assert (cell.verdict, "no request was spoilt" in cell.observed) == ("not proved", True)
+    assert (cell.verdict, "no request was disturbed" in cell.observed) == ("not proved", True)
 
 
 def test_full_depth_holds_the_quick_faults_and_the_ones_that_are_waited_for():

@@ -116,7 +116,7 @@ class AwsRig(Rig):
             statement["Action"] = [a for a in statement["Action"] if a != name]
         self.put_role_policy(document)
 
-    def trust_stranger(self, subject: str) -> None:
+    def trust_another(self, subject: str) -> None:
         iam, name = self.client("iam"), self.settings.role_name
         trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
         ((_, equals),) = trust["Statement"][0]["Condition"].items()

@@ -208,7 +208,7 @@ class AzureRig(Rig):
             new = "11111111-2222-4333-8444-555555555555"
             self.arm("PUT", f"{where}/{new}", version=ROLE_API, json=body)
 
-    def trust_stranger(self, subject: str) -> None:
+    def trust_another(self, subject: str) -> None:
         issuer = self.settings.oidc_issuer or (self.stand_in.issuer if self.stand_in else "")
         body = {"properties": {"issuer": issuer, "subject": subject, "audiences": [AUDIENCE]}}
         where = f"{self.identity}/federatedIdentityCredentials/theirs"

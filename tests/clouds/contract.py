@@ -25,7 +25,7 @@ from xcomkit.findings.model import Plan
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.terms import TERMS
 
-STRANGER = "system:serviceaccount:astro:xcomkit-stranger"
+UNTRUSTED = "system:serviceaccount:astro:xcomkit-untrusted"
 NewRig = Callable[..., Rig]
 
 
@@ -280,12 +280,12 @@ class AccessContract(Made):
 
     @pytest.mark.stand_in
     def test_further_subject_is_red_by_document_and_by_behaviour(self, made: Rig) -> None:
-        made.trust_stranger(STRANGER)
+        made.trust_another(UNTRUSTED)
 
         checks = made.access_checks()
 
         assert {"XC302", "XC312"} <= red(checks)
-        assert "xcomkit-stranger" in checks["XC302"].observed
+        assert "xcomkit-untrusted" in checks["XC302"].observed
 
     @pytest.mark.stand_in
     def test_where_no_token_can_be_minted_the_trial_is_skipped_and_never_passed(
@@ -308,14 +308,16 @@ class AccessContract(Made):
 class IdentityContract(Made):
     @pytest.mark.stand_in
     @pytest.mark.timeout(120)  # a refusal is not tried again
-    def test_worker_signs_in_and_a_stranger_is_refused(self, made: Rig, tmp_path: Path) -> None:
+    def test_worker_signs_in_and_an_untrusted_account_is_refused(
+        self, made: Rig, tmp_path: Path
+    ) -> None:
         identity = made.cloud.worker_identity(SUBJECTS[0], directory=str(tmp_path))
         made.cloud.sign_in(identity)
         (tmp_path / "other").mkdir()
-        stranger = made.cloud.worker_identity(STRANGER, directory=str(tmp_path / "other"))
+        untrusted = made.cloud.worker_identity(UNTRUSTED, directory=str(tmp_path / "other"))
 
         with pytest.raises((CredentialsError, AccessDeniedError)):
-            made.cloud.sign_in(stranger)
+            made.cloud.sign_in(untrusted)
 
         assert identity.agents
 

@@ -146,7 +146,7 @@ class GcpRig(Rig):
         answer.raise_for_status()
         return answer.json()
 
-    def trust_stranger(self, subject: str) -> None:
+    def trust_another(self, subject: str) -> None:
         *_, namespace, name = subject.split(":")
         policy = self.account("getIamPolicy")
         (binding,) = (b for b in policy["bindings"] if b["role"] == BECOME)

@@ -33,7 +33,7 @@ class Rig:
     A rig of a cloud has beside this, all of it as the administrator and without the code under
     test: ``practice_names`` and ``unique_names``, the parameters that the practice account needs
     and those that are made for one test; ``put_object``; ``list_two_at_a_time``, as if a page held
-    no more; ``drift``, ``weaken`` and ``trust_stranger``, as somebody else in the account might;
+    no more; ``drift``, ``weaken`` and ``trust_another``, as somebody else in the account might;
     ``set`` and ``state``; ``lifecycle``, ``put_lifecycle``, ``lifecycle_prefixes`` and a foreign
     ``lifecycle_rule``; ``unmark_identity``, so that it is not of xcomkit; ``at_somebody_elses``, a
     rig whose bucket is another account's; ``become_nobody``, who is known and has no right;

@@ -27,7 +27,7 @@ def test_right_outside_the_prefix_and_over_everything_is_red(made):
     assert list(made.cloud.list_keys_ever("")) == []
 
 
-def test_trust_with_a_wildcard_lets_a_stranger_in_and_is_red(made):
+def test_trust_with_a_wildcard_lets_an_untrusted_account_in_and_is_red(made):
     iam, name = made.client("iam"), made.settings.role_name
     trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     (statement,) = trust["Statement"]
@@ -101,15 +101,15 @@ def test_connection_that_the_role_may_not_read_is_red(new_target):
     assert red(target.access_checks()) == {"XC303", "XC313"}
 
 
-def test_stranger_that_the_role_trusts_after_all_is_red_when_it_signs_in(made, tmp_path):
-    name = "system:serviceaccount:astro:xcomkit-stranger"
-    stranger = made.cloud.worker_identity(name, directory=str(tmp_path))
-    worker = check_worker(stranger, sign_in=lambda _: None)
-    assert check_untrusted(stranger, sign_in=made.cloud.sign_in, worker=worker).status == "pass"
+def test_untrusted_account_that_the_role_trusts_after_all_is_red_when_it_signs_in(made, tmp_path):
+    name = "system:serviceaccount:astro:xcomkit-untrusted"
+    untrusted = made.cloud.worker_identity(name, directory=str(tmp_path))
+    worker = check_worker(untrusted, sign_in=lambda _: None)
+    assert check_untrusted(untrusted, sign_in=made.cloud.sign_in, worker=worker).status == "pass"
 
-    made.trust_stranger(name)
+    made.trust_another(name)
 
-    check = check_untrusted(stranger, sign_in=made.cloud.sign_in, worker=worker)
+    check = check_untrusted(untrusted, sign_in=made.cloud.sign_in, worker=worker)
     assert (check.id, check.status) == ("XC514", "fail")
 
 

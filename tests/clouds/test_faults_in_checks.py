@@ -23,7 +23,7 @@ from xcomkit.clouds.aws.permission_tests import simulate
 from xcomkit.clouds.bucket import Reading
 from xcomkit.clouds.lifecycle import judge_sooner
 from xcomkit.clouds.permission_tests import allowed, forbidden, untested
-from xcomkit.clouds.rules import EXISTS, OUTSIDE, PUT, STRANGER
+from xcomkit.clouds.rules import EXISTS, OUTSIDE, PUT, UNTRUSTED
 from xcomkit.findings.errors import (
     ConflictError,
     CredentialsError,
@@ -195,7 +195,7 @@ def test_owner_of_a_bucket_on_another_store_that_is_not_said_is_unknown(error):
     ids=str,
 )
 @clouds
-def test_stranger_is_kept_out_only_by_a_refusal_and_one_of_ours_that_is_refused_is_red(
+def test_untrusted_account_is_kept_out_only_by_a_refusal_and_one_of_ours_that_is_refused_is_red(
     cloud, error, status
 ):
     access = cloud_of(cloud).access
@@ -204,7 +204,7 @@ def test_stranger_is_kept_out_only_by_a_refusal_and_one_of_ours_that_is_refused_
     def become(subject: str) -> Any:
         if subject == SUBJECTS[1]:
             raise DENIED
-        if "stranger" in subject and error:
+        if "untrusted" in subject and error:
             raise error
         return {"AccessKeyId": ""}
 
@@ -300,7 +300,7 @@ def test_only_a_refusal_says_that_a_right_is_not_there(error, may, may_not):
 @pytest.mark.parametrize(
     ("rule", "error", "is_in_01"),
     [(PUT, MissingError("no such bucket"), True), (PUT, DENIED, False),
-     (STRANGER, MissingError("no such role"), False)],
+     (UNTRUSTED, MissingError("no such role"), False)],
     ids=["no bucket", "no right", "another thing is missing"],
 )  # fmt: skip
 def test_missing_bucket_is_made_in_step_01_and_a_missing_right_is_given_here(rule, error, is_in_01):

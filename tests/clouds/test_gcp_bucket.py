@@ -56,12 +56,12 @@ def test_commands_add_who_is_missing_and_remove_who_is_too_many(signed_in):
     rig = GcpRig(signed_in("gcp"))
     rig.make_bucket()
     rig.make_access()
-    rig.trust_stranger("system:serviceaccount:astro:stranger")
+    rig.trust_another("system:serviceaccount:astro:untrusted")
 
     (row,) = [c for c in rig.cloud.access.plan(SUBJECTS).pending if c.setting == "trust"]
 
     assert "remove-iam-policy-binding" in row.command
-    assert "[astro/stranger]" in row.command
+    assert "[astro/untrusted]" in row.command
     assert "add-iam-policy-binding" not in row.command
 
 

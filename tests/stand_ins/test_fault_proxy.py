@@ -28,7 +28,7 @@ def proxy(stand_in: AwsStandIn) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def s3(stand_in: AwsStandIn, proxy: FaultProxy) -> Any:
-    proxy.spoil("astro/xcom", {})
+    proxy.disturb("astro/xcom", {})
     proxy.hits.clear()
     return client(stand_in, proxy)
 
@@ -60,8 +60,8 @@ def get(s3: Any, name: str) -> bytes:
     return bytes(s3.get_object(Bucket=BUCKET, Key=key(name))["Body"].read())
 
 
-def test_only_keys_that_are_named_are_spoilt_and_only_these_are_counted(s3, proxy):
-    proxy.spoil("astro/xcom", {"bad": Fault("403", WRITES)})
+def test_only_keys_that_are_named_are_disturbed_and_only_these_are_counted(s3, proxy):
+    proxy.disturb("astro/xcom", {"bad": Fault("403", WRITES)})
 
     put(s3, "good")
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -78,7 +78,7 @@ def test_only_keys_that_are_named_are_spoilt_and_only_these_are_counted(s3, prox
 def test_error_is_that_of_s3_and_only_for_the_requests_that_are_named(
     s3, proxy, kind, code, status
 ):
-    proxy.spoil("astro/xcom", {"one": Fault(kind, ("delete",))})
+    proxy.disturb("astro/xcom", {"one": Fault(kind, ("delete",))})
 
     put(s3, "one")
     with pytest.raises(ClientError) as caught:
@@ -90,7 +90,7 @@ def test_error_is_that_of_s3_and_only_for_the_requests_that_are_named(
 
 
 def test_fault_that_strikes_once_lets_the_second_try_through(s3, proxy):
-    proxy.spoil("astro/xcom", {"once": Fault("503", WRITES, times=1)})
+    proxy.disturb("astro/xcom", {"once": Fault("503", WRITES, times=1)})
 
     with pytest.raises(ClientError):
         put(s3, "once")
@@ -100,7 +100,7 @@ def test_fault_that_strikes_once_lets_the_second_try_through(s3, proxy):
 
 
 def test_reset_breaks_the_connection_and_nothing_is_stored(s3, proxy):
-    proxy.spoil("astro/xcom", {"reset": Fault("reset", WRITES)})
+    proxy.disturb("astro/xcom", {"reset": Fault("reset", WRITES)})
 
     with pytest.raises((BrokenConnectionError, HTTPClientError)):
         put(s3, "reset")
@@ -111,7 +111,7 @@ def test_reset_breaks_the_connection_and_nothing_is_stored(s3, proxy):
 def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(s3, proxy):
     for name in ("cut", "short", "empty"):
         put(s3, name)
-    proxy.spoil("astro/xcom", {"cut": Fault("truncated", ("download",)),
+    proxy.disturb("astro/xcom", {"cut": Fault("truncated", ("download",)),
                               "short": Fault("short", ("download",)),
                               "empty": Fault("empty", ("download",))})  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_truncated_answer_ends_before_its_length_and_a_short_object_does_not(s3,
 def test_slow_answer_is_late_and_whole(s3, proxy, monkeypatch):
     monkeypatch.setattr("xcomkit.stand_ins.fault_proxy.proxy.SLOW_SECONDS", 0.5)
     put(s3, "late")
-    proxy.spoil("astro/xcom", {"late": Fault("slow", ("download",))})
+    proxy.disturb("astro/xcom", {"late": Fault("slow", ("download",))})
 
     started = time.monotonic()
     assert get(s3, "late") == BODY
@@ -133,7 +133,7 @@ def test_slow_answer_is_late_and_whole(s3, proxy, monkeypatch):
 
 def test_delete_of_many_keys_can_fail_inside_a_success(s3, proxy):
     put(s3, "stays")
-    proxy.spoil("astro/xcom", {"stays": Fault("inside 200", ("delete many",))})
+    proxy.disturb("astro/xcom", {"stays": Fault("inside 200", ("delete many",))})
 
     answer = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key("stays")}]})
 
@@ -141,13 +141,13 @@ def test_delete_of_many_keys_can_fail_inside_a_success(s3, proxy):
     assert get(s3, "stays") == BODY
 
 
-@pytest.mark.parametrize("spoilt", ["part", "complete"])
-def test_upload_in_parts_is_spoilt_where_it_is_said(s3, proxy, spoilt):
-    proxy.spoil("astro/xcom", {"large": Fault("403", (spoilt,))})
+@pytest.mark.parametrize("disturbed", ["part", "complete"])
+def test_upload_in_parts_is_disturbed_where_it_is_said(s3, proxy, disturbed):
+    proxy.disturb("astro/xcom", {"large": Fault("403", (disturbed,))})
     place = {"Bucket": BUCKET, "Key": key("large")}
     upload = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}
 
-    if spoilt == "part":
+    if disturbed == "part":
         with pytest.raises(ClientError, match="AccessDenied"):
             s3.upload_part(**upload, PartNumber=1, Body=BODY)
         return
@@ -178,10 +178,10 @@ def test_environment_no_fault_can_be_injected_in_is_one_sentence_with_the_next_s
     assert step in caught.value.hint
 
 
-def test_store_without_tls_is_spoilt_as_well(stand_in, proxy):
+def test_store_without_tls_is_disturbed_as_well(stand_in, proxy):
     s3 = client(stand_in, proxy, url=stand_in.http_url)
     put(s3, "whole")
-    proxy.spoil("astro/xcom", {"lost": Fault("500", acts=WRITES)})
+    proxy.disturb("astro/xcom", {"lost": Fault("500", acts=WRITES)})
 
     with pytest.raises(ClientError, match="Injected by the runbook"):
         put(s3, "lost")
@@ -213,7 +213,7 @@ def test_request_without_an_answer_is_repeated_only_where_that_changes_nothing(
         open_fault_proxy("aws", environment=platform) as store,
         open_fault_proxy("aws", environment={**platform, **store.environment}) as proxy,
     ):
-        store.spoil("astro/xcom", {"silent": Fault("reset", (act,))})
+        store.disturb("astro/xcom", {"silent": Fault("reset", (act,))})
         s3 = client(stand_in, proxy)
         place = {"Bucket": BUCKET, "Key": key("silent")}
         upload = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}

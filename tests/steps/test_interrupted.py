@@ -36,7 +36,7 @@ def test_interrupted_round_trip_is_red_until_the_step_is_run_again_and_leaves_no
             assert not kernel.run(cell).error
         before = processes(kernel)
 
-        # Forks of the worker run then, led over the wire.
+        # Forks of the worker run then, sent through the proxy.
         interrupted = kernel.run(prove, interrupt_at="pushing while the store fails")
         assert interrupted.error["traceback"] == [INTERRUPTED]
         assert interrupted.seconds < 10

@@ -38,7 +38,7 @@ XC517 = Rule(
 RULES: tuple[Rule, ...] = (XC511, XC516, XC517)
 _OPERATIONS: dict[Operation, Rule] = {"push": XC511, "pull": XC516, "purge": XC517}
 _EXPECTED = "every fault raises, or is retried until the value is stored"
-_HOW = "faults injected on the wire, objects looked for without Airflow"
+_HOW = "faults injected by a proxy, objects looked for without Airflow"
 
 
 def check(cells: Sequence[Cell], *, configured: str) -> tuple[Check, ...]:

@@ -1,6 +1,6 @@
 """What does a task see when its store fails, and what is lost? One answer per fault and codec.
 
-Every combination is a key of its own on the wire, so that all of them run at the same time. What a
+Every combination is a key of its own in the proxy, so that all of them run at the same time. What a
 push is said to have stored is looked up by somebody else and pulled in another process. Objects for
 pulls and purges are written by the durable class, so that what is judged is the pull or the purge.
 """
@@ -153,7 +153,7 @@ class _Trial:
 def run(
     worker: Worker,
     *,
-    wire: FaultProxy,
+    proxy: FaultProxy,
     cases: Sequence[Case],
     codecs: Sequence[str],
     reader: ObjectReader,
@@ -164,7 +164,7 @@ def run(
 ) -> tuple[Cell, ...]:
     """Return one cell per case and codec, but for requests that the class never sends.
 
-    The forks of the worker are led over the wire, and read no proxy before they are there; the
+    The forks of the worker go through the proxy, and read no proxy before they are there; the
     reader looks for objects without it. Large payloads are tried with the fast codecs only.
     """
     trials = [
@@ -175,18 +175,18 @@ def run(
     ]
     place = f"{prefix}/{DAG_ID}/{run_id}"
     small = send_small_values(worker.hello.settings["threshold"])
-    forks = {**wire.environment, **small}
-    wire.spoil(place, {t.name: t.case.fault for t in trials if t.case.operation == "push"})
+    forks = {**proxy.environment, **small}
+    proxy.disturb(place, {t.name: t.case.fault for t in trials if t.case.operation == "push"})
     progress(f"pushing while the store fails, {len(trials)} combinations")
     pushed = _in_forks(worker, {t: _push(t, run_id=run_id) for t in trials}, forks, waits=("push",))
     references = {t: p[-1].reference for t, p in pushed.items() if isinstance(p, tuple)}
-    wire.spoil(place, {t.name: t.case.fault for t in trials if t.case.operation != "push"})
+    proxy.disturb(place, {t.name: t.case.fault for t in trials if t.case.operation != "push"})
     progress("pulling and purging while the store fails")
     looks = {t: _look(t, references.get(t, "")) for t in trials}
     seen = _in_forks(worker, looks, forks, waits=("pull", "purge"))
     cells = []
     for trial in trials:
-        hits = wire.hits[trial.name]
+        hits = proxy.hits[trial.name]
         if trial.case.if_sent and not hits:
             continue
         key = object_key(references.get(trial, ""), bucket=bucket)
@@ -256,7 +256,7 @@ def _judge(
     acted = push if case.operation == "push" else (seen[0] if seen else push)
     verdict, observed = _verdict(case, encoded, push, seen[0] if seen else None, there=there)
     if not hits and verdict not in SILENT:  # what is lost needs no fault to be lost
-        verdict, observed = "not proved", f"no request was spoilt ({observed})"
+        verdict, observed = "not proved", f"no request was disturbed ({observed})"
     return Cell(case, trial.codec, verdict, observed, seconds=acted.ms / 1000)
 
 

@@ -19,7 +19,7 @@ from xcomkit.clouds.rules import (
     OTHER,
     OUTSIDE,
     PUT,
-    STRANGER,
+    UNTRUSTED,
 )
 from xcomkit.findings.errors import (
     AccessDeniedError,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from xcomkit.clouds import Cloud
 
 Call = Callable[..., object]
-TESTED: tuple[Rule, ...] = (ASSUME, STRANGER, LIST, PUT, GET, DROP, DELETE, OUTSIDE, OTHER)
+TESTED: tuple[Rule, ...] = (ASSUME, UNTRUSTED, LIST, PUT, GET, DROP, DELETE, OUTSIDE, OTHER)
 HOW = "tried with the credentials of the agents' identity"
 _IN_THE_BUCKET = (LIST, PUT, GET, DELETE)
 _FORBIDDEN = (DROP, OUTSIDE)
@@ -97,7 +97,7 @@ class PermissionTests(ABC):
             rest = [one for one in (*TESTED[1:], *self.further) if one not in self.unlimited]
             unknown = untested(rest, "nobody could become the identity")
             return (assumed, *unknown, *skipped)
-        return (assumed, self._test_stranger(), *self._test_rights(credentials), *skipped)
+        return (assumed, self._test_untrusted(), *self._test_rights(credentials), *skipped)
 
     def _become_each(self, subjects: tuple[str, ...]) -> tuple[Check, Any]:
         refused, first = [], None
@@ -118,10 +118,10 @@ class PermissionTests(ABC):
         )
         return check, first
 
-    def _test_stranger(self) -> Check:
-        subject = f"system:serviceaccount:{self._settings.namespace}:xcomkit-stranger"
+    def _test_untrusted(self) -> Check:
+        subject = f"system:serviceaccount:{self._settings.namespace}:xcomkit-untrusted"
         how = f"{self.exchange} as {subject}"
-        return forbidden(STRANGER, lambda: self.become(subject), errors=self.errors,
+        return forbidden(UNTRUSTED, lambda: self.become(subject), errors=self.errors,
                          how=how, refusals=self.refusals)  # fmt: skip
 
     def _test_rights(self, credentials: Any) -> list[Check]:

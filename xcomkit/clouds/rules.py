@@ -177,7 +177,7 @@ DROP = _access(
     "One task could destroy every XCom.",
     "S3 DeleteBucket; Delete Container; GCS buckets.delete",
 )
-STRANGER = _access(
+UNTRUSTED = _access(
     312,
     "An untrusted service account cannot use the identity",
     "Any pod could read every XCom.",

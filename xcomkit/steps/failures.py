@@ -55,7 +55,7 @@ def _inject(
     with open_fault_proxy(settings.cloud, environment=agent.environment) as proxy:
         return fault_matrix.run(
             agent.worker,
-            wire=proxy,
+            proxy=proxy,
             cases=fault_matrix.cases(settings.cloud, depth=settings.fault_depth),
             codecs=codecs,
             reader=step.cloud,

@@ -125,7 +125,7 @@ def _sign_in(step: Step, agent: Agent) -> tuple[Check, Check]:
     # A store without workload identity is asked with all that the worker has.
     identity = replace(agent.identity, environment=dict(agent.environment))
     identity = replace(identity, agents=False, environment={}) if agent.pod else identity
-    untrusted = f"system:serviceaccount:{step.settings.namespace}:xcomkit-stranger"
+    untrusted = f"system:serviceaccount:{step.settings.namespace}:xcomkit-untrusted"
     worker = sign_in.check_worker(identity, sign_in=step.cloud.sign_in)
     with tempfile.TemporaryDirectory(prefix="xcomkit-untrusted-") as private:
         other = step.cloud.worker_identity(untrusted, directory=private)

@@ -15,7 +15,7 @@ from xcomkit.clouds.aws.session import Clients, aws_errors
 from xcomkit.clouds.errors import find
 from xcomkit.clouds.permission_tests import TESTED
 from xcomkit.clouds.rows import ABSENT, as_text, keep, row, shell
-from xcomkit.clouds.rules import ASSUME, POLICY, PROVIDER, SECRET, STRANGER, TRUST
+from xcomkit.clouds.rules import ASSUME, POLICY, PROVIDER, SECRET, TRUST, UNTRUSTED
 from xcomkit.findings.model import Change, Check, Plan
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class AwsAccess(Access):
         simulated = simulate(
             self._settings, clients=self._clients, account=self._account, role_arn=self.role_arn
         )
-        return (*not_proved((ASSUME, STRANGER), why), *simulated)
+        return (*not_proved((ASSUME, UNTRUSTED), why), *simulated)
 
     def verify_documents(self, subjects: tuple[str, ...]) -> tuple[Check, ...]:
         """Return the checks that compare what IAM returns with what is needed."""

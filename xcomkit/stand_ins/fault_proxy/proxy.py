@@ -1,9 +1,9 @@
-"""A proxy between one process and its store that lets everything through, except what it spoils.
+"""A proxy between one process and its store that passes everything on but what it disturbs.
 
 It speaks for every host under a CA of its own, so it works in front of a stand-in and in front of
 the real store alike; ``HTTPS_PROXY`` and the CA variables of the SDKs lead the process here. What
-is spoilt is chosen per object key: the task id in a key names its fault, so any number of them can
-be tried at the same time.
+is disturbed is chosen per object key: the task id in a key names its fault, so any number of them
+can be tried at the same time.
 """
 
 import os
@@ -95,7 +95,7 @@ class FaultProxy:
         self._door.start()
         self._direct.start()
 
-    def spoil(self, place: str, faults: Mapping[str, Fault]) -> None:
+    def disturb(self, place: str, faults: Mapping[str, Fault]) -> None:
         """Spoil requests for keys ``<place>/<name>/...``, each name by its own fault."""
         self._faults = dict(faults)
         self._mark = re.compile(re.escape(place) + r"/([^/\s\"?&]+)/")

@@ -1,4 +1,4 @@
-"""One bucket with an identity on any cloud's stand-in, and a worker behind a wire to it."""
+"""One bucket with an identity on any cloud's stand-in, and a worker that reaches it by a proxy."""
 
 import json
 import os
@@ -22,8 +22,8 @@ from xcomkit.values.names import connection_variable
 KINDS: dict[CloudName, type[Rig]] = {"aws": AwsRig, "azure": AzureRig, "gcp": GcpRig}
 
 
-class WireTarget:
-    """A rig whose agents' identity pushes through a wire."""
+class ProxiedTarget:
+    """A rig whose agents' identity pushes through a proxy."""
 
     def __init__(self, cloud: CloudName, stand_in: StandIn, directory: str) -> None:
         self.cloud_name = cloud
@@ -50,27 +50,27 @@ class WireTarget:
     def line(self, backend: str) -> Iterator[tuple[Worker, FaultProxy]]:
         environment = self.variables(backend)
         with (
-            open_fault_proxy(self.cloud_name, environment=environment) as wire,
+            open_fault_proxy(self.cloud_name, environment=environment) as proxy,
             open_worker(environment, timeout=120) as worker,
         ):
-            yield worker, wire
+            yield worker, proxy
 
     def cells(
         self, backend: str, cases: tuple[Case, ...], codecs: tuple[str, ...]
     ) -> dict[tuple[str, str], Cell]:
         settings = self.rig.settings
-        with self.line(backend) as (worker, wire):
+        with self.line(backend) as (worker, proxy):
             found = run(
-                worker, wire=wire, cases=cases, codecs=codecs, reader=self.cloud,
+                worker, proxy=proxy, cases=cases, codecs=codecs, reader=self.cloud,
                 bucket=settings.bucket, prefix=settings.prefix, run_id="run", progress=str,
             )  # fmt: skip
         return {(f"{c.case.operation} {c.case.label}", c.codec): c for c in found}
 
 
 @contextmanager
-def open_wire_target(
+def open_proxied_target(
     cloud: CloudName, stand_ins: Callable[[CloudName], StandIn]
-) -> Iterator[WireTarget]:
+) -> Iterator[ProxiedTarget]:
     """Sign this process in as the administrator of the stand-in for as long as it is used."""
     stand_in = stand_ins(cloud)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
@@ -78,4 +78,4 @@ def open_wire_target(
             patch.delenv(name)
         for name, value in stand_in.environment.items():
             patch.setenv(name, value)
-        yield WireTarget(cloud, stand_in, directory)
+        yield ProxiedTarget(cloud, stand_in, directory)
