@@ -35,10 +35,13 @@ class Line:
         self.rig = rig
         self.run = run
 
+    def settings(self, **parameters: object) -> Settings:
+        own = {**self.rig.settings.to_parameters(), "run_dir": str(self.run)}
+        return Settings.from_mapping({**own, **QUICK, **parameters})
+
     def do(self, *cells: Cell, **parameters: object) -> dict[str, Check]:
         """Run cells as notebooks do, with ``apply`` as the rig has it; return their checks."""
-        own = {**self.rig.settings.to_parameters(), "run_dir": str(self.run)}
-        settings = Settings.from_mapping({**own, **QUICK, **parameters})
+        settings = self.settings(**parameters)
         found: dict[str, Check] = {}
         for module, group in groupby(cells, key=lambda cell: cell.__module__.rpartition(".")[2]):
             name = next(step for step in STEPS if step[3:] == module)

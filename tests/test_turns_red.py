@@ -10,7 +10,10 @@ from line import Line, become_administrator, edited
 from rig import Rig, red
 
 from xcomkit.findings.model import BACKENDS, CloudName
-from xcomkit.steps import create_bucket, grant_access, helm_values, round_trip, tear_down
+from xcomkit.steps import create_bucket, fidelity, grant_access, helm_values, round_trip, tear_down
+from xcomkit.steps.agent import open_agent
+from xcomkit.steps.opening import open_step
+from xcomkit.steps.proof import Proof
 from xcomkit.steps.rule_index import RULES_BY_ID
 from xcomkit.values.names import connection_variable
 
@@ -115,6 +118,23 @@ def test_wrong_service_account_is_red_without_a_single_push(line):
 
     assert {"XC302", "XC304", "XC503", "XC513"} <= red(checks)
     assert checks["XC513"].observed in checks["XC503"].observed
+
+
+@pytest.mark.parametrize("cloud", ["gcp"])  # where a fork might ask its parent's metadata server
+def test_component_whose_service_account_may_not_sign_in_is_named_and_never_green(line):
+    access = line.rig.cloud.access
+    names = ("worker-default-worker", "dag-processor")
+    trusted = tuple(f"system:serviceaccount:astro:astro-agent-{name}" for name in names)
+    access.apply(access.plan(trusted), trusted)
+
+    step = open_step("04_round_trip", line.settings(step_timeout=25))  # gcsfs tries for 100 s
+    with open_agent(step) as agent:
+        *_, check = fidelity.examine(step, agent, Proof(), run_id="run")
+
+    assert check.id == "XC526"
+    assert check.status in ("fail", "unknown")
+    assert "triggerer to " in check.observed
+    assert "worker:default-worker to dagProcessor" not in check.observed
 
 
 @pytest.mark.parametrize("cloud", ["gcp"])  # where a process may find other credentials by itself
