@@ -305,7 +305,7 @@ def test_certificate_nobody_trusts_is_told_as_that(rig, monkeypatch):
 
 
 def test_store_is_never_asked_at_aws_and_aws_never_elsewhere(new_rig):
-    with pytest.raises(SettingsError, match="Secrets Manager is at AWS"):
+    with pytest.raises(SettingsError, match="knows no keys of this store"):
         new_rig(connection_store="secrets-manager")
 
     with pytest.raises(SettingsError, match=r"AWS_ENDPOINT_URL is set.*Next: unset"):

@@ -106,7 +106,8 @@ def _import_papermill() -> Any:
     finally:
         for name in absent:
             del sys.modules[name]
-    papermill.log.logger.setLevel("ERROR")  # it warns of each parameter that a step does not take
+    # It warns of each parameter that a step does not take, and repeats what an outcome says.
+    papermill.log.logger.setLevel("CRITICAL")
     return papermill
 
 

@@ -72,7 +72,7 @@ class TargetSettings(BaseModel):
         30, "01 05 06", "days until an XCom object expires; longer than any re-run window", ge=1
     )
     noncurrent_days: WholeNumber = parameter(
-        7, "01 06 07", "days until a replaced or deleted version is gone", ge=1
+        7, "01 06", "days until a replaced or deleted version is gone", ge=1
     )
     encryption: str = parameter(
         "", _BUCKET, "sse-kms, key-vault or customer-managed need kms_key; empty: as it is",
@@ -82,7 +82,7 @@ class TargetSettings(BaseModel):
     role_name: str = parameter("xcom-agents", _IDENTITY, "AWS: role of the agents' accounts")
     managed_identity: str = parameter("xcom-agents", _IDENTITY, "Azure: the agents' identity")
     service_account: str = parameter("xcom-agents", _IDENTITY, "GCP: the agents' name or e-mail")
-    oidc_issuer: str = parameter("", _IDENTITY, "AWS, Azure: URL of the cluster's token issuer")
+    oidc_issuer: str = parameter("", "02", "AWS, Azure: URL of the cluster's token issuer")
     workload_pool: str = parameter("", _IDENTITY, "GCP: the cluster's pool; empty: the project's")
     namespace: str = parameter("astro", _AGENTS, "Kubernetes namespace of the agents")
     release: str = parameter("astro-agent", "03", "name of the Helm release")
