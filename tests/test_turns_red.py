@@ -127,7 +127,7 @@ def test_component_whose_service_account_may_not_sign_in_is_named_and_never_gree
     trusted = tuple(f"system:serviceaccount:astro:astro-agent-{name}" for name in names)
     access.apply(access.plan(trusted), trusted)
 
-    step = open_step("04_round_trip", line.settings(step_timeout=25))  # gcsfs tries for 100 s
+    step = open_step("04_round_trip", line.settings(step_timeout=12))  # gcsfs tries for 100 s
     with open_agent(step) as agent:
         *_, check = fidelity.examine(step, agent, Proof(), run_id="run")
 

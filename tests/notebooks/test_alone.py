@@ -39,8 +39,9 @@ def test_misspelled_parameter_stops_plain_papermill_in_one_line(tmp_path):
     assert "buckt: no such parameter; did you mean bucket?" in done.stderr
 
 
-@pytest.mark.timeout(1200)  # nine kernels, seven stand-ins and a plane, on a machine that is shared
+@pytest.mark.timeout(1200)  # eight kernels and six stand-ins, on a machine that is shared
 def test_nbval_passes_on_every_notebook_alone(tmp_path):
+    """But for step 06, whose plane takes as long as all others: the walkthrough runs it."""
     # A copy: a run without parameters writes its run directory beside the notebooks.
     for name in ("notebooks", "parameters"):
         shutil.copytree(ROOT / name, tmp_path / name)
@@ -49,9 +50,10 @@ def test_nbval_passes_on_every_notebook_alone(tmp_path):
 
     done = run(
         sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout", "600",
-        "-p", "no:cacheprovider", "-q", "notebooks", cwd=tmp_path,
+        "-p", "no:cacheprovider", "-q", "notebooks", "--ignore", f"notebooks/{STEPS[6]}.ipynb",
+        cwd=tmp_path,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout[-3000:]
     evidence = {path.stem for path in tmp_path.glob("runs/*/evidence/*.json")}
-    assert evidence >= set(STEPS)
+    assert evidence >= {*STEPS} - {STEPS[6]}
