@@ -72,7 +72,7 @@ def check_untrusted(untrusted: WorkerIdentity, *, sign_in: SignIn, worker: Check
     except (CredentialsError, AccessDeniedError) as error:
         seconds = time.monotonic() - started
         holds = seconds <= MOST_SECONDS
-        return _REJECTED.judge(holds, f"rejected after {seconds:.1f} s: {error}")
+        return _REJECTED.judge(holds, f"rejected after {seconds:.1f} s: {error.args[0]}")
     except XcomkitError as error:
         return _REJECTED.judge(None, str(error))
     return _REJECTED.judge(False, f"{untrusted.subject} was let in")

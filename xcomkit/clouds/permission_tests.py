@@ -193,15 +193,15 @@ def forbidden(
     holds: bool | None = False
     observed = "allowed"
     try:
-        with errors("trying what must be refused"):
+        with errors("trying what must be denied"):
             call()
     except refusals as error:
-        holds, observed = True, str(error)
+        holds, observed = True, f"denied, as it must be: {error.args[0]}"
     except (ConflictError, MissingError) as error:
         observed = f"allowed, and stopped only by the state of the bucket: {error}"
     except ServiceError as error:
         holds, observed = None, str(error)
-    return rule.judge(holds, expected="refused", observed=observed, how=how, basis="behaviour")
+    return rule.judge(holds, expected="denied", observed=observed, how=how, basis="behaviour")
 
 
 def untested(rules: Iterable[Rule], reason: str | ServiceError) -> tuple[Check, ...]:
