@@ -37,10 +37,10 @@ runbook: $(READY) ## run all steps on the embedded stand-in and write the record
 lab: $(READY) ## walk through the notebooks in JupyterLab: make lab [CLOUD=azure] [FILE=parameters/aws.yaml]
 	$(BIN)/xcomkit lab -f $(FILE)
 
-test: $(READY) ## run every test (22 minutes on two cores)
+test: $(READY) ## run every test (17 minutes on two cores)
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10
 
-test-fast: $(READY) ## run the tests without planes, whole lines, notebooks and a browser (4 minutes)
+test-fast: $(READY) ## run the tests without planes, whole lines, notebooks and a browser (2 minutes)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 live: $(READY) ## run the contract on live clouds: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=FILE make live

@@ -183,8 +183,11 @@ def test_compression_on_gcp_is_red_because_values_are_seen_to_be_lost(line):
     stand_in = line.rig.stand_in
     before = stand_in.read_requests()[-1].seq
 
-    checks = line.do(helm_values.plan, helm_values.verify, round_trip.prove,
-                     compression="gzip", backend="stock")  # fmt: skip
+    for _ in range(4):  # what is uploaded when garbage is collected may all be there, by chance
+        checks = line.do(helm_values.plan, helm_values.verify, round_trip.prove,
+                         compression="gzip", backend="stock")  # fmt: skip
+        if {"XC504", "XC506"} <= red(checks):
+            break
 
     assert {"XC015", "XC504", "XC506", "XC511", "XC515"} <= red(checks)
     assert "even without a fault" in checks["XC015"].observed
