@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from xcomkit.findings import text as words_of
 from xcomkit.findings.model import Finding, Rule
+from xcomkit.findings.text import listed as listed_texts
+from xcomkit.findings.text import plain
 from xcomkit.lint.cloud_files.rules import XC060
 
 MOST_FINDINGS = 20  # per rule; a file with more has one cause
@@ -20,7 +21,7 @@ def quoted(text: object) -> str:
 
 def listed(texts: Iterable[object]) -> str:
     """Return texts of a file as one printable line, the first few by name."""
-    return words_of.listed([quoted(text) for text in texts], most=5)
+    return listed_texts([quoted(text) for text in texts], most=5)
 
 
 def pasted(text: object, *, otherwise: str) -> str:
@@ -85,5 +86,5 @@ class Collector:
 
 
 def _bounded(text: str) -> str:
-    text = words_of.plain(text)
+    text = plain(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
