@@ -1,13 +1,11 @@
 """Takes the pictures of README and docs anew, from a real run on the stand-in: make screenshots."""
 
-import io
 import os
 import sys
 import tempfile
 from pathlib import Path
 
 from jupyter_lab import JupyterLab, running_lab
-from PIL import Image
 from playwright.sync_api import Browser
 from system_browser import find_browser, running_browser
 
@@ -17,7 +15,7 @@ from xcomkit.settings.settings import Settings
 from xcomkit.steps.opening import STEPS
 
 DOCS = Path(__file__).parent
-WIDTH, COLOURS = 1280, 128
+WIDTH = 1280
 SHOWN = "01_create_bucket"
 
 
@@ -66,11 +64,10 @@ def take_notebook(browser: Browser, lab: JupyterLab) -> bytes:
 
 
 def save(name: str, picture: bytes) -> None:
-    """Write a picture with few colours: small files stay small in the history too."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    """Write a picture, and say how large it is."""
     path = DOCS / f"{name}.png"
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
-    sys.stdout.write(f"{path.relative_to(DOCS.parent)}: {path.stat().st_size // 1000} kB\n")
+    path.write_bytes(picture)
+    sys.stdout.write(f"{path.relative_to(DOCS.parent)}: {len(picture) // 1000} kB\n")
 
 
 if __name__ == "__main__":
