@@ -61,11 +61,6 @@ class Writes:
         """Return how many pushes were reported as done and found missing."""
         return self.at_once - self.seen_at_once + self.at_exit - self.seen_after_exit
 
-    @property
-    def share_found(self) -> float:
-        """Return the share of the pushes that were found again, from 0 to 1."""
-        return 1 - self.lost / (self.at_once + self.at_exit)
-
     def __str__(self) -> str:
         """Return the counts in words."""
         at_once = f"{self.seen_at_once} of {self.at_once} there at once"

@@ -48,7 +48,6 @@ class Summary:
     past_retention: int
     past_retention_keys: tuple[str, ...]
     foreign: int
-    foreign_size: int
     foreign_keys: tuple[str, ...]
 
 
@@ -124,7 +123,6 @@ def summarise(objects: Iterable[StoredXCom], *, now: datetime, retention_days: i
         past_retention=past.count,
         past_retention_keys=tuple(past.examples),
         foreign=foreign.count,
-        foreign_size=foreign.size,
         foreign_keys=tuple(foreign.examples),
     )
 

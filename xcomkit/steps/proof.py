@@ -113,7 +113,11 @@ class Proof:
     def components(self) -> show.Table | show.Text:
         """Return who read what whom had written."""
         readers = list(dict.fromkeys(one.reader for one in self.readings))
-        seen = {(one.writer, one.reader): one.reason or "the same" for one in self.readings}
+        same = "the same"
+        seen = {
+            (one.writer, one.reader): same if one.verdict == "pass" else one.reason
+            for one in self.readings
+        }
         rows = [
             (writer, *(seen.get((writer, reader), "") for reader in readers))
             for writer in dict.fromkeys(one.writer for one in self.readings)

@@ -6,26 +6,19 @@ key, no two entries of one name, and variables as Kubernetes takes them.
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from xcomkit.findings.text_file import read_text
 from xcomkit.values.merge_rules import is_by_name, label
 from xcomkit.values.tree import Node, invalid
 from xcomkit.values.values import Key, read_values
 
 
-def load_fragment(path: Path) -> dict[str, Any]:
-    """Return the fragment in a file as plain data.
+def read_fragment(text: str, *, name: str) -> dict[str, Any]:
+    """Return the fragment in a text as plain data.
 
     Raises:
-        InputError: when it cannot be read, or holds what no values file could.
+        InputError: when it holds what no values file could.
     """
-    return read_fragment(read_text(path, name=path.name), name=path.name)
-
-
-def read_fragment(text: str, *, name: str) -> dict[str, Any]:
-    """Return the fragment in a text as plain data; raises as ``load_fragment`` does."""
     values = read_values(text, name=name)
     for duplicate in values.duplicates:
         first, *_, last = duplicate.lines
