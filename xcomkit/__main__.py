@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from xcomkit.cli import (
     diff_records,
     env,
+    init,
     lab,
     lint,
     matrix,
@@ -58,7 +59,18 @@ def _parser() -> argparse.ArgumentParser:
         epilog=run.EXIT_CODES,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, lab, lint, env, merge, scan_dags, matrix, verify_record, diff_records):
+    for command in (
+        init,
+        run,
+        lab,
+        lint,
+        env,
+        merge,
+        scan_dags,
+        matrix,
+        verify_record,
+        diff_records,
+    ):
         command.add(commands)
     return parser
 

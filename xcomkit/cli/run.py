@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xcomkit.cli.init import shipped
 from xcomkit.cli.terminal import read_pair, relative, say
 from xcomkit.findings.text import plain
 
@@ -56,12 +57,13 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit.record.write import write_record
     from xcomkit.steps.opening import find_root
 
+    notebooks = find_root(Path.cwd()) / "notebooks"
     steps = select_steps(options.steps)
     run = run_steps(
         settings,
         name=options.file.stem,
         steps=steps,
-        notebooks=find_root(Path.cwd()) / "notebooks",
+        notebooks=notebooks if notebooks.is_dir() else shipped() / "notebooks",
         out=options.out.resolve(),
         progress=_show_progress(steps),
     )

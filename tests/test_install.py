@@ -1,0 +1,113 @@
+"""The wheel alone, in an empty environment and an empty folder, is all that other people have."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+UV = Path(sys.executable).with_name("uv")
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+import xcomkit
+for found in pkgutil.walk_packages(xcomkit.__path__, "xcomkit."):
+    if not found.name.startswith(("xcomkit.__main__", "xcomkit.plane.dags.", *sys.argv[1:])):
+        importlib.import_module(found.name)
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """Return the wheel, built from the tracked files alone."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in filter(None, run("git", "ls-files", "-z", cwd=ROOT).stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    run(UV, "build", "-q", "--wheel", "--python", sys.executable, "--no-build-isolation",
+        "--out-dir", folder / "dist", folder)  # fmt: skip
+    (built,) = (folder / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture
+def install(wheel, tmp_path):
+    """Return what makes an environment with one extra, and gives the folder of its commands."""
+    pins = tmp_path / "pins.txt"
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pins.write_text("\n".join(x.removesuffix(" \\") for x in lines if not x.startswith(" ")))
+
+    def make(extra: str) -> Path:
+        environment = tmp_path / "venv"
+        run(UV, "venv", "-q", "--python", sys.executable, environment)
+        run(UV, "pip", "install", "-q", "--python", environment / "bin/python", "-c", pins,
+            f"xcomkit{extra} @ {wheel.as_uri()}", cwd=ROOT)  # fmt: skip
+        return environment / "bin"
+
+    return make
+
+
+def run(*words: object, cwd: Path | None = None, code: int = 0) -> subprocess.CompletedProcess:
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [*map(str, words)], capture_output=True, text=True, check=False, cwd=cwd, env=environment
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize(("extra", "left_out"), [
+    ("[runbook]", ("xcomkit.stand_ins.aws", "xcomkit.stand_ins.azure", "xcomkit.stand_ins.gcp",
+                   "xcomkit.stand_ins.common")),
+    ("[local]", ()),
+])  # fmt: skip
+def test_each_extra_alone_imports_what_it_is_for(install, tmp_path, extra, left_out):
+    run(install(extra) / "python", "-c", IMPORT_ALL, *left_out, cwd=tmp_path)
+
+
+def test_two_commands_lead_from_an_empty_folder_to_a_record(install, tmp_path):
+    xcomkit = install("[local]") / "xcomkit"
+    folder = tmp_path / "empty"
+    folder.mkdir()
+
+    laid_out = run(xcomkit, "init", ".", cwd=folder)
+    assert "Next: xcomkit run -f parameters/local-aws.yaml\n" in laid_out.stdout
+    ran = run(xcomkit, "run", "01", "-f", "parameters/local-aws.yaml", cwd=folder)
+
+    record = folder / ran.stdout.rsplit("record: ", 1)[1].strip()
+    assert "XC201" in record.read_text()
+    assert (folder / ".gitignore").read_text().splitlines()[-1] == "runs/"
+    for name in ("notebooks/start.ipynb", "requirements.lock", "recipes/github-actions.yml"):
+        assert (folder / name).is_file()
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    run(xcomkit, "run", "00", "-f", folder / "parameters/local-aws.yaml", cwd=elsewhere)
+    assert [path.name for path in elsewhere.iterdir()] == ["runs"]
+
+
+def test_init_keeps_files_that_are_there_and_names_those_that_differ(install, tmp_path):
+    xcomkit = install("") / "xcomkit"
+    mine = tmp_path / "folder/parameters/aws.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("bucket: mine\n")
+
+    first = run(xcomkit, "init", "folder", cwd=tmp_path)
+    again = run(xcomkit, "init", "folder", cwd=tmp_path)
+
+    assert mine.read_text() == "bucket: mine\n"
+    for done in (first, again):
+        assert "folder/parameters/aws.yaml: is there and differs" in done.stdout
+        assert "Next: cd folder && xcomkit run" in done.stdout
+    assert again.stdout.startswith("0 files written to folder.\n")
+
+
+def test_init_into_a_place_that_is_no_folder_is_one_line(install, tmp_path):
+    (tmp_path / "file").touch()
+
+    done = run(install("") / "xcomkit", "init", "file", cwd=tmp_path, code=2)
+
+    assert done.stderr.count("\n") == 1
+    assert "Next: choose another folder" in done.stderr
