@@ -58,7 +58,7 @@ def test_next_is_the_first_step_without_evidence_and_here_is_named(tmp_path):
 
     found = guide(tmp_path)
 
-    assert rows(found)[STEPS[0]][1:] == ["▲ warn", "2026-01-02 03:04", "1 pass, 1 warn"]
+    assert rows(found)[STEPS[0]][1:] == ["▲ warn", "2026-01-02 03:04", "1 warn, 1 pass"]
     assert found.next == "Run 01_create_bucket: you are here."
     assert guide(tmp_path, here=STEPS[0]).next == "Run 01_create_bucket: open it."
 

@@ -31,7 +31,8 @@ class Check:
 
     ``basis`` says how strong the evidence is: ``behaviour`` we saw it happen, ``simulation`` the
     service's own evaluator computed it, ``echo`` the service returned the setting, ``rule`` read
-    from a file, ``not-supported-here`` this service cannot show it.
+    from a file, ``not-supported-here`` this service cannot show it. What does not hold says ``why``
+    it matters, ``where`` it is (``file:line``), and what to ``paste``, each where it is known.
     """
 
     id: str
@@ -45,6 +46,9 @@ class Check:
     basis: Basis
     accepted: str = ""
     fix_in: str = ""
+    why: str = ""
+    where: str = ""
+    paste: str = ""
 
     @property
     def closes_gate(self) -> bool:
@@ -80,18 +84,26 @@ class Rule:
         expected: str = "",
         remedy: str = "",
         fix_in: str = "",
+        where: str = "",
+        paste: str = "",
     ) -> Check:
         """Return the check: ``True`` passes, ``False`` takes the severity, ``None`` is unknown.
 
         What is expected is the title where nothing else is given. A remedy that is given stands in
-        place of the rule's own, and so does its ``fix_in``.
+        place of the rule's own, and so does its ``fix_in``. ``where`` and ``paste`` are for what
+        does not hold.
         """
         if holds:
             return self._check("pass", expected, observed, how, basis)
         against: Status = "fail" if self.severity == "fail" else "warn"
         check = self._check("unknown" if holds is None else against, expected, observed, how, basis)
         return replace(
-            check, remedy=remedy or self.remedy, fix_in=fix_in if remedy else self.fix_in
+            check,
+            remedy=remedy or self.remedy,
+            fix_in=fix_in if remedy else self.fix_in,
+            why=self.why,
+            where=where,
+            paste=paste,
         )
 
     def unsupported(self, *, observed: str, how: str, expected: str = "") -> Check:

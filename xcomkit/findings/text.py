@@ -12,3 +12,8 @@ def listed(texts: Sequence[str], *, most: int, separator: str = ", ") -> str:
     """Return the first ``most`` texts, and how many more there are; each as ``plain`` makes it."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return separator.join(map(plain, texts[:most])) + more
+
+
+def number_of(count: int, thing: str) -> str:
+    """Return a count with its noun, as ``1 check`` and ``2 checks``."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -135,7 +135,7 @@ class Step:
             values["note"] = self.note
         return show.facts(values, caption="Target")
 
-    def check(self, *found: Check, caption: str = "Checks") -> show.Table:
+    def check(self, *found: Check, caption: str = "Checks") -> show.Checks:
         """Record checks, accepted ones marked with their reason, and return them to be shown."""
         reasons = self.settings.accepted_reasons
         marked = [accept(check, reasons=reasons) for check in found]
@@ -267,12 +267,12 @@ class Step:
         return show.Text(evidence.gate(self.verdicts))
 
 
-def cell(work: Callable[[_S], _T]) -> Callable[[_S], _T | show.Table]:
+def cell(work: Callable[[_S], _T]) -> Callable[[_S], _T | show.Checks]:
     """Make a function the sentence of a notebook's cell: an error on the way is a check."""
     name = f"{work.__module__.rpartition('.')[2]}.{work.__name__}"
 
     @wraps(work)
-    def sentence(step: _S) -> _T | show.Table:
+    def sentence(step: _S) -> _T | show.Checks:
         with step.in_cell(name):
             try:
                 return work(step)

@@ -15,7 +15,10 @@ _ATTRIBUTES = (
     "alt", "aria-label", "class", "colspan", "href", "id", "role", "rowspan", "scope", "src",
     "style", "tabindex",
 )  # fmt: skip
-_STYLES = ("border-radius", "overflow-wrap", "overflow-x", "padding")  # beside nbconvert's own
+_STYLES = (
+    "border-left", "border-radius", "margin", "min-width", "overflow-wrap", "overflow-x", "padding",
+)  # fmt: skip
+"""Beside nbconvert's own."""
 _TAGS = (
     "a", "blockquote", "br", "caption", "code", "dd", "details", "div", "dl", "dt", "em", "h1",
     "h2", "h3", "h4", "hr", "img", "li", "ol", "p", "pre", "span", "strong", "summary", "sub",

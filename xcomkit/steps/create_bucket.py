@@ -17,7 +17,7 @@ def apply(step: Step) -> show.Text:
 
 
 @cell
-def verify(step: Step) -> show.Table:
+def verify(step: Step) -> show.Checks:
     """Return the bucket's checks, each read back from the cloud."""
     step.say("reading the bucket's settings back")
     return step.check(*step.cloud.bucket.verify(), caption="The bucket")

@@ -18,7 +18,7 @@ def apply(step: Step) -> show.Text:
 
 
 @cell
-def verify(step: Step) -> show.Table:
+def verify(step: Step) -> show.Checks:
     """Return the checks of the access, by behaviour wherever a token can be had."""
     step.say("trying who may do what")
     return step.check(*step.cloud.access.verify(step.values.subjects), caption="The access")

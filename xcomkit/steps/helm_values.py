@@ -109,7 +109,7 @@ def _environment(step: Step) -> list[tuple[str, str, str, str]]:
 
 
 @cell
-def verify(step: Step) -> show.Table:
+def verify(step: Step) -> show.Checks:
     """Return what the rules say of the file under proof, and what helm says of it."""
     values, settings, cloud = step.values, step.settings, step.cloud
     step.facts["environment"] = _environment(step)

@@ -73,7 +73,7 @@ def open_newest(step: Step) -> show.Table | show.Text:
 
 
 @cell
-def verify(step: Step) -> show.Table:
+def verify(step: Step) -> show.Checks:
     """Return the checks of the listing and of the opened object."""
     opened = step.facts.get("opened", {})
     return step.check(

@@ -80,7 +80,7 @@ RULES: tuple[Rule, ...] = (PYTHON, PACKAGES, VERSIONS, CALLER, BACKEND, KUBECTL,
 
 
 @cell
-def check_environment(step: Step) -> show.Table:
+def check_environment(step: Step) -> show.Checks:
     """Return the checks of this machine: Python, packages, known defects and tools."""
     needed = step.cloud.agent_packages
     version = ".".join(str(part) for part in sys.version_info[:3])
@@ -104,7 +104,7 @@ def check_environment(step: Step) -> show.Table:
 
 
 @cell
-def check_caller(step: Step) -> show.Table:
+def check_caller(step: Step) -> show.Checks:
     """Return the check of who the cloud says we are."""
     known, how, remedy = None, "asked the cloud", ""
     try:
@@ -122,7 +122,7 @@ def check_caller(step: Step) -> show.Table:
 
 
 @cell
-def check_backend(step: Step) -> show.Table:
+def check_backend(step: Step) -> show.Checks:
     """Return the check that a process with nothing but the class's name can import it."""
     step.say("importing Airflow in a fresh process")
     holds = None

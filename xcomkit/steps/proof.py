@@ -29,7 +29,7 @@ class Proof:
     """
 
     checks: list[Check] = field(default_factory=list)
-    table: show.Table = field(default_factory=lambda: show.checks(()))
+    table: show.Checks = field(default_factory=lambda: show.checks(()))
     pushed: tuple[PushedValue, ...] = ()
     backend: str = ""
     codecs: tuple[str, ...] = ()

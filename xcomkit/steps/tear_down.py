@@ -66,7 +66,7 @@ def remove_objects(step: Step) -> show.Text:
 
 
 @cell
-def verify_objects(step: Step) -> show.Table:
+def verify_objects(step: Step) -> show.Checks:
     """Return the check that none of the recorded keys is in the bucket any more."""
     keys, caption = _recorded(step), "Objects of this run"
     expected = f"0 of {len(keys)} recorded keys"
@@ -98,7 +98,7 @@ def remove_target(step: Step) -> show.Text:
 
 
 @cell
-def verify_target(step: Step) -> show.Table:
+def verify_target(step: Step) -> show.Checks:
     """Return the check that bucket and identity are gone, or stay on purpose."""
     return step.check(_verify_target(step), caption="Bucket and identity")
 

@@ -26,7 +26,7 @@ MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
 
 
 @cell
-def scan(step: Step) -> show.Table:
+def scan(step: Step) -> show.Checks:
     """Return what the user's own Dag files do with XCom that remote execution does not support."""
     return step.check(*_scan(step), caption="Your Dag files")
 
@@ -59,7 +59,7 @@ def _scan(step: Step) -> Iterator[Check]:
 
 
 @cell
-def start(step: DagStep) -> show.Text | show.Table:
+def start(step: DagStep) -> show.Text | show.Table | show.Checks:
     """Bring up the plane and its agents, or reach the Deployment."""
     stop(step)  # the cell may be run again
     step.values = step.values.anew()
@@ -128,7 +128,7 @@ def tasks(step: DagStep) -> show.Table | show.Text:
 
 
 @cell
-def verify(step: DagStep) -> show.Table:
+def verify(step: DagStep) -> show.Checks:
     """Return the checks of tasks, rows, objects, logs, and of where values were found."""
     done = step.dag_run
     if done is None:

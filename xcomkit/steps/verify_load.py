@@ -18,7 +18,7 @@ _MOST_OF_VALUE = 120_000  # bytes; the Dag pushes 10,000 of JSON
 
 
 @cell
-def run(step: DagStep) -> show.Table | show.Text:
+def run(step: DagStep) -> show.Checks | show.Text:
     """Run the load Dag, and return the times that its tasks took."""
     asked = step.settings.load_tasks
     if not asked:

@@ -13,7 +13,7 @@ _CLEARED = ("push_small", "read_small")
 
 
 @cell
-def clear(step: DagStep) -> show.Table:
+def clear(step: DagStep) -> show.Checks:
     """Clear a pushing and a reading task, let them run again, and look for what is left."""
     found, done = step.orchestration, step.dag_run
     if found is None or done is None or done.state != "success":
@@ -34,7 +34,7 @@ def clear(step: DagStep) -> show.Table:
 
 
 @cell
-def delete(step: DagStep) -> show.Table:
+def delete(step: DagStep) -> show.Checks:
     """Delete the run, unless something is red about it, and look at what stays in the bucket."""
     found, done = step.orchestration, step.dag_run
     expected = "the rows are gone, the objects stay"

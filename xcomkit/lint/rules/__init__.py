@@ -87,6 +87,8 @@ def _judged(entry: LintRule, *, config: Configuration) -> Iterator[Check]:
             observed=found.observed,
             how=f"read from {found.file}:{found.line}",
             basis="rule",
+            where=found.where,
+            paste=found.fix,
         )
     if objections:
         return

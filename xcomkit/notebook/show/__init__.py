@@ -13,9 +13,10 @@ from xcomkit.notebook.show.parts import (
     status_cell,
     widget_bundle,
 )
-from xcomkit.notebook.show.results import checks, counted, facts, measurements, plan, table
+from xcomkit.notebook.show.results import facts, measurements, plan, table
+from xcomkit.notebook.show.verdicts import Checks, checks, counted
 
 __all__ = (
-    "MARKS", "Cell", "Table", "Text", "aligned", "checks", "counted", "facts", "marked",
+    "MARKS", "Cell", "Checks", "Table", "Text", "aligned", "checks", "counted", "facts", "marked",
     "measurements", "plan", "status_cell", "table", "widget_bundle",
 )  # fmt: skip

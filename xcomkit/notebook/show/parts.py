@@ -22,12 +22,14 @@ COLOURS: Mapping[Status, str] = {
 _WIDGETS = "application/vnd.jupyter.widget-view+json"
 _FOLD = 160
 _WORD = 24
-"""Letters after which a word may be broken: JupyterLab keeps few styles of ours, and a word such as
-an ARN would push the columns after it, the remedy among them, out of sight."""
+"""Letters after which a word may be broken anywhere; a shorter one is never."""
+_BREAK = re.compile(r"(?<=[/:.,;_=@|+&?*)-])(?=[^/:.,;_=@|+&?*)-])|(?<=[a-z0-9])(?=[A-Z])")
+"""Where a long word is broken first: behind a separator, and before a part of a name."""
 _FORMULA = re.compile(r"(\$|\\(?=[(\[]|begin|ref|eqref))")
 _NUMBER = re.compile(r"[\d.,%()/ -]{1,24}")  # never broken within its digits
 _WIDE = 4
 """Columns from which a table may be wider than a small window, and then scrolls by itself."""
+_CELL = "text-align: left; vertical-align: top; min-width: 4em; overflow-wrap: anywhere"
 
 
 def printable(text: str) -> str:
@@ -40,8 +42,31 @@ def printable(text: str) -> str:
 
 def to_html(text: str) -> str:
     """Return the text as HTML whose long words may be broken, and in which no formula begins."""
-    parts = re.sub(rf"(\S{{{_WORD}}})(?=\S)", "\\1\0", printable(text)).split("\0")
+    parts = re.sub(rf"\S{{{_WORD + 1},}}", _breakable, printable(text)).split("\0")
     return _FORMULA.sub(r"<span>\1</span>", "<wbr>".join(map(escape, parts)))
+
+
+def _breakable(word: re.Match[str]) -> str:
+    return re.sub(rf"([^\0]{{{_WORD}}})(?=[^\0])", "\\1\0", _BREAK.sub("\0", word[0]))
+
+
+def folded(text: str, *, is_code: bool = False) -> str:
+    """Return the text as HTML, a long one behind its beginning."""
+    html = to_html(text)
+    body = f'<code style="white-space: pre-wrap">{html}</code>' if is_code else html
+    if len(text) <= _FOLD or not html:
+        return body if html else ""
+    head = to_html(text[: _FOLD // 2])
+    return f"<details><summary>{head} …</summary>{body}</details>"
+
+
+def badge(text: str, *, colour: str) -> str:
+    """Return a text on a ground of its colour."""
+    style = (
+        f"background-color: {colour}; color: #ffffff; padding: 0 6px; border-radius: 4px;"
+        " white-space: nowrap"
+    )
+    return f'<strong style="{style}">{to_html(text)}</strong>'
 
 
 def widget_bundle(box: Any) -> dict[str, Any]:
@@ -54,42 +79,36 @@ def widget_bundle(box: Any) -> dict[str, Any]:
 class Cell:
     """One cell: its text, and a status where the cell is one.
 
-    ``link`` is a file beside this one, of a name that is ours.
+    ``link`` is a file beside this one, of a name that is ours; ``more`` is folded below the text
+    behind its own name.
     """
 
     text: str
     status: Status | None = None
     is_code: bool = False
     link: str = ""
+    more: tuple[str, str] = ("", "")
 
     def to_html(self, *, names_row: bool = False) -> str:
         """Return the cell as HTML; only long words may be broken, long texts are folded."""
         longest = max(map(len, self.text.split()), default=0)
         kind = "number" if _NUMBER.fullmatch(self.text) else "long" if longest > 18 else ""
-        given = (
-            f' class="{kind}"' if kind else ""
-        ) + ' style="text-align: left; vertical-align: top'
+        given = (f' class="{kind}"' if kind else "") + f' style="{_CELL}'
         if names_row and self.text:
             return f'<th scope="row"{given}; font-weight: normal">{self._inner()}</th>'
         return f'<td{given}">{self._inner()}</td>'
 
     def _inner(self) -> str:
-        text = to_html(self.text)
-        if not text:
-            return ""
-        if self.status:
-            style = (
-                f"background-color: {COLOURS[self.status]}; color: #ffffff; padding: 1px 6px;"
-                " border-radius: 4px; white-space: nowrap"
-            )
-            return f'<strong style="{style}">{text}</strong>'
-        if self.link:
-            return f'<a href="{escape(self.link)}">{text}</a>'
-        body = f'<code style="white-space: pre-wrap">{text}</code>' if self.is_code else text
-        if len(self.text) <= _FOLD:
-            return body
-        head = to_html(self.text[: _FOLD // 2])
-        return f"<details><summary>{head} …</summary>{body}</details>"
+        name, more = self.more
+        below = f"<details><summary>{name}</summary>{folded(more, is_code=True)}</details>"
+        return self._text() + (below if more else "")
+
+    def _text(self) -> str:
+        if self.status and self.text:
+            return badge(self.text, colour=COLOURS[self.status])
+        if self.link and self.text:
+            return f'<a href="{escape(self.link)}">{to_html(self.text)}</a>'
+        return folded(self.text, is_code=self.is_code)
 
 
 @dataclass(frozen=True, slots=True)
