@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from xcomkit.findings.model import Rule
-from xcomkit.lint.configuration import Configuration, Place
+from xcomkit.findings.model import CloudName, Rule
+from xcomkit.lint.configuration import Configuration, Place, Setting
 from xcomkit.lint.registry import Objection, lint_rule
+from xcomkit.lint.rules import connection_fields
+from xcomkit.lint.rules.connection_fields import Unread
 from xcomkit.lint.rules.stores import STORES, cloud_of
 from xcomkit.values.names import PATH, connection_variable, parse_base_path
 
@@ -24,11 +26,32 @@ XC016 = Rule(
 )
 XC019 = Rule(
     id="XC019",
-    title="Airflow can read the connection",
+    title="Airflow can read the connection, and finds the store and the identity in it",
     severity="fail",
-    why="A connection that is no JSON and no URI raises in every task, or is read as another one.",
-    remedy="Write it as JSON with conn_type and extra; percent-encode what stands in a URI.",
-    source="Airflow, Connection.from_uri and JSON connections; azure provider, fs/adls",
+    why="A connection that is no JSON and no URI raises in every task. The filesystem reads fewer"
+    " fields than hooks do: an account, an endpoint or a role in another one has no effect.",
+    remedy="Write it as JSON with conn_type and extra, under the names the filesystem reads;"
+    " percent-encode what stands in a URI.",
+    source="Airflow, Connection.from_uri and JSON connections; measured with get_fs of the"
+    " providers",
+)
+XC085 = Rule(
+    id="XC085",
+    title="The filesystem reads every field of the connection that is meant for it",
+    severity="warn",
+    why="A field under another name than the provider's has no effect, and its default holds.",
+    remedy="Write it under the name that is read, or remove it.",
+    source="measured with get_fs of the amazon, microsoft.azure and google providers",
+)
+XC086 = Rule(
+    id="XC086",
+    title="The connection lets the pod's own identity read and write",
+    severity="info",
+    why="role_arn and impersonation_chain make another identity sign: that one needs the rights on"
+    " the bucket, and the pod's own needs to become it.",
+    remedy="Grant the pod's identity sts:AssumeRole or roles/iam.serviceAccountTokenCreator, and"
+    " export the policy of the identity that signs for --policy.",
+    source="amazon provider, role_arn; google provider, impersonation_chain",
 )
 XC059 = Rule(
     id="XC059",
@@ -53,9 +76,10 @@ _OTHER_CREDENTIALS = {
     "profile_name": "a profile of the pod's own files",
     "credential_config_file": "a file of credentials",
 }
-_AWS_HOST = re.compile(r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu)$")
+_CLOUD_HOST = re.compile(r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|googleapis\.com)$")
 _ANONYMOUS = ("anon", "is_anonymous")
-_ACCOUNT = ("account_name", "connection_string", "account_host")
+# adlfs itself reads these
+_ACCOUNT_VARIABLES = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_CONNECTION_STRING")
 # what the task SDK's Connection.from_json takes; it knows the id already
 _FIELDS = frozenset(
     {"conn_type", "description", "host", "login", "password", "schema", "port", "extra"}
@@ -153,17 +177,38 @@ def _uri_problem(value: str, parts: SplitResult) -> str:
     return ""
 
 
+def signers(connection: Connection, *, cloud: CloudName) -> tuple[str, ...]:
+    """Return whom the pod's identity becomes by the connection, one after another."""
+    found = _options(connection, cloud).get(
+        {"aws": "role_arn", "gcp": "impersonation_chain"}.get(cloud, "")
+    )
+    chain = found.split(",") if isinstance(found, str) else found
+    if not isinstance(chain, list):
+        return ()
+    return tuple(name.strip() for name in chain if isinstance(name, str) and name.strip())
+
+
+def _options(connection: Connection, cloud: CloudName) -> dict[str, Any]:
+    return connection_fields.options(connection.extra, cloud=cloud, conn_type=connection.type)
+
+
 def is_other_store(config: Configuration) -> bool:
     """Tell whether the S3 connection leads to a store that is not AWS, which signs with keys."""
-    for _, _, connection, _ in _connections(config):
-        host = urlsplit(str(connection.extra.get("endpoint_url") or "")).hostname
-        if host and not _AWS_HOST.search(host):
+    for _, _, connection, _ in connections_of_paths(config):
+        if not _is_of_cloud(_options(connection, "aws").get("endpoint_url")):
             return True
     return False
 
 
-def _connections(config: Configuration) -> Iterator[tuple[str, str, Connection, Place]]:
-    """Yield scheme, variable, connection and place of every one a path names, each once."""
+def _is_of_cloud(address: object) -> bool:
+    """Tell whether an address, with or without scheme, is one of the clouds themselves."""
+    text = str(address or "")
+    host = urlsplit(text if "://" in text else f"//{text}").hostname
+    return not host or bool(_CLOUD_HOST.search(host))
+
+
+def connections_of_paths(config: Configuration) -> Iterator[tuple[str, str, Connection, Setting]]:
+    """Yield scheme, variable, connection and setting of every one a path names, each once."""
     reported: set[tuple[str, Place]] = set()
     for text, _ in config.known(PATH):
         path = parse_base_path(text)
@@ -173,17 +218,17 @@ def _connections(config: Configuration) -> Iterator[tuple[str, str, Connection, 
         for value, setting in config.known(name):
             if (name, setting.place) not in reported and value.strip():
                 reported.add((name, setting.place))
-                yield path.scheme, name, read_connection(value), setting.place
+                yield path.scheme, name, read_connection(value), setting
 
 
 @lint_rule(XC016, "no key, no secret, anon: false")
 def _other_signers(config: Configuration) -> Iterator[Objection]:
     # outside Kubernetes there is no workload identity that a key could stand over
     is_judged = config.kind in ("values", "pod") and not is_other_store(config)
-    for _, name, connection, place in _connections(config):
+    for _, name, connection, setting in connections_of_paths(config):
         problems = [*(_signers(connection) if is_judged else ()), *_anonymous(connection)]
         for problem in dict.fromkeys(problems):
-            yield Objection(f"{name[:80]} holds {problem}", place)
+            yield Objection(f"{name[:80]} holds {problem}", setting.place)
 
 
 def _signers(connection: Connection) -> Iterator[str]:
@@ -202,25 +247,70 @@ def _anonymous(connection: Connection) -> Iterator[str]:
             yield f"{name}: true, so requests are not signed"
 
 
-@lint_rule(XC019, "JSON, or a URI Airflow reads")
+@lint_rule(XC019, "JSON, or a URI Airflow reads, with what the filesystem needs")
 def _unreadable(config: Configuration) -> Iterator[Objection]:
-    for scheme, name, connection, place in _connections(config):
-        problem = connection.problem
-        if not problem and scheme in STORES["azure"].schemes and not _names_account(connection):
-            problem = "no storage account: neither host, login nor account_name in the extra"
-        if problem:
-            yield Objection(f"{name[:80]}: {problem}", place)
+    for scheme, name, connection, setting in connections_of_paths(config):
+        found = [connection.problem] if connection.problem else []
+        found = found or [_words(one) for one in _unread(config, scheme, connection, setting)
+                          if one.is_decisive]  # fmt: skip
+        if not found and cloud_of(scheme) == "azure" and not _names_account(
+            config, connection, setting
+        ):  # fmt: skip
+            found = ["no storage account: neither account_name nor connection_string in the extra"]
+        for problem in found:
+            yield Objection(f"{name[:80]}: {problem}", setting.place)
 
 
-def _names_account(connection: Connection) -> bool:
-    options = dict(connection.options)
-    named = [options.get(name) for name in _ACCOUNT]
-    return any((*named, connection.fields.get("host"), connection.fields.get("login")))
+@lint_rule(XC085, "names that the filesystem reads")
+def _without_effect(config: Configuration) -> Iterator[Objection]:
+    for scheme, name, connection, setting in connections_of_paths(config):
+        for one in _unread(config, scheme, connection, setting):
+            if not one.is_decisive:
+                yield Objection(f"{name[:80]}: {_words(one)}", setting.place)
+
+
+def _words(unread: Unread) -> str:
+    return f"{unread.name[:60]!r} is not read by the filesystem; {unread.instead} is"
+
+
+def _unread(
+    config: Configuration, scheme: str, connection: Connection, setting: Setting
+) -> Iterator[Unread]:
+    """Yield the fields without effect, where nothing else says what they were to say."""
+    cloud = cloud_of(scheme)
+    if cloud is None or connection.problem:
+        return
+    environment = config.environment[setting.components[0]]
+    for one in connection_fields.find_unread(connection.fields, connection.extra, cloud=cloud):
+        is_account = one.instead == "account_name"
+        if is_account and _names_account(config, connection, setting):
+            continue
+        value = {**connection.fields, **connection.extra}.get(one.name.removeprefix("extra."))
+        is_usual = value is True or (cloud != "azure" and "endpoint" in one.instead
+                                     and _is_of_cloud(value))  # fmt: skip
+        if not is_usual and not environment.get(one.instead):
+            yield one
+
+
+def _names_account(config: Configuration, connection: Connection, setting: Setting) -> bool:
+    environment = config.environment[setting.components[0]]
+    found = _options(connection, "azure")
+    named = [found.get("account_name"), found.get("connection_string")]
+    return any((*named, *map(environment.get, _ACCOUNT_VARIABLES)))
+
+
+@lint_rule(XC086, "the pod's own identity")
+def _becoming(config: Configuration) -> Iterator[Objection]:
+    for scheme, name, connection, setting in connections_of_paths(config):
+        cloud = cloud_of(scheme)
+        if chain := signers(connection, cloud=cloud) if cloud else ():
+            yield Objection(f"{name[:80]}: {chain[-1][:120]!r} signs", setting.place)
 
 
 @lint_rule(XC059, "a connection of the path's store")
 def _foreign(config: Configuration) -> Iterator[Objection]:
-    for scheme, name, connection, place in _connections(config):
+    for scheme, name, connection, setting in connections_of_paths(config):
         cloud, kind = cloud_of(scheme), connection.type
         if cloud and kind and not kind.startswith((*STORES[cloud].types, "generic")):
-            yield Objection(f"{name[:80]} is of type {kind[:40]!r}, the path of {scheme}", place)
+            text = f"{name[:80]} is of type {kind[:40]!r}, the path of {scheme}"
+            yield Objection(text, setting.place)
