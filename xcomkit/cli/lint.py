@@ -37,6 +37,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     add_files(parser)
     parser.add_argument(
+        "--set", "--set-string", "--set-json", "--set-literal", "--set-file", action=_HelmFlag,
+        help=argparse.SUPPRESS,
+    )  # fmt: skip
+    parser.add_argument(
         "--each", action="store_true", help="judge every file by itself, as for pre-commit"
     )
     parser.add_argument(
@@ -63,6 +67,21 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     add_options(parser)
     parser.set_defaults(act=act)
+
+
+class _HelmFlag(argparse.Action):
+    """Sends a flag of helm to helm, whose own rules for commas and braces then hold."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _namespace: argparse.Namespace,
+        _values: object,
+        flag: str | None = None,
+    ) -> None:
+        """End in the usage, with the command that reads the flag."""
+        text = f"{flag} is read by helm: helm template RELEASE CHART -f values.yaml {flag} ..."
+        parser.error(f"{text} | xcomkit lint -")
 
 
 def _days(text: str) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from xcomkit.lint.file_types import Kind
-from xcomkit.values.environment import Variable, expanded, list_variables
+from xcomkit.values.environment import Variable, expanded, list_elsewhere, list_variables
 from xcomkit.values.layers import Replacement
 from xcomkit.values.names import CHART_FIELDS
 from xcomkit.values.values import Key, Values, read_values
@@ -174,6 +174,7 @@ def from_values(values: Values, *, replacements: tuple[Replacement, ...] = ()) -
         sources=tuple(Source(v.name, "values", v.text) for v in values.texts),
         variables=variables,
         homes=dict.fromkeys(variables, values.place("commonEnv")),
+        elsewhere=list_elsewhere(values),
         documents=values.texts,
         values=values,
         replacements=replacements,

@@ -28,7 +28,9 @@ def _known(variables: Iterable[Variable], environment: Mapping[str, str]) -> dic
         value = environment.get(variable.name)
         place = f"{variable.file}:{variable.line} {variable.source}"
         is_secret = value is not None and (
-            not is_shown(variable.name, value) or any(secret in value for secret in secrets)
+            variable.is_hidden
+            or not is_shown(variable.name, value)
+            or any(secret in value for secret in secrets)
         )
         known[variable.name] = Known(MASK if is_secret else value, place)
     return known

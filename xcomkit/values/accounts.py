@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xcomkit.values.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
-from xcomkit.values.names import find_placeholder
+from xcomkit.values.names import find_placeholder, is_reference, without_templates
 from xcomkit.values.values import Values
 
 
@@ -85,5 +85,7 @@ def _layer(found: object) -> dict[str, Any]:
 
 
 def _filled(value: object) -> str:
-    """Return a text, or ``""`` when it is none or still a placeholder."""
-    return value if isinstance(value, str) and not find_placeholder(value) else ""
+    """Return a text, or ``""`` when it is none, or is not the text that will be there."""
+    if not isinstance(value, str) or find_placeholder(value) or is_reference(value):
+        return ""
+    return value if without_templates(value) == value else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xcomkit.findings.errors import InputError
-from xcomkit.values.names import CHART_FIELDS
+from xcomkit.values.names import CHART_FIELDS, is_reference
 from xcomkit.values.values import Key, Values
 
 DAG_PROCESSOR = "dagProcessor"
@@ -38,6 +38,7 @@ class Variable:
     is_literal: bool = False  # $(NAME) in it is text: Kubernetes fills in env, not envFrom
     scalar: float | bool | None = field(default=None, repr=False)  # what should have been a text
     index: int = -1  # in its list; tells twins on one line apart
+    is_hidden: bool = False  # it stands in a Kubernetes Secret
 
 
 def worker_groups(values: Values) -> tuple[tuple[int, str], ...]:
@@ -75,6 +76,18 @@ def list_variables(values: Values) -> dict[str, tuple[Variable, ...]]:
     }
 
 
+def list_elsewhere(values: Values) -> dict[str, str]:
+    """Return the components that are given variables by an ``envFrom``, with its words."""
+    paths: dict[str, Key] = {f"worker:{name}": ("workers", n) for n, name in worker_groups(values)}
+    paths |= {name: (name,) for name in (DAG_PROCESSOR, TRIGGERER)}
+    is_common = any(values.get(key) for key in ("envFrom", "commonEnvFrom"))
+    return {
+        component: "envFrom"
+        for component, path in paths.items()
+        if is_common or values.get(*path, "envFrom")
+    }
+
+
 def expanded(variables: Iterable[Variable]) -> dict[str, str]:
     """Return what a component will know of the variables that are written for it.
 
@@ -88,6 +101,8 @@ def expanded(variables: Iterable[Variable]) -> dict[str, str]:
     unknown: set[str] = set()
     for variable in variables:
         value = variable.value
+        if value is not None and is_reference(value):
+            value = None
         names = [] if value is None or variable.is_literal else _REFERENCE.findall(value)
         if value is None or any(name in unknown for _, name in names):
             unknown.add(variable.name)
@@ -132,8 +147,9 @@ def _entry(entry: Any, *, line: int, source: str) -> Variable:
     if not isinstance(entry, dict) or not _text(entry.get("name")):
         return Variable("(no name)", None, line, source, "needs a name that is a text")
     name = _text(entry["name"])
-    if entry.get("valueFrom") is not None and entry.get("value") is None:
-        return Variable(name, None, line, source)
+    if entry.get("valueFrom") is not None:
+        both = "has value and valueFrom; Kubernetes takes one of them"
+        return Variable(name, None, line, source, both if entry.get("value") else "")
     value = entry.get("value", "")
     if isinstance(value, str):
         return Variable(name, value, line, source)

@@ -16,6 +16,7 @@ from xcomkit.values import sensitive
 from xcomkit.values.edits import apply
 from xcomkit.values.merge_plan import Change, Conflict, MergePlan
 from xcomkit.values.merge_rules import canonical
+from xcomkit.values.names import is_sops
 from xcomkit.values.values import Values, read_values
 
 
@@ -45,10 +46,28 @@ def merge(original: str, fragment: Mapping[str, Any], *, name: str) -> Merged:
         InputError: when the text is no values file, or shaped so that an edit would be a guess.
     """
     before = read_values(original, name=name)
+    _refuse_wrapped(before)
     plan = MergePlan(before, fragment)
     text = apply(original, plan.edits)
     after = _verified(text, before=before, plan=plan, fragment=fragment)
     return Merged(after, tuple(plan.conflicts), _diff(before, after), frozenset(plan.rewritten))
+
+
+def _refuse_wrapped(values: Values) -> None:
+    """Refuse a file into which no fragment may be written by position.
+
+    Raises:
+        InputError: sops signed it, or the values stand inside an object of Kubernetes.
+    """
+    if is_sops(values.data):
+        problem = f"{values.name}: encrypted by sops, whose MAC covers every value."
+        hint = "paste the fragment in sops edit FILE, or merge into what sops decrypt prints."
+        raise InputError(problem, hint=hint)
+    kind = values.get("kind")
+    if isinstance(kind, str) and isinstance(values.get("apiVersion"), str):
+        problem = f"{values.name}: a Kubernetes {kind[:60]}, no values file."
+        hint = "cut the values out with yq, merge the fragment into them, and put them back."
+        raise InputError(problem, hint=hint)
 
 
 def _verified(text: str, *, before: Values, plan: MergePlan, fragment: Mapping[str, Any]) -> Values:

@@ -1,6 +1,7 @@
 """The names Airflow and the chart use for XCom settings, and how a base path is read."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 BACKEND = "AIRFLOW__CORE__XCOM_BACKEND"
@@ -22,6 +23,13 @@ _PLACEHOLDER = re.compile(
     r"<[A-Za-z][\w .:/-]{0,60}>|\b(?:REPLACE|CHANGE)[_-]?ME\b|\byour[-_][a-z][a-z_-]{1,40}",
     re.IGNORECASE,
 )
+# what a tool puts in before helm or Kubernetes see the file: sops, eyaml, vals, bank-vaults,
+# argocd-vault-plugin, 1Password, berglas, ansible-vault
+_REFERENCE = re.compile(
+    r"\bENC\[[A-Z0-9_]+,|\b(?:secret)?ref\+[a-z0-9]+://|<path:[^>\n]+>"
+    r"|^\s*(?:(?:>>)?vault:|op://|sm://|berglas://|\$ANSIBLE_VAULT;)"
+)
+_TEMPLATE = re.compile(r"\$\{[A-Za-z_][^${}\n]*+\}|\{\{[^{}]*+\}\}|\{%[^{}%]*+%\}")
 _PATH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:([^/@]*)@)?([^/]*)(/.*)?", re.DOTALL)
 
 
@@ -47,6 +55,22 @@ def parse_base_path(text: str) -> BasePath | None:
 def connection_variable(connection_id: str) -> str:
     """Return the variable in which Airflow looks for a connection."""
     return CONNECTION_PREFIX + connection_id.upper()
+
+
+def is_reference(text: str) -> bool:
+    """Tell whether another tool puts the value in, such as ``ENC[...]`` or ``ref+vault://...``."""
+    return _REFERENCE.search(text) is not None
+
+
+def is_sops(data: Mapping[str, object]) -> bool:
+    """Tell whether sops encrypted a file: its own key holds the MAC over all values."""
+    found = data.get("sops")
+    return isinstance(found, dict) and bool({"mac", "lastmodified", "version"} & set(found))
+
+
+def without_templates(text: str) -> str:
+    """Return a text without the ``${NAME}`` and ``{{ ... }}`` in it."""
+    return _TEMPLATE.sub("", text)
 
 
 def find_placeholder(text: str) -> str:

@@ -8,7 +8,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from xcomkit.findings.redaction import SHAPES
-from xcomkit.values.names import CONNECTION_PREFIX, XCOM_SETTINGS, find_placeholder
+from xcomkit.values.names import (
+    CONNECTION_PREFIX,
+    XCOM_SETTINGS,
+    find_placeholder,
+    is_reference,
+    without_templates,
+)
 from xcomkit.values.tree import Node
 from xcomkit.values.values import Key, Values
 
@@ -67,7 +73,8 @@ class Secret:
 
 def find_secret(name: str, value: str) -> str:
     """Return what kind of secret a named text holds, or ``""``; references are no secrets."""
-    if not value.strip() or find_placeholder(value) == value.strip():
+    value = without_templates(value)
+    if not value.strip() or find_placeholder(value) == value.strip() or is_reference(value):
         return ""
     is_named = _NAME.search(name) and name not in _NO_SECRETS
     if is_named and not name.startswith(CONNECTION_PREFIX) and not _PLACE.fullmatch(value):

@@ -30,7 +30,7 @@ class Node:
     """One value in the text: offsets of its first and past-last character, line and column.
 
     Lines and columns count from 1. ``flow`` is true inside brackets or braces; ``target`` is what
-    an alias points to.
+    an alias points to, ``tag`` what is written before a value, such as ``!reset``.
     """
 
     kind: Literal["scalar", "list", "mapping", "alias"]
@@ -40,6 +40,7 @@ class Node:
     column: int
     value: Any = None
     style: str = ""
+    tag: str = ""
     anchor: str = ""
     flow: bool = False
     items: tuple["Node", ...] = ()
@@ -195,6 +196,7 @@ class _Composer:
             start.column + 1,
             value,
             style,
+            tag=getattr(event, "tag", None) or "",
             anchor=getattr(event, "anchor", None) or "",
             flow=bool(getattr(event, "flow_style", False)) or any(n.flow for n, _ in self._open),
         )

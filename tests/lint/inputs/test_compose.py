@@ -1,5 +1,7 @@
 """The Airflow services of a docker-compose file."""
 
+import pytest
+
 from xcomkit.lint.sources.compose import read_compose
 from xcomkit.lint.sources.env_file import read_env
 from xcomkit.values.values import read_documents
@@ -78,3 +80,39 @@ def test_own_environment_and_later_files_stand_above_env_files_which_leave_room_
         "AIRFLOW__A__B": "1", "AIRFLOW__A__C": "3", "AIRFLOW__A__D": "2",
     }  # fmt: skip
     assert found.elsewhere == {"airflow": "env_file other.env"}
+
+
+@pytest.mark.parametrize(
+    ("over", "left"),
+    [
+        ("    environment: !override {AIRFLOW__A__D: '2'}\n", {"AIRFLOW__A__D": "2"}),
+        ("    environment: !reset {AIRFLOW__A__D: '2'}\n", {}),
+        ("    environment: {AIRFLOW__A__C: !reset null}\n", {"AIRFLOW__A__B": "1"}),
+        ("    env_file: !reset []\n", {"AIRFLOW__A__B": "1", "AIRFLOW__A__C": "3"}),
+    ],
+)
+def test_tags_of_a_later_file_replace_or_remove_what_earlier_ones_gave(over, left):
+    base = SERVICE % "{AIRFLOW__A__B: '1', AIRFLOW__A__C: '3'}"
+
+    found = composed(f"{base}    image: airflow\n", f"services:\n  airflow:\n{over}")
+    assert found.environment["airflow"] == left
+
+
+@pytest.mark.parametrize(
+    ("over", "services"),
+    [
+        ("services:\n  airflow: !reset null\n", set()),
+        ("services:\n  airflow: !override\n    environment: {AIRFLOW__A__D: '2'}\n", {"airflow"}),
+    ],
+)
+def test_service_that_a_later_file_resets_is_gone(over, services):
+    found = composed(SERVICE % "{AIRFLOW__A__B: '1'}", over)
+
+    assert set(found.environment) == services
+    assert all("AIRFLOW__A__B" not in seen for seen in found.environment.values())
+
+
+def test_default_of_a_reference_counts_where_no_file_knows_the_name():
+    found = composed(SERVICE % "{AIRFLOW__A__B: '${X:-d}', AIRFLOW__A__C: '${X?needed}'}")
+
+    assert found.environment["airflow"] == {"AIRFLOW__A__B": "d"}

@@ -1,7 +1,9 @@
 """Containers that may run an agent, as kubectl and helm template print them."""
 
+import pytest
 import yaml
 
+from xcomkit.lint.displayed import environments
 from xcomkit.lint.sources.pod import read_pods
 from xcomkit.values.values import read_documents
 
@@ -78,3 +80,64 @@ def test_config_map_of_the_same_files_is_looked_into_and_another_is_said_to_be_m
     (component,) = found.environment
     assert found.environment[component] == {"AIRFLOW__A__B": "1"}
     assert found.elsewhere == {component: "envFrom elsewhere"}
+
+
+@pytest.mark.parametrize(
+    ("pod", "container", "is_judged"),
+    [
+        ("sentinelone-worker", "worker", True),
+        ("sentinel-worker-default", "agent", True),
+        ("astro-agent-sentinel-5d9f", "agent", False),
+        ("astro-agent-worker-x", "vectordb", True),
+        ("astro-agent-worker-x", "vector-logging-sidecar", False),
+        ("astro-agent-worker-x", "istio-proxy", False),
+        ("astro-agent-worker-x", "git-sync", False),
+    ],
+)
+def test_helpers_are_known_by_whole_words_of_their_names(pod, container, is_judged):
+    spec = {"containers": [{"name": container, "env": POD["spec"]["containers"][0]["env"]}]}
+
+    assert bool(pods({**POD, "metadata": {"name": pod}, "spec": spec}).variables) is is_judged
+
+
+def secret(**fields: dict[str, str]) -> dict[str, object]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, **fields}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [secret(stringData={"AIRFLOW__A__B": "hush"}), secret(data={"AIRFLOW__A__B": "aHVzaA=="})],
+)
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"envFrom": [{"secretRef": {"name": "s"}}]},
+        {"env": [{
+            "name": "AIRFLOW__A__B",
+            "valueFrom": {"secretKeyRef": {"name": "s", "key": "AIRFLOW__A__B"}},
+        }]},
+    ],
+)  # fmt: skip
+def test_secret_of_the_same_files_is_read_and_its_values_are_never_displayed(given, container):
+    found = pods({**POD, "spec": {"containers": [{"name": "w", **container}]}}, given)
+
+    (component,) = found.environment
+    assert found.environment[component] == {"AIRFLOW__A__B": "hush"}
+    assert found.elsewhere == {}
+    assert environments([found])[component]["AIRFLOW__A__B"].value == "***"
+
+
+def test_encrypted_secret_is_unknown_and_what_is_no_base64_is_said():
+    for text, problem in (("ENC[AES256_GCM,data:x]", ""), ("%%%", "no base64")):
+        given = secret(data={"AIRFLOW__A__B": text})
+        container = {"name": "w", "envFrom": [{"secretRef": {"name": "s"}}]}
+        (variables,) = pods({**POD, "spec": {"containers": [container]}}, given).variables.values()
+        assert variables[0].value is None
+        assert problem in variables[0].problem
+
+
+def test_map_that_no_pod_of_the_files_takes_is_judged_by_what_is_in_it():
+    found = pods({**secret(), "kind": "ConfigMap", "data": {"AIRFLOW__A__B": "1"}})
+
+    assert found.environment == {"configmap/s": {"AIRFLOW__A__B": "1"}}
+    assert found.elsewhere == {"configmap/s": "what else its pods are given"}

@@ -26,6 +26,7 @@ from xcomkit.lint.rules import (  # noqa: F401 - importing a module makes its ru
 )
 from xcomkit.values.values import Values
 
+_SHORT = 3  # characters of a value in a Secret that are no secret, such as 0 and -1
 MOST_FINDINGS = 20  # per rule in a record; a file with more has one cause
 
 REGISTRY: tuple[LintRule, ...] = tuple(sorted(FOUND, key=lambda entry: entry.rule.id))
@@ -46,15 +47,20 @@ def _found(entry: LintRule, *, config: Configuration) -> Iterator[Finding]:
     """Yield what one rule objects to, each once."""
     if config.kind not in entry.kinds:
         return
+    hidden = [v.value for v in config.written if v.is_hidden and v.value and len(v.value) > _SHORT]
     for objection in dict.fromkeys(entry.find(config)):
         file, line = objection.place
+        observed, fix = objection.observed, render(objection.fix or entry.fix, kind=config.kind)
+        for value in hidden:
+            observed = observed.replace(repr(value[:120]), "(hidden)").replace(value, "(hidden)")
+            fix = "" if value in fix else fix
         yield Finding(
             rule=entry.rule,
             file=file,
             line=line,
-            observed=objection.observed,
+            observed=observed,
             expected=entry.expected,
-            fix=render(objection.fix or entry.fix, kind=config.kind),
+            fix=fix,
             is_unknown=objection.holds is None,
         )
 

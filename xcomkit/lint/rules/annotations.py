@@ -11,7 +11,12 @@ from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.connections import read_connection
 from xcomkit.lint.rules.prefixes import clouds, paths
 from xcomkit.settings.terms import TERMS
-from xcomkit.values.names import connection_variable, find_placeholder
+from xcomkit.values.names import (
+    connection_variable,
+    find_placeholder,
+    is_reference,
+    without_templates,
+)
 from xcomkit.values.values import Key
 
 CLIENT_ID = "AZURE_CLIENT_ID"
@@ -46,6 +51,7 @@ _DOMAINS: dict[str, frozenset[str]] = {
     ),
 }  # fmt: skip
 _OLD_KEYS = {"iam.amazonaws.com/role": TERMS["aws"].annotation}
+_NEAR = 0.85  # of a whole key, such as iam.gke.com/gcp-service-account
 
 XC048 = Rule(
     id="XC048",
@@ -74,7 +80,9 @@ def _malformed(config: Configuration) -> Iterator[Objection]:
         for path, key, value in _annotations(config.values.data, path=())
     ]
     for key, value, place in found:
-        if problem := _annotation_problem(key, value):
+        if isinstance(value, str) and (is_reference(value) or without_templates(value) != value):
+            yield Objection(f"{key[:80]!r} is filled in by another tool", place, None)
+        elif problem := _annotation_problem(key, value):
             yield Objection(problem, place)
     identities = [(key, place) for key, _, place in found if key in FORMS]
     for cloud in clouds(config):
@@ -88,7 +96,7 @@ def _annotations(data: Any, *, path: Key) -> Iterator[tuple[Key, str, Any]]:
     """Yield every key of workload identity with its path and value."""
     if isinstance(data, dict):
         for key, value in data.items():
-            if key.partition("/")[0] in _DOMAINS or key in _OLD_KEYS:
+            if key.partition("/")[0] in _DOMAINS or key in _OLD_KEYS or _meant(key, value):
                 yield path, key, value
             yield from _annotations(value, path=(*path, key))
     elif isinstance(data, list):
@@ -96,7 +104,22 @@ def _annotations(data: Any, *, path: Key) -> Iterator[tuple[Key, str, Any]]:
             yield from _annotations(item, path=(*path, index))
 
 
+def _meant(key: str, value: Any) -> str:
+    """Return the annotation a key that no platform reads was meant to be, or ``""``."""
+    if "/" not in key or not isinstance(value, str) or key.partition("/")[0] in _DOMAINS:
+        return ""
+    near = difflib.get_close_matches(key.lower()[:120], FORMS, n=1, cutoff=_NEAR)
+    names = [
+        known
+        for known, (pattern, _) in FORMS.items()
+        if known.partition("/")[2] == key.partition("/")[2].lower() and pattern.fullmatch(value)
+    ]
+    return next(iter((*names, *near)), "")
+
+
 def _annotation_problem(key: str, value: Any) -> str:
+    if meant := _meant(key, value):
+        return f"{key[:80]!r} is read by no platform; {meant} is"
     domain, _, name = key.partition("/")
     if key in _OLD_KEYS:
         return f"{key} is of kube2iam; EKS reads {_OLD_KEYS[key]}"

@@ -1,6 +1,6 @@
 """Reads the services of a docker-compose file that run Airflow.
 
-Source: Compose file reference, services: environment, env_file, interpolation.
+Source: Compose file reference, services: environment, env_file, interpolation, merge.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from xcomkit.values.environment import Variable
 from xcomkit.values.values import Values
 
 MOST_SERVICES = 300
+_RESET, _OVERRIDE = "!reset", "!override"  # of Compose 2.24: nothing, or this alone
 _AIRFLOW = ("airflow", "astro")
 
 
@@ -35,11 +36,18 @@ def read_compose(
     images: dict[str, str] = {}
     for values in files:
         for name, service in _services(values):
+            tag = _tag(values, "services", name) or _tag(values, "services")
+            if tag:
+                for known_of in (variables, elsewhere, images):
+                    known_of.pop(name, None)
+            if tag == _RESET:
+                continue
             given, missing = _env_files(service, beside=beside)
+            before = _left(variables.get(name, ()), values=values, service=name)
             own = _environment(values, name, known)
-            variables[name] = (*given, *variables.get(name, ()), *own)
+            variables[name] = (*given, *before, *own)
             homes.setdefault(name, values.place("services", name))
-            images[name] = str(service.get("image", ""))
+            images[name] = str(service.get("image") or images.get(name, ""))
             missing += ["extends"] if service.get("extends") else []
             if missing:
                 elsewhere[name] = f"env_file {', '.join(missing)}"[:120]
@@ -59,11 +67,38 @@ def read_compose(
     )
 
 
+def _tag(values: Values, *path: str) -> str:
+    """Return the ``!reset`` or ``!override`` in front of what a path leads to, or ``""``."""
+    node = values.root
+    for part in path:
+        pair = (node.target or node).pair(part)
+        if pair is None:
+            return ""
+        node = pair[1]
+    return node.tag if node.tag in (_RESET, _OVERRIDE) else ""
+
+
+def _left(before: tuple[Variable, ...], *, values: Values, service: str) -> tuple[Variable, ...]:
+    """Return what a later file leaves of the variables that earlier ones give a service."""
+    path = ("services", service)
+    is_own, is_of_files = (bool(_tag(values, *path, key)) for key in ("environment", "env_file"))
+    return tuple(
+        v
+        for v in before
+        if not (is_own if v.source == _source(service) else is_of_files)
+        and not _tag(values, *path, "environment", v.name)
+    )
+
+
+def _source(service: str) -> str:
+    return f"services.{service}.environment"
+
+
 def _services(values: Values) -> Iterator[tuple[str, dict[str, Any]]]:
     found = values.get("services")
     for name, service in (found if isinstance(found, dict) else {}).items():
-        if isinstance(service, dict):
-            yield name, service
+        if isinstance(service, dict) or _tag(values, "services", name):
+            yield name, service if isinstance(service, dict) else {}
 
 
 def _env_files(
@@ -91,19 +126,21 @@ def _runs_airflow(variables: tuple[Variable, ...], image: str) -> bool:
 
 def _environment(values: Values, name: str, known: Mapping[str, str]) -> tuple[Variable, ...]:
     path = ("services", name, "environment")
-    found = values.get(*path)
+    found = None if _tag(values, *path) == _RESET else values.get(*path)
     rows: list[tuple[str, Any, str | int]] = []
     if isinstance(found, dict):
         rows = [(key, value, key) for key, value in found.items()]
     for index, item in enumerate(found if isinstance(found, list) else ()):
         key, separator, value = str(item).partition("=")
         rows.append((key, value if separator else None, index))
-    source = f"services.{name}.environment"
     variables = []
     for index, (key, value, at) in enumerate(rows):
+        if _tag(values, *path, key) == _RESET:
+            continue
         file, line = values.place(*path, at)
         is_text = not isinstance(value, (bool, dict, list))
-        text = interpolate(str(value), known) if is_text and value is not None else None
+        is_known = is_text and value is not None
+        text = interpolate(str(value), known, defaults=True) if is_known else None
         problem = "" if is_text else "the value is no text"
-        variables.append(Variable(key, text, line, source, problem, file, index=index))
+        variables.append(Variable(key, text, line, _source(name), problem, file, index=index))
     return tuple(variables)

@@ -73,10 +73,11 @@ def _unescaped(match: re.Match[str]) -> str:
     return _ESCAPES.get(match[1], match[1] if match[1] in '"\\' else match[0])
 
 
-def interpolate(text: str, known: Mapping[str, str]) -> str | None:
+def interpolate(text: str, known: Mapping[str, str], *, defaults: bool = False) -> str | None:
     """Return a text as Compose fills it in from known variables.
 
-    ``None`` where the shell would be asked, or where a reference is of a form not read here.
+    ``defaults`` takes that of ``${NAME:-default}`` where no file knows the name. ``None`` where
+    the shell would be asked, or where a reference is of a form not read here.
     """
     is_unknown = False
 
@@ -89,6 +90,8 @@ def interpolate(text: str, known: Mapping[str, str]) -> str | None:
             return known[name]
         if name in known:
             return default[2:] if default and default.startswith(":") else ""
+        if default and defaults:
+            return default.removeprefix(":")[1:]
         is_unknown = True
         return ""
 
