@@ -34,32 +34,40 @@ def test_duplicate_keys_keep_the_last_and_are_reported_with_both_lines() -> None
     ("text", "value"),
     [
         ("0", 0),
-        ("'0'", "0"),
         ('"0"', "0"),
-        ("1e6", 1_000_000),  # helm reads a number where YAML 1.1 reads a text
-        ("yes", True),  # helm reads YAML 1.1 booleans
-        ("~", None),
-        ("", None),
-        ("0x1F", 31),
+        ("1e6", 1_000_000),  # a text in YAML 1.1
+        ("y", True),
+        ("0X1F", 31),
         ("!!str 0", "0"),
-        ("2024-01-01", "2024-01-01"),
-        ("1:30", "1:30"),
-        ("9" * 5000, float("inf")),
-        (".inf", float("inf")),
-        ("gzip", "gzip"),
+        ("1:30.5", "1:30.5"),
+        ("9" * 5000, "9" * 5000),  # infinite, so no number
+        ("~", None),
     ],
 )
 def test_scalar_is_a_text_only_where_helm_sees_one(text: str, value: object) -> None:
+    # beside this, test_real_helm.py asks helm itself, which takes longer and has to be downloaded
     found = read_values(f"a: {text}\n", name="v").get("a")
     assert found == value
     assert isinstance(found, str) == isinstance(value, str)
 
 
-def test_anchors_aliases_and_merge_keys_are_followed() -> None:
-    text = "x: &x {p: 1, q: 2}\ny: *x\nz:\n  <<: *x\n  q: 3\n"
+def test_keys_are_the_texts_that_helm_makes_of_them() -> None:
+    values = read_values("yes: a\n1.0: b\n0x1F: c\ntrue: d\n", name="v")
+    assert values.data == {"true": "d", "1": "b", "31": "c"}
+    assert [(d.path, d.lines) for d in values.duplicates] == [(("true",), (1, 4))]
+
+
+def test_anchors_and_aliases_are_followed_to_the_anchor_that_begins_last() -> None:
+    text = "x: &x {p: 1, q: &x {r: 2}}\nz: *x\n"
+    assert read_values(text, name="v").data["z"] == {"r": 2}
+
+
+def test_merge_key_replaces_what_is_above_it_and_what_it_replaces_is_reported() -> None:
+    text = "d: &d {value: other, more: 1}\ne:\n  name: P\n  value: mine\n  <<: *d\n  more: 2\n"
     values = read_values(text, name="v")
-    assert values.data["y"] == {"p": 1, "q": 2}
-    assert values.data["z"] == {"p": 1, "q": 3}
+    assert values.data["e"] == {"name": "P", "value": "other", "more": 2}
+    assert [(d.path, d.lines) for d in values.duplicates] == [(("e", "value"), (4, 5))]
+    assert values.line("e", "value") == 1
 
 
 def test_bom_and_windows_line_ends_are_tolerated() -> None:

@@ -237,11 +237,6 @@ def conflicts(text: str, fragment: dict[str, Any]) -> list[tuple[str, int, str, 
             '? commonEnv\n: - name: A\n  - name: X\n    value: "1"\n',
             id="key with a question mark",
         ),
-        pytest.param(
-            "%YAML 1.1\n---\na: 1 \t# c\n",
-            '%YAML 1.1\n---\na: 1 \t# c\ncommonEnv:\n  - name: X\n    value: "1"\n',
-            id="directive",
-        ),
     ],
 )
 def test_shape_is_merged_to_the_byte(text: str, expected: str) -> None:
@@ -262,7 +257,7 @@ def test_shape_is_merged_to_the_byte(text: str, expected: str) -> None:
         ("b: &b {c: d}\nserviceAccount:\n  <<: *b\n", FRAGMENT, "cannot be looked for behind <<"),
         ("workers: &w ~\nz: *w\n", FRAGMENT, "an alias without an anchor"),
         ("xcomBackend: &b other\ny: *b\n", FRAGMENT, "an alias without an anchor"),
-        ("1: x\n", {"1": "y"}, "v:1:1: 1 must be a key in quotes"),
+        ("%YAML 1.1\n---\na: 1\n", {"a": 2}, "v:1:1: %YAML and %TAG are refused by Helm 3 or"),
         ("? a\n", {"a": "x"}, "v:1:3: a must be a key with a colon behind it"),
         ("a: [ # c\n]\n", {"a": "x"}, "v:1:4: a must be unset; a comment would be lost"),
         ("a: { # c\n}\n", {"a": ["x"]}, "v:1:4: a must be unset; a comment would be lost"),

@@ -4,12 +4,11 @@ The fragment decides what is written, so it is held to more than the user's own 
 key, no two entries of one name, and variables as Kubernetes takes them.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.values.merge_rules import is_by_name, label
-from xcomkit.values.tree import Node, invalid
+from xcomkit.values.tree import invalid
 from xcomkit.values.values import Key, read_values
 
 
@@ -24,24 +23,9 @@ def read_fragment(text: str, *, name: str) -> dict[str, Any]:
         first, *_, last = duplicate.lines
         problem = f"duplicate key {label(duplicate.path)}, first in line {first}"
         raise invalid(name, problem, line=last)
-    for node, problem in _list_bad_keys(values.root):
-        raise invalid(name, problem, line=node.line, column=node.column)
     for path, problem in _list_problems(values.data, path=()):
         raise invalid(name, problem, line=values.line(*path))
     return values.data
-
-
-def _list_bad_keys(node: Node) -> Iterator[tuple[Node, str]]:
-    """Yield keys that are no text, and what ``<<`` cannot bring in."""
-    for key, value in node.pairs:
-        sources = value.items if value.kind == "list" else (value,)
-        if key.is_merge and any((one.target or one).kind != "mapping" for one in sources):
-            yield value, "<< must bring in mappings"
-        if not isinstance(key.value, str):
-            yield key, f"the key {key.value} is no text; put it in quotes"
-        yield from _list_bad_keys(value)
-    for item in node.items:
-        yield from _list_bad_keys(item)
 
 
 def _list_problems(data: Any, *, path: Key) -> Iterator[tuple[Key, str]]:
@@ -57,8 +41,6 @@ def _list_problems(data: Any, *, path: Key) -> Iterator[tuple[Key, str]]:
             yield from _list_bad_entries(data, path=path)
             for index, item in enumerate(data):
                 yield from _list_problems(item, path=(*path, index))
-        case float() if not math.isfinite(data):
-            yield path, f"{label(path)} is a number that JSON does not know"
 
 
 def _list_bad_entries(entries: list[Any], *, path: Key) -> Iterator[tuple[Key, str]]:

@@ -106,8 +106,6 @@ class MergePlan:
                 raise self._refuse(pair[0], path=path, problem=problem)
             if pair[0].value == key:
                 return pair
-            if not isinstance(pair[0].value, str) and self._raw(pair[0]) == key:
-                raise self._refuse(pair[0], path=path, problem="must be a key in quotes")
         return None
 
     def _into_value(self, pair: Pair, wanted: Any, *, spot: _Spot) -> None:
@@ -241,9 +239,6 @@ class MergePlan:
 
     def _line(self, offset: int) -> int:
         return self._text.count("\n", 0, offset) + 1
-
-    def _raw(self, node: Node) -> str:
-        return self._text[node.start : node.end]
 
     def _note(
         self, path: Key, node: Node, *, before: str, after: str, replaced: bool = False

@@ -4,25 +4,22 @@ Walking events instead of loading keeps every offset, sees duplicate keys, and n
 so that a hostile file ends in one sentence instead of a crash.
 """
 
-import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import yaml
 
 from xcomkit.findings.errors import InputError
+from xcomkit.values.scalars import key_text, resolve
 
 MAX_DEPTH = 60
 
 # libyaml where the wheel has it: a 1,000-line file in a tenth of the time
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_RESOLVER: Any = yaml.resolver.Resolver()
-_NUMBERS = yaml.constructor.SafeConstructor()
-_TAG = "tag:yaml.org,2002:"
-# YAML 1.1 wants a dot in a float; the Go parser in helm reads 1e6 as a number all the same
-_NUMBER = re.compile(r"[-+]?\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?")
+_MERGE = "tag:yaml.org,2002:merge"
+# JSON's escape, which the Go parser does not know
+_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,8 @@ class Node:
     """One value in the text: offsets of its first and past-last character, line and column.
 
     Lines and columns count from 1. ``flow`` is true inside brackets or braces; ``target`` is what
-    an alias points to, ``tag`` what is written before a value, such as ``!reset``.
+    an alias points to, ``tag`` what is written before a value, such as ``!reset``. A key is the
+    text that helm makes of it.
     """
 
     kind: Literal["scalar", "list", "mapping", "alias"]
@@ -50,7 +48,13 @@ class Node:
     @property
     def is_merge(self) -> bool:
         """Tell whether this is the key ``<<``, which brings in other mappings."""
-        return self.value == "<<" and not self.style
+        return self.value == "<<" and (self.tag == _MERGE or not (self.style or self.tag))
+
+    @property
+    def merged(self) -> tuple["Node", ...]:
+        """Return what this value of a ``<<`` brings in, the mapping that wins last."""
+        sources = reversed(self.items) if self.kind == "list" else (self,)
+        return tuple(source.target or source for source in sources)
 
     def pair(self, key: str) -> tuple["Node", "Node"] | None:
         """Return the last pair of this mapping under a key: duplicates keep the last."""
@@ -66,7 +70,7 @@ def compose(text: str, *, name: str) -> Node:
     first, *others = _roots(text, name=name) or (None,)
     for root in others:
         if root is not None and not _is_empty(root):
-            problem = "a second document; helm reads the first only"
+            problem = "a second document: Helm 3 ignores it, Helm 4 merges it over the first"
             raise invalid(name, problem, line=root.line, column=root.column)
     return (
         Node("mapping", len(text), len(text), 1, 1) if first is None or _is_empty(first) else first
@@ -85,7 +89,7 @@ def compose_all(text: str, *, name: str) -> tuple[Node, ...]:
 def _roots(text: str, *, name: str) -> tuple[Node, ...]:
     shift = 1 if text.startswith("\ufeff") else 0
     try:
-        return _Composer(name=name, shift=shift).compose(text[shift:])
+        return _Composer(text[shift:], name=name, shift=shift).compose()
     except yaml.YAMLError as error:
         raise _yaml_refusal(name, text[shift:], error) from None
     except UnicodeEncodeError as error:
@@ -122,16 +126,17 @@ def _yaml_refusal(name: str, text: str, error: yaml.YAMLError) -> InputError:
 class _Composer:
     """Builds the tree of one document from its events, without recursion."""
 
-    def __init__(self, *, name: str, shift: int) -> None:
+    def __init__(self, text: str, *, name: str, shift: int) -> None:
+        self._text = text
         self._name = name
         self._shift = shift
-        self._anchors: dict[str, Node] = {}
+        self._anchors: dict[str, Node | int] = {}  # of one that is still open, where it begins
         self._open: list[tuple[Node, list[Node]]] = []
         self._roots: list[Node] = []
 
-    def compose(self, text: str) -> tuple[Node, ...]:
+    def compose(self) -> tuple[Node, ...]:
         """Return the root of every document: a mapping, or nothing."""
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in yaml.parse(self._text, Loader=_LOADER):
             self._take(event)
         for root in self._roots:
             if root.kind != "mapping" and not _is_empty(root):
@@ -140,21 +145,24 @@ class _Composer:
 
     def _take(self, event: Any) -> None:
         match event:
+            case yaml.ScalarEvent():
+                self._add(self._scalar(event))
             case yaml.DocumentStartEvent():
                 self._anchors.clear()
+                if event.version or event.tags:
+                    problem = "%YAML and %TAG are refused by Helm 3 or Helm 4; remove the line"
+                    raise self._invalid(self._node(event), problem)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 if len(self._open) >= MAX_DEPTH:
                     raise self._invalid(self._node(event), f"nested deeper than {MAX_DEPTH} levels")
-                self._open.append((self._node(event), []))
+                node = self._node(event)
+                if node.anchor:
+                    self._anchors[node.anchor] = node.start
+                self._open.append((node, []))
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._close(event)
-            case yaml.ScalarEvent():
-                self._add(self._node(event, value=_scalar(event), style=event.style or ""))
             case yaml.AliasEvent():
-                target = self._anchors.get(str(event.anchor))
-                if target is None:
-                    raise self._invalid(self._node(event), "an alias without an anchor before it")
-                self._add(replace(self._node(event), anchor="", target=target))
+                self._add(self._alias(event))
             case _:
                 return
 
@@ -165,14 +173,51 @@ class _Composer:
             self._add(replace(node, end=end, items=tuple(children)))
             return
         pairs = tuple(zip(children[::2], children[1::2], strict=True))
-        for key, _ in pairs:
+        for key, value in pairs:
             if key.kind != "scalar":
                 problem = "a key that is no text; is this a template without quotes?"
                 raise self._invalid(key, problem)
+            if key.is_merge:
+                self._refuse_merge(value)
         self._add(replace(node, end=end, pairs=pairs))
 
+    def _alias(self, event: Any) -> Node:
+        node, target = self._node(event), self._anchors.get(str(event.anchor))
+        if not isinstance(target, Node):
+            problem = "an alias without an anchor before it"
+            raise self._invalid(node, problem if target is None else "an alias of its own parent")
+        return replace(node, anchor="", target=target)
+
+    def _scalar(self, event: Any) -> Node:
+        """Return a scalar as helm reads it; a key becomes a text."""
+        holder, children = self._open[-1] if self._open else (None, [])
+        is_key = holder is not None and holder.kind == "mapping" and len(children) % 2 == 0
+        try:
+            value = self._value(event, is_key=is_key)
+        except ValueError as error:
+            raise self._invalid(self._node(event), str(error)) from None
+        return self._node(event, value=value, style=event.style or "")
+
+    def _value(self, event: Any, *, is_key: bool) -> Any:
+        """Return what helm makes of a scalar.
+
+        Raises:
+            ValueError: helm refuses it.
+        """
+        start, end = event.start_mark.index, event.end_mark.index
+        if event.style == '"' and _SLASH.search(self._text, start, end):
+            raise ValueError("helm does not know the escape \\/; write / alone")
+        value = resolve(event.value, tag=event.tag, is_plain=event.implicit[0])
+        return key_text(value) if is_key else value
+
+    def _refuse_merge(self, value: Node) -> None:
+        sources = value.items if value.kind == "list" else (value,)
+        if any((source.target or source).kind != "mapping" for source in sources):
+            raise self._invalid(value, "<< must bring in mappings")
+
     def _add(self, node: Node) -> None:
-        if node.anchor:
+        # of two anchors of one name, the one that begins last counts, also inside the other
+        if node.anchor and (node.kind == "scalar" or self._anchors.get(node.anchor) == node.start):
             self._anchors[node.anchor] = node
         if self._open:
             self._open[-1][1].append(node)
@@ -198,41 +243,9 @@ class _Composer:
             style,
             tag=getattr(event, "tag", None) or "",
             anchor=getattr(event, "anchor", None) or "",
-            flow=bool(getattr(event, "flow_style", False)) or any(n.flow for n, _ in self._open),
+            flow=bool(getattr(event, "flow_style", False))
+            or (bool(self._open) and self._open[-1][0].flow),
         )
 
     def _invalid(self, node: Node, problem: str) -> InputError:
         return invalid(self._name, problem, line=node.line, column=node.column)
-
-
-def _scalar(event: Any) -> Any:
-    """Return the value helm's parser gives a scalar; only what is surely text stays a text."""
-    text: str = event.value
-    tag = event.tag
-    if tag is None and not event.implicit[0]:
-        return text
-    if tag is None:
-        tag = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))
-        if tag == _TAG + "str" and _NUMBER.fullmatch(text):
-            tag = _TAG + "float"
-    match tag.removeprefix(_TAG):
-        case "null":
-            return None
-        case "bool":
-            return text.lower() in ("yes", "true", "on")
-        case "int" if ":" not in text:
-            return _number(text, construct=_NUMBERS.construct_yaml_int)
-        case "float":
-            return _number(text, construct=_NUMBERS.construct_yaml_float)
-        case _:
-            return text
-
-
-def _number(text: str, *, construct: Callable[[yaml.ScalarNode], float]) -> float:
-    """Return a number; beyond 100 digits, or cut short, only that it is one matters."""
-    if len(text) > 100:
-        return math.inf
-    try:
-        return construct(yaml.ScalarNode("", text))
-    except (ValueError, IndexError):  # such as 0x_ or !!int x
-        return math.nan

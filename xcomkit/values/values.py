@@ -1,6 +1,7 @@
 """Reads a values.yaml as plain data together with the line of everything in it."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,9 @@ class _Converter:
             case "mapping":
                 return self._mapping(node, path=path, depth=depth)
             case _:
+                if isinstance(node.value, float) and not math.isfinite(node.value):
+                    problem = "infinite or not a number, which JSON does not have"
+                    raise invalid(self._name, problem, line=node.line, column=node.column)
                 return node.value
 
     def _item(self, node: Node, *, path: Key, depth: int) -> Any:
@@ -146,35 +150,30 @@ class _Converter:
         return self.convert(node, path=path, depth=depth + 1)
 
     def _mapping(self, node: Node, *, path: Key, depth: int) -> dict[str, Any]:
+        """Return a mapping in the order of the text, as helm does: what is later wins.
+
+        So a ``<<`` below a key replaces it, against YAML's own rule.
+        """
         data: dict[str, Any] = {}
         seen: dict[str, list[int]] = {}
-        for source in _merged_in(node):
-            data.update(self.convert(source, path=path, depth=depth + 1))
-        pairs: dict[str, Node] = {}
+        lasts = {key.value: value for key, value in node.pairs if not key.is_merge}
         for key, value in node.pairs:
             if key.is_merge:
+                merged: dict[str, Any] = {}
+                for source in value.merged:
+                    merged |= self.convert(source, path=path, depth=depth + 1)
+                for name in seen.keys() & data.keys() & merged.keys():
+                    if data[name] != merged[name]:
+                        seen[name].append(key.line)
+                data |= merged
                 continue
-            text = str(key.value)
-            seen.setdefault(text, []).append(key.line)
-            pairs[text] = value  # the last one counts
-        for text, value in pairs.items():
-            self.lines[(*path, text)] = seen[text][-1]
-            data[text] = self.convert(value, path=(*path, text), depth=depth + 1)
+            seen.setdefault(key.value, []).append(key.line)
+            if lasts[key.value] is value:
+                self.lines[(*path, key.value)] = key.line
+                data[key.value] = self.convert(value, path=(*path, key.value), depth=depth + 1)
         self.duplicates += [
-            DuplicateKey((*path, text), tuple(found))
-            for text, found in seen.items()
-            if len(found) > 1
+            DuplicateKey((*path, name), tuple(lines))
+            for name, lines in seen.items()
+            if len(lines) > 1
         ]
         return data
-
-
-def _merged_in(node: Node) -> Iterator[Node]:
-    """Yield the mappings a ``<<`` key brings in, the one that wins last."""
-    for key, value in node.pairs:
-        if not key.is_merge:
-            continue
-        sources = value.items if value.kind == "list" else (value,)
-        for source in reversed(sources):
-            target = source.target or source
-            if target.kind == "mapping":
-                yield target

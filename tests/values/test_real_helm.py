@@ -1,0 +1,254 @@
+"""Two real helms say what a values file means; ours says the same, but for a named table."""
+
+import math
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from real_helm import PACKAGES, PRINTER, Helm, Refused, find_helm, write_chart
+
+from xcomkit.findings.errors import InputError
+from xcomkit.values.layers import layer
+from xcomkit.values.values import read_values
+
+CASES = 240
+ROOT = Path(__file__).parents[2]
+
+# What differs, and why: shown in docs/decisions/2026-12-01-helm-oracle.md. Each with a file, what
+# both helms make of it, and what we answer (a text: why it is refused).
+DIFFERENCES = {
+    "a second document": (
+        "a: 1\n---\nb: 2\n", {"a": 1}, {"a": 1, "b": 2}, "a second document: Helm 3 ignores it",
+    ),
+    "a document behind an empty one": (
+        "---\n---\nb: 2\n", {}, {"b": 2}, "a second document: Helm 3 ignores it",
+    ),
+    "more behind the end of the document": (
+        "a: 1\n...\nb: 2\n", {"a": 1}, {"a": 1}, "did not find expected <document start>",
+    ),
+    "the directive %YAML 1.1": (
+        "%YAML 1.1\n---\na: 1\n", {"a": 1}, Refused, "%YAML and %TAG are refused",
+    ),
+    "the directive %TAG": (
+        "%TAG ! tag:x,1:\n---\na: 1\n", {"a": 1}, Refused, "%YAML and %TAG are refused",
+    ),
+    "a key of more than six digits with a point": (
+        "123456.75: a\n", {"123456.75": "a"}, {"123456.75": "a"}, {"123457": "a"},
+    ),
+    "an alias as a key": (
+        "a: &x b\n*x : c\n", {"a": "b", "b": "c"}, {"a": "b", "b": "c"}, "a key that is no text",
+    ),
+    "an infinite number that a later << replaces": (
+        "a: {b: .inf, <<: {b: 1}}\n", {"a": {"b": 1}}, {"a": {"b": 1}}, "infinite or not a number",
+    ),
+    "a tag without a value before a comma": (
+        "a: {b: !!str, c: d}\n", Refused, Refused, {"a": {"b": "", "c": "d"}},
+    ),
+    "more than 60 levels": (
+        "a: " + "[" * 70 + "]" * 70, object, object, "nested deeper than 60 levels",
+    ),
+}  # fmt: skip
+
+# One file holds them all, each taken by helm as a text or as something else.
+WORDS = """
+y Y n N yes No ON off true False TRUE tRue oN ~ null Null NULL nULL null0 y0 yess v1
+0 -0 +1 12 0123 0189 08 09.5 0o14 0O14 0o18 0o 0x1f 0X1F 0x 0xFFFFFFFFFFFFFFFFFF
+0b11 0B11 0b12 -0b11 +0x1F 0_1 1_000 _1 1_ 1__0 0x_1 1_000.5 1_0e3 +_1 ._5 0x1p-2
+1. 1.e3 .5 +.5 -.5 -.5e3 . + +. e1 1e 1e6 1E5 +1e5 1.5e+3 -0.0 1e1.5 --1 0.0.1
+1e400 -1e400 1e-400 1e21 1e-7 1048576 9007199254740993 9223372036854775807
+9223372036854775808 18446744073709551615 18446744073709551616 +18446744073709551615
+-9223372036854775808 -9223372036854775809 100000000000000000000000 1:30 1:30.5 -1:30
+2024-01-01 2024-01-01T00:00:00Z = << nan NaN inf Inf +inf infinity .iNF 3.14.15 1,5
+"""
+TAKEN = [
+    *WORDS.split(),
+    "", "!!str", "!!str 3", "!!str ~", "!!int 3", "!!int '3'", '!!int "0o14"', "!!float 3",
+    "!!float '.5'", "!!bool yes", "!!null", "!!null '~'", "!!binary aGk=", "!foo x", "! 3", "! x",
+    "!!timestamp 2024-01-01", "'y'", '"1"', '"\\x41\\u00e9\\n"', "|\n  y", ">-\n  1\n  2",
+    "9" * 400, "0" * 90 + "1.5", "10%",
+]  # fmt: skip
+REFUSED = [
+    ".inf", "-.INF", "+.Inf", ".nan", ".NaN", ".NAN", "!!null x", "!!int x", "!!int 1.5",
+    "!!int ''", "!!float x", "!!float 1e400", "!!bool x", "!!bool 1", "!!int true", "!!binary '?'",
+    "!!timestamp x", '"\\/"', '"a\\\\\\/b"', '"\\ud800"', "*nobody", "`x", "@x", "%x",
+]  # fmt: skip
+KEYS = [
+    "a", "true", "no", "1", "0x1F", "1.5", "1e6", ".inf", "-.inf", ".nan", "'~'", '"1.50"', "''",
+    "0o17", "!!int 5", "!!str 6", "!!binary aGk=", "2024-01-01", "9223372036854775807", "-1e-7",
+    "'<<'", "!!str <<", "1:30", "y y",
+]  # fmt: skip
+REFUSED_KEYS = ["~", "null", "9223372036854775808", "[a]", "{a: b}", "!!int x"]
+
+
+@pytest.fixture(scope="module", params=PACKAGES)
+def helm(request: pytest.FixtureRequest) -> Helm:
+    return Helm(find_helm(request.param))
+
+
+@pytest.fixture(scope="module")
+def chart(tmp_path_factory) -> Path:
+    return write_chart(tmp_path_factory.mktemp("printer") / "chart", printer=PRINTER)
+
+
+def ours(texts: list[str]) -> object:
+    """Return what we read, or why we refuse it."""
+    try:
+        files = [read_values(text, name="v.yaml") for text in texts]
+    except InputError as refusal:
+        return Refused(str(refusal))
+    return layer(files)[0].data
+
+
+def is_same(one: object, other: object) -> bool:
+    """Tell whether data are equal; helm's numbers are of 64 bits with a point."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if type(one) in (int, float) and type(other) in (int, float):
+        return math.isclose(one, other, rel_tol=1e-15)
+    return type(one) is type(other) and (isinstance(one, Refused) or one == other)
+
+
+def disagreements(helm: Helm, chart: Path, cases: list[list[str]]) -> list[str]:
+    with ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda texts: helm.read(chart, texts), cases)
+        return [
+            f"{texts}\n  helm: {answer}\n  ours: {ours(texts)}"
+            for texts, answer in zip(cases, answers, strict=True)
+            if not is_same(answer, ours(texts))
+        ]
+
+
+def test_scalars_and_keys_that_helm_takes_are_the_same(helm, chart) -> None:
+    values = "".join(f"k{number}: {text}\n" for number, text in enumerate(TAKEN))
+    keys = "".join(f"{key}: {number}\n" for number, key in enumerate(KEYS))
+
+    assert disagreements(helm, chart, [[values], [keys]]) == []
+    assert not isinstance(ours([values]), Refused)
+    assert not isinstance(ours([keys]), Refused)
+
+
+def test_scalars_and_keys_that_helm_refuses_are_refused(helm, chart) -> None:
+    texts = [f"a: {text}\n" for text in REFUSED] + [f"{key}: a\n" for key in REFUSED_KEYS]
+
+    assert disagreements(helm, chart, [[text] for text in texts]) == []
+    assert all(isinstance(ours([text]), Refused) for text in texts)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_generated_files_and_layers_are_the_same(helm, chart, seed) -> None:
+    cases = [Writer(seed * CASES + number).files() for number in range(CASES // 4)]
+    assert disagreements(helm, chart, cases) == []
+
+
+class Writer:
+    """Writes values files from a seed: what people write, and what they should not."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._anchors: dict[str, str] = {}  # by name, the kind of what is anchored
+
+    def files(self) -> list[str]:
+        """Return one to three files that lie over each other."""
+        texts = []
+        for _ in range(self._random.choice((1, 1, 2, 3))):
+            self._anchors.clear()
+            texts.append("".join(f"{line}\n" for line in self._mapping(0, 3)) or "{}\n")
+        return texts
+
+    def _mapping(self, indent: int, depth: int) -> Iterator[str]:
+        names = "abcdef" if indent else "abcdefgh"
+        pad = " " * indent
+        for name in self._random.sample(names, self._random.randint(1, 5)):
+            match self._random.random():
+                case chance if chance < 0.12 and self._anchors:
+                    yield f"{pad}<<: {self._merged()}"
+                case chance if chance < 0.16 and indent:
+                    one, two = self._scalar_in_flow(), self._scalar_in_flow()
+                    yield f"{pad}<<: {{{name}: {one}, {name}2: {two}}}"
+                case chance if chance < 0.2:
+                    yield f"{pad}{name}: {self._scalar()}"
+            key = self._random.choice((name, name, name, f"'{name}'", f'"{name}"'))
+            yield from self._pair(f"{pad}{key}:", indent, depth)
+
+    def _merged(self) -> str:
+        mappings = [name for name, kind in self._anchors.items() if kind == "mapping"]
+        if not mappings:
+            return "{}"
+        if self._random.random() < 0.03:  # perhaps a list, which helm refuses
+            return f"*{self._random.choice(list(self._anchors))}"
+        if self._random.random() < 0.3:
+            return "[" + ", ".join(f"*{name}" for name in self._random.sample(mappings, 1)) + "]"
+        return f"*{self._random.choice(mappings)}"
+
+    def _pair(self, head: str, indent: int, depth: int) -> Iterator[str]:
+        match self._random.random():
+            case chance if chance < 0.35 and depth:
+                name = self._anchor()
+                yield f"{head}{name and f' &{name}'}"
+                yield from self._mapping(indent + 2, depth - 1)
+                self._anchors |= {name: "mapping"} if name else {}
+            case chance if chance < 0.55 and depth:
+                name = self._anchor()
+                yield f"{head}{name and f' &{name}'}"
+                yield from self._list(indent, depth - 1)
+                self._anchors |= {name: "list"} if name else {}
+            case chance if chance < 0.6 and self._anchors:
+                yield f"{head} *{self._random.choice(list(self._anchors))}"
+            case chance if chance < 0.64:
+                yield f"{head} {self._random.choice(('{}', '[]', '~', ''))}"
+            case chance if chance < 0.7:
+                yield f"{head} {self._random.choice('|>')}{self._random.choice(('', '-', '+'))}"
+                yield from (f"{' ' * indent}    {word}" for word in ("y", "", "1"))
+            case _:
+                yield f"{head} {self._scalar()}"
+
+    def _anchor(self) -> str:
+        return f"n{len(self._anchors)}" if self._random.random() < 0.4 else ""
+
+    def _list(self, indent: int, depth: int) -> Iterator[str]:
+        pad = " " * indent
+        for _ in range(self._random.randint(1, 3)):
+            if self._random.random() < 0.5 and depth:
+                first, *rest = self._mapping(indent + 2, depth - 1)
+                yield f"{pad}- {first.lstrip()}"
+                yield from rest
+            else:
+                yield f"{pad}- {self._scalar()}"
+
+    def _scalar(self) -> str:
+        match self._random.random():
+            case chance if chance < 0.3:
+                flat = [text for text in TAKEN if "\n" not in text]
+                return self._random.choice(flat)
+            case chance if chance < 0.55:
+                letters = "00112345789..__eE+-xXoObBaFyYnNtf"
+                return "".join(self._random.choices(letters, k=self._random.randint(1, 6)))
+            case chance if chance < 0.56:
+                return self._random.choice(REFUSED)
+            case chance if chance < 0.65:
+                return f"[{self._scalar_in_flow()}, {self._scalar_in_flow()}]"
+            case chance if chance < 0.73:
+                return f"{{name: {self._scalar_in_flow()}, value: {self._scalar_in_flow()}}}"
+            case _:
+                return self._random.choice(("text", "two words", "'0'", '"yes"', "s3://c@b/x", "5"))
+
+    def _scalar_in_flow(self) -> str:
+        plain = [text for text in TAKEN if text not in ("", "!!str", "!!null") and "," not in text]
+        plain = [text for text in plain if "\n" not in text]
+        return self._random.choice(plain)
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_each_named_difference_is_one_and_is_written_down(helm, chart, name) -> None:
+    text, three, four, answer = DIFFERENCES[name]
+    expected = three if helm.program.name.startswith("helm-3") else four
+    found = helm.read(chart, [text])
+    assert isinstance(found, expected) if isinstance(expected, type) else found == expected
+    held = ours([text])
+    assert answer in held.words if isinstance(held, Refused) else held == answer
+    page = (ROOT / "docs/decisions/2026-12-01-helm-oracle.md").read_text()
+    assert f"| {name} |" in page
