@@ -53,6 +53,8 @@ def act(options: argparse.Namespace) -> int:
     settings = Settings.from_yaml(options.file, overrides=overrides)
     say(f"xcomkit run {options.file.stem}: {settings.base_path}")
 
+    from xcomkit.record import cover
+    from xcomkit.record.record import read_record
     from xcomkit.record.runner import run_steps, select_steps
     from xcomkit.record.write import write_record
     from xcomkit.steps.opening import find_root
@@ -69,6 +71,7 @@ def act(options: argparse.Namespace) -> int:
     )
     path = write_record(run)
     _report(run)
+    say(f"\n{cover.tell(read_record(run.directory))}")
     say(f"record: {relative(path)}")
     return run.exit_code
 

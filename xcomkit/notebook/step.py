@@ -78,7 +78,8 @@ class Step:
     """A step in progress.
 
     Checks, plans and facts become the evidence. ``owed`` names the cells without whose checks it is
-    not whole.
+    not whole. ``applied`` holds, per title of a plan that was carried out, what of it was not made;
+    ``None`` where it broke off.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Step:
     note: str = ""
     plans: list[Plan] = field(default_factory=list)
     planned: Plan | None = None
+    applied: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     owed: tuple[str, ...] = ()
@@ -192,8 +194,8 @@ class Step:
         if not self.settings.recorded["apply"]:  # it decides what is done, not what is found
             return show.Text(f"apply is False: {len(plan.pending)} changes were not made.")
         self.say(f"changes to make: {len(plan.pending)}")
-        self.planned = None
-        not_made = change(plan) or ()
+        self.planned, self.applied[plan.title] = None, None
+        self.applied[plan.title] = not_made = change(plan) or ()
         evidence.record_created(
             self.run,
             kind="resources",
@@ -242,6 +244,7 @@ class Step:
         checks = self.verdicts
         content = {
             "accepted": self.settings.accepted_reasons,
+            "applied": self.applied,
             "checks": checks,
             "commit": read_commit(),
             "facts": self.facts,

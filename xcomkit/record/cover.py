@@ -1,48 +1,149 @@
 """The cover of the record: what a reader must know before any notebook.
 
-Target, who, when, the verdict in a sentence, what was not proved, and every check with the basis
-of its evidence. Texts are cut, so that the page stays small whatever a service answered.
+Target, who, when, what was changed and what was not proved stand before the contents, every check
+with the basis of its evidence behind them. Texts are cut, so that the page stays small whatever a
+service answered.
 """
 
-from xcomkit.findings.model import Check
+from collections.abc import Mapping, Sequence
+
+from xcomkit.findings.model import Check, CloudName, Status
+from xcomkit.findings.text import plain
 from xcomkit.notebook import show
 from xcomkit.record.record import Record
 from xcomkit.settings.terms import EMBEDDED, TERMS
 from xcomkit.steps.opening import STEPS
+from xcomkit.values.helm import CHART
+
+Part = tuple[str, str, show.Table]
+"""Id, heading and table of a part of the page."""
 
 _LONGEST = 2_000  # characters of one text; record.json has the whole
 _MOST_IN_A_TABLE = 200_000  # characters of all texts of a table
 _NOT_PROVED = "not proved"
+_FILESYSTEMS: Mapping[CloudName, str] = {"aws": "s3fs", "azure": "adlfs", "gcp": "gcsfs"}
+_ENDS: Mapping[str, Status] = {
+    "raised": "pass", "retried and stored": "pass", "stored": "pass", "silent loss": "fail",
+    "silent wrong value": "fail", "silent leftover": "fail",
+}  # fmt: skip
+"""How the end of a fault is coloured; any other one proves nothing."""
 
 
-def make_parts(record: Record) -> tuple[tuple[str, str, show.Table], ...]:
-    """Return id, heading and table of each part of the cover, in order."""
-    parameters = {name: _cut(str(value)) for name, value in record.settings.items()}
+def make_cover(record: Record) -> tuple[Part, ...]:
+    """Return what stands before the contents: the answers that somebody opens a record for."""
     return (
         ("run", "This run", _facts(record)),
-        ("steps", "Steps", _steps(record)),
+        ("findings", "Failed checks, warnings and accepted risks", _findings(record)),
+        ("changes", "What was changed", _changes(record)),
         ("not-proved", "What this run did not prove", _unproved(record)),
+        ("faults", "The configured values beside those the vendor recommends", _faults(record)),
+    )
+
+
+def make_parts(record: Record) -> tuple[Part, ...]:
+    """Return what stands behind the contents, before the notebooks."""
+    parameters = {name: _cut(str(value)) for name, value in record.settings.items()}
+    files = [_cells(one.name, one.what, one.sha256) for one in record.files]
+    headers = ("file", "what it is", "SHA-256")
+    return (
+        ("steps", "Steps", _steps(record)),
         ("checks", "All checks", _checks(record)),
+        ("files", "Files that were proved", _table("Files", headers, files)),
         ("parameters", "Parameters", show.facts(parameters, caption="What every step was given")),
         ("versions", "Versions", show.facts(record.versions, caption="What the proof rests on")),
     )
 
 
+def tell(record: Record) -> str:
+    """Return the facts of the cover as lines of text."""
+    rows = [[cell.text for cell in row] for row in _facts(record).rows]
+    return "\n".join(f"{name:<16} {plain(value)}" for name, value in rows)
+
+
 def _facts(record: Record) -> show.Table:
-    summary = show.counted(check for _, check in record.checks)
     values = {
         "target": f"{record.target} ({record.settings['region']})",
-        "where": record.where,
-        "who": _cut(record.who) or "not asked in these steps",
-        "when (UTC)": record.written.replace("T", " ")[:19],
-        "run": record.run,
-        "commit of the runbook": record.commit or "not in a git checkout",
-        "checks": f"{len(record.checks)}: {summary}",
+        "kind of run": f"practice run: {record.where}" if record.practice else record.where,
+        "steps": f"{record.ran} of {len(STEPS)} ran",
+        "checks": f"{len(record.checks)}: {show.counted(check for _, check in record.checks)}",
+        "proved values": f"class and codec: {record.configured}" if record.configured else "none",
+        "file to install": record.install or "none: step 03 did not run",
         "changes": "apply was on: plans were carried out"
         if record.settings["apply"]
         else "apply was off: plans were displayed only",
+        "who ran it": _cut(record.who) or "not asked in these steps",
+        "when (UTC)": record.written.replace("T", " ")[:19],
+        "versions": _versions(record),
+        "run": f"{record.run}; runbook {record.commit or 'not in a git checkout'}",
+        "next": record.next,
     }
     return show.facts(values, caption="Run")
+
+
+def _versions(record: Record) -> str:
+    """Return the versions that decide what was proved; the whole list is below."""
+    filesystem = _FILESYSTEMS[record.settings["cloud"]]
+    names = {
+        "Airflow": "apache-airflow", "common-io": "apache-airflow-providers-common-io",
+        filesystem: filesystem, "Python": "python", "xcomkit": "xcomkit", "chart": CHART,
+    }  # fmt: skip
+    return ", ".join(
+        f"{word} {record.versions.get(name, 'not known')}" for word, name in names.items()
+    )
+
+
+def _findings(record: Record) -> show.Table:
+    """Return what failed, warns or was accepted, with what to do or why it was accepted."""
+    order: Sequence[Status] = ("fail", "unknown", "warn")
+    found = sorted(
+        ((step, check) for step, check in record.checks if check.status in order),
+        key=lambda one: (not one[1].closes_gate, order.index(one[1].status)),
+    )
+    rows = [
+        _cells(
+            check.id, show.status_cell(check.status, accepted=bool(check.accepted)),
+            f"{check.title}: {check.observed}", _do(check), step,
+        )
+        for step, check in found
+    ]  # fmt: skip
+    headers = ("id", "status", "what was observed", "what to do, or why accepted", "step")
+    return _table("Not as expected", headers, rows or [_cells("", "", "none", "", "")])
+
+
+def _changes(record: Record) -> show.Table:
+    headers = ("resource", "created", "changed", "deleted", "fulfilled already", "not made")
+    rows = [
+        _cells(
+            one.name,
+            *map(", ".join, (one.created, one.changed, one.deleted, one.fulfilled, one.not_made)),
+        )
+        for one in record.changes
+    ]
+    return _table("Resources", headers, rows or [_cells("nothing was planned", *[""] * 5)])
+
+
+def _faults(record: Record) -> show.Table:
+    """Return each fault that does not end the same with both, and how many others do."""
+    differing = [one for one in record.faults if one.configured != one.recommended]
+    lost = sum(_ENDS.get(one.recommended) == "fail" for one in record.faults)
+    rows = tuple(
+        (
+            show.Cell(f"{one.operation}: {one.fault}"), _end(one.configured), _end(one.recommended)
+        )
+        for one in differing
+    )  # fmt: skip
+    caption = (
+        f"Of {len(record.faults)} faults, {lost} lose a value or leave one behind without an error"
+        f" with the vendor's values; {len(record.faults) - len(differing)} end the same with both"
+        if record.faults
+        else "No fault was injected, so nothing of this is proved"
+    )
+    headers = ("fault", f"configured: {record.configured}", "the vendor's: stock, zip")
+    return show.Table(caption, headers, rows)
+
+
+def _end(verdict: str) -> show.Cell:
+    return show.Cell(verdict, status=_ENDS.get(verdict, "skip")) if verdict else show.Cell("-")
 
 
 def _steps(record: Record) -> show.Table:
@@ -83,11 +184,14 @@ def _checks(record: Record) -> show.Table:
 
 def _row(step: str, check: Check) -> tuple[show.Cell, ...]:
     status = show.status_cell(check.status, accepted=bool(check.accepted))
-    do = f"accepted: {check.accepted}" if check.accepted else check.remedy
     return _cells(
         check.id, status, check.title, check.expected, check.observed, _basis(check),
-        f"{step}: {check.how}", do,
+        f"{step}: {check.how}", _do(check),
     )  # fmt: skip
+
+
+def _do(check: Check) -> str:
+    return f"accepted: {check.accepted}" if check.accepted else check.remedy
 
 
 def _cells(*values: str | show.Cell) -> tuple[show.Cell, ...]:

@@ -46,6 +46,7 @@ def render(record: Record, *, notebooks: Path) -> str:
         style=Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
         record=record,
         marked=show.marked,
+        cover=cover.make_cover(record),
         parts=cover.make_parts(record),
     )
     room = _MOST - len(encodable(fill(sections=())).encode())

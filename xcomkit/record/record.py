@@ -31,8 +31,45 @@ class StepResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Resource:
+    """What became of a resource that a step planned for: the names of its settings, by fate."""
+
+    name: str
+    created: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    fulfilled: tuple[str, ...] = ()
+    not_made: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPair:
+    """What a task saw of one fault with the configured values, and with the vendor's recommended.
+
+    Empty where the fault does not occur.
+    """
+
+    operation: str
+    fault: str
+    configured: str
+    recommended: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file of the run directory from which what was proved is recovered."""
+
+    name: str
+    sha256: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """A run as it is handed over; record.schema.json describes every member."""
+    """A run as it is handed over; record.schema.json describes every member.
+
+    ``ran`` counts the steps that ran, ``configured`` names class and codec of the agents.
+    """
 
     schema: int
     run: str
@@ -47,6 +84,14 @@ class Record:
     versions: dict[str, Any]
     steps: tuple[StepResult, ...]
     who: str = ""
+    practice: bool = False
+    ran: int = 0
+    changes: tuple[Resource, ...] = ()
+    configured: str = ""
+    faults: tuple[FaultPair, ...] = ()
+    files: tuple[KeptFile, ...] = ()
+    install: str = ""
+    next: str = ""
 
     @property
     def checks(self) -> tuple[tuple[str, Check], ...]:

@@ -9,7 +9,7 @@ than an early end.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from xcomkit.findings.errors import InputError, SettingsError
 from xcomkit.findings.model import Check, Status, worst
 from xcomkit.notebook.step import REACHED_END
 from xcomkit.plane.control_plane import VARIABLE as CONTROL_PLANE
+from xcomkit.record import verdict
 from xcomkit.record.outcomes import execute, open_kernel, read_outcome
 from xcomkit.record.record import Outcome, StepResult
 from xcomkit.settings.deployment import LOCAL
@@ -33,13 +34,6 @@ from xcomkit.steps.rule_index import RULES_BY_ID
 from xcomkit.values.values import load_values
 
 _VERIFY, _LAST = STEPS[-2:]
-_VERDICTS: Mapping[Status, str] = {
-    "pass": "Proved: every check that could be made passed.",
-    "warn": "Usable, with warnings or accepted risks: read them below.",
-    "fail": "Not usable as it is: at least one check failed.",
-    "unknown": "Not proved: at least one thing could not be looked at.",
-    "skip": "Nothing was checked.",
-}
 _HANDED_OVER = (
     "record.html", "record.json", "record.junit.xml", "manifest.sha256", "manifest.sha256.sig",
 )  # fmt: skip
@@ -65,11 +59,15 @@ class Run:
         return worst(check for _, check in self.checks)
 
     @property
+    def ran(self) -> int:
+        """Return how many steps of the runbook ran."""
+        return sum(result.outcome != "not run" for result in self.results)
+
+    @property
     def sentence(self) -> str:
-        """Return the verdict in a sentence, and of how many steps where it is not of all."""
-        chosen = len(self.results)
-        part = f" ({chosen} of {len(STEPS)} steps.)" if chosen < len(STEPS) else ""
-        return f"{_VERDICTS[self.verdict]}{part}"
+        """Return the verdict in a sentence."""
+        checks = [check for _, check in self.checks]
+        return verdict.describe(checks, is_practice=self.settings.is_embedded, ran=self.ran)
 
     @property
     def is_good(self) -> bool:

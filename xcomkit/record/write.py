@@ -1,19 +1,17 @@
 """Writes what is handed over: record.html, record.json, JUnit, and the manifest over everything."""
 
 import json
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from xcomkit.findings import evidence
-from xcomkit.findings.errors import InputError
 from xcomkit.findings.text_file import SCHEMA, write_text
 from xcomkit.notebook.step import read_commit, read_versions
 from xcomkit.record import junit, manifest, page
 from xcomkit.record.record import NAME, Record
 from xcomkit.record.runner import Run
-from xcomkit.steps.prerequisites import CALLER
+from xcomkit.record.summary import Summary
+from xcomkit.values.helm import CHART
 
 
 def write_record(run: Run) -> Path:
@@ -30,30 +28,27 @@ def write_record(run: Run) -> Path:
 
 def make_record(run: Run) -> Record:
     """Return the record of a run, as of now."""
+    said = Summary(run)
     return Record(
         schema=SCHEMA,
         run=run.directory.name,
         target=run.settings.place,
         where=run.where,
-        who=_caller(run),
+        who=said.caller,
         written=datetime.now(UTC).isoformat(),
         commit=read_commit(),
         verdict=run.verdict,
         sentence=run.sentence,
         good=run.is_good,
         settings=run.settings.recorded,
-        versions=read_versions(),
+        versions=read_versions() | {CHART: said.chart or "not known"},
         steps=tuple(run.results),
+        practice=run.settings.is_embedded,
+        ran=run.ran,
+        changes=said.list_changes(),
+        configured=said.configured,
+        faults=said.list_faults(),
+        files=said.list_files(),
+        install=said.install,
+        next=said.next,
     )
-
-
-def _caller(run: Run) -> str:
-    """Return who acted, as the cloud said to any of the steps; empty when none asked."""
-    for result in run.results:
-        with suppress(InputError):  # the step is red already
-            found = evidence.read_evidence(run.directory, step=result.name) or {}
-            facts = found.get("facts")
-            caller = facts.get("caller") if isinstance(facts, dict) else None
-            if caller and isinstance(caller, str):
-                return caller
-    return next((check.observed for _, check in run.checks if check.id == CALLER.id), "")

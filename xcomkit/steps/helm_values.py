@@ -14,6 +14,8 @@ from xcomkit.notebook.step import Step, cell
 from xcomkit.values import helm, rules, sensitive
 from xcomkit.values.rules import PodIdentity
 
+FOLDERS = ("values", "image")
+"""Folders of the run directory with what was proved of values and image, to be recovered."""
 _FILES = ("AWS_CA_BUNDLE",)
 """Variables that name a file in the pods, for which the caller's own stands in."""
 

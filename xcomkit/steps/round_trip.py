@@ -83,6 +83,7 @@ def prove_parts(
     yield found.checks
     proof.backend = worker.hello.backend
     configured = worker.hello.settings["compression"] or "none"
+    step.facts["configured"] = (proof.class_name, configured)
     proof.codecs = timing.chosen(proof.backend, configured, depth=settings.fault_depth)
     pushes = [check.status for check in found.checks if check.id == round_trip_rules.XC503.id]
     is_kept = pushes == ["skip"] and found.values  # a threshold above all values

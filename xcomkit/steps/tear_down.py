@@ -26,6 +26,8 @@ TARGET = Rule(
 )
 RULES: tuple[Rule, ...] = (OBJECTS, TARGET)
 
+OBJECTS_ROW = "objects of this run"
+"""The one row of the plan whose changes are made whatever ``apply`` says."""
 _LOOKS = 3
 _STAYS = "a connection in a secrets backend stays, it holds no secret"
 
@@ -38,7 +40,7 @@ def plan_objects(step: Step) -> show.Table:
         keys = _recorded(step)
         row = Change(
             resource=f"{step.settings.bucket}/{step.settings.prefix}",
-            setting="objects of this run",
+            setting=OBJECTS_ROW,
             before=f"{len(keys)} keys recorded",
             after="absent, with all versions",
             action="delete" if keys else "unchanged",

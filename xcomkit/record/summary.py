@@ -1,0 +1,208 @@
+"""What the cover of a record says beside the checks, as the evidence of the steps has it.
+
+Who ran it, what was changed, what each fault did, and the files from which the proof is recovered.
+Evidence that somebody damaged says nothing here; the checks of its step are red already.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from xcomkit.backend.timing import CONTRAST
+from xcomkit.findings import evidence
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Change, Check, Plan
+from xcomkit.record.record import FaultPair, KeptFile, Resource
+from xcomkit.record.runner import Run
+from xcomkit.steps import helm_values, tear_down
+from xcomkit.steps.opening import STEPS
+from xcomkit.steps.prerequisites import CALLER
+
+_VALUES, _PROOF, _TEAR_DOWN = STEPS[3], STEPS[4], STEPS[-1]
+_Fate = Literal["created", "changed", "deleted", "fulfilled", "not_made"]
+_FATES: Mapping[str, _Fate] = {"create": "created", "update": "changed", "delete": "deleted"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    operation: str
+    fault: str
+    codec: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Writes:
+    codec: str
+    at_once: int
+    seen_at_once: int
+    at_exit: int
+    seen_after_exit: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    caller: str = ""
+    chart: str = ""
+    configured: tuple[str, str] = ("", "")
+    faults: tuple[_Fault, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+    install: str = ""
+    lost_writes: tuple[_Writes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    plans: tuple[Plan, ...] = ()
+    applied: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    facts: _Facts = field(default_factory=_Facts)
+
+
+_EVIDENCE = TypeAdapter(_Evidence)
+
+
+class Summary:
+    """What the evidence of a run says."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._found: dict[str, _Evidence] = {}
+        for result in run.results:
+            with suppress(InputError, ValidationError):
+                loaded = evidence.read_evidence(run.directory, step=result.name) or {}
+                self._found[result.name] = _EVIDENCE.validate_python(loaded)
+
+    def _facts(self, step: str) -> _Facts:
+        return self._found.get(step, _Evidence()).facts
+
+    @property
+    def caller(self) -> str:
+        """Return who acted, as the cloud said to any of the steps; empty when none asked."""
+        named = (one.facts.caller for one in self._found.values())
+        asked = (c.observed for _, c in self._run.checks if c.id == CALLER.id)
+        return next(filter(None, (*named, *asked)), "")
+
+    @property
+    def chart(self) -> str:
+        """Return the version of the chart that helm rendered; empty where it is not known."""
+        return self._facts(_VALUES).chart
+
+    @property
+    def install(self) -> str:
+        """Return which file is to be installed; empty where no step wrote one."""
+        return self._facts(_VALUES).install
+
+    @property
+    def configured(self) -> str:
+        """Return class and codec that were proved; empty where nothing was."""
+        return ", ".join(filter(None, self._facts(_PROOF).configured))
+
+    @property
+    def next(self) -> str:
+        """Return in a sentence or two what to do next."""
+        run = self._run
+        red = next(((step, c) for step, c in run.checks if c.closes_gate), None)
+        if red:
+            step, check = red
+            return f"{check.id}: {check.remedy} Then run step {check.fix_in or step[:2]} again."
+        left = " ".join(step[:2] for step in STEPS if step not in self._found)
+        if run.settings.is_embedded:
+            file = f"parameters/{run.settings.cloud}.yaml"
+            return f"Fill in {file} for your own account, then: xcomkit run -f {file}"
+        if left:
+            return f"Run what is left: xcomkit run {left} -f FILE -p run_dir={run.directory.name}"
+        return (
+            "Build the agents' image as image/Dockerfile of the run directory says, install the"
+            " values file with the commands of step 03, then run step 04 with run_in: kubectl."
+        )
+
+    def list_files(self) -> tuple[KeptFile, ...]:
+        """Return the files that let others recover what was proved, with their digests."""
+        named = self._facts(_VALUES).files
+        folders = (self._run.directory / name for name in helm_values.FOLDERS)
+        paths = (path for folder in folders for path in sorted(folder.rglob("*")))
+        found = {p.relative_to(self._run.directory).as_posix(): p for p in paths if p.is_file()}
+        return tuple(
+            KeptFile(name, hashlib.sha256(path.read_bytes()).hexdigest(), named[name])
+            for name, path in found.items()
+            if name in named
+        )
+
+    def list_faults(self) -> tuple[FaultPair, ...]:
+        """Return each fault with its end, as configured and as the vendor recommends."""
+        facts = self._facts(_PROOF)
+        backend, own = facts.configured
+        vendors = "zip" if backend == "stock" and own == "zip" else CONTRAST
+        seen = {(f.operation, f.fault, f.codec): f.verdict for f in facts.faults}
+        seen |= {("push", "no fault", one.codec): _end_of(one) for one in facts.lost_writes}
+        return tuple(
+            FaultPair(what, fault, seen.get((what, fault, own), ""),
+                      seen.get((what, fault, vendors), ""))
+            for what, fault in dict.fromkeys((what, fault) for what, fault, _ in seen)
+        )  # fmt: skip
+
+    def list_changes(self) -> tuple[Resource, ...]:
+        """Return what became of each resource that was planned for, and of the test objects."""
+        made: dict[str, list[str]] = {}
+        with suppress(InputError):
+            made = evidence.read_created(self._run.directory)
+        fates: dict[tuple[str, str, bool], tuple[_Fate, str]] = {}
+        for step, one in self._found.items():
+            for resource, setting, fate, why in _fates(one, made=made.get("resources", ())):
+                if step != _TEAR_DOWN or fate == "deleted":
+                    # A plan that was made again says "unchanged" of what the first one created.
+                    fates.setdefault((resource, setting, fate == "deleted"), (fate, why))
+        rows: dict[str, dict[str, list[str]]] = {}
+        for (resource, setting, _), (fate, why) in fates.items():
+            texts = rows.setdefault(resource, {}).setdefault(fate, [])
+            texts.append(f"{setting} ({why})" if why else setting)
+        found = (
+            Resource(name, **{fate: tuple(texts) for fate, texts in row.items()})
+            for name, row in rows.items()
+        )
+        return (*found, *_objects(self._run.checks, count=len(made.get("objects", ()))))
+
+
+def _end_of(one: _Writes) -> str:
+    if one.problem:
+        return "not proved"
+    is_lost = (one.seen_at_once, one.seen_after_exit) != (one.at_once, one.at_exit)
+    return "silent loss" if is_lost else "stored"
+
+
+def _fates(found: _Evidence, *, made: Collection[str]) -> Iterator[tuple[str, str, _Fate, str]]:
+    """Yield resource, setting and fate of each planned change, and why it was not made."""
+    for plan in found.plans:
+        for change in plan.changes:
+            if change.setting != tear_down.OBJECTS_ROW:
+                yield change.resource, change.setting, *_fate(change, plan, found, made)
+
+
+def _fate(change: Change, plan: Plan, found: _Evidence, made: Collection[str]) -> tuple[_Fate, str]:
+    if change.action == "unchanged":
+        was_made = f"{change.setting} {change.resource}" in made
+        return ("created" if was_made else "fulfilled"), ""
+    if change.action not in _FATES:
+        return "not_made", "left alone" if change.action == "keep" else "not supported"
+    if plan.title not in found.applied:
+        return "not_made", "planned only"
+    not_made = found.applied[plan.title]
+    if not_made is None:
+        return "not_made", "unknown: it broke off"
+    if any(text.startswith(f"{change.setting}: ") for text in not_made):
+        return "not_made", "the service did not take it"
+    return _FATES[change.action], ""
+
+
+def _objects(checks: Collection[tuple[str, Check]], *, count: int) -> Iterator[Resource]:
+    """Yield the test objects that were written, and whether all are gone again."""
+    if count:
+        text = (f"{count} objects",)
+        ids = {check.id for _, check in checks if check.status == "pass"}
+        gone = tear_down.OBJECTS.id in ids
+        yield Resource("test objects", created=text, deleted=text if gone else ())
