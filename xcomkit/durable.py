@@ -1,9 +1,10 @@
-"""An XCom backend for Airflow that does not lose data: what was pushed is there, or the task fails.
+"""Backends for XComs and task state that lose no data: what was stored is there, or the task fails.
 
 One file that needs nothing but Airflow 3.1 or newer and the filesystem of the store. Install this
 package on the agents, or copy the file into their image and set ``xcomBackend`` to the path it has
-there. It reads the same ``[common.io] xcom_objectstorage_*`` settings as common-io's own backend,
-and writes the same keys, suffixes and references, so each reads what the other wrote.
+there, from Airflow 3.3 ``stateStoreBackend`` as well. The classes read the same ``[common.io]
+xcom_objectstorage_*`` and ``state_store_objectstorage_*`` settings as common-io's own backends, and
+write the same keys, suffixes and references, so each reads what the other wrote.
 
 What differs from ``airflow.providers.common.io.xcom.backend.XComObjectStorageBackend``, and why:
 
@@ -41,10 +42,22 @@ Airflow 3.4 stores through ``store_value``, which tells the iterations of a task
 in a thread on 3.4. It is no subclass of the stock class, and has none of its private methods. What
 JSON itself does not keep, such as keys of a dict that are no texts, is not kept here either.
 
+The state store's class differs from ``StateStoreObjectStorageBackend`` in the same ways: confirmed
+writes, one request per read, deletes that raise. Its keys are no unique ones, and what follows:
+
+- A reference without its object raises. The stock class returns ``None``, which means that nothing
+  was ever stored: an operator submits its external job again, a watermark starts over.
+- A key that ends like a codec's suffix, ``export.gz``, is packed by that codec, because readers of
+  both classes go by the name. The stock class stores it as it is and cannot read it.
+- A write of the same key by somebody else, between write and confirmation, is an error of the one
+  that cannot confirm. That can only be tasks that share an asset; a retry writes again.
+- Deletes find the object by the present codec; one under an earlier codec stays until ``clear``.
+
 Memory: a text of 90 MB on S3 takes 1.5 times its JSON beside the value to push, 2.4 to 2.7 times
 with the value to pull. Above 100 MiB s3fs copies every part it sends.
 """
 
+import asyncio
 import base64
 import functools
 import gzip
@@ -52,12 +65,14 @@ import hashlib
 import io
 import json
 import logging
+import os.path
 import re
 import uuid
 import zipfile
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import quote
 
 import fsspec.utils
 from airflow.sdk import ObjectStoragePath
@@ -74,7 +89,15 @@ except ImportError:  # Airflow 3.1
     from airflow.exceptions import AirflowException
     from airflow.stats import Stats
 
+try:
+    from airflow.sdk.state import AssetScope, BaseStoreBackend
+except ImportError:  # Airflow 3.1 and 3.2 have no state store
+    AssetScope, BaseStoreBackend = object, object
+
 _SECTION = "common.io"
+_XCOM, _STATE = "xcom", "state_store"
+"""What is stored: how its settings and timers begin."""
+_WORDS = {_XCOM: "XCom object", _STATE: "state object"}
 _MOST_KEY_BYTES = 1024  # S3's limit, which the stock class also applies to the whole reference
 _MOST_JSON_BYTES = 2**31
 _BLOCK = 2**20
@@ -97,39 +120,53 @@ class XComObjectError(AirflowException):  # type: ignore[misc]
 
 
 @functools.cache
-def _configured() -> str:
-    """Return the configured path; settings are read once per process, as by the stock class."""
-    return str(conf.get(_SECTION, "xcom_objectstorage_path", fallback="") or "").rstrip("/")
+def _setting(kind: str, name: str) -> str:
+    """Return a setting, ``""`` if unset; read once per process, as by the stock classes."""
+    return str(conf.get(_SECTION, f"{kind}_objectstorage_{name}", fallback="") or "")
 
 
 @functools.cache
-def _base_path() -> Any:
-    if "://" not in _configured():
+def _base_path(kind: str = _XCOM) -> Any:
+    path = _setting(kind, "path").rstrip("/")
+    if "://" not in path:
         where = "has no scheme, so values would stay in this pod"
-        raise XComObjectError(f"xcom_objectstorage_path {_configured()!r} {where}")
-    return ObjectStoragePath(_configured())
+        raise XComObjectError(f"{kind}_objectstorage_path {path!r} {where}")
+    return ObjectStoragePath(path)
 
 
-def _base() -> str:
+def _base(kind: str = _XCOM) -> str:
     """Return the base path as references begin; a bucket alone ends in a slash by itself."""
-    return str(_base_path()).rstrip("/")
+    return str(_base_path(kind)).rstrip("/")
 
 
 @functools.cache
-def _threshold() -> int:
-    return int(conf.getint(_SECTION, "xcom_objectstorage_threshold", fallback=-1))
+def _threshold(kind: str = _XCOM) -> int:
+    default = {_XCOM: -1, _STATE: 0}[kind]
+    return int(conf.getint(_SECTION, f"{kind}_objectstorage_threshold", fallback=default))
 
 
-@functools.cache
-def _codec() -> tuple[str, str]:
-    """Return the configured codec and its suffix with a dot; both empty without one."""
-    codec = conf.get(_SECTION, "xcom_objectstorage_compression", fallback=None) or ""
-    if not codec:
-        return "", ""
+def _suffix(kind: str = _XCOM) -> str:
+    """Return the suffix of the configured codec with its dot, empty without one."""
+    codec = _setting(kind, "compression")
     for suffix, name in fsspec.utils.compressions.items():
         if name == codec:
-            return codec, f".{suffix}"
-    raise ValueError(f"Compression {codec} is not supported. Make sure it is installed.")
+            return f".{suffix}"
+    if codec:
+        raise ValueError(f"Compression {codec} is not supported. Make sure it is installed.")
+    return ""
+
+
+def _codec_of(name: str) -> str:
+    """Return the codec that a name stands for, as fsspec infers it; ``""`` for none.
+
+    Raises:
+        ValueError: the codec is known, and no package for it is installed here.
+    """
+    suffix = os.path.splitext(name)[1].strip(".").lower()  # noqa: PTH122 - as fsspec does
+    codec = fsspec.utils.compressions.get(suffix, "")
+    if not codec and suffix in _SUFFIXES:
+        raise ValueError(f"no package for .{suffix} is installed")
+    return str(codec)
 
 
 class _Buffer(io.BytesIO):
@@ -159,12 +196,9 @@ def _decompress(body: bytes, name: str) -> bytes | bytearray:
     Raises:
         Exception: the codec's own error for damaged data, or ValueError.
     """
-    suffix = name.rpartition("/")[2].rpartition(".")[2]
-    if suffix not in _SUFFIXES:
+    codec = _codec_of(name)
+    if not codec:
         return body
-    codec = fsspec.utils.compressions.get(suffix)
-    if codec is None:
-        raise ValueError(f"no package for .{suffix} is installed")
     text = bytearray()
     with compr[codec](io.BytesIO(body), mode="rb") as packed:
         while block := packed.read(_BLOCK):
@@ -213,23 +247,71 @@ def _push(value: Any, make_path: Callable[[str], Any]) -> Any:
     is_large = 0 <= _threshold() <= len(body)
     if not is_large and not (isinstance(value, str) and _is_reference(value)):
         return BaseXCom.serialize_value(value)
+    path = make_path(_suffix())
+    found = _find_path(str(path))
+    if found is None or found.path != path.path:
+        raise XComObjectError(f"{path} would not be read back: change its codec or ids")
+    _store(path, body, kind=_XCOM)
+    return BaseXCom.serialize_value(str(path))
+
+
+def _store(path: Any, body: bytes, *, kind: str) -> None:
+    """Pack JSON by the codec that the name stands for, write it and confirm it."""
     if len(body) > _MOST_JSON_BYTES:
         raise XComObjectError(f"the value is {len(body)} bytes of JSON, at most {_MOST_JSON_BYTES}")
-    with Stats.timer("xcom_object_storage.push"):
-        codec, suffix = _codec()
-        if codec:
-            body = _compress(body, codec)
-        path = make_path(suffix)
-        found = _find_path(str(path))
-        if found is None or found.path != path.path:
-            raise XComObjectError(f"{path} would not be read back: change its codec or ids")
-        _write(path, body)
-    return BaseXCom.serialize_value(str(path))
+    with Stats.timer(f"{kind}_object_storage.push"):
+        codec = _codec_of(path.path)
+        _write(path, _compress(body, codec) if codec else body)
+
+
+def _load(path: Any, *, kind: str, read: Callable[[str], Any], is_needed: bool = True) -> Any:
+    """Return what ``read`` makes of an object's text, ``None`` of one not there and not needed.
+
+    Raises:
+        XComObjectError: it is missing or damaged.
+        Exception: whatever the filesystem raises for a failed request.
+    """
+    with Stats.timer(f"{kind}_object_storage.pull"):
+        # s3fs would ask for the size, and for parts of 50 MiB at the same time
+        whole = {"max_concurrency": 1} if path.protocol.startswith("s3") else {}
+        try:
+            body = path.fs.cat_file(path.path, **whole)
+        except FileNotFoundError:
+            if not is_needed:
+                return None
+            reason = "is not there: expired, deleted, or lost when it was written"
+            raise XComObjectError(f"{_WORDS[kind]} {path} {reason}") from None
+        size = len(body)
+        try:
+            text = _decompress(body, path.path).decode()
+            del body
+            return read(text)
+        except MemoryError:
+            raise
+        except Exception as error:
+            reason = f"cannot be read, {size} bytes: {type(error).__name__}: {error}"
+            raise XComObjectError(f"{_WORDS[kind]} {path} {reason}") from error
+
+
+def _remove(path: Any, name: str, *, kind: str) -> None:
+    """Delete an object; one that is not there is fine.
+
+    Raises:
+        XComObjectError: the delete was refused, or failed.
+    """
+    with Stats.timer(f"{kind}_object_storage.purge"):
+        try:
+            path.fs.rm_file(name)  # the status of one delete; s3fs's rm drops it
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            reason = f"was not deleted: {type(error).__name__}: {error}"
+            raise XComObjectError(f"{_WORDS[kind]} {path} {reason}") from error
 
 
 def _is_reference(text: str) -> bool:
     """Tell whether a text is in one of the key layouts, under a scheme that ours may have had."""
-    if "://" not in text or "://" not in _configured():
+    if "://" not in text or "://" not in _setting(_XCOM, "path"):
         return False
     base = f"{_base()}/"
     if text.startswith(base):
@@ -249,12 +331,21 @@ def _find_path(stored: Any) -> Any:
     """
     if not isinstance(stored, str) or not _is_reference(stored):
         return None
-    base = f"{_base()}/"
-    if stored.startswith(base):
-        return _base_path().joinpath(stored.removeprefix(base))
+    return _path_below(stored, kind=_XCOM)
+
+
+def _path_below(reference: str, *, kind: str) -> Any:
+    """Return the path that a reference leads to.
+
+    Raises:
+        XComObjectError: it is not below the configured path.
+    """
+    base = f"{_base(kind)}/"
+    if reference.startswith(base):
+        return _base_path(kind).joinpath(reference.removeprefix(base))
     raise XComObjectError(
-        f"{stored} is a reference, but not below {_base()}: bucket, prefix or connection id of"
-        " xcom_objectstorage_path have changed since it was written"
+        f"{reference} is a reference, but not below {_base(kind)}: bucket, prefix or connection id"
+        f" of {kind}_objectstorage_path have changed since it was written"
     )
 
 
@@ -303,24 +394,7 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
         path = _find_path(stored)
         if path is None:
             return stored
-        with Stats.timer("xcom_object_storage.pull"):
-            # s3fs would ask for the size, and for parts of 50 MiB at the same time
-            whole = {"max_concurrency": 1} if path.protocol.startswith("s3") else {}
-            try:
-                body = path.fs.cat_file(path.path, **whole)
-            except FileNotFoundError:
-                reason = "is not there: expired, deleted, or lost when it was written"
-                raise XComObjectError(f"XCom object {path} {reason}") from None
-            size = len(body)
-            try:
-                text = _decompress(body, path.path).decode()
-                del body
-                return json.loads(text, cls=XComDecoder)
-            except MemoryError:
-                raise
-            except Exception as error:
-                reason = f"cannot be read, {size} bytes: {type(error).__name__}: {error}"
-                raise XComObjectError(f"XCom object {path} {reason}") from error
+        return _load(path, kind=_XCOM, read=lambda text: json.loads(text, cls=XComDecoder))
 
     @classmethod
     def purge(cls, xcom: Any, *args: Any) -> None:  # noqa: ARG003 - as in BaseXCom
@@ -337,13 +411,115 @@ class DurableXComObjectStorageBackend(BaseXCom):  # type: ignore[misc]
         except XComObjectError as error:
             logging.getLogger(__name__).warning("not purged: %s", error)
             return
-        if path is None:
-            return
-        with Stats.timer("xcom_object_storage.purge"):
-            try:
-                path.fs.rm_file(path.path)  # the status of one delete; s3fs's rm drops it
-            except FileNotFoundError:
-                return
-            except Exception as error:
-                reason = f"was not deleted: {type(error).__name__}: {error}"
-                raise XComObjectError(f"XCom object {path} {reason}") from error
+        if path is not None:
+            _remove(path, path.path, kind=_XCOM)
+
+
+def _quoted(part: str) -> str:
+    if part in ("", ".", ".."):
+        raise XComObjectError(f"{part!r} can be no part of the path of a state object")
+    return quote(part, safe="")
+
+
+def _folder(scope: Any, *, every_index: bool = False) -> Any:
+    """Return the path below which the keys of a scope lie, or of all map indices of its task."""
+    if isinstance(scope, AssetScope):
+        name = scope.name or scope.uri or str(scope.asset_id)
+        return _base_path(_STATE).joinpath("assets", _quoted(name))
+    parts = [_quoted(scope.dag_id), _quoted(scope.run_id)]
+    region = getattr(scope, "region_id", None)  # Airflow 3.4: the iteration of a task loop
+    parts += [f"region={region}"] if region and region.int else []
+    parts += [_quoted(scope.task_id), *([] if every_index else [str(scope.map_index)])]
+    return _base_path(_STATE).joinpath(*parts)
+
+
+def _object_of(scope: Any, key: str) -> Any:
+    return _folder(scope).joinpath(f"{_quoted(key)}{_suffix(_STATE)}")
+
+
+class DurableStateStoreObjectStorageBackend(BaseStoreBackend):  # type: ignore[misc]
+    """Confirmed writes, no silent ``None``; the module's text says what differs from common-io."""
+
+    def get(self, scope: Any, key: str, **_: Any) -> str | None:
+        """Return the text under a key, ``None`` where no object is.
+
+        Raises:
+            XComObjectError: the object is damaged.
+        """
+        text: str | None = _load(_object_of(scope, key), kind=_STATE, read=str, is_needed=False)
+        return text
+
+    def set(self, scope: Any, key: str, value: str, **_: Any) -> None:
+        """Store a text under a key; raises like ``DurableXComObjectStorageBackend``."""
+        _store(_object_of(scope, key), value.encode(), kind=_STATE)
+
+    def delete(self, scope: Any, key: str, **_: Any) -> None:
+        """Delete the object of a key.
+
+        Raises:
+            XComObjectError: the delete was refused, or failed.
+        """
+        path = _object_of(scope, key)
+        _remove(path, path.path, kind=_STATE)
+
+    def clear(self, scope: Any, *, all_map_indices: bool = False, **_: Any) -> None:
+        """Delete every object of a scope, of a task on demand those of all its map indices.
+
+        Raises:
+            XComObjectError: a delete was refused, or failed.
+        """
+        is_wide = all_map_indices and not isinstance(scope, AssetScope)
+        folder = _folder(scope, every_index=is_wide)
+        folder.fs.invalidate_cache(folder.path)
+        for name in folder.fs.find(folder.path):
+            # A Dag may be called assets: what is deeper belongs to somebody else.
+            if name.startswith(f"{folder.path}/"):
+                below = name.removeprefix(f"{folder.path}/")
+                if below.count("/") == int(is_wide):
+                    _remove(folder / below, name, kind=_STATE)
+
+    async def aget(self, scope: Any, key: str, **_: Any) -> str | None:
+        """Return what ``get`` does, from a thread."""
+        return await asyncio.to_thread(self.get, scope, key)
+
+    async def aset(self, scope: Any, key: str, value: str, **_: Any) -> None:
+        """Do what ``set`` does, in a thread."""
+        await asyncio.to_thread(self.set, scope, key, value)
+
+    async def adelete(self, scope: Any, key: str, **_: Any) -> None:
+        """Do what ``delete`` does, in a thread."""
+        await asyncio.to_thread(self.delete, scope, key)
+
+    async def aclear(self, scope: Any, *, all_map_indices: bool = False, **_: Any) -> None:
+        """Do what ``clear`` does, in a thread."""
+        await asyncio.to_thread(self.clear, scope, all_map_indices=all_map_indices)
+
+    def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: Any) -> str:
+        """Store a value from the threshold up; return a reference, or the value as JSON.
+
+        Raises:
+            XComObjectError: the object is not there, or not whole, after it was written.
+            Exception: whatever the filesystem raises for a failed request.
+        """
+        text = json.dumps(value)
+        if _threshold(_STATE) < 0:
+            raise XComObjectError("state_store_objectstorage_threshold must not be negative")
+        if len(text.encode()) < _threshold(_STATE):
+            return text
+        path = _object_of(scope, key)
+        _store(path, text.encode(), kind=_STATE)
+        return str(path)
+
+    def deserialize_task_state_store_from_ref(self, stored: str) -> Any:
+        """Return the value behind a reference, or the one that the row itself holds.
+
+        Raises:
+            XComObjectError: the object is missing or damaged, or lies below another path.
+            Exception: whatever the filesystem raises for a failed request.
+        """
+        if not re.match(r"[a-zA-Z][\w+.-]*://", stored):  # which no JSON begins with
+            return json.loads(stored)
+        return _load(_path_below(stored, kind=_STATE), kind=_STATE, read=json.loads)
+
+    serialize_asset_state_store_to_ref = serialize_task_state_store_to_ref
+    deserialize_asset_state_store_from_ref = deserialize_task_state_store_from_ref

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
+STATE = "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE"
 UUID = "0b5c2f3e-8a1d-4c6b-9f2e-1a2b3c4d5e6f"
 LARGE = [{"id": number, "text": "a value of more than a hundred bytes"} for number in range(20)]
 CASES = []
@@ -45,7 +46,7 @@ class Runner:
         self.backend = durable.DurableXComObjectStorageBackend
         self.supervisor = worker.Supervisor()
         self.supervisor.asend = self.asend
-        self.ids = {k: v for k, v in worker.ANYWHERE.items() if k != "key"}
+        self.ids = {k: v for k, v in worker.ANYWHERE.items() if k not in ("key", "subject")}
         self.is_newest = hasattr(worker.runner(), "check_xcom_backend_supports_loops")  # 3.4
 
     async def asend(self, msg):
@@ -76,11 +77,11 @@ class Runner:
 
 
 @contextmanager
-def changed(r, **settings):
+def changed(r, *, option=OPTION, **settings):
     """Change settings, which are read once per process, for a while."""
     before = dict(os.environ)
-    caches = [r.durable._configured, r.durable._base_path, r.durable._threshold, r.durable._codec]
-    os.environ |= {f"{OPTION}_{name}": value for name, value in settings.items()}
+    caches = [r.durable._setting, r.durable._base_path, r.durable._threshold]
+    os.environ |= {f"{option}_{name}": value for name, value in settings.items()}
     try:
         for cache in caches:
             cache.cache_clear()
@@ -201,7 +202,7 @@ def no_id_and_no_key_makes_an_object_that_cannot_be_read(r):
             assert r.pull(row) == LARGE, row
     with refused(r, "is a reference, but not below"):  # it would lie outside the configured path
         r.push(LARGE, dag_id="/x")
-    with changed(r, PATH=f"{r.durable._configured()}/{'ü' * 40}"):
+    with changed(r, PATH=f"{r.durable._base()}/{'ü' * 40}"):
         for length in range(80, 401, 10):
             key, long = "k" * length, {"dag_id": "d" * 240, "run_id": "r" * 240}
             row = r.push(LARGE, key=key, task_id="t" * 240, **long)
@@ -393,6 +394,149 @@ def task_loops_find_a_class_that_tells_iterations_apart(r):
     assert not getattr(xcom, "_is_legacy_xcom_backend", lambda _: None)(r.backend)
 
 
+class Key:
+    """A key of the state store, set, read and deleted as a task does."""
+
+    def __init__(self, r, backend=None, **where):
+        self.r, chosen = r, backend or r.durable.DurableStateStoreObjectStorageBackend
+        self.state = r.worker.State({**r.worker.ANYWHERE, "key": "k", **where}, chosen)
+
+    def set(self, value):
+        self.state.push(value)
+        return self.reference
+
+    @property
+    def reference(self):
+        (reference,) = self.r.supervisor.row.values()
+        return reference
+
+    def get(self, reference=None):
+        if reference is not None:
+            self.r.supervisor.row = self.state.row(reference)
+        return self.state.pull()
+
+
+def state_case(function):
+    """Make a case of the state store, which Airflow has since 3.3."""
+
+    def either(r):
+        if find_spec("airflow.sdk.state") is None:
+            assert "XCOMKIT_OLDEST" in os.environ
+            return
+        function(r)
+
+    either.__name__ = function.__name__
+    CASES.append(either)
+    return function
+
+
+SCOPES = (
+    {}, {"map_index": 0}, {"map_index": 1}, {"key": "a/b"}, {"key": "a%2Fb"}, {"key": "ü \n?#"},
+    {"key": "export.gz"}, {"key": "K" * 60}, {"key": "~"}, {"asset_name": "a/b %"},
+    {"asset_uri": "s3://a/b?c#d"}, {"asset_name": "x", "key": "export.ZIP"}, {"dag_id": "assets"},
+)  # fmt: skip
+
+
+@state_case
+def state_of_every_scope_and_key_is_its_own_until_it_is_deleted(r):
+    found = {}
+    for number, where in enumerate(SCOPES):
+        key = Key(r, **where)
+        found[key.set([*LARGE, number])] = key, number
+    assert len(found) == len(SCOPES)
+    for reference, (key, number) in found.items():
+        assert key.get(reference)[-1] == number, reference
+    for reference, (key, number) in found.items():
+        assert key.get(reference)[-1] == number, reference
+        key.state.clear()
+        assert not r.there(reference)
+    for where in ({"key": ""}, {"key": ".."}, {"task_id": "."}):
+        with refused(r, "can be no part of the path of a state object"):
+            Key(r, **where).set(LARGE)
+
+
+@state_case
+def state_is_read_by_each_class_whichever_wrote_it_and_lies_at_the_same_place(r):
+    from airflow.providers.common.io.state_store import backend as stock
+
+    for codec in ("", "gzip", "zip", "bz2", "xz"):
+        for where in (one for one in SCOPES if "export" not in one.get("key", "")):
+            for cache in (stock._get_base_path, stock._get_compression, stock._get_threshold):
+                cache.cache_clear()
+            with changed(r, option=STATE, COMPRESSION=codec):
+                theirs = Key(r, stock.StateStoreObjectStorageBackend, **where)
+                reference = theirs.set(LARGE)
+                ours = Key(r, **where)
+                assert ours.get(reference) == LARGE, reference
+                assert ours.set([1, LARGE]) == reference
+                theirs = Key(r, stock.StateStoreObjectStorageBackend, **where)
+                assert theirs.get(reference) == [1, LARGE], reference
+
+
+@state_case
+def state_without_its_object_or_damaged_or_below_another_path_is_an_error_and_no_none(r):
+    key = Key(r)
+    reference = key.set(LARGE)
+    path_of(reference).write_bytes(b"[1, 2")
+    with refused(r, "cannot be read, 5 bytes"):
+        key.get(reference)
+    path_of(reference).unlink()
+    with refused(r, "is not there: expired, deleted, or lost when it was written"):
+        key.get(reference)
+    for other in ("file:///elsewhere/d/r/t/-1/k", "s3://conn@bucket/d/r/t/-1/k"):
+        with refused(r, "is a reference, but not below"):
+            key.get(other)
+
+
+@state_case
+def state_below_the_threshold_stays_in_the_row_and_a_negative_one_is_an_error(r):
+    for value in ("s3://bucket/d/r/t/-1/k", "small", 1.5, False, {"a": "s3://b"}, float("inf")):
+        assert Key(r).set(value) == json.dumps(value)
+        assert Key(r).get() == value
+    for threshold, is_kept in (("149", False), ("150", False), ("151", True)):
+        with changed(r, option=STATE, THRESHOLD=threshold):
+            assert Key(r).set("x" * 148).startswith('"') is is_kept, threshold
+    with changed(r, option=STATE, THRESHOLD="-1"), refused(r, "must not be negative"):
+        Key(r).set("small")
+
+
+@state_case
+def state_can_be_cleared_by_scope_and_nothing_else_goes(r):
+    references = [Key(r, **where).set(LARGE) for where in SCOPES]
+    mapped = [number for number, where in enumerate(SCOPES) if "map_index" in where]
+    Key(r, map_index=1).state.store.clear()
+    assert [r.there(one) for one in references] == [n != mapped[1] for n in range(len(SCOPES))]
+    store = Key(r).state
+    backend = store.context._get_worker_state_store_backend()
+    backend.clear(store.store._scope, all_map_indices=True)
+    others = [n for n, w in enumerate(SCOPES) if {"asset_name", "asset_uri", "dag_id"} & {*w}]
+    assert [n for n, one in enumerate(references) if r.there(one)] == others
+    Key(r, asset_name="r").set(LARGE)
+    Key(r, asset_name="r").state.store.clear()  # the Dag called assets has a run of that name
+    assert r.there(references[-1])
+
+
+@state_case
+def state_store_does_not_hold_up_the_event_loop(r):
+    import threading
+
+    store = Key(r, asset_name="slow").state
+    backend = store.context._get_worker_state_store_backend()
+    free = threading.Event()
+    for name in ("get", "set", "delete", "clear"):
+        setattr(backend, name, lambda *_, **__: free.wait(20))
+
+    async def all_of_them():
+        calls = (backend.aget("s", "k"), backend.aset("s", "k", "v"), backend.adelete("s", "k"),
+                 backend.aclear("s"))  # fmt: skip
+        waiting = [asyncio.ensure_future(one) for one in calls]
+        await asyncio.sleep(0)
+        free.set()  # which nobody could do if a call held up the loop
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(all_of_them()) == [True, None, None, None]
+
+
 def problem_of(function, runner):
     try:
         function(runner)
@@ -409,6 +553,8 @@ def main():
             "AIRFLOW_HOME": home,
             f"{OPTION}_PATH": f"file://{home}/store",
             f"{OPTION}_THRESHOLD": "150",
+            f"{STATE}_PATH": f"file://{home}/state",
+            f"{STATE}_THRESHOLD": "150",
         }
         sys.path.insert(0, os.environ["XCOMKIT_ROOT"])
         runner = Runner()

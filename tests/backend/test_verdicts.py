@@ -144,7 +144,7 @@ def test_error_that_is_only_logged_is_swallowed(line, status):
 
 
 def hello(**settings: str) -> Hello:
-    return Hello("", {}, "", settings, (), 0, error=None, loops=None)
+    return Hello("", {}, "", settings, (), 0, error=None, loops=None, state={})
 
 
 @pytest.mark.parametrize(

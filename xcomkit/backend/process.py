@@ -64,7 +64,8 @@ class Worker:
         """
         reply = self._read(self._start_deadline)
         found = {one.name: reply[one.name] for one in fields(Hello)}
-        return Hello(**{**found, "error": self._failure(reply["error"])})
+        state = {**reply["state"], "error": self._failure(reply["state"]["error"])}
+        return Hello(**{**found, "error": self._failure(reply["error"]), "state": state})
 
     def run(
         self,

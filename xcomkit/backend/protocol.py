@@ -6,11 +6,69 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from xcomkit.backend.comparison import difference
+from xcomkit.findings.model import (
+    DURABLE_BACKEND,
+    DURABLE_STATE_STORE,
+    STOCK_BACKEND,
+    STOCK_STATE_STORE,
+)
 
 PayloadKind = Literal[
     "small_dict", "records", "random", "text", "typed", "dataframe", "json", "callable"
 ]
 Step = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is proved: XComs or the state store, each with its class and its settings.
+
+    ``missing`` is what the stock class gives for an object that is not there.
+    """
+
+    name: Literal["xcom", "state"]
+    class_variable: str
+    variables: str
+    stock: str
+    durable: str
+    verbs: tuple[str, str, str]
+    missing: str
+
+    @property
+    def path_variable(self) -> str:
+        """Return the variable of the path."""
+        return f"{self.variables}PATH"
+
+    @property
+    def threshold_variable(self) -> str:
+        """Return the variable of the threshold."""
+        return f"{self.variables}THRESHOLD"
+
+    @property
+    def codec_variable(self) -> str:
+        """Return the variable of the compression."""
+        return f"{self.variables}COMPRESSION"
+
+
+XCOM = Subject(
+    "xcom",
+    "AIRFLOW__CORE__XCOM_BACKEND",
+    "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_",
+    STOCK_BACKEND,
+    DURABLE_BACKEND,
+    ("push", "pull", "purge"),
+    "the reference string",
+)
+STATE = Subject(
+    "state",
+    "AIRFLOW__WORKERS__STATE_STORE_BACKEND",
+    "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_",
+    STOCK_STATE_STORE,
+    DURABLE_STATE_STORE,
+    ("set", "get", "delete"),
+    "None, as if nothing had ever been stored",
+)
+SUBJECTS = (XCOM, STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +95,19 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The task a value is pushed for; the backend makes the object key of it."""
+    """The task a value is pushed for; the backend makes the object key of it.
+
+    State is of the task, or of the asset with a name or a URI.
+    """
 
     dag_id: str
     run_id: str
     task_id: str
     key: str = "return_value"
     map_index: int = -1
+    subject: Literal["xcom", "state"] = "xcom"
+    asset_name: str = ""
+    asset_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +142,23 @@ class Hello:
     import_ms: int
     error: Failure | None
     loops: str | None
+    state: Mapping[str, Any]
+
+    def bound(self, subject: Subject) -> "Bound":
+        """Return class, settings and error of a subject, as Airflow resolves them."""
+        if subject is XCOM:
+            return Bound(self.backend, self.settings, self.error)
+        state = self.state
+        return Bound(state["backend"], state["settings"], self.error or state["error"])
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Class and settings of one subject, and why there are none."""
+
+    backend: str
+    settings: Mapping[str, str]
+    error: Failure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +194,11 @@ class Outcome:
         pair = (self.value or {}).get("canonical")
         return pair if isinstance(pair, list) else ["builtins.str", ""]
 
+    @property
+    def is_none(self) -> bool:
+        """Tell whether a pull gave ``None``, which no test value is."""
+        return bool(self.canonical[0] == "builtins.NoneType")
+
     def difference(self, encoded: "Outcome") -> str:
         """Return how this pull differs from what was encoded, ``""`` for the same value."""
         if self.error:
@@ -122,7 +208,12 @@ class Outcome:
         digest = (self.value or {}).get("digest")
         if digest and digest == (encoded.value or {}).get("digest"):
             return ""
+        if self.is_none:
+            return "None came back, as if nothing had ever been stored"
         return difference(encoded.canonical, self.canonical) or "another value came back"
+
+
+STAYED = "the value stayed in the metadata database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +224,7 @@ class PushedValue:
     encoded: Outcome
     pushed: Outcome
     key: str = ""
+    where: Where | None = None
 
     @property
     def is_unavailable(self) -> bool:
@@ -148,7 +240,7 @@ class PushedValue:
         """Return why there is no object to read, ``""`` when there is one."""
         if error := self.encoded.error or self.pushed.error:
             return f"push raised {error}"
-        return "" if self.pushed.reference else "the value stayed in the metadata database"
+        return "" if self.pushed.reference else STAYED
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +260,11 @@ def connection(conn_id: str) -> Step:
     return {"do": "connection", "conn_id": conn_id}
 
 
-def encode(payload: Payload, *, describe: bool = False) -> Step:
+def encode(
+    payload: Payload, *, describe: bool = False, subject: Literal["xcom", "state"] = "xcom"
+) -> Step:
     """Return the step that has Airflow's encoder write a payload as JSON, without storing it."""
-    return {"do": "encode", "payload": payload.spec, "describe": describe}
+    return {"do": "encode", "payload": payload.spec, "describe": describe, "subject": subject}
 
 
 def push(payload: Payload, *, where: Where, backend: str = "") -> Step:
@@ -180,17 +274,22 @@ def push(payload: Payload, *, where: Where, backend: str = "") -> Step:
 
 def encode_and_push(payload: Payload, *, where: Where, backend: str = "") -> list[Step]:
     """Return the two steps after which a pull can be compared."""
-    return [encode(payload, describe=True), push(payload, where=where, backend=backend)]
+    encoded = encode(payload, describe=True, subject=where.subject)
+    return [encoded, push(payload, where=where, backend=backend)]
 
 
-def pull(reference: str = "", *, describe: bool = False) -> Step:
-    """Return the step that pulls a reference; without one, the latest push of the same request."""
-    return {"do": "pull", "reference": reference, "describe": describe}
+def pull(reference: str = "", *, describe: bool = False, where: Where | None = None) -> Step:
+    """Return the step that pulls a reference; without one, the latest push of the same request.
+
+    ``where`` is needed for a state, which is found by its key; the place of an XCom is all one.
+    """
+    place = asdict(where) if where else None
+    return {"do": "pull", "reference": reference, "describe": describe, "where": place}
 
 
-def purge(reference: str = "") -> Step:
+def purge(reference: str = "", *, where: Where | None = None) -> Step:
     """Return the step that purges a reference, or the latest push of the same request."""
-    return {"do": "purge", "reference": reference}
+    return {"do": "purge", "reference": reference, "where": asdict(where) if where else None}
 
 
 def types(where: Where) -> Step:

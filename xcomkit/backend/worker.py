@@ -1,4 +1,4 @@
-"""Airflow's own XCom backend, exercised in a process that has nothing but its environment.
+"""Airflow's own XCom backend and state store, in a process that has only its environment.
 
 One self-contained file: standard library and Airflow only, so that the same text can run in an
 agent's pod. It speaks JSON lines: a greeting, then one line per line of requests. Airflow is
@@ -39,14 +39,15 @@ from typing import IO, Any, ClassVar, NamedTuple, Self
 CLOUDS = ("amazon", "microsoft-azure", "google")
 AIRFLOW = ("", "-task-sdk", "-providers-common-io", *(f"-providers-{name}" for name in CLOUDS))
 PACKAGES = ("fsspec", "s3fs", "adlfs", "gcsfs", "universal_pathlib", "pandas", "pyarrow")
-SHOWN = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__")
+CLASSES = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__WORKERS__STATE_STORE_BACKEND")
+SHOWN = (*CLASSES, "AIRFLOW__COMMON_IO__")
 TOKEN_FILES = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AZURE_FEDERATED_TOKEN_FILE",
 )
 POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
-DECIDING = ("AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW__COMMON_IO__XCOM")
+DECIDING = (*CLASSES, "AIRFLOW__COMMON_IO__XCOM", "AIRFLOW__COMMON_IO__STATE_STORE")
 READ_AT_IMPORT = {
     "SSL_CERT_FILE": "aiohttp.connector",
     "GCE_METADATA_HOST": "google.auth.compute_engine._metadata",
@@ -274,7 +275,7 @@ class Witness(logging.Handler):
     def count_requests(self) -> None:
         """Count HTTP attempts where the filesystem of the path, or its SDK, tells about them."""
         with Attempt():  # what fails here fails again, and is reported, in the step itself
-            filesystem = airflow("sdk", "ObjectStoragePath")(setting("path")).fs
+            filesystem = airflow("sdk", "ObjectStoragePath")(settings_of("xcom")["path"]).fs
             package = type(filesystem).__module__.partition(".")[0]
             client = getattr(filesystem, "s3", None)
             self.counts = package in Announced.LOGGERS or client is not None
@@ -320,8 +321,8 @@ def airflow(module: str, name: str) -> Any:
     return getattr(importlib.import_module(f"airflow.{module}"), name)
 
 
-def setting(name: str) -> str:
-    """Return an XCom setting of common-io as Airflow resolves it, ``""`` when it is unset.
+def setting(name: str, *, section: str = "common.io") -> str:
+    """Return a setting as Airflow resolves it, ``""`` when it is unset.
 
     Up to Airflow 3.1 the task SDK has no configuration of its own and reads core's.
     """
@@ -329,13 +330,28 @@ def setting(name: str) -> str:
         conf = airflow("sdk.configuration", "conf")
     except ModuleNotFoundError:
         conf = airflow("configuration", "conf")
-    return conf.get("common.io", f"xcom_objectstorage_{name}", fallback="") or ""
+    return conf.get(section, name, fallback="") or ""
+
+
+def settings_of(subject: str) -> dict[str, str]:
+    """Return the settings of common-io's backend for XComs or for the state store."""
+    kind = {"xcom": "xcom", "state": "state_store"}[subject]
+    names = ("path", "threshold", "compression")
+    return {name: setting(f"{kind}_objectstorage_{name}") for name in names}
 
 
 @functools.cache
-def backend() -> Any:
+def backend(subject: str = "xcom") -> Any:
     """Return the backend class as the task runner resolves it; once per process, as there."""
-    return airflow("sdk.execution_time.xcom", "resolve_xcom_backend")()
+    if subject == "xcom":
+        return airflow("sdk.execution_time.xcom", "resolve_xcom_backend")()
+    return load(setting("state_store_backend", section="workers"))
+
+
+def load(path: str) -> Any:
+    """Return the class of a path."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 class Supervisor:
@@ -352,15 +368,18 @@ class Supervisor:
 
     def send(self, msg: Any = None, **_: object) -> Any:
         """Answer a message of the task's as the supervisor does."""
-        kind = type(msg).__name__
-        if kind == "SetXCom":
+        kind, error = type(msg).__name__, airflow("sdk.exceptions", "ErrorType")
+        if kind.startswith("Set"):
             self.row = json.loads(json.dumps(msg.value))  # as the API server stores it
-        elif kind == "DeleteXCom":
+        elif kind.startswith(("Delete", "Clear")):
             self.row = None
         elif kind == "GetXCom":
             return self.comms.XComResult(key=msg.key, value=self.row)
+        elif "StateStore" in kind:
+            task, asset = self.comms.TaskStateStoreResult, self.comms.AssetStateStoreResult
+            result = task if "Task" in kind else asset
+            return result.model_construct(value=self.row)
         elif kind.startswith("Get"):
-            error = airflow("sdk.exceptions", "ErrorType")
             named = error.VARIABLE_NOT_FOUND if "Var" in kind else error.CONNECTION_NOT_FOUND
             return self.comms.ErrorResponse(error=named)
         return None
@@ -374,7 +393,8 @@ def runner() -> Any:
 class Task:
     """A running task as its own code sees it, with a class as its XCom backend.
 
-    Every task is a task instance of its own, as every try is.
+    Every task is a task instance of its own, as every try is. ``row`` is what the database holds
+    for a reference.
     """
 
     def __init__(self, where: dict[str, Any], backend_class: Any) -> None:
@@ -390,6 +410,16 @@ class Task:
             task=types.SimpleNamespace(returns_dag_result=False),
         )
 
+    @staticmethod
+    def row(reference: str) -> Any:
+        """Return the row of a reference."""
+        return reference
+
+    @staticmethod
+    def answer(row: Any) -> Any:
+        """Return what the backend made of a value, by its row."""
+        return row
+
     def push(self, value: object) -> None:
         """Push a value as a task does, whichever hook of the backend that leads to."""
         self.instance.xcom_push(self.key, value)
@@ -404,15 +434,64 @@ class Task:
         self.backend.delete(key=self.key, **self.ids)
 
 
+class State:
+    """A key of the state store as a running task sees it: its own, or one of an asset.
+
+    An asset is named by ``asset_name`` or ``asset_uri``.
+    """
+
+    def __init__(self, where: dict[str, Any], backend_class: Any) -> None:
+        self.key, ids = where["key"], ("dag_id", "run_id", "task_id", "map_index")
+        self.context: Any = importlib.import_module("airflow.sdk.execution_time.context")
+        vars(self.context)["_get_worker_state_store_backend"] = functools.cache(backend_class)
+        scope = airflow("sdk.state", "TaskScope")(**{name: where[name] for name in ids})
+        self.store = self.context.TaskStateStoreAccessor(ti_id=uuid.uuid4(), scope=scope)
+        if where.get("asset_name") or where.get("asset_uri"):
+            name, uri = where.get("asset_name") or None, where.get("asset_uri") or None
+            self.store = self.context.AssetStateStoreAccessor(name=name, uri=uri)
+
+    @staticmethod
+    def row(reference: str) -> Any:
+        """Return the row of a reference."""
+        wrap = airflow("sdk.execution_time.context", "_wrap_external_ref")
+        return wrap(reference)
+
+    @staticmethod
+    def answer(row: Any) -> Any:
+        """Return what the backend made of a value, by its row."""
+        return next(iter(row.values()))
+
+    def push(self, value: Any) -> None:
+        """Set the key as a task does."""
+        self.store.set(self.key, value)
+
+    def pull(self) -> object:
+        """Get the key as a task does."""
+        return self.store.get(self.key)
+
+    def clear(self) -> None:
+        """Delete the key as a task does."""
+        self.store.delete(self.key)
+
+
 ANYWHERE = {
     "dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "key": "return_value",
+    "subject": "xcom",
 }  # fmt: skip
 """Whose XCom a given reference is does not matter to who reads or deletes it."""
 
 
+def occupant(where: dict[str, Any], path: str = "") -> Task | State:
+    """Return what a step acts through, with the configured class or the one of a path."""
+    chosen = load(path) if path else backend(where["subject"])
+    return (State if where["subject"] == "state" else Task)(where, chosen)
+
+
 def leads_away(answer: object) -> bool:
     """Tell whether what the backend returned is a reference, and not the value as JSON."""
-    return isinstance(answer, str) and "://" in answer[:64] and len(answer) < 4096
+    if not isinstance(answer, str) or len(answer) >= 4096:
+        return False
+    return re.match("[a-z0-9]+://", answer) is not None
 
 
 class Steps:
@@ -422,11 +501,13 @@ class Steps:
         self.witness = witness
         self.supervisor = Supervisor()
         self.reference = ""
+        self.where: dict[str, Any] = ANYWHERE
 
     def perform(self, step: dict[str, Any]) -> dict[str, Any]:
         """Return the outcome of one step, its time in ms and what happened beside it."""
         self.result: dict[str, Any] = {"ms": 0.0}
         self.reference = step.get("reference") or self.reference
+        self.where = step.get("where") or self.where
         with Attempt() as attempt:
             getattr(self, f"step_{step['do']}")(step)
         return {**self.result, "error": attempt.error, **self.witness.take()}
@@ -456,9 +537,12 @@ class Steps:
                 self.result["reasons"].append(f"{type(source).__name__}: {asked.error['message']}")
 
     def step_encode(self, step: dict[str, Any]) -> None:
-        """Return length and digest of the JSON that Airflow's own encoder makes of the value."""
+        """Return length and digest of the JSON that Airflow's own encoder makes of the value.
+
+        The state store has none of its own.
+        """
         value = build(json.dumps(step["payload"]))
-        encoder = airflow("utils.json", "XComEncoder")
+        encoder = airflow("utils.json", "XComEncoder") if step["subject"] == "xcom" else None
         text = self.timed(lambda: json.dumps(value, cls=encoder).encode())
         self.result |= {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
         if step.get("describe"):
@@ -470,17 +554,16 @@ class Steps:
         ``backend`` is another class than the configured one, for this push alone.
         """
         value = build(json.dumps(step["payload"]))
-        module, _, name = step.get("backend", "").rpartition(".")
-        chosen = getattr(importlib.import_module(module), name) if name else backend()
-        task = Task(step["where"], chosen)
+        task = occupant(step["where"], step.get("backend", ""))
         self.timed(lambda: task.push(value))
-        answer = self.supervisor.row
+        answer = task.answer(self.supervisor.row)
         self.reference = self.result["reference"] = answer if leads_away(answer) else ""
 
     def step_pull(self, step: dict[str, Any]) -> None:
         """Pull a reference; tell a value apart from the reference itself coming back."""
-        self.supervisor.row = self.reference
-        value = self.timed(Task(ANYWHERE, backend()).pull)
+        task = occupant(self.where)
+        self.supervisor.row = task.row(self.reference)
+        value = self.timed(task.pull)
         self.result["is_reference"] = isinstance(value, str) and value == self.reference
         if step.get("describe"):
             self.result["value"] = describe(value)
@@ -489,14 +572,16 @@ class Steps:
         """Send a value of every type through the object and as the database would hold it."""
 
         def through_object(value: object) -> object:
-            task = Task(step["where"], backend())
+            task = occupant(step["where"])
             task.push(value)
-            if not leads_away(self.supervisor.row):
+            if not leads_away(task.answer(self.supervisor.row)):
                 raise ValueError("the value stayed in the database")
             return task.pull()
 
         def through_database(value: object) -> object:
-            task = Task(step["where"], airflow("sdk.bases.xcom", "BaseXCom"))
+            kind, where = type(occupant(step["where"])), step["where"]
+            plain = airflow("sdk.bases.xcom", "BaseXCom") if kind is Task else lambda: None
+            task = kind(where, plain)
             task.push(value)
             return task.pull()
 
@@ -507,9 +592,10 @@ class Steps:
         ]  # fmt: skip
 
     def step_purge(self, _step: dict[str, Any]) -> None:
-        """Delete the XCom behind a reference, as before a cleared task runs again."""
-        self.supervisor.row = self.reference
-        self.timed(Task(ANYWHERE, backend()).clear)
+        """Delete the XCom behind a reference, as before a cleared task runs again; or a state."""
+        task = occupant(self.where)
+        self.supervisor.row = task.row(self.reference)
+        self.timed(task.clear)
 
     def step_size(self, _step: dict[str, Any]) -> None:
         """Return the stored bytes as the agent's filesystem sees them, nothing when absent."""
@@ -539,7 +625,7 @@ class Steps:
                 continue
             digest = hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest()
             verdicts[name] = "same" if digest == expected else "differs"
-            if name == SHOWN[0] or name.startswith(SHOWN[1]):
+            if name.startswith(SHOWN):
                 shown[name] = first_line(value)
         others = sorted(n for n in os.environ if n.startswith(DECIDING) and n not in step["known"])
         self.result["environment"] = {"verdicts": verdicts, "shown": shown, "others": others}
@@ -667,10 +753,17 @@ def greet() -> dict[str, Any]:
     with Attempt() as attempt:
         importlib.import_module("airflow.sdk.execution_time.task_runner")
         found["backend"] = f"{backend().__module__}.{backend().__qualname__}"
-        found["settings"] = {n: setting(n) for n in ("path", "threshold", "compression")}
+        found["settings"] = settings_of("xcom")
         found["loops"] = refusal_of_loops()
         registered = importlib.import_module("fsspec.utils").compressions.values()
         found["codecs"] = sorted({str(codec) for codec in registered})
+    found["state"] = {"backend": "", "settings": {}}
+    with Attempt() as state:
+        found["state"]["settings"] = settings_of("state")
+        if setting("state_store_backend", section="workers"):
+            chosen = backend("state")
+            found["state"]["backend"] = f"{chosen.__module__}.{chosen.__qualname__}"
+    found["state"]["error"] = state.error
     with Attempt():  # imports only, to spare every fork; a missing package fails in the step itself
         protocol = found["settings"]["path"].partition("://")[0]
         airflow("sdk.io", "has_fs")(protocol)

@@ -21,6 +21,9 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 CODECS: tuple[Codec, ...] = get_args(Codec)
 STOCK_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
 DURABLE_BACKEND = "xcomkit.durable.DurableXComObjectStorageBackend"
+STOCK_STATE_STORE = "airflow.providers.common.io.state_store.backend.StateStoreObjectStorageBackend"
+DURABLE_STATE_STORE = "xcomkit.durable.DurableStateStoreObjectStorageBackend"
+STATE_STORES = MappingProxyType({"stock": STOCK_STATE_STORE, "durable": DURABLE_STATE_STORE})
 BACKENDS = MappingProxyType({"stock": STOCK_BACKEND, "durable": DURABLE_BACKEND})
 """Class paths per choice of ``backend``: Airflow's own, and ours that confirms its writes."""
 
