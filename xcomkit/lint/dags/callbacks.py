@@ -1,12 +1,17 @@
-"""XC030: XCom in callbacks of tasks and Dags."""
+"""XC030 and XC095: XCom in callbacks, judged by where Airflow runs them."""
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
 
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.lint.dags.resolving import Project, alternatives, value_of
+from xcomkit.lint.dags.airflow_names import DAG_CLASSES, argument, is_airflow_class
+from xcomkit.lint.dags.building import is_dag, is_dag_mapping
+from xcomkit.lint.dags.resolving import CALLABLE_METHODS, Project, origin, value_of
 from xcomkit.lint.dags.running import Run, follow, xcom_uses
-from xcomkit.lint.dags.scopes import Module, Scope
+from xcomkit.lint.dags.scopes import FUNCTIONS, Module, Scope, Site
+from xcomkit.lint.dags.templates import is_pulling
 
 CALLBACKS = frozenset(
     {
@@ -18,61 +23,187 @@ CALLBACKS = frozenset(
         "sla_miss_callback",
     }
 )
+# what a deadline calls: the name and the place of the argument
+_DEADLINES = {
+    "AsyncCallback": ("callback_callable", 0),
+    "SyncCallback": ("callback_callable", 0),
+    "DeadlineAlert": ("callback", 2),
+}
+_REMEDY = (
+    "Let a task do it: one with trigger_rule=TriggerRule.ONE_FAILED that takes the value"
+    ' as an argument, or read context["exception"], context["run_id"] and params, which a'
+    " callback does have."
+)
 XC030 = Rule(
     id="XC030",
-    title="Callbacks use no XCom",
+    title="Callbacks of Dags and of deadlines use no XCom",
     severity="fail",
-    why="A callback has no task token, so with a custom backend it cannot pull or push; the"
-    " callback fails, and with it the alert it was to send.",
-    remedy="Let a task do it: one with trigger_rule=TriggerRule.ONE_FAILED that takes the value"
-    ' as an argument, or read context["exception"], context["run_id"] and params, which a'
-    " callback does have.",
-    source="configure XCom backend, limitations",
+    why="The Dag processor or the triggerer runs them, outside of any task and without a task"
+    " token: with a custom backend they cannot pull or push. The callback fails, and with it the"
+    " alert it was to send.",
+    remedy=_REMEDY,
+    source="configure XCom backend, limitations; Airflow, callbacks and deadline alerts",
+)
+XC095 = Rule(
+    id="XC095",
+    title="Callbacks of tasks use no XCom",
+    severity="warn",
+    why="They work while the worker lives, as they run in the task's process with its token. For a"
+    " task that was killed the Dag processor runs them without one: the alert fails just when it is"
+    " needed. The vendor supports XCom in no callback.",
+    remedy=_REMEDY,
+    source="measured with Airflow 3.3.2 under its own supervisor; apache/airflow PR 53058",
 )
 _EXPECTED = "no XCom in what a callback runs"
+
+Given = tuple[ast.expr, Scope, str, Rule]
+"""A value that is given as a callback, where, by which words, and the rule that judges it."""
 
 
 def find_callbacks(module: Module, project: Project) -> Iterator[Finding]:
     """Yield the uses of XCom in what the callbacks of a file run, wherever that is written."""
-    roots: list[Run] = []
-    seen: set[ast.expr] = set()
-    for given, place, name in _given(module):
+    roots: dict[Rule, list[Run]] = {XC030: [], XC095: []}
+    seen: set[tuple[ast.expr, Rule]] = set()
+    for given, place, words, rule in _given(module, project):
         value, scope = value_of(given, place)
-        if value in seen:
+        if (value, rule) in seen:
             continue
-        seen.add(value)
-        why = f"given as {name} at {module.file}:{given.lineno}"
-        roots += [Run(unit, why) for unit in project.callables(value, scope)]
-        for part, here in alternatives(value, scope):
-            for line in _templates(part) if isinstance(part, ast.Call) else ():
-                observed = f"xcom_pull in a template, {why}"
-                yield Finding(XC030, here.module.file, line, observed, _EXPECTED)
-    for run in follow(roots, project):
-        for use in xcom_uses(run.unit, project):
-            yield run.finding(XC030, use.line, use.text, expected=_EXPECTED)
+        seen.add((value, rule))
+        why = f"{words} at {module.file}:{given.lineno}"
+        for one, there in ((value, scope), *_arguments(value, scope, project)):
+            roots[rule] += [Run(unit, why) for unit in _units(one, there, project)]
+            for file, line in _templates(one, there, project):
+                yield Finding(rule, file, line, f"xcom_pull in a template, {why}", _EXPECTED)
+    for rule, runs in roots.items():
+        for run in follow(runs, project):
+            for use in xcom_uses(run.unit, project):
+                yield run.finding(rule, use.line, use.text, expected=_EXPECTED)
 
 
-def _given(module: Module) -> Iterator[tuple[ast.expr, Scope, str]]:
-    """Yield the values that are given as callbacks, with the name they are given by."""
-    named: list[tuple[object, ast.expr, Scope]] = []
-    for call in module.calls:
-        named += [(one.arg, one.value, call.scope) for one in call.node.keywords]
+def _units(value: ast.expr, scope: Scope, project: Project) -> Iterator[Scope]:
+    """Yield the functions that run as a callback; a deadline takes a class or a path as well."""
+    yield from project.callables(value, scope)
+    owners = project.classes(value, scope)
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        named = project.named(value.value)
+        yield from (one for one in named if one.kind == "function")
+        owners = tuple(one for one in named if one.kind == "class")
+    for owner in owners:
+        methods = (project.method(owner, name) for name in CALLABLE_METHODS)
+        yield from filter(None, methods)
+
+
+def _given(module: Module, project: Project) -> Iterator[Given]:
+    """Yield the values that are given as callbacks."""
+    for site in module.calls:
+        yield from _given_to_deadline(site)
+        yield from _given_to_call(site, project)
     for mapping in module.dicts:
-        pairs = zip(mapping.node.keys, mapping.node.values, strict=True)
-        named += [(getattr(key, "value", ""), value, mapping.scope) for key, value in pairs]
+        for key, value in zip(mapping.node.keys, mapping.node.values, strict=True):
+            if (name := getattr(key, "value", None)) in CALLBACKS:
+                is_dags = is_dag_mapping(mapping.node, mapping.scope, project)
+                yield value, mapping.scope, f"given as {name}", _rule(is_dags=is_dags)
     for assign in module.assigns:
         for target in assign.node.targets:
-            key = target.slice if isinstance(target, ast.Subscript) else target
-            name = getattr(key, "attr", getattr(key, "value", ""))
-            named.append((name, assign.node.value, assign.scope))
-    for name, value, scope in named:
-        if isinstance(name, str) and name in CALLBACKS:
-            yield value, scope, name
+            yield from _assigned(target, assign, project)
+    for owner in module.classes:
+        yield from _of_class(owner, project)
 
 
-def _templates(notifier: ast.Call) -> Iterator[int]:
-    """Yield the lines of the templates that pull when a notifier renders them."""
-    for node in ast.walk(notifier):
-        match node:
-            case ast.Constant(value=str() as text) if "{{" in text and "xcom_pull(" in text:
-                yield node.lineno
+def _given_to_deadline(site: Site[ast.Call]) -> Iterator[Given]:
+    for name, (keyword, place) in _DEADLINES.items():
+        if is_airflow_class(origin(site.node.func, site.scope), name):
+            value = argument(site.node, keyword, place=place)
+            # the call itself as well: its kwargs may be templates
+            for one in filter(None, (value, site.node)):
+                yield one, site.scope, f"given to {name}", XC030
+
+
+def _given_to_call(site: Site[ast.Call], project: Project) -> Iterator[Given]:
+    call, scope = site.node, site.scope
+    named = [(one.arg, one.value) for one in call.keywords]
+    for key, value in pairwise(call.args):  # as setdefault and setattr have them
+        named.append((getattr(key, "value", None), value))
+    for name, value in named:
+        if not isinstance(name, str) or name not in CALLBACKS:
+            continue
+        match call.func:
+            case ast.Attribute(value=owner, attr="setdefault" | "update" | "__setitem__"):
+                is_dags = is_dag_mapping(owner, scope, project)
+            case ast.Name(id="dict"):
+                is_dags = is_dag_mapping(call, scope, project)
+            case ast.Name(id="setattr"):
+                is_dags = is_dag(call.args[0], scope, project, given=name)
+            case _:
+                is_partial = bool(call.args) and origin(call.func, scope) == "functools.partial"
+                called = call.args[0] if is_partial else call.func
+                is_dags = is_dag(called, scope, project, given=name)
+        yield value, scope, f"given as {name}", _rule(is_dags=is_dags)
+
+
+def _assigned(target: ast.expr, assign: Site[ast.Assign], project: Project) -> Iterator[Given]:
+    match target:
+        case ast.Attribute(value=owner, attr=name) if name in CALLBACKS:
+            is_dags = is_dag(owner, assign.scope, project, given=name)
+        case ast.Subscript(value=owner, slice=ast.Constant(value=name)) if name in CALLBACKS:
+            is_dags = is_dag_mapping(owner, assign.scope, project)
+        case _:
+            return
+    yield assign.node.value, assign.scope, f"given as {name}", _rule(is_dags=is_dags)
+
+
+def _of_class(owner: Scope, project: Project) -> Iterator[Given]:
+    rule = _rule(is_dags=project.is_kind_of(owner, *DAG_CLASSES))
+    for name in sorted(CALLBACKS & owner.names.keys()):
+        for one in owner.names[name]:
+            if one.value is not None:
+                yield one.value, one.scope, f"given as {name} of {owner.name}", rule
+
+
+def _arguments(value: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[ast.expr, Scope]]:
+    """Yield what calls hand to the function of which a value is a parameter."""
+    name = value.id if isinstance(value, ast.Name) else ""
+    for binding in scope.find(name):
+        unit = binding.scope
+        if binding.kind == "parameter" and isinstance(unit.node, FUNCTIONS):
+            arguments = unit.node.args
+            names = [one.arg for one in (*arguments.posonlyargs, *arguments.args)]
+            place = names.index(name) if name in names else None
+            for site in _calls(project).get(unit, ()):
+                found = argument(site.node, name, place=place)
+                if found is not None:
+                    yield found, site.scope
+
+
+@lru_cache(maxsize=1)
+def _calls(project: Project) -> dict[Scope, list[Site[ast.Call]]]:
+    """Return the calls of each function of the scan."""
+    found: dict[Scope, list[Site[ast.Call]]] = {}
+    for site in (site for module in project.modules for site in module.calls):
+        for unit in project.callables(site.node.func, site.scope):
+            found.setdefault(unit, []).append(site)
+    return found
+
+
+def _rule(*, is_dags: bool) -> Rule:
+    return XC030 if is_dags else XC095
+
+
+def _templates(value: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[str, int]]:
+    """Yield file and line of the templates that pull when a notifier renders them."""
+    todo = [one for one in project.expressions(value, scope) if isinstance(one[0], ast.Call)]
+    seen: set[ast.expr] = set()
+    while todo:
+        part, here = todo.pop()
+        for node in ast.walk(part):
+            if isinstance(node, ast.Constant) and is_pulling(node.value):
+                yield here.module.file, node.lineno
+            elif isinstance(node, ast.Name) and node not in seen:
+                seen.add(node)
+                found = project.expressions(node, here)
+                todo += [one for one in found if not isinstance(one[0], (ast.Name, ast.Call))]
+    for owner in project.classes(value, scope):
+        begin, end = getattr(owner.node, "lineno", 0), getattr(owner.node, "end_lineno", 0)
+        for text, node in owner.module.texts:
+            if begin <= node.lineno <= end and is_pulling(text):
+                yield owner.module.file, node.lineno

@@ -121,7 +121,10 @@ class _Collector(ast.NodeVisitor):
             self.visit(node.value)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self._bind(node.target, Binding("other", self.scope))
+        if isinstance(node.target, ast.Name):  # what it adds to is among its bindings as well
+            name = ast.Name(node.target.id, ast.Load())
+            added = ast.copy_location(ast.BinOp(name, node.op, node.value), node)
+            self._bind(node.target, Binding("value", self.scope, added))
         self.module.updates.append(Site(node, self.scope))
         self.generic_visit(node)
 
@@ -150,6 +153,7 @@ class _Collector(ast.NodeVisitor):
 
     def visit_Import(self, node: ast.Import) -> None:
         for one in node.names:
+            self.module.imported.add(one.name)
             top = one.name.partition(".")[0]
             origin = one.name if one.asname else top
             self.scope.bind(one.asname or top, Binding("import", self.scope, origin=origin))
@@ -160,6 +164,9 @@ class _Collector(ast.NodeVisitor):
         if node.level:
             path, up = self.module.path, node.level - self.module.file.endswith("__init__.py")
             parts = [*path[: max(len(path) - up, 0)], *parts]
+        self.module.imported.update(
+            (".".join(parts), *(".".join((*parts, one.name)) for one in node.names))
+        )
         for one in node.names:
             if one.name == "*":
                 self._star(".".join(parts))

@@ -1,4 +1,4 @@
-"""XC036, XC037 and XC038: values that tasks push and Airflow refuses, rounds or guards.
+"""XC036 to XC038 and XC099: values that tasks push and Airflow refuses, rounds or guards.
 
 Only what can be known without knowing the values: literals, and calls of names that are known.
 """
@@ -14,7 +14,9 @@ from xcomkit.lint.dags.airflow_names import (
     is_airflow_class,
     role,
 )
-from xcomkit.lint.dags.resolving import Project, origin, value_of
+from xcomkit.lint.dags.building import is_dag_file
+from xcomkit.lint.dags.decimals import DECIMAL, bound_values, is_decimal, is_followed
+from xcomkit.lint.dags.resolving import Project, origin
 from xcomkit.lint.dags.scopes import Module, Scope
 
 XC036 = Rule(
@@ -45,21 +47,37 @@ XC038 = Rule(
     " push asdict(value) or value.model_dump().",
     source="measured with task-sdk; Airflow, core allowed_deserialization_classes",
 )
+XC099 = Rule(
+    id="XC099",
+    title="Classes whose instances are pushed are defined outside of Dag files",
+    severity="warn",
+    why="Airflow loads a Dag file as unusual_prefix_<hash>_<file>, and the push stores that name: the"
+    " class is on no list of allowed classes, and the task that pulls raises ImportError.",
+    remedy="Push value.model_dump() or asdict(value); or move the class to a module that Dag files"
+    " import, where XC038 applies.",
+    source="Airflow, Dag file processing; apache/airflow PR 67930",
+)
 _EXPECTED = {
     XC036: "a value that Airflow can write",
     XC037: "a value that comes back as it was",
     XC038: "the class path in [core] allowed_deserialization_classes",
+    XC099: "a class that every task can import by its name",
 }
 _MADE_BY = {
     **dict.fromkeys(("builtins.bytes", "base64.b64encode"), (XC036, "bytes")),
     **dict.fromkeys((f"pathlib.{n}" for n in ("Path", "PurePath", "PosixPath")), (XC036, "a Path")),
     "numpy.array": (XC036, "an ndarray"),
-    "decimal.Decimal": (XC037, "a Decimal"),
 }
 _GUARDED = frozenset(
-    {"dataclasses.dataclass", "pydantic.dataclasses.dataclass", "pydantic.BaseModel", "attr.s",
-     "attr.define", "attrs.define", "attrs.frozen"}
+    {"dataclasses.dataclass", "pydantic.dataclasses.dataclass", "pydantic.BaseModel",
+     "pydantic.main.BaseModel", "pydantic.RootModel", "sqlmodel.SQLModel", "attr.s", "attr.attrs",
+     "attr.dataclass", "attr.define", "attr.frozen", "attrs.define", "attrs.frozen"}
 )  # fmt: skip
+_MAKERS = frozenset({"model_validate", "model_validate_json", "model_construct", "parse_obj"})
+_PLAIN_ENUMS = frozenset({"enum.Enum", "enum.Flag"})
+_MIXINS = frozenset(
+    {"builtins.str", "builtins.int", "builtins.float", "enum.StrEnum", "enum.IntEnum"}
+)
 _NO_RETURN = frozenset({"bash", "kubernetes_cmd", "stub", "sensor"})  # what returns is no XCom
 
 Pushed = tuple[ast.expr, Scope, str]
@@ -69,7 +87,9 @@ Pushed = tuple[ast.expr, Scope, str]
 def find_pushed(module: Module, project: Project) -> Iterator[Finding]:
     """Yield what can be known of the values that tasks push, each once however many push it."""
     seen: set[ast.expr] = set()
-    for pushed, scope, how in _pushed(module, project):
+    said: set[tuple[str, Rule]] = set()
+    pushers = [*_pushers(module, project)]
+    for pushed, scope, how in _pushed(module, pushers):
         todo = [(pushed, scope)]
         while todo:
             node, here = todo.pop()
@@ -77,9 +97,15 @@ def find_pushed(module: Module, project: Project) -> Iterator[Finding]:
                 continue
             seen.add(node)
             for rule, what in _verdicts(node, here, project):
+                said.add((how, rule))
                 observed, file = f"{what}, {how}", here.module.file
                 yield Finding(rule, file, node.lineno, observed, _EXPECTED[rule])
-            todo += reversed(_parts(node, here))
+            todo += reversed(_parts(node, here, project))
+    for unit, how in pushers:
+        for line, rule, what in _annotated(unit, project):
+            if (how, rule) not in said:
+                observed = f"{what} by the annotation, {how}"
+                yield Finding(rule, unit.module.file, line, observed, _EXPECTED[rule])
 
 
 def _verdicts(node: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[Rule, str]]:
@@ -88,18 +114,63 @@ def _verdicts(node: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[
             yield XC036, "bytes"
         case ast.GeneratorExp():
             yield XC036, "a generator"
+        case ast.Attribute(value=value) if isinstance(value, (ast.Name, ast.Attribute)):
+            for owner in project.classes(value, scope):
+                if _is_plain_enum(owner, project):
+                    yield XC036, f"a member of the Enum {owner.name}"
         case ast.Call(func=func):
             if (name := origin(func, scope)) in _MADE_BY:
                 yield _MADE_BY[name]
-            for owner in project.classes(func, scope) if isinstance(func, ast.Name) else ():
-                bases = owner.node.bases if isinstance(owner.node, ast.ClassDef) else []
-                marks = {origin(base, owner.around) for base in bases}
-                if _GUARDED & (marks | {name for _, name in decorators(owner)}):
-                    path = ".".join((*owner.module.path[-1:], owner.name))
-                    yield XC038, f"an instance of {path}"
+            for owner in _made_classes(func, scope, project):
+                yield from _verdict_on_class(owner, project)
+    if is_decimal(node, scope, project):
+        yield XC037, "a Decimal"
 
 
-def _parts(node: ast.expr, scope: Scope) -> list[tuple[ast.expr, Scope]]:
+def _made_classes(func: ast.expr, scope: Scope, project: Project) -> tuple[Scope, ...]:
+    """Return the classes of the scan of which a call makes an instance."""
+    match func:
+        case ast.Attribute(value=value, attr=attr) if attr in _MAKERS:
+            return project.classes(value, scope)
+        case ast.Attribute():
+            return project.named(origin(func, scope))
+        case ast.Name():
+            return project.classes(func, scope)
+    return ()
+
+
+def _verdict_on_class(owner: Scope, project: Project) -> Iterator[tuple[Rule, str]]:
+    marks = {name for one in project.lineage(owner) for _, name in decorators(one)}
+    if _GUARDED & (marks | project.bases(owner)):
+        is_importable = owner.around.kind == "module" and not is_dag_file(owner.module, project)
+        path = ".".join((*owner.module.path[-1:], owner.name))
+        yield (XC038 if is_importable else XC099), f"an instance of {path}"
+    elif _is_plain_enum(owner, project):
+        yield XC036, f"a member of the Enum {owner.name}"
+
+
+def _is_plain_enum(owner: Scope, project: Project) -> bool:
+    """Tell whether the members of a class are no texts or numbers as well."""
+    bases = project.bases(owner)
+    return bool(_PLAIN_ENUMS & bases) and not _MIXINS & bases
+
+
+def _annotated(unit: Scope, project: Project) -> Iterator[tuple[int, Rule, str]]:
+    """Yield what the annotation of a function says of the values that it returns."""
+    returns = getattr(unit.node, "returns", None)
+    for node in ast.walk(returns) if returns is not None else ():
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            name = origin(node, unit.around)
+            if name == DECIMAL:
+                yield node.lineno, XC037, "a Decimal"
+            elif name in _MADE_BY:
+                yield node.lineno, *_MADE_BY[name]
+            for owner in project.classes(node, unit.around):
+                for rule, what in _verdict_on_class(owner, project):
+                    yield node.lineno, rule, what
+
+
+def _parts(node: ast.expr, scope: Scope, project: Project) -> list[tuple[ast.expr, Scope]]:
     """Return the expressions whose values are the value of this one, or lie in it."""
     match node:
         case (
@@ -115,13 +186,16 @@ def _parts(node: ast.expr, scope: Scope) -> list[tuple[ast.expr, Scope]]:
         case ast.IfExp(body=left, orelse=right):
             return [(left, scope), (right, scope)]
         case ast.Name():
-            return [value_of(node, scope)]
+            return bound_values(node, scope)
+        case ast.Call(func=func):
+            called = [one for one in project.callables(func, scope) if is_followed(one)]
+            return [(result, unit) for unit in called for result in unit.results]
     return []
 
 
-def _pushed(module: Module, project: Project) -> Iterator[Pushed]:
+def _pushed(module: Module, pushers: list[tuple[Scope, str]]) -> Iterator[Pushed]:
     """Yield the values that the tasks of a file return or push themselves."""
-    for unit, how in _pushers(module, project):
+    for unit, how in pushers:
         yield from ((result, unit, how) for result in unit.results)
     for site in module.calls:
         call, value = site.node, None

@@ -14,6 +14,7 @@ from xcomkit.lint.dags.airflow_names import (
     is_xcom_class,
     text_of,
 )
+from xcomkit.lint.dags.deletions import asks_for_xcoms, deleted_queries
 from xcomkit.lint.dags.resolving import Project, origin
 from xcomkit.lint.dags.scopes import Module, Scope
 from xcomkit.lint.dags.templates import pulls_in
@@ -60,7 +61,7 @@ _BUILT = re.compile(
 MOST_CHARACTERS = 2000  # of one text
 
 
-def find_references(module: Module, _project: Project) -> Iterator[Finding]:
+def find_references(module: Module, project: Project) -> Iterator[Finding]:
     """Yield pulls from other runs, and references that are made, read or taken apart."""
     own = _own_ids(module)
     for call, scope, line in _pulls(module):
@@ -76,7 +77,11 @@ def find_references(module: Module, _project: Project) -> Iterator[Finding]:
                 is_unknown=is_unknown and not prior,
             )
     if not _is_backend(module):
-        for line, observed in (*_private_names(module), *_rows(module), *_literals(module)):
+        for line, observed in (
+            *_private_names(module),
+            *_rows(module, project),
+            *_literals(module),
+        ):
             yield Finding(XC035, module.file, line, observed, "references left to the backend")
 
 
@@ -162,18 +167,16 @@ def _private_names(module: Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{name} is private"
 
 
-def _rows(module: Module) -> Iterator[tuple[int, str]]:
-    """Yield the queries whose rows hold references instead of values."""
+def _rows(module: Module, project: Project) -> Iterator[tuple[int, str]]:
+    """Yield the queries whose rows hold references, not values, but for those that XC096 has."""
+    deleted = {query for _, query, _ in deleted_queries(module, project)}
     for site in module.calls:
         call = site.node
         name = origin(call.func, site.scope)
-        verb = name.rpartition(".")[2] or getattr(call.func, "attr", "")
-        asked = [name] if verb == "get_many" else []
-        if verb in ("query", "select"):
-            # a column stands behind the class
-            asked = [f"{origin(one, site.scope)}.*" for one in call.args]
-        owners = [one.rpartition(".")[0] for one in asked]
-        if any(is_xcom_class(one) or is_xcom_class(one.rpartition(".")[0]) for one in owners):
+        owner, _, verb = name.rpartition(".")
+        verb = verb or getattr(call.func, "attr", "")
+        is_query = verb in ("query", "select") and asks_for_xcoms(call, site.scope)
+        if (is_query and call not in deleted) or (verb == "get_many" and is_xcom_class(owner)):
             yield call.lineno, f"{verb} reads rows of the metadata database"
 
 

@@ -8,6 +8,7 @@ import ast
 import builtins
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 
@@ -112,10 +113,27 @@ class Project:
         self.modules = tuple(modules)
         self._targets: dict[object, tuple[Target, ...]] = {}
         self._lineages: dict[Scope, tuple[Scope, ...]] = {}
+        self._imports: dict[Module, frozenset[Module]] = {}
         self._by_name: dict[str, list[Module]] = {}
         for module in self.modules:
             self._by_name.setdefault("".join(module.path[-1:]), []).append(module)
         self._module = cache(self._find_module)
+        for module in self.modules:
+            for scope in (module.root, *module.scopes.values()):
+                for bindings in scope.names.values():
+                    bindings[:] = map(self._of_airflow, bindings)
+
+    def expressions(self, expression: ast.expr, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:
+        """Yield what an expression may stand for, also what another file of the scan binds."""
+        for part, here in alternatives(expression, scope):
+            yield part, here
+            for binding in self._bindings(origin(part, here)):
+                if binding.value is not None:
+                    yield from alternatives(binding.value, binding.scope)
+
+    def named(self, path: str) -> tuple[Scope, ...]:
+        """Return the functions and classes of the scan that a dotted path names."""
+        return tuple(target for target, _ in self._imported(path))
 
     def callables(self, expression: ast.expr, scope: Scope) -> tuple[Scope, ...]:
         """Return the functions that run when the value of an expression is called."""
@@ -155,6 +173,17 @@ class Project:
                         todo += self.classes(base, one.around)
             self._lineages[owner] = tuple(found)
         return self._lineages[owner]
+
+    def bases(self, owner: Scope) -> set[str]:
+        """Return the dotted names of what a class, or one it inherits from, has as bases."""
+        return {origin(base, one.around) for one in self.lineage(owner) for base in _bases(one)}
+
+    def imported_by(self, module: Module) -> frozenset[Module]:
+        """Return the files of the scan that a file imports."""
+        if module not in self._imports:
+            found = {self._module(tuple(name.split("."))) for name in module.imported}
+            self._imports[module] = frozenset(one for one in found if one is not None) - {module}
+        return self._imports[module]
 
     def is_kind_of(self, owner: Scope, *endings: str) -> bool:
         """Tell whether a class inherits, anywhere in the scan, from one whose name ends so."""
@@ -233,11 +262,27 @@ class Project:
 
     def _imported(self, name: str) -> tuple[Target, ...]:
         """Return what a dotted name means in the one file of the scan that it can belong to."""
+        bindings = self._bindings(name)
+        found = (target for binding in bindings for target in self._bound(binding))
+        return self._remembered(bindings, found)
+
+    def _bindings(self, name: str) -> tuple[Binding, ...]:
+        """Return how the one file of the scan that a dotted name can belong to binds it."""
         *path, last = name.split(".")
         module = self._module(tuple(path))
-        bindings = module.root.names.get(last, ()) if module else ()
-        found = (target for binding in bindings for target in self._bound(binding))
-        return self._remembered((module, last), found)
+        return tuple(module.root.names.get(last, ())) if module else ()
+
+    def _of_airflow(self, binding: Binding) -> Binding:
+        """Return an import from the scan of what Airflow defines as an import from Airflow."""
+        name = binding.origin
+        for _ in range(5):
+            found = self._bindings(name) if name else ()
+            if len(found) != 1:
+                break
+            value, scope = found[0].value, found[0].scope
+            is_alias = isinstance(value, (ast.Name, ast.Attribute))
+            name = origin(value, scope) if value and is_alias else found[0].origin
+        return replace(binding, origin=name) if name.startswith("airflow.") else binding
 
     def _find_module(self, path: tuple[str, ...]) -> Module | None:
         candidates = self._by_name.get(path[-1], ()) if path else ()

@@ -10,11 +10,13 @@ from pathlib import Path
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.text import plain
-from xcomkit.lint.dags.callbacks import XC030, find_callbacks
+from xcomkit.lint.dags.callbacks import XC030, XC095, find_callbacks
 from xcomkit.lint.dags.collecting import index
+from xcomkit.lint.dags.deletions import XC096, find_deletions
 from xcomkit.lint.dags.environment import XC039, find_settings
+from xcomkit.lint.dags.leaving import XC097, XC098, find_leaving
 from xcomkit.lint.dags.parse_time import XC032, XC033, find_parse_time
-from xcomkit.lint.dags.pushed import XC036, XC037, XC038, find_pushed
+from xcomkit.lint.dags.pushed import XC036, XC037, XC038, XC099, find_pushed
 from xcomkit.lint.dags.reading import TOO_DEEP, Unreadable, list_files, read_tree
 from xcomkit.lint.dags.references import XC034, XC035, find_references
 from xcomkit.lint.dags.resolving import Project
@@ -33,12 +35,15 @@ XC040 = Rule(
 )
 RULES: tuple[Rule, ...] = (
     XC030, XC031, XC032, XC033, XC034, XC035, XC036, XC037, XC038, XC039, XC040,
+    XC095, XC096, XC097, XC098, XC099,
 )  # fmt: skip
 _FINDERS: tuple[Callable[[Module, Project], Iterator[Finding]], ...] = (
     find_callbacks,
     find_triggers,
     find_parse_time,
     find_references,
+    find_deletions,
+    find_leaving,
     find_pushed,
     find_settings,
 )

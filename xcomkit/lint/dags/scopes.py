@@ -115,6 +115,7 @@ class Module:
     built_texts: list[ast.JoinedStr] = field(default_factory=list)
     stars: list[str] = field(default_factory=list)
     imports: list[ast.ImportFrom] = field(default_factory=list)
+    imported: set[str] = field(default_factory=set)
     origins: dict[ast.AST, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -13,6 +13,11 @@ MOST_BRACKETS = 20  # of one call
 MOST_CALLS = 50  # of one template
 
 
+def is_pulling(value: object) -> bool:
+    """Tell whether a value is a template that pulls when it is rendered."""
+    return isinstance(value, str) and "xcom_pull(" in value and ("{{" in value or "{%" in value)
+
+
 def pulls_in(text: str) -> Iterator[tuple[ast.Call, int]]:
     """Yield the calls of ``xcom_pull`` in a template, and how many lines below its begin.
 

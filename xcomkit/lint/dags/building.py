@@ -1,0 +1,91 @@
+"""What of a file builds a Dag: calls, objects, and the mappings that become a Dag's keywords."""
+
+import ast
+from functools import lru_cache
+
+from xcomkit.lint.dags.airflow_names import (
+    DAG_CLASSES,
+    decorator_role,
+    decorators,
+    is_airflow,
+    is_airflow_class,
+)
+from xcomkit.lint.dags.resolving import Project, origin
+from xcomkit.lint.dags.scopes import Module, Scope
+
+MOST_FACTORIES = 3  # that call each other to build one Dag
+
+
+def is_dag(
+    expression: ast.expr, scope: Scope, project: Project, *, given: str, depth: int = 0
+) -> bool:
+    """Tell whether an expression is a Dag, or makes one to which it hands the keyword ``given``."""
+    if isinstance(expression, ast.Attribute) and expression.attr == "__init__":
+        is_super = origin(expression.value, scope) == "builtins.super()"
+        if is_super and project.is_kind_of(scope.owner, *DAG_CLASSES):
+            return True
+        expression = expression.value
+    for part, here in project.expressions(expression, scope):
+        name = origin(part, here).replace("()", "")
+        if is_airflow_class(name, *DAG_CLASSES) or (
+            decorator_role(name) == "dag" and name.endswith(".dag")
+        ):
+            return True
+        if any(project.is_kind_of(one, *DAG_CLASSES) for one in project.classes(part, here)):
+            return True
+        match part:
+            case ast.Call(func=func, args=[made, *_]) if origin(func, here) == "functools.partial":
+                return is_dag(made, here, project, given=given, depth=depth)
+    factories = [one for one in project.callables(expression, scope) if one.kind == "function"]
+    if factories and depth < MOST_FACTORIES:
+        return any(
+            is_dag(site.node.func, site.scope, project, given=given, depth=depth + 1)
+            for factory in factories
+            for site in factory.calls
+            if {given, None} & {one.arg for one in site.node.keywords}
+        )
+    written = getattr(expression, "attr", getattr(expression, "id", ""))
+    return not factories and written.lower().endswith("dag")
+
+
+def is_dag_file(module: Module, project: Project) -> bool:
+    """Tell whether Airflow loads a file itself: it builds a Dag, or no other file imports it."""
+    calls = (origin(site.node.func, site.scope) for site in module.calls)
+    names = (name for unit in module.units for _, name in decorators(unit))
+    return (
+        any(is_airflow_class(name, *DAG_CLASSES) for name in calls)
+        or any(name.endswith(".dag") and is_airflow(name) for name in names)
+        or not any(module in project.imported_by(one) for one in project.modules)
+    )
+
+
+def is_dag_mapping(expression: ast.expr, scope: Scope, project: Project) -> bool:
+    """Tell whether a mapping becomes keywords of a Dag, rather than defaults of its tasks."""
+    spread = _spread_to_dags(project)
+    return any(part in spread for part, _ in project.expressions(expression, scope))
+
+
+@lru_cache(maxsize=1)
+def _spread_to_dags(project: Project) -> frozenset[ast.expr]:
+    """Return the mappings that stand behind ``**`` where a Dag is built."""
+    found: set[ast.expr] = set()
+    todo = [
+        (keyword.value, site.scope)
+        for module in project.modules
+        for site in module.calls
+        for keyword in site.node.keywords
+        if keyword.arg is None and is_dag(site.node.func, site.scope, project, given="")
+    ]
+    while todo:
+        for part, here in project.expressions(*todo.pop()):
+            if part in found:
+                continue
+            found.add(part)
+            inner: list[ast.expr] = []
+            match part:
+                case ast.Dict(keys=keys, values=values):
+                    inner = [one for key, one in zip(keys, values, strict=True) if key is None]
+                case ast.Call(args=args, keywords=keywords):
+                    inner = [*args, *(one.value for one in keywords if one.arg is None)]
+            todo += [(one, here) for one in inner]
+    return frozenset(found)

@@ -1,0 +1,68 @@
+"""Which expressions are a Decimal, as far as that can be known without their values."""
+
+import ast
+
+from xcomkit.lint.dags.airflow_names import role
+from xcomkit.lint.dags.resolving import Project, origin
+from xcomkit.lint.dags.scopes import Scope
+
+DECIMAL = "decimal.Decimal"
+_MAKERS = frozenset({DECIMAL, f"{DECIMAL}.from_float"})
+# methods and functions whose result is a Decimal where what they are given is one
+_METHODS = frozenset(
+    {"quantize", "normalize", "copy_abs", "copy_negate", "sqrt", "fma", "to_integral_value"}
+)
+_FUNCTIONS = frozenset(
+    {"builtins.abs", "builtins.max", "builtins.min", "builtins.round", "builtins.sum"}
+)
+_DEEPEST = 12  # of expressions in each other
+
+
+def is_decimal(node: ast.expr, scope: Scope, project: Project, *, depth: int = 0) -> bool:
+    """Tell whether the value of an expression is surely a Decimal."""
+    if depth > _DEEPEST:
+        return False
+    parts: list[tuple[ast.expr, Scope]] = []
+    match node:
+        case ast.Call(func=func) if origin(func, scope) in _MAKERS:
+            return True
+        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in _METHODS:
+            parts = [(value, scope)]
+        case ast.Call(func=func, args=args) if origin(func, scope) in _FUNCTIONS:
+            # round(x) is an int
+            is_whole = origin(func, scope) == "builtins.round" and len(args) == 1
+            parts = [] if is_whole else [(one, scope) for one in args]
+        case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part) if depth:  # of sum and max
+            parts = [(part, scope.module.scopes[node])]
+        case ast.List(elts=elements) | ast.Tuple(elts=elements) if depth:
+            parts = [(one, scope) for one in elements]
+        case ast.BinOp(left=left, right=right):
+            parts = [(left, scope), (right, scope)]
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            parts = [(operand, scope)]
+        case ast.Name() if depth:
+            parts = bound_values(node, scope)
+    return any(is_decimal(one, here, project, depth=depth + 1) for one, here in parts)
+
+
+def bound_values(name: ast.Name, scope: Scope) -> list[tuple[ast.expr, Scope]]:
+    """Return what a name stands for that is assigned once, and then only added to."""
+    found = scope.find(name.id)
+    added = [
+        one
+        for one in found
+        if isinstance(one.value, ast.BinOp)
+        and isinstance(one.value.left, ast.Name)
+        and one.value.left.id == name.id
+    ]
+    first = [one for one in found if one not in added]
+    if len(first) != 1 or first[0].kind != "value":
+        return []
+    return [(one.value, one.scope) for one in found if one.value is not None]
+
+
+def is_followed(unit: Scope) -> bool:
+    """Tell whether a call of a function has the value that the function returns."""
+    if role(unit) != "plain" or not isinstance(unit.node, (ast.FunctionDef, ast.Lambda)):
+        return False
+    return not any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(unit.node))

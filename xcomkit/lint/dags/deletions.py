@@ -1,0 +1,118 @@
+"""XC096: XComs that Dag code deletes in the metadata database, past the backend."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from xcomkit.findings.model import Finding, Rule
+from xcomkit.lint.dags.airflow_names import is_xcom_class
+from xcomkit.lint.dags.resolving import Project, origin
+from xcomkit.lint.dags.scopes import Module, Scope
+
+XC096 = Rule(
+    id="XC096",
+    title="Dag code deletes no XComs in the metadata database",
+    severity="fail",
+    why="Agents have no metadata database, so the call raises there. Where it does reach one, the"
+    " objects of the deleted rows stay in the bucket, and nothing refers to them any more.",
+    remedy="Remove it, and let the bucket's lifecycle delete what is old; a task that is cleared"
+    " and runs again deletes its own values. For one value call XCom.delete(...) of"
+    " airflow.sdk.execution_time.xcom, which deletes the object as well.",
+    source="Airflow 3, XComs; measured: rows deleted without the backend leave their objects",
+)
+_QUERIES = frozenset({"query", "select", "get"})
+_SQL = re.compile(
+    r"""\b(delete\s+from|truncate(\s+table)?)\s+["'`]?(\w+["'`]?\.["'`]?)?xcom(_v\d)?\b""",
+    re.IGNORECASE,
+)
+_CLEAN = re.compile(r"\bairflow\s+db\s+clean\b")
+_SOME_TABLES = re.compile(r"\s(-t|--tables)[\s=](?!.*\bxcom)", re.DOTALL)
+_MOST_STEPS = 200  # of one chain of calls
+
+
+def find_deletions(module: Module, project: Project) -> Iterator[Finding]:
+    """Yield the calls and texts of a file that delete XComs in the metadata database."""
+    expected = "no deletion past the backend"
+    for call, query, is_xcom in deleted_queries(module, project):
+        text = f"delete of what {ast.unparse(query)[:60]} finds"
+        text += "" if is_xcom else ", which may be XComs: the file names the class"
+        yield Finding(XC096, module.file, call.lineno, text, expected, is_unknown=not is_xcom)
+    for line, text in (*_calls(module), *_texts(module)):
+        yield Finding(XC096, module.file, line, text, expected)
+
+
+def deleted_queries(module: Module, project: Project) -> Iterator[tuple[ast.Call, ast.Call, bool]]:
+    """Yield the calls that delete rows, with their query, and whether they are surely XComs."""
+    mentioned = any(
+        is_xcom_class(origin(value, site.scope))
+        for site in module.dicts
+        for value in site.node.values
+    )
+    for site in module.calls:
+        match site.node:
+            case ast.Call(func=ast.Attribute(attr="delete"), args=[row]):
+                rows: ast.expr = row
+            case ast.Call(func=ast.Attribute(value=rows, attr="delete"), args=[]):
+                pass
+            case _:
+                continue
+        for query, here in _queries(rows, site.scope, project):
+            if asks_for_xcoms(query, here):
+                yield site.node, query, True
+            elif mentioned and not any(origin(one, here) for one in query.args):
+                yield site.node, query, False
+
+
+def asks_for_xcoms(call: ast.Call, scope: Scope) -> bool:
+    """Tell whether a call has the class of XComs, or a column of it, among its arguments."""
+    names = [origin(one, scope) for one in call.args]
+    return any(is_xcom_class(one) or is_xcom_class(one.rpartition(".")[0]) for one in names)
+
+
+def _queries(rows: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[ast.Call, Scope]]:
+    """Yield the queries that rows, or a chain of calls on a query, come from."""
+    todo = [(rows, scope)]
+    seen: set[ast.expr] = set()
+    while todo and len(seen) < _MOST_STEPS:
+        for part, here in project.expressions(*todo.pop()):
+            if part in seen:
+                continue
+            seen.add(part)
+            match part:
+                case ast.Call(func=func, args=args):
+                    if getattr(func, "attr", getattr(func, "id", "")) in _QUERIES and args:
+                        yield part, here
+                    todo += [(one, here) for one in (func, *args)]
+                    for unit in project.callables(func, here):
+                        todo += [(result, unit) for result in unit.results]
+                case ast.Attribute(value=value) | ast.Subscript(value=value):
+                    todo.append((value, here))
+
+
+def _calls(module: Module) -> Iterator[tuple[int, str]]:
+    """Yield the calls that delete XComs by what they are named."""
+    for site in module.calls:
+        call, name = site.node, origin(site.node.func, site.scope)
+        owner, _, verb = name.replace(".__table__", "").rpartition(".")
+        verb = verb or getattr(call.func, "attr", "")
+        is_owned = is_xcom_class(owner) and (verb == "clear" or ".__table__." in name)
+        is_statement = verb == "delete" and owner.startswith("sqlalchemy")
+        if (
+            is_owned
+            or verb == "clear_xcom_data"
+            or (is_statement and asks_for_xcoms(call, site.scope))
+        ):
+            yield call.lineno, f"{verb} deletes rows of the metadata database"
+
+
+def _texts(module: Module) -> Iterator[tuple[int, str]]:
+    """Yield the SQL and the commands that delete XComs."""
+    texts = [(text, node.lineno) for text, node in module.texts]
+    for built in module.built_texts:
+        parts = [str(getattr(one, "value", "x")) for one in built.values]
+        texts.append(("".join(parts), built.lineno))
+    for text, line in texts:
+        if _SQL.search(text):
+            yield line, "SQL deletes rows of the table of XComs"
+        elif _CLEAN.search(text) and not _SOME_TABLES.search(text):
+            yield line, "airflow db clean deletes rows of the table of XComs"

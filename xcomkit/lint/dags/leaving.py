@@ -1,0 +1,97 @@
+"""XC097 and XC098: values that leave the execution plane, past every XCom backend."""
+
+import ast
+from collections.abc import Iterator
+
+from xcomkit.findings.model import Finding, Rule
+from xcomkit.lint.dags.airflow_names import decorators, is_airflow, is_airflow_class
+from xcomkit.lint.dags.resolving import Project, origin, value_of
+from xcomkit.lint.dags.scopes import Module, Scope
+
+XC097 = Rule(
+    id="XC097",
+    title="Triggers that end a task hand over no XCom values",
+    severity="fail",
+    why="Airflow writes the xcoms of such an event into the metadata database itself, past the"
+    " backend and its threshold: the values leave the execution plane.",
+    remedy="Yield a small TriggerEvent that says where the values are, and return them from the"
+    " method that resumes the task, such as execute_complete. End a task from its trigger only"
+    " where it has no values: TaskSuccessEvent().",
+    source="Airflow, models/trigger.py (3.3.2), read; apache/airflow 44759",
+)
+XC098 = Rule(
+    id="XC098",
+    title="No task runs in the SDK of another language",
+    severity="fail",
+    why="Tasks in Java, Go or TypeScript push straight to the API server, whatever backend is set:"
+    " their values leave the execution plane, and of a value of a Python task they pull the"
+    " reference.",
+    remedy="Start the program from a Python task, such as @task.kubernetes or a @task that runs a"
+    " subprocess, and return its result there; or let it write to the bucket itself and hand on"
+    " nothing but the place. Support is planned for Airflow 3.5.",
+    source="Airflow 3.3 and 3.4, language SDKs, read; apache/airflow PR 75184",
+)
+_EVENTS = ("TaskSuccessEvent", "TaskFailedEvent", "TaskSkippedEvent", "BaseTaskEndEvent")
+
+
+def find_leaving(module: Module, project: Project) -> Iterator[Finding]:
+    """Yield the events of triggers that hold values, and the tasks of other languages."""
+    for line, observed in _events(module, project):
+        yield Finding(XC097, module.file, line, observed, "an event without xcoms")
+    for line, observed in _stubs(module):
+        yield Finding(XC098, module.file, line, observed, "a task in Python")
+
+
+def _events(module: Module, project: Project) -> Iterator[tuple[int, str]]:
+    for site in module.calls:
+        given = [one for one in site.node.keywords if _is_xcoms(one, site.scope)]
+        called = [site.node.func, *site.node.args[:1]]  # the class, or partial(class, xcoms=...)
+        events = [name for one in called for name in _event_names(one, site.scope, project)]
+        if given and events:
+            yield site.node.lineno, f"xcoms given to {events[0]}"
+    for assign in module.assigns:
+        for target in assign.node.targets:
+            if isinstance(target, ast.Attribute) and target.attr == "xcoms":
+                for name in _event_names(target.value, assign.scope, project):
+                    yield target.lineno, f"xcoms of {name} are set"
+
+
+def _is_xcoms(keyword: ast.keyword, scope: Scope) -> bool:
+    """Tell whether a keyword, or what stands behind ``**``, hands over values."""
+    value, _ = value_of(keyword.value, scope)
+    if keyword.arg is None:
+        keys = value.keys if isinstance(value, ast.Dict) else []
+        return any(isinstance(key, ast.Constant) and key.value == "xcoms" for key in keys)
+    is_nothing = (isinstance(value, ast.Constant) and value.value is None) or (
+        isinstance(value, ast.Dict) and not value.keys
+    )
+    return keyword.arg == "xcoms" and not is_nothing
+
+
+def _event_names(expression: ast.expr, scope: Scope, project: Project) -> Iterator[str]:
+    """Yield the events that end a task among what an expression may name or be."""
+    for part, here in project.expressions(expression, scope):
+        name = origin(part, here).removesuffix("()")
+        if is_airflow_class(name, *_EVENTS):
+            yield name.rpartition(".")[2]
+        for owner in project.classes(part, here):
+            if owner.node is not scope.owner.node and project.is_kind_of(owner, *_EVENTS):
+                yield owner.name
+
+
+def _stubs(module: Module) -> Iterator[tuple[int, str]]:
+    """Yield the declarations of tasks that another language implements."""
+    for unit in module.units:
+        for decorator, name in decorators(unit):
+            if _is_stub(name):
+                yield decorator.lineno, f"{unit.name} is declared with @task.stub"
+        for site in unit.attributes:
+            if _is_stub(origin(site.node, site.scope)):
+                yield site.node.lineno, "task.stub declares a task of another language"
+    for call in module.calls:
+        if is_airflow_class(origin(call.node.func, call.scope), "_StubOperator", "stub"):
+            yield call.node.lineno, "a task of another language is declared"
+
+
+def _is_stub(name: str) -> bool:
+    return is_airflow(name) and name.endswith((".task.stub", ".decorators.stub.stub"))
