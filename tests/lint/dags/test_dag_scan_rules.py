@@ -70,6 +70,7 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "def make(name, tell):\n    DAG(name, on_failure_callback=tell)\nmake('x', alert)",
         "from factory import create_dag\ncreate_dag('x', on_failure_callback=alert)",
         "DeadlineAlert(reference=R, interval=I, callback=AsyncCallback(alert))",
+        "class N(Notifier):\n  text = '{{ ti.xcom_pull(1) }}'\nDAG('x', on_failure_callback=N())",
         "from airflow.sdk import SyncCallback as S\nlate = S(callback_callable=alert)",
         "AsyncCallback('orders.alert', kwargs={})",
         "AsyncCallback(Chat, kwargs={'text': '{{ ti.xcom_pull(1) }}'})",
@@ -251,7 +252,14 @@ FINE: dict[tuple[str, str], list[str]] = {
         "def make(cb): DAG('x', default_args={'on_failure_callback': cb})\nmake(cb=alert)",
         "DeadlineAlert(reference=alert, interval=I, callback=AsyncCallback(other))",
     ],
-    ("XC095", ALERT): ["DAG('x', on_failure_callback=alert)", "AsyncCallback(alert)"],
+    ("XC095", ALERT): [
+        "DAG('x', on_failure_callback=alert)",
+        "AsyncCallback(alert)",
+        (
+            "def f(on_success_callback): DAG('x', on_success_callback=on_success_callback)\n"
+            "f(on_success_callback=alert)"
+        ),
+    ],
     ("XC030", "class Meter:\n  def xcom_push(self): ...\nmeter = Meter()\n"): [
         "DAG('x', on_failure_callback=lambda context: meter.xcom_push())",
         "BashOperator(task_id='x', bash_command='{{ ti.xcom_pull(1) }}')",
@@ -708,11 +716,6 @@ def test_class_of_a_file_that_builds_a_dag_is_of_a_dag_file_though_others_import
     (tmp_path / "dag.py").write_text(TASK.format("from models import Part", "Part()"))
 
     assert [one.rule.id for one in scan(tmp_path)] == ["XC099"]
-
-
-def test_class_within_a_function_can_be_imported_by_nobody():
-    text = "@task\ndef f():\n  class P(pydantic.BaseModel): ...\n  return P()\n"
-    assert [one.rule.id for one in scan_text("import pydantic\n" + text)] == ["XC099"]
 
 
 def test_observed_shows_no_value_and_nothing_before_the_bucket():

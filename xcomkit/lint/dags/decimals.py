@@ -63,6 +63,4 @@ def bound_values(name: ast.Name, scope: Scope) -> list[tuple[ast.expr, Scope]]:
 
 def is_followed(unit: Scope) -> bool:
     """Tell whether a call of a function has the value that the function returns."""
-    if role(unit) != "plain" or not isinstance(unit.node, (ast.FunctionDef, ast.Lambda)):
-        return False
-    return not any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(unit.node))
+    return role(unit) == "plain" and isinstance(unit.node, (ast.FunctionDef, ast.Lambda))

@@ -51,8 +51,8 @@ XC099 = Rule(
     id="XC099",
     title="Classes whose instances are pushed are defined outside of Dag files",
     severity="warn",
-    why="Airflow loads a Dag file as unusual_prefix_<hash>_<file>, and the push stores that name: the"
-    " class is on no list of allowed classes, and the task that pulls raises ImportError.",
+    why="Airflow loads a Dag file as unusual_prefix_<hash>_<file>, and the push stores that: the"
+    " class is on no list of allowed ones, and the task that pulls raises ImportError.",
     remedy="Push value.model_dump() or asdict(value); or move the class to a module that Dag files"
     " import, where XC038 applies.",
     source="Airflow, Dag file processing; apache/airflow PR 67930",
