@@ -17,7 +17,7 @@ from rig import Rig
 
 from xcomkit.clouds.lifecycle import judge_sooner
 from xcomkit.findings.model import CloudName, Finding
-from xcomkit.lint.cloud_files import judge_lifecycle
+from xcomkit.lint.cloud_files import Agents, judge_lifecycle
 from xcomkit.values.names import BasePath
 
 RIGS: dict[CloudName, type[Rig]] = {"aws": AwsRig, "azure": AzureRig, "gcp": GcpRig}
@@ -182,8 +182,9 @@ def lint(cloud: CloudName, rules: list[dict[str, Any]], *, bucket: str) -> dict[
     scheme, holder = HOLDERS[cloud]
     path = BasePath(scheme, "", bucket, "astro/xcom")
     text = json.dumps({holder: rules}, indent=1)
-    found = judge_lifecycle(text, name="lifecycle.json", paths=(path,), rerun_days=30)
-    return {finding.rule.id: finding for finding in found}
+    agents = Agents(paths=(path,))
+    found = judge_lifecycle(text, name="lifecycle.json", agents=agents, rerun_days=30)
+    return {finding.rule.id: finding for finding in found.findings}
 
 
 @pytest.mark.parametrize(("cloud", "rule", "text"), TABLE)

@@ -7,7 +7,7 @@ from good_values import GOOD, checks
 
 from xcomkit.cloud_documents.access.azure import MOST_CREDENTIALS
 from xcomkit.findings.errors import InputError
-from xcomkit.lint.cloud_files import judge_trust
+from xcomkit.lint.cloud_files import Agents, judge_trust
 from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
 from xcomkit.lint.rules import MOST_FINDINGS
 from xcomkit.lint.rules.prefixes import _overlap, parse_base_path
@@ -61,14 +61,14 @@ def test_trust_may_name_so_many_issuers_and_credentials(more):
     text = json.dumps({"Version": "2012-10-17", "Statement": statements})
     if more > 0:
         with pytest.raises(InputError, match="issuers"):
-            judge_trust(text, name="t.json", subjects=(SUBJECT,))
+            judge_trust(text, name="t.json", agents=Agents((SUBJECT,)))
     else:
-        assert judge_trust(text, name="t.json", subjects=(SUBJECT,)) == ()
+        assert judge_trust(text, name="t.json", agents=Agents((SUBJECT,))).findings == []
 
     subjects = tuple(f"{SUBJECT}-{n}" for n in range(MOST_CREDENTIALS + more))
     held = [{"issuer": "https://i", "subject": one, "audiences": ["api://AzureADTokenExchange"]}
             for one in subjects]  # fmt: skip
-    findings = judge_trust(json.dumps(held), name="t.json", subjects=subjects)
+    findings = judge_trust(json.dumps(held), name="t.json", agents=Agents(subjects)).findings
     assert len(findings) == (1 if more > 0 else 0)
 
 

@@ -1,8 +1,9 @@
 """Judges what a user named: files, helm's flags, and what the cloud says, as one report."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
@@ -13,10 +14,12 @@ from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.displayed import environments
 from xcomkit.lint.file_types import DESCRIPTIONS, Kind
 from xcomkit.lint.rules import REGISTRY, find
+from xcomkit.lint.rules.identity import XC046
 from xcomkit.lint.rules.prefixes import find_shared_between
 from xcomkit.lint.sources.reading import NothingHereError, read_configuration
-from xcomkit.values.accounts import read_accounts, read_namespace
-from xcomkit.values.names import PATH, parse_base_path
+
+if TYPE_CHECKING:
+    from xcomkit.lint.cloud_files.report import Collector
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,18 @@ def judge(
     Raises:
         InputError: a file of the cloud or the baseline cannot be read.
     """
-    findings = [found for config in configurations for found in find(config)]
+    findings: list[Finding] = []
+    for config in configurations:
+        compared = _compare(config, cloud=cloud)
+        is_named = any(report.names_accounts for report in compared)
+        findings += [f for f in find(config) if not (is_named and f.rule is XC046)]
+        findings += [found for report in compared for found in report.findings]
     findings += find_shared_between(configurations)
     kinds = {config.kind for config in configurations}
     rules = [entry.rule for entry in REGISTRY if kinds.intersection(entry.kinds)]
     rules += ignores.RULES
     if cloud.trust or cloud.policy or cloud.lifecycle:
         rules += _rules_of(cloud)
-        findings += [found for config in configurations for found in _compare(config, cloud=cloud)]
     sources = [source for config in configurations for source in config.sources]
     texts = {source.name: source.text for source in sources}
     counted, ignored = ignores.sort_out(findings, texts=texts, baseline=baseline)
@@ -97,47 +104,29 @@ def _rules_of(cloud: CloudFiles) -> Iterable[Rule]:
     )
 
 
-def _compare(config: Configuration, *, cloud: CloudFiles) -> Iterator[Finding]:
-    """Yield what the cloud's own documents say against one configuration."""
+def _compare(config: Configuration, *, cloud: CloudFiles) -> "list[Collector]":
+    """Return what each of the cloud's own documents says against one configuration."""
+    trust, policy, lifecycle = cloud.trust, cloud.policy, cloud.lifecycle
+    if not (trust or policy or lifecycle):
+        return []
     from xcomkit.lint import cloud_files
 
-    trust, policy, lifecycle = cloud.trust, cloud.policy, cloud.lifecycle
-    subjects: tuple[str, ...] = ()
-    if trust or policy:
-        subjects = _subjects(config, namespace=cloud.namespace, needed=bool(trust))
-    found = (parse_base_path(env.get(PATH, "")) for env in config.environment.values())
-    paths = tuple(dict.fromkeys(path for path in found if path and path.bucket))
-    if not paths and (policy or lifecycle):
+    agents = cloud_files.read_agents(config, namespace=cloud.namespace, needs_subjects=bool(trust))
+    if not agents.paths and (policy or lifecycle):
         problem = f"{config.name}: no XCom path to compare with."
         raise InputError(problem, hint="leave out --policy and --lifecycle, or set the path.")
+    found = []
     if trust:
-        yield from cloud_files.judge_trust(_read(trust), name=trust, subjects=subjects, paths=paths)
+        found.append(cloud_files.judge_trust(_read(trust), name=trust, agents=agents))
     if policy:
-        yield from cloud_files.judge_policy(
-            _read(policy), name=policy, paths=paths, subjects=subjects
-        )
+        found.append(cloud_files.judge_policy(_read(policy), name=policy, agents=agents))
     if lifecycle:
-        yield from cloud_files.judge_lifecycle(
-            _read(lifecycle), name=lifecycle, paths=paths, rerun_days=cloud.rerun_days
+        text, days = _read(lifecycle), cloud.rerun_days
+        found.append(
+            cloud_files.judge_lifecycle(text, name=lifecycle, agents=agents, rerun_days=days)
         )
+    return found
 
 
 def _read(name: str) -> str:
     return read_text(Path(name), name=name)
-
-
-def _subjects(config: Configuration, *, namespace: str, needed: bool) -> tuple[str, ...]:
-    """Return the subjects the chart will create, when the values tell them."""
-    accounts = read_accounts(config.values, prefix="")
-    space = read_namespace(config.values, default=namespace)
-    problem, hint = "", "set it in the values, or give --namespace."
-    if config.kind != "values":
-        problem, hint = "only a values file tells its service accounts", "leave out --trust."
-    elif any(account.name.startswith("-") for account in accounts):
-        problem = "no resourceNamePrefix, so the service accounts have no names"
-    elif not space:
-        problem = "no namespace, which is half of every subject"
-    if problem and needed:
-        raise InputError(f"{config.name}: {problem}.", hint=hint)
-    names = dict.fromkeys(account.name for account in accounts)
-    return () if problem else tuple(f"system:serviceaccount:{space}:{name}" for name in names)

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from xcomkit.findings.model import Finding
-from xcomkit.lint.cloud_files import RULES, judge_lifecycle, judge_policy, judge_trust
+from xcomkit.lint.cloud_files import RULES, Agents, judge_lifecycle, judge_policy, judge_trust
 from xcomkit.values.names import parse_base_path
 
 EXAMPLES = yaml.safe_load(Path(__file__).with_name("examples.yaml").read_text(encoding="utf-8"))
@@ -21,12 +21,14 @@ def judge_example(rule_id: str, kind: str) -> tuple[Finding, ...]:
     name = f"{rule_id}-{kind}.json"
     text = json.dumps(EXAMPLES[rule_id][kind])
     path = parse_base_path(f"{SCHEMES.get(rule_id, 's3')}://conn@acme-xcom/prod/xcom")
+    agents = Agents(subjects=SUBJECTS, paths=(path,))
     if rule_id in ("XC060", "XC061", "XC062"):
-        return judge_trust(text, name=name, subjects=SUBJECTS, paths=(path,))
+        return tuple(judge_trust(text, name=name, agents=agents).findings)
     if rule_id in ("XC070", "XC071", "XC072", "XC073"):
         days = None if name == "XC072-fail.json" else 30
-        return judge_lifecycle(text, name=name, paths=(path,), rerun_days=days)
-    return judge_policy(text, name=name, paths=(path,), subjects=SUBJECTS)
+        found = judge_lifecycle(text, name=name, agents=agents, rerun_days=days)
+        return tuple(found.findings)
+    return tuple(judge_policy(text, name=name, agents=agents).findings)
 
 
 def test_ids_are_stable_unique_and_explained() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from xcomkit.lint.cloud_files import judge_lifecycle
+from xcomkit.lint.cloud_files import Agents, judge_lifecycle
 from xcomkit.values.names import BasePath
 
 S3 = BasePath("s3", "aws", "acme-xcom", "prod/xcom")
@@ -13,9 +13,10 @@ GS = BasePath("gs", "gcp", "acme-xcom", "prod/xcom")
 UPLOADS = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}
 
 
-def judge(file, path=S3, rerun_days=30):
-    text = json.dumps(file)
-    return judge_lifecycle(text, name="lifecycle.json", paths=(path,), rerun_days=rerun_days)
+def judge(file, path=S3, rerun_days=30, **more):
+    text, agents = json.dumps(file), Agents(paths=(path,), **more)
+    found = judge_lifecycle(text, name="lifecycle.json", agents=agents, rerun_days=rerun_days)
+    return tuple(found.findings)
 
 
 def marks(findings) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@ import json
 import re
 import shlex
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,8 @@ from xcomkit.cloud_documents.access.aws import trust as trust_document
 from xcomkit.cloud_documents.lifecycle import lifecycle_rules
 from xcomkit.clouds.aws import documents
 from xcomkit.findings.errors import InputError
-from xcomkit.lint.cloud_files import RULES, judge_lifecycle, judge_policy, judge_trust
+from xcomkit.lint.cloud_files import RULES, Agents, judge_lifecycle, judge_policy, judge_trust
+from xcomkit.lint.rules.entries import XC008
 from xcomkit.lint.rules.prefixes import cloud_of
 from xcomkit.settings.settings import Settings
 from xcomkit.values.names import BasePath
@@ -25,18 +27,27 @@ PATHS = (
 )
 
 
+IDENTITIES = (
+    (("arn:aws:iam::1:role/x",), ("arn:aws:iam::2:role/path/y",)),
+    (("a@b.iam.gserviceaccount.com",), ("c@b.iam.gserviceaccount.com",)),
+    (("6f9b2c1e-0d57-4a55-9c0f-2b8a3f6f1c11",), (), "acme"),
+    ((), ("no ARN",)),
+)
+
+
 def judge_all(text, name="file.json", paths=PATHS):
     """Return the findings of every function that takes the text, and how many refused it."""
-    calls = (
-        lambda: judge_trust(text, name=name, subjects=SUBJECTS, paths=paths),
-        lambda: judge_policy(text, name=name, subjects=SUBJECTS, paths=paths),
-        lambda: judge_lifecycle(text, name=name, paths=paths, rerun_days=30),
-        lambda: judge_lifecycle(text, name=name, paths=paths, rerun_days=None),
-    )
+    known = [Agents(SUBJECTS, paths), *(Agents(SUBJECTS, paths, *more) for more in IDENTITIES)]
+    calls = [
+        *(partial(judge_trust, text, name=name, agents=one) for one in known),
+        *(partial(judge_policy, text, name=name, agents=one) for one in known),
+        *(partial(judge_lifecycle, text, name=name, agents=known[0], rerun_days=days)
+          for days in (30, None)),
+    ]  # fmt: skip
     findings, refused = [], []
     for call in calls:
         try:
-            findings += call()
+            findings += call().findings
         except InputError as error:
             refused.append(error)
     return findings, refused
@@ -44,7 +55,7 @@ def judge_all(text, name="file.json", paths=PATHS):
 
 def check(findings, refused) -> None:
     for finding in findings:
-        assert finding.rule in RULES
+        assert finding.rule in (*RULES, XC008)
         for words in (finding.observed, finding.expected):
             assert words.isprintable()
             assert 0 < len(words) <= 400
@@ -122,7 +133,7 @@ def test_any_text_is_judged_or_refused(text) -> None:
 def test_bad_file_is_refused_with_its_place(text, place) -> None:
     findings, refused = judge_all(text)
     assert findings == []
-    assert len(refused) == 4
+    assert len(refused) == 12
     for error in refused:
         assert str(error).startswith(f"file.json:{place}")
         assert error.hint
@@ -162,7 +173,8 @@ def _unquoted(command: str) -> str:
 def test_commands_quote_the_names_of_service_accounts() -> None:
     name = "a b;$(id)"
     for text in ('{"associations": []}', "[]", '{"etag": "x"}'):
-        (finding,) = judge_trust(text, name="f", subjects=(f"system:serviceaccount:ns:{name}",))
+        agents = Agents(subjects=(f"system:serviceaccount:ns:{name}",))
+        (finding,) = judge_trust(text, name="f", agents=agents).findings
         assert any(name in word for word in shlex.split(finding.fix))
 
 
@@ -172,7 +184,8 @@ def test_commands_quote_the_names_of_service_accounts() -> None:
 def test_odd_number_of_days_is_no_crash(number) -> None:
     rule = '{"Status": "Enabled", "Expiration": {"Days": %s}, "Filter": {}}'
     text = '{"Rules": [' + rule % number + "]}"
-    findings = judge_lifecycle(text, name="f", paths=PATHS[:1], rerun_days=30)
+    agents = Agents(paths=PATHS[:1])
+    findings = judge_lifecycle(text, name="f", agents=agents, rerun_days=30).findings
     check(findings, [])
     assert findings
 
@@ -207,17 +220,18 @@ def test_hostile_file_neither_hangs_nor_floods(text) -> None:
     assert time.monotonic() - begun < 60
     check(findings, refused)
     for rule in RULES:
-        assert sum(finding.rule is rule for finding in findings) <= 4 * 20
+        assert sum(finding.rule is rule for finding in findings) <= 12 * 20
 
 
 def test_what_the_runbook_makes_on_aws_passes() -> None:
     wanted = Settings.model_validate({"bucket": "acme-xcom", "prefix": "xcom", "cloud": "aws"})
     rights = json.dumps(documents.permissions(wanted, account="111122223333"))
-    assert judge_policy(rights, name="f", paths=PATHS[:1], subjects=SUBJECTS) == ()
+    agents = Agents(SUBJECTS, PATHS[:1])
+    assert judge_policy(rights, name="f", agents=agents).findings == []
     issuer = "https://oidc.eks.eu-west-1.amazonaws.com/id/CAFE"
     provider = "arn:aws:iam::111122223333:oidc-provider/" + issuer.removeprefix("https://")
     trust = trust_document(provider_arn=provider, issuer=issuer, subjects=SUBJECTS)
-    assert judge_trust(json.dumps(trust), name="f", subjects=SUBJECTS, paths=PATHS[:1]) == ()
+    assert judge_trust(json.dumps(trust), name="f", agents=agents).findings == []
 
 
 @pytest.mark.parametrize(
@@ -229,4 +243,5 @@ def test_lifecycle_that_the_runbook_makes_passes_on_every_cloud(cloud, holder) -
     )
     path = next(path for path in PATHS if cloud_of(path.scheme) == cloud)
     text = json.dumps({holder: rules})
-    assert judge_lifecycle(text, name="f", paths=(path,), rerun_days=30) == ()
+    agents = Agents(paths=(path,))
+    assert judge_lifecycle(text, name="f", agents=agents, rerun_days=30).findings == []

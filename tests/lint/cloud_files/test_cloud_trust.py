@@ -4,7 +4,7 @@ from urllib.parse import quote
 import pytest
 
 from xcomkit.findings.errors import InputError
-from xcomkit.lint.cloud_files import judge_trust
+from xcomkit.lint.cloud_files import Agents, judge_trust
 from xcomkit.values.names import BasePath
 
 HOST = "oidc.eks.eu-west-1.amazonaws.com/id/CAFE"
@@ -17,8 +17,9 @@ IN_NETWORK = {"ForAnyValue:StringEquals": {"aws:SourceVpce": "vpce-1"}}
 S3 = BasePath("s3", "aws", "acme-xcom", "xcom")
 
 
-def judge(file, subjects=SUBJECTS, paths=()):
-    return judge_trust(json.dumps(file), name="trust.json", subjects=subjects, paths=paths)
+def judge(file, subjects=SUBJECTS, paths=(), **more):
+    agents = Agents(subjects=subjects, paths=paths, **more)
+    return tuple(judge_trust(json.dumps(file), name="trust.json", agents=agents).findings)
 
 
 def marks(findings) -> list[tuple[str, str]]:
@@ -311,7 +312,7 @@ def test_file_without_entries_trusts_nobody(file) -> None:
 def test_gcp_policy_as_yaml_is_read_as_gcloud_prints_it() -> None:
     text = f"bindings:\n- members:\n  - {member(WORKER)}\n  - {member(TRIGGERER)}\n"
     text += "  - allUsers\n  role: roles/iam.workloadIdentityUser\netag: BwY=\n"
-    (finding,) = judge_trust(text, name="trust.yaml", subjects=SUBJECTS)
+    (finding,) = judge_trust(text, name="trust.yaml", agents=Agents(subjects=SUBJECTS)).findings
     assert finding.rule.id == "XC061"
     assert finding.observed.startswith("'allUsers'")
 

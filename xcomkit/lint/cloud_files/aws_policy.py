@@ -2,15 +2,17 @@
 
 The request judged is the one s3fs sends: signed, over TLS, without encryption headers. Policies of
 the role and of the bucket may come together in a list; a right is there when one allows it and
-none denies it.
+none denies it. Where the connection becomes another role, that one needs the rights, and the first
+one no more than to become it.
 """
 
 import json
 from collections.abc import Iterator
 
 from xcomkit.cloud_documents.conditions import Context, both
-from xcomkit.cloud_documents.policies import Statement, Verdict, decide
+from xcomkit.cloud_documents.policies import Caller, Statement, Verdict, decide
 from xcomkit.findings.model import Rule
+from xcomkit.lint.cloud_files.agents import Agents, account_of
 from xcomkit.lint.cloud_files.reading import block, texts
 from xcomkit.lint.cloud_files.report import Collector, listed, quoted
 from xcomkit.lint.cloud_files.rules import XC063, XC064, XC065, XC066, XC067, XC068
@@ -19,10 +21,13 @@ from xcomkit.values.names import BasePath
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 _RIGHTS: tuple[tuple[Rule, tuple[str, ...]], ...] = (
     (XC063, ("s3:GetObject", "s3:PutObject")),
-    (XC064, ("s3:ListBucket", "s3:GetBucketLocation")),
+    (XC064, ("s3:ListBucket",)),
     (XC065, ("s3:DeleteObject",)),
 )
-_ON_BUCKET = ("s3:ListBucket", "s3:GetBucketLocation")
+_ON_BUCKET = ("s3:ListBucket",)
+_ASSUME = "sts:AssumeRole"
+# the policy of such a name speaks of what is behind it
+_BEHIND = ("-s3alias", "--x-s3")
 _ON_OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
 _BEYOND = (
     "s3:DeleteBucket", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "s3:PutBucketAcl",
@@ -33,29 +38,115 @@ _SENT: Context = {"aws:securetransport": ("true",)}
 _NOT_SENT = ("s3:prefix", "s3:delimiter", "s3:max-keys", "s3:x-amz-acl", "s3:versionid")
 
 
-def find_policies(data: object) -> list[object]:
-    """Return the policy documents in an answer of IAM or S3, in a list of these, or itself."""
+def find_policies(data: object) -> list[tuple[str, object]]:
+    """Return the policy documents in an answer of IAM or S3, in a list of these, or itself.
+
+    Beside each stands the role it is of, ``""`` where the answer does not tell.
+    """
     if isinstance(data, list):
         return [one for item in data for one in find_policies(item)]
     found = block(data)
     version = block(found.get("PolicyVersion"))
     for holder, key in ((found, "PolicyDocument"), (version, "Document"), (found, "Policy")):
         if key in holder and not block(holder[key]).get("Arn"):  # get-policy has no document
-            return [holder[key]]
-    return [found] if "Statement" in found else []
+            return [(str(found.get("RoleName") or ""), holder[key])]
+    return [("", found)] if "Statement" in found else []
 
 
-def judge_rights(statements: list[Statement], *, path: BasePath, report: Collector) -> None:
+def judge_rights(
+    policies: list[tuple[str, tuple[Statement, ...]]],
+    *,
+    path: BasePath,
+    agents: Agents,
+    report: Collector,
+) -> None:
     """Note what policies withhold from an agent, and what they grant beyond its needs."""
-    rights = _Rights(statements, path=path)
-    is_of_role = not statements or any(s.principals is None for s in statements)
-    if not is_of_role:
+    signers, first = _names(agents.signers), _names(agents.identities)
+    roles = dict.fromkeys(role for role, _ in policies if role)
+    others = [role for role in roles if signers and role not in {*signers, *first}]
+    if others:
         report.add(
             XC063,
-            "only the bucket's own policy is in the file, so the role's rights are unknown",
-            expected="the policies of the role",
+            f"the policy is of role {listed(others)}; agents sign as {listed(agents.signers)}",
+            expected=f"the policies of role {listed(signers)}",
+        )
+    ours = [(role, found) for role, found in policies if role not in others]
+    if agents.assumed:
+        ours = _judge_first(ours, agents=agents, report=report)
+    if others and not ours:
+        return
+    statements = [statement for _, found in ours for statement in found]
+    if agents.assumed and not statements:
+        report.add(
+            XC063,
+            f"the connection makes {listed(agents.signers)} sign, whose policies are not here",
+            expected=f"the policies of role {listed(signers)}",
             is_unknown=True,
         )
+    elif path.bucket.endswith(_BEHIND):
+        report.add(
+            XC063,
+            f"{quoted(path.bucket)} is another name of a bucket, which this file cannot tell",
+            expected="rights on the bucket and on what the path names",
+            is_unknown=True,
+        )
+    else:
+        _judge_statements(statements, path=path, agents=agents, report=report)
+
+
+def _judge_first(
+    policies: list[tuple[str, tuple[Statement, ...]]], *, agents: Agents, report: Collector
+) -> list[tuple[str, tuple[Statement, ...]]]:
+    """Judge the role that only becomes another one, and return the policies of that other one.
+
+    A policy without a role's name is of the first one if it lets it become the other.
+    """
+    first, role = _names(agents.identities), agents.assumed[0]
+    answers = [(decide((s, both((s.has_action(_ASSUME), s.has_resource(role)))) for s in found),
+                (name, found)) for name, found in policies]  # fmt: skip
+    own = [verdict for (verdict, _), (name, _) in answers if name in first]
+    own += [verdict for (verdict, _), (name, _) in answers if not name and verdict != "missing"]
+    if own and (denied := "denied" in own or not {"allowed", "unknown"} & {*own}):
+        fix = {"Effect": "Allow", "Action": _ASSUME, "Resource": role}
+        report.add(
+            XC063,
+            f"{_ASSUME} {'denied' if denied else 'not allowed'}; the connection needs it",
+            expected=f"{_ASSUME} on {role}",
+            fix=json.dumps(fix, indent=2),
+        )
+    return [
+        one
+        for (verdict, _), one in answers
+        if one[0] not in first
+        and (one[0] or verdict == "missing" or any(map(_is_about_objects, one[1])))
+    ]
+
+
+def _is_about_objects(statement: Statement) -> bool:
+    actions = texts(statement.source.get("Action"))
+    return any(action.lower().startswith("s3:") for action in actions)
+
+
+def _names(roles: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of roles, of which an ARN holds path and account as well."""
+    return tuple(role.rpartition("/")[2] for role in roles)
+
+
+def _judge_statements(
+    statements: list[Statement], *, path: BasePath, agents: Agents, report: Collector
+) -> None:
+    rights = _Rights(statements, path=path, signers=agents.signers)
+    is_of_role = not statements or any(s.principals is None for s in statements)
+    if not is_of_role and not rights.are_enough():
+        holders = rights.list_holders()
+        observed = "only the bucket's own policy is in the file, so the role's rights are unknown"
+        if holders:
+            observed = (
+                f"the bucket's policy has nothing for {listed(agents.signers)};"
+                f" who may write: {listed(holders)}"
+            )
+        expected = "the policies of the role"
+        report.add(XC063, observed, expected=expected, is_unknown=not holders)
     for rule, actions in _RIGHTS:
         answers = {action: rights.ask(action) for action in actions}
         for verdict in ("denied", "missing", "unknown"):
@@ -71,8 +162,11 @@ def judge_rights(statements: list[Statement], *, path: BasePath, report: Collect
 class _Rights:
     """What the statements of policies say of a bucket and of the objects below a path."""
 
-    def __init__(self, statements: list[Statement], *, path: BasePath) -> None:
+    def __init__(
+        self, statements: list[Statement], *, path: BasePath, signers: tuple[str, ...] = ()
+    ) -> None:
         self._statements = statements
+        self._signers = signers
         self.prefix = path.prefix
         arns = {arn for s in statements for arn in texts(s.source.get("Resource"))}
         named = (p for p in PARTITIONS if any(a.startswith(f"arn:{p}:s3:::{path.bucket}")
@@ -88,7 +182,7 @@ class _Rights:
         if action == "s3:ListBucket":  # the probe carries no prefix, a listing does
             contexts.append({**_SENT, "s3:prefix": (f"{self.prefix}/dag".lstrip("/"),)})
         concerned = [
-            (s, both((s.has_action(action), s.has_resource(arn), _is_ours(s))))
+            (s, both((s.has_action(action), s.has_resource(arn), self._is_ours(s))))
             for s in self._statements
         ]
         answers = [
@@ -102,6 +196,37 @@ class _Rights:
                 s for s, is_about in concerned if is_about is not False and not s.denies
             )
         return verdict, because
+
+    def are_enough(self) -> bool:
+        """Tell whether the statements surely give an agent all that it needs."""
+        return all(self.ask(a)[0] == "allowed" for _, actions in _RIGHTS for a in actions)
+
+    def list_holders(self) -> list[str]:
+        """Return who may write below the path where agents, known by name, surely may not."""
+        if not self._signers or self.ask("s3:PutObject")[0] != "missing":
+            return []
+        arn = f"{self.bucket}/{self.prefix}/object".replace("//", "/")
+        return [
+            who
+            for s in self._statements
+            if not s.denies and s.has_action("s3:PutObject") and s.has_resource(arn)
+            for found in (s.principals or {}).values()
+            for who in texts(found)
+            if who != "*"
+        ]
+
+    def _is_ours(self, statement: Statement) -> bool | None:
+        """Return whether a statement is about who signs, where the files tell who that is."""
+        if statement.principals is None:
+            return True
+        if "NotPrincipal" not in statement.source:
+            named = [who for value in statement.principals.values() for who in texts(value)]
+            if "*" in named:
+                return True
+            callers = [Caller(names=(arn,), account=account_of(arn)) for arn in self._signers]
+            if callers and not any({*one.account_names} & {*named} for one in callers):
+                return any(map(statement.has_principal, callers))
+        return None
 
     def target(self, actions: tuple[str, ...]) -> str:
         """Return on what the actions are needed."""
@@ -163,7 +288,7 @@ def _judge_width(statement: Statement, *, rights: _Rights, report: Collector) ->
         report.add(
             XC066,
             f"{statement.label}: {'; '.join(problems)}",
-            expected=f"six actions of s3 on {rights.bucket} and {rights.objects}",
+            expected=f"five actions of s3 on {rights.bucket} and {rights.objects}",
             fix=json.dumps({"Version": "2012-10-17", "Statement": grants}, indent=2),
             is_unknown=met is None,
         )
@@ -184,14 +309,12 @@ def _excesses(statement: Statement, *, rights: _Rights) -> Iterator[str]:
         for outside in ("xcomkit-outside", f"{rights.prefix}-sibling")
     ):
         yield f"the resource reaches beyond {quoted(rights.prefix + '/')} in the bucket"
-
-
-def _is_ours(statement: Statement) -> bool | None:
-    """Return whether a statement is about the agents' role; which that is, no file tells."""
-    if statement.principals is None:
-        return True
-    named = [who for value in statement.principals.values() for who in texts(value)]
-    return True if "*" in named and "NotPrincipal" not in statement.source else None
+    elif rights.prefix and any(map(statement.has_action, _ON_OBJECTS)):
+        below = f"{rights.bucket}/"
+        keys = [arn.removeprefix(below) for arn in texts(statement.source.get("Resource"))
+                if arn.startswith(below)]  # fmt: skip
+        if further := [key for key in keys if not key.startswith(f"{rights.prefix}/")]:
+            yield f"grants {listed(further)} in the bucket as well"
 
 
 def _is_met(statement: Statement, context: Context) -> bool | None:

@@ -1,87 +1,126 @@
-"""Judges who may become an AWS role: a trust policy, or the associations of EKS Pod Identity.
+"""Judges who may become an AWS role: the trust policy of it.
 
-Exactly the agents' service accounts are wanted: whoever else is let in makes it too wide. Who is
-let in is asked of IAM's evaluation, also for tokens that nobody has yet.
+Exactly the agents' service accounts are wanted, or, of a role that the connection becomes, exactly
+the agents' role: whoever else is let in makes it too wide. Who is let in is asked of IAM's
+evaluation, also for tokens that nobody has yet.
 """
 
 import json
-import shlex
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from xcomkit.cloud_documents.access.aws import AUDIENCE, trust
-from xcomkit.cloud_documents.conditions import Context, both
+from xcomkit.cloud_documents.conditions import Context, both, either, opposite
 from xcomkit.cloud_documents.policies import Caller, Statement, decide_trust
+from xcomkit.lint.cloud_files.agents import Agents, account_of
+from xcomkit.lint.cloud_files.aws_pods import ASSUME, POD_IDENTITY, judge_pods, speaks_of_pods
 from xcomkit.lint.cloud_files.reading import block, read_policy, texts
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061, XC062
 from xcomkit.values.tree import invalid
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
-ASSUME = "sts:AssumeRole"
-TAG_SESSION = "sts:TagSession"
-POD_IDENTITY = "pods.eks.amazonaws.com"
 MOST_TEXTS = 600  # IAM takes 8,192 characters
 MOST_ISSUERS = 20
 _FEDERATED = (WEB_IDENTITY, "sts:AssumeRoleWithSAML")
 _PROVIDER = ":oidc-provider/"
+_ROLE = re.compile(r"arn:[\w-]*:iam::\d+:role/.+")
 _OTHER = "xcomkit-other"  # a name that is not the agents', to ask with
 
 
-def judge_role_trust(document: object, *, subjects: tuple[str, ...], report: Collector) -> None:
-    """Note what is wrong with an AssumeRolePolicyDocument.
+def judge_role_trust(document: object, *, role: str, agents: Agents, report: Collector) -> None:
+    """Note what is wrong with the AssumeRolePolicyDocument of a role, by ARN where it is known.
 
     Raises:
         InputError: the document is no policy.
     """
     statements = read_policy(document, name=report.name, most=MOST_TEXTS)
-    providers = tuple(dict.fromkeys(one for s in statements for one in _providers(s)))
-    if len({_host(one) for one in providers}) > MOST_ISSUERS:
+    if role and agents.identities and role not in (*agents.identities, *agents.assumed):
+        report.add(
+            XC060,
+            f"the trust is of {quoted(role)}; the service accounts become"
+            f" {listed(agents.identities)}",
+            expected=f"the trust of {listed(agents.identities)}",
+        )
+    elif role in agents.assumed or (agents.assumed and not role and not _takes_pods(statements)):
+        _judge_assumption(statements, agents=agents, report=report)
+    else:
+        own = role or (agents.identities[0] if len(agents.identities) == 1 else "")
+        account = account_of(own)
+        _judge_tokens(statements, account=account, subjects=agents.subjects, report=report)
+
+
+def _takes_pods(statements: tuple[Statement, ...]) -> bool:
+    """Tell whether a trust is in pods, by their tokens or associations, and not in roles alone."""
+    return any(_providers(s) or speaks_of_pods(s) for s in statements)
+
+
+def _judge_assumption(
+    statements: tuple[Statement, ...], *, agents: Agents, report: Collector
+) -> None:
+    """Judge the trust of a role that the agents' own role is to become."""
+    expected = f"{ASSUME} for {listed(agents.identities) or 'the role of the agents'}"
+    callers = [Caller(names=(arn,), account=account_of(arn)) for arn in agents.identities]
+    is_let_in: dict[str, bool | None] = {}
+    for caller in callers:
+        # the account as principal leaves the decision to the policies of its roles
+        named = replace(caller, names=(*caller.names, *caller.account_names))
+        keys = {key: None for s in statements for _, key, _ in s.clauses}
+        verdict, _ = decide_trust(statements, caller=named, action=ASSUME, context=keys)
+        is_let_in[caller.names[0]] = {"allowed": True, "unknown": None}.get(verdict, False)
+    if not callers:
+        text = "which role the pods have is not in the values"
+        report.add(XC060, text, expected=expected, is_unknown=True)
+    allow = {"Effect": "Allow", "Principal": {"AWS": sorted(agents.identities)}, "Action": ASSUME}
+    fix = json.dumps(allow, indent=2)
+    report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix)
+    for statement in statements:
+        for kind, found in () if statement.denies else (statement.principals or {}).items():
+            for who in texts(found):
+                if who not in agents.identities and _is_other(statement, kind=kind, who=who):
+                    text = f"{statement.label}: {quoted(who)} may become the role as well"
+                    report.add(XC061, text, expected=expected, fix=fix)
+
+
+def _judge_tokens(
+    statements: tuple[Statement, ...],
+    *,
+    account: str,
+    subjects: tuple[str, ...],
+    report: Collector,
+) -> None:
+    """Judge whose tokens open a role; those of a provider of another account open none."""
+    named = tuple(dict.fromkeys(one for s in statements for one in _providers(s)))
+    if len({_host(one) for one in named}) > MOST_ISSUERS:
         raise invalid(report.name, f"a trust in more than {MOST_ISSUERS} issuers")
-    expected, fix = f"only {listed(sorted(subjects))}", _fix(statements, subjects=subjects)
+    providers = tuple(p for p in named if not account or account_of(p) == account)
+    expected = f"only {listed(sorted(subjects))}"
+    fix = _fix(statements, subjects=subjects, account=account)
     is_let_in = {
         subject: _lets_in(statements, providers=providers, subject=subject) for subject in subjects
     }
     missing = [subject for subject, verdict in is_let_in.items() if verdict is False]
-    pods = [s for s in statements if not s.denies and _speaks_of_pods(s)]
+    pods = [s for s in statements if not s.denies and speaks_of_pods(s)]
     if pods and missing:
         is_let_in = {s: verdict for s, verdict in is_let_in.items() if verdict is not False}
-        _judge_pods(pods, missing=missing, expected=expected, report=report)
-    report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix)
+        judge_pods(pods, missing=missing, expected=expected, report=report)
+    why = _why_not(statements, providers=providers, named=named, account=account)
+    report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix, why=why)
+    denials = tuple(s for s in statements if s.denies)
     for statement in statements:
         if not statement.denies:
-            for problem, is_unknown in _list_others(statement, subjects=subjects):
+            own = _Tokens(statement, denials=denials, providers=providers)
+            for problem, is_unknown in _list_others(own, subjects=subjects):
                 text = f"{statement.label}: {problem}"
                 report.add(XC061, text, expected=expected, fix=fix, is_unknown=is_unknown)
-            for host in _loose_audiences(statement):
+            for host in own.loose_audiences(subjects):
                 report.add(
                     XC062,
                     f"{statement.label}: no exact condition on {quoted(host + ':aud')}",
                     expected=f"StringEquals {host[:100]}:aud = {AUDIENCE}",
                     fix=fix,
                 )
-
-
-def _judge_pods(
-    pods: list[Statement], *, missing: list[str], expected: str, report: Collector
-) -> None:
-    """Note that the associations say who gets the role, and a statement that gives it nobody."""
-    report.add(
-        XC060,
-        "EKS Pod Identity: which service accounts get the role is in the associations, not in this"
-        f" file; unknown for {listed(missing)}",
-        expected=expected,
-        fix="aws eks list-pod-identity-associations --cluster-name CLUSTER > trust.json",
-        is_unknown=True,
-    )
-    if not any(s.has_action(TAG_SESSION) for s in pods):
-        report.add(
-            XC060,
-            f"EKS Pod Identity without {TAG_SESSION}: no pod gets the role",
-            expected=f"{ASSUME} and {TAG_SESSION}",
-            fix=json.dumps([ASSUME, TAG_SESSION]),
-        )
 
 
 def _lets_in(
@@ -109,56 +148,96 @@ def _lets_in(
     return True if "allowed" in verdicts and not is_perhaps_denied else None
 
 
-def _list_others(statement: Statement, *, subjects: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+def _why_not(
+    statements: tuple[Statement, ...],
+    *,
+    providers: tuple[str, ...],
+    named: tuple[str, ...],
+    account: str,
+) -> str:
+    """Return why no token of a trusted provider opens the role, where the file shows it."""
+    if named and not providers:
+        return (
+            f"the OIDC provider {quoted(named[0])} is of another account than the role"
+            f" ({account}), and STS looks for it in the role's"
+        )
+    claims = {f"{_host(one)}:{claim}" for one in providers for claim in ("sub", "aud")}
+    keys = [key for s in statements if not s.denies for _, key, _ in s.clauses]
+    foreign = [key for key in keys if key.endswith((":sub", ":aud")) and key not in claims]
+    return f"{listed(foreign[:1])} is no claim of the trusted provider" if foreign else ""
+
+
+def _list_others(own: "_Tokens", *, subjects: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
     """Yield who else is let in, and whether that is unknown."""
-    for kind, found in (statement.principals or {}).items():
+    for kind, found in (own.statement.principals or {}).items():
         for who in texts(found):
-            if _is_other(statement, kind=kind, who=who):
+            if _is_other(own.statement, kind=kind, who=who):
                 yield f"{quoted(who)} may become the role as well", False
-    for provider in _providers(statement):
-        yield from _list_other_tokens(statement, provider=provider, subjects=subjects)
+    for provider in own.providers:
+        yield from _list_other_tokens(own, provider=provider, subjects=subjects)
 
 
 def _list_other_tokens(
-    statement: Statement, *, provider: str, subjects: tuple[str, ...]
+    own: "_Tokens", *, provider: str, subjects: tuple[str, ...]
 ) -> Iterator[tuple[str, bool]]:
     """Yield whose tokens are taken beside the agents': of the subjects named, else of anybody."""
     is_named = False
-    for value in _subjects_of(statement, provider=provider):
-        verdict = _takes(statement, provider=provider, claim="sub", value=_sample(value))
+    for value in _subjects_of(own.statement, provider=provider):
+        verdict = own.take(provider, claim="sub", value=_sample(value))
         if verdict is not False and not is_agents(_sample(value), subjects):
             is_named = True
             yield f"{quoted(value)} lets in who is no agent", verdict is None
     key = quoted(f"{_host(provider)}:sub")
-    anybody = _takes(statement, provider=provider, claim="sub", value=_sample("*:*"))
-    nameless = _takes(statement, provider=provider, claim="sub", value="")
+    anybody = own.take(provider, claim="sub", value=_sample("*:*"))
+    nameless = own.take(provider, claim="sub", value="")
     if anybody is not False and not is_named:
         yield f"no condition on {key}: every service account of the issuer", anybody is None
     elif nameless is not False:
         yield f"a token without {key} is let in as well", nameless is None
 
 
-def _loose_audiences(statement: Statement) -> Iterator[str]:
-    """Yield the issuers whose tokens are taken when they are for another audience, or for none."""
-    for provider in _providers(statement):
-        verdicts = [
-            _takes(statement, provider=provider, claim="aud", value=one) for one in (_OTHER, "")
-        ]
-        if verdicts != [False, False]:
-            yield _host(provider)
+class _Tokens:
+    """Which tokens one statement takes, as long as no other statement denies them."""
+
+    def __init__(
+        self,
+        statement: Statement,
+        *,
+        denials: tuple[Statement, ...],
+        providers: tuple[str, ...],
+    ) -> None:
+        self.statement = statement
+        self._denials = denials
+        self.providers = tuple(one for one in _providers(statement) if one in providers)
+
+    def take(self, provider: str, *, claim: str, value: str) -> bool | None:
+        """Return whether a token with a claim, ``sub`` or ``aud``, or without it, is taken.
+
+        Conditions on anything else count as met: they keep nobody out for good.
+        """
+        denied = (_speaks_of(s, provider, claim=claim, value=value) for s in self._denials)
+        taken = _speaks_of(self.statement, provider, claim=claim, value=value)
+        return both((taken, opposite(either(denied))))
+
+    def loose_audiences(self, subjects: tuple[str, ...]) -> Iterator[str]:
+        """Yield the issuers whose tokens are taken also for another audience, or for none."""
+        for provider in self.providers:
+            named = (*subjects, *map(_sample, _subjects_of(self.statement, provider=provider)))
+            lets_in = [self.take(provider, claim="sub", value=one) for one in ("", *named)]
+            loose = [self.take(provider, claim="aud", value=one) for one in (_OTHER, "")]
+            if loose != [False, False] and either(lets_in) is not False:
+                yield _host(provider)
 
 
-def _takes(statement: Statement, *, provider: str, claim: str, value: str) -> bool | None:
-    """Return whether a statement takes a token with a claim, ``sub`` or ``aud``, or without it.
-
-    Conditions on anything else count as met: they keep nobody out for good.
-    """
+def _speaks_of(statement: Statement, provider: str, *, claim: str, value: str) -> bool | None:
     found = statement.source.get("Condition")
     if isinstance(found, dict):
         own = {
             operator: {key: wanted for key, wanted in block(keys).items() if _is_of(key, claim)}
             for operator, keys in found.items()
         }
+        if statement.denies and own != found:  # it may deny for another reason, or not at all
+            return False
         found = {operator: keys for operator, keys in own.items() if keys}
     context: Context = {f"{_host(provider)}:{claim}": (value,)} if value else {}
     token = replace(statement, source={**statement.source, "Condition": found})
@@ -192,17 +271,12 @@ def _is_other(statement: Statement, *, kind: str, who: str) -> bool:
     return any(map(statement.has_action, actions))
 
 
-def _speaks_of_pods(statement: Statement) -> bool:
-    services = texts((statement.principals or {}).get("Service"))
-    return POD_IDENTITY in services and statement.has_action(ASSUME) is not False
-
-
 def _providers(statement: Statement) -> tuple[str, ...]:
     """Return the OIDC providers whose tokens a statement takes."""
     if statement.has_action(WEB_IDENTITY) is False:
         return ()
     named = texts((statement.principals or {}).get("Federated"))
-    return tuple(name for name in named if _PROVIDER in name)
+    return tuple(name for name in named if _PROVIDER in name and name.count(":") > 4)
 
 
 def _host(provider: str) -> str:
@@ -214,55 +288,24 @@ def _is_wild(text: str) -> bool:
     return "*" in text or "?" in text
 
 
-def _fix(statements: tuple[Statement, ...], *, subjects: tuple[str, ...]) -> str:
+def _fix(statements: tuple[Statement, ...], *, subjects: tuple[str, ...], account: str) -> str:
     """Return the whole trust policy as it should be, for the first provider of the file."""
     named = [name for s in statements for name in _providers(s) if not _is_wild(name)]
     otherwise = "arn:aws:iam::ACCOUNT:oidc-provider/OIDC-HOST"
     provider = pasted(next(iter(named), otherwise), otherwise=otherwise)
-    issuer = provider.partition(_PROVIDER)[2]
+    start, _, issuer = provider.partition(_PROVIDER)
+    if account:  # where STS looks for it
+        provider = f"{start.rpartition(':')[0]}:{account}{_PROVIDER}{issuer}"
     wanted = trust(provider_arn=provider, issuer=issuer, subjects=subjects)
     return json.dumps(wanted, indent=2)
 
 
-def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
-    """Note service accounts without an association, and others with the agents' role.
-
-    ``list-pod-identity-associations`` names no roles: what others get stays unknown.
-    """
-    present = {
-        f"system:serviceaccount:{entry.get('namespace')}:{entry.get('serviceAccount')}": entry
-        for entry in map(block, found)
-    }
-    expected = f"an association for {listed(sorted(subjects))}"
-    report.add_left_out(
-        {subject: subject in present for subject in subjects}, expected=expected, fix=_associate
-    )
-    roles = {str(e.get("roleArn")) for s, e in present.items() if s in subjects and "roleArn" in e}
-    for subject, entry in present.items():
-        if is_agents(subject, subjects) or (roles and str(entry.get("roleArn")) not in roles):
-            continue
-        role = "the same role" if roles else "a role that this file does not name"
-        text = f"{quoted(subject)} has an association with {role}"
-        report.add(XC061, text, expected=expected, is_unknown=not roles)
-    if len(roles) > 1:
-        text = f"several roles: {listed(sorted(roles))}"
-        report.add(XC060, text, expected="one role", is_unknown=True)
-
-
-def _associate(missing: list[str]) -> str:
-    command = "aws eks create-pod-identity-association --cluster-name CLUSTER --role-arn ROLE-ARN"
-    names = (subject.split(":")[-2:] for subject in missing)
-    return "\n".join(
-        f"{command} {shlex.join(['--namespace', namespace, '--service-account', name])}"
-        for namespace, name in names
-    )
-
-
-def find_role_trust(data: object) -> object | None:
-    """Return the trust document in an answer of IAM or itself, ``None`` where there is none."""
+def find_role_trust(data: object) -> tuple[str, object] | None:
+    """Return the role's ARN, or ``""``, and its trust document; ``None`` where there is none."""
     found = block(data)
     for holder in (block(found.get("Role")), found):
         if "AssumeRolePolicyDocument" in holder:
-            document: object = holder["AssumeRolePolicyDocument"]
-            return document
-    return found if "Statement" in found else None
+            arn = holder.get("Arn")
+            is_role = isinstance(arn, str) and _ROLE.fullmatch(arn)
+            return str(arn) if is_role else "", holder["AssumeRolePolicyDocument"]
+    return ("", found) if "Statement" in found else None

@@ -12,6 +12,7 @@ from xcomkit.cloud_documents.access.azure import (
     ROLE,
     credential_name,
 )
+from xcomkit.lint.cloud_files.agents import Agents
 from xcomkit.lint.cloud_files.reading import Block, block, texts
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061, XC063, XC066
@@ -116,14 +117,31 @@ def _command(verb: str, *words: str) -> str:
     )
 
 
-def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) -> None:
+def judge_assignments(
+    found: list[Any], *, path: BasePath, agents: Agents, report: Collector
+) -> None:
     """Note whether the assignments let their holder work in the container of the path.
 
-    The storage account is not in the path: a scope counts by its container where it names one.
+    The storage account is the connection's; where the values do not tell it, a scope counts by its
+    container. What the command line calls ``principalName`` is the client id of an identity.
     """
     expected = f"{ROLE} on container {path.bucket[:80]}"
-    entries = [unwrapped(entry) for entry in found]
-    reaching = [(e, reach) for e in entries if (reach := _reach(e, container=path.bucket))]
+    everybodys = [unwrapped(entry) for entry in found]
+    entries = [e for e in everybodys if _is_ours(e, agents=agents)]
+    if everybodys and not entries:
+        holders = dict.fromkeys(str(e["principalName"]) for e in everybodys)
+        report.add(
+            XC063,
+            f"{listed(agents.identities)} has nothing; who has rights: {listed(holders)}",
+            expected=f"{expected} for the identity of the annotations",
+            fix=_assign(path),
+        )
+        return
+    reaching = [
+        (e, reach)
+        for e in entries
+        if (reach := _reach(e, container=path.bucket, account=agents.storage_account))
+    ]
     full = [e for e, _ in reaching if _role(e) in _FULL.values()]
     if not any(not e.get("condition") for e in full):
         asked = [*full, *(e for e, _ in reaching if _role(e) not in _KNOWN.values())]
@@ -162,10 +180,20 @@ def _role(entry: Block) -> str:
     return _KNOWN.get(short) or str(entry.get("roleDefinitionName") or short)
 
 
-def _reach(entry: Block, *, container: str) -> str:
+def _is_ours(entry: Block, *, agents: Agents) -> bool:
+    """Tell whether an assignment may be of the agents' identity: its client id is no other one."""
+    name = entry.get("principalName")
+    ours = {one.lower() for one in agents.identities}
+    return not ours or not isinstance(name, str) or not name or name.lower() in ours
+
+
+def _reach(entry: Block, *, container: str, account: str) -> str:
     """Return how far a scope reaches when it includes the container, else ``""``."""
     written = str(entry.get("scope") or "").lower()
     scope = written.rstrip("/") or written[:1]
+    named = re.search(r"/storageaccounts/([^/]+)", scope)
+    if named and account and named[1] != account.lower():
+        return ""
     if _CONTAINERS in scope:
         return "container" if scope.partition(_CONTAINERS)[2] == container.lower() else ""
     return next((name for name, form in _SCOPES.items() if re.fullmatch(form, scope)), "")

@@ -1,24 +1,29 @@
 """Judges Google Cloud exports: who may become a service account, and a bucket's IAM policy.
 
-Roles inherited from the project are not in these files and are not looked at.
+Roles inherited from the project are not in these files and are not looked at. Members are meant in
+whichever pool they are of: the values do not tell which cluster is.
 """
 
 import re
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from xcomkit.cloud_documents import items
 from xcomkit.cloud_documents.access.gcp import BECOME, OBJECTS, READER
+from xcomkit.cloud_documents.conditions import both, either
+from xcomkit.lint.cloud_files.agents import Agents
 from xcomkit.lint.cloud_files.reading import Block, block, texts
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC061, XC063, XC064, XC065, XC066, XC067
 from xcomkit.values.names import BasePath
 
+_IMPERSONATE = "roles/iam.serviceAccountTokenCreator"
 _HARMLESS = ("roles/iam.serviceAccountViewer", "roles/iam.securityReviewer")
 _EVERYBODY = ("allUsers", "allAuthenticatedUsers")
 _POOL_MEMBER = re.compile(r"serviceAccount:[^\[\]]*\.svc\.id\.goog\[([^\[\]/]+)/([^\[\]/]+)\]")
 _DIRECT = re.compile(r"principal://iam\.googleapis\.com/.*/subject/ns/([^/]+)/sa/([^/]+)")
+_SET = re.compile(r"principalSet://iam\.googleapis\.com/.*/workloadIdentityPools/([^/]+)/(.+)")
 _CONDITION = re.compile(r"\s*resource\.name\.startsWith\(\s*(['\"])([^'\"\\]*)\1\s*\)\s*")
 
 _GET, _CREATE, _DELETE = "objects.get", "objects.create", "objects.delete"
@@ -57,6 +62,32 @@ class Grant:
         match = _POOL_MEMBER.fullmatch(self.member) or _DIRECT.fullmatch(self.member)
         return f"system:serviceaccount:{match[1]}:{match[2]}" if match else ""
 
+    @property
+    def crowd(self) -> str:
+        """Return in words whom a member names that is a whole set of pods, or ``""``."""
+        match = _SET.fullmatch(self.member)
+        kind, _, name = match[2].partition("/") if match else ("", "", "")
+        words = {
+            "namespace": f"of namespace {quoted(name)}",
+            "*": f"of the pool {quoted(match[1] if match else '')}",
+            "kubernetes.cluster": f"of cluster {quoted(name)}",
+        }
+        return f"every service account {words[kind]}" if kind in words else ""
+
+    def is_of(self, who: str) -> bool | None:
+        """Return whether the member is somebody, a subject or ``serviceAccount:<e-mail>``.
+
+        ``None`` is a group, or a set by an attribute: the file does not tell who is in it.
+        """
+        if who.startswith("serviceAccount:"):
+            return None if self.member.startswith("group:") else self.member == who
+        match = _SET.fullmatch(self.member)
+        if match and match[2].startswith("namespace/"):
+            return match[2] == f"namespace/{who.split(':')[2]}"
+        if match and not self.crowd:
+            return None
+        return bool(match) or self.subject == who
+
 
 def list_grants(policy: Block) -> Iterator[Grant]:
     """Yield every member of every binding."""
@@ -74,18 +105,19 @@ def is_policy(data: object) -> bool:
     return isinstance(found.get("bindings"), list) or ("etag" in found and not keys)
 
 
-def judge_account_policy(policy: Block, *, subjects: tuple[str, ...], report: Collector) -> None:
+def judge_account_policy(policy: Block, *, agents: Agents, report: Collector) -> None:
     """Note subjects that may not become the service account, and everybody else who may.
 
-    A subject counts as let in whichever pool it is of: the file does not tell which is meant.
+    Where the connection impersonates an account, and no pod may become the one of the file, it is
+    that account's, and agents are who calls for its tokens.
     """
-    grants = tuple(list_grants(policy))
-    expected = f"{BECOME} for {listed(sorted(subjects))} and nobody else"
+    grants, subjects = tuple(list_grants(policy)), agents.subjects
     become = [g for g in grants if g.role == BECOME]
-    is_let_in: dict[str, bool | None] = dict.fromkeys(subjects, False)
-    for grant in sorted(become, key=lambda g: g.condition is None):  # the certain ones last
-        if grant.subject in is_let_in:
-            is_let_in[grant.subject] = True if grant.condition is None else None
+    if agents.assumed and not become:
+        _judge_impersonation(grants, agents=agents, report=report)
+        return
+    expected = f"{BECOME} for {listed(sorted(subjects))} and nobody else"
+    is_let_in = {subject: _is_held(become, by=subject) for subject in subjects}
     pool = next((g.member.partition("[")[0] for g in become if g.subject), "")
     pool = pasted(pool, otherwise="serviceAccount:PROJECT.svc.id.goog")
 
@@ -94,6 +126,34 @@ def judge_account_policy(policy: Block, *, subjects: tuple[str, ...], report: Co
         return "\n".join(_account_command("add", role=BECOME, member=one) for one in members)
 
     report.add_left_out(is_let_in, expected=expected, fix=bind)
+    _judge_others(grants, subjects=subjects, expected=expected, report=report)
+
+
+def _judge_impersonation(grants: tuple[Grant, ...], *, agents: Agents, report: Collector) -> None:
+    """Judge the policy of an account whose tokens the agents' own identity has to get."""
+    callers = tuple(f"serviceAccount:{email}" for email in agents.identities) or agents.subjects
+    expected = f"{_IMPERSONATE} for {listed(callers)}"
+    create = [g for g in grants if g.role == _IMPERSONATE]
+
+    def bind(missing: list[str]) -> str:
+        members = (who if ":serv" not in who[:20] else "MEMBER" for who in missing)
+        return "\n".join(_account_command("add", role=_IMPERSONATE, member=m) for m in members)
+
+    is_let_in = {who: _is_held(create, by=who) for who in callers}
+    report.names_accounts = callers == agents.subjects and any(is_let_in.values())
+    report.add_left_out(is_let_in, expected=expected, fix=bind)
+    others = (g for g in grants if g not in create or not any(map(g.is_of, callers)) or g.crowd)
+    _judge_others(others, subjects=agents.subjects, expected=expected, report=report)
+
+
+def _is_held(grants: Iterable[Grant], *, by: str) -> bool | None:
+    """Return whether one of the grants is somebody's, and ``None`` where only perhaps."""
+    return either(both((g.is_of(by), True if g.condition is None else None)) for g in grants)
+
+
+def _judge_others(
+    grants: Iterable[Grant], *, subjects: tuple[str, ...], expected: str, report: Collector
+) -> None:
     for grant in grants:
         if problem := _problem(grant, subjects=subjects):
             role = pasted(grant.role, otherwise="ROLE")
@@ -114,52 +174,87 @@ def _problem(grant: Grant, *, subjects: tuple[str, ...]) -> str:
 
 
 def judge_bucket_policy(
-    policy: Block, *, path: BasePath, subjects: tuple[str, ...], report: Collector
+    policy: Block, *, path: BasePath, agents: Agents, report: Collector
 ) -> None:
     """Note what a bucket's IAM policy withholds from the agents, and what it grants beyond.
 
-    Agents are the service account with the most of what is needed, or, where the bucket names
-    Kubernetes service accounts directly, each of them.
+    Agents are whom the values name. Where they name nobody, it is each Kubernetes service account
+    if the bucket names any of them directly, else the account with the most of what is needed.
     """
-    held: dict[str, list[Grant]] = {}
-    for grant in list_grants(policy):
-        if grant.member in _EVERYBODY:
-            role = pasted(grant.role, otherwise="ROLE")
-            report.add(
-                XC067,
-                f"{grant.member} has {quoted(grant.role)}",
-                expected="named members",
-                fix=_bucket_command("remove", path=path, role=role, member=grant.member),
-            )
-        who = grant.subject or grant.member
-        if who in subjects or grant.member.startswith("serviceAccount:"):
-            held.setdefault(who, []).append(grant)
-    agents = list(subjects)
-    if not held.keys() & set(subjects):
-        agents = sorted(held, key=lambda who: -len(_permissions(held[who], path=path)[0]))[:1]
-    for agent in agents or [""]:
-        _judge_agent(agent, grants=held.get(agent, []), path=path, report=report)
+    grants = tuple(list_grants(policy))
+    for grant in grants:
+        _judge_member(grant, path=path, agents=agents, report=report)
+    wanted = [f"serviceAccount:{email}" for email in agents.signers]
+    if not wanted and any(g.is_of(who) for g in grants for who in agents.subjects):
+        report.names_accounts = True
+        wanted = list(agents.subjects)
+    if not wanted:
+        accounts = dict.fromkeys(
+            g.member for g in grants if g.member.startswith("serviceAccount:") and not g.subject
+        )
+        ranked = sorted(accounts, key=lambda who: -len(_permissions(grants, who, path=path)[0]))
+        wanted = ranked[:1] or [""]
+    for agent in wanted:
+        _judge_agent(agent, grants=grants, path=path, report=report)
 
 
-def _judge_agent(agent: str, *, grants: list[Grant], path: BasePath, report: Collector) -> None:
-    have, unsure = _permissions(grants, path=path)
+def _judge_member(grant: Grant, *, path: BasePath, agents: Agents, report: Collector) -> None:
+    """Note a grant to everybody, or to every pod of a namespace, a cluster or a pool."""
+    if grant.member in _EVERYBODY:
+        role = pasted(grant.role, otherwise="ROLE")
+        report.add(
+            XC067,
+            f"{grant.member} has {quoted(grant.role)}",
+            expected="named members",
+            fix=_bucket_command("remove", path=path, role=role, member=grant.member),
+        )
+    elif grant.crowd and PERMISSIONS.get(grant.role, frozenset()) & _OBJECT:
+        start, pools, rest = grant.member.partition("/workloadIdentityPools/")
+        start = f"principal:{start.partition(':')[2]}{pools}{rest.partition('/')[0]}"
+        members = (
+            "{}/subject/ns/{}/sa/{}".format(start, *who.split(":")[-2:]) for who in agents.subjects
+        )
+        report.add(
+            XC066,
+            f"{grant.crowd} has {quoted(grant.role)}, whether an agent or not",
+            expected="one member for each service account of the agents",
+            fix="\n".join(
+                _bucket_command("add", path=path, role=OBJECTS, member=one) for one in members
+            ),
+        )
+
+
+def _judge_agent(
+    agent: str, *, grants: tuple[Grant, ...], path: BasePath, report: Collector
+) -> None:
+    have, unsure, possible = _permissions(grants, agent, path=path)
+    own = [grant for grant in grants if agent and grant.is_of(agent)]
+    holders = dict.fromkeys(
+        g.member for g in grants
+        if g not in own and g.member not in _EVERYBODY and PERMISSIONS.get(g.role, set()) & _OBJECT
+    )  # fmt: skip
     who = quoted(agent) if agent else "no service account"
-    member = pasted(grants[0].member, otherwise="MEMBER") if grants else "MEMBER"
-    why = f"; {listed(unsure)} may or may not grant it" if unsure else ""
+    named = agent if agent.startswith("serviceAccount:") else "MEMBER"
+    member = pasted(own[0].member if own else named, otherwise="MEMBER")
     for rule, names in _RIGHTS:
         missing = [name for name in names if name not in have]
         if not missing:
             continue
         role = READER if {_LIST, _PROBE}.issuperset(missing) else OBJECTS
+        is_perhaps = possible is None or possible.issuperset(missing)
+        why = f"; {listed(unsure)} may or may not grant it" if is_perhaps else ""
+        if holders and not is_perhaps and rule is XC063:
+            why = f"; who has rights: {listed(holders)}"
+        lacking = ", ".join(f"storage.{name}" for name in missing)
         report.add(
             rule,
-            f"{who} has no {', '.join(f'storage.{name}' for name in missing)}{why}",
+            f"{who} {'lacks' if agent else 'has'} {lacking}{why}",
             expected=f"{OBJECTS} below the path and {READER}",
             fix=_bucket_command("add", path=path, role=role, member=member),
             # refused the bucket itself, gcsfs lists instead: enough unless the bucket is empty
-            is_unknown=bool(unsure) or (rule is XC064 and _LIST in have),
+            is_unknown=is_perhaps or (rule is XC064 and _LIST in have),
         )
-    for problem in filter(None, (_excess(grant, path=path) for grant in grants)):
+    for problem in filter(None, (_excess(grant, path=path) for grant in own)):
         report.add(
             XC066,
             f"{who}: {problem}",
@@ -168,19 +263,32 @@ def _judge_agent(agent: str, *, grants: list[Grant], path: BasePath, report: Col
         )
 
 
-def _permissions(grants: list[Grant], *, path: BasePath) -> tuple[set[str], list[str]]:
-    """Return what is surely granted, and the roles of which the file does not tell."""
+def _permissions(
+    grants: tuple[Grant, ...], who: str, *, path: BasePath
+) -> tuple[set[str], list[str], set[str] | None]:
+    """Return what somebody surely has, the grants that are unsure, and what those may add.
+
+    ``None`` is a role of one's own, which may hold anything.
+    """
     have: set[str] = set()
+    possible: set[str] | None = set()
     unsure: list[str] = []
     for grant in grants:
-        known = PERMISSIONS.get(grant.role)
-        start = _condition_start(grant)
-        if known is None or start is None:
-            unsure.append(grant.role + ("" if grant.condition is None else " on a condition"))
+        is_ours = grant.is_of(who) if who else False
+        known, start = PERMISSIONS.get(grant.role), _condition_start(grant)
+        if is_ours is False:
+            continue
+        if known is None or start is None or is_ours is None:
+            unsure.append(
+                grant.role
+                + ("" if grant.condition is None else " on a condition")
+                + ("" if is_ours else f" of {grant.member}")
+            )
+            possible = None if known is None or possible is None else possible | known
         elif _objects(path).startswith(start):
             # a condition on objects' names holds for no request about the bucket
             have |= known if grant.condition is None else known & _OBJECT
-    return have, unsure
+    return have, unsure, possible if possible is None else possible | have
 
 
 def _excess(grant: Grant, *, path: BasePath) -> str:
@@ -191,8 +299,12 @@ def _excess(grant: Grant, *, path: BasePath) -> str:
     touches = PERMISSIONS.get(grant.role, frozenset()) & _OBJECT
     if not touches or not path.prefix or start is None:
         return ""
-    is_wider = _objects(path).startswith(start) and start != _objects(path)
-    return f"{grant.role} reaches beyond {quoted(path.prefix + '/')}" if is_wider else ""
+    if start.startswith(_objects(path)):
+        return ""
+    if not _objects(path).startswith(start):
+        further = start.removeprefix(_objects(replace(path, prefix="")))
+        return f"{grant.role} on {quoted(further)} as well" if further != start else ""
+    return f"{grant.role} reaches beyond {quoted(path.prefix + '/')}"
 
 
 def _condition_start(grant: Grant) -> str | None:

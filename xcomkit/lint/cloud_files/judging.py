@@ -1,12 +1,14 @@
 """Tells by its content what an exported file is, and has it judged beside the agents' settings."""
 
+import re
 from typing import Any
 
 from xcomkit.cloud_documents import items
-from xcomkit.findings.model import CloudName, Finding, Rule
-from xcomkit.lint.cloud_files import aws_policy, aws_trust, azure, gcp, lifecycle
+from xcomkit.findings.model import CloudName, Rule
+from xcomkit.lint.cloud_files import aws_pods, aws_policy, aws_trust, azure, gcp, lifecycle
+from xcomkit.lint.cloud_files.agents import Agents
 from xcomkit.lint.cloud_files.reading import block, read_document, read_policy
-from xcomkit.lint.cloud_files.report import Collector, quoted
+from xcomkit.lint.cloud_files.report import Collector, listed, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC063, XC070, XC074
 from xcomkit.lint.rules.stores import cloud_of
 from xcomkit.settings.terms import TERMS
@@ -29,18 +31,16 @@ _LIFECYCLE_HINT = (
 )
 
 
-def judge_trust(
-    text: str, *, name: str, subjects: tuple[str, ...], paths: tuple[BasePath, ...] = ()
-) -> tuple[Finding, ...]:
+def judge_trust(text: str, *, name: str, agents: Agents) -> Collector:
     """Return what is wrong with who may become the agents' identity.
 
-    The file is a trust policy, list of federated credentials or IAM policy of an account;
-    ``subjects`` are every ``system:serviceaccount:<namespace>:<name>`` the chart will create.
+    The file is a trust policy, list of federated credentials or IAM policy of an account.
 
     Raises:
         InputError: the file is none of these.
     """
     data, report = read_document(text, name=name), Collector(name)
+    subjects = agents.subjects
     if _is_about(data, "rights"):
         raise invalid(name, "a file of rights, not of who is trusted", hint="use --policy.")
     associations, role = block(data).get("associations"), aws_trust.find_role_trust(data)
@@ -53,28 +53,28 @@ def judge_trust(
         cloud = "azure"
     else:
         raise invalid(name, "no trust of a known shape", hint=_TRUST_HINT)
-    if not _is_of_paths(cloud, paths, report=report):
-        return tuple(report.findings)
+    if not _is_of_paths(cloud, agents.paths, report=report):
+        return report
+    report.add_placeholders(data)
     if not subjects:
         _add_unknown(XC060, "no service account to compare with", report)
     elif role is not None:
-        aws_trust.judge_role_trust(role, subjects=subjects, report=report)
+        arn, document = role
+        aws_trust.judge_role_trust(document, role=arn, agents=agents, report=report)
     elif cloud == "aws":
-        aws_trust.judge_associations(items(associations), subjects=subjects, report=report)
+        aws_pods.judge_associations(items(associations), subjects=subjects, report=report)
     elif cloud == "gcp":
-        gcp.judge_account_policy(block(data), subjects=subjects, report=report)
+        gcp.judge_account_policy(block(data), agents=agents, report=report)
     else:
         azure.judge_credentials(_entries(data), subjects=subjects, report=report)
-    return tuple(report.findings)
+    return report
 
 
-def judge_policy(
-    text: str, *, name: str, paths: tuple[BasePath, ...], subjects: tuple[str, ...]
-) -> tuple[Finding, ...]:
+def judge_policy(text: str, *, name: str, agents: Agents) -> Collector:
     """Return what is wrong with the agents' rights to the objects below the XCom paths.
 
     The file holds policies of a role, role assignments or the IAM policy of a bucket, which may
-    name the ``subjects`` directly.
+    name the service accounts directly.
 
     Raises:
         InputError: the file is none of these.
@@ -88,26 +88,25 @@ def judge_policy(
         cloud = "gcp"
     elif isinstance(data, dict | list) and all(map(azure.is_assignment, entries)):
         # an empty list may be of either cloud that exports lists
-        of_aws = not entries and any(cloud_of(path.scheme) == "aws" for path in paths)
+        of_aws = not entries and any(cloud_of(path.scheme) == "aws" for path in agents.paths)
         cloud = "aws" if of_aws else "azure"
     else:
         raise invalid(name, "no policy of a known shape", hint=_POLICY_HINT)
     if _is_about(data, "trust"):
         raise invalid(name, "a file of who is trusted, not of rights", hint="use --trust.")
-    for path in _comparable(paths, cloud=cloud, rule=XC063, report=report):
+    for path in _comparable(agents, data=data, cloud=cloud, rule=XC063, report=report):
+        report.add_placeholders(data)
         if cloud == "aws":
-            statements = [s for one in policies for s in read_policy(one, name=name)]
-            aws_policy.judge_rights(statements, path=path, report=report)
+            read = [(role, read_policy(one, name=name)) for role, one in policies]
+            aws_policy.judge_rights(read, path=path, agents=agents, report=report)
         elif cloud == "gcp":
-            gcp.judge_bucket_policy(block(data), path=path, subjects=subjects, report=report)
+            gcp.judge_bucket_policy(block(data), path=path, agents=agents, report=report)
         else:
-            azure.judge_assignments(entries, path=path, report=report)
-    return tuple(report.findings)
+            azure.judge_assignments(entries, path=path, agents=agents, report=report)
+    return report
 
 
-def judge_lifecycle(
-    text: str, *, name: str, paths: tuple[BasePath, ...], rerun_days: int | None
-) -> tuple[Finding, ...]:
+def judge_lifecycle(text: str, *, name: str, agents: Agents, rerun_days: int | None) -> Collector:
     """Return what is wrong with the expiry of the objects below the XCom paths.
 
     ``rerun_days`` is after how many days a task is run again at the latest, ``None`` if not known.
@@ -120,9 +119,9 @@ def judge_lifecycle(
     if found is None:
         raise invalid(name, "no lifecycle of a known shape", hint=_LIFECYCLE_HINT)
     cloud, rules = found
-    for path in _comparable(paths, cloud=cloud, rule=XC070, report=report):
+    for path in _comparable(agents, data=data, cloud=cloud, rule=XC070, report=report):
         lifecycle.judge_expiry(cloud, rules, path=path, rerun_days=rerun_days, report=report)
-    return tuple(report.findings)
+    return report
 
 
 def _entries(data: Any) -> list[Any]:
@@ -159,15 +158,37 @@ def _is_of_paths(cloud: CloudName, paths: tuple[BasePath, ...], *, report: Colle
 
 
 def _comparable(
-    paths: tuple[BasePath, ...], *, cloud: CloudName, rule: Rule, report: Collector
+    agents: Agents, *, data: Any, cloud: CloudName, rule: Rule, report: Collector
 ) -> list[BasePath]:
     """Return the paths into a bucket of the cloud; others are for the rules over the values."""
-    if not _is_of_paths(cloud, paths, report=report):
+    if not _is_of_paths(cloud, agents.paths, report=report):
         return []
-    found = [path for path in paths if cloud_of(path.scheme) == cloud and path.bucket]
+    found = [path for path in agents.paths if cloud_of(path.scheme) == cloud and path.bucket]
     if not found:
         _add_unknown(rule, "no XCom path with a bucket to compare with", report)
+    ours = {"azure": {agents.storage_account}, "gcp": {path.bucket for path in found}}
+    other = _owner(data, cloud=cloud)
+    if other and other not in ours.get(cloud, set()) | {""} and "" not in ours.get(cloud, {""}):
+        wanted = listed(sorted(ours[cloud]))
+        report.add(XC074, f"a file of {quoted(other)}", expected=f"a file of {wanted}")
+        return []
     return list(dict.fromkeys(found))
+
+
+def _owner(data: Any, *, cloud: CloudName) -> str:
+    """Return the bucket or storage account that a file says it is of, or ``""``."""
+    found = block(data)
+    match cloud:
+        case "azure":
+            named = re.search(
+                r"(?i)/storageAccounts/([^/]+)/managementPolicies", str(found.get("id"))
+            )
+        case "gcp":
+            named = re.search(r"^(?:gs://|projects/_/buckets/)([^/]+)/?$", str(
+                found.get("storage_url") or found.get("resourceId")))  # fmt: skip
+        case _:
+            named = None
+    return named[1].lower() if named else ""
 
 
 def _add_unknown(rule: Rule, observed: str, report: Collector) -> None:

@@ -1,15 +1,23 @@
 """Collects what is wrong with one exported file, and words it."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.text import listed as listed_texts
 from xcomkit.findings.text import plain
 from xcomkit.lint.cloud_files.rules import XC060
+from xcomkit.lint.rules.entries import XC008
+from xcomkit.values.names import find_placeholder
 
 MOST_FINDINGS = 20  # per rule; a file with more has one cause
 _LONGEST = 400
+_LONGEST_TEXT = 20_000  # a policy as text; longer ones are refused where they are read
+_TEMPLATE = re.compile(
+    r"<[^<>\s]{1,60}>|\{\{[^{}]{1,60}\}\}|\$\{(?![*?$]\}|[\w.-]+:[^:{}])[^{}]{1,60}\}"
+    r"|\b(?:[A-Z]+_)*(?:ACCOUNT|PROJECT|SUBSCRIPTION|TENANT|CLUSTER|NAMESPACE|OIDC|ROLE|POOL)"
+    r"_(?:ID|NUMBER|NAME|PROVIDER|ARN)\b|(?<=:iam::)(?!aws:|cloudfront:)[A-Za-z][\w-]*(?=:)",
+)
 _PLAIN = re.compile(r"[\w.:/@\[\]~+=,()* -]{1,400}", re.ASCII)
 
 
@@ -38,11 +46,16 @@ def is_agents(subject: str, subjects: tuple[str, ...]) -> bool:
 
 
 class Collector:
-    """Collects the findings of one file."""
+    """Collects the findings of one file.
+
+    ``names_accounts`` tells that the cloud lets in service accounts by their own names, so that
+    they need no annotation.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.findings: list[Finding] = []
+        self.names_accounts = False
 
     def add(
         self,
@@ -67,22 +80,48 @@ class Collector:
         if finding not in same_rule and len(same_rule) < MOST_FINDINGS:
             self.findings.append(finding)
 
+    def add_placeholders(self, data: object) -> None:
+        """Note what still waits to be filled in, wherever in the file it is."""
+        found = dict.fromkeys(one for text in _texts(data) if (one := _placeholder(text)))
+        for one in found:
+            self.add(XC008, f"{quoted(one)} is still a placeholder", expected="the real value")
+
     def add_left_out(
         self,
         is_let_in: Mapping[str, bool | None],
         *,
         expected: str,
         fix: Callable[[list[str]], str],
+        why: str = "",
     ) -> None:
-        """Note the subjects that a trust leaves out, and those of which the file cannot tell."""
+        """Note who is left out by a trust, and why, and those of whom the file cannot tell."""
         missing = sorted(one for one, verdict in is_let_in.items() if verdict is False)
         unknown = sorted(one for one, verdict in is_let_in.items() if verdict is None)
         if missing:
-            observed = f"not let in: {listed(missing)}"
+            observed = f"not let in: {listed(missing)}{f'; {why}' if why else ''}"
             self.add(XC060, observed, expected=expected, fix=fix(missing))
         if unknown:
             observed = f"a condition that this file does not decide applies to {listed(unknown)}"
             self.add(XC060, observed, expected=expected, is_unknown=True)
+
+
+def _texts(data: object) -> Iterator[str]:
+    """Yield every text of a document, keys as well."""
+    level = [data]
+    while level:
+        one = level.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            level += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            level += one
+
+
+def _placeholder(text: str) -> str:
+    """Return a word of a template in a text, or ``""``; ``${aws:...}`` is a variable of IAM."""
+    match = _TEMPLATE.search(text[:_LONGEST_TEXT])
+    return match[0] if match else find_placeholder(text[:_LONGEST_TEXT])
 
 
 def _bounded(text: str) -> str:

@@ -43,12 +43,12 @@ XC063 = Rule(
 )
 XC064 = Rule(
     id="XC064",
-    title="Agents may list and locate the bucket without a condition",
+    title="Agents may see the bucket without a condition",
     severity="fail",
     why="The filesystem probes the bucket; refused, it takes the bucket for missing and tries to"
     " create it.",
     remedy="Grant the right on the bucket in a statement of its own, without a condition.",
-    source="measured with s3fs and gcsfs",
+    source="measured with s3fs, which asks for HeadBucket (s3:ListBucket) alone, and gcsfs",
 )
 XC065 = Rule(
     id="XC065",
@@ -60,9 +60,9 @@ XC065 = Rule(
 )
 XC066 = Rule(
     id="XC066",
-    title="Permissions are limited to the XCom path",
+    title="Permissions are limited to the agents and to the XCom path",
     severity="warn",
-    why="Any task could read, change or delete what belongs to others.",
+    why="Any task could read, change or delete what belongs to others, or any pod what is ours.",
     remedy="Narrow the grant to what the agents need.",
     source="IAM user guide, least privilege",
 )
@@ -119,10 +119,10 @@ XC073 = Rule(
 )
 XC074 = Rule(
     id="XC074",
-    title="The exported file belongs to the cloud of the XCom path",
+    title="The exported file belongs to the store of the XCom path",
     severity="fail",
-    why="A grant on one cloud opens nothing on another.",
-    remedy="Export the file of the cloud of the path, or correct the path.",
+    why="What holds for another cloud, bucket or storage account says nothing of this one.",
+    remedy="Export the file of the store in the path, or correct the path.",
     source="Airflow, object storage; provider filesystems",
 )
 

@@ -1,0 +1,77 @@
+"""Judges EKS Pod Identity: a trust in its service, and the associations of service accounts."""
+
+import json
+import shlex
+from typing import Any
+
+from xcomkit.cloud_documents.policies import Statement
+from xcomkit.lint.cloud_files.reading import block, texts
+from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, quoted
+from xcomkit.lint.cloud_files.rules import XC060, XC061
+
+ASSUME = "sts:AssumeRole"
+TAG_SESSION = "sts:TagSession"
+POD_IDENTITY = "pods.eks.amazonaws.com"
+
+
+def speaks_of_pods(statement: Statement) -> bool:
+    """Tell whether a statement lets in the pods that associations name."""
+    services = texts((statement.principals or {}).get("Service"))
+    return POD_IDENTITY in services and statement.has_action(ASSUME) is not False
+
+
+def judge_pods(
+    pods: list[Statement], *, missing: list[str], expected: str, report: Collector
+) -> None:
+    """Note that the associations say who gets the role, and a statement that gives it nobody."""
+    report.names_accounts = True
+    report.add(
+        XC060,
+        "EKS Pod Identity: which service accounts get the role is in the associations, not in this"
+        f" file; unknown for {listed(missing)}",
+        expected=expected,
+        fix="aws eks list-pod-identity-associations --cluster-name CLUSTER > trust.json",
+        is_unknown=True,
+    )
+    if not any(s.has_action(TAG_SESSION) for s in pods):
+        report.add(
+            XC060,
+            f"EKS Pod Identity without {TAG_SESSION}: no pod gets the role",
+            expected=f"{ASSUME} and {TAG_SESSION}",
+            fix=json.dumps([ASSUME, TAG_SESSION]),
+        )
+
+
+def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
+    """Note service accounts without an association, and others with the agents' role.
+
+    ``list-pod-identity-associations`` names no roles: what others get stays unknown.
+    """
+    report.names_accounts = True
+    present = {
+        f"system:serviceaccount:{entry.get('namespace')}:{entry.get('serviceAccount')}": entry
+        for entry in map(block, found)
+    }
+    expected = f"an association for {listed(sorted(subjects))}"
+    report.add_left_out(
+        {subject: subject in present for subject in subjects}, expected=expected, fix=_associate
+    )
+    roles = {str(e.get("roleArn")) for s, e in present.items() if s in subjects and "roleArn" in e}
+    for subject, entry in present.items():
+        if is_agents(subject, subjects) or (roles and str(entry.get("roleArn")) not in roles):
+            continue
+        role = "the same role" if roles else "a role that this file does not name"
+        text = f"{quoted(subject)} has an association with {role}"
+        report.add(XC061, text, expected=expected, is_unknown=not roles)
+    if len(roles) > 1:
+        text = f"several roles: {listed(sorted(roles))}"
+        report.add(XC060, text, expected="one role", is_unknown=True)
+
+
+def _associate(missing: list[str]) -> str:
+    command = "aws eks create-pod-identity-association --cluster-name CLUSTER --role-arn ROLE-ARN"
+    names = (subject.split(":")[-2:] for subject in missing)
+    return "\n".join(
+        f"{command} {shlex.join(['--namespace', namespace, '--service-account', name])}"
+        for namespace, name in names
+    )
