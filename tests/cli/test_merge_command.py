@@ -222,6 +222,17 @@ def test_out_and_check_exclude_each_other(capsys):
     assert "not allowed with argument" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [(), ("--check",)])
+def test_duplicate_key_is_named_with_what_helm_loses_and_is_no_success(merge, words):
+    Path("values.yaml").write_text(VALUES + "commonEnv:\n  - name: B\n    value: '2'\n" + ADDED)
+
+    code, _, err = merge(*words)
+
+    assert code == 1
+    said = "values.yaml:6: duplicate key commonEnv, first in line 3; helm reads the last, so A"
+    assert f"{said} of line 3 is lost: merge both into one key.\n" in err
+
+
 def test_secrets_are_in_the_result_only(merge):
     values = (
         f"agentToken: {HUSH}1\nA_PASSWORD: {HUSH}2\nnote: 'Authorization: Bearer {HUSH}3'\n"

@@ -69,7 +69,7 @@ def test_key_that_a_later_file_unsets_is_missing_there(judged):
 
 
 def test_name_in_two_files_names_both(judged):
-    (finding,) = judged(GOOD, own("triggerer", THRESHOLD, "value: '0'"))["XC013"]
+    (finding,) = judged(GOOD, own("triggerer", THRESHOLD, "value: '9'"))["XC013"]
     assert finding.file.endswith("1.yaml")
     assert "0.yaml:7) and triggerer.env (" in finding.observed
     assert "1.yaml:3)" in finding.observed

@@ -80,3 +80,18 @@ def test_annotations_come_from_the_objects_all_accounts_and_the_account() -> Non
 )
 def test_nonsense_is_survived(text: str) -> None:
     assert len(accounts(text)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("text", "created"),
+    [
+        ("", True),
+        ("workers: {}", True),
+        ("workers: {create: ~}", False),  # null takes the chart's default away
+        ("workers: ~", False),
+        ("workers: {create: no}", False),
+        ("workers: {create: 'false'}", True),  # a text is true in a template
+    ],
+)
+def test_account_is_created_unless_create_is_false_or_taken_away(text, created) -> None:
+    assert accounts(f"serviceAccount: {{{text}}}\n")[0].created is created

@@ -47,9 +47,13 @@ def test_every_component_gets_common_variables_its_own_and_the_charts_fields() -
     }
 
 
-@pytest.mark.parametrize("text", ["", "workers: ~\n", "workers: []\n"])
-def test_file_without_groups_has_the_one_of_the_chart(text: str) -> None:
-    assert list(environment(text)) == ["worker:default-worker", "dagProcessor", "triggerer"]
+def test_file_that_says_nothing_of_groups_has_the_one_of_the_chart() -> None:
+    assert list(environment("")) == ["worker:default-worker", "dagProcessor", "triggerer"]
+
+
+@pytest.mark.parametrize("text", ["workers: ~\n", "workers: []\n", "workers: {}\n"])
+def test_nothing_under_workers_takes_the_charts_group_away(text: str) -> None:
+    assert list(environment(text)) == ["dagProcessor", "triggerer"]
 
 
 def test_sidecar_and_sentinel_see_nothing() -> None:
@@ -65,7 +69,6 @@ def test_sidecar_and_sentinel_see_nothing() -> None:
         ("\n  - {name: A, value: 0}", "a number"),
         ("\n  - {name: A, value: 1e6}", "a number"),
         ("\n  - {name: A, value: yes}", "a boolean"),
-        ("\n  - {name: A, value: ~}", "no text"),
         ("\n  - {name: A, value: {b: c}}", "no text"),
         ("\n  - {name: 1, value: 'x'}", "needs a name"),
         ("\n  - {value: 'x'}", "needs a name"),
@@ -103,6 +106,22 @@ def test_references_are_filled_in_as_kubernetes_does() -> None:
     found = environment(text)["triggerer"]
     assert found["P"] == "s3://c@b/x"
     assert found["Q"] == "$(BUCKET) $(NOBODY) $(LATER) $PATH"
+
+
+def test_reference_into_another_list_is_unknown_for_no_document_says_which_comes_first() -> None:
+    text = (
+        "xcomBackend: x.Y\ncommonEnv:\n  - {name: A, value: a}\n  - {name: B, value: '$(OWN)'}\n"
+        "  - {name: D, value: '$(AIRFLOW__CORE__XCOM_BACKEND)'}\n"
+        "triggerer:\n  env: [{name: OWN, value: o}, {name: C, value: '$(A)'}]\n"
+    )
+    found = environment(text)
+    backend = {"AIRFLOW__CORE__XCOM_BACKEND": "x.Y"}
+    assert found["triggerer"] == {**backend, "A": "a", "OWN": "o"}
+    assert found["dagProcessor"] == {**backend, "A": "a", "B": "$(OWN)"}
+
+
+def test_null_is_an_empty_text_to_kubernetes() -> None:
+    assert environment("commonEnv: [{name: A, value: ~}]\n")["triggerer"] == {"A": ""}
 
 
 def test_later_entry_and_own_entry_win() -> None:

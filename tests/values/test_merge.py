@@ -380,6 +380,23 @@ def test_secret_is_in_no_conflict_wherever_its_name_stands() -> None:
     assert [row[2:] for row in conflicts(text, fragment)] == [("(hidden)", "(hidden)")] * 3
 
 
+def test_conflict_over_the_path_shows_both_and_one_over_a_connection_names_the_fields() -> None:
+    hush = "hush" + "hush"
+    connection = '{"conn_type": "aws", "password": "%s", "extra": {"region_name": "%s"}}'
+    name = "AIRFLOW_CONN_AWS_DEFAULT"
+    text = (
+        f"commonEnv:\n- name: {PATH}\n  value: s3://other@theirs/x\n"
+        f"- name: {name}\n  value: '{connection % (hush, 'eu-west-1')}'\n"
+    )
+    mine = connection % (hush + "2", "eu-west-1")
+    wanted = [{"name": PATH, "value": WANTED}, {"name": name, "value": mine}]
+    found = merge(text, {"commonEnv": wanted}, name="v").conflicts
+    assert [(c.before, c.after) for c in found] == [
+        ("'s3://other@theirs/x'", repr(WANTED)),
+        ("(hidden)", "(hidden), another password"),
+    ]
+
+
 def test_secret_is_in_no_diff_though_only_an_alias_tells_that_it_is_one() -> None:
     hush = "hush" + "hush"
     result = merge(f"a: &p {hush}\nDB_PASSWORD: *p\n", VARIABLE, name="v")

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 from real_helm import PACKAGES, PRINTER, Helm, Refused, find_helm, write_chart
 
 from xcomkit.findings.errors import InputError
+from xcomkit.lint.rules import find
+from xcomkit.lint.sources.reading import read_configuration
+from xcomkit.values.accounts import read_accounts
+from xcomkit.values.environment import worker_groups
 from xcomkit.values.layers import layer
 from xcomkit.values.values import read_values
 
@@ -240,6 +245,89 @@ class Writer:
         plain = [text for text in TAKEN if text not in ("", "!!str", "!!null") and "," not in text]
         plain = [text for text in plain if "\n" not in text]
         return self._random.choice(plain)
+
+
+# What the downloaded file and its comments say of the chart, in the shortest templates that do it.
+AGENTS = """{{- define "pod" }}
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .name }}}
+spec:
+  template:
+    spec:
+      containers:
+        - name: {{ .container }}
+          {{- $env := concat (.values.commonEnv | default list) (.env | default list) }}
+          env: {{- toYaml $env | nindent 12 }}
+---
+{{- end }}
+{{- range .Values.workers }}
+{{- template "pod" (dict "name" (printf "p-worker-%s" .name) "container" "worker" "env" .env
+    "values" $.Values) }}
+{{- if $.Values.serviceAccount.workers.create }}
+kind: ServiceAccount
+apiVersion: v1
+metadata: {name: p-worker-{{ .name }}}
+---
+{{- end }}
+{{- end }}
+{{- template "pod" (dict "name" "p-triggerer" "container" "triggerer" "env" .Values.triggerer.env
+    "values" .Values) }}
+"""
+DEFAULTS = """workers: [{name: default-worker}]
+serviceAccount: {workers: {create: true}}
+triggerer: {env: []}
+commonEnv: []
+"""
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory) -> Path:
+    return write_chart(tmp_path_factory.mktemp("a") / "chart", values=DEFAULTS, agents=AGENTS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1", "workers: []", "workers: ~", "workers:\n#  - name: x", "workers: {}",
+        "workers: [{name: a}, {name: b}]", "serviceAccount: {workers: {create: ~}}",
+        "serviceAccount: {workers: {create: no}}", "serviceAccount: {workers: {create: n}}",
+        "serviceAccount: {workers: {create: 'false'}}", "serviceAccount: {workers: {name: x}}",
+        "serviceAccount: {workers: {create: 0}}", "serviceAccount: {}",
+    ],
+)  # fmt: skip
+def test_null_and_empty_take_from_the_charts_defaults_what_we_say(helm, agents, text) -> None:
+    said = helm.template(agents, [text])
+    assert not isinstance(said, Refused), said
+    values = read_values(text, name="v.yaml")
+    found = [account for account in read_accounts(values, prefix="p") if ":" in account.component]
+    assert [f"p-worker-{name}" for _, name in worker_groups(values)] == re.findall(
+        r"^kind: Deployment\nmetadata: {name: (p-worker-\S+)}", said, re.MULTILINE
+    )
+    created = [account.component.replace("worker:", "p-worker-") for account in found
+               if account.created]  # fmt: skip
+    assert created == re.findall(r"^kind: ServiceAccount.*\n.*\n.*name: (\S+)}", said, re.MULTILINE)
+
+
+def test_what_helm_rendered_is_judged_per_container_duplicates_included(helm, agents, tmp_path):
+    text = (
+        "commonEnv: [{name: A, value: a}, {name: LOG, value: x}]\n"
+        "workers: [{name: w, env: [{name: B, value: $(A)}, {name: LOG, value: z}]}, {name: v}]\n"
+    )
+    said = helm.template(agents, [text])
+    assert isinstance(said, str), said
+    path = tmp_path / "rendered.yaml"
+    path.write_text(said)
+
+    config = read_configuration([str(path)])
+
+    assert list(config.environment) == [
+        "deployment/p-worker-w:worker", "deployment/p-worker-v:worker",
+        "deployment/p-triggerer:triggerer",
+    ]  # fmt: skip
+    assert config.environment["deployment/p-worker-w:worker"] == {"A": "a", "B": "a", "LOG": "z"}
+    (finding,) = [one for one in find(config) if one.rule.id == "XC007"]
+    assert finding.observed.startswith("deployment/p-worker-w:worker.env: 'LOG' on lines ")
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from xcomkit.cli.terminal import note, relative
 from xcomkit.findings.errors import InputError
-from xcomkit.findings.text import plain
+from xcomkit.findings.text import listed, plain
 from xcomkit.findings.text_file import read_text, write_text
 
 if TYPE_CHECKING:
     from xcomkit.values.merge import Merged
+    from xcomkit.values.values import Values
 
 STDOUT = Path("-")
 _HINT = "name another file with --out."
@@ -34,8 +35,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         " compression, connection, identity) is replaced, everything else is kept, and so is any"
         " other list and every worker group. The diff goes to stdout without secrets.",
         epilog="example: xcomkit merge values.yaml runs/20261125T120000Z-aws/values.yaml | exit"
-        " codes: 0 merged, or nothing had to change, 1 there are conflicts to look at, or with"
-        " --check the fragment is not in the file yet, 2 a file cannot be read, merged or written",
+        " codes: 0 merged, or nothing had to change, 1 there are conflicts or duplicate keys to"
+        " look at, or with --check the fragment is not in the file yet, 2 a file cannot be read,"
+        " merged or written",
     )
     merge.add_argument("values", type=Path, metavar="VALUES", help="your file; it stays as it is")
     merge.add_argument("fragment", type=Path, metavar="FRAGMENT", help="what is to be in it")
@@ -63,10 +65,10 @@ def act(options: argparse.Namespace) -> int:
     is_same = merged.text == values.text
     if options.check:
         _show(merged.diff)
-        _tell_conflicts(merged, path=options.values)
+        has_problems = _tell_problems(merged, values)
         state = "holds the fragment" if is_same else "does not hold the fragment yet"
         note(f"{name} {state}; nothing was written.")
-        return int(not is_same or bool(merged.conflicts))
+        return int(not is_same or has_problems)
 
     if options.out == STDOUT:
         _show(merged.text, end="")
@@ -74,13 +76,22 @@ def act(options: argparse.Namespace) -> int:
     else:
         done = _write(merged.text, options)
         _show(merged.diff)
-    _tell_conflicts(merged, path=options.values)
+    has_problems = _tell_problems(merged, values)
     same = "nothing had to change; " if is_same else ""
     note(f"{same}{done}, {name} is as it was.")
-    return int(bool(merged.conflicts))
+    return int(has_problems)
 
 
-def _tell_conflicts(merged: "Merged", *, path: Path) -> None:
+def _tell_problems(merged: "Merged", values: "Values") -> bool:
+    """Name duplicate keys and conflicts, and return whether there are any."""
+    from xcomkit.values.merge_rules import label
+
+    path = values.name
+    for key in values.duplicates:
+        first, *_, last = key.lines
+        lost = f", so {listed(key.lost, most=10)} of line {first} is lost" if key.lost else ""
+        said = f"duplicate key {label(key.path)}, first in line {first}; helm reads the last{lost}"
+        note(f"{plain(path)}:{last}: {plain(said)}: merge both into one key.")
     for conflict in merged.conflicts:
         state = "replaced" if conflict.replaced else "kept"
         said = f"your file says {conflict.before}, the fragment {conflict.after}"
@@ -88,6 +99,7 @@ def _tell_conflicts(merged: "Merged", *, path: Path) -> None:
     if count := len(merged.conflicts):
         word = "conflict" if count == 1 else "conflicts"
         note(f"{count} {word}: look at the lines above before you install it.")
+    return bool(merged.conflicts or values.duplicates)
 
 
 def _write(text: str, options: argparse.Namespace) -> str:

@@ -61,10 +61,21 @@ def _account(
     return ServiceAccount(
         component,
         name or default,
-        created=own.get("create", shared.get("create", True)) is not False,
+        created=_is_created(values, key=key, own=own),
         named=bool(name) or key == "workers",  # the one default that the chart documents
         annotations=annotations,
     )
+
+
+def _is_created(values: Values, *, key: str, own: dict[str, Any]) -> bool:
+    """Tell whether the chart makes an account; its default is true, and ``~`` takes that away."""
+    found: Any = own.get("create")
+    if found is not None:
+        return bool(found)
+    found = values.data
+    for part in ("serviceAccount", key, "create"):
+        found = found.get(part, True) if isinstance(found, dict) else found
+    return bool(found)
 
 
 def read_prefix(values: Values, *, default: str) -> str:

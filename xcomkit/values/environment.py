@@ -1,7 +1,7 @@
 """What a worker, the Dag processor and the triggerer will see once a values file is installed."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,9 +42,14 @@ class Variable:
 
 
 def worker_groups(values: Values) -> tuple[tuple[int, str], ...]:
-    """Return index and name of each worker group; a group without a name is called ``#1``."""
+    """Return index and name of each worker group; a group without a name is called ``#1``.
+
+    The chart's own group is there while nothing is said of groups; ``[]`` and ``~`` take it away.
+    """
     groups = values.get("workers")
-    if not isinstance(groups, list) or not groups:
+    if not groups and "workers" in values.data:
+        return ()
+    if not isinstance(groups, list):
         return ((-1, DEFAULT_WORKER),)
     return tuple(
         (index, _text(values.get("workers", index, "name")) or f"#{index + 1}")
@@ -67,7 +72,9 @@ def list_variables(values: Values) -> dict[str, tuple[Variable, ...]]:
         f"worker:{name}": (("workers", index, "env"), f"workers[{name[:63]}].env")
         for index, name in groups
     }
-    if isinstance(values.get("workers"), dict):  # refused by helm, and judged all the same
+    if (
+        isinstance(values.get("workers"), dict) and groups
+    ):  # refused by helm, and judged all the same
         components = {f"worker:{DEFAULT_WORKER}": (("workers", "env"), "workers.env")}
     components |= {name: ((name, "env"), f"{name}.env") for name in (DAG_PROCESSOR, TRIGGERER)}
     return {
@@ -94,17 +101,19 @@ def expanded(variables: Iterable[Variable]) -> dict[str, str]:
     The component's own value stands over commonEnv, and a later entry over an earlier one, as in
     Kubernetes; no document tells which of the two the chart writes last, so a name set in both is
     a finding of its own. ``$(NAME)`` is replaced as Kubernetes does (Tasks: Define Dependent
-    Environment Variables); names whose value the file does not tell, and what refers to them, are
-    left out.
+    Environment Variables); names whose value the file does not tell, and what refers to them or
+    into another list, are left out.
     """
+    listed = tuple(variables)
+    crossing = {id(variable) for variable, _ in list_crossing(listed)}
     known: dict[str, str] = {}
     unknown: set[str] = set()
-    for variable in variables:
+    for variable in listed:
         value = variable.value
         if value is not None and is_reference(value):
             value = None
         names = [] if value is None or variable.is_literal else _REFERENCE.findall(value)
-        if value is None or any(name in unknown for _, name in names):
+        if value is None or id(variable) in crossing or any(name in unknown for _, name in names):
             unknown.add(variable.name)
             known.pop(variable.name, None)
             continue
@@ -115,6 +124,25 @@ def expanded(variables: Iterable[Variable]) -> dict[str, str]:
         unknown.discard(variable.name)
         known[variable.name] = value
     return known
+
+
+def list_crossing(variables: Sequence[Variable]) -> tuple[tuple[Variable, Variable], ...]:
+    """Return each variable that refers to one of another list, and that one.
+
+    Kubernetes fills in what stands above it, and no document tells which list the chart writes
+    first.
+    """
+    named: dict[str, list[Variable]] = {}
+    for variable in variables:
+        named.setdefault(variable.name, []).append(variable)
+    return tuple(
+        (variable, other)
+        for variable in variables
+        if "$(" in (variable.value or "") and not variable.is_literal
+        for _, name in _REFERENCE.findall(variable.value or "")
+        for other in named.get(name, ())
+        if other.source != variable.source and not other.is_literal
+    )
 
 
 def _chart_fields(values: Values) -> Iterator[Variable]:
@@ -150,9 +178,9 @@ def _entry(entry: Any, *, line: int, source: str) -> Variable:
     if entry.get("valueFrom") is not None:
         both = "has value and valueFrom; Kubernetes takes one of them"
         return Variable(name, None, line, source, both if entry.get("value") else "")
-    value = entry.get("value", "")
-    if isinstance(value, str):
-        return Variable(name, value, line, source)
+    value = entry.get("value")
+    if value is None or isinstance(value, str):  # null is "" to Kubernetes
+        return Variable(name, value or "", line, source)
     kind = {bool: "a boolean", int: "a number", float: "a number"}.get(type(value), "no text")
     problem = f"the value is {kind}; put it in quotes"
     scalar = value if isinstance(value, (bool, int, float)) else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xcomkit.findings.errors import InputError
-from xcomkit.values import emit
+from xcomkit.values import emit, sensitive
 from xcomkit.values.edits import (
     Edit,
     block_header,
@@ -191,6 +191,8 @@ class MergePlan:
         if not is_unset(held):
             replaced = is_owned(spot.path) and not is_placeholder(wanted)
             before, after = (displayed(spot.path, value) for value in (held.value, wanted))
+            if before == after:  # both are hidden
+                after += sensitive.differing(str(held.value), str(wanted))
             self._note(spot.path, pair[1], before=before, after=after, replaced=replaced)
             if not replaced:
                 return

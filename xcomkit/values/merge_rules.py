@@ -49,6 +49,8 @@ def _is_secret(names: tuple[str, ...], value: Any) -> bool:
             return any(_is_secret(names, item) for item in value)
         case None | bool():
             return False
+        case _ if names[-1] == "value" and set(names[-3:-1]) & {"commonEnv", "env"}:
+            return not sensitive.is_shown(names[-2], str(value))  # its name says what it is
         case _:
             return not all(sensitive.is_shown(name, str(value)) for name in names)
 

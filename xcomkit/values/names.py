@@ -52,6 +52,12 @@ def parse_base_path(text: str) -> BasePath | None:
     return BasePath(scheme.lower(), connection_id, bucket, prefix.strip("/"))
 
 
+def is_setting(name: str) -> bool:
+    """Tell whether a variable is an XCom setting, the secrets backend or a connection."""
+    known = (*XCOM_SETTINGS, SECRETS_BACKEND, SECRETS_KWARGS)
+    return name in known or name.startswith(CONNECTION_PREFIX)
+
+
 def connection_variable(connection_id: str) -> str:
     """Return the variable in which Airflow looks for a connection."""
     return CONNECTION_PREFIX + connection_id.upper()

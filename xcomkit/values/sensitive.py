@@ -105,6 +105,16 @@ def show(name: str, value: str) -> str:
     return repr(value[:120]) if is_shown(name, value) else "(hidden)"
 
 
+def differing(one: str, other: str) -> str:
+    """Return in which fields two connections differ, as words behind a hidden value, or ``""``."""
+    first, second = (
+        {name: found for name, found in _fields(value) if name not in ("", "extra")}
+        for value in (one, other)
+    )
+    names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
+    return f", another {', '.join(names)[:120]}" if names else ""
+
+
 def _is_harmless(value: str) -> bool:
     """Tell whether a connection holds nothing but what says where and what."""
     return all(

@@ -17,10 +17,14 @@ Key = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class DuplicateKey:
-    """A key that one mapping holds more than once, with all its lines."""
+    """A key that one mapping holds more than once, with all its lines.
+
+    ``lost`` are the names under it, of keys or of entries, that the last one does not have.
+    """
 
     path: Key
     lines: tuple[int, ...]
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +176,23 @@ class _Converter:
                 self.lines[(*path, key.value)] = key.line
                 data[key.value] = self.convert(value, path=(*path, key.value), depth=depth + 1)
         self.duplicates += [
-            DuplicateKey((*path, name), tuple(lines))
+            DuplicateKey((*path, name), tuple(lines), _lost(node, name))
             for name, lines in seen.items()
             if len(lines) > 1
         ]
         return data
+
+
+def _lost(node: Node, name: str) -> tuple[str, ...]:
+    """Return what earlier keys of a name hold and the last one does not."""
+    *earlier, last = (_names(value) for key, value in node.pairs if key.value == name)
+    return tuple(dict.fromkeys(one for names in earlier for one in names if one not in last))
+
+
+def _names(node: Node) -> tuple[str, ...]:
+    """Return the keys of a mapping, or the names of a list's entries."""
+    held = node.target or node
+    named = ((item.target or item).pair("name") for item in held.items)
+    return tuple(str(key.value) for key, _ in held.pairs) + tuple(
+        str((pair[1].target or pair[1]).value) for pair in named if pair
+    )

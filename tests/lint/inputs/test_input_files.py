@@ -31,12 +31,35 @@ def file(tmp_path):
     return write
 
 
+# what helm get all prints
+ALL = f"""NAME: astro-agent
+STATUS: deployed
+USER-SUPPLIED VALUES:
+{VALUES}
+COMPUTED VALUES:
+{VALUES}
+HOOKS:
+MANIFEST:
+---
+# Source: chart/templates/pod.yaml
+{POD}
+"""
+
+
+def test_values_of_the_users_are_read_from_all_that_helm_prints_of_a_release(file):
+    found = read_configuration([file("all.txt", ALL)])
+    assert found.values.data == read_configuration([file("v.yaml", VALUES)]).values.data
+    assert found.values.line(next(iter(found.values.data))) == 4
+    assert found.values.duplicates == ()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "kind"),
     [
         ("values.yaml", VALUES, "values"),
         ("values.json", '{"commonEnv": []}', "values"),
         ("release.txt", "USER-SUPPLIED VALUES:\n" + VALUES, "values"),
+        ("all.txt", ALL, "values"),
         ("empty.yaml", "", "values"),
         ("docker-compose.yaml", COMPOSE, "compose"),
         ("anything.yml", COMPOSE, "compose"),

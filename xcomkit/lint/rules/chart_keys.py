@@ -49,10 +49,11 @@ XC051 = Rule(
     id="XC051",
     title="No service account is created twice",
     severity="fail",
-    why="Helm refuses to make the same object twice, and one annotation would be lost.",
+    why="Helm 3 refuses to create the same object twice; Helm 4 applies one over the other, and the"
+    " annotations of the first are lost.",
     remedy="With several worker groups leave serviceAccount.workers.name empty, or name one account"
     " per group.",
-    source="comments of the downloaded values.yaml; helm",
+    source="comments of the downloaded values.yaml; Helm 4, server-side apply",
 )
 XC057 = Rule(
     id="XC057",

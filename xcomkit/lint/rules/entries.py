@@ -1,6 +1,7 @@
 """Rules about the file itself: texts, duplicates, placeholders, secrets."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from xcomkit.findings.model import Rule
@@ -8,8 +9,9 @@ from xcomkit.findings.text import listed
 from xcomkit.lint.configuration import Configuration, Place, dotted, place_of
 from xcomkit.lint.file_types import Kind
 from xcomkit.lint.registry import Objection, lint_rule
-from xcomkit.values.environment import Variable
-from xcomkit.values.names import find_placeholder
+from xcomkit.settings.terms import TERMS
+from xcomkit.values.environment import Variable, list_crossing, worker_groups
+from xcomkit.values.names import find_placeholder, is_setting
 from xcomkit.values.sensitive import find_secret, is_shown, list_secrets
 from xcomkit.values.values import Key
 
@@ -25,9 +27,10 @@ XC007 = Rule(
     id="XC007",
     title="No duplicate name in a list",
     severity="fail",
-    why="The later entry silently wins, whichever was meant.",
+    why="The API server refuses it where Helm 4 installed the release (server-side apply); with"
+    " Helm 3 the later entry silently wins, whichever was meant.",
     remedy="Keep one entry.",
-    source="Kubernetes API, EnvVar",
+    source="Kubernetes API, EnvVar; Kubernetes, Server-Side Apply; Helm 4, overview",
 )
 XC008 = Rule(
     id="XC008",
@@ -47,12 +50,12 @@ XC012 = Rule(
 )
 XC013 = Rule(
     id="XC013",
-    title="No variable is set in two places",
+    title="No XCom setting, connection or identity is set in two places",
     severity="fail",
     why="Which of commonEnv, the component's env and the chart's own field wins is documented"
-    " nowhere.",
+    " nowhere; where both end in one list, Helm 4 cannot install it.",
     remedy="Keep the setting in one place.",
-    source="Helm reference, commonEnv",
+    source="Helm reference, commonEnv; Kubernetes, Server-Side Apply",
 )
 XC014 = Rule(
     id="XC014",
@@ -70,6 +73,34 @@ XC053 = Rule(
     why="Docker Compose cuts the comment off; docker run and kubectl keep it in the value.",
     remedy="Put the comment on a line of its own.",
     source="Docker, .env file syntax; docker run --env-file",
+)
+
+XC080 = Rule(
+    id="XC080",
+    title="There is a worker group",
+    severity="fail",
+    why="An empty or null list takes the chart's own group away: no worker is deployed, and every"
+    " task stays queued.",
+    remedy="Add a group, or remove the key workers, which brings the chart's default-worker back.",
+    source="Helm, values files: deleting a default key",
+)
+XC081 = Rule(
+    id="XC081",
+    title="Every $(NAME) refers to a variable of the same list",
+    severity="warn",
+    why="Kubernetes fills in what stands above in the pod's list; which of commonEnv and the"
+    " component's env the chart writes first is documented nowhere.",
+    remedy="Write the value out, or set NAME above it in the same list.",
+    source="Kubernetes, define dependent environment variables; Helm reference, commonEnv",
+)
+XC082 = Rule(
+    id="XC082",
+    title="No other variable is set in two places",
+    severity="warn",
+    why="Which of commonEnv and the component's env wins is documented nowhere; where both end in"
+    " one list, Helm 4 cannot install it.",
+    remedy="Keep it in one place.",
+    source="Helm reference, commonEnv; Kubernetes, Server-Side Apply",
 )
 
 # a sidecar's own configuration language may use angle brackets
@@ -112,7 +143,9 @@ def _repeated(config: Configuration) -> Iterator[Objection]:
     found: dict[tuple[str, str, str], list[str]] = {}
     for variable in config.written:
         if variable.name != _NAMELESS:
-            key = (variable.source, variable.name, variable.file)
+            # what a pod's entry takes from a Secret is named behind its list
+            source = variable.source.partition(" (")[0] if config.pods else variable.source
+            key = (source, variable.name, variable.file)
             found.setdefault(key, []).append(str(variable.line))
     groups = config.values.get("workers")
     for index, group in enumerate(groups if isinstance(groups, list) else []):
@@ -156,25 +189,60 @@ def _duplicate_keys(config: Configuration) -> Iterator[Objection]:
         for duplicate in document.duplicates:
             lines = listed([str(line) for line in duplicate.lines], most=10)
             text = f"{dotted(duplicate.path)[:80]!r} on lines {lines}"
+            text += f"; lost: {listed(duplicate.lost, most=10)}" if duplicate.lost else ""
             yield Objection(text, (document.name, duplicate.lines[-1]))
 
 
 @lint_rule(XC013, "one place per name", kinds=("values",))
-def _set_twice(config: Configuration) -> Iterator[Objection]:
+def _setting_twice(config: Configuration) -> Iterator[Objection]:
+    return _set_twice(config, is_wanted=_decides)
+
+
+@lint_rule(XC082, "one place per name", kinds=("values",))
+def _other_twice(config: Configuration) -> Iterator[Objection]:
+    return _set_twice(config, is_wanted=lambda name: name != _NAMELESS and not _decides(name))
+
+
+def _decides(name: str) -> bool:
+    """Tell whether a variable decides where XComs go, and as whom."""
+    return is_setting(name) or any(name in terms.rivals for terms in TERMS.values())
+
+
+def _set_twice(config: Configuration, *, is_wanted: Callable[[str], bool]) -> Iterator[Objection]:
+    """Yield names of several lists, but where all of them say the same."""
     order = {source.name: place for place, source in enumerate(config.sources)}
     for variables in config.variables.values():
         places: dict[str, dict[str, Variable]] = {}
         for variable in variables:
             places.setdefault(variable.name, {})[variable.source] = variable
         for name, found in places.items():
+            said = {place_of(v) if v.value is None else v.value for v in found.values()}
+            if len(said) < 2 or not is_wanted(name):
+                continue
             files = {v.file for v in found.values()}
             text = " and ".join(
                 f"{source} ({'line ' if len(files) == 1 else v.file + ':'}{v.line})"
                 for source, v in found.items()
             )
-            if len(found) > 1 and name != _NAMELESS:
-                last = max(found.values(), key=lambda v: (order.get(v.file, -1), v.line))
-                yield Objection(f"{name[:80]!r} in {text}", place_of(last))
+            last = max(found.values(), key=lambda v: (order.get(v.file, -1), v.line))
+            yield Objection(f"{name[:80]!r} in {text}", place_of(last))
+
+
+@lint_rule(XC081, "NAME set above it in the same list", kinds=("values",))
+def _crossing(config: Configuration) -> Iterator[Objection]:
+    for variables in config.variables.values():
+        for one, other in list_crossing(variables):
+            text = (
+                f"{one.source}: {one.name[:80]!r} refers to {other.name[:80]!r} of {other.source}"
+            )
+            yield Objection(text, place_of(one))
+
+
+@lint_rule(XC080, "a worker group", kinds=("values",))
+def _no_workers(config: Configuration) -> Iterator[Objection]:
+    if config.sources and not worker_groups(config.values):
+        found = config.values.get("workers")
+        yield Objection(f"workers: {json.dumps(found)}", config.values.place("workers"))
 
 
 @lint_rule(XC014, "references instead of secrets", kinds=_COMMITTED, fix=_BY_REFERENCE)

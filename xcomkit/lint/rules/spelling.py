@@ -10,9 +10,8 @@ from xcomkit.lint.registry import Fix, Objection, lint_rule
 from xcomkit.values.environment import Variable
 from xcomkit.values.names import (
     CONNECTION_PREFIX,
-    SECRETS_BACKEND,
-    SECRETS_KWARGS,
     XCOM_SETTINGS,
+    is_setting,
 )
 from xcomkit.values.sensitive import is_shown
 
@@ -89,7 +88,7 @@ def _renamed(variable: Variable, meant: str) -> Fix:
 @lint_rule(XC023, "values, or $(NAME) set above", kinds=("values", "pod"))
 def _unexpanded(config: Configuration) -> Iterator[Objection]:
     for variable, value in _values(config):
-        if _is_setting(variable.name) and (found := _reference(value, variable.name)):
+        if is_setting(variable.name) and (found := _reference(value, variable.name)):
             yield Objection(f"{variable.name[:80]}: {found}", place_of(variable))
 
 
@@ -97,7 +96,7 @@ def _unexpanded(config: Configuration) -> Iterator[Objection]:
 def _shell_references(config: Configuration) -> Iterator[Objection]:
     for variable, value in _values(config):
         match = _SHELL.search(value)
-        if match and not _is_setting(variable.name) and is_shown(variable.name, value):
+        if match and not is_setting(variable.name) and is_shown(variable.name, value):
             text = f"{variable.name[:80]}: {match[0][:40]!r} is not expanded"
             yield Objection(text, place_of(variable))
 
@@ -125,8 +124,3 @@ def _reference(value: str, name: str) -> str:
     if match is None and name.startswith(CONNECTION_PREFIX):
         match = re.search(r"\$\{[A-Za-z_]\w*\}", value)
     return f"{match[0][:40]!r} is not expanded" if match else ""
-
-
-def _is_setting(name: str) -> bool:
-    known = (*XCOM_SETTINGS, SECRETS_BACKEND, SECRETS_KWARGS)
-    return name in known or name.startswith(CONNECTION_PREFIX)

@@ -22,6 +22,8 @@ _AIRFLOW_CHART_KEYS = frozenset(
      "extraEnv", "scheduler", "webserver", "apiServer", "postgresql", "redis", "statsd", "config",
      "data", "dags", "images", "airflowHome", "fernetKey", "pgbouncer", "ingress", "flower"}
 )  # fmt: skip
+_HEADING = re.compile(r"^(?:USER-SUPPLIED|COMPUTED) VALUES:[ \t\r]*$", re.MULTILINE)
+_REST = re.compile(r"^COMPUTED VALUES:", re.MULTILINE)
 _ENV_LINE = re.compile(r"(?:export\s+)?[A-Za-z_]\w*=")
 
 
@@ -84,11 +86,17 @@ def _read(name: str, *, kind: Kind | None) -> Source:
 
 
 def _unheaded(text: str) -> str:
-    """Return what ``helm get values`` prints with its heading, and nothing at all, made YAML."""
-    head, _, rest = text.partition("\n")
-    if not re.fullmatch(r"(?:USER-SUPPLIED|COMPUTED) VALUES:\s*", head):
+    """Return what ``helm get values`` prints with its heading, and nothing at all, made YAML.
+
+    Of what ``helm get all`` prints only the values of the user's are left, in their lines.
+    """
+    match = _HEADING.search(text)
+    is_all = text.startswith("NAME: ")
+    if match is None or (match.start() and not is_all):
         return text
-    return f"#{head[1:]}\n" + ("" if rest.strip() == "null" else rest)
+    rest = _REST.split(text[match.end() :], maxsplit=1)[0] if is_all else text[match.end() :]
+    above = "#\n" * text.count("\n", 0, match.start()) + "#"
+    return above + ("" if rest.strip() == "null" else rest)
 
 
 def _kind_by_name(name: str) -> Kind | None:
