@@ -7,6 +7,7 @@ from good_values import GOOD, checks
 
 from xcomkit.cloud_documents.access.azure import MOST_CREDENTIALS
 from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND
 from xcomkit.lint.cloud_files import Agents, judge_trust
 from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
 from xcomkit.lint.rules import MOST_FINDINGS
@@ -29,6 +30,17 @@ def test_findings_of_a_rule_are_listed_up_to_the_limit_and_the_rest_is_counted(m
 
     assert len(found) == min(count, MOST_FINDINGS + 1)
     assert ("more" in found[-1].observed) is (more > 1)
+
+
+def test_base_image_lacks_the_durable_class_unless_a_folder_of_python_may_bring_it():
+    base = "image: images.astronomer.cloud/baseimages/astro-remote-execution-agent:3\n"
+    durable = GOOD.replace(STOCK_BACKEND, DURABLE_BACKEND) + base
+    mounted = durable.replace(
+        "commonEnv:\n", "commonEnv:\n  - name: PYTHONPATH\n    value: /mnt/xcom\n"
+    )
+
+    assert [c.status for c in checks(durable, "XC057")] == ["fail"]
+    assert [c.status for c in checks(mounted, "XC057")] == ["unknown"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from xcomkit.notebook.step import Step
 from xcomkit.settings.observed import ObservedSettings
 from xcomkit.settings.settings import Settings
 from xcomkit.steps import agent, fidelity, helm_values, orchestration
-from xcomkit.values import fragment, merge, values
+from xcomkit.values import fragment, image, merge, values
 
 ONCE = {"merge": 1, "load": 1, "fragment": 1}
 LINES = "# theirs\nnamespace: astro\nworkers:\n  - name: first\n  - name: second\ncommonEnv: []\n"
@@ -30,7 +30,8 @@ def cloud() -> Cloud:
     return cast(Cloud, SimpleNamespace(
         connection=lambda: {"conn_type": "aws"}, annotations=nothing, labels=nothing,
         agent_environment=nothing, secrets_backend=nothing, rival_variables=(),
-        annotation_is_needed=False, worker_identity=lambda *_, **__: identity,
+        annotation_is_needed=False, agent_packages=("s3fs",),
+        worker_identity=lambda *_, **__: identity,
     ))  # fmt: skip
 
 
@@ -138,6 +139,49 @@ def test_file_that_is_installed_holds_the_lines_of_the_user_and_the_fragment(ste
     written = Path(step.settings.values_file).with_name("theirs.xcom.yaml").read_text()
     assert "# theirs" in written
     assert "xcomBackend: " in written
+
+
+def test_what_was_proved_lies_in_the_run_directory_without_a_secret_and_on_the_lines_cited(step):
+    theirs = Path(step.settings.values_file)
+    theirs.write_text(LINES + "agentToken: hush-1\n# - name: DB\n#   value: hush-2\n")
+
+    cells_of_step_03(step)
+
+    installed = theirs.with_name("theirs.xcom.yaml").read_text().splitlines()
+    kept = {name: (step.run / name).read_text() for name in step.facts["files"]}
+    copy = kept["values/theirs.xcom.yaml"].splitlines()
+    hidden = [number for number, line in enumerate(installed) if "hush" in line]
+    assert [n for n, pair in enumerate(zip(installed, copy, strict=True)) if len({*pair}) == 2] == (
+        hidden
+    )
+    assert not any("hush" in text for text in kept.values())
+    assert "***" in step.facts["files"]["values/theirs.xcom.yaml"]
+    assert "+xcomBackend: " in kept["values/merge.diff"]
+    cited = [check.how for check in step.checks if "theirs" in check.how]
+    assert cited
+    assert all("theirs.xcom.yaml" in how or "compared with" in how for how in cited)
+
+
+def test_image_gets_the_class_and_its_packages_before_the_file_is_installed(step):
+    cells_of_step_03(step)
+
+    lines = helm_values.show_image(step).text
+    assert (step.run / "image/xcomkit/durable.py").read_bytes() == image.DURABLE.read_bytes()
+    assert f"LABEL {image.LABEL}={image.digest()}" in lines
+    assert "COPY xcomkit/durable.py" in lines
+    assert "pip install --no-cache-dir xcomkit==" in lines
+    assert "s3fs==" in (step.run / "image/requirements-agent.txt").read_text()
+
+
+def test_airflows_own_class_needs_no_line_and_leaves_none_of_an_earlier_pass(step):
+    cells_of_step_03(step)
+    stock = Settings.from_mapping({**step.settings.to_parameters(), "backend": "stock"})
+    again = Step("some_step", stock, step.run, step.platform, step.cloud)
+
+    cells_of_step_03(again)
+
+    assert not (step.run / "image").exists()
+    assert "No line is needed" in helm_values.show_image(again).text
 
 
 def test_evidence_is_the_same_without_the_cells_that_show(step):

@@ -44,13 +44,16 @@ def test_without_helm_the_check_says_what_stays_unproved(check) -> None:
 
 def test_rendered_chart_passes_and_gets_this_very_file(check) -> None:
     script = 'for last; do :; done; test -f "$last" || exit 9\n'
-    found = check(script + 'printf -- "---\\nkind: A\\n---\\nkind: B\\n"')
-    assert (found.status, found.observed) == ("pass", "rendered 2 resources")
+    found = check(script + 'printf -- "---\\nkind: A\\nhelm.sh/chart: c-2.3.0\\n---\\nkind: B\\n"')
+    assert (found.status, found.observed) == ("pass", "rendered 2 resources of c-2.3.0")
 
 
 def test_helm_that_renders_nothing_is_no_pass(check) -> None:
     found = check("exit 0")
-    assert (found.status, found.observed) == ("unknown", "rendered 0 resources")
+    assert (found.status, found.observed) == (
+        "unknown",
+        "rendered 0 resources of a chart without a version",
+    )
 
 
 def test_refused_values_fail_with_helms_words_and_without_secrets(check) -> None:
@@ -96,7 +99,7 @@ def test_next_steps_name_the_class_in_the_image_secrets_dags_and_logging() -> No
         settings = Settings.from_mapping({"bucket": "xcom-bucket", "connection_store": store})
         steps = next_steps(settings)
         assert [title for title, _ in steps] == ["Backend class", *rest]
-        assert "xcomkit/durable.py" in steps[0][1]
+        assert "build the agents' image" in steps[0][1]
         assert ("Secrets Manager" in steps[1][1]) == (store == "secrets-manager")
     stock = Settings.from_mapping({"bucket": "xcom-bucket", "backend": "stock"})
     assert [title for title, _ in next_steps(stock)] == rest

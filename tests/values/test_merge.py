@@ -9,6 +9,7 @@ from xcomkit.settings.settings import Settings
 from xcomkit.values.fragment import generate
 from xcomkit.values.merge import merge
 from xcomkit.values.merge_plan import Conflict
+from xcomkit.values.names import BACKEND
 from xcomkit.values.values import read_values
 
 PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
@@ -415,3 +416,12 @@ def test_compression_is_emptied_only_together_with_the_path() -> None:
     assert [c.replaced for c in result.conflicts] == [True]
     assert variables(result.values.data) == {COMPRESSION: "", PATH: "s3://c@b/p"}
     assert COMPRESSION not in variables(merged(""))
+
+
+def test_class_that_the_file_sets_as_a_variable_is_replaced_there_and_not_set_twice() -> None:
+    text = f"commonEnv:\n  - name: {BACKEND}\n    value: old.Class  # ours since May\n"
+    result = merge(text, {**FRAGMENT, "xcomBackend": "new.Class"}, name="v")
+
+    assert "xcomBackend" not in result.values.data
+    assert '    value: "new.Class"  # ours since May\n' in result.text
+    assert [c.path for c in result.conflicts if c.replaced] == [f"commonEnv.{BACKEND}.value"]

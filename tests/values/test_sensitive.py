@@ -134,6 +134,20 @@ def test_masked_text_keeps_every_line_where_it_was() -> None:
     ]
 
 
+def test_comment_that_might_hold_a_secret_is_masked_and_any_other_stays() -> None:
+    kept = "# theirs\nnote: it's  # why not\ntext: 'a # password: no'\n"
+    text = kept + (
+        "# agentToken: abc\ncommonEnv:\n  # - name: DB\n  #   value: hunter2\n"
+        "  - {name: A, value: b} # the password is hunter3\n"
+    )
+
+    shown = masked(read_values(text, name="v"))
+
+    assert shown.startswith(kept)
+    assert shown.count("\n") == text.count("\n")
+    assert not any(word in shown for word in ("abc", "hunter2", "hunter3"))
+
+
 def test_shown_value_is_one_bounded_line() -> None:
     assert show("A", "x\n" * 500).count("\n") == 0
     assert len(show("A", "x" * 5000)) < 130

@@ -131,7 +131,8 @@ class Hello:
 
     ``settings`` holds path, threshold and compression as Airflow reads them, ``codecs`` what
     fsspec has registered in this environment, ``import_ms`` the time of all imports. ``loops`` is
-    why Airflow refuses Dags with task loops, ``None`` for a version that has none.
+    why Airflow refuses Dags with task loops, ``None`` for a version that has none; ``digest`` is
+    the SHA-256 of the file that holds the class.
     """
 
     python: str
@@ -143,6 +144,7 @@ class Hello:
     error: Failure | None
     loops: str | None
     state: Mapping[str, Any]
+    digest: str = ""
 
     def bound(self, subject: Subject) -> "Bound":
         """Return class, settings and error of a subject, as Airflow resolves them."""

@@ -748,7 +748,13 @@ def refusal_of_loops() -> str | None:
 def greet() -> dict[str, Any]:
     """Import Airflow and the configured backend; return versions and what was resolved."""
     started = time.perf_counter()
-    found: dict[str, Any] = {"backend": "", "settings": {}, "codecs": [], "packages": {}}
+    found: dict[str, Any] = {
+        "backend": "",
+        "settings": {},
+        "codecs": [],
+        "packages": {},
+        "digest": "",
+    }
     found["loops"] = None
     with Attempt() as attempt:
         importlib.import_module("airflow.sdk.execution_time.task_runner")
@@ -764,6 +770,9 @@ def greet() -> dict[str, Any]:
             chosen = backend("state")
             found["state"]["backend"] = f"{chosen.__module__}.{chosen.__qualname__}"
     found["state"]["error"] = state.error
+    with Attempt():
+        source = pathlib.Path(sys.modules[backend().__module__].__file__ or "")
+        found["digest"] = hashlib.sha256(source.read_bytes()).hexdigest()
     with Attempt():  # imports only, to spare every fork; a missing package fails in the step itself
         protocol = found["settings"]["path"].partition("://")[0]
         airflow("sdk.io", "has_fs")(protocol)

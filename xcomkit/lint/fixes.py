@@ -2,12 +2,21 @@
 
 import re
 
+from xcomkit.findings.model import DURABLE_BACKEND
 from xcomkit.lint.file_types import Kind
 from xcomkit.lint.registry import Fix
 from xcomkit.values import emit
 from xcomkit.values.names import BACKEND
 
 _OPTION = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
+
+
+_CLASSES = (
+    "# That is Airflow's own class: it needs nothing in the image; behind a compression a failed",
+    "# upload is no error, and a missing object is read as its path. Or, in its place,",
+    f"# {DURABLE_BACKEND}:",
+    "# it confirms each write and raises; the agents' image must hold xcomkit/durable.py.",
+)
 
 
 def render(fix: Fix, *, kind: Kind) -> str:
@@ -30,6 +39,8 @@ def render(fix: Fix, *, kind: Kind) -> str:
             lines = [f"{name}={_shell(value)}"]
         case "cfg":
             lines = _option(name, value)
+    if name == BACKEND:
+        lines += _CLASSES
     return "\n".join(lines) + "\n"
 
 

@@ -4,7 +4,7 @@ It is the file that would be installed: with ``apply`` the user's file with the 
 without ``apply`` the user's file as it is, and the fragment where there is no file.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,12 @@ from xcomkit.values.merge import Merged, merge
 from xcomkit.values.values import Values, load_values, read_values
 
 FRAGMENT = "values.yaml"
+
+
+def name_of_merged(given: str) -> str:
+    """Return the name of the file that the user's own becomes, once the fragment is merged in."""
+    path = Path(given)
+    return f"{path.stem}.xcom{path.suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ class EffectiveValues:
         if self.original is None:
             return read_values(fragment.render(self.fragment), name=FRAGMENT)
         if self._settings.apply and self.merged:
-            return self.merged.values
+            # Lines are those of the file that is installed, which is not the user's own.
+            return replace(self.merged.values, name=name_of_merged(self.original.name))
         return self.original
 
     @cached_property

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from xcomkit.backend import drift, protocol
+from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.launch import Launch
 from xcomkit.backend.process import Worker, open_worker
 from xcomkit.backend.round_trip import why_gone
 from xcomkit.findings.errors import UnreachableError
 from xcomkit.findings.model import Check, WorkerIdentity
+from xcomkit.lint.rules.storage import is_durable
 from xcomkit.notebook.effective import Component
 from xcomkit.notebook.step import Step
 from xcomkit.steps import helm_values
+from xcomkit.values import image
+from xcomkit.values.environment import list_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,19 @@ def look(step: Step) -> None:
     """
     if gone := why_gone(step.settings, reader=step.cloud):
         raise UnreachableError(gone)
+
+
+def check_image(step: Step, agent: Agent) -> tuple[Check, ...]:
+    """Return whether the agents' image holds the durable class (XC413), where the values name it.
+
+    The pod has imported it, or has not; on this machine the label of the image is all there is.
+    """
+    hello = agent.worker.hello
+    if not is_durable(agent.component.environment.get(CLASS_VARIABLE, "")):
+        return ()
+    if agent.pod:
+        return (image.judge_pod("" if hello.error else hello.digest, pod=agent.pod),)
+    return (image.judge_labels([name for _, name, _ in list_images(step.values.file)]),)
 
 
 def check_drift(step: Step, agent: Agent) -> tuple[Check, ...]:

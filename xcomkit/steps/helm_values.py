@@ -8,10 +8,13 @@ from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Change, Check, Plan, WorkerIdentity
 from xcomkit.findings.text_file import write_text
 from xcomkit.lint.rules import lint
+from xcomkit.lint.rules.storage import is_durable
 from xcomkit.notebook import show
-from xcomkit.notebook.effective import FRAGMENT, Component
+from xcomkit.notebook.effective import FRAGMENT, Component, name_of_merged
 from xcomkit.notebook.step import Step, cell
-from xcomkit.values import helm, rules, sensitive
+from xcomkit.steps import prerequisites
+from xcomkit.values import fragment, helm, image, rules, sensitive
+from xcomkit.values.names import BACKEND
 from xcomkit.values.rules import PodIdentity
 
 FOLDERS = ("values", "image")
@@ -75,7 +78,7 @@ def _target(step: Step) -> Path:
     if not given:
         return step.run / FRAGMENT
     path = Path(given).expanduser()
-    return path.with_name(f"{path.stem}.xcom{path.suffix}")
+    return path.with_name(name_of_merged(given))
 
 
 @cell
@@ -88,7 +91,16 @@ def apply(step: Step) -> show.Text:
         mode = Path(given).expanduser().stat().st_mode & 0o777 if given else 0o644
         write_text(_target(step), step.values.file.text, mode=mode)
 
-    return step.apply(write)
+    return show.Text(f"{step.apply(write).text} To install: {_to_install(step)}.")
+
+
+def _to_install(step: Step) -> str:
+    """Return in words which file is to be installed, and where it is."""
+    given = step.settings.values_file
+    if not given:
+        return f"{FRAGMENT} of the run directory, merged into the file downloaded from the Astro UI"
+    name = Path(given).name
+    return f"{name_of_merged(name)}, beside {name}" if step.settings.apply else f"{name} as it is"
 
 
 @cell
@@ -115,6 +127,8 @@ def verify(step: Step) -> show.Checks:
     """Return what the rules say of the file under proof, and what helm says of it."""
     values, settings, cloud = step.values, step.settings, step.cloud
     step.facts["environment"] = _environment(step)
+    step.facts["install"] = _to_install(step)
+    step.facts["files"] = _write_copies(step)
     pods = PodIdentity(
         annotations=cloud.annotations(),
         labels=cloud.labels(),
@@ -129,6 +143,42 @@ def verify(step: Step) -> show.Checks:
     return step.check(*checks, _template(step), caption="The values file")
 
 
+def _write_copies(step: Step) -> dict[str, str]:
+    """Write what is proved into the run directory; return what each file of it is.
+
+    It is handed over, so what is or might be a secret is masked, on the line where it was.
+    """
+    for name in FOLDERS:
+        shutil.rmtree(step.run / name, ignore_errors=True)
+    values, merged = step.values, step.values.merged
+    text = sensitive.masked(values.file)
+    masks = "" if text == values.file.text else ", with what might be a secret as ***"
+    is_merged = merged is not None and step.settings.apply
+    what = "the file to install" if is_merged else "the file as it is" if merged else "the fragment"
+    copies = {f"values/{values.file.name}": (text, f"{what}{masks}")}
+    if merged:
+        fragment_text = fragment.render(values.fragment)
+        copies["values/fragment.yaml"] = (fragment_text, "the fragment, before it was merged")
+        copies["values/merge.diff"] = (merged.diff + "\n", f"the merge into {merged.values.name}")
+    if is_durable(values.first_worker.environment.get(BACKEND, "")):
+        durable = image.DURABLE.read_text(encoding="utf-8")
+        copies["image/xcomkit/durable.py"] = (durable, "the class that was proved, for the image")
+        copies["image/Dockerfile"] = (image.dockerfile(), "lines that put it into the image")
+        needed = (prerequisites.requirements(step), "packages of the image")
+        copies[f"image/{prerequisites.REQUIREMENTS}"] = needed
+    for name, (content, _) in copies.items():
+        write_text(step.run / name, content)
+    return {name: about for name, (_, about) in copies.items()}
+
+
+def show_image(step: Step) -> show.Text:
+    """Return the lines of the agents' image, which are needed where the class is not Airflow's."""
+    path = step.run / "image" / "Dockerfile"
+    if not path.exists():
+        return show.Text("No line is needed: the common-io provider holds the class.")
+    return show.Text(path.read_text(encoding="utf-8"), is_code=True)
+
+
 def _template(step: Step) -> Check:
     if not step.settings.values_file:
         return helm.XC402.skip(
@@ -139,7 +189,9 @@ def _template(step: Step) -> Check:
         )
     if shutil.which("helm"):
         step.say("helm template")
-    return helm.template_check(step.values.file, settings=step.settings)
+    check = helm.template_check(step.values.file, settings=step.settings)
+    step.facts["chart"] = check.observed.rpartition(" of ")[2] if check.status == "pass" else ""
+    return check
 
 
 def show_next_steps(step: Step) -> show.Table:

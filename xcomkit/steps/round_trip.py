@@ -25,7 +25,7 @@ from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Check
 from xcomkit.notebook.step import Step
 from xcomkit.steps import failures, fidelity
-from xcomkit.steps.agent import Agent, check_drift, open_agent
+from xcomkit.steps.agent import Agent, check_drift, check_image, open_agent
 from xcomkit.steps.proof import Proof
 
 _PARTS = (round_trip, lost_writes, fault_matrix, silent_references, type_fidelity, components)
@@ -67,7 +67,7 @@ def prove_parts(
     """Yield the checks of each part of the proof, and put what was measured beside them into it."""
     worker, settings = agent.worker, step.settings
     signed_in = _sign_in(step, agent)
-    yield (*signed_in, *check_drift(step, agent))
+    yield (*signed_in, *check_drift(step, agent), *check_image(step, agent))
     step.say(f"pushing, reading, pulling and purging as {agent.identity.proves}")
     found = round_trip.prove(
         worker,

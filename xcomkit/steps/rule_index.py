@@ -26,6 +26,7 @@ from xcomkit.notebook import step
 from xcomkit.objects import checks as objects
 from xcomkit.plane import load, reruns, residency, verdict
 from xcomkit.steps import prerequisites, tear_down
+from xcomkit.values import image
 from xcomkit.values import rules as chart
 
 _SOURCES = (
@@ -36,6 +37,7 @@ _SOURCES = (
     prerequisites,
     clouds,
     chart,
+    image,
     round_trip,
     sign_in,
     lost_writes,

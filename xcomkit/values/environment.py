@@ -57,6 +57,19 @@ def worker_groups(values: Values) -> tuple[tuple[int, str], ...]:
     )
 
 
+def list_images(values: Values) -> Iterator[tuple[str, str, Key]]:
+    """Yield component, image and place of each image that the file names."""
+    paths: list[tuple[str, Key]] = [
+        (f"worker:{name}", ("workers", index, "image")) for index, name in worker_groups(values)
+    ]
+    paths += [(name, (name, "image")) for name in (DAG_PROCESSOR, TRIGGERER)]
+    for component, path in paths:
+        own = values.get(*path)
+        image = own or values.get("image")
+        if isinstance(image, str):
+            yield component, image, path if own else ("image",)
+
+
 def list_variables(values: Values) -> dict[str, tuple[Variable, ...]]:
     """Return all variables of each component in the order in which they are written."""
     shared = (

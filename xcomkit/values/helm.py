@@ -16,6 +16,7 @@ from xcomkit.values.values import Values
 REPOSITORY = "https://helm.astronomer.io"
 CHART = "astro-remote-execution-agent"
 
+_CHART_LABEL = re.compile(rb"helm\.sh/chart: \"?([\w.+-]{1,100})")
 # helm's words for "the chart itself could not be had", which says nothing about the values
 _NO_CHART = re.compile(
     r"no such host|connection refused|network is unreachable|i/o timeout|deadline exceeded"
@@ -78,7 +79,9 @@ def template_check(values: Values, *, settings: Settings, timeout: float = 60) -
             return _open(expected, reason=f"helm gave no answer in {timeout:g} s", how=how)
     if done.returncode == 0:
         documents = done.stdout.count(b"\nkind: ")
-        observed = f"rendered {documents} resources"
+        named = _CHART_LABEL.search(done.stdout)
+        chart = named[1].decode("ascii") if named else "a chart without a version"
+        observed = f"rendered {documents} resources of {chart}"
         holds = True if documents else None
         return XC402.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
     said = _one_line(done.stderr.decode("utf-8", "replace"), hidden=sensitive.texts(values))
@@ -90,9 +93,8 @@ def template_check(values: Values, *, settings: Settings, timeout: float = 60) -
 def next_steps(settings: Settings) -> tuple[tuple[str, str], ...]:
     """Return what the vendor's guide asks for after the XCom backend: title and sentence."""
     image = (
-        "Before helm upgrade, copy xcomkit/durable.py into the agents' image, as xcomkit/durable.py"
-        " on Python's path: without it no task starts. It needs nothing but Airflow; step 04 with"
-        " run_in: kubectl proves it in the pod."
+        "Before helm upgrade, build the agents' image with the lines above: without the class no"
+        " task starts. Step 04 with run_in: kubectl proves it in the pod."
     )
     trust = f"Mount the CA of the store at {settings.ca_bundle} in every component."
     key = (

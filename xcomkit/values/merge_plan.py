@@ -31,7 +31,7 @@ from xcomkit.values.merge_rules import (
     is_unset,
     label,
 )
-from xcomkit.values.names import COMPRESSION, PATH
+from xcomkit.values.names import CHART_FIELDS, COMPRESSION, PATH
 from xcomkit.values.tree import Node
 from xcomkit.values.values import Key, Values
 
@@ -74,6 +74,25 @@ class _Spot:
         return _Spot((*self.path, name), (*self.place, place))
 
 
+def _as_written(fragment: Mapping[str, Any], values: Values) -> Mapping[str, Any]:
+    """Return the fragment with the chart's fields as variables where the file has them so.
+
+    Both together would be one setting in two places, of which the chart's would be ours.
+    """
+    entries = values.get("commonEnv")
+    written = {e.get("name") for e in entries or () if isinstance(e, Mapping)}
+    moved = {
+        field: variable
+        for field, variable in CHART_FIELDS.items()
+        if field in fragment and variable in written and values.get(field) in (None, "")
+    }
+    if not moved:
+        return fragment
+    own = [{"name": variable, "value": fragment[field]} for field, variable in moved.items()]
+    rest = {key: value for key, value in fragment.items() if key not in moved}
+    return {**rest, "commonEnv": [*rest.get("commonEnv", ()), *own]}
+
+
 class MergePlan:
     """The edits, changes and conflicts of one pass over a values file."""
 
@@ -84,7 +103,7 @@ class MergePlan:
         self.rewritten: set[int] = set()
         self._values = values
         self._text = values.text
-        self._into_mapping(values.root, fragment, spot=_Spot())
+        self._into_mapping(values.root, _as_written(fragment, values), spot=_Spot())
 
     def _into_mapping(self, node: Node, wanted: Mapping[str, Any], *, spot: _Spot) -> None:
         for key, value in wanted.items():

@@ -275,7 +275,8 @@ def _left_alone(merged: Merged, *, original: Values) -> Check:
     after = iter([line.rstrip("\r") for line in merged.text.split("\n")])
     lost = next((line for line in foreign if line not in after), None)
     notes = [
-        f"line {c.line}: {c.path} {c.before} -> {c.after} ({'replaced' if c.replaced else 'kept'})"
+        f"{original.name}:{c.line}: {c.path} {c.before} -> {c.after}"
+        f" ({'replaced' if c.replaced else 'kept'})"
         for c in merged.conflicts
     ]
     if lost is not None:

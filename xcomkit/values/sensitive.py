@@ -2,6 +2,7 @@
 
 import json
 import re
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ _SUSPECT = re.compile(
 _NAMES_PLACE = re.compile(r"(?:name|file|backend|_path|class)$", re.IGNORECASE)
 _LONG = re.compile(r"[A-Za-z0-9+=]{24,}")  # a UUID and a name with dashes are shorter words
 _ID = re.compile(r"(?:^|[_./-])id$", re.IGNORECASE)
+_COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*(\S[^\n]*)", re.MULTILINE)
 _PLACE = re.compile(r"/[\w./-]{2,200}")
 # the fields of a connection that say where and what, and never let anybody in
 _HARMLESS_FIELDS = frozenset(
@@ -165,15 +167,36 @@ def list_secrets(values: Values) -> tuple[Secret, ...]:
 
 
 def masked(values: Values) -> str:
-    """Return the text with every secret value replaced, line for line where it was."""
+    """Return the text with every secret replaced, in comments too, line for line where it was."""
     text = values.text
     found = _secrets(values.root, path=(), name="", find=_might_be)
-    spans = {(node.start, node.end) for _, node, _ in found}
+    spans = {(node.start, node.end) for _, node, _ in found} | {*_comments(values)}
     for start, end in sorted(spans, reverse=True):
         hidden = text[start:end].rstrip()
         mask = "\n".join([MASK] * (hidden.count("\n") + 1))
         text = text[:start] + mask + text[start + len(hidden) :]
     return text
+
+
+def _comments(values: Values) -> Iterator[tuple[int, int]]:
+    """Yield where comments are that might hold a secret, such as an entry that is commented out."""
+    inside = sorted((node.start, node.end) for node in _scalars(values.root))
+    for found in _COMMENT.finditer(values.text):
+        place = bisect(inside, (found.start(), len(values.text))) - 1
+        name, _, value = found[1].rpartition(":")
+        is_value = name.strip(" -").lower() == "value" and value.strip()
+        if (place < 0 or inside[place][1] <= found.start()) and (
+            is_value or _SUSPECT.search(found[1]) or not is_shown("", found[1].strip())
+        ):
+            yield found.span(1)
+
+
+def _scalars(node: Node) -> Iterator[Node]:
+    """Yield every scalar that is written below a node."""
+    if node.kind == "scalar":
+        yield node
+    for one in (*node.items, *(part for pair in node.pairs for part in pair)):
+        yield from _scalars(one)
 
 
 def texts(values: Values) -> tuple[str, ...]:

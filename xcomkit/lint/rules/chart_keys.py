@@ -8,9 +8,8 @@ from xcomkit.lint.configuration import Configuration, Place
 from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.storage import is_durable
 from xcomkit.values.accounts import read_accounts
-from xcomkit.values.environment import DAG_PROCESSOR, TRIGGERER, worker_groups
+from xcomkit.values.environment import TRIGGERER, list_images
 from xcomkit.values.names import BACKEND
-from xcomkit.values.values import Key
 
 _TOKENS = ("agentToken", "agentTokenSecretName", "agentTokenFile")
 # what only the whole file from the Astro UI has, not a part laid over it
@@ -58,10 +57,10 @@ XC051 = Rule(
 XC057 = Rule(
     id="XC057",
     title="The image holds the backend class",
-    severity="warn",
+    severity="fail",
     why="The durable class is not in the base image; without it no task starts.",
-    remedy="Copy xcomkit/durable.py into an image of your own, as xcomkit/durable.py on Python's"
-    " path, and name that image.",
+    remedy="Name an image of your own that holds it: step 03 of the runbook writes the lines of its"
+    " Dockerfile, pip install xcomkit or one copied file.",
     source="own class, xcomkit.durable; the agents' base image",
 )
 
@@ -88,15 +87,8 @@ def _images(config: Configuration) -> Iterator[tuple[str, str, Place]]:
     """Yield the image of every component: its own, or the one at the top; of pods their own."""
     yield from ((pod.component, pod.image, pod.place) for pod in config.pods)
     values = config.values
-    paths: list[tuple[str, Key]] = [
-        (f"worker:{name}", ("workers", index, "image")) for index, name in worker_groups(values)
-    ]
-    paths += [(name, (name, "image")) for name in (DAG_PROCESSOR, TRIGGERER)]
-    for component, path in paths:
-        own = values.get(*path)
-        image = own or values.get("image")
-        if isinstance(image, str):
-            yield component, image, values.place(*(path if own else ("image",)))
+    for component, image, path in list_images(values):
+        yield component, image, values.place(*path)
 
 
 def _tells_images(config: Configuration) -> bool:
@@ -142,7 +134,9 @@ def _accounts_twice(config: Configuration) -> Iterator[Objection]:
 @lint_rule(XC057, "an image of your own", kinds=("values", "pod"), applies=_tells_images)
 def _missing_class(config: Configuration) -> Iterator[Objection]:
     for component, image, place in _images(config):
-        backend = config.environment.get(component, {}).get(BACKEND, "")
-        if is_durable(backend) and image.startswith(_BASE_IMAGE):
-            yield Objection(f"{component[:80]}: {image[-80:]!r}", place)
+        environment = config.environment.get(component, {})
+        if is_durable(environment.get(BACKEND, "")) and image.startswith(_BASE_IMAGE):
+            # A folder that is mounted may hold the class all the same.
+            holds = None if "PYTHONPATH" in environment else False
+            yield Objection(f"{component[:80]}: {image[-80:]!r}", place, holds)
             return
