@@ -63,9 +63,78 @@ def test_annotation_that_no_platform_reads_is_named_with_the_one_that_is_read(ju
     assert meant in finding.observed
 
 
-@pytest.mark.parametrize("key", ["eks.amazon.com/role-arn", "eks.aws.com/role-arn"])
-def test_other_domain_with_a_role_is_named_too(judged, key):
-    assert "XC048" in failed(judged(changed(("eks.amazonaws.com/role-arn", key))))
+ROLE, EMAIL = "arn:aws:iam::123456789012:role/xcom-agents", "x@acme-data.iam.gserviceaccount.com"
+CLIENT = "6f9b2c1e-0d57-4a55-9c0f-2b8a3f6f1c11"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("eks.amazon.com/role-arn", ROLE),
+        ("eks.aws.com/role-arn", ROLE),
+        ("eks.amazonaws.com/role_arn", ROLE),
+        ("eks.amazonaws.com/iam-role", ROLE),
+        ("eks\\.amazonaws\\.com/role-arn", ROLE),
+        ("eks.amazonaws.com.role-arn", ROLE),
+        ("role-arn", ROLE),
+        ("iam.amazonaws.com/role", ROLE),
+        ("iam.gke.io/gsa", EMAIL),
+        ("cloud.google.com/service-account", EMAIL),
+        ("azure.workload.identity/clientId", CLIENT),
+        ("azure.workload.identity/identity", CLIENT),
+        ("azure.workload.identity.io/client-id", CLIENT),
+        ("client-id", CLIENT),
+    ],
+)
+def test_key_that_looks_like_the_platforms_own_is_named_with_what_is_read(judged, key, value):
+    text = changed((f"eks.amazonaws.com/role-arn: {ROLE}", f"{key}: {value}"))
+    if value != ROLE:
+        text = text.replace("s3://", {EMAIL: "gs://", CLIENT: "abfs://"}[value])
+    found = judged(text)
+    assert "XC048" in failed(found)
+    words = {ROLE: "eks.amazonaws.com/role-arn", EMAIL: "iam.gke.io/gcp-service-account",
+             CLIENT: "azure.workload.identity/client-id"}[value]  # fmt: skip
+    assert any(words in one.observed for one in found["XC048"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("acme.example/owner", EMAIL), ("ci.acme.example/deploy-role", ROLE),
+     ("acme.example/tenant-id", CLIENT), ("eks.amazonaws.com/audience", "sts.amazonaws.com")],
+)  # fmt: skip
+def test_key_of_somebody_else_with_an_identity_is_left_alone(judged, key, value):
+    assert judged(f"{GOOD}    {key}: {value}\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_placeholder"),
+    [
+        ("<green>{time}</green> <level>{message}</level>", False),
+        ("<bucket> and </b>", True),
+        ("id/<0A1B2C3D>", True),
+        ("1 <2 and 3> 1", False),
+    ],
+)
+def test_markup_is_no_placeholder(judged, text, is_placeholder):
+    assert ("XC008" in judged(with_entry("LOG_FORMAT", text))) is is_placeholder
+
+
+@pytest.mark.parametrize(
+    ("bucket", "is_name"),
+    [
+        ("acme-ap-k3j2h1g0f9e8d7c6b5a4z3y2x1w0veuc1a-s3alias", True),
+        ("acme-xcom--euc1-az2--x-s3", True),
+        ("acme-123456789012-eu-central-1-an", True),
+        ("acme-xcom-an", False),
+        ("Acme-s3alias", False),
+        ("a" * 60 + "-s3alias", False),
+        ("acme--x-s3", False),
+        ("acme--ol-s3", False),
+        ("acme.mrap", False),
+    ],
+)
+def test_name_that_answers_in_place_of_a_bucket_is_accepted(judged, bucket, is_name):
+    assert ("XC026" in judged(changed(("@xcom-bucket/", f"@{bucket}/")))) is not is_name
 
 
 def test_annotation_of_another_tool_is_left_alone(judged):

@@ -30,7 +30,8 @@ def region(cloud: str, text: str) -> str:
         ("azure", "West US 2", "westus2"), ("azure", "EastUS", "eastus"),
         ("azure", "germanywestcentral", "germanywestcentral"),
         ("aws", "Europe (Frankfurt) eu-central-1", "eu-central-1"),
-        ("aws", "EU-CENTRAL-1", "eu-central-1"), ("aws", "us-gov-west-1", "us-gov-west-1"),
+        ("aws", "EU-CENTRAL-1", "eu-central-1"), ("aws", "EU", "eu-west-1"),
+        ("aws", "US", "us-east-1"), ("aws", "us-gov-west-1", "us-gov-west-1"),
         ("aws", "auto", "auto"),
     ],
 )  # fmt: skip
@@ -41,12 +42,21 @@ def test_region_is_accepted_as_the_console_prints_it(cloud, printed, spelt):
 @pytest.mark.parametrize(
     ("cloud", "text", "example"),
     [
-        ("aws", "EU", "eu-central-1"), ("aws", "Frankfurt", "eu-central-1"),
+        ("aws", "US Standard", "eu-central-1"), ("aws", "Frankfurt", "eu-central-1"),
         ("azure", "eu.west", "westeurope"), ("gcp", "Belgium, or so", "europe-west1"),
     ],
 )  # fmt: skip
 def test_what_is_no_region_is_invalid_with_an_example_of_the_same_cloud(cloud, text, example):
     with pytest.raises(SettingsError, match=f"region: {text!r} .*a name such as {example}"):
+        region(cloud, text)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "text", "meant"),
+    [("aws", "eu-central-1a", "eu-central-1"), ("gcp", "europe-west1-b", "europe-west1")],
+)
+def test_zone_is_invalid_and_its_region_is_named(cloud, text, meant):
+    with pytest.raises(SettingsError, match=f"it is a zone; write {meant}"):
         region(cloud, text)
 
 

@@ -44,6 +44,9 @@ BY_NAME = "a secret by its name"
         (CONN, f"aws://?aws_secret_access_key={HUSH}&region_name=eu", "aws_secret_access_key"),
         (CONN, f"aws://?__extra__=%7B%22creds%22%3A%22{HUSH}%22%7D", "creds in clear"),
         ("AIRFLOW__SECRETS__BACKEND_KWARGS", '{"token": "x"}', "token in clear"),
+        ("AIRFLOW__SECRETS__BACKEND_KWARGS", f'{{"secret_id": "{CLIENT}"}}', "secret_id in clear"),
+        ("clientSecret", "my-secret", BY_NAME),
+        ("tlsSecret", "a1b2" * 10, BY_NAME),
     ],
 )
 def test_secret_has_a_kind_and_is_never_shown(name: str, value: str, kind: str) -> None:
@@ -109,7 +112,9 @@ def test_what_says_where_and_what_is_no_secret_and_shown(name: str, value: str) 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("SOME_PASSWORD", "<your-password>"), ("ANY", "{not json"), (CONN, "{" * 50_000),
+    [("SOME_PASSWORD", "<your-password>"), ("existingSecret", "my-secret"),
+     ("tlsSecret", "agents.tls"), ("secret_id", "prod/airflow"),
+     ("ANY", "{not json"), (CONN, "{" * 50_000),
      ("ANY", '{"a":' * 50_000), (CONN, "aws://[")],
 )  # fmt: skip
 def test_placeholder_or_broken_text_is_no_secret(name: str, value: str) -> None:

@@ -46,8 +46,26 @@ _GCS = (
 _RULES: Mapping[CloudName, Sequence[tuple[str, str]]] = {"aws": _S3, "azure": _AZURE, "gcp": _GCS}
 
 
+# S3 user guide, access point aliases and directory buckets; both stand where a bucket's name does
+_OTHER_NAMES = re.compile(r"(.*)-s3alias|(.*)--[a-z0-9]+-az\d+--x-s3", re.DOTALL)
+
+
 def bucket_problem(name: str, *, cloud: CloudName) -> str:
-    """Return why the cloud's store would reject the name, or ``""``."""
+    """Return why the cloud's store would reject the name of a new bucket, or ``""``."""
     rules = _RULES[cloud]
     broken = (words for pattern, words in rules if not re.fullmatch(pattern, name, re.DOTALL))
     return next(broken, "")
+
+
+def path_problem(name: str, *, cloud: CloudName) -> str:
+    """Return why nothing answers in a path to a name, or ``""``.
+
+    Names answer that no new bucket may have: aliases of access points, directory buckets, and on
+    Cloud Storage domains, which may well be theirs.
+    """
+    other = _OTHER_NAMES.fullmatch(name) if cloud == "aws" else None
+    if other and not re.fullmatch(*_LENGTH[:1], name):
+        return _LENGTH[1]
+    if other:
+        name = other[1] or other[2] or "-"
+    return bucket_problem(name.replace(".", "-") if cloud == "gcp" else name, cloud=cloud)

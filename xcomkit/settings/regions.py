@@ -10,6 +10,9 @@ _ACCEPTED: dict[CloudName, tuple[str, str]] = {
     "azure": (r"[a-z][a-z0-9]*", "a name such as westeurope, also written West Europe"),
     "gcp": (_NAME, "a name such as europe-west1, and eu, us, asia, nam4, also in upper case"),
 }
+# what S3 prints as the location of buckets of its first years
+_OLD_LOCATIONS = {"EU": "eu-west-1", "US": "us-east-1"}
+_ZONE = re.compile(r"([a-z]+(?:-[a-z]+)+-?[0-9]+)-?[a-z]")
 _SOVEREIGN = re.compile("usgov|usdod|usnat|ussec|china|germany(?:central|northeast)$")
 
 
@@ -30,12 +33,14 @@ def read_region(text: str, *, cloud: CloudName) -> str:
             name = re.sub(r" \(.*\)$", "", text).lower()
         case _:
             found = re.search(r"(?:^| )([a-z]+(?:-[a-z]+)+-[0-9])$", text.lower())
-            name = found[1] if found else text
+            name = found[1] if found else _OLD_LOCATIONS.get(text.upper(), text)
     if cloud == "azure" and _SOVEREIGN.match(name):
         raise ValueError(
             "it is a region of a sovereign cloud, whose storage, sign-in and management have other"
             f" addresses; supported is Azure's public cloud, with {accepted}"
         )
+    if cloud != "azure" and (zone := _ZONE.fullmatch(name)):
+        raise ValueError(f"it is a zone; write {zone[1]}")
     if not re.fullmatch(pattern, name, re.ASCII):
         raise ValueError(f"must be {accepted}")
     return name

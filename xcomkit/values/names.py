@@ -20,7 +20,8 @@ XCOM_SETTINGS = (BACKEND, PATH, THRESHOLD, COMPRESSION)
 CHART_FIELDS = {"xcomBackend": BACKEND, "secretBackend": SECRETS_BACKEND}
 
 _PLACEHOLDER = re.compile(
-    r"<[A-Za-z][\w .:/-]{0,60}>|\b(?:REPLACE|CHANGE)[_-]?ME\b|\byour[-_][a-z][a-z_-]{1,40}",
+    r"<[A-Za-z][\w .:/-]{0,60}>|<\d[\w-]{3,60}>"
+    r"|\b(?:REPLACE|CHANGE)[_-]?ME\b|\byour[-_][a-z][a-z_-]{1,40}",
     re.IGNORECASE,
 )
 # what a tool puts in before helm or Kubernetes see the file: sops, eyaml, vals, bank-vaults,
@@ -80,6 +81,9 @@ def without_templates(text: str) -> str:
 
 
 def find_placeholder(text: str) -> str:
-    """Return what still waits to be filled in, such as ``<your-bucket>``, or ``""``."""
-    match = _PLACEHOLDER.search(text)
-    return match[0] if match else ""
+    """Return what still waits to be filled in, such as ``<your-bucket>``, or ``""``.
+
+    ``<green>`` before ``</green>`` is markup.
+    """
+    found = (match[0] for match in _PLACEHOLDER.finditer(text))
+    return next((one for one in found if one[0] != "<" or f"</{one[1:]}" not in text), "")

@@ -29,6 +29,13 @@ _NAME = re.compile(
     r"|(?:^|_)(?:pass|pat)|webhook(?:_?url)?)(?:_?\d+|_(?:prod|production|stage|staging|dev|test))?$",
     re.IGNORECASE,
 )
+# what the chart and others call the name of a Kubernetes secret
+_NAMES_SECRET = re.compile(
+    r"(?:existing|tls|ca|cert|pull|registry|docker\w*|auth|ssh|git|external)_?secret(?:_?ref)?$",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # shown is less than is certain: a name with one of these words keeps its value to itself
 _SUSPECT = re.compile(
     r"pass|pwd|secret|token|key|auth|cred|dsn|webhook|(?:^|_)(?:pat|sas|sig)(?:_|$)", re.IGNORECASE
@@ -79,6 +86,10 @@ def find_secret(name: str, value: str) -> str:
     if not value.strip() or find_placeholder(value) == value.strip() or is_reference(value):
         return ""
     is_named = _NAME.search(name) and name not in _NO_SECRETS
+    if _NAMES_SECRET.search(name) and _LABEL.fullmatch(value) and not _LONG.search(value):
+        is_named = None
+    if re.search(r"(?i)secret_?id$", name) and _UUID.fullmatch(value):  # of Vault's AppRole
+        return "a secret by its name"
     if is_named and not name.startswith(CONNECTION_PREFIX) and not _PLACE.fullmatch(value):
         return "a secret by its name"
     for kind, pattern in _VALUE:

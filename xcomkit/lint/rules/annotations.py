@@ -50,8 +50,12 @@ _DOMAINS: dict[str, frozenset[str]] = {
          "credential-key"}
     ),
 }  # fmt: skip
-_OLD_KEYS = {"iam.amazonaws.com/role": TERMS["aws"].annotation}
+_OLD_KEYS = {
+    "iam.amazonaws.com/role": ("kube2iam", TERMS["aws"].annotation),
+    "aadpodidbinding": ("Azure AD Pod Identity", TERMS["azure"].annotation),
+}
 _NEAR = 0.85  # of a whole key, such as iam.gke.com/gcp-service-account
+_NEAR_NAME = 0.7  # of what is behind the slash
 
 XC048 = Rule(
     id="XC048",
@@ -96,7 +100,8 @@ def _annotations(data: Any, *, path: Key) -> Iterator[tuple[Key, str, Any]]:
     """Yield every key of workload identity with its path and value."""
     if isinstance(data, dict):
         for key, value in data.items():
-            if key.partition("/")[0] in _DOMAINS or key in _OLD_KEYS or _meant(key, value):
+            is_known = key.partition("/")[0] in _DOMAINS or key in _OLD_KEYS
+            if is_known or _meant(key, value, is_annotation=path[-1:] == ("annotations",)):
                 yield path, key, value
             yield from _annotations(value, path=(*path, key))
     elif isinstance(data, list):
@@ -104,28 +109,35 @@ def _annotations(data: Any, *, path: Key) -> Iterator[tuple[Key, str, Any]]:
             yield from _annotations(item, path=(*path, index))
 
 
-def _meant(key: str, value: Any) -> str:
-    """Return the annotation a key that no platform reads was meant to be, or ``""``."""
-    if "/" not in key or not isinstance(value, str) or key.partition("/")[0] in _DOMAINS:
+def _meant(key: str, value: Any, *, is_annotation: bool = True) -> str:
+    """Return the key that one which no platform reads was meant to be, or ``""``.
+
+    It is a name that is nearly right, or nearly right with an identity as its value.
+    """
+    domain, _, name = key.rpartition("/")
+    known = _DOMAINS.get(domain, frozenset())
+    if not isinstance(value, str) or name in known or not (domain or is_annotation):
         return ""
-    near = difflib.get_close_matches(key.lower()[:120], FORMS, n=1, cutoff=_NEAR)
-    names = [
-        known
-        for known, (pattern, _) in FORMS.items()
-        if known.partition("/")[2] == key.partition("/")[2].lower() and pattern.fullmatch(value)
-    ]
-    return next(iter((*names, *near)), "")
+    text = key.lower()[:120]
+    if near := difflib.get_close_matches(name, known, n=1, cutoff=_NEAR_NAME):
+        return f"{domain}/{near[0]}"
+    for identity, (pattern, _) in FORMS.items():
+        home, _, short = identity.partition("/")
+        is_like = home == domain or difflib.get_close_matches(
+            text.rpartition("/")[2], [short], cutoff=_NEAR_NAME
+        )
+        if (is_like and pattern.fullmatch(value.strip())) or difflib.get_close_matches(
+            text, [identity], cutoff=_NEAR
+        ):
+            return identity
+    return ""
 
 
 def _annotation_problem(key: str, value: Any) -> str:
     if meant := _meant(key, value):
         return f"{key[:80]!r} is read by no platform; {meant} is"
-    domain, _, name = key.partition("/")
     if key in _OLD_KEYS:
-        return f"{key} is of kube2iam; EKS reads {_OLD_KEYS[key]}"
-    if name not in _DOMAINS[domain]:
-        near = difflib.get_close_matches(name, _DOMAINS[domain], n=1, cutoff=0.7)
-        return f"{key[:80]!r} is not read; {domain}/{near[0]} is" if near else ""
+        return "{} is of {}; the platform reads {}".format(key, *_OLD_KEYS[key])
     if key not in FORMS or value in (None, ""):
         return ""
     pattern, words = FORMS[key]

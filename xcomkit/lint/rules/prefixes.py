@@ -10,7 +10,7 @@ from xcomkit.lint.configuration import Configuration, Place, from_values
 from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.connections import read_connection
 from xcomkit.lint.rules.stores import cloud_of
-from xcomkit.settings.bucket_names import bucket_problem
+from xcomkit.settings.bucket_names import path_problem
 from xcomkit.settings.terms import NAMES
 from xcomkit.values.names import (
     PATH,
@@ -86,9 +86,7 @@ def _bad_buckets(config: Configuration) -> Iterator[Objection]:
             yield from _bad_accounts(config, connection_variable(path.connection_id))
         if cloud is None or find_placeholder(path.bucket) or "$" in path.bucket:
             continue
-        # a dotted name of Cloud Storage is a domain that may well be theirs
-        name = path.bucket.replace(".", "-") if cloud == "gcp" else path.bucket
-        problem = bucket_problem(name, cloud=cloud)
+        problem = path_problem(path.bucket, cloud=cloud)
         is_url = path.bucket.endswith((".core.windows.net", ".amazonaws.com"))
         if problem and not (is_url and cloud == "azure"):  # that one is XC011's
             yield Objection(f"{path.bucket[:80]!r}: {problem}", place)
