@@ -2,7 +2,7 @@
 
 import argparse
 
-from xcomkit.cli.configuration import add_files, read_files, read_kind
+from xcomkit.cli.configuration import add_files, read_kind
 from xcomkit.cli.reporting import add_options, write_report
 from xcomkit.cli.terminal import note
 from xcomkit.findings.errors import InputError
@@ -93,6 +93,7 @@ def _days(text: str) -> int:
 def act(options: argparse.Namespace) -> int:
     """Judge the files, write the report, and return 1 when something failed."""
     from xcomkit.lint.run import CloudFiles, judge, read_each
+    from xcomkit.lint.sources.reading import read_together
 
     cloud = CloudFiles(
         trust=options.trust,
@@ -103,13 +104,15 @@ def act(options: argparse.Namespace) -> int:
     )
     unreadable: tuple[InputError, ...] = ()
     if options.each:
-        configurations, others, unreadable = read_each(options.files, kind=read_kind(options))
+        found, others, unreadable = read_each(options.files, kind=read_kind(options))
         for name in others:
             note(f"xcomkit: {plain(name)}: nothing of agents in it, so it was left out.")
-        for error in unreadable:
-            note(f"xcomkit: {plain(str(error))}")
     else:
-        configurations = (read_files(options),)
-    report = judge(configurations, cloud=cloud, baseline=options.baseline)
+        found = read_together(options.files, kind=read_kind(options))
+    for error in unreadable:
+        note(f"xcomkit: {plain(str(error))}")
+    report = judge(
+        found.configurations, cloud=cloud, unread=found.findings, baseline=options.baseline
+    )
     write_report(report, style=options.format)
     return 2 if unreadable else report.exit_code

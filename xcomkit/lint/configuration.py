@@ -7,17 +7,19 @@ from functools import cached_property
 from xcomkit.lint.file_types import Kind
 from xcomkit.values.environment import Variable, expanded, list_elsewhere, list_variables
 from xcomkit.values.layers import Replacement
-from xcomkit.values.names import CHART_FIELDS
+from xcomkit.values.names import BACKEND, CHART_FIELDS, is_reference, without_templates
+from xcomkit.values.parts import is_of_agents
 from xcomkit.values.values import Key, Values, read_values
 
 Place = tuple[str, int]
 """File and line, from 1."""
 
-AGENT_KEYS = frozenset(
-    {"commonEnv", "xcomBackend", "secretBackend", "resourceNamePrefix", "dagProcessor",
-     "agentToken", "agentTokenSecretName", "astroDeploymentAPIURL", "sentinel", "loggingSidecar"}
+BELOW = "the values that this file is laid over"
+WHOLE_KEYS = frozenset(
+    {"astroDeploymentAPIURL", "imagePullSecretName", "imagePullSecretData",
+     "agentToken", "agentTokenSecretName", "agentTokenFile"}
 )  # fmt: skip
-"""Keys of the agent chart that the Airflow chart does not have."""
+"""Keys that only the whole file from the Astro UI has, not a part laid over it."""
 NO_VALUES = read_values("", name="")
 
 
@@ -90,7 +92,8 @@ class Configuration:
     ``variables`` are those of each component, as written; ``homes`` is where a setting that is
     missing would be added, ``elsewhere`` what else may bring a component variables (an
     ``env_file``, ``envFrom``), so that nothing is surely missing. ``values`` is empty unless the
-    files are of that kind.
+    files are of that kind. ``label`` is what installs them, and ``partial`` names what lies below
+    or above them and was not read, so that nothing is surely missing.
     """
 
     kind: Kind
@@ -102,6 +105,8 @@ class Configuration:
     pods: tuple[Pod, ...] = ()
     values: Values = NO_VALUES
     replacements: tuple[Replacement, ...] = ()
+    label: str = ""
+    partial: str = ""
     _settings: dict[str, tuple[Setting, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -125,14 +130,15 @@ class Configuration:
     @property
     def is_of_agents(self) -> bool:
         """Tell whether anything is about agents: a key of the chart, a variable of Airflow."""
-        return bool(AGENT_KEYS & set(self.values.data)) or any(
+        return is_of_agents(self.values.data) or any(
             variable.name.startswith("AIRFLOW_") for variable in self.written
         )
 
     @property
     def name(self) -> str:
-        """Return the names of the files."""
-        return ", ".join(source.name for source in self.sources)
+        """Return the names of the files, and what installs them where they say it."""
+        files = ", ".join(source.name for source in self.sources)
+        return f"{files} ({self.label})" if self.label else files
 
     def settings(self, name: str) -> tuple[Setting, ...]:
         """Return how the components see one setting, those that see the same together."""
@@ -166,16 +172,54 @@ class Configuration:
         return [(one.value, one) for one in self.settings(name) if one.value is not None]
 
 
-def from_values(values: Values, *, replacements: tuple[Replacement, ...] = ()) -> Configuration:
-    """Return a values file, or several that were laid over each other, as a configuration."""
+def is_part(values: Values) -> bool:
+    """Tell whether values are too few to be installed by themselves: neither token nor backend."""
+    keys = set(values.data)
+    has_backend = "xcomBackend" in keys or any(
+        variable.name == BACKEND
+        for variables in list_variables(values).values()
+        for variable in variables
+    )
+    return bool(keys) and not (keys & WHOLE_KEYS or has_backend)
+
+
+def from_values(
+    values: Values,
+    *,
+    replacements: tuple[Replacement, ...] = (),
+    label: str = "",
+    partial: str = "",
+    is_templated: bool = False,
+) -> Configuration:
+    """Return a values file, or several that were laid over each other, as a configuration.
+
+    ``is_templated`` makes every value with ``${NAME}`` or ``{{ ... }}`` in it unknown.
+    """
     variables = list_variables(values)
+    if is_templated:
+        variables = {
+            component: tuple(_without_template(variable) for variable in found)
+            for component, found in variables.items()
+        }
+    elsewhere = list_elsewhere(values) | {
+        component: "entries whose names are encrypted"
+        for component, found in variables.items()
+        if any(is_reference(variable.name) for variable in found)
+    }
     return Configuration(
         kind="values",
-        sources=tuple(Source(v.name, "values", v.text) for v in values.texts),
+        sources=tuple({v.name: Source(v.name, "values", v.text) for v in values.texts}.values()),
         variables=variables,
         homes=dict.fromkeys(variables, values.place("commonEnv")),
-        elsewhere=list_elsewhere(values),
+        elsewhere=dict.fromkeys(variables, partial) if partial else elsewhere,
         documents=values.texts,
         values=values,
         replacements=replacements,
+        label=label,
+        partial=partial,
     )
+
+
+def _without_template(variable: Variable) -> Variable:
+    written = variable.value or ""
+    return variable if without_templates(written) == written else replace(variable, value=None)

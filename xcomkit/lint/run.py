@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.reports import ignores
-from xcomkit.findings.reports.report import Input, Report
+from xcomkit.findings.reports.report import Deployment, Input, Report
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.displayed import environments
@@ -16,7 +16,9 @@ from xcomkit.lint.file_types import DESCRIPTIONS, Kind
 from xcomkit.lint.rules import REGISTRY, find
 from xcomkit.lint.rules.identity import XC046
 from xcomkit.lint.rules.prefixes import find_shared_between
-from xcomkit.lint.sources.reading import NothingHereError, read_configuration
+from xcomkit.lint.sources.reading import NothingHereError, read_together
+from xcomkit.lint.sources.resolving import Found
+from xcomkit.lint.sources.unread import RULES as UNREAD_RULES
 
 if TYPE_CHECKING:
     from xcomkit.lint.cloud_files.report import Collector
@@ -39,56 +41,84 @@ class CloudFiles:
 
 def read_each(
     names: Sequence[str], *, kind: Kind | None
-) -> tuple[tuple[Configuration, ...], tuple[str, ...], tuple[InputError, ...]]:
-    """Return the files that are of agents, the names of the others, and what could not be read."""
-    found: list[Configuration] = []
+) -> tuple[Found, tuple[str, ...], tuple[InputError, ...]]:
+    """Return what is of agents, the names of the other files, and what could not be read."""
+    found = Found()
     others: list[str] = []
     unreadable: list[InputError] = []
     for name in names:
         try:
-            config = read_configuration([name], kind=kind)
+            one = read_together([name], kind=kind)
         except NothingHereError:
             others.append(name)
         except InputError as error:
             unreadable.append(error)
         else:
-            if kind or config.is_of_agents:
-                found.append(config)
-            else:
+            ours = [config for config in one.configurations if kind or config.is_of_agents]
+            found.configurations += ours
+            found.findings += one.findings
+            if not (ours or one.findings):
                 others.append(name)
-    return tuple(found), tuple(others), tuple(unreadable)
+    return found, tuple(others), tuple(unreadable)
 
 
 def judge(
-    configurations: Sequence[Configuration], *, cloud: CloudFiles, baseline: str = ""
+    configurations: Sequence[Configuration],
+    *,
+    cloud: CloudFiles,
+    unread: Sequence[Finding] = (),
+    baseline: str = "",
 ) -> Report:
     """Return what all rules find, without what comments or the baseline ignore.
+
+    ``unread`` are the findings about what could not be read.
 
     Raises:
         InputError: a file of the cloud or the baseline cannot be read.
     """
-    findings: list[Finding] = []
+    by_configuration: list[tuple[Finding, ...]] = []
     for config in configurations:
         compared = _compare(config, cloud=cloud)
         is_named = any(report.names_accounts for report in compared)
-        findings += [f for f in find(config) if not (is_named and f.rule is XC046)]
-        findings += [found for report in compared for found in report.findings]
-    findings += find_shared_between(configurations)
+        found = [f for f in find(config) if not (is_named and f.rule is XC046)]
+        found += [one for report in compared for one in report.findings]
+        by_configuration.append(tuple(found))
+    # files that several installations share say the same of each
+    findings = list(dict.fromkeys(one for found in by_configuration for one in found))
+    findings += [*find_shared_between(configurations), *unread]
     kinds = {config.kind for config in configurations}
     rules = [entry.rule for entry in REGISTRY if kinds.intersection(entry.kinds)]
-    rules += ignores.RULES
+    rules += [*ignores.RULES, *UNREAD_RULES]
     if cloud.trust or cloud.policy or cloud.lifecycle:
         rules += _rules_of(cloud)
-    sources = [source for config in configurations for source in config.sources]
-    texts = {source.name: source.text for source in sources}
+    texts = {source.name: source.text for config in configurations for source in config.sources}
     counted, ignored = ignores.sort_out(findings, texts=texts, baseline=baseline)
+    counts = set(counted)
     return Report(
         findings=counted,
         ignored=ignored,
-        inputs=tuple(Input(source.name, DESCRIPTIONS[source.kind]) for source in sources),
+        inputs=_inputs(configurations, unread),
         rules=tuple(rules),
         environment=environments(configurations),
+        deployments=tuple(
+            Deployment(config.name, tuple(one for one in found if one in counts))
+            for config, found in zip(configurations, by_configuration, strict=True)
+        ),
     )
+
+
+def _inputs(
+    configurations: Sequence[Configuration], unread: Sequence[Finding]
+) -> tuple[Input, ...]:
+    """Return every file once with what it was taken for."""
+    read = [
+        Input(source.name, DESCRIPTIONS[source.kind] + (f" ({config.label})" * bool(config.label)))
+        for config in configurations
+        for source in config.sources
+    ]
+    names = {one.file for one in read}
+    rest = [Input(one.file, "not read") for one in unread if one.file not in names]
+    return tuple(dict.fromkeys((*read, *rest)))
 
 
 def _rules_of(cloud: CloudFiles) -> Iterable[Rule]:

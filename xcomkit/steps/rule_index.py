@@ -22,6 +22,7 @@ from xcomkit.lint import dags as dag_scan
 from xcomkit.lint import rules as lint
 from xcomkit.lint.fixes import render
 from xcomkit.lint.registry import LintRule
+from xcomkit.lint.sources import unread
 from xcomkit.notebook import step
 from xcomkit.objects import checks as objects
 from xcomkit.plane import load, reruns, residency, verdict
@@ -34,6 +35,7 @@ _SOURCES = (
     cloud_files,
     dag_scan,
     ignores,
+    unread,
     prerequisites,
     clouds,
     chart,

@@ -13,6 +13,10 @@ def to_json(report: Report) -> str:
         "schema": 1,
         "inputs": [{"file": i.file, "kind": i.kind} for i in report.inputs],
         "summary": {severity: report.count(severity) for severity in SEVERITIES},
+        "deployments": [
+            {"name": one.name} | {severity: one.count(severity) for severity in SEVERITIES}
+            for one in report.deployments
+        ],
         "findings": [_finding(finding) for finding in report.findings],
         "ignored": [{**_finding(i.finding), "reason": i.reason} for i in report.ignored],
         "environment": {

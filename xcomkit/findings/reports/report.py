@@ -26,6 +26,18 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Deployment:
+    """One configuration that was judged, and what was found in it."""
+
+    name: str
+    findings: tuple[Finding, ...]
+
+    def count(self, severity: Severity) -> int:
+        """Return how many of its findings weigh this much."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Findings, what was ignored, the files, the rules asked, and each component's environment."""
 
@@ -34,6 +46,7 @@ class Report:
     inputs: tuple[Input, ...]
     rules: tuple[Rule, ...]
     environment: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+    deployments: tuple[Deployment, ...] = ()
 
     def count(self, severity: Severity) -> int:
         """Return how many findings weigh this much."""

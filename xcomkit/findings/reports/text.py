@@ -4,7 +4,7 @@ import textwrap
 from collections import Counter
 
 from xcomkit.findings.model import Finding, Severity
-from xcomkit.findings.reports.report import SEVERITIES, Report
+from xcomkit.findings.reports.report import SEVERITIES, Deployment, Report
 from xcomkit.findings.text import plain
 
 MOST_LISTED = 20  # per rule; a file with more has one cause
@@ -31,6 +31,8 @@ def to_text(report: Report, *, width: int, colour: bool) -> str:
         for i in report.ignored
     ]
     parts += ["", *ignored] if ignored else []
+    if len(report.deployments) > 1:
+        parts += ["", *(_deployment(one) for one in report.deployments)]
     return "\n".join([*parts, _summary(report)]) + "\n"
 
 
@@ -64,6 +66,11 @@ def _folded(label: str, text: str, width: int) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _deployment(one: Deployment) -> str:
+    counts = ", ".join(f"{one.count(severity)} {severity}" for severity in SEVERITIES)
+    return plain(f"{'✖' if one.count('fail') else '✔'} {one.name}: {counts}")
 
 
 def _summary(report: Report) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Rule
-from xcomkit.lint.configuration import Configuration, Place
+from xcomkit.lint.configuration import WHOLE_KEYS, Configuration, Place
 from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.storage import is_durable
 from xcomkit.values.accounts import read_accounts
@@ -12,8 +12,6 @@ from xcomkit.values.environment import TRIGGERER, list_images
 from xcomkit.values.names import BACKEND
 
 _TOKENS = ("agentToken", "agentTokenSecretName", "agentTokenFile")
-# what only the whole file from the Astro UI has, not a part laid over it
-_WHOLE = {"astroDeploymentAPIURL", "imagePullSecretName", "imagePullSecretData", *_TOKENS}
 _BASE_IMAGE = "images.astronomer.cloud/baseimages/"
 _AGENT = re.compile(r"astro-agent-(\d+)\.(\d+)\.(\d+)")
 _TRIGGERS_SINCE = (1, 5, 0)
@@ -78,7 +76,7 @@ def _wrong_tokens(config: Configuration) -> Iterator[Objection]:
     found = [key for key in _TOKENS if values.get(key) not in (None, "", {}, [])]
     if len(found) > 1:
         yield Objection(f"{' and '.join(found)} are set", values.place(found[-1]))
-    elif not found and _WHOLE & set(values.data):
+    elif not found and WHOLE_KEYS & set(values.data):
         written = next((key for key in _TOKENS if key in values.data), _TOKENS[0])
         yield Objection(f"none of {', '.join(_TOKENS)} is set", values.place(written))
 

@@ -2,18 +2,33 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Finding
+from xcomkit.findings.text import listed
 from xcomkit.findings.text_file import read_text
-from xcomkit.lint.configuration import AGENT_KEYS, Configuration, Source, from_values
+from xcomkit.lint.configuration import Configuration, Source, from_values
 from xcomkit.lint.file_types import DESCRIPTIONS, Kind
 from xcomkit.lint.sources.airflow_cfg import read_cfg
 from xcomkit.lint.sources.compose import read_compose
 from xcomkit.lint.sources.env_file import read_env
 from xcomkit.lint.sources.pod import is_kubernetes, read_pods
+from xcomkit.lint.sources.releases import (
+    CHART,
+    Maps,
+    Release,
+    find_maps,
+    plain,
+    read_parts,
+    read_releases,
+)
+from xcomkit.lint.sources.resolving import Found, Repository, resolve
+from xcomkit.lint.sources.unread import find_settings, form_of, unread_file
 from xcomkit.values.environment import Variable
-from xcomkit.values.layers import layer
+from xcomkit.values.names import without_templates
+from xcomkit.values.parts import find_agents, is_of_agents
 from xcomkit.values.values import Values, read_documents, read_values
 
 COMPONENT = "airflow"  # what an env file or airflow.cfg configures: one Airflow
@@ -24,6 +39,9 @@ _AIRFLOW_CHART_KEYS = frozenset(
 )  # fmt: skip
 _HEADING = re.compile(r"^(?:USER-SUPPLIED|COMPUTED) VALUES:[ \t\r]*$", re.MULTILINE)
 _REST = re.compile(r"^COMPUTED VALUES:", re.MULTILINE)
+YAML = (".yaml", ".yml", ".json")
+# what tools render themselves, and hold templates without quotes
+_RENDERED = re.compile(r"^(?:releases:|kind: *ApplicationSet\b)", re.MULTILINE)
 _ENV_LINE = re.compile(r"(?:export\s+)?[A-Za-z_]\w*=")
 
 
@@ -31,29 +49,77 @@ class NothingHereError(InputError):
     """A file that can be read and has nothing to do with agents."""
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A file that was read: itself, what it installs, and its text where it is not read at all."""
+
+    source: Source
+    releases: tuple[Release, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
 def read_configuration(names: Sequence[str], *, kind: Kind | None = None) -> Configuration:
+    """Return what the files say together, as ``read_together`` does, where it is one thing.
+
+    Raises:
+        InputError: a file cannot be read, or there is not exactly one installation in them.
+    """
+    found = read_together(names, kind=kind)
+    if len(found.configurations) != 1:
+        labels = [one.label for one in found.configurations]
+        said = listed(labels, most=5) if labels else found.findings[0].observed
+        problem = f"{', '.join(names)}: {said}."
+        raise InputError(problem, hint="give the values of one installation.")
+    return found.configurations[0]
+
+
+def read_together(names: Sequence[str], *, kind: Kind | None = None) -> Found:
     """Return what the files say together; ``-`` is the standard input, ``None`` tells the kind.
 
     Values files are laid over each other as helm does, env files over airflow.cfg as Airflow does,
-    and an env file beside a compose file fills in its references.
+    and an env file beside a compose file fills in its references. What a manifest names is read as
+    well. Source: see ``releases``.
 
     Raises:
         InputError: a file cannot be read, or the kinds do not go together.
     """
     if names.count("-") > 1:
         raise InputError("-: the standard input can be read once.", hint="name it once.")
-    files = [_read(name, kind=kind) for name in names]
-    found = _combined(files)
-    if not found.variables:
-        raise NothingHereError(f"{found.name}: nothing in it runs an agent.", hint="check --kind.")
+    files = [read_file(name, kind=kind) for name in names]
+    found = Found(findings=[one for file in files for one in file.findings])
+    read = [file for file in files if not file.findings]
+    if {file.source.kind for file in read} == {"values"}:
+        repository = Repository.around(Path(names[0]))
+        for release in read[0].releases if len(read) == 1 else (_laid_over(read),):
+            resolve(release, repository, found)
+    elif read:
+        found.configurations.append(_combined([file.source for file in read]))
+    if len(read) == 1 and _has_pods(read[0].source.documents) and read[0].releases:
+        source = read[0].source
+        found.configurations.append(read_pods(source.documents, sources=(source,)))
+    if not (found.findings or any(one.variables for one in found.configurations)):
+        text = f"{', '.join(names)}: nothing in it runs an agent."
+        hint = "name the file that holds AIRFLOW__ variables or the values of the agent chart."
+        raise NothingHereError(text, hint=hint)
     return found
+
+
+def _laid_over(files: Sequence[Read]) -> Release:
+    """Return values files and manifests of one release each as one release, later over earlier."""
+    releases: list[Release] = []
+    for file in files:
+        if len(file.releases) > 1:
+            count = f"{len(file.releases)} installations"
+            problem = f"{file.source.name}: {count}, which do not lie over the other files."
+            raise InputError(problem, hint="give the files one at a time, or use --each.")
+        releases += file.releases
+    layers = tuple(layer for release in releases for layer in release.layers)
+    named = next((one for one in reversed(releases) if one.label), releases[-1])
+    return replace(named, layers=layers, chart=CHART)
 
 
 def _combined(files: Sequence[Source]) -> Configuration:
     kinds = {file.kind for file in files}
-    if kinds == {"values"}:
-        values, replacements = layer([file.documents[0] for file in files])
-        return from_values(values, replacements=replacements)
     if kinds == {"pod"}:
         documents = [document for file in files for document in file.documents]
         return read_pods(documents, sources=tuple(files))
@@ -68,21 +134,74 @@ def _combined(files: Sequence[Source]) -> Configuration:
     raise InputError(f"{given}: these do not lie over each other.", hint=hint)
 
 
-def _read(name: str, *, kind: Kind | None) -> Source:
+def read_file(name: str, *, kind: Kind | None = None, maps: Maps | None = None) -> Read:
+    """Return one file with what it installs; ``maps`` are those of files beside it.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     label = "stdin" if name == "-" else name if name.isprintable() else ascii(name)
     text = _unheaded(read_text(Path(name), name=label))
+    if kind is None and form_of(label)[0] and not label.endswith(YAML):
+        findings = (unread_file(label, text=text),) if find_settings(text) else ()
+        return Read(Source(label, "values", text), findings=findings)
     kind = kind or _kind_by_name(name) or _kind_by_text(text)
     if kind in ("env", "cfg"):
-        return Source(label, kind, text)
+        return Read(Source(label, kind, text))
     if kind == "values":
-        return Source(label, kind, text, (read_values(text, name=label),))
-    documents = read_documents(text, name=label)
+        return _plain(read_values(text, name=label))
+    return _read_yaml(text, name=label, kind=kind, maps=maps or {})
+
+
+def _read_yaml(text: str, *, name: str, kind: Kind | None, maps: Maps) -> Read:
+    documents = _documents(text, name=name)
     if kind is None:
         kind = _kind_of(documents)
-        _refuse_other_charts(documents, name=label, kind=kind)
-    if kind == "values" and (len(documents) != 1 or "\n---" in text):  # helm reads one document
-        documents = (read_values(text, name=label),)
-    return Source(label, kind, text, documents)
+        if kind != "compose" and (found := _installs(documents, maps=maps)):
+            return Read(Source(name, "values", text, documents), found)
+        _refuse_other_charts(documents, name=name, kind=kind)
+        if find_settings(text) and not _is_configuration(documents, kind=kind):
+            return Read(Source(name, kind, text), findings=(unread_file(name, text=text),))
+    if kind == "values":
+        is_stream = len(documents) != 1 or "\n---" in text  # helm reads one document
+        return _plain(read_values(text, name=name) if is_stream else documents[0])
+    return Read(Source(name, kind, text, documents))
+
+
+def _plain(values: Values) -> Read:
+    return Read(Source(values.name, "values", values.text, (values,)), (plain(values),))
+
+
+def _documents(text: str, *, name: str) -> tuple[Values, ...]:
+    try:
+        return read_documents(text, name=name)
+    except InputError:
+        if "{{" not in text or not _RENDERED.search(text):
+            raise
+        return read_documents(without_templates(text, filler="${template}"), name=name)
+
+
+def _installs(documents: tuple[Values, ...], *, maps: Maps) -> tuple[Release, ...]:
+    """Return what documents install by way of another tool; nothing of values as they are."""
+    known = {**maps, **find_maps(documents)}
+    found = [one for document in documents for one in read_releases(document, maps=known)]
+    if not found and any(is_kubernetes(one) for one in documents):
+        found = [one for document in documents for one in read_parts(document)]
+    elif not found and len(documents) == 1 and not any(find_agents(documents[0].data)):
+        found += read_parts(documents[0])
+    return tuple(found)
+
+
+def _is_configuration(documents: tuple[Values, ...], *, kind: Kind) -> bool:
+    """Tell whether documents are read as what they are: pods with agents, values of the chart."""
+    if kind == "pod":
+        return _has_pods(documents)
+    is_nested = any(True for one in documents for _ in find_agents(one.data))
+    return kind == "compose" or is_nested or any(from_values(one).is_of_agents for one in documents)
+
+
+def _has_pods(documents: tuple[Values, ...]) -> bool:
+    return bool(read_pods(documents, sources=()).variables)
 
 
 def _unheaded(text: str) -> str:
@@ -132,7 +251,8 @@ def _kind_of(documents: tuple[Values, ...]) -> Kind:
 def _refuse_other_charts(documents: tuple[Values, ...], *, name: str, kind: Kind) -> None:
     """Refuse what is surely no file of the agent chart: its rules would say nothing true."""
     keys = {key for values in documents for key in values.data}
-    if kind == "values" and not keys & AGENT_KEYS and len(keys & _AIRFLOW_CHART_KEYS) > 1:
+    is_ours = any(is_of_agents(values.data) for values in documents)
+    if kind == "values" and not is_ours and len(keys & _AIRFLOW_CHART_KEYS) > 1:
         problem = f"{name}:1:1: values of the Airflow chart, not of the agent chart."
         raise NothingHereError(problem, hint="name the agents' file, or say --kind values.")
 

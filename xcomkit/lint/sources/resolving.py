@@ -1,0 +1,239 @@
+"""Lays the values of a release over each other, those of other files of the repository too."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Finding
+from xcomkit.findings.text import plain
+from xcomkit.findings.text_file import read_text
+from xcomkit.lint.configuration import BELOW, Configuration, from_values, is_part
+from xcomkit.lint.sources.releases import CHART, File, Parameter, Release, Unread
+from xcomkit.lint.sources.unread import unread_part, unread_release
+from xcomkit.values.layers import layer
+from xcomkit.values.names import is_sops
+from xcomkit.values.parts import below, find_agents
+from xcomkit.values.values import Key, Values, read_values
+
+_BRACES = re.compile(r"\{\{[^{}]*\}\}")
+_PART = re.compile(r"((?:[^.\[\]\\]|\\.)+)|\[(\d+)\]")
+_MOST_INDEX = 1000  # of a list that a --set fills up
+
+
+@dataclass
+class Found:
+    """Configurations, and what configures agents and was not read."""
+
+    configurations: list[Configuration] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass
+class Repository:
+    """The files that manifests may name: those below ``top``, and which of them were named."""
+
+    top: Path
+    used: set[Path] = field(default_factory=set)
+
+    @classmethod
+    def around(cls, path: Path) -> "Repository":
+        """Return the repository a file or folder is in: git's, or what is worked in, or its own."""
+        own = path if path.is_dir() else path.parent
+        for folder in (own.absolute(), *own.absolute().parents):
+            if (folder / ".git").exists():
+                return cls(folder.resolve())
+        work = Path.cwd()
+        is_below = own.resolve().is_relative_to(work)
+        return cls(work if is_below and not path.is_dir() else own.resolve())
+
+    def read(self, file: File, *, manifest: str) -> Values | None:
+        """Return the values in a file that a manifest names, or ``None`` where there is none.
+
+        Raises:
+            InputError: it is there and cannot be read.
+        """
+        path = self._find(file, manifest=manifest)
+        if path is None:
+            return None
+        self.used.add(path.resolve())
+        name = os.path.normpath(path)
+        return read_values(read_text(path, name=name), name=name)
+
+    def is_chart_of_agents(self, file: File, *, manifest: str) -> bool:
+        """Tell whether a chart's own values stand beside a Chart.yaml that names the agents'."""
+        chart = replace(file, path=os.path.join(os.path.dirname(file.path), "Chart.yaml"))  # noqa: PTH118, PTH120
+        path = self._find(chart, manifest=manifest)
+        return path is not None and CHART in read_text(path, name=str(path))
+
+    def expand(self, file: File, *, manifest: str) -> Iterator[str]:
+        """Yield what may stand for the one template in a path, so that the file is there."""
+        pattern = _BRACES.sub("*", file.path)
+        shape = re.compile(
+            "([^/]+)".join(re.escape(part) for part in _BRACES.split(file.path)) + r"\Z"
+        )
+        for base in self._bases(file, manifest=manifest):
+            for path in sorted(base.glob(pattern))[:300] if ".." not in pattern else ():
+                match = shape.fullmatch(path.relative_to(base).as_posix())
+                if match and len(set(match.groups())) == 1:
+                    yield match[1]
+
+    def _find(self, file: File, *, manifest: str) -> Path | None:
+        for base in self._bases(file, manifest=manifest):
+            path = base / file.path
+            try:
+                is_inside = path.resolve().is_relative_to(self.top)
+                if is_inside and path.is_file():
+                    return path
+            except (OSError, RuntimeError, ValueError):  # a loop of links, a name that is none
+                continue
+        return None
+
+    def _bases(self, file: File, *, manifest: str) -> list[Path]:
+        own = Path(manifest).parent
+        if not file.from_top:
+            return [own]
+        above = [*own.parents, *(own.absolute().parents if not own.is_absolute() else ())]
+        chain = [own, *above]
+        known: dict[Path, Path] = {}
+        for one in chain:  # the way in which the user names a folder is the one that is shown
+            known.setdefault(one.resolve(), one)
+        return [one for real, one in known.items() if real.is_relative_to(self.top)][::-1]
+
+
+def resolve(release: Release, repository: Repository, found: Found) -> None:
+    """Add what a release makes of all its layers; nothing where it is not of agents."""
+    for one in _expanded(release, repository):
+        _resolve(one, repository, found)
+
+
+def _expanded(release: Release, repository: Repository) -> Iterator[Release]:
+    """Yield a release for each file that the one template in its paths can stand for."""
+    files = [one for one in release.layers if isinstance(one, File)]
+    templates = {text for file in files for text in _BRACES.findall(file.path)}
+    names: dict[str, None] = {}
+    if len(templates) == 1:
+        for file in files:
+            if _BRACES.search(file.path):
+                names |= dict.fromkeys(repository.expand(file, manifest=release.place[0]))
+    if not names:
+        yield release
+    for name in names:
+        layers = tuple(
+            replace(one, path=_BRACES.sub(name, one.path)) if isinstance(one, File) else one
+            for one in release.layers
+        )
+        yield replace(release, layers=layers, label=f"{release.label} for {name}"[:200])
+
+
+def _resolve(release: Release, repository: Repository, found: Found) -> None:
+    manifest = release.place[0]
+    unread = [one for one in release.layers if isinstance(one, Unread)]
+    parameters = [one for one in release.layers if isinstance(one, Parameter)]
+    layers: list[Values] = []
+    is_ours = CHART in release.chart
+    for one in release.layers:
+        if isinstance(one, Values):
+            layers.append(one)
+        elif isinstance(one, File):
+            layers += _read(one, repository, manifest=manifest, unread=unread)
+            own = one.is_optional and not is_ours
+            is_ours = is_ours or (own and repository.is_chart_of_agents(one, manifest=manifest))
+    for values in layers:
+        if is_sops(values.data):
+            command = f"sops decrypt {values.name} | xcomkit lint -"
+            place = values.place("sops")
+            unread.append(Unread(f"{values.name} is encrypted by sops", place, command))
+    whole = layer(layers)[0].data if layers else {}
+    is_written = bool(whole) or release.may_be_part
+    paths = list(find_agents(whole)) or ([()] if is_ours and is_written else [])
+    if not paths and is_ours:
+        found.findings.append(unread_release(release, unread))
+    for path in paths:
+        found.configurations.append(_configuration(release, layers, parameters, path, unread))
+    found.findings += [unread_part(release, part) for part in unread if paths]
+
+
+def _read(
+    file: File, repository: Repository, *, manifest: str, unread: list[Unread]
+) -> list[Values]:
+    try:
+        values = repository.read(file, manifest=manifest)
+    except InputError as error:
+        unread.append(Unread(str(error.args[0]).rstrip("."), file.place))
+        return []
+    if values is None and not file.is_optional:
+        unread.append(Unread(f"{file.path[:120]} is not in the repository", file.place))
+    return [values] if values is not None else []
+
+
+def _configuration(
+    release: Release,
+    layers: Sequence[Values],
+    parameters: Sequence[Parameter],
+    path: Key,
+    unread: Sequence[Unread],
+) -> Configuration:
+    """Return the values below one path of all layers, the parameters over them."""
+    parts = [below(one, *path) for one in layers if isinstance(one.get(*path), dict)]
+    values, replacements = layer(parts if path else layers)
+    for parameter in parameters:
+        values = _set(values, parameter, below=path)
+    missing = [part.what for part in unread]
+    if release.is_patch:
+        missing.append("the release that it changes")
+    elif release.may_be_part and is_part(values):
+        missing.append(BELOW)
+    label = f"{release.label}, {'.'.join(map(str, path))}" if path else release.label
+    return from_values(
+        values,
+        replacements=replacements,
+        label=plain(label[:200]),
+        partial=plain("; ".join(missing)[:200]),
+        is_templated=release.is_templated,
+    )
+
+
+def _set(values: Values, parameter: Parameter, *, below: Key) -> Values:
+    """Return values with a ``--set`` over them. Source: Helm, "The Format and Limitations"."""
+    parts = [
+        int(index) if index else re.sub(r"\\(.)", r"\1", name)
+        for name, index in _PART.findall(parameter.name)
+    ]
+    path = tuple(parts[len(below) :])
+    is_long = any(isinstance(part, int) and part > _MOST_INDEX for part in path)
+    if tuple(parts[: len(below)]) != below or not path or is_long:
+        return values
+    file, line = parameter.place
+    ends = [n for n, part in enumerate(path, start=1) if isinstance(part, int)]
+    path_of_entry = path[: ends[-1]] if ends else path
+    owner = replace(values.texts[0], name=file, lines={path_of_entry: line}, owners={}, layers=())
+    turn = max((turn for turn, _ in values.owners.values()), default=0) + 1
+    data = _put(values.data, path, _typed(parameter))
+    return replace(values, data=data, owners={**values.owners, path_of_entry: (turn, owner)})
+
+
+def _put(data: Any, path: Key, value: Any) -> Any:
+    """Return data with a value at a path, lists filled up with nothing."""
+    if not path:
+        return value
+    head, *rest = path
+    if isinstance(head, int):
+        rows = list(data) if isinstance(data, list) else []
+        rows += [None] * (head + 1 - len(rows))
+        rows[head] = _put(rows[head], tuple(rest), value)
+        return rows
+    fields = dict(data) if isinstance(data, dict) else {}
+    return {**fields, head: _put(fields.get(head), tuple(rest), value)}
+
+
+def _typed(parameter: Parameter) -> Any:
+    text = parameter.value.replace("\\,", ",")
+    if parameter.is_text:
+        return text
+    if text in ("true", "false", "null"):
+        return {"true": True, "false": False, "null": None}[text]
+    return int(text) if re.fullmatch(r"-?(?:0|[1-9]\d{0,17})", text) else text

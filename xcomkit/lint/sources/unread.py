@@ -1,0 +1,122 @@
+"""What runs agents and is not read: said as a finding, with the command that prints it."""
+
+import re
+from pathlib import PurePath
+
+from xcomkit.findings.model import Finding, Rule
+from xcomkit.findings.text import plain
+from xcomkit.lint.configuration import Place
+from xcomkit.lint.sources.releases import Release, Unread
+
+XC075 = Rule(
+    id="XC075",
+    title="Settings of agents stand where they can be read",
+    severity="fail",
+    why="The file configures agents in a form that is not read, so nothing in it was judged.",
+    remedy="Print what the tool makes of it, and lint that.",
+    source="own rule",
+)
+XC076 = Rule(
+    id="XC076",
+    title="Every part of the values was read",
+    severity="fail",
+    why="A part that was not read may set, change or replace whatever was judged.",
+    remedy="Print the part and give it beside the others.",
+    source="helm, values files",
+)
+RULES: tuple[Rule, ...] = (XC075, XC076)
+
+# what only a file that configures agents or their XComs has
+STRONG = re.compile(
+    rb"AIRFLOW__CORE__XCOM_BACKEND|AIRFLOW__COMMON_IO__XCOM|xcom_objectstorage_|XComObjectStorage"
+    rb"|remote-execution-agent|xcomBackend|agentTokenSecretName|astroDeploymentAPIURL"
+)
+_TERRAFORM = (
+    'terraform show -json | jq -r \'.. | objects | select(.type? == "helm_release")'
+    " | .values.values[]' | xcomkit lint -"
+)
+# what a file is by the end of its name, and what prints its settings
+_FORMS = (
+    ((".tf", ".tofu", ".tf.json", ".tfvars", ".hcl"), "Terraform", _TERRAFORM),
+    ((".gotmpl", ".tmpl"), "a template of helmfile",
+     "helmfile template | xcomkit lint -"),
+    ((".tpl", ".j2", ".jinja", ".jinja2", ".erb"), "a template",
+     "render it, and: xcomkit lint RENDERED.yaml"),
+    ((".jsonnet", ".libsonnet"), "Jsonnet", "jsonnet {name} | xcomkit lint -"),
+    ((".cue",), "CUE", "cue export --out yaml {name} | xcomkit lint -"),
+    (("dockerfile", "containerfile"), "a Dockerfile",
+     "docker run --rm IMAGE env | xcomkit lint - --kind env"),
+    ((".sh", ".bash", ".ps1", "makefile", ".mk"), "a script",
+     "helm get values RELEASE | xcomkit lint -"),
+    ((".ts", ".js", ".go", ".java", ".cs"), "a program",
+     "helm get values RELEASE | xcomkit lint -"),
+)  # fmt: skip
+SUFFIXES = tuple(suffix for suffixes, _, _ in _FORMS for suffix in suffixes)
+_TEMPLATE = "a template of a Helm chart"
+
+
+def find_settings(text: str) -> re.Match[bytes] | None:
+    """Return what tells that a text configures agents, outside of comments; offsets are bytes."""
+    raw = text.encode()
+    if STRONG.search(raw) is None:
+        return None
+    return STRONG.search(re.sub(rb"(?m)^[ \t]*#.*", lambda line: b" " * len(line[0]), raw))
+
+
+def form_of(name: str) -> tuple[str, str]:
+    """Return what a file is that is no YAML of ours, and the command that prints its settings."""
+    path = PurePath(name)
+    lower = re.sub(r"^((?:docker|container)file)\..*", r"\1", path.name.lower())
+    for suffixes, what, command in _FORMS:
+        if lower.endswith(suffixes):
+            return what, command.replace("{name}", name)
+    if "templates" in path.parts[:-1]:
+        chart = PurePath(*path.parts[: path.parts.index("templates")])
+        return _TEMPLATE, f"helm template RELEASE {chart} | xcomkit lint -"
+    return "", ""
+
+
+def unread_file(name: str, *, text: str, reason: str = "") -> Finding:
+    """Return the finding for a file that configures agents in a form that is not read."""
+    what, command = form_of(name)
+    match = find_settings(text)
+    line = text.encode()[: match.start()].count(b"\n") + 1 if match else 1
+    kind = re.search(r"^kind: *(\w{1,60})", text, re.MULTILINE)
+    what = what or (f"a Kubernetes {kind[1]}" if kind else "a form that is not read")
+    observed = f"{what} ({reason})" if reason else what
+    if match:
+        observed += f": {match[0].decode()} stands in it"
+    return _finding(XC075, (name, line), observed, command or _cut_out(name, text))
+
+
+def unread_release(release: Release, parts: list[Unread]) -> Finding:
+    """Return the finding for a release of agents of which nothing can be read."""
+    missing = "; ".join(part.what for part in parts) or "it holds no values"
+    command = next((part.command for part in parts if part.command), "")
+    default = "helm get values RELEASE -n NAMESPACE | xcomkit lint -"
+    return _finding(XC075, release.place, f"{release.label}: {missing}", command or default)
+
+
+def unread_part(release: Release, part: Unread) -> Finding:
+    """Return the finding for a part of the values that was not read."""
+    text = f"{release.label}: {part.what}" if release.label else part.what
+    return _finding(XC076, part.place, text, part.command, is_unknown=True)
+
+
+def _cut_out(name: str, text: str) -> str:
+    """Return a command for YAML that holds environment variables under keys of its own."""
+    found = re.search(r"^[ ]*([\w.-]+):.*\n[ ]+AIRFLOW__\w+: ", text, re.MULTILINE)
+    if found is None:
+        return "helm template RELEASE CHART -f values.yaml | xcomkit lint -"
+    key = found[1]
+    query = f'[.. | select(tag == "!!map" and has("{key}")) | .{key}] | .[0]'
+    return f"yq -o=shell '{query}' {name} | xcomkit lint - --kind env"
+
+
+def _finding(
+    rule: Rule, place: Place, observed: str, command: str, *, is_unknown: bool = False
+) -> Finding:
+    file, line = place
+    expected = "values that can be read"
+    fix = f"{plain(command)}\n" if command else ""
+    return Finding(rule, file, line, plain(observed[:600]), expected, fix, is_unknown=is_unknown)

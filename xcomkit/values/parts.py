@@ -1,0 +1,117 @@
+"""Values that stand inside another document: below a key of it, or as a text in it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from xcomkit.values.names import without_templates
+from xcomkit.values.tree import Node
+from xcomkit.values.values import DuplicateKey, Key, Values, read_values
+
+_SURE = frozenset(
+    {"xcomBackend", "secretBackend", "resourceNamePrefix", "agentToken", "agentTokenSecretName",
+     "agentTokenFile", "astroDeploymentAPIURL"}
+)  # fmt: skip
+# what a text must have before it is worth reading as values
+_HINT = re.compile(rf"\b(?:commonEnv|dagProcessor|{'|'.join(_SURE)})\b")
+_MOST_PARTS = 300  # in one document
+
+
+def is_of_agents(data: object) -> bool:
+    """Tell whether a mapping has what only values of the agent chart have, whatever its name."""
+    if not isinstance(data, dict):
+        return False
+    has_components = isinstance(data.get("workers"), list) and any(
+        isinstance(data.get(key), dict) for key in ("dagProcessor", "triggerer", "sentinel")
+    )
+    return bool(_SURE & set(data)) or isinstance(data.get("commonEnv"), list) or has_components
+
+
+def find_agents(data: object, path: Key = ()) -> Iterator[Key]:
+    """Yield where values of the agent chart stand in plain data, the outermost only."""
+    if is_of_agents(data):
+        yield path
+        return
+    inner = data.items() if isinstance(data, dict) else ()
+    for key, value in inner:
+        if isinstance(value, dict):
+            yield from find_agents(value, (*path, key))
+
+
+def find_parts(values: Values) -> Iterator[Values]:
+    """Yield the values of the agent chart anywhere in a document, also inside its texts."""
+    stack: list[tuple[Key, Any]] = [((), values.data)]
+    count = 0
+    while stack and count < _MOST_PARTS:
+        path, found = stack.pop()
+        part = None
+        if isinstance(found, str):
+            part = inside(values, *path) if _HINT.search(found) and "\n" in found else None
+        elif is_of_agents(found):
+            part = below(values, *path)
+        elif isinstance(found, dict | list):
+            rows = list(found.items() if isinstance(found, dict) else enumerate(found))
+            stack += [((*path, key), value) for key, value in reversed(rows)]
+        if part is not None and is_of_agents(part.data):
+            count += 1
+            yield part
+
+
+def below(values: Values, *path: str | int) -> Values:
+    """Return what stands below a path as values of its own, with the lines of the whole file."""
+    size = len(path)
+    found = values.get(*path)
+    return Values(
+        values.name,
+        values.text,
+        _node(values, path) or Node("mapping", 0, 0, 1, 1),
+        found if isinstance(found, dict) else {},
+        {(): values.line(*path)}
+        | {key[size:]: line for key, line in values.lines.items() if key[:size] == path},
+        tuple(
+            DuplicateKey(one.path[size:], one.lines)
+            for one in values.duplicates
+            if one.path[:size] == path
+        ),
+    )
+
+
+def inside(values: Values, *path: str | int, text: str | None = None) -> Values:
+    """Return the values in a text, with the lines of the file around it.
+
+    ``text`` is what the text there says once it is decoded. What a template would fill in is
+    ``${template}``.
+
+    Raises:
+        InputError: it is not one YAML mapping, in one line with its place in the file.
+    """
+    node = _node(values, path)
+    written = values.get(*path) if text is None else text
+    line = node.line if node else values.line(*path)
+    is_block = node is not None and node.style == "|"
+    above = "\n" * (line if is_block else line - 1)
+    found = read_values(above + _filled(str(written)), name=values.name)
+    lines = {(): line} | (dict(found.lines) if is_block else dict.fromkeys(found.lines, line))
+    return replace(found, text=values.text, lines=lines)
+
+
+def _filled(text: str) -> str:
+    """Return a text in which templates between braces are plain words, so that it is YAML."""
+    return text if "{{" not in text else without_templates(text, filler="${template}")
+
+
+def _node(values: Values, path: Key) -> Node | None:
+    """Return the node at a path; ``None`` where a merge key brought it in."""
+    node = values.root
+    for part in path:
+        node = node.target or node
+        if isinstance(part, int):
+            found = node.items[part] if part < len(node.items) else None
+        else:
+            pair = node.pair(part)
+            found = pair[1] if pair else None
+        if found is None:
+            return None
+        node = found
+    return node.target or node
