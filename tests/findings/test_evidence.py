@@ -183,13 +183,14 @@ def test_what_was_created_is_kept_once_and_in_order(tmp_path):
     assert created == {"objects": ["b", "a", "c"], "resources": ["bucket x"]}
 
 
-def test_gate_names_every_red_and_unknown_check_and_the_next_step_in_one_line():
+def test_gate_names_every_red_and_unknown_check_and_the_notebook_shows_how_many_in_one_line():
     with pytest.raises(GateError) as caught:
         evidence.gate([judged(True), judged(False), judged(None)])
 
-    (line,) = caught.value._render_traceback_()
-    assert line.startswith("GateError: 2 of 3 checks close the gate: XC999 fail: The thing holds;")
-    assert line.endswith(" Next: fix it")
+    text = str(caught.value)
+    assert text.startswith("2 of 3 checks close the gate: XC999 fail: The thing holds; XC999 unk")
+    assert text.endswith(" Next: fix it")
+    assert caught.value._render_traceback_() == ["GateError: 2 of 3 checks close the gate."]
 
 
 def test_gate_is_open_for_accepted_and_skipped_checks_and_closed_for_none():

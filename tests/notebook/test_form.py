@@ -62,6 +62,36 @@ def walk(widget):
         yield from walk(child)
 
 
+def as_person(monkeypatch):
+    monkeypatch.setattr("xcomkit.notebook.form.is_somebody_there", lambda: True)
+
+
+REAL = "cloud: aws\nbucket: some-bucket\napply: true\n"
+
+
+def test_person_is_asked_again_before_anything_is_applied_to_a_real_account(root, monkeypatch):
+    (root / "parameters/real.yaml").write_text(REAL)
+    as_person(monkeypatch)
+    form = Form({"bucket": "", "endpoint_url": ""}, root=root)
+    assert form.settings.apply  # practice, as its file says
+
+    form.take("real.yaml")
+
+    assert not form.settings.apply
+    assert "whatever the file says: this is a real account" in form.view.notes["apply"].value
+    form.change("apply", value=True)
+    assert form.settings.apply
+    assert form.source == "real.yaml with apply changed"
+
+
+def test_run_without_a_person_applies_what_the_file_says(root):
+    (root / "parameters/real.yaml").write_text(REAL)
+    form = Form({}, root=root)
+    form.take("real.yaml")
+
+    assert form.settings.apply
+
+
 class TestWidgets:
     def test_every_setting_has_a_widget_of_its_type_once_with_name_and_help(self, form):
         types = dict.fromkeys(CHOICES, widgets.Dropdown) | {"apply": widgets.Checkbox}
@@ -72,7 +102,27 @@ class TestWidgets:
             assert type(made) is types.get(name, widgets.Text)
             assert (made.description, made.tooltip) == (name, info.description)
             assert inside.count(made) == 1
-        assert all(w.description for w in inside if not isinstance(w, widgets.HTML | widgets.VBox))
+        unnamed = widgets.HTML | widgets.VBox | widgets.Accordion
+        assert all(w.description for w in inside if not isinstance(w, unnamed))
+
+    def test_step_folds_what_every_step_takes_until_something_in_it_is_invalid(self, root):
+        form = Form(NAMED, root=root, notebook="01_create_bucket")
+        fold = form.view.fold
+        held = {w.description for w in walk(fold) if isinstance(w, widgets.Text | widgets.Dropdown)}
+
+        assert {"bucket", "cloud", "run_dir"} <= held
+        assert not {"retention_days", "apply"} & held
+        assert (fold.selected_index, "target" in fold.titles[0]) == (None, True)
+
+        form.view.inputs["bucket"].value = "Not_A_Name"
+
+        assert fold.selected_index == 0
+
+    def test_start_page_folds_what_single_steps_take(self, root):
+        form = Form(NAMED, root=root, notebook="start")
+
+        assert "bucket" not in form.folded
+        assert "retention_days" in form.folded
 
     def test_message_stands_at_the_field_and_goes_with_its_cause(self, form):
         form.view.inputs["threshold"].value = "1MB"

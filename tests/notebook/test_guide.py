@@ -73,8 +73,9 @@ def test_red_check_comes_with_its_remedy_and_the_notebook_that_fixes_it(done):
 
     assert found.next == "Fix XC507 in 02_grant_access, then run 04_round_trip again."
     assert [cell.text for cell in fixing.rows[0]] == [
-        "XC507", "✖ fail", HOSTILE, red.remedy, "02_grant_access",
+        f"XC507 {red.title}", "✖ fail", red.remedy, "02_grant_access",
     ]  # fmt: skip
+    assert fixing.rows[0][2].more == ("observed", HOSTILE)
     assert '<a href="02_grant_access.ipynb">' in html
     assert "<script" not in html
 
@@ -171,6 +172,26 @@ def test_every_step_that_a_remedy_names_is_there():
 
     assert named
     assert named <= {step[:2] for step in STEPS}
+
+
+def test_step_with_nothing_to_look_at_is_not_proved_and_not_open(done):
+    nothing = RULES_BY_ID["XC601"].skip(observed="the prefix is empty", how="looked")
+    saved(done, STEPS[5], nothing)
+
+    found = guide(done)
+
+    assert rows(found)[STEPS[5]][1] == "not proved"
+    assert found.next.endswith("not proved: 05_inspect_objects.")
+
+
+def test_gate_of_a_red_step_sends_to_what_fixes_it_although_an_earlier_one_is_open(done):
+    saved(done, STEPS[4], check("XC507", holds=False))
+    (done / f"evidence/{STEPS[0]}.json").unlink()
+
+    found = guide(done, here=STEPS[4])
+
+    assert found.next == "Run 00_prerequisites: open it."
+    assert found.after_here == "Fix XC507 in 02_grant_access, then run 04_round_trip again."
 
 
 def test_guide_without_a_run_reads_as_text():

@@ -1,5 +1,6 @@
 """A step in progress, without a notebook."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -9,10 +10,13 @@ from live_kernel import open_kernel
 
 from xcomkit.clouds import Cloud, Platform
 from xcomkit.findings import evidence
-from xcomkit.findings.errors import AccessDeniedError, GateError, MissingError
+from xcomkit.findings.errors import AccessDeniedError, GateError, MissingError, SettingsError
 from xcomkit.findings.model import Change, Check, Plan
+from xcomkit.notebook.gate import Verdict
 from xcomkit.notebook.step import REACHED_END, Step, cell
 from xcomkit.settings.settings import Settings
+from xcomkit.settings.shared_target import VARIABLE, choose
+from xcomkit.steps.rule_index import RULES_BY_ID
 
 OBJECTS = Plan("Objects", (Change("bucket/prefix", "objects", "1", "0", "delete"),))
 
@@ -57,7 +61,7 @@ def test_plan_is_applied_once_and_has_to_be_made_again(step):
     again = step.apply(done.append)
 
     assert done == [OBJECTS]
-    assert first.text == "1 changes were made."
+    assert first.text == "1 change was made."
     assert again.text == "There is no plan, so nothing was changed."
 
 
@@ -75,7 +79,7 @@ def test_nothing_is_changed_while_apply_is_off(tmp_path):
     step = open_in(tmp_path / "run", apply=False)
     step.plan(lambda: OBJECTS)
 
-    assert step.apply(pytest.fail).text == "apply is False: 1 changes were not made."
+    assert step.apply(pytest.fail).text == "apply is False: 1 change was not made."
 
 
 def test_step_that_was_broken_off_changes_nothing_any_more(step):
@@ -133,6 +137,62 @@ def test_closed_gate_and_good_cells_break_nothing_off(step):
     step.cell_ended(None)
 
     assert step.verdicts == ()
+
+
+def test_invalid_parameters_leave_what_was_proved_as_it_was_and_no_cell_goes_on(step):
+    one(step)
+    step.save()
+    before = (step.run / f"evidence/{NAME}.json").read_bytes()
+
+    step.cell_ended(SettingsError("bucket: 'My_Bucket' is invalid.", hint="correct the form."))
+
+    for go_on in (lambda: one(step), step.save, step.gate, lambda: step.apply(pytest.fail)):
+        with pytest.raises(SettingsError, match=r"Nothing was opened.*'My_Bucket' is invalid"):
+            go_on()
+    assert (step.run / f"evidence/{NAME}.json").read_bytes() == before
+
+
+def test_target_that_was_switched_meanwhile_stops_every_cell_of_the_step(
+    step, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    mine, other = tmp_path / "mine.yaml", tmp_path / "other.yaml"
+    choose(mine)
+    step.follows = mine
+    step.plan(lambda: OBJECTS)
+    one(step)
+
+    choose(other)
+
+    for go_on in (lambda: one(step), step.save, step.gate, lambda: step.apply(pytest.fail)):
+        with pytest.raises(SettingsError, match=r"The target is other.yaml now, .* of mine.yaml"):
+            go_on()
+
+
+def test_gate_names_everything_that_decides_it_and_what_comes_next(step):
+    step.target_name = "aws.yaml: aws, s3://some-bucket/xcom"
+    step.next_step = lambda: "Fix XC203 in 01_create_bucket."
+    for rule_id, holds in (("XC203", False), ("XC206", None), ("XC404", False), ("XC205", True)):
+        step.check(RULES_BY_ID[rule_id].judge(holds, observed="seen", how="h", basis="echo"))
+
+    with pytest.raises(GateError) as raised:
+        step.gate()
+    verdict = Verdict(str(raised.value.args[0]), step.target_name, step.verdicts, step.next_step())
+    html = verdict._repr_html_()
+
+    assert raised.value.args[0].startswith("2 of 4 checks close the gate: XC203 fail: Public")
+    assert "XC206 unknown" in raised.value.args[0]
+    assert re.findall(r'href="([^"]+)"', html) == [
+        "#XC203", "#XC206", "#XC404", "01_create_bucket.ipynb",
+    ]  # fmt: skip
+    for said in (html.replace("<wbr>", ""), repr(verdict)):
+        assert "Target: aws.yaml: aws, s3://some-bucket/xcom" in said
+
+
+def test_step_that_had_nothing_to_look_at_is_not_proved(step):
+    step.check(RULES_BY_ID["XC601"].skip(observed="empty", how="h"))
+
+    assert step.gate().sentence.startswith("Not proved: there was nothing to look at")
 
 
 def judged(observed: str, *, holds: bool = True) -> Check:
@@ -197,6 +257,9 @@ OPEN = f"""
 from pathlib import Path
 from xcomkit.clouds import Platform
 from xcomkit.settings.settings import Settings
+from xcomkit.settings.shared_target import VARIABLE, choose
+from xcomkit.steps.rule_index import RULES_BY_ID
+from xcomkit.notebook.gate import Verdict
 from xcomkit.notebook.step import Step
 settings = Settings.from_mapping({{"bucket": "some-bucket"}})
 platform = Platform(label="", issuer="")

@@ -62,10 +62,10 @@ CASES = {
     )),
     "red": ({"apply": False}, False, (  # the bucket is absent, and nothing may be made
         "✖ fail", "Run step 01 with apply: true, or choose another bucket name.",
-        "GateError: 1 of 1 checks close the gate: XC201",
+        "1 of 1 check closes the gate: XC201 fail", "Fix XC201 in ",
     )),
     "accepted": ({"apply": False, "accepted": REASON}, True, (
-        "✖ fail (accepted)", "accepted: ours",
+        "✖ fail (accepted)", "Accepted:</em> ours",
     )),
     "invalid": ({"accepted": f"XC205: {SCRIPT}"}, False, ("SettingsError: accepted: ",)),
 }  # fmt: skip

@@ -48,7 +48,7 @@ def test_notebook_begins_with_its_claim_and_why_and_ends_with_what_it_did_not_pr
         assert f"**{word}**" in title
     assert why.splitlines()[0] == "## Why"
     assert len(why.splitlines()) <= 2 + 6
-    assert last.startswith("## What this did not prove, and where next")
+    assert last.startswith("## What this did not prove")
 
 
 def test_parameters_cell_holds_what_the_step_reads_and_is_folded(notebook, request):

@@ -76,6 +76,10 @@ class GateError(XcomkitError):
 
     exit_code = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what the verdict above it, which names each check, leaves to say."""
+        return [f"{type(self).__name__}: {str(self.args[0]).partition(':')[0]}."]
+
 
 _CAUSES = (
     (

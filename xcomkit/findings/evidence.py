@@ -22,6 +22,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from xcomkit.findings.errors import GateError, InputError, SettingsError
 from xcomkit.findings.model import Check
+from xcomkit.findings.text import number_of
 from xcomkit.findings.text_file import SCHEMA, read_document, write_text
 
 _TARGET, _BEGUN = "target", "steps"
@@ -227,7 +228,7 @@ def read_created(run: Path) -> dict[str, list[str]]:
 
 
 def gate(checks: Iterable[Check]) -> str:
-    """Return the sentence of an open gate.
+    """Return the sentence of an open gate, or of a step that had nothing to look at.
 
     Raises:
         GateError: any check is red or unknown and not accepted by name, or there is none.
@@ -238,9 +239,13 @@ def gate(checks: Iterable[Check]) -> str:
     red = [check for check in checks if check.closes_gate]
     if red:
         named = "; ".join(f"{c.id} {c.status}: {c.title}" for c in red)
-        raise GateError(f"{len(red)} of {len(checks)} checks close the gate: {named}.",
-                        hint=red[0].remedy)  # fmt: skip
-    return f"The gate is open: none of {len(checks)} checks is red or unknown."
+        close = "closes" if len(red) == 1 else "close"
+        count = number_of(len(checks), "check")
+        raise GateError(f"{len(red)} of {count} {close} the gate: {named}.", hint=red[0].remedy)
+    if all(check.status == "skip" for check in checks):
+        count = number_of(len(checks), "check")
+        return f"Not proved: there was nothing to look at, so {count} could not be made."
+    return f"The gate is open: none of {number_of(len(checks), 'check')} is red or unknown."
 
 
 def _plain(value: object) -> Any:

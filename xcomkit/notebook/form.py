@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from xcomkit.findings.errors import SettingsError
+from xcomkit.findings.text import listed
 from xcomkit.notebook import show
 from xcomkit.notebook.front_end import is_somebody_there
 from xcomkit.settings import shared_target
@@ -30,20 +31,35 @@ class Form:
     """The parameters that a notebook takes, and what a person makes of them.
 
     As long as nothing is changed, ``settings`` are those that the namespace alone gives, as it and
-    its file were when the form was made. A secret is never displayed or written.
+    its file were when the form was made; but where ``asks_again``, the file has ``apply`` on for a
+    real account, and a person must switch it on here. ``follows`` is the file, where all notebooks
+    share it. A secret is never displayed or written.
     """
 
     def __init__(self, namespace: Mapping[str, Any], *, root: Path, notebook: str = "") -> None:
         self._folder = root / "parameters"
         self._names = parameters_of(notebook)
+        self.is_step = notebook[:2].isdigit()
+        self._is_person = is_somebody_there()
         self._failure: SettingsError | None = None
         self._edits: dict[str, Any] = {}
         self._secret: dict[str, str] = {}
         self.taken = ""
         try:
-            self._asked = read_notebook(namespace, root=root)
+            self._adopt(read_notebook(namespace, root=root))
         except SettingsError as error:  # no such file; ``settings`` says so
-            self._asked, self._failure = Asked(plain_values(namespace), ""), error
+            self._adopt(Asked(plain_values(namespace), ""))
+            self._failure = error
+
+    def _adopt(self, asked: Asked) -> None:
+        """Go on from what was asked for; a person is asked again before a real account changes."""
+        values, chosen = dict(asked.values), shared_target.read_choice()
+        is_real = values.get("endpoint_url") != EMBEDDED
+        self.asks_again = bool(self._is_person and asked.file and is_real and values.get("apply"))
+        if self.asks_again:
+            values["apply"] = False
+        self._asked = asked._replace(values=values)
+        self.follows = chosen if asked.file and asked.file == chosen else None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -75,6 +91,12 @@ class Form:
             raise self._failure.with_traceback(None)
         source = "the form" if self._edits else self._asked.source
         return Settings.from_mapping({**self._asked.values, **self._edits}, source=source)
+
+    @property
+    def source(self) -> str:
+        """Return whose parameters these are: a file's or this notebook's, and what was changed."""
+        named = self._asked.file.name if self._asked.file else "this notebook"
+        return f"{named} with {listed(self.changed, most=4)} changed" if self._edits else named
 
     @property
     def problems(self) -> dict[str, str]:
@@ -118,9 +140,19 @@ class Form:
     @property
     def displayed(self) -> tuple[str, ...]:
         """Return the parameters that this notebook takes on this cloud, and those in the way."""
-        cloud, problems = self.values["cloud"], self.problems
-        usual = (name for name in self._names if is_for(name, cloud=cloud))
+        values, problems = self.values, self.problems
+        is_other = values["endpoint_url"] not in ("", EMBEDDED)
+        usual = (
+            name
+            for name in self._names
+            if is_for(name, cloud=values["cloud"], is_other_store=is_other)
+        )
         return tuple(dict.fromkeys((*usual, *(name for name in problems if name in FIELDS))))
+
+    @property
+    def folded(self) -> tuple[str, ...]:
+        """Return which of these are displayed behind a fold: in a step what all steps take."""
+        return tuple(n for n in self.displayed if is_common(n) is self.is_step)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -137,9 +169,10 @@ class Form:
             SettingsError: the file cannot be read.
         """
         path = self._folder / name
-        self._asked = Asked(read_parameters(path), path.name, path)
-        self._failure, self._edits, self._secret, self.taken = None, {}, {}, name
+        asked = Asked(read_parameters(path), path.name, path)
         _share(path)
+        self._adopt(asked)
+        self._failure, self._edits, self._secret, self.taken = None, {}, {}, name
 
     def save(self, name: str) -> Path:
         """Write ``parameters/<name>.yaml``, a new file with all parameters, not only these.
@@ -151,6 +184,7 @@ class Form:
         """
         path = write_parameters(self.settings.to_file(), self._folder, name)
         _share(path)
+        self.follows = shared_target.read_choice()
         return path
 
     @cached_property
@@ -196,9 +230,18 @@ def _is_hidden(name: str, message: str) -> bool:
     return message.startswith(f"{name}: (hidden) ")
 
 
-def is_for(name: str, *, cloud: object) -> bool:
-    """Tell whether a person who works on that cloud has anything to decide here."""
-    named = _OF_CLOUDS.match(FIELDS[name].description or "")
+def is_common(name: str) -> bool:
+    """Tell whether every step takes a parameter."""
+    extra: Any = FIELDS[name].json_schema_extra
+    return not extra["steps"]
+
+
+def is_for(name: str, *, cloud: object, is_other_store: bool = False) -> bool:
+    """Tell whether a person who works on that cloud or store has anything to decide here."""
+    description = FIELDS[name].description or ""
+    if description.startswith("S3-compatible: "):
+        return is_other_store
+    named = _OF_CLOUDS.match(description)
     return named is None or cloud in named[1].lower().split(", ")
 
 

@@ -46,8 +46,17 @@ class FormView:
         self.save = widgets.Button(description="Save to a file", layout=self._auto)
         self.save.on_click(self._save)
         self.saved = widgets.HTML(layout=self._auto)
-        parts = [self.taken, self.status, *self.rows.values()]
-        parts += [self.file_name, self.save, self.saved]
+        folded = set(form.folded)
+        own = [row for name, row in self.rows.items() if name not in folded]
+        common = [row for name, row in self.rows.items() if name in folded]
+        title = "target and other parameters of every step" if form.is_step else "other parameters"
+        self.fold = widgets.Accordion(
+            [widgets.VBox(common, layout=self._auto)],
+            titles=[title],
+            selected_index=None,
+            layout=self._auto,
+        )
+        parts = [self.taken, self.status, *own, self.fold, self.file_name, self.save, self.saved]
         self.box = widgets.VBox(parts, layout=self._auto)
         self.refresh()
 
@@ -62,8 +71,12 @@ class FormView:
             )
             for name, widget in self.inputs.items():
                 self._fill(widget, name, values)
-                self.notes[name].value = _note(name, values, problems.get(name, ""))
+                self.notes[name].value = _note(
+                    name, values, problems.get(name, ""), asks_again=self._form.asks_again
+                )
                 self.rows[name].layout.display = None if name in displayed else "none"
+            if set(problems) & set(self._form.folded):
+                self.fold.selected_index = 0  # what is invalid is never hidden
             names = ((name, name) for name in self._form.files)
             self.taken.options = (("(as this notebook opened)", ""), *names)
             self.taken.value = self._form.taken
@@ -152,17 +165,17 @@ def _is_on(value: object) -> bool:
         return False
 
 
-def _note(name: str, values: Mapping[str, Any], problem: str) -> str:
+def _note(name: str, values: Mapping[str, Any], problem: str, *, asks_again: bool) -> str:
     """Return below a widget: what is wrong, or what the parameter is and what it does now."""
     text = escape(FIELDS[name].description or "")
     if problem:
         text = f'<strong role="alert">✖ invalid: {escape(problem)}</strong>'
     elif name in _MARKED:
-        text += f"<br><strong>{escape(_effect(name, values))}</strong>"
+        text += f"<br><strong>{escape(_effect(name, values, asks_again=asks_again))}</strong>"
     return f'<div style="{_INDENT}">{text}</div>'
 
 
-def _effect(name: str, values: Mapping[str, Any]) -> str:
+def _effect(name: str, values: Mapping[str, Any], *, asks_again: bool) -> str:
     where = f"{values['bucket'] or 'no bucket'} on {values['cloud']}"
     where += f" ({values['endpoint_url']})" if values["endpoint_url"] else ""
     applies = _is_on(values["apply"])
@@ -171,7 +184,8 @@ def _effect(name: str, values: Mapping[str, Any]) -> str:
         off = (
             "OFF: plans are displayed only; the proof still writes test objects, and removes them."
         )
-        return on if applies else off
+        again = "OFF until you switch it on here, whatever the file says: this is a real account."
+        return on if applies else again if asks_again else off
     if values[name] and values[name] == values["bucket"] and applies:
         return f"Step 07 will DELETE {where}, and the identity."
     return f"Nothing is deleted unless this is {values['bucket'] or 'the name'} and apply is on."

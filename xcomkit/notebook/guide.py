@@ -4,19 +4,22 @@ It is read from the evidence of the run directory, of which every line is a pers
 program's text like any other: escaped, and never a reason to stop the notebook.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from html import escape
 from pathlib import Path
 
 from xcomkit.findings import evidence
-from xcomkit.findings.errors import InputError
+from xcomkit.findings.errors import InputError, SettingsError
 from xcomkit.findings.model import Check, worst
 from xcomkit.findings.text import listed
 from xcomkit.notebook import show
+from xcomkit.notebook.front_end import Display, follow_cells, is_somebody_there
+from xcomkit.notebook.gate import link_steps
+from xcomkit.notebook.show.parts import to_html
 from xcomkit.notebook.step import accept
 from xcomkit.settings.settings import ONE_RUN_ONLY, Settings
+from xcomkit.settings.shared_target import read_choice
 
 _DECIDE_NOTHING = frozenset((*ONE_RUN_ONLY, "accepted", "step_timeout"))
 """Settings that say what a run may do: another value leaves what was proved as it was."""
@@ -46,6 +49,11 @@ class StepState:
         """Tell whether the step has to be run: for the first time, or again."""
         return not self.checks or bool(self.changed or self.red)
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the step ran and had nothing to look at, so that it proves nothing."""
+        return bool(self.checks) and worst(self.checks) == "skip"
+
 
 @dataclass(frozen=True, slots=True)
 class Guide:
@@ -55,6 +63,7 @@ class Guide:
     steps: tuple[StepState, ...]
     here: str = ""
     problem: str = ""
+    target: str = ""
 
     @property
     def next(self) -> str:
@@ -62,15 +71,26 @@ class Guide:
         if self.problem:
             return f"The parameters are invalid: {self.problem}"
         first = next((state for state in self.steps if state.is_open), None)
-        if first is None:
-            return "Every step is done and nothing is red."
-        if first.changed:
-            return f"Run {first.step} again: {listed(first.changed, most=_NAMED)} changed since."
-        if not first.checks:
-            how = "you are here." if first.step == self.here else "open it."
-            return f"Run {first.step}: {how}"
-        red = first.red[0]
-        return f"Fix {red.id} in {self._place(red, first)}, then run {first.step} again."
+        if first is not None:
+            return self._do(first)
+        if empty := [state.step for state in self.steps if state.is_empty]:
+            return f"Nothing is red. With nothing to look at, not proved: {listed(empty, most=8)}."
+        return "Every step is done and nothing is red."
+
+    @property
+    def after_here(self) -> str:
+        """Return what comes after this step: what fixes it, if it is red."""
+        state = next((one for one in self.steps if one.step == self.here and one.red), None)
+        return self._do(state) if state else self.next
+
+    def _do(self, state: StepState) -> str:
+        if state.changed:
+            return f"Run {state.step} again: {listed(state.changed, most=_NAMED)} changed since."
+        if not state.checks:
+            how = "you are here." if state.step == self.here else "open it."
+            return f"Run {state.step}: {how}"
+        red = state.red[0]
+        return f"Fix {red.id} in {self._place(red, state)}, then run {state.step} again."
 
     def _place(self, check: Check, state: StepState) -> str:
         """Return the step in which a check is fixed: the one that made it, if no other is named."""
@@ -86,17 +106,16 @@ class Guide:
         yield show.Table(caption, headers, tuple(self._row(state) for state in self.steps))
         red = tuple(
             (
-                show.Cell(check.id),
+                show.Cell(f"{check.id} {check.title}"),
                 show.status_cell(check.status),
-                show.Cell(check.observed),
-                show.Cell(check.remedy),
+                show.Cell(check.remedy, more=("observed", check.observed)),
                 _link(self._place(check, state)),
             )
             for state in self.steps
             for check in state.red
         )
         if red:
-            fixing = ("id", "status", "observed", "what to do", "fix it in")
+            fixing = ("check", "status", "what to do", "fix it in")
             yield show.Table(f"To be fixed: {len(red)}", fixing, red)
 
     def _row(self, state: StepState) -> tuple[show.Cell, ...]:
@@ -106,23 +125,87 @@ class Guide:
         words = show.counted(state.checks)
         if state.changed:
             words += f"; with other settings: {listed(state.changed, most=_NAMED)}"
-        return step, show.status_cell(worst(state.checks)), show.Cell(state.when), show.Cell(words)
+        verdict = show.status_cell(worst(state.checks))
+        verdict = show.Cell("not proved", status="skip") if state.is_empty else verdict
+        return step, verdict, show.Cell(state.when), show.Cell(words)
 
     def _repr_html_(self) -> str:
         tables = "".join(table._repr_html_() for table in self.tables())
-        return f"<p><strong>Next:</strong> {escape(self.next)}</p>{tables}"
+        target = f"<p><strong>Target:</strong> {to_html(self.target)}</p>" if self.target else ""
+        return f"{target}<p><strong>Next:</strong> {link_steps(self.next)}</p>{tables}"
 
     def __repr__(self) -> str:
         """Return the guide as text."""
-        return "\n".join([f"Next: {self.next}", *map(repr, self.tables())])
+        head = [f"Target: {self.target}"] if self.target else []
+        return "\n".join([*head, f"Next: {self.next}", *map(repr, self.tables())])
+
+
+class LiveGuide:
+    """The guide of an open notebook: current at the gate, and where the parameters are invalid.
+
+    It informs of a target that another notebook has chosen meanwhile, at the next cell.
+    """
+
+    def __init__(self, read: Callable[[], Guide]) -> None:
+        self._read = read
+        self._display: Display | None = None
+        self._chosen = read_choice()
+        self.guide = read()
+        follow_cells(self, role="guide")
+
+    def follow(self, read: Callable[[], Guide]) -> None:
+        """Show from now on what this reads: the run and the target of the step that was opened."""
+        self._read = read
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read how far the run is, and show it where the guide is displayed."""
+        self.guide = self._read()
+        self._show()
+
+    def cell_begins(self) -> None:
+        """Inform of a target that was chosen since: this notebook is still on the one before."""
+        chosen = read_choice()
+        if chosen == self._chosen or not is_somebody_there():
+            return
+        self._chosen = chosen
+        text = (
+            f"The target was switched to {chosen.name if chosen else 'none'}. What is above is of"
+            " the target before: run this notebook again, from the form on."
+        )
+        html = f'<p role="alert"><strong>{show.MARKS["warn"]} {to_html(text)}</strong></p>'
+        Display().show(html, text)
+
+    def cell_ended(self, error: BaseException | None) -> None:
+        """Name the parameter that is invalid; what was proved before stays as it is."""
+        if isinstance(error, SettingsError):
+            self.guide = replace(self.guide, problem=str(error))
+            self._show()
+
+    def _show(self) -> None:
+        if self._display is not None:
+            self._display.show(self.guide._repr_html_(), repr(self.guide))
+
+    def _ipython_display_(self) -> None:
+        self._display = Display()
+        self._show()
+
+    def __repr__(self) -> str:
+        """Return the guide as text."""
+        return repr(self.guide)
 
 
 def read_guide(
-    run: Path | None, *, steps: Iterable[str], settings: Settings, here: str = ""
+    run: Path | None,
+    *,
+    steps: Iterable[str],
+    settings: Settings,
+    here: str = "",
+    target: str = "",
 ) -> Guide:
     """Return how far a run is; ``None`` is a run that is yet to begin."""
     states = (_read_step(run, step, asked=settings) if run else StepState(step) for step in steps)
-    return Guide(run.name if run else "", tuple(states), here)
+    return Guide(run.name if run else "", tuple(states), here, target=target)
 
 
 def _read_step(run: Path, step: str, *, asked: Settings) -> StepState:

@@ -8,12 +8,29 @@ import sys
 import time
 from collections.abc import Callable
 from html import escape
-from typing import Any
 
-from xcomkit.notebook.front_end import is_somebody_there
+from xcomkit.notebook.front_end import Display, is_somebody_there
 
 _COUNT = re.compile(r"([\d,]+) of ([\d,]+) ")
 """How a text begins that counts."""
+
+_AT_THE_GATE = """<script>(() => {
+  const here = document.currentScript, notebook = here.closest('.jp-Notebook');
+  if (!notebook) return;
+  const gate = [...notebook.querySelectorAll('.jp-CodeCell')].at(-1);
+  gate.querySelector('.xcomkit-progress')?.remove();
+  const running = here.parentNode.querySelector('.xcomkit-running');
+  if (!running || gate.contains(here)) return;
+  const copy = document.createElement('div');
+  copy.className = 'xcomkit-progress';
+  copy.style.padding = '4px 12px 4px 90px';
+  copy.append(running.cloneNode(true));
+  gate.append(copy);
+})()</script>"""
+"""Shows what runs at the last cell too, where *Run All* leaves a person, and removes it at the end.
+
+JupyterLab runs it, since the cell was just executed; other front ends do not, and lose nothing.
+"""
 
 
 def read_share(text: str) -> float | None:
@@ -31,7 +48,7 @@ class Progress:
         self._clock = clock
         self._opened = self._begun = clock()
         self._lines: list[str] = []
-        self._display: Any = None
+        self._display: Display | None = None
 
     def say(self, text: str) -> None:
         """Tell what comes next, or a count such as ``3 of 40 tasks ended``."""
@@ -46,7 +63,7 @@ class Progress:
         share = read_share(text)
         value = "" if share is None else f' value="{share:.2f}"'
         bar = f'<progress max="1"{value} aria-label="progress of this cell"></progress>'
-        self._show(f"<div>{bar} {escape(text)}</div>", text)
+        self._show(f'<div class="xcomkit-running">{bar} {escape(text)}</div>', text)
 
     def cell_ended(self, *, well: bool) -> None:
         """Take the end of the cell: what happened is left, folded under how long it took."""
@@ -62,10 +79,5 @@ class Progress:
         self._lines, self._display = [], None
 
     def _show(self, html: str, text: str) -> None:
-        from IPython.display import display
-
-        shown = {"text/html": html, "text/plain": text}
-        if self._display is None:
-            self._display = display(shown, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        else:
-            self._display.update(shown, raw=True)
+        self._display = self._display or Display()
+        self._display.show(html + _AT_THE_GATE, text)

@@ -4,38 +4,39 @@ A notebook opens a step, lets the modules of ``xcomkit.steps`` work on it, write
 passes the gate. An error on the way is a result (a check), not an exception.
 """
 
-import platform as machine
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, wraps
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 from xcomkit.clouds import Cloud, Platform
 from xcomkit.findings import evidence
-from xcomkit.findings.errors import GateError, XcomkitError
+from xcomkit.findings.errors import GateError, SettingsError, XcomkitError
 from xcomkit.findings.model import Check, Plan, Rule, worst
+from xcomkit.findings.text import number_of
 from xcomkit.notebook import show
 from xcomkit.notebook.effective import EffectiveValues
-from xcomkit.notebook.front_end import follow_cells
+from xcomkit.notebook.front_end import Display, follow_cells, is_notebook
+from xcomkit.notebook.gate import Verdict
 from xcomkit.notebook.progress import Progress
+from xcomkit.notebook.provenance import read_commit, read_versions
 from xcomkit.settings.settings import Settings, parameters_of
+from xcomkit.settings.shared_target import read_choice
 
 WORK = Rule(
     id="XC901",
     title="The step could do its work",
     severity="fail",
     why="What could not be asked is not known, and nothing may be concluded from it.",
-    remedy="Follow the hint in what was observed, then run the step again.",
+    remedy="Look at the service that is named in what was observed, then run the step again.",
     source="xcomkit.notebook.step",
 )
 REACHED_END = Rule(
     id="XC902",
-    title="The step ran to its end",
+    title="No cell of the step stopped early",
     severity="fail",
     why="A notebook that stopped half-way proves nothing about the rest.",
     remedy="Open the step's notebook in the run directory; its last cell shows the error.",
@@ -65,12 +66,6 @@ NEVER_ACCEPTED = frozenset({WORK.id, REACHED_END.id, INTERPRETER.id})
 
 _S = TypeVar("_S", bound="Step")
 _T = TypeVar("_T")
-_PACKAGES = (
-    "apache-airflow", "apache-airflow-task-sdk", "apache-airflow-providers-amazon",
-    "apache-airflow-providers-common-io", "apache-airflow-providers-google",
-    "apache-airflow-providers-microsoft-azure", "adlfs", "azure-identity", "boto3", "fsspec",
-    "gcp-storage-emulator", "gcsfs", "moto", "papermill", "s3fs", "universal-pathlib", "xcomkit",
-)  # fmt: skip
 
 
 @dataclass
@@ -79,7 +74,9 @@ class Step:
 
     Checks, plans and facts become the evidence. ``owed`` names the cells without whose checks it is
     not whole. ``applied`` holds, per title of a plan that was carried out, what of it was not made;
-    ``None`` where it broke off.
+    ``None`` where it broke off. ``target_name`` says in words whose parameters these are,
+    ``follows`` is the file of a target that all notebooks share, ``next_step`` says what comes next
+    once this is saved, and ``on_save`` is called then.
     """
 
     name: str
@@ -94,6 +91,10 @@ class Step:
     facts: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     owed: tuple[str, ...] = ()
+    target_name: str = ""
+    follows: Path | None = None
+    next_step: Callable[[], str] = str
+    on_save: Callable[[], None] = lambda: None
     progress: Progress = field(init=False)
     values: EffectiveValues = field(init=False)
 
@@ -102,7 +103,7 @@ class Step:
         self.values = EffectiveValues(self.settings, self.cloud)
         self._found: dict[str, list[Check]] = {}
         self._cell = ""
-        self._broken_off = ""
+        self._broken_off = self._rejected = ""
         self.progress = Progress()
         evidence.remove_evidence(self.run, step=self.name)
         before = follow_cells(self)
@@ -133,6 +134,8 @@ class Step:
         except XcomkitError as error:
             values["caller"] = f"unknown: {error}"
         self.facts["caller"] = values["caller"]
+        if self.target_name:
+            values = {"parameters": self.target_name, **values}
         if self.note:
             values["note"] = self.note
         return show.facts(values, caption="Target")
@@ -149,9 +152,37 @@ class Step:
         """Return the checks of all cells; of one that was run again, those of its last run."""
         return tuple(check for found in self._found.values() for check in found)
 
+    @property
+    def closed(self) -> str:
+        """Return why no cell may go on with this step, empty if it may.
+
+        What was asked for last is not this: either it was invalid, or it is another target.
+        """
+        if self._rejected:
+            return f"Nothing was opened, and nothing ran: {self._rejected}"
+        chosen = read_choice() if self.follows else None
+        if self.follows and chosen and chosen != self.follows:
+            mine = self.follows.name
+            return f"The target is {chosen.name} now, and this step is still that of {mine}."
+        return ""
+
+    def require_open(self) -> None:
+        """Go on only with a step that is what was asked for last.
+
+        Raises:
+            SettingsError: it is not.
+        """
+        if self.closed:
+            raise SettingsError(self.closed, hint="run the cells again, from the form on.")
+
     @contextmanager
     def in_cell(self, name: str) -> Iterator[None]:
-        """Record as this cell's what is found meanwhile, in place of what it found before."""
+        """Record as this cell's what is found meanwhile, in place of what it found before.
+
+        Raises:
+            SettingsError: another target was asked for meanwhile.
+        """
+        self.require_open()
         self._found[name] = []
         outer, self._cell = self._cell, name
         try:
@@ -184,6 +215,7 @@ class Step:
         A plan that could not be made leaves none, and one that is applied is used up: no plan is
         ever made twice. A step that was broken off changes nothing any more.
         """
+        self.require_open()
         plan = self.planned
         if self._broken_off:
             return show.Text("Nothing is changed: run the step again, from the cell that opens it.")
@@ -192,7 +224,7 @@ class Step:
         if not plan.pending:
             return show.Text("Nothing to change: everything is as planned already.")
         if not self.settings.recorded["apply"]:  # it decides what is done, not what is found
-            return show.Text(f"apply is False: {len(plan.pending)} changes were not made.")
+            return show.Text(f"apply is False: {_changes(len(plan.pending))} not made.")
         self.say(f"changes to make: {len(plan.pending)}")
         self.planned, self.applied[plan.title] = None, None
         self.applied[plan.title] = not_made = change(plan) or ()
@@ -201,17 +233,25 @@ class Step:
             kind="resources",
             names=[f"{c.setting} {c.resource}" for c in plan.pending if c.action == "create"],
         )
-        made = f"{len(plan.pending) - len(not_made)} changes were made."
+        made = f"{_changes(len(plan.pending) - len(not_made))} made."
         return show.Text(" ".join((made, *(f"Not made: {one}" for one in not_made))))
 
     def say(self, text: str) -> None:
         """Tell what comes next, or a count such as ``3 of 40 tasks ended``."""
         self.progress.say(text)
 
+    def cell_begins(self) -> None:
+        """Take that a cell begins."""
+
     def cell_ended(self, error: BaseException | None) -> None:
-        """Take the end of a cell; what it raised, but for a closed gate, breaks the step off."""
+        """Take the end of a cell; what it raised, but for a closed gate, breaks the step off.
+
+        Invalid parameters break nothing off: what was proved before stays as it was.
+        """
         self.progress.cell_ended(well=error is None)
-        if error is not None and not isinstance(error, GateError):
+        if isinstance(error, SettingsError):
+            self._rejected = self._rejected if self.closed else str(error)
+        elif error is not None and not isinstance(error, GateError):
             how = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
             self.break_off(f"a cell did not end well: {how}")
 
@@ -239,7 +279,12 @@ class Step:
         return (*self.checks, check)
 
     def save(self) -> show.Text:
-        """Write the evidence, and say where and what the verdict is."""
+        """Write the evidence, and say where and what the verdict is.
+
+        Raises:
+            SettingsError: another target was asked for meanwhile, so this is left as it was.
+        """
+        self.require_open()
         finished = datetime.now(UTC)
         checks = self.verdicts
         content = {
@@ -259,15 +304,30 @@ class Step:
             "where": self.platform.label,
         }
         evidence.write_evidence(self.run, step=self.name, content=content)
+        self.on_save()
         return show.Text(f"evidence/{self.name}.json: {worst(checks)} ({show.counted(checks)})")
 
-    def gate(self) -> show.Text:
-        """Say that the gate is open.
+    def gate(self) -> Verdict:
+        """Return the verdict; a closed gate shows it and stops the notebook.
 
         Raises:
             GateError: a check is red or unknown and not accepted by name.
+            SettingsError: another target was asked for meanwhile.
         """
-        return show.Text(evidence.gate(self.verdicts))
+        self.require_open()
+        checks, next_ = self.verdicts, self.next_step()
+        try:
+            sentence = evidence.gate(checks)
+        except GateError as error:
+            verdict = Verdict(error.args[0], self.target_name, checks, next_)
+            if is_notebook():
+                Display().show(verdict._repr_html_(), repr(verdict))
+            raise
+        return Verdict(sentence, self.target_name, checks, next_)
+
+
+def _changes(count: int) -> str:
+    return f"{number_of(count, 'change')} {'was' if count == 1 else 'were'}"
 
 
 def cell(work: Callable[[_S], _T]) -> Callable[[_S], _T | show.Checks]:
@@ -289,25 +349,3 @@ def accept(check: Check, *, reasons: Mapping[str, str]) -> Check:
     """Return the check with the reason for which its risk is taken, if it is one and if it is."""
     is_risk = check.status != "pass" and check.id not in NEVER_ACCEPTED
     return replace(check, accepted=reasons.get(check.id, "") if is_risk else "")
-
-
-def read_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that the proof rests on."""
-    found = {"python": machine.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found
-
-
-def read_commit() -> str:
-    """Return the git commit of the runbook, ``-dirty`` where files differ, or ``""``."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty",
-               "--abbrev=40", "--exclude=*"]  # fmt: skip
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from xcomkit.findings.text_file import SCHEMA, write_text
-from xcomkit.notebook.step import read_commit, read_versions
+from xcomkit.notebook.provenance import read_commit, read_versions
 from xcomkit.record import junit, manifest, page
 from xcomkit.record.record import NAME, Record
 from xcomkit.record.runner import Run

@@ -16,10 +16,10 @@ from xcomkit.findings.errors import SettingsError
 from xcomkit.findings.model import CloudName
 from xcomkit.notebook.effective import EffectiveValues
 from xcomkit.notebook.form import Form
-from xcomkit.notebook.guide import Guide, StepState, read_guide
+from xcomkit.notebook.guide import Guide, LiveGuide, StepState, read_guide
 from xcomkit.notebook.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.settings.observed import ObservedSettings
-from xcomkit.settings.settings import Settings
+from xcomkit.settings.settings import Settings, read_notebook
 from xcomkit.settings.terms import TERMS
 from xcomkit.stand_ins.common.stand_in import StandIn, stand_in_of
 from xcomkit.steps.orchestration import DagStep
@@ -52,28 +52,50 @@ SELECTED = "XCOMKIT_STEPS"
 _CHANGED: dict[str, tuple[str | None, str | None]] = {}
 """What this process's environment held before it became the administrator of a stand-in, and since.
 """
+_OPEN: dict[str, Any] = {}
+"""The guide and the form of the notebook of this kernel, where it has them."""
 _STARTED: dict[CloudName, StandIn] = {}
 """The stand-ins of this process, so that coming back to one finds it as it was left."""
 
 
 def open_form(here: str, namespace: Mapping[str, Any]) -> Form:
     """Return the form of the parameters that a notebook takes; it rejects nothing itself."""
-    return Form(namespace, root=find_root(Path.cwd()), notebook=here)
+    form = Form(namespace, root=find_root(Path.cwd()), notebook=here)
+    _OPEN["form"] = form
+    return form
 
 
-def open_guide(here: str, namespace: Mapping[str, Any]) -> Guide:
+def open_guide(here: str, namespace: Mapping[str, Any]) -> LiveGuide:
     """Return how far the run of the target is that a notebook's namespace names."""
-    try:
-        settings = Settings.from_notebook(namespace, root=find_root(Path.cwd()))
-    except SettingsError as error:  # the form says so as well, and the step does not open
-        return Guide("", tuple(map(StepState, STEPS)), here, problem=str(error))
+
+    def read() -> Guide:
+        try:
+            asked = read_notebook(namespace, root=find_root(Path.cwd()))
+            settings = Settings.from_mapping(asked.values, source=asked.source)
+        except SettingsError as error:  # the form says so as well, and the step does not open
+            return Guide("", tuple(map(StepState, STEPS)), here, problem=str(error))
+        source = asked.file.name if asked.file else "this notebook"
+        return _read_guide(here, settings, target=describe_target(settings, source=source))
+
+    _OPEN.clear()
+    guide = _OPEN["guide"] = LiveGuide(read)
+    return guide
+
+
+def _read_guide(here: str, settings: Settings, *, target: str, run: Path | None = None) -> Guide:
     stand_in = _find_stand_in(settings.cloud) if settings.is_embedded else None
-    run = _named_run(settings)
+    run = run or _named_run(settings)
     if run is None and (stand_in or not settings.is_embedded):  # else all is yet to begin
         # What one stand-in held, no other has.
-        target = f"{settings.target}\n{stand_in.url if stand_in else ''}"
-        run = evidence.find_run_directory(_runs(), name=settings.bucket, target=target)
-    return read_guide(run, steps=STEPS, settings=settings, here=here)
+        instance = f"{settings.target}\n{stand_in.url if stand_in else ''}"
+        run = evidence.find_run_directory(_runs(), name=settings.bucket, target=instance)
+    return read_guide(run, steps=STEPS, settings=settings, here=here, target=target)
+
+
+def describe_target(settings: Settings, *, source: str) -> str:
+    """Return whose parameters these are and where they lead, practice apart from an account."""
+    where = "practice on a stand-in" if settings.is_embedded else describe_place(settings)
+    return f"{source}: {settings.cloud}, {settings.place} ({where})"
 
 
 def open_step(name: str, settings: Settings) -> Step:
@@ -96,6 +118,18 @@ def open_step(name: str, settings: Settings) -> Step:
     cloud = open_cloud(settings, platform=platform)
     kind = DagStep if name == "06_verify_dag" else Step
     step = kind(name, settings, run, platform, cloud, owed=OWED[name])
+    form, live = _OPEN.get("form"), _OPEN.get("guide")
+    source = form.source if form else "given parameters"
+    step.target_name = describe_target(asked, source=source)
+    step.follows = form.follows if form else None
+
+    def read() -> Guide:
+        return _read_guide(name, asked, target=step.target_name, run=run)
+
+    step.next_step = lambda: read().after_here
+    if live:
+        live.follow(read)
+        step.on_save = live.refresh
     _check_surroundings(step)
     selected = os.environ.get(SELECTED, "")
     if is_new or selected:

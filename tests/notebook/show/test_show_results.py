@@ -73,7 +73,7 @@ def test_block_says_where_and_what_to_paste_and_in_which_step():
     )
     html, text = show.checks([check])._repr_html_(), repr(show.checks([check], steps=["04_x"]))
 
-    assert "values.yaml:12" in html
+    assert "values.yaml:12" in html.replace("<wbr>", "")
     assert "a:\n  b: 1</pre>" in html
     assert "      a:\n        b: 1\n" in text
     assert "(in step 02)" in text

@@ -21,8 +21,8 @@ COLOURS: Mapping[Status, str] = {
 
 _WIDGETS = "application/vnd.jupyter.widget-view+json"
 _FOLD = 160
-_WORD = 24
-"""Letters after which a word may be broken anywhere; a shorter one is never."""
+_WORD, _NAME = 24, 12
+"""Letters after which a word may be broken anywhere, and behind its separators; never a shorter."""
 _BREAK = re.compile(r"(?<=[/:.,;_=@|+&?*)-])(?=[^/:.,;_=@|+&?*)-])|(?<=[a-z0-9])(?=[A-Z])")
 """Where a long word is broken first: behind a separator, and before a part of a name."""
 _FORMULA = re.compile(r"(\$|\\(?=[(\[]|begin|ref|eqref))")
@@ -42,7 +42,7 @@ def printable(text: str) -> str:
 
 def to_html(text: str) -> str:
     """Return the text as HTML whose long words may be broken, and in which no formula begins."""
-    parts = re.sub(rf"\S{{{_WORD + 1},}}", _breakable, printable(text)).split("\0")
+    parts = re.sub(rf"\S{{{_NAME + 1},}}", _breakable, printable(text)).split("\0")
     return _FORMULA.sub(r"<span>\1</span>", "<wbr>".join(map(escape, parts)))
 
 
