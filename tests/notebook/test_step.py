@@ -165,7 +165,7 @@ def test_target_that_was_switched_meanwhile_stops_every_cell_of_the_step(
     choose(other)
 
     for go_on in (lambda: one(step), step.save, step.gate, lambda: step.apply(pytest.fail)):
-        with pytest.raises(SettingsError, match=r"The target is other.yaml now, .* of mine.yaml"):
+        with pytest.raises(SettingsError, match=r"The target is other\.yaml now"):
             go_on()
 
 

@@ -118,7 +118,8 @@ def test_json_is_whole_and_of_schema_1(tmp_path, capsys):
     assert (found["schema"], found["same_checks"], found["same_target"]) == (1, False, True)
     assert len(found["checks"]) == 200
     first = found["checks"][0]
-    assert first["before"] == {**check("XC100"), **dict.fromkeys(("fix_in", "why", "where", "paste"), "")}
+    empty = dict.fromkeys(("fix_in", "why", "where", "paste"), "")
+    assert first["before"] == {**check("XC100"), **empty}
     assert [first[name] for name in ("kind", "step", "id", "title", "after")] == [
         "gone", "04_round_trip", "XC100", "XC100 holds", None,
     ]  # fmt: skip

@@ -161,10 +161,9 @@ class Step:
         if self._rejected:
             return f"Nothing was opened, and nothing ran: {self._rejected}"
         chosen = read_choice() if self.follows else None
-        if self.follows and chosen and chosen != self.follows:
-            mine = self.follows.name
-            return f"The target is {chosen.name} now, and this step is still that of {mine}."
-        return ""
+        if chosen is None or chosen == self.follows:
+            return ""
+        return f"The target is {chosen.name} now, and this step is still on another one."
 
     def require_open(self) -> None:
         """Go on only with a step that is what was asked for last.
