@@ -168,7 +168,7 @@ class TestWidgets:
 
 
 WRONG = [
-    ("prefix", "/xcom/"), ("region", "EU"), ("workers", "a,a"), ("retention_days", 0),
+    ("prefix", "/xcom/"), ("region", "E"), ("workers", "a,a"), ("retention_days", 0),
     ("threshold", "1MB"), ("tags", "x"), ("cloud", "oracle"), ("accepted", "XC1: no"),
     ("encryption", "sse-kms"), ("kms_key", KEY_ID), ("apply", "maybe"), ("compression", None),
     ("deployment", "https://u:hunter2@example.com"), ("role_name", ""), ("role_name", "<role>"),
@@ -177,7 +177,7 @@ WRONG = [
 
 class TestProblems:
     def test_message_is_that_of_a_run_without_form_and_the_others_stand_below(self, form):
-        for count, (name, value) in enumerate([("region", "EU"), ("prefix", "/"), ("tags", "x")]):
+        for count, (name, value) in enumerate([("region", "E"), ("prefix", "/"), ("tags", "x")]):
             message = headless(**{**NAMED, name: value})
             form.change(name, value)
             assert form.problems[name] == message
