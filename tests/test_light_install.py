@@ -1,4 +1,4 @@
-"""Installed without extras, the linter needs PyYAML and nothing else."""
+"""Installed without extras, the linter needs PyYAML, pathspec and nothing else."""
 
 import json
 import os

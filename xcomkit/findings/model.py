@@ -138,7 +138,9 @@ class Finding:
     """What a rule objects to at one place of a file; lines count from 1.
 
     ``fix`` is text to paste, empty where only a person knows what belongs there; ``is_unknown``
-    marks what the file cannot tell, which is a warning whatever the rule's severity.
+    marks what the file cannot tell, which is a warning whatever the rule's severity. ``subject`` is
+    the setting or object it is about, by which it is known again after an edit; ``advice`` is what
+    to do where that is not the rule's remedy.
     """
 
     rule: Rule
@@ -148,6 +150,8 @@ class Finding:
     expected: str
     fix: str = ""
     is_unknown: bool = False
+    subject: str = ""
+    advice: str = ""
 
     @property
     def severity(self) -> Severity:
@@ -162,6 +166,8 @@ class Finding:
     @property
     def remedy(self) -> str:
         """Return what to do: fix it, or look where the file does not tell."""
+        if self.advice:
+            return self.advice
         if self.is_unknown:
             return "Look where it comes from; step 04 of the runbook proves what agents make of it."
         return self.rule.remedy

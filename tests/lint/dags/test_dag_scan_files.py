@@ -1,6 +1,7 @@
 """Which files of a folder are scanned, how far a scan follows them, and what it survives."""
 
 import os
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ from scanning import scan_text
 
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.dags import scan
-from xcomkit.lint.dags.reading import MAX_BYTES
+from xcomkit.lint.dags.reading import MAX_BYTES, RUNNING
 
 BAD = "LIMIT = ti.xcom_pull(task_ids='x')\n"
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.py"))
@@ -90,6 +91,51 @@ def test_file_that_cannot_be_read_is_a_finding_of_a_folder_and_no_pass_alone(tmp
     except InputError as error:
         assert str(error).startswith(f"{tmp_path}/bad.py:{line}:")
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "python"),
+    [
+        ("type Rows = list[int]", "3.12"),
+        ("type Rows[T] = list[T]", "3.12"),
+        ("def first[T](rows: list[T]) -> T: ...", "3.12"),
+        ("async def first[*Ts](): ...", "3.12"),
+        ("class Box[T: (int, str) = int]: ...", "3.12"),
+        ('x = f"{row["name"]}"', "3.12"),
+        ("x = f'{', '.join(rows)}'", "3.12"),
+        ('x = f"{"\\n".join(rows)}"', "3.12"),
+        ('x = f"{\n    row\n}"', "3.12"),
+        ('x = f"""{\n  row  # the first\n}"""', "3.12"),
+        ("try:\n    pass\nexcept OSError, ValueError:\n    pass", "3.14"),
+        ("x = t'{row}'", "3.14"),
+        ('x = rt"{row}"', "3.14"),
+        ("lazy import json", "3.15"),
+        ("lazy from json import loads", "3.15"),
+        ("x = [*row for row in rows]", "3.15"),
+    ],
+)
+def test_syntax_of_a_newer_python_is_unknown_and_names_that_python(tmp_path, text, python):
+    if tuple(map(int, python.split("."))) <= sys.version_info[:2]:
+        pytest.skip("this Python reads it")
+    (tmp_path / "new.py").write_text(f"{BAD}{text}\n")
+    write(tmp_path, good=BAD)
+
+    unread, other = sorted(scan(tmp_path), key=lambda one: one.rule.id, reverse=True)
+    assert (unread.rule.id, unread.is_unknown, other.rule.id) == ("XC040", True, "XC033")
+    assert unread.observed.startswith(f"Python {python} may read it: ")
+    assert f"Run xcomkit with Python {python} or later" in unread.remedy
+    assert [one.rule.id for one in scan(tmp_path / "new.py")] == ["XC040"]
+
+
+@pytest.mark.parametrize("text", ["x = = 2", "print 'a'", "type = = 1", "x = 't{'y"])
+def test_what_no_python_reads_names_the_python_that_was_asked(tmp_path, text):
+    (tmp_path / "bad.py").write_text(f"{text}\n")
+
+    with pytest.raises(InputError, match=f"in Python {RUNNING}"):
+        scan(tmp_path / "bad.py")
+    (finding,) = scan(tmp_path)
+    assert "newer Python" in finding.remedy
+    assert "Airflow cannot import it" not in finding.rule.why
 
 
 def test_folder_that_cannot_be_listed_is_an_error_alone_and_a_finding_within(tmp_path, monkeypatch):

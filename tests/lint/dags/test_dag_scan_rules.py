@@ -127,6 +127,8 @@ WRONG: dict[tuple[str, str], list[str]] = {
     ],
     ("XC033", ""): [
         "if __name__ == 'x':\n    pass\nelse:\n    ti.xcom_pull()",
+        "if __name__ != '__main__':\n    ti.xcom_pull()",
+        "if not TYPE_CHECKING:\n    ti.xcom_pull()",
         "from os import *\nfrom airflow.sdk import *\nXCom.get_one(key='a')",
     ],
     ("XC034", "from airflow.sdk import DAG\nOTHER = 'other'\nDAG('orders')\n"): [
@@ -286,7 +288,11 @@ FINE: dict[tuple[str, str], list[str]] = {
         "'a'.replace('a', 'b')",
         "from mine import ObjectStoragePath as P\nP('x').exists()",
     ],
-    ("XC033", ""): ["if __name__ == 'x':\n  if T:\n    ti.xcom_pull()"],
+    ("XC033", ""): [
+        "if __name__ == 'x':\n  if T:\n    ti.xcom_pull()",
+        "if '__main__' == __name__:\n    ti.xcom_pull()",
+        "if __name__ != '__main__':\n    pass\nelse:\n    ti.xcom_pull()",
+    ],
     ("XC034", "from airflow.sdk import dag\n@dag\ndef orders(): ...\n"): [
         "ti.xcom_pull(task_ids='a')",
         "ti.xcom_pull(task_ids='a', dag_id='orders')",
@@ -299,7 +305,12 @@ FINE: dict[tuple[str, str], list[str]] = {
         "'xcom_pull(dag_id=\"other\") is what not to write'.x",
         "'{{ ti.xcom_pull(\"a\" '.x",
     ],
-    ("XC034", ""): ["ti.xcom_pull(dag_id=ti.dag_id) or dag.x(dag_id='y')"],
+    ("XC034", ""): [
+        "ti.xcom_pull(dag_id=ti.dag_id) or dag.x(dag_id='y')",
+        'ti.xcom_pull(dag_id=context["dag"].dag_id)',
+        'ti.xcom_pull(dag_id=kwargs.get("dag_run").dag_id)',
+        'ti.xcom_pull(dag_id=get_current_context()["ti"].dag_id)',
+    ],
     ("XC035", ""): [
         "ObjectStoragePath('s3://c@b/xcom')",
         "ObjectStoragePath('s3://c@b/reports/manual__x/a')",

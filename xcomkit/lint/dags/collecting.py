@@ -184,9 +184,10 @@ class _Collector(ast.NodeVisitor):
 
     def visit_If(self, node: ast.If) -> None:
         self.visit(node.test)
-        with self._inside(self.scope, guarded=self.is_guarded or _is_guard(node.test)):
-            self.visit_each(node.body)
-        self.visit_each(node.orelse)
+        is_guard, is_negated = _guard(node.test)
+        for nodes, is_branch in ((node.body, not is_negated), (node.orelse, is_negated)):
+            with self._inside(self.scope, guarded=self.is_guarded or (is_guard and is_branch)):
+                self.visit_each(nodes)
 
     def visit_Return(self, node: ast.Return) -> None:
         if node.value is not None:
@@ -218,8 +219,13 @@ class _Collector(ast.NodeVisitor):
         self.visit_each(one for one in node.values if not isinstance(one, ast.Constant))
 
 
-def _is_guard(test: ast.expr) -> bool:
-    """Tell whether a branch is for ``python dag.py`` or for type checkers only."""
-    if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name):
-        return test.left.id == "__name__"
-    return getattr(test, "attr", getattr(test, "id", "")) == "TYPE_CHECKING"
+def _guard(test: ast.expr) -> tuple[bool, bool]:
+    """Tell whether a test is for ``python dag.py`` or type checkers only, and whether negated."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            is_guard, is_negated = _guard(operand)
+            return is_guard, not is_negated
+        case ast.Compare(left=left, ops=[operator], comparators=[right]):
+            is_name = any(getattr(one, "id", "") == "__name__" for one in (left, right))
+            return is_name, isinstance(operator, ast.NotEq)
+    return getattr(test, "attr", getattr(test, "id", "")) == "TYPE_CHECKING", False

@@ -2,57 +2,75 @@
 
 import ast
 import io
+import re
 import stat
+import sys
 import tokenize
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from xcomkit.lint.dags.ignored import IGNORE_FILE, IgnoreRules
+
 MAX_BYTES = 2_000_000
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
+MOST_CHARACTERS = 2000  # of one line
 TOO_DEEP = "nested too deeply"
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+# what newer Pythons read: since when, the line it is on, and what an older one says of it
+_NEWER = (
+    ((3, 12), r"\s*type\s+\w+\s*(\[.*\])?\s*=", ""),
+    ((3, 12), r"\s*(async\s+)?(def|class)\s+\w+\s*\[", ""),
+    ((3, 12), r"", r"f-string"),
+    ((3, 12), r".*\b[rR]?[fF][rR]?[\"'].*\{", r"unterminated string|unexpected character after"),
+    ((3, 14), r"\s*except\b.*,", r"multiple exception types"),
+    ((3, 14), r".*\b[rR]?[tT][rR]?[\"']", ""),
+    ((3, 15), r"\s*lazy\s+(import|from)\b", ""),
+    ((3, 15), r"", r".*unpacking cannot be used in"),
+)
 SLOW_CODECS = frozenset({"idna", "punycode"})  # quadratic in the size of the file
 
 
 class Unreadable(Exception):  # noqa: N818 - a result as often as an error
-    """Why a file or folder cannot be scanned, and where."""
+    """Why a file or folder cannot be scanned, where, and which Python may read it."""
 
-    def __init__(self, problem: str, line: int = 1, column: int = 1) -> None:
+    def __init__(self, problem: str, line: int = 1, column: int = 1, python: str = "") -> None:
         super().__init__(problem)
-        self.problem, self.line, self.column = problem, line, column
+        self.problem, self.line, self.column, self.python = problem, line, column, python
 
 
-def list_files(folder: Path) -> Iterator[tuple[Path, Unreadable | None]]:
+def list_files(folder: Path) -> Iterator[tuple[Path, Unreadable | None, bool]]:
     """Yield the Python files below a folder in order, and the folders that cannot be listed.
 
-    What is no folder is yielded as it is. Links are followed, each folder is entered once; hidden
-    folders and virtual environments are left out, as are files that are no regular ones: reading a
-    pipe would never end.
+    With each comes whether ``.airflowignore`` leaves it out. What is no folder is yielded as it is.
+    Links are followed, each folder is entered once; hidden folders and virtual environments are
+    left out, as are files that are no regular ones: reading a pipe would never end.
     """
     entered: set[tuple[int, int]] = set()
-    pending = [folder]
+    pending = [(folder, IgnoreRules(folder), False)]
     if not folder.is_dir():
-        yield pending.pop(), None
+        yield pending.pop()[0], None, False
     while pending:
-        here = pending.pop()
+        here, rules, is_ignored = pending.pop()
         try:
             status = here.stat()
             if (status.st_dev, status.st_ino) in entered:
                 continue
             entered.add((status.st_dev, status.st_ino))
             names = sorted(one.name for one in here.iterdir())
-        except OSError as error:
-            yield here, Unreadable(_reason(error))
+            rules = rules.below(here) if IGNORE_FILE in names else rules
+        except (OSError, ValueError) as error:
+            yield here, Unreadable(_reason(error)), False
             continue
         if here != folder and "pyvenv.cfg" in names:
             continue
-        folders: list[Path] = []
+        folders = []
         for name in names:
             path = here / name
             if name.endswith(".py") and path.is_file():
-                yield path, None
+                yield path, None, is_ignored or rules.ignore(path, is_folder=False)
             elif name not in SKIPPED_FOLDERS and not name.startswith(".") and path.is_dir():
-                folders.append(path)
+                folders.append((path, rules, is_ignored or rules.ignore(path, is_folder=True)))
         pending += reversed(folders)
 
 
@@ -89,12 +107,24 @@ def parse(source: bytes) -> ast.Module:
             warnings.simplefilter("ignore")
             return ast.parse(source)
     except SyntaxError as error:
-        problem = " ".join(str(error.msg).split())
-        raise Unreadable(problem, max(error.lineno or 1, 1), max(error.offset or 1, 1)) from None
+        problem = f"{' '.join(str(error.msg).split())} in Python {RUNNING}"
+        place = max(error.lineno or 1, 1), max(error.offset or 1, 1)
+        raise Unreadable(problem, *place, _newer_python(error, source)) from None
     except (LookupError, ValueError) as error:
         raise Unreadable(" ".join(str(error).split())) from None
     except (RecursionError, MemoryError):
         raise Unreadable(TOO_DEEP) from None
+
+
+def _newer_python(error: SyntaxError, source: bytes) -> str:
+    """Return the oldest Python that may read what this one cannot, or nothing."""
+    lines = source.decode("utf-8", "replace").splitlines()
+    line = lines[(error.lineno or 1) - 1 :][:1] or [""]
+    for version, written, said in _NEWER:
+        is_newer = version > sys.version_info[:2]
+        if is_newer and re.match(written, line[0][:MOST_CHARACTERS]) and re.match(said, error.msg):
+            return ".".join(map(str, version))
+    return ""
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -42,7 +42,9 @@ XC035 = Rule(
 )
 _PULLS = frozenset({"xcom_pull", "axcom_pull"})
 _READS = frozenset({"get_one", "aget_one", "get_all", "aget_all"})
-_OWN = re.compile(r"(^|\.)(dag|self|ti|task_instance|task|dag_run|run)(\.dag)?\.dag_id$")
+_OWN = re.compile(
+    r"(^|\.|\['|\.get\(')(dag|self|ti|task_instance|task|dag_run|run)('\]|'\))?(\.dag)?\.dag_id$"
+)
 _OWN_TEMPLATE = re.compile(r"\{\{.{0,80}\b(dag|ti|task|run)\b.{0,80}\}\}")
 _BACKEND = "airflow.providers.common.io.xcom.backend"
 _PRIVATE = frozenset({"_get_full_path", "_write_large_value", "_get_base_path", "_get_compression",

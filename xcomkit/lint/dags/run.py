@@ -7,6 +7,7 @@ from xcomkit.findings.errors import InputError
 from xcomkit.findings.reports import ignores
 from xcomkit.findings.reports.report import Input, Report
 from xcomkit.findings.text_file import read_text
+from xcomkit.lint.dags.ignored import IGNORE_FILE
 from xcomkit.lint.dags.reading import list_files
 from xcomkit.lint.dags.scan import RULES, scan
 
@@ -20,16 +21,23 @@ def judge(paths: Sequence[Path], *, baseline: str = "") -> Report:
     # a file that is named twice, or with its folder, is one file
     findings = tuple(dict.fromkeys(found for path in paths for found in scan(path)))
     counted, ignored = ignores.sort_out(findings, texts=_texts(paths), baseline=baseline)
-    inputs = tuple(
-        Input(str(path), "a Dag folder" if path.is_dir() else "a Dag file") for path in paths
-    )
+    inputs = tuple(Input(str(path), _kind(path)) for path in paths)
     return Report(counted, ignored, inputs, (*RULES, *ignores.RULES))
+
+
+def _kind(path: Path) -> str:
+    """Return what a path is, and how much of it is not judged."""
+    if not path.is_dir():
+        return "a Dag file"
+    left_out = sum(is_ignored for _, _, is_ignored in list_files(path))
+    more = f"; of {left_out} files that {IGNORE_FILE} names, only what others import is judged"
+    return "a Dag folder" + (more if left_out else "")
 
 
 def _texts(paths: Sequence[Path]) -> dict[str, str]:
     """Return the files that may hold a comment to ignore something."""
     found = {}
-    for file, _ in (listed for path in paths for listed in list_files(path)):
+    for file, *_ in (listed for path in paths for listed in list_files(path)):
         try:
             text = read_text(file, name=str(file))
         except InputError:

@@ -3,8 +3,9 @@
 A new rule is a ``Rule``, a function from a file and the scan to findings, and a line below.
 """
 
+import ast
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
@@ -29,8 +30,9 @@ XC040 = Rule(
     id="XC040",
     title="Every Python file of the folder can be read",
     severity="warn",
-    why="Nothing is known of a file that cannot be read, and Airflow cannot import it either.",
-    remedy="Fix the file, or keep it out of the Dag folder.",
+    why="Nothing is known of a file that cannot be read.",
+    remedy="Fix the file, or name it in .airflowignore; where it is written for a newer Python, run"
+    " xcomkit with the Python that the agents run.",
     source="Python, ast; Airflow, Dag file processing",
 )
 RULES: tuple[Rule, ...] = (
@@ -58,25 +60,46 @@ def scan(path: Path) -> tuple[Finding, ...]:
         InputError: the path cannot be read, or is one file that is no Python.
     """
     modules: list[Module] = []
-    unread: list[Finding] = []
-    for file, problem in list_files(path):
+    unread: dict[Module, Finding] = {}
+    ignored: set[Module] = set()
+    for file, problem, is_ignored in list_files(path):
         try:
             if problem is not None:
                 raise problem
-            modules.append(index(str(file), _import_path(file), read_tree(file)))
+            module = index(str(file), _import_path(file), read_tree(file))
         except Unreadable as error:
-            if file == path:
+            if file == path and not error.python:
                 place = f"{plain(str(path))}:{error.line}:{error.column}"
                 hint = "name a Dag folder or a Python file."
                 raise InputError(f"{place}: {error.problem}.", hint=hint) from None
-            unread.append(_unread(str(file), error))
+            module = Module(str(file), _import_path(file), ast.Module([], []))
+            unread[module] = _unread(str(file), error)
         except RecursionError:
-            unread.append(_unread(str(file), Unreadable(TOO_DEEP)))
-    return _findings(modules, unread)
-
-
-def _findings(modules: list[Module], unread: list[Finding]) -> tuple[Finding, ...]:
+            module = Module(str(file), _import_path(file), ast.Module([], []))
+            unread[module] = _unread(str(file), Unreadable(TOO_DEEP))
+        modules.append(module)
+        if is_ignored:
+            ignored.add(module)
     project = Project(modules)
+    judged = _judged(project, ignored)
+    return _findings(project, judged, [one for module, one in unread.items() if module in judged])
+
+
+def _judged(project: Project, ignored: set[Module]) -> dict[Module, None]:
+    """Return the files that run: those that Airflow loads, and what they import."""
+    found: dict[Module, None] = {}
+    todo = [one for one in reversed(project.modules) if one not in ignored]
+    while todo:
+        module = todo.pop()
+        if module not in found:
+            found[module] = None
+            todo += project.imported_by(module) & ignored
+    return found
+
+
+def _findings(
+    project: Project, modules: Iterable[Module], unread: list[Finding]
+) -> tuple[Finding, ...]:
     found = {(one.rule.id, one.file, one.line): one for one in unread}
     counts: Counter[tuple[str, str]] = Counter()
     for module in modules:
@@ -94,8 +117,15 @@ def _findings(modules: list[Module], unread: list[Finding]) -> tuple[Finding, ..
 
 
 def _unread(file: str, error: Unreadable) -> Finding:
-    observed = f"{error.problem}, in column {error.column}"
-    return Finding(XC040, file, error.line, observed, "readable Python", is_unknown=True)
+    observed, advice = f"{error.problem}, in column {error.column}", XC040.remedy
+    if error.python:
+        observed = f"Python {error.python} may read it: {observed}"
+        advice = (
+            f"Run xcomkit with Python {error.python} or later, as the agents that run the file."
+        )
+    return Finding(
+        XC040, file, error.line, observed, "readable Python", is_unknown=True, advice=advice
+    )
 
 
 def _import_path(file: Path) -> tuple[str, ...]:
