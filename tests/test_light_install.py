@@ -24,7 +24,8 @@ def command(tmp_path_factory) -> Path:
     # a copy, because building leaves files beside the sources
     source = folder / "source"
     source.mkdir()
-    wanted = ("xcomkit", "pyproject.toml", "README.md", "LICENSE")
+    wanted = ("xcomkit", "pyproject.toml", "README.md", "LICENSE", "notebooks", "parameters",
+              "docs/recipes", "requirements.lock")  # fmt: skip
     files = subprocess.run(
         ["git", "ls-files", "-z", *wanted], cwd=ROOT, capture_output=True, check=True
     ).stdout

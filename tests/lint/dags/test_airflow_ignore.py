@@ -23,6 +23,7 @@ GLOBS = [
     {".airflowignore": "a.py\n", "sub/.airflowignore": "!a.py\n"},
     {"sub/.airflowignore": "/deep/a.py\ntests\n"},
     {"sub/.airflowignore": "*\n", "sub/deep/.airflowignore": "!a.py\n"},
+    {".airflowignore": "sub/*/a.py\n!sub/deep/\n"},
     {".airflowignore": "tests\n!sub/tests/\n"},
     {".airflowignore": "a.py\n**/deep\n!deep/\n"},
     {".airflowignore": "sub/deep/  \nhelpers/ # theirs\n/\n"},
@@ -74,6 +75,7 @@ def test_helper_that_is_left_out_is_judged_where_a_dag_file_imports_it(tmp_path)
     (tmp_path / "common/alerts.py").write_text("import common.more\n" + BAD)
     (tmp_path / "common/more.py").write_text("x = = 1\n")
     (tmp_path / "common/unused.py").write_text(BAD)
+    (tmp_path / "common/unused_too.py").write_text("x = = 1\n")
     (tmp_path / "dag.py").write_text("from common.alerts import LIMIT\n")
 
     findings = [(one.rule.id, Path(one.file).name) for one in scan(tmp_path)]

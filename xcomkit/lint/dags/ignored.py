@@ -44,7 +44,7 @@ def _globs(lines: list[str], base: Path) -> Judge:
 
     def judge(path: Path, is_folder: bool) -> bool | None:  # noqa: FBT001
         below, verdict = path.relative_to(base).as_posix(), None
-        for line, pattern in patterns:  # one by one, as Airflow does; git is subtler on folders
+        for line, pattern in patterns:  # one by one, as Airflow does; git is subtler
             if line.rstrip().endswith("/") and not is_folder:
                 continue
             text = below if "/" in line.rstrip("/") else path.name
