@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,21 @@ from playwright.sync_api import Browser, Page
 
 from xcomkit.record.runner import Run
 from xcomkit.record.write import write_record
+
+_READ = """(height) => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ALL);
+    const found = [];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const range = document.createRange();
+        range.selectNode(node);
+        const box = range.getBoundingClientRect();
+        if (!box.height || box.bottom > height) continue;
+        if (node.nodeType === Node.TEXT_NODE) found.push(node.data);
+        else if (node.alt) found.push(' ' + node.alt + ' ');
+        else if (/^(td|th|tr|h1|h2|p|caption)$/i.test(node.nodeName)) found.push(' ');
+    }
+    return found.join('').replace(/\\s+/g, ' ');
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -79,25 +95,56 @@ def test_links_lead_somewhere(see, record):
             assert (record.parent / target).is_file()
 
 
-def test_record_is_printed_whole(see, run):
+def test_record_is_printed_on_fifteen_sheets_at_most_with_every_check_open(see):
     page = see()
-    headings = page.locator("h1, h2").all_inner_texts()
-
-    printed = page.pdf(prefer_css_page_size=True, outline=True, tagged=True)
-
-    sheets = len(re.findall(rb"/Type /Page\b", printed))
-    assert len(run.results) < sheets < 80
-    outline = re.findall(rb"/Title \((.*?)\)\n", printed)
-    assert set(headings) <= {title.decode() for title in outline}
-
-
-def test_folded_texts_are_open_on_paper(see):
-    page = see()
-    folded = page.locator("details > :not(summary)")
+    headings = page.locator("header h1, .cover h2, main > h2, nav h2").all_inner_texts()
+    folded = page.locator(".checks details > :not(summary), table details > :not(summary)")
     is_visible = "all => all.map((e) => e.checkVisibility())"
     assert not any(folded.evaluate_all(is_visible))
 
+    printed = page.pdf(prefer_css_page_size=True, outline=True, tagged=True)
     page.emulate_media(media="print")
 
-    assert folded.count() > 0
-    assert all(folded.evaluate_all(is_visible))
+    assert 2 < len(re.findall(rb"/Type /Page\b", printed)) <= 15
+    outline = re.findall(rb"/Title \((.*?)\)\n", printed)
+    assert set(headings) <= {title.decode() for title in outline}
+    assert all(page.locator(".checks details > :not(summary)").evaluate_all(is_visible))
+
+
+@pytest.fixture(scope="module")
+def first_screens(browser: Browser, record: Path) -> str:
+    """Return what can be read on the first two screens, pictures by their words."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(record.as_uri())
+    text: str = page.evaluate(_READ, 2 * 900)
+    page.close()
+    return text
+
+
+@pytest.mark.parametrize(
+    ("question", "answers"),
+    [
+        ("usable?", ["1 accepted risk (XC003)", "no check failed"]),
+        ("practice?", ["Practice run on a stand-in, 7 of 8 steps"]),
+        ("what was changed?", ["xcom-runbook-local bucket, public access block", "xcom-agents"]),
+        ("what was not proved?", ["What Amazon S3 itself answers", "What 06_verify_dag looks at",
+                                  "XC413 The agents' image holds the durable class"]),
+        ("which risk was accepted, why?", ["accepted: small values may stay in the database"]),
+        ("which versions?", [f"Airflow {version('apache-airflow')}", f"s3fs {version('s3fs')}",
+                             "chart not known"]),
+        ("what would have been lost with the vendor's values?",
+         ["lose something without an error with the vendor's values",
+          "push: 403 ✔ raised ✖ silent loss"]),
+        ("which file to install?", ["values.yaml of the run directory"]),
+        ("what next?", ["xcomkit run -f parameters/aws.yaml"]),
+        ("who ran it?", ["arn:aws:iam::123456789012:user/administrator"]),
+    ],
+)  # fmt: skip
+def test_first_two_screens_answer(first_screens, question, answers):
+    for answer in answers:
+        assert answer in first_screens, question
+
+
+def test_picture_says_in_words_where_values_go(first_screens):
+    assert "Agents write values to the bucket" in first_screens
+    assert "Does anything leave the execution plane?" in first_screens

@@ -5,6 +5,8 @@ import nbformat
 import pytest
 from record_samples import check, make_run, render
 
+from xcomkit.findings.model import Check
+from xcomkit.notebook import show
 from xcomkit.record.write import write_record
 from xcomkit.steps.opening import STEPS
 
@@ -30,20 +32,36 @@ def test_cover_says_target_who_when_commit_and_what_was_changed(tmp_path):
     assert render(run) == render(run)
 
 
-def test_every_check_stands_on_the_cover_with_its_basis(tmp_path):
+def test_every_check_stands_once_below_the_cover_with_its_basis_and_not_in_the_notebook_again(
+    tmp_path,
+):
+    found = (check("XC501"), check("XC502", "fail", basis="echo"), check("XC503", "skip"))
+    shown = show.checks([Check(**one) for one in found])._repr_html_()
+    cell = OUTPUT("execute_result", data={"text/html": shown, "text/plain": "as text"})
+
+    html = render(make_run(tmp_path / "r", *found, outputs=[cell]))
+
+    below = html.split('id="checks"')[1]
+    assert [below.count(f"{one['id']} holds") for one in found] == [1, 1, 1]
+    assert "h [behaviour]" in below
+    assert "h [echo]" in below
+    assert 'href="#checks"' in below  # in the cell
+
+
+def test_failed_checks_come_first_then_warnings_and_what_was_accepted_with_its_reason(tmp_path):
     found = (
         check("XC501"),
-        check("XC502", basis="echo"),
-        check("XC503", "skip", basis="not-supported-here"),
-        check("XC504", "unknown", basis="behaviour"),
-        check("XC505", "warn", basis="not-supported-here"),
+        check("XC502", "warn", remedy="do this"),
+        check("XC503", "fail", accepted="it is known"),
+        check("XC504", "unknown", remedy="look there"),
     )
 
-    displayed = rows(render(make_run(tmp_path / "r", *found)), "checks")
+    displayed = rows(render(make_run(tmp_path / "r", *found)), "findings")
 
-    bases = ["behaviour", "echo", "not proved", "not proved", "not proved"]
-    assert [row[5] for row in displayed] == bases
-    assert displayed[0][6] == f"{STEPS[0]}: h"
+    assert [(row[0], row[3]) for row in displayed] == [
+        ("XC504", "look there"), ("XC503", "accepted: it is known"), ("XC502", "do this")
+    ]  # fmt: skip
+    assert "(accepted)" in displayed[1][1]
 
 
 def test_what_is_not_proved_names_checks_steps_and_the_store_behind_a_stand_in(tmp_path):
@@ -54,7 +72,7 @@ def test_what_is_not_proved_names_checks_steps_and_the_store_behind_a_stand_in(t
     )
 
     assert displayed[0][2:] == ["What Amazon S3 itself answers", "a stand-in"]
-    assert [STEPS[0], "XC503", "XC503 holds", "pods were not asked"] in displayed
+    assert ["00", "XC503", "XC503 holds", "pods were not asked"] in displayed
     assert ["", "", f"What {STEPS[-1]} looks at", "not chosen"] in displayed
     assert not [row for row in displayed if "XC501" in row]
 
@@ -65,7 +83,7 @@ def test_contents_lead_to_every_part_and_tell_the_verdict_of_each_step(tmp_path)
     names = re.findall(r'href="#([^"]+)"', nav)
 
     assert all(len(re.findall(f' id="{name}"', html)) == 1 for name in names)
-    assert {"steps", "checks", STEPS[0]} <= set(names)
+    assert {"checks", "files", STEPS[0]} <= set(names)
     assert f'<a href="#{STEPS[0]}">{STEPS[0]}</a> ✖ fail' in nav
 
 

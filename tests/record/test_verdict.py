@@ -30,8 +30,12 @@ def test_practice_run_and_part_of_a_run_are_never_called_usable(found, is_practi
     [
         ((SKIPPED,), "Usable: every check that could be made passed."),
         (
-            (WARNED, WARNED, ACCEPTED),
-            "Usable, with what is named here: 2 warnings (XC708); 1 accepted risk (XC015).",
+            (WARNED, WARNED),
+            "Usable, with what is named here: no check failed; 2 warnings (XC708).",
+        ),
+        (
+            (ACCEPTED,),
+            "Usable, with what is named here: no check failed; 1 accepted risk (XC015).",
         ),
         ((FAILED, FAILED), "Not usable as it is: 2 checks failed (XC511)."),
         ((OPEN, ACCEPTED), "Not proved: 1 check has no answer (XC201); 1 accepted risk (XC015)."),

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from xcomkit.notebook import show
-from xcomkit.record import cover
+from xcomkit.notebook.show.verdicts import HEAD
+from xcomkit.record import cover, picture
 from xcomkit.record.record import Record
+from xcomkit.steps.opening import STEPS
 
 _ATTRIBUTES = (
     "alt", "aria-label", "class", "colspan", "href", "id", "role", "rowspan", "scope", "src",
@@ -46,6 +48,10 @@ def render(record: Record, *, notebooks: Path) -> str:
         style=Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
         record=record,
         marked=show.marked,
+        picture=picture.draw(record),
+        is_limited=record.practice or record.ran < len(STEPS),
+        facts=cover.facts(record),
+        faults=cover.faults(record),
         cover=cover.make_cover(record),
         parts=cover.make_parts(record),
     )
@@ -110,11 +116,14 @@ def _sanitizer() -> Any:
 def _bound(outputs: Iterable[dict[str, Any]]) -> None:
     """Leave out each output that is too large for the page; the notebook beside it has it whole.
 
+    Checks are left out as well: the page has each of them once, before all notebooks.
     Markdown is displayed as the text it is: it would become HTML only after the sanitizer.
     """
     left = _MOST_OF_OUTPUTS
     for output in outputs:
         data = output.get("data", {})
+        if data.get("text/html", "").startswith(HEAD):
+            data["text/html"] = '<p><a href="#checks">The checks stand above.</a></p>'
         markdown = data.pop("text/markdown", "")
         if markdown and "text/html" not in data:
             data["text/plain"] = markdown

@@ -51,7 +51,9 @@ def _count(checks: Sequence[Check]) -> str:
     ]
     if not parts and all(check.status == "skip" for check in checks):
         return "nothing was checked"
-    return "; ".join(parts) or "every check that could be made passed"
+    if not parts:
+        return "every check that could be made passed"
+    return "; ".join(parts if red else ("no check failed", *parts))
 
 
 def _ids(found: Sequence[Check]) -> str:

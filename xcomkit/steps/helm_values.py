@@ -151,7 +151,7 @@ def _write_copies(step: Step) -> dict[str, str]:
     for name in FOLDERS:
         shutil.rmtree(step.run / name, ignore_errors=True)
     values, merged = step.values, step.values.merged
-    text = sensitive.masked(values.file)
+    text = sensitive.masked(values.file) if merged else values.file.text
     masks = "" if text == values.file.text else ", with what might be a secret as ***"
     is_merged = merged is not None and step.settings.apply
     what = "the file to install" if is_merged else "the file as it is" if merged else "the fragment"

@@ -4,6 +4,7 @@ Every text is escaped for where it goes: object keys and values are hostile inpu
 """
 
 from xcomkit.notebook.show.parts import (
+    COLOURS,
     MARKS,
     Cell,
     Table,
@@ -17,6 +18,6 @@ from xcomkit.notebook.show.results import facts, measurements, plan, table
 from xcomkit.notebook.show.verdicts import Checks, checks, counted
 
 __all__ = (
-    "MARKS", "Cell", "Checks", "Table", "Text", "aligned", "checks", "counted", "facts", "marked",
-    "measurements", "plan", "status_cell", "table", "widget_bundle",
+    "COLOURS", "MARKS", "Cell", "Checks", "Table", "Text", "aligned", "checks", "counted", "facts",
+    "marked", "measurements", "plan", "status_cell", "table", "widget_bundle",
 )  # fmt: skip

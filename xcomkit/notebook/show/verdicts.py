@@ -22,6 +22,8 @@ from xcomkit.notebook.show.parts import (
 )
 from xcomkit.notebook.show.words import in_words
 
+HEAD = '<div class="checks">'
+"""Begins the HTML of checks, by which the record knows them in the output of a cell."""
 _ORDER = ("fail", "unknown", "warn")
 
 
@@ -70,11 +72,11 @@ class Checks:
 
     def _repr_html_(self) -> str:
         seen: set[str] = set()
-        parts = [f"<p><strong>{to_html(self.title)}</strong></p>"]
+        parts = [f"{HEAD}<p><strong>{to_html(self.title)}</strong></p>"]
         for check, step in self.blocks:
             parts.append(_block(check, step=step, is_first=check.id not in seen))
             seen.add(check.id)
-        return "".join((*parts, *(_group(name, pairs) for name, pairs in self.groups)))
+        return "".join((*parts, *(_group(name, pairs) for name, pairs in self.groups), "</div>"))
 
     def __repr__(self) -> str:
         """Return the same as text of at most 100 columns, in the same order."""
