@@ -229,8 +229,8 @@ def test_duplicate_key_is_named_with_what_helm_loses_and_is_no_success(merge, wo
     code, _, err = merge(*words)
 
     assert code == 1
-    said = "values.yaml:6: duplicate key commonEnv, first in line 3; helm reads the last, so A"
-    assert f"{said} of line 3 is lost: merge both into one key.\n" in err
+    said = "values.yaml:6: duplicate key commonEnv, first in line 3; helm reads the last, without A"
+    assert f"{said}: merge both into one key.\n" in err
 
 
 def test_secrets_are_in_the_result_only(merge):

@@ -89,7 +89,7 @@ def _tell_problems(merged: "Merged", values: "Values") -> bool:
     path = values.name
     for key in values.duplicates:
         first, *_, last = key.lines
-        lost = f", so {listed(key.lost, most=10)} of line {first} is lost" if key.lost else ""
+        lost = f", without {listed(key.lost, most=10)}" if key.lost else ""
         said = f"duplicate key {label(key.path)}, first in line {first}; helm reads the last{lost}"
         note(f"{plain(path)}:{last}: {plain(said)}: merge both into one key.")
     for conflict in merged.conflicts:
