@@ -7,7 +7,7 @@ import pytest
 
 from xcomkit.findings.model import Check
 from xcomkit.settings.settings import Settings
-from xcomkit.values.helm import commands, next_steps, template_check
+from xcomkit.values.helm import commands, next_steps, template
 from xcomkit.values.values import Values, read_values
 
 
@@ -28,7 +28,8 @@ def check(values: Values, settings: Settings, monkeypatch, tmp_path: Path) -> Ca
             program.chmod(0o755)
             path += os.pathsep + os.environ["PATH"]
         monkeypatch.setenv("PATH", path)
-        found = template_check(values, settings=settings, timeout=timeout)
+        found, rendered = template(values, settings=settings, timeout=timeout)
+        assert bool(rendered) <= (found.status == "pass")
         assert found.id == "XC402"
         return found
 
@@ -57,10 +58,10 @@ def test_helm_that_renders_nothing_is_no_pass(check) -> None:
 
 
 def test_refused_values_fail_with_helms_words_and_without_secrets(check) -> None:
-    said = "Error: values do not meet the schema: timeoutSeconds hush"
-    found = check(f"echo '{said}'hush >&2; exit 1")
+    said = "Error: values don't meet the specifications of the schema: timeoutSeconds hush"
+    found = check(f'echo "{said}"hush >&2; exit 1')
     assert found.status == "fail"
-    assert "do not meet the schema" in found.observed
+    assert "don't meet the specifications" in found.observed
     assert "hush" + "hush" not in found.observed
 
 
@@ -88,9 +89,17 @@ def test_commands_can_be_pasted_into_a_shell(settings: Settings) -> None:
         *("helm", "upgrade", "--install", "astro-agent"),
         *("astronomer/astro-remote-execution-agent", "-n", "astro", "-f", "my values.yaml"),
     ]
+    assert lines["See what would change"].endswith("--dry-run=client --hide-secret")
     assert lines["Wait for default-worker"].endswith("deployment/astro-agent-worker-default-worker")
     assert all("-n other" in line for line in commands(settings, values_path="v", namespace="other")
                .values() if "repo" not in line)  # fmt: skip
+
+
+def test_chart_of_the_settings_is_installed_at_its_version_and_no_repository_is_asked_for() -> None:
+    named = {"bucket": "b-1", "chart": "oci://registry.example/agent", "chart_version": "2.3.0"}
+    lines = commands(Settings.from_mapping(named), values_path="v.yaml")
+    assert "oci://registry.example/agent --version 2.3.0 -n astro" in lines["Install"]
+    assert not any("repo" in line.split() for line in lines.values())
 
 
 def test_next_steps_name_the_class_in_the_image_secrets_dags_and_logging() -> None:

@@ -11,10 +11,14 @@ import pytest
 from real_helm import PACKAGES, PRINTER, Helm, Refused, find_helm, write_chart
 
 from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Check
+from xcomkit.lint.rendered import judge_rendered
 from xcomkit.lint.rules import find
 from xcomkit.lint.sources.reading import read_configuration
+from xcomkit.settings.settings import Settings
 from xcomkit.values.accounts import read_accounts
 from xcomkit.values.environment import worker_groups
+from xcomkit.values.helm import template
 from xcomkit.values.layers import layer
 from xcomkit.values.values import read_values
 
@@ -51,6 +55,10 @@ DIFFERENCES = {
     "a tag without a value before a comma": (
         "a: {b: !!str, c: d}\n", Refused, Refused, {"a": {"b": "", "c": "d"}},
     ),
+    "a text with the tag !!binary": (
+        "a: !!binary aGk=\n", {"a": "hi"}, {"a": "hi"}, {"a": "aGk="},
+    ),
+    "no time with the tag !!timestamp": ("a: !!timestamp x\n", Refused, Refused, {"a": "x"}),
     "more than 60 levels": (
         "a: " + "[" * 70 + "]" * 70, object, object, "nested deeper than 60 levels",
     ),
@@ -70,18 +78,18 @@ y Y n N yes No ON off true False TRUE tRue oN ~ null Null NULL nULL null0 y0 yes
 TAKEN = [
     *WORDS.split(),
     "", "!!str", "!!str 3", "!!str ~", "!!int 3", "!!int '3'", '!!int "0o14"', "!!float 3",
-    "!!float '.5'", "!!bool yes", "!!null", "!!null '~'", "!!binary aGk=", "!foo x", "! 3", "! x",
+    "!!float '.5'", "!!bool yes", "!!null", "!!null '~'", "!foo x", "! 3", "! x",
     "!!timestamp 2024-01-01", "'y'", '"1"', '"\\x41\\u00e9\\n"', "|\n  y", ">-\n  1\n  2",
     "9" * 400, "0" * 90 + "1.5", "10%",
 ]  # fmt: skip
 REFUSED = [
     ".inf", "-.INF", "+.Inf", ".nan", ".NaN", ".NAN", "!!null x", "!!int x", "!!int 1.5",
-    "!!int ''", "!!float x", "!!float 1e400", "!!bool x", "!!bool 1", "!!int true", "!!binary '?'",
-    "!!timestamp x", '"\\/"', '"a\\\\\\/b"', '"\\ud800"', "*nobody", "`x", "@x", "%x",
+    "!!int ''", "!!float x", "!!float 1e400", "!!bool x", "!!bool 1", "!!int true",
+    '"\\/"', '"a\\\\\\/b"', '"\\ud800"', "*nobody", "`x", "@x", "%x",
 ]  # fmt: skip
 KEYS = [
     "a", "true", "no", "1", "0x1F", "1.5", "1e6", ".inf", "-.inf", ".nan", "'~'", '"1.50"', "''",
-    "0o17", "!!int 5", "!!str 6", "!!binary aGk=", "2024-01-01", "9223372036854775807", "-1e-7",
+    "0o17", "!!int 5", "!!str 6", "2024-01-01", "9223372036854775807", "-1e-7",
     "'<<'", "!!str <<", "1:30", "y y",
 ]  # fmt: skip
 REFUSED_KEYS = ["~", "null", "9223372036854775808", "[a]", "{a: b}", "!!int x"]
@@ -249,15 +257,18 @@ class Writer:
 
 # What the downloaded file and its comments say of the chart, in the shortest templates that do it.
 AGENTS = """{{- define "pod" }}
+{{- $common := .values.commonEnv | default list }}
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: {{ .name }}}
 spec:
   template:
     spec:
+      serviceAccountName: {{ .name }}
       containers:
         - name: {{ .container }}
-          {{- $env := concat (.values.commonEnv | default list) (.env | default list) }}
+          {{- $env := concat $common (.env | default list) }}
+          {{- if .values.commonLast }}{{ $env = concat (.env | default list) $common }}{{ end }}
           env: {{- toYaml $env | nindent 12 }}
 ---
 {{- end }}
@@ -271,12 +282,17 @@ metadata: {name: p-worker-{{ .name }}}
 ---
 {{- end }}
 {{- end }}
-{{- template "pod" (dict "name" "p-triggerer" "container" "triggerer" "env" .Values.triggerer.env
-    "values" .Values) }}
+{{- template "pod" (dict "name" "p-dag-processor" "container" "dag-processor"
+    "env" .Values.dagProcessor.env "values" .Values) }}
+{{- with .Values.triggerer }}
+{{- template "pod" (dict "name" "p-triggerer" "container" "triggerer" "env" .env
+    "values" $.Values) }}
+{{- end }}
 """
 DEFAULTS = """workers: [{name: default-worker}]
 serviceAccount: {workers: {create: true}}
-triggerer: {env: []}
+triggerer: {replicas: 1}
+dagProcessor: {env: []}
 commonEnv: []
 """
 
@@ -323,11 +339,83 @@ def test_what_helm_rendered_is_judged_per_container_duplicates_included(helm, ag
 
     assert list(config.environment) == [
         "deployment/p-worker-w:worker", "deployment/p-worker-v:worker",
-        "deployment/p-triggerer:triggerer",
+        "deployment/p-dag-processor:dag-processor", "deployment/p-triggerer:triggerer",
     ]  # fmt: skip
     assert config.environment["deployment/p-worker-w:worker"] == {"A": "a", "B": "a", "LOG": "z"}
     (finding,) = [one for one in find(config) if one.rule.id == "XC007"]
     assert finding.observed.startswith("deployment/p-worker-w:worker.env: 'LOG' on lines ")
+
+
+@pytest.fixture
+def installed(helm, tmp_path, monkeypatch) -> None:
+    """Put this helm on PATH."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/helm").symlink_to(helm.program)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+
+def judged(chart: Path | str, text: str) -> list[Check]:
+    """Return the checks of step 03 on a chart."""
+    settings = Settings.from_mapping({"bucket": "some-bucket", "chart": str(chart)})
+    values = read_values(text, name="v.yaml")
+    check, rendered = template(values, settings=settings)
+    compared = [judge_rendered(rendered, values=values, prefix="p")] if rendered else []
+    return [check, *compared]
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("chart_yaml", "more", "status"),
+    [
+        ("", {"values.schema.json": '{"required": ["b"]}'}, "fail"),
+        ("", {"templates/a.yaml": '{{ required "b is needed" .Values.b }}'}, "fail"),
+        ("", {"templates/a.yaml": "x: {{ .Values.b.c }}"}, "fail"),
+        ("", {"templates/a.yaml": "x: [\n"}, "fail"),
+        ("kubeVersion: '>=99'\n", {}, "skip"),
+        (None, {}, "skip"),
+    ],
+)
+def test_only_what_helm_says_of_values_and_templates_is_held_against_them(
+    tmp_path, chart_yaml, more, status
+) -> None:
+    chart = write_chart(tmp_path / "c", one="kind: A\n")
+    for name, text in more.items():
+        (chart / name).write_text(text)
+    if chart_yaml is None:
+        (chart / "Chart.yaml").unlink()
+    else:
+        (chart / "Chart.yaml").write_text(f"apiVersion: v2\nname: c\nversion: 0.1.0\n{chart_yaml}")
+    (check,) = judged(chart, "a: 1\n")
+    assert check.status == status, check.observed
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("chart", ["/nowhere", "nowhere/chart", "oci://127.0.0.1:1/chart"])
+def test_chart_that_is_not_there_is_no_verdict(chart) -> None:
+    (check,) = judged(chart, "a: 1\n")
+    assert check.status == "skip", check.observed
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("text", "status", "observed"),
+    [
+        ("workers: [{name: w, env: [{name: B, value: b}]}, {name: v}]", "pass", "the same"),
+        ("workers: [{name: w, env: [{name: A, value: b}]}]", "fail", "worker:w: A twice in one"),
+        ("triggerer: {env: [{name: A, value: b}]}\ncommonLast: true", "fail",
+         "triggerer: another A; triggerer: A twice"),
+        ("serviceAccount: {workers: {name: mine}}", "fail",
+         "worker:default-worker: runs as p-worker-default-worker, not as mine"),
+        ("triggerer: ~", "unknown", "no pod of triggerer was found"),
+    ],
+)  # fmt: skip
+def test_pods_that_helm_rendered_are_compared_with_what_was_computed(
+    agents, text, status, observed
+) -> None:
+    rendered, compared = judged(agents, f"commonEnv: [{{name: A, value: a}}]\n{text}\n")
+    assert rendered.status == "pass", rendered.observed
+    assert (compared.id, compared.status) == ("XC083", status), compared.observed
+    assert compared.observed.startswith(observed)
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)

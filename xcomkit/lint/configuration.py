@@ -41,6 +41,7 @@ class Pod:
     place: Place
     labels: Mapping[str, object]
     image: str
+    account: str = ""
 
 
 def dotted(path: Key) -> str:

@@ -86,6 +86,8 @@ class TargetSettings(BaseModel):
     workload_pool: str = parameter("", _IDENTITY, "GCP: the cluster's pool; empty: the project's")
     namespace: str = parameter("astro", _AGENTS, "Kubernetes namespace of the agents")
     release: str = parameter("astro-agent", "03", "name of the Helm release")
+    chart: str = parameter("", "03", "folder, .tgz or oci:// of the chart; empty: the vendor's")
+    chart_version: str = parameter("", "03", "version of the chart; empty: the newest")
     resource_name_prefix: str = parameter("astro-agent", _AGENTS, "resourceNamePrefix of the chart")
     workers: Texts = parameter(("default-worker",), _AGENTS, "worker groups, separated by commas")
     values_file: str = parameter("", _AGENTS, "values.yaml of the Astro UI; empty: a fragment")

@@ -110,6 +110,8 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "ca_bundle": (r"/[\w./+-]+", "an absolute path, such as /etc/ssl/store/ca.pem"),
     "namespace": _LABEL,
     "release": _LABEL,
+    "chart": (r"[^\s-]\S*", "a folder, a .tgz, oci://HOST/PATH or REPOSITORY/NAME, without spaces"),
+    "chart_version": (r"v?\d[\w.+-]*", "a version such as 2.3.0"),
     "resource_name_prefix": _LABEL,
     "pod": (rf"(?:[a-z]+/)?{_LABEL[0]}(?:\.{_LABEL[0]})*", "NAME or deployment/NAME"),
     "container": _LABEL,

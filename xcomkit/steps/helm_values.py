@@ -1,12 +1,13 @@
 """Step 03: the values file under proof, what each component sees of it, and how to install it."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Change, Check, Plan, WorkerIdentity
 from xcomkit.findings.text_file import write_text
+from xcomkit.lint.rendered import judge_rendered
 from xcomkit.lint.rules import lint
 from xcomkit.lint.rules.storage import is_durable
 from xcomkit.notebook import show
@@ -137,10 +138,8 @@ def verify(step: Step) -> show.Checks:
     )
     checks = [*lint(values.file), *rules.judge(values.file, settings=settings, pods=pods)]
     if values.original and settings.apply and values.merged:
-        checks += rules.judge_merge(
-            values.merged, original=values.original, fragment=values.fragment
-        )
-    return step.check(*checks, _template(step), caption="The values file")
+        checks.append(rules.judge_merge(values.merged, original=values.original))
+    return step.check(*checks, *_template(step), caption="The values file")
 
 
 def _write_copies(step: Step) -> dict[str, str]:
@@ -179,19 +178,24 @@ def show_image(step: Step) -> show.Text:
     return show.Text(path.read_text(encoding="utf-8"), is_code=True)
 
 
-def _template(step: Step) -> Check:
+def _template(step: Step) -> Iterator[Check]:
+    """Yield what helm says of the file, and whether the pods it renders are those computed."""
     if not step.settings.values_file:
-        return helm.XC402.skip(
+        yield helm.XC402.skip(
             expected="helm template renders the chart",
             observed="not proved: a fragment is no whole values file, so helm would refuse it",
             how="values_file is empty",
             remedy="Name the values.yaml downloaded from the Astro UI in values_file.",
         )
+        return
     if shutil.which("helm"):
         step.say("helm template")
-    check = helm.template_check(step.values.file, settings=step.settings)
+    check, rendered = helm.template(step.values.file, settings=step.settings)
     step.facts["chart"] = check.observed.rpartition(" of ")[2] if check.status == "pass" else ""
-    return check
+    yield check
+    if rendered:
+        prefix = step.settings.resource_name_prefix
+        yield judge_rendered(rendered, values=step.values.file, prefix=prefix)
 
 
 def show_next_steps(step: Step) -> show.Table:

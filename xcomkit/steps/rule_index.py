@@ -17,7 +17,7 @@ from xcomkit.backend import (
 from xcomkit.clouds import rules as clouds
 from xcomkit.findings.model import Rule
 from xcomkit.findings.reports import ignores
-from xcomkit.lint import cloud_files
+from xcomkit.lint import cloud_files, rendered
 from xcomkit.lint import dags as dag_scan
 from xcomkit.lint import rules as lint
 from xcomkit.lint.fixes import render
@@ -32,6 +32,7 @@ from xcomkit.values import rules as chart
 
 _SOURCES = (
     lint,
+    rendered,
     cloud_files,
     dag_scan,
     ignores,

@@ -16,13 +16,11 @@ from xcomkit.values.values import Values
 REPOSITORY = "https://helm.astronomer.io"
 CHART = "astro-remote-execution-agent"
 
-_CHART_LABEL = re.compile(rb"helm\.sh/chart: \"?([\w.+-]{1,100})")
-# helm's words for "the chart itself could not be had", which says nothing about the values
-_NO_CHART = re.compile(
-    r"no such host|connection refused|network is unreachable|i/o timeout|deadline exceeded"
-    r"|Client\.Timeout|failed to fetch http|not a valid chart repository|no cached repo found"
-    r"|TLS handshake|x509:|proxyconnect|connection reset by peer",
-    re.IGNORECASE,
+_CHART_LABEL = re.compile(r"helm\.sh/chart: \"?([\w.+-]{1,100})")
+# helm's words where values or templates are at fault; all else is about the chart or the way to it
+_ABOUT_VALUES = re.compile(
+    r"values don't meet the specifications|execution error at|template: |executing |parse error|"
+    r"error converting YAML|failed to parse|cannot unmarshal"
 )
 
 XC402 = Rule(
@@ -42,12 +40,15 @@ def commands(settings: Settings, *, values_path: str, namespace: str = "") -> di
     Source: remote execution, register and configure agents.
     """
     space = ["-n", namespace or settings.namespace]
-    upgrade = ["helm", "upgrade", "--install", settings.release, f"astronomer/{CHART}"]
-    lines = {
+    chart = [settings.chart or f"astronomer/{CHART}", *_version(settings)]
+    upgrade = ["helm", "upgrade", "--install", settings.release, *chart, *space, "-f", values_path]
+    lines = {} if settings.chart else {
         "Know the chart": ["helm", "repo", "add", "astronomer", REPOSITORY],
         "Have its newest version": ["helm", "repo", "update"],
-        "See what would change": [*upgrade, *space, "-f", values_path, "--dry-run=client"],
-        "Install": [*upgrade, *space, "-f", values_path],
+    }  # fmt: skip
+    lines |= {
+        "See what would change": [*upgrade, "--dry-run=client", "--hide-secret"],
+        "Install": upgrade,
         "See the accounts": ["kubectl", "get", "serviceaccounts", *space, "-o", "yaml"],
     }
     for name in settings.workers:
@@ -57,17 +58,23 @@ def commands(settings: Settings, *, values_path: str, namespace: str = "") -> di
     return {purpose: shlex.join(line) for purpose, line in lines.items()}
 
 
-def template_check(values: Values, *, settings: Settings, timeout: float = 60) -> Check:
-    """Return whether ``helm template`` renders the chart with this file; seconds of patience.
+def _version(settings: Settings) -> list[str]:
+    return ["--version", settings.chart_version] if settings.chart_version else []
 
-    Without helm, or without a way to the chart, the check is skipped and says what stays open.
+
+def template(values: Values, *, settings: Settings, timeout: float = 60) -> tuple[Check, str]:
+    """Return whether ``helm template`` renders the chart with this file, and what it rendered.
+
+    Without helm, or without a way to the chart, the check is skipped and says what stays open;
+    ``timeout`` is seconds of patience.
     """
     expected = "helm template renders the chart"
-    command = ["helm", "template", settings.release, CHART, "--repo", REPOSITORY]
+    chart = [settings.chart] if settings.chart else [CHART, "--repo", REPOSITORY]
+    command = ["helm", "template", settings.release, *chart, *_version(settings)]
     command += ["-n", settings.namespace, "-f"]
     how = shlex.join([*command, values.name])
     if shutil.which("helm") is None:
-        return _open(expected, reason="helm is not on PATH", how=how)
+        return _open(expected, reason="helm is not on PATH", how=how), ""
     with tempfile.TemporaryDirectory(prefix="xcomkit-values-") as private:
         path = Path(private) / values.name
         path.write_text(values.text, encoding="utf-8")
@@ -76,18 +83,22 @@ def template_check(values: Values, *, settings: Settings, timeout: float = 60) -
                 [*command, str(path)], capture_output=True, check=False, timeout=timeout
             )
         except subprocess.TimeoutExpired:
-            return _open(expected, reason=f"helm gave no answer in {timeout:g} s", how=how)
-    if done.returncode == 0:
-        documents = done.stdout.count(b"\nkind: ")
-        named = _CHART_LABEL.search(done.stdout)
-        chart = named[1].decode("ascii") if named else "a chart without a version"
-        observed = f"rendered {documents} resources of {chart}"
-        holds = True if documents else None
-        return XC402.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
+            return _open(expected, reason=f"helm gave no answer in {timeout:g} s", how=how), ""
+    rendered = done.stdout.decode("utf-8", "replace")
+    documents = rendered.count("\nkind: ")
+    named = _CHART_LABEL.search(rendered)
+    chart_name = named[1] if named else "a chart without a version"
     said = _one_line(done.stderr.decode("utf-8", "replace"), hidden=sensitive.texts(values))
-    if _NO_CHART.search(said):
-        return _open(expected, reason=f"the chart could not be had: {said}", how=how)
-    return XC402.judge(False, expected=expected, observed=said, how=how, basis="behaviour")
+    if done.returncode and not _ABOUT_VALUES.search(said):
+        return _open(expected, reason=f"the chart could not be rendered: {said}", how=how), ""
+    check = XC402.judge(
+        False if done.returncode else True if documents else None,
+        expected=expected,
+        observed=said if done.returncode else f"rendered {documents} resources of {chart_name}",
+        how=how,
+        basis="behaviour",
+    )
+    return check, "" if done.returncode else rendered
 
 
 def next_steps(settings: Settings) -> tuple[tuple[str, str], ...]:
@@ -132,7 +143,8 @@ def _open(expected: str, *, reason: str, how: str) -> Check:
         expected=expected,
         observed=f"{reason}; whether the chart's schema accepts every key stays unproved",
         how=how,
-        remedy="Install helm 3 where the chart repository can be reached, and run step 03 again.",
+        remedy="Install Helm 3 or 4 where the chart can be had, name the chart in chart and"
+        " chart_version if it is not the vendor's newest, and run step 03 again.",
     )
 
 

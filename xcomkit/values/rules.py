@@ -9,7 +9,6 @@ from xcomkit.values import accounts
 from xcomkit.values.environment import list_variables
 from xcomkit.values.helm import XC402
 from xcomkit.values.merge import Merged
-from xcomkit.values.merge_plan import MergePlan
 from xcomkit.values.names import SECRETS_BACKEND, STORE_KEYS, connection_variable
 from xcomkit.values.sensitive import find_secret
 from xcomkit.values.tree import Node
@@ -22,14 +21,6 @@ XC403 = Rule(
     why="A value that differs from the runbook's may be there for a reason.",
     remedy="Look at each value named and take the runbook's or change the parameter.",
     source="own rule: replaced are only the keys the runbook owns",
-)
-XC406 = Rule(
-    id="XC406",
-    title="Merging again changes nothing",
-    severity="fail",
-    why="A merge that grows the file on every run ends in duplicate entries.",
-    remedy="Report the file's shape; write the settings out by hand meanwhile.",
-    source="own rule",
 )
 XC404 = Rule(
     id="XC404",
@@ -93,7 +84,7 @@ XC412 = Rule(
     source="amazon provider, fs/s3; boto3, credentials",
 )
 RULES: tuple[Rule, ...] = (
-    XC402, XC403, XC404, XC406, XC407, XC408, XC409, XC410, XC411, XC412
+    XC402, XC403, XC404, XC407, XC408, XC409, XC410, XC411, XC412
 )  # fmt: skip
 
 
@@ -124,13 +115,25 @@ def judge(values: Values, *, settings: Settings, pods: PodIdentity) -> tuple[Che
     )
 
 
-def judge_merge(
-    merged: Merged, *, original: Values, fragment: Mapping[str, object]
-) -> tuple[Check, ...]:
-    """Return the checks of a merge into the user's own file."""
-    return (
-        _left_alone(merged, original=original),
-        _stable(merged, fragment=fragment),
+def judge_merge(merged: Merged, *, original: Values) -> Check:
+    """Return whether every line that was not to be rewritten is still there, in order."""
+    lines = enumerate(original.text.split("\n"), start=1)
+    foreign = [line.rstrip("\r") for number, line in lines if number not in merged.rewritten]
+    after = iter([line.rstrip("\r") for line in merged.text.split("\n")])
+    lost = next((line for line in foreign if line not in after), None)
+    notes = [
+        f"{original.name}:{c.line}: {c.path} {c.before} -> {c.after}"
+        f" ({'replaced' if c.replaced else 'kept'})"
+        for c in merged.conflicts
+    ]
+    if lost is not None:
+        notes.insert(0, "a line of the user's is gone")
+    return XC403.judge(
+        not notes,
+        expected="only lines of the XCom settings differ",
+        observed="; ".join(notes) or f"{len(foreign)} lines untouched",
+        how=f"compared with {original.name} line by line",
+        basis="behaviour",
     )
 
 
@@ -265,37 +268,4 @@ def _names(values: Values, *, found: Sequence[accounts.ServiceAccount]) -> Check
         observed="; ".join(guessed) or ", ".join(account.name for account in found),
         how=f"service accounts computed from {values.name}",
         basis="rule",
-    )
-
-
-def _left_alone(merged: Merged, *, original: Values) -> Check:
-    """Return whether every line that was not to be rewritten is still there, in order."""
-    lines = enumerate(original.text.split("\n"), start=1)
-    foreign = [line.rstrip("\r") for number, line in lines if number not in merged.rewritten]
-    after = iter([line.rstrip("\r") for line in merged.text.split("\n")])
-    lost = next((line for line in foreign if line not in after), None)
-    notes = [
-        f"{original.name}:{c.line}: {c.path} {c.before} -> {c.after}"
-        f" ({'replaced' if c.replaced else 'kept'})"
-        for c in merged.conflicts
-    ]
-    if lost is not None:
-        notes.insert(0, "a line of the user's is gone")
-    return XC403.judge(
-        not notes,
-        expected="only lines of the XCom settings differ",
-        observed="; ".join(notes) or f"{len(foreign)} lines untouched",
-        how=f"compared with {original.name} line by line",
-        basis="behaviour",
-    )
-
-
-def _stable(merged: Merged, *, fragment: Mapping[str, object]) -> Check:
-    edits = MergePlan(merged.values, fragment).edits
-    return XC406.judge(
-        not edits,
-        expected="no change by a second merge",
-        observed=f"{len(edits)} changes" if edits else "no change",
-        how="planned the merge of the result once more",
-        basis="behaviour",
     )

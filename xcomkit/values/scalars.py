@@ -3,14 +3,10 @@
 Measured with both helms in ``tests/values/test_real_helm.py``, which also names what differs.
 """
 
-import base64
-import binascii
 import math
 import re
 from types import NoneType
 from typing import Any
-
-import yaml
 
 _TAG = "tag:yaml.org,2002:"
 _WORDS: dict[str, Any] = {
@@ -28,9 +24,7 @@ _WORDS |= {
     for word in (".inf", ".Inf", ".INF")
 }
 _FIRST = frozenset(word[:1] for word in (*_WORDS, *"+-0123456789"))
-_KINDS = {
-    "null": (NoneType,), "bool": (bool,), "int": (int,), "float": (float, int), "timestamp": (),
-}  # fmt: skip
+_KINDS = {"null": (NoneType,), "bool": (bool,), "int": (int,), "float": (float, int)}
 _INTEGER = re.compile(
     r"(?P<sign>[-+]?)(?:0[xX](?P<x>[0-9a-fA-F]+)|0[bB](?P<b>[01]+)|0[oO]?(?P<o>[0-7]+)"
     r"|(?P<d>0|[1-9][0-9]*))"
@@ -49,10 +43,6 @@ def resolve(text: str, *, tag: str | None, is_plain: bool) -> Any:
     if tag is None:
         return _plain(text) if is_plain else text
     name = tag.removeprefix(_TAG)
-    if name == "binary":
-        return _decoded(text)
-    if name == "timestamp" and yaml.SafeLoader.timestamp_regexp.match(text):
-        return text
     if name not in _KINDS:
         return text
     value = _plain(text)
@@ -101,11 +91,3 @@ def _number(text: str, *, digits: str) -> Any:
             return -number if sign == "-" else number
     is_finite = _FLOAT.fullmatch(digits) and math.isfinite(float(digits))
     return float(digits) if is_finite else text
-
-
-def _decoded(text: str) -> str:
-    try:
-        raw = base64.b64decode(re.sub(r"[\r\n]", "", text), validate=True)
-        return raw.decode("utf-8", "replace")
-    except binascii.Error:
-        raise ValueError("no base64, as its tag says") from None

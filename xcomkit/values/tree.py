@@ -177,8 +177,8 @@ class _Composer:
             if key.kind != "scalar":
                 problem = "a key that is no text; is this a template without quotes?"
                 raise self._invalid(key, problem)
-            if key.is_merge:
-                self._refuse_merge(value)
+            if key.is_merge and any(one.kind != "mapping" for one in value.merged):
+                raise self._invalid(value, "<< must bring in mappings")
         self._add(replace(node, end=end, pairs=pairs))
 
     def _alias(self, event: Any) -> Node:
@@ -209,11 +209,6 @@ class _Composer:
             raise ValueError("helm does not know the escape \\/; write / alone")
         value = resolve(event.value, tag=event.tag, is_plain=event.implicit[0])
         return key_text(value) if is_key else value
-
-    def _refuse_merge(self, value: Node) -> None:
-        sources = value.items if value.kind == "list" else (value,)
-        if any((source.target or source).kind != "mapping" for source in sources):
-            raise self._invalid(value, "<< must bring in mappings")
 
     def _add(self, node: Node) -> None:
         # of two anchors of one name, the one that begins last counts, also inside the other

@@ -69,7 +69,8 @@ def read_pods(documents: Sequence[Values], *, sources: tuple[Source, ...]) -> Co
         labels = values.get(*metadata, "labels")
         known = labels if isinstance(labels, dict) else {}
         image = str(container.get("image", ""))
-        pods.append(Pod(component, values.place(*metadata), known, image))
+        account = str(values.get(*path[:-2], "serviceAccountName") or "")
+        pods.append(Pod(component, values.place(*metadata), known, image, account))
     for (kind, space, name), data in maps.items():  # what pods of other files will be given
         is_set = any(key.startswith("AIRFLOW_") for key in data)
         if is_set and (kind, space, name) not in used:
