@@ -15,10 +15,9 @@ XC083 = Rule(
     id="XC083",
     title="The rendered pods are what was computed from the file",
     severity="fail",
-    why="What is proved is the computed environment and service account; in which order the chart"
-    " writes commonEnv and env, and as whom its pods run, only its templates say.",
-    remedy="Keep each variable in one place and name the account in the file; then report the"
-    " version of the chart.",
+    why="What is proved is what was computed; the order of commonEnv and env and the accounts of"
+    " pods are in the chart's templates.",
+    remedy="Keep each variable in one place, and name the service account in the file.",
     source="helm template; Kubernetes API, Container and PodSpec",
 )
 RULES = (XC083,)
@@ -31,45 +30,40 @@ def judge_rendered(text: str, *, values: Values, prefix: str) -> Check:
     Raises:
         InputError: what helm rendered is larger than any chart of agents.
     """
-    computed = from_values(values)
+    computed = from_values(values).environment
     rendered = read_pods(read_documents(text, name="helm template"), sources=())
     problems: list[str] = []
     missing: list[str] = []
     for account in read_accounts(values, prefix=prefix):
-        wanted = computed.environment.get(account.component, {})
-        found = _find(rendered, account.component, wanted=set(wanted))
-        if not found:
-            missing.append(account.component)
-        else:
+        wanted = computed[account.component]
+        found = _find(rendered, account.component, wanted=wanted)
+        if found:
             problems += _differences(rendered, found, wanted=wanted, account=account)
-    observed = "; ".join(problems) or (
-        f"no pod of {listed(missing, most=5)} was found"
-        if missing
-        else "the same variables and accounts"
-    )
+        else:
+            missing.append(f"no pod of {account.component} was found")
     return XC083.judge(
         False if problems else None if missing else True,
-        expected="the variables and the account computed for each component",
-        observed=observed,
+        observed="; ".join(problems or missing) or "the same variables and accounts",
         how="compared with the pods that helm template rendered",
         basis="behaviour",
     )
 
 
-def _find(rendered: Configuration, component: str, *, wanted: set[str]) -> str:
+def _find(rendered: Configuration, component: str, *, wanted: Mapping[str, str]) -> str:
     """Return the container of a component: in its Deployment the one with most of its names."""
-    end = _ENDS.get(component) or f"-worker-{component.removeprefix('worker:')}"
-    found = [one for one in rendered.variables if one.partition(":")[0].endswith(end.lower())]
-    return max(found, key=lambda one: len(wanted & rendered.environment[one].keys()), default="")
+    end = _ENDS.get(component) or f"-worker-{component.removeprefix('worker:')}".lower()
+    found = [one for one in rendered.variables if one.partition(":")[0].endswith(end)]
+    known = rendered.environment
+    return max(found, key=lambda one: len(wanted.keys() & known[one].keys()), default="")
 
 
 def _differences(
     rendered: Configuration, found: str, *, wanted: Mapping[str, str], account: ServiceAccount
 ) -> Iterator[str]:
     known = rendered.environment[found]
+    entries = Counter(v.name for v in rendered.variables[found] if v.index >= 0)
     if other := [name for name, value in wanted.items() if known.get(name) != value]:
         yield f"{account.component}: another {listed(other, most=5)}"
-    entries = Counter(v.name for v in rendered.variables[found] if v.index >= 0)
     if twice := [name for name, count in entries.items() if count > 1]:
         yield f"{account.component}: {listed(twice, most=5)} twice in one list"
     runs_as = next(pod.account for pod in rendered.pods if pod.component == found)

@@ -182,7 +182,6 @@ def _template(step: Step) -> Iterator[Check]:
     """Yield what helm says of the file, and whether the pods it renders are those computed."""
     if not step.settings.values_file:
         yield helm.XC402.skip(
-            expected="helm template renders the chart",
             observed="not proved: a fragment is no whole values file, so helm would refuse it",
             how="values_file is empty",
             remedy="Name the values.yaml downloaded from the Astro UI in values_file.",

@@ -55,20 +55,14 @@ def key_text(value: Any) -> str:
     """Return the text that a key becomes.
 
     Raises:
-        ValueError: the key is one that helm refuses.
+        ValueError: the key is null, or a number beyond those of 64 bits.
     """
-    if value is None or (isinstance(value, int) and value >= 2**63):
+    if isinstance(value, str):
+        return value
+    if value is None or not -math.inf < value < 2**63:
         kind = "null" if value is None else "too large a number"
         raise ValueError(f"a key that is {kind}; put it in quotes")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return format(value, "g") if math.isfinite(value) else _word_of(value)
-    return str(value)
-
-
-def _word_of(value: float) -> str:
-    return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    return format(value, "g") if isinstance(value, float) else str(value).lower()
 
 
 def _plain(text: str) -> Any:

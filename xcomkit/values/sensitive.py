@@ -120,12 +120,10 @@ def show(name: str, value: str) -> str:
 
 def differing(one: str, other: str) -> str:
     """Return in which fields two connections differ, as words behind a hidden value, or ``""``."""
-    first, second = (
-        {name: found for name, found in _fields(value) if name not in ("", "extra")}
-        for value in (one, other)
-    )
+    first, second = dict(_fields(one)), dict(_fields(other))
     names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
-    return f", another {', '.join(names)[:120]}" if names else ""
+    named = ", ".join(name for name in names if name not in ("", "extra"))
+    return f", another {named[:120]}" if named else ""
 
 
 def _is_harmless(value: str) -> bool:

@@ -184,8 +184,7 @@ class _Composer:
     def _alias(self, event: Any) -> Node:
         node, target = self._node(event), self._anchors.get(str(event.anchor))
         if not isinstance(target, Node):
-            problem = "an alias without an anchor before it"
-            raise self._invalid(node, problem if target is None else "an alias of its own parent")
+            raise self._invalid(node, "an alias without an anchor before it")
         return replace(node, anchor="", target=target)
 
     def _scalar(self, event: Any) -> Node:

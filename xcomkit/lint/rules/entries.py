@@ -1,7 +1,6 @@
 """Rules about the file itself: texts, duplicates, placeholders, secrets."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.findings.model import Rule
@@ -79,8 +78,7 @@ XC080 = Rule(
     id="XC080",
     title="There is a worker group",
     severity="fail",
-    why="An empty or null list takes the chart's own group away: no worker is deployed, and every"
-    " task stays queued.",
+    why="With an empty or null list no worker is deployed, and every task stays queued.",
     remedy="Add a group, or remove the key workers, which brings the chart's default-worker back.",
     source="Helm, values files: deleting a default key",
 )
@@ -88,8 +86,7 @@ XC081 = Rule(
     id="XC081",
     title="Every $(NAME) refers to a variable of the same list",
     severity="warn",
-    why="Kubernetes fills in what stands above in the pod's list; which of commonEnv and the"
-    " component's env the chart writes first is documented nowhere.",
+    why="Which of commonEnv and env the chart writes first is documented nowhere.",
     remedy="Write the value out, or set NAME above it in the same list.",
     source="Kubernetes, define dependent environment variables; Helm reference, commonEnv",
 )
@@ -97,8 +94,7 @@ XC082 = Rule(
     id="XC082",
     title="No other variable is set in two places",
     severity="warn",
-    why="Which of commonEnv and the component's env wins is documented nowhere; where both end in"
-    " one list, Helm 4 cannot install it.",
+    why="Which of the two wins is documented nowhere, and Helm 4 may be unable to install both.",
     remedy="Keep it in one place.",
     source="Helm reference, commonEnv; Kubernetes, Server-Side Apply",
 )
@@ -195,29 +191,29 @@ def _duplicate_keys(config: Configuration) -> Iterator[Objection]:
 
 @lint_rule(XC013, "one place per name", kinds=("values",))
 def _setting_twice(config: Configuration) -> Iterator[Objection]:
-    return _set_twice(config, is_wanted=_decides)
+    return _set_twice(config, decides=True)
 
 
 @lint_rule(XC082, "one place per name", kinds=("values",))
 def _other_twice(config: Configuration) -> Iterator[Objection]:
-    return _set_twice(config, is_wanted=lambda name: name != _NAMELESS and not _decides(name))
+    return _set_twice(config, decides=False)
 
 
-def _decides(name: str) -> bool:
-    """Tell whether a variable decides where XComs go, and as whom."""
-    return is_setting(name) or any(name in terms.rivals for terms in TERMS.values())
+def _set_twice(config: Configuration, *, decides: bool) -> Iterator[Objection]:
+    """Yield names of which two lists say different things.
 
-
-def _set_twice(config: Configuration, *, is_wanted: Callable[[str], bool]) -> Iterator[Objection]:
-    """Yield names of several lists, but where all of them say the same."""
+    ``decides`` are those that decide where XComs go, and as whom.
+    """
     order = {source.name: place for place, source in enumerate(config.sources)}
+    identity = {name for terms in TERMS.values() for name in terms.rivals}
     for variables in config.variables.values():
         places: dict[str, dict[str, Variable]] = {}
         for variable in variables:
             places.setdefault(variable.name, {})[variable.source] = variable
         for name, found in places.items():
             said = {place_of(v) if v.value is None else v.value for v in found.values()}
-            if len(said) < 2 or not is_wanted(name):
+            is_ours = is_setting(name) or name in identity
+            if len(said) < 2 or name == _NAMELESS or is_ours is not decides:
                 continue
             files = {v.file for v in found.values()}
             text = " and ".join(
@@ -240,9 +236,8 @@ def _crossing(config: Configuration) -> Iterator[Objection]:
 
 @lint_rule(XC080, "a worker group", kinds=("values",))
 def _no_workers(config: Configuration) -> Iterator[Objection]:
-    if config.sources and not worker_groups(config.values):
-        found = config.values.get("workers")
-        yield Objection(f"workers: {json.dumps(found)}", config.values.place("workers"))
+    if not worker_groups(config.values):
+        yield Objection("workers is empty", config.values.place("workers"))
 
 
 @lint_rule(XC014, "references instead of secrets", kinds=_COMMITTED, fix=_BY_REFERENCE)
