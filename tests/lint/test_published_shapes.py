@@ -55,13 +55,6 @@ def test_mistake_is_found_and_no_secret_is_shown(judged, old, new, rule):
     assert "hunt" not in repr(found).lower()
 
 
-def test_workers_written_as_a_mapping_are_refused_and_their_variables_judged(judged):
-    old = "workers:\n  - name: default-worker\n    env: []"
-    env = f"workers:\n  env:\n    - name: {COMMON}THRESHOLD\n      value: '1MB'"
-
-    assert {"XC006", "XC010", "XC013"} <= failed(judged(changed((old, env))))
-
-
 @pytest.mark.parametrize(
     ("backend", "kwargs", "status"),
     [

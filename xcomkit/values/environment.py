@@ -85,10 +85,6 @@ def list_variables(values: Values) -> dict[str, tuple[Variable, ...]]:
         f"worker:{name}": (("workers", index, "env"), f"workers[{name[:63]}].env")
         for index, name in groups
     }
-    if (
-        isinstance(values.get("workers"), dict) and groups
-    ):  # refused by helm, and judged all the same
-        components = {f"worker:{DEFAULT_WORKER}": (("workers", "env"), "workers.env")}
     components |= {name: ((name, "env"), f"{name}.env") for name in (DAG_PROCESSOR, TRIGGERER)}
     return {
         component: (*shared, *read_entries(values, path=path, source=source))

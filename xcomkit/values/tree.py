@@ -198,11 +198,7 @@ class _Composer:
         return self._node(event, value=value, style=event.style or "")
 
     def _value(self, event: Any, *, is_key: bool) -> Any:
-        """Return what helm makes of a scalar.
-
-        Raises:
-            ValueError: helm refuses it.
-        """
+        """Return what helm makes of a scalar; a ``ValueError`` says what it refuses."""
         start, end = event.start_mark.index, event.end_mark.index
         if event.style == '"' and _SLASH.search(self._text, start, end):
             raise ValueError("helm does not know the escape \\/; write / alone")
