@@ -41,7 +41,7 @@ def example(rule_id: str, kind: str) -> str:
 
 
 @pytest.fixture
-def judged_example(judged):
+def judged_example(judged, tmp_path, monkeypatch):
     def judge(rule_id: str, kind: str) -> list[Finding]:
         env = EXAMPLES["env"].get(rule_id, {})
         over = EXAMPLES["over"].get(rule_id, {})
@@ -50,6 +50,10 @@ def judged_example(judged):
             files = {f"{rule_id}__env": env[kind]}
         if over:
             files[f"{rule_id}-over__yaml"] = over[kind]
+        own = EXAMPLES["conventions"].get(rule_id, {})
+        if own:
+            monkeypatch.chdir(tmp_path)
+            (tmp_path / "xcomkit.yaml").write_text(own[kind])
         return [finding for found in judged(**files).values() for finding in found]
 
     return judge

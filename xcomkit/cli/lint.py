@@ -65,6 +65,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "-n", "--namespace", default="", help="as helm's own flag, where the values name none"
     )
+    parser.add_argument(
+        "--conventions", default="", metavar="YAML",
+        help="patterns for bucket, prefix, connection id and compression; xcomkit.yaml beside the"
+        " baseline, or here, is read by itself",
+    )  # fmt: skip
     add_options(parser)
     parser.set_defaults(act=act)
 
@@ -112,7 +117,11 @@ def act(options: argparse.Namespace) -> int:
     for error in unreadable:
         note(f"xcomkit: {plain(str(error))}")
     report = judge(
-        found.configurations, cloud=cloud, unread=found.findings, baseline=options.baseline
+        found.configurations,
+        cloud=cloud,
+        unread=found.findings,
+        baseline=options.baseline,
+        conventions=options.conventions,
     )
     write_report(report, style=options.format)
     return 2 if unreadable else report.exit_code

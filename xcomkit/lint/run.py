@@ -1,7 +1,7 @@
 """Judges what a user named: files, helm's flags, and what the cloud says, as one report."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from xcomkit.findings.reports import ignores
 from xcomkit.findings.reports.report import Deployment, Input, Report
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
+from xcomkit.lint.conventions import read_conventions
 from xcomkit.lint.displayed import environments
 from xcomkit.lint.file_types import DESCRIPTIONS, Kind
 from xcomkit.lint.rules import REGISTRY, find
@@ -68,14 +69,18 @@ def judge(
     cloud: CloudFiles,
     unread: Sequence[Finding] = (),
     baseline: str = "",
+    conventions: str = "",
 ) -> Report:
     """Return what all rules find, without what comments or the baseline ignore.
 
-    ``unread`` are the findings about what could not be read.
+    ``unread`` are the findings about what could not be read; ``conventions`` names the
+    organisation's file, which is the one beside the baseline where it is not named.
 
     Raises:
-        InputError: a file of the cloud or the baseline cannot be read.
+        InputError: a file of the cloud, the baseline or the conventions cannot be read.
     """
+    own = read_conventions(conventions, beside=baseline)
+    configurations = [replace(config, conventions=own) for config in configurations]
     by_configuration: list[tuple[Finding, ...]] = []
     for config in configurations:
         compared = _compare(config, cloud=cloud)
@@ -97,7 +102,10 @@ def judge(
     return Report(
         findings=counted,
         ignored=ignored,
-        inputs=_inputs(configurations, unread),
+        inputs=(
+            *_inputs(configurations, unread),
+            *([Input(own.file, "conventions of the organisation")] if own.file else ()),
+        ),
         rules=tuple(rules),
         environment=environments(configurations),
         deployments=tuple(

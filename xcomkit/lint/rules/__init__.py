@@ -18,6 +18,7 @@ from xcomkit.lint.rules import (  # noqa: F401 - importing a module makes its ru
     chart_keys,
     compression,
     connections,
+    conventions,
     entries,
     identity,
     prefixes,
@@ -36,7 +37,7 @@ RULES: tuple[Rule, ...] = tuple(entry.rule for entry in REGISTRY)
 # What these miss may stand in a part of the values that was not read.
 _OF_THE_WHOLE = frozenset({"XC042", "XC045", "XC046", "XC050"})
 # A run knows the identity by name and judges it by XC404 to XC411.
-_LEFT_TO_THE_RUN = (identity.__name__, annotations.__name__)
+_LEFT_TO_THE_RUN = (identity.__name__, annotations.__name__, conventions.__name__)
 
 
 def find(config: Configuration) -> tuple[Finding, ...]:

@@ -141,7 +141,7 @@ def find_shared_prefixes(config: Configuration) -> Iterator[Objection]:
 
     A later file may name another Deployment and keep the path of the earlier one.
     """
-    layers = [(one.name, _named_deployment(from_values(one))) for one in config.values.layers]
+    layers = [(one.name, named_deployment(from_values(one))) for one in config.values.layers]
     last = [deployment for _, deployment in layers if deployment][-1:]
     for path, place, where in paths(config):
         owners = [deployment for name, deployment in layers if deployment and name == place[0]]
@@ -157,7 +157,7 @@ def find_shared_prefixes(config: Configuration) -> Iterator[Objection]:
             yield Objection(text, place)
 
 
-def _named_deployment(config: Configuration) -> str:
+def named_deployment(config: Configuration) -> str:
     """Return which Deployment a configuration says it is of, or ``""``."""
     named = (_deployment(environment) for environment in config.environment.values())
     found = next(filter(None, named), config.values.get("astroDeploymentAPIURL"))
@@ -182,7 +182,7 @@ def find_shared_between(configurations: Iterable[Configuration]) -> tuple[Findin
 
 def _are_two(one: Configuration, other: Configuration) -> bool:
     """Tell whether two files are of two Deployments, by its name or by what they install."""
-    for name in (_named_deployment, _installed_as):
+    for name in (named_deployment, _installed_as):
         first, second = name(one), name(other)
         if first and second:
             return first != second
