@@ -8,7 +8,7 @@ from good_values import COMMON, GOOD, changed, with_entry
 
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.configuration import from_values
-from xcomkit.lint.conventions import Conventions, read_conventions
+from xcomkit.lint.conventions import find_conventions, read_conventions
 from xcomkit.lint.rules import find
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.sources.reading import read_configuration
@@ -43,9 +43,10 @@ def breaches(tmp_path, monkeypatch):
         ("bucket: xcom-bucke", "'xcom-bucket'"),
         ("prefix: prod/*", "prefix 'astro/xcom' fits none of 'prod/*'"),
         ("prefix: {astro: astro/agent/*}", "fits none of 'astro/agent/*'"),
+        ("bucket: {astro-agent: acme-*}", "fits none of 'acme-*'"),
         ("prefix: {astro-*: [a, b], astro: astro/*}", "'a', 'b'"),
         ("forbidden_connection_ids: [x, aws_default]", "connection id 'aws_default' is forbidden"),
-        ("compression: gzip", "compression 'none' is none of 'gzip'"),
+        ("compression: gzip", "compression 'none' fits none of 'gzip'"),
     ],
 )
 def test_setting_that_fits_no_convention_fails(breaches, conventions, words) -> None:
@@ -76,17 +77,17 @@ def test_file_is_found_beside_the_baseline_or_by_its_option(tmp_path, monkeypatc
     (tmp_path / "ci").mkdir()
     (tmp_path / "ci" / "xcomkit.yaml").write_text(OURS)
     monkeypatch.chdir(tmp_path)
-    assert read_conventions("", beside="") == Conventions()
-    assert read_conventions("", beside="ci/baseline.json") == replace(
-        read_conventions("ci/xcomkit.yaml", beside=""), file="ci/xcomkit.yaml"
-    )
+    assert find_conventions("", beside="") == ""
+    assert find_conventions("", beside="ci/baseline.json") == "ci/xcomkit.yaml"
+    assert find_conventions("own.yaml", beside="ci/baseline.json") == "own.yaml"
+    assert read_conventions("ci/xcomkit.yaml")["prefix"]["astro-agent"] == ("astro/*", "shared/*")
     with pytest.raises(InputError, match=r"none\.yaml"):
-        read_conventions("none.yaml", beside="")
+        read_conventions("none.yaml")
 
 
 @pytest.mark.parametrize(
     "text",
-    ["buckets: a", "bucket: 5", "bucket: ''", "bucket: []", "bucket: {a: b}", "prefix: {a: 1}",
+    ["buckets: a", "bucket: 5", "bucket: ''", "bucket: []", "bucket: {a: {b: c}}", "prefix: {a: 1}",
      "prefix: {a: []}", "compression:", "- a", "bucket: [", "bucket: " + "a" * 300,
      "bucket: ${aws:username}"],
 )  # fmt: skip
@@ -99,7 +100,7 @@ def test_file_that_asks_for_something_else_is_one_line_with_a_hint(breaches, tex
 
 def test_hostile_value_and_pattern_take_no_time() -> None:
     text = changed(("@xcom-bucket/", f"@{'a' * 5000}/"))
-    conventions = Conventions(bucket=("*a" * 120 + "b",), prefix={"*": ("*?" * 120,)})
+    conventions = {"bucket": {"*": ("*a" * 120 + "b",)}, "prefix": {"*": ("*?" * 120,)}}
     config = replace(from_values(read_values(text, name="v")), conventions=conventions)
     begun = time.monotonic()
     assert any(finding.rule.id == "XC087" for finding in find(config))

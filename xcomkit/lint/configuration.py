@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from xcomkit.lint.conventions import NO_CONVENTIONS, Conventions
+from xcomkit.lint.conventions import Conventions
 from xcomkit.lint.file_types import Kind
 from xcomkit.values.environment import Variable, expanded, list_elsewhere, list_variables
 from xcomkit.values.layers import Replacement
@@ -109,7 +109,7 @@ class Configuration:
     replacements: tuple[Replacement, ...] = ()
     label: str = ""
     partial: str = ""
-    conventions: Conventions = NO_CONVENTIONS
+    conventions: Conventions = field(default_factory=dict)
     _settings: dict[str, tuple[Setting, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property

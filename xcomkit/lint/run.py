@@ -11,7 +11,7 @@ from xcomkit.findings.reports import ignores
 from xcomkit.findings.reports.report import Deployment, Input, Report
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
-from xcomkit.lint.conventions import read_conventions
+from xcomkit.lint.conventions import find_conventions, read_conventions
 from xcomkit.lint.displayed import environments
 from xcomkit.lint.file_types import DESCRIPTIONS, Kind
 from xcomkit.lint.rules import REGISTRY, find
@@ -79,8 +79,9 @@ def judge(
     Raises:
         InputError: a file of the cloud, the baseline or the conventions cannot be read.
     """
-    own = read_conventions(conventions, beside=baseline)
-    configurations = [replace(config, conventions=own) for config in configurations]
+    own = find_conventions(conventions, beside=baseline)
+    asked = read_conventions(own) if own else {}
+    configurations = [replace(config, conventions=asked) for config in configurations]
     by_configuration: list[tuple[Finding, ...]] = []
     for config in configurations:
         compared = _compare(config, cloud=cloud)
@@ -104,7 +105,7 @@ def judge(
         ignored=ignored,
         inputs=(
             *_inputs(configurations, unread),
-            *([Input(own.file, "conventions of the organisation")] if own.file else ()),
+            *([Input(own, "conventions of the organisation")] if own else ()),
         ),
         rules=tuple(rules),
         environment=environments(configurations),

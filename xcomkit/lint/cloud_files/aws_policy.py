@@ -38,6 +38,10 @@ _SENT: Context = {"aws:securetransport": ("true",)}
 _NOT_SENT = ("s3:prefix", "s3:delimiter", "s3:max-keys", "s3:x-amz-acl", "s3:versionid")
 
 
+Policies = list[tuple[str, tuple[Statement, ...]]]
+"""Statements by the name of the role they are of, ``""`` where no file tells it."""
+
+
 def find_policies(data: object) -> list[tuple[str, object]]:
     """Return the policy documents in an answer of IAM or S3, in a list of these, or itself.
 
@@ -53,50 +57,30 @@ def find_policies(data: object) -> list[tuple[str, object]]:
     return [("", found)] if "Statement" in found else []
 
 
-def judge_rights(
-    policies: list[tuple[str, tuple[Statement, ...]]],
-    *,
-    path: BasePath,
-    agents: Agents,
-    report: Collector,
-) -> None:
+def judge_rights(policies: Policies, *, path: BasePath, agents: Agents, report: Collector) -> None:
     """Note what policies withhold from an agent, and what they grant beyond its needs."""
     signers, first = _names(agents.signers), _names(agents.identities)
-    roles = dict.fromkeys(role for role, _ in policies if role)
-    others = [role for role in roles if signers and role not in {*signers, *first}]
-    if others:
-        report.add(
-            XC063,
-            f"the policy is of role {listed(others)}; agents sign as {listed(agents.signers)}",
-            expected=f"the policies of role {listed(signers)}",
-        )
+    others = dict.fromkeys(
+        role for role, _ in policies if role and signers and role not in {*signers, *first}
+    )
     ours = [(role, found) for role, found in policies if role not in others]
-    if agents.assumed:
-        ours = _judge_first(ours, agents=agents, report=report)
-    if others and not ours:
-        return
+    ours = _judge_first(ours, agents=agents, report=report) if agents.assumed else ours
     statements = [statement for _, found in ours for statement in found]
-    if agents.assumed and not statements:
-        report.add(
-            XC063,
-            f"the connection makes {listed(agents.signers)} sign, whose policies are not here",
-            expected=f"the policies of role {listed(signers)}",
-            is_unknown=True,
-        )
-    elif path.bucket.endswith(_BEHIND):
-        report.add(
-            XC063,
-            f"{quoted(path.bucket)} is another name of a bucket, which this file cannot tell",
-            expected="rights on the bucket and on what the path names",
-            is_unknown=True,
-        )
-    else:
+    expected = f"the policies of role {listed(signers)}"
+    if others:
+        text = f"the policy is of role {listed(others)}; agents sign as {listed(agents.signers)}"
+        report.add(XC063, text, expected=expected)
+    elif agents.assumed and not statements:
+        text = f"the connection makes {listed(agents.signers)} sign, whose policies are not here"
+        report.add(XC063, text, expected=expected, is_unknown=True)
+    if path.bucket.endswith(_BEHIND):
+        text = f"{quoted(path.bucket)} is another name of a bucket, which this file cannot tell"
+        report.add(XC063, text, expected="rights on what is behind the name", is_unknown=True)
+    elif statements or not (others or agents.assumed):
         _judge_statements(statements, path=path, agents=agents, report=report)
 
 
-def _judge_first(
-    policies: list[tuple[str, tuple[Statement, ...]]], *, agents: Agents, report: Collector
-) -> list[tuple[str, tuple[Statement, ...]]]:
+def _judge_first(policies: Policies, *, agents: Agents, report: Collector) -> Policies:
     """Judge the role that only becomes another one, and return the policies of that other one.
 
     A policy without a role's name is of the first one if it lets it become the other.
@@ -141,12 +125,9 @@ def _judge_statements(
         holders = rights.list_holders()
         observed = "only the bucket's own policy is in the file, so the role's rights are unknown"
         if holders:
-            observed = (
-                f"the bucket's policy has nothing for {listed(agents.signers)};"
-                f" who may write: {listed(holders)}"
-            )
-        expected = "the policies of the role"
-        report.add(XC063, observed, expected=expected, is_unknown=not holders)
+            observed = f"the bucket's policy has nothing for {listed(agents.signers)};"
+            observed += f" who may write: {listed(holders)}"
+        report.add(XC063, observed, expected="the policies of the role", is_unknown=not holders)
     for rule, actions in _RIGHTS:
         answers = {action: rights.ask(action) for action in actions}
         for verdict in ("denied", "missing", "unknown"):
@@ -163,10 +144,9 @@ class _Rights:
     """What the statements of policies say of a bucket and of the objects below a path."""
 
     def __init__(
-        self, statements: list[Statement], *, path: BasePath, signers: tuple[str, ...] = ()
+        self, statements: list[Statement], *, path: BasePath, signers: tuple[str, ...]
     ) -> None:
-        self._statements = statements
-        self._signers = signers
+        self._statements, self._signers = statements, signers
         self.prefix = path.prefix
         arns = {arn for s in statements for arn in texts(s.source.get("Resource"))}
         named = (p for p in PARTITIONS if any(a.startswith(f"arn:{p}:s3:::{path.bucket}")

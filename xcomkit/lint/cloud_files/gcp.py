@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from xcomkit.cloud_documents import items
-from xcomkit.cloud_documents.access.gcp import BECOME, OBJECTS, READER
+from xcomkit.cloud_documents.access.gcp import BECOME, OBJECTS, PERMISSIONS, READER, condition_start
 from xcomkit.cloud_documents.conditions import both, either
 from xcomkit.lint.cloud_files.agents import Agents
 from xcomkit.lint.cloud_files.reading import Block, block, texts
@@ -24,27 +24,13 @@ _EVERYBODY = ("allUsers", "allAuthenticatedUsers")
 _POOL_MEMBER = re.compile(r"serviceAccount:[^\[\]]*\.svc\.id\.goog\[([^\[\]/]+)/([^\[\]/]+)\]")
 _DIRECT = re.compile(r"principal://iam\.googleapis\.com/.*/subject/ns/([^/]+)/sa/([^/]+)")
 _SET = re.compile(r"principalSet://iam\.googleapis\.com/.*/workloadIdentityPools/([^/]+)/(.+)")
-_CONDITION = re.compile(r"\s*resource\.name\.startsWith\(\s*(['\"])([^'\"\\]*)\1\s*\)\s*")
 
-_GET, _CREATE, _DELETE = "objects.get", "objects.create", "objects.delete"
+_GET, _CREATE, _DELETE, _LIST = (
+    f"storage.objects.{n}" for n in ("get", "create", "delete", "list")
+)
+_PROBE = "storage.buckets.get"
 _OBJECT = frozenset({_GET, _CREATE, _DELETE})
-_LIST, _PROBE = "objects.list", "buckets.get"
-_WRITER = frozenset({_PROBE, _LIST, _CREATE, _DELETE})
 _RIGHTS = ((XC063, (_GET, _CREATE, _LIST)), (XC064, (_PROBE,)), (XC065, (_DELETE,)))
-PERMISSIONS: dict[str, frozenset[str]] = {
-    "roles/storage.admin": _OBJECT | {_LIST, _PROBE},
-    "roles/storage.objectAdmin": _OBJECT | {_LIST},
-    OBJECTS: _OBJECT | {_LIST},
-    "roles/storage.objectViewer": frozenset({_GET, _LIST}),
-    "roles/storage.objectCreator": frozenset({_CREATE}),
-    "roles/storage.bucketViewer": frozenset({_PROBE}),
-    READER: frozenset({_PROBE, _LIST}),
-    "roles/storage.legacyBucketWriter": _WRITER,
-    "roles/storage.legacyBucketOwner": _WRITER,
-    "roles/storage.legacyObjectReader": frozenset({_GET}),
-    "roles/storage.legacyObjectOwner": frozenset({_GET}),
-}
-"""What each role grants of what gcsfs asks for (Cloud Storage, IAM roles)."""
 _TOO_MUCH = ("roles/storage.admin", "roles/storage.legacyBucketOwner")
 
 
@@ -134,14 +120,10 @@ def _judge_impersonation(grants: tuple[Grant, ...], *, agents: Agents, report: C
     callers = tuple(f"serviceAccount:{email}" for email in agents.identities) or agents.subjects
     expected = f"{_IMPERSONATE} for {listed(callers)}"
     create = [g for g in grants if g.role == _IMPERSONATE]
-
-    def bind(missing: list[str]) -> str:
-        members = (who if ":serv" not in who[:20] else "MEMBER" for who in missing)
-        return "\n".join(_account_command("add", role=_IMPERSONATE, member=m) for m in members)
-
     is_let_in = {who: _is_held(create, by=who) for who in callers}
     report.names_accounts = callers == agents.subjects and any(is_let_in.values())
-    report.add_left_out(is_let_in, expected=expected, fix=bind)
+    fix = _account_command("add", role=_IMPERSONATE, member=callers[0])
+    report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix)
     others = (g for g in grants if g not in create or not any(map(g.is_of, callers)) or g.crowd)
     _judge_others(others, subjects=agents.subjects, expected=expected, report=report)
 
@@ -183,7 +165,7 @@ def judge_bucket_policy(
     """
     grants = tuple(list_grants(policy))
     for grant in grants:
-        _judge_member(grant, path=path, agents=agents, report=report)
+        _judge_member(grant, path=path, report=report)
     wanted = [f"serviceAccount:{email}" for email in agents.signers]
     if not wanted and any(g.is_of(who) for g in grants for who in agents.subjects):
         report.names_accounts = True
@@ -198,7 +180,7 @@ def judge_bucket_policy(
         _judge_agent(agent, grants=grants, path=path, report=report)
 
 
-def _judge_member(grant: Grant, *, path: BasePath, agents: Agents, report: Collector) -> None:
+def _judge_member(grant: Grant, *, path: BasePath, report: Collector) -> None:
     """Note a grant to everybody, or to every pod of a namespace, a cluster or a pool."""
     if grant.member in _EVERYBODY:
         role = pasted(grant.role, otherwise="ROLE")
@@ -209,18 +191,10 @@ def _judge_member(grant: Grant, *, path: BasePath, agents: Agents, report: Colle
             fix=_bucket_command("remove", path=path, role=role, member=grant.member),
         )
     elif grant.crowd and PERMISSIONS.get(grant.role, frozenset()) & _OBJECT:
-        start, pools, rest = grant.member.partition("/workloadIdentityPools/")
-        start = f"principal:{start.partition(':')[2]}{pools}{rest.partition('/')[0]}"
-        members = (
-            "{}/subject/ns/{}/sa/{}".format(start, *who.split(":")[-2:]) for who in agents.subjects
-        )
         report.add(
             XC066,
             f"{grant.crowd} has {quoted(grant.role)}, whether an agent or not",
-            expected="one member for each service account of the agents",
-            fix="\n".join(
-                _bucket_command("add", path=path, role=OBJECTS, member=one) for one in members
-            ),
+            expected="a member principal://.../subject/ns/NAMESPACE/sa/NAME for each agent",
         )
 
 
@@ -245,10 +219,9 @@ def _judge_agent(
         why = f"; {listed(unsure)} may or may not grant it" if is_perhaps else ""
         if holders and not is_perhaps and rule is XC063:
             why = f"; who has rights: {listed(holders)}"
-        lacking = ", ".join(f"storage.{name}" for name in missing)
         report.add(
             rule,
-            f"{who} {'lacks' if agent else 'has'} {lacking}{why}",
+            f"{who} {'lacks' if agent else 'has'} {', '.join(missing)}{why}",
             expected=f"{OBJECTS} below the path and {READER}",
             fix=_bucket_command("add", path=path, role=role, member=member),
             # refused the bucket itself, gcsfs lists instead: enough unless the bucket is empty
@@ -275,7 +248,7 @@ def _permissions(
     unsure: list[str] = []
     for grant in grants:
         is_ours = grant.is_of(who) if who else False
-        known, start = PERMISSIONS.get(grant.role), _condition_start(grant)
+        known, start = PERMISSIONS.get(grant.role), condition_start(grant.condition)
         if is_ours is False:
             continue
         if known is None or start is None or is_ours is None:
@@ -295,7 +268,7 @@ def _excess(grant: Grant, *, path: BasePath) -> str:
     """Return in words what a grant gives beyond the path, or ``""``."""
     if grant.role in _TOO_MUCH:
         return f"{grant.role} may change the bucket itself"
-    start = _condition_start(grant)
+    start = condition_start(grant.condition)
     touches = PERMISSIONS.get(grant.role, frozenset()) & _OBJECT
     if not touches or not path.prefix or start is None:
         return ""
@@ -305,14 +278,6 @@ def _excess(grant: Grant, *, path: BasePath) -> str:
         further = start.removeprefix(_objects(replace(path, prefix="")))
         return f"{grant.role} on {quoted(further)} as well" if further != start else ""
     return f"{grant.role} reaches beyond {quoted(path.prefix + '/')}"
-
-
-def _condition_start(grant: Grant) -> str | None:
-    """Return how the names of the objects begin that a grant is for; ``None`` if not known."""
-    if grant.condition is None:
-        return ""
-    match = _CONDITION.fullmatch(grant.condition)
-    return match[2] if match else None
 
 
 def _objects(path: BasePath) -> str:

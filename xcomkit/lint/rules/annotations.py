@@ -8,11 +8,9 @@ from typing import Any
 from xcomkit.findings.model import Rule
 from xcomkit.lint.configuration import Configuration, Place
 from xcomkit.lint.registry import Objection, lint_rule
-from xcomkit.lint.rules.connections import read_connection
-from xcomkit.lint.rules.prefixes import clouds, paths
+from xcomkit.lint.rules.prefixes import clouds
 from xcomkit.settings.terms import TERMS
 from xcomkit.values.names import (
-    connection_variable,
     find_placeholder,
     is_reference,
     without_templates,
@@ -70,10 +68,10 @@ XC049 = Rule(
     id="XC049",
     title="The client id is the same everywhere",
     severity="fail",
-    why="Annotation, variable and connection that name different identities make the pods run"
-    " as another one than was granted access.",
+    why="Annotation and variable that name different identities make the pods run as another one"
+    " than was granted access.",
     remedy="Keep the client id in serviceAccount.annotations only.",
-    source="AKS, Workload ID; azure-identity, AZURE_CLIENT_ID; adlfs",
+    source="AKS, Workload ID; azure-identity, AZURE_CLIENT_ID; adlfs takes no client id",
 )
 
 
@@ -154,7 +152,8 @@ def _different_clients(config: Configuration) -> Iterator[Objection]:
     if "azure" not in clouds(config):
         return
     found: dict[str, Place] = {}
-    for value, place in (*_annotated_clients(config), *_other_clients(config)):
+    of_variables = ((value, setting.place) for value, setting in config.known(CLIENT_ID))
+    for value, place in (*_annotated_clients(config), *of_variables):
         if value and not find_placeholder(value):
             found.setdefault(value.lower(), place)
     if len(found) > 1:
@@ -166,15 +165,3 @@ def _annotated_clients(config: Configuration) -> Iterator[tuple[str, Place]]:
     for path, key, value in _annotations(config.values.data, path=()):
         if key == TERMS["azure"].annotation and isinstance(value, str):
             yield value, config.values.place(*path, key)
-
-
-def _other_clients(config: Configuration) -> Iterator[tuple[str, Place]]:
-    """Yield the client ids of variables and of the path's connection."""
-    for value, setting in config.known(CLIENT_ID):
-        yield value, setting.place
-    for path, _, _ in paths(config):
-        for value, setting in config.known(connection_variable(path.connection_id)):
-            extra = read_connection(value).extra
-            for field in ("managed_identity_client_id", "workload_identity_client_id"):
-                if isinstance(extra.get(field), str):
-                    yield extra[field], setting.place

@@ -20,83 +20,67 @@ class Fields:
     """The fields of one cloud; those of the extra begin with ``extra.``, others are Airflow's own.
 
     ``read`` are what the filesystem takes from the extra, ``decisive`` those of them without which
-    it goes to another store, or goes there as somebody else. ``instead`` are fields that people
-    write, that it does not take, and what it reads in their place: a field or a variable.
+    it goes to another store, or goes there as somebody else. ``meant`` has, for a field or a
+    variable that is read, the fields that people write for it, and that are not read.
     """
 
     read: frozenset[str]
-    decisive: frozenset[str]
-    instead: Mapping[str, str]
+    decisive: tuple[str, ...]
+    meant: Mapping[str, tuple[str, ...]]
+
+    @property
+    def instead(self) -> Mapping[str, str]:
+        """Return what is read in place of each field that is not."""
+        return {name: read for read, names in self.meant.items() for name in names}
 
 
 FIELDS: Mapping[CloudName, Fields] = {
     "aws": Fields(
-        read=frozenset(
+        frozenset(
             {"region_name", "endpoint_url", "profile_name", "role_arn", "assume_role_method",
              "assume_role_kwargs", "aws_access_key_id", "aws_secret_access_key",
              "aws_session_token", "session_kwargs", "config_kwargs", "service_config"}
         ),
-        decisive=frozenset({"endpoint_url", "role_arn"}),
-        instead={
-            "host": "endpoint_url",
-            "extra.host": "endpoint_url",
-            "extra.endpoint": "endpoint_url",
-            "extra.s3_endpoint": "endpoint_url",
-            "extra.s3_endpoint_url": "endpoint_url",
-            "extra.client_kwargs": "endpoint_url",
-            "extra.url": "endpoint_url",
-            "extra.aws_iam_role": "role_arn",
-            "extra.iam_role": "role_arn",
-            "extra.role": "role_arn",
-            "extra.external_id": "assume_role_kwargs",
-            "extra.region": "region_name",
-            "extra.aws_region": "region_name",
-            "extra.aws_default_region": "region_name",
-            "extra.profile": "profile_name",
-            "extra.verify": "AWS_CA_BUNDLE",
+        decisive=("endpoint_url", "role_arn"),
+        meant={
+            "endpoint_url": ("host", "extra.host", "extra.endpoint", "extra.s3_endpoint",
+                             "extra.s3_endpoint_url", "extra.client_kwargs", "extra.url"),
+            "role_arn": ("extra.aws_iam_role", "extra.iam_role", "extra.role"),
+            "assume_role_kwargs": ("extra.external_id",),
+            "region_name": ("extra.region", "extra.aws_region", "extra.aws_default_region"),
+            "profile_name": ("extra.profile",),
+            "AWS_CA_BUNDLE": ("extra.verify",),
         },
     ),
     "azure": Fields(
-        read=frozenset(
+        frozenset(
             {"account_name", "account_key", "sas_token", "connection_string", "tenant_id", "anon",
              "account_host", "client_secret_auth_config"}
         ),
-        decisive=frozenset({"account_name"}),
-        instead={
-            "host": "account_name",
-            "login": "account_name",
-            "extra.account_url": "account_name",
-            "extra.host": "account_name",
-            "extra.account": "account_name",
-            "extra.storage_account": "account_name",
-            "extra.storage_account_name": "account_name",
-            "extra.login": "account_name",
-            "extra.tenantId": "tenant_id",
+        decisive=("account_name",),
+        meant={
+            "account_name": ("host", "login", "extra.account_url", "extra.host", "extra.account",
+                             "extra.storage_account", "extra.storage_account_name", "extra.login"),
+            "tenant_id": ("extra.tenantId",),
         },
     ),
     "gcp": Fields(
-        read=frozenset(
+        frozenset(
             {"project", "key_path", "keyfile_dict", "credential_config_file", "key_secret_name",
              "key_secret_project_id", "impersonation_chain", "scope", "is_anonymous",
              "quota_project_id", "idp_issuer_url", "gcs.access", "gcs.consistency",
              "gcs.cache-timeout", "gcs.requester-pays", "gcs.session-kwargs", "gcs.endpoint",
              "gcs.default-bucket-location", "gcs.version-aware"}
         ),
-        decisive=frozenset({"gcs.endpoint", "impersonation_chain"}),
-        instead={
-            "host": "gcs.endpoint",
-            "extra.host": "gcs.endpoint",
-            "extra.endpoint": "gcs.endpoint",
-            "extra.endpoint_url": "gcs.endpoint",
-            "extra.service_account": "impersonation_chain",
-            "extra.service_account_email": "impersonation_chain",
-            "extra.impersonate_service_account": "impersonation_chain",
-            "extra.target_principal": "impersonation_chain",
-            "extra.project_id": "project",
-            "extra.gcs.project-id": "project",
-            "extra.location": "gcs.default-bucket-location",
-            "extra.anon": "is_anonymous",
-            "extra.requester_pays": "gcs.requester-pays",
+        decisive=("gcs.endpoint", "impersonation_chain"),
+        meant={
+            "gcs.endpoint": ("host", "extra.host", "extra.endpoint", "extra.endpoint_url"),
+            "impersonation_chain": ("extra.service_account", "extra.service_account_email",
+                                    "extra.impersonate_service_account", "extra.target_principal"),
+            "project": ("extra.project_id", "extra.gcs.project-id"),
+            "gcs.default-bucket-location": ("extra.location",),
+            "gcs.requester-pays": ("extra.requester_pays",),
+            "is_anonymous": ("extra.anon",),
         },
     ),
 }  # fmt: skip

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from xcomkit.cloud_documents.conditions import any_matches, matches
 from xcomkit.findings.model import Rule
-from xcomkit.findings.text import listed
-from xcomkit.lint.configuration import Configuration
+from xcomkit.lint.configuration import Configuration, Place
 from xcomkit.lint.conventions import Patterns
 from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.prefixes import named_deployment, paths
@@ -24,37 +23,36 @@ XC087 = Rule(
 
 @lint_rule(XC087, "what the conventions ask for")
 def _breaches(config: Configuration) -> Iterator[Objection]:
-    asked = config.conventions
     for path, place, where in paths(config):
-        wanted = _prefixes(config)
-        for what, text, patterns in (
-            ("bucket", path.bucket, asked.bucket),
-            ("prefix", path.prefix, wanted),
-        ):
-            if patterns and not any_matches(list(patterns), text):
-                fits = f"{what} {text[:80]!r} fits none of {_quoted(patterns)}"
-                yield Objection(f"{fits} ({where})", place)
-        if any_matches(list(asked.forbidden_connection_ids), path.connection_id):
+        for key, text in (("bucket", path.bucket), ("prefix", path.prefix)):
+            yield from _misfits(config, key, text, place=place, where=where)
+        forbidden = _asked(config, "forbidden_connection_ids")
+        if any_matches(list(forbidden), path.connection_id):
             yield Objection(f"connection id {path.connection_id[:80]!r} is forbidden", place)
-    for setting in config.settings(COMPRESSION) if asked.compression else ():
-        value = (setting.value or "").strip() or "none"
+    for setting in config.settings(COMPRESSION) if _asked(config, "compression") else ():
         if setting.is_elsewhere:
             yield set_elsewhere(COMPRESSION, setting)
-        elif not any_matches(list(asked.compression), value):
-            text = f"compression {value[:40]!r} is none of {_quoted(asked.compression)}"
-            yield Objection(f"{text} ({setting.where})", setting.place)
+        else:
+            value = (setting.value or "").strip() or "none"
+            place, where = setting.place, setting.where
+            yield from _misfits(config, "compression", value, place=place, where=where)
 
 
-def _prefixes(config: Configuration) -> Patterns:
-    """Return what the prefix may be of the Deployment, known by its name or by what it installs."""
+def _misfits(
+    config: Configuration, key: str, text: str, *, place: Place, where: str
+) -> Iterator[Objection]:
+    patterns = _asked(config, key)
+    if patterns and not any_matches(list(patterns), text):
+        words = f"{key} {text[:80]!r} fits none of {', '.join(map(repr, patterns[:5]))}"
+        yield Objection(f"{words} ({where})", place)
+
+
+def _asked(config: Configuration, key: str) -> Patterns:
+    """Return the patterns for the Deployment, known by its name or by what it installs."""
     names = [named_deployment(config)]
-    names += [config.values.get(key) for key in ("resourceNamePrefix", "namespace")]
+    names += [config.values.get(name) for name in ("resourceNamePrefix", "namespace")]
     known = [name for name in names if isinstance(name, str) and name] or [""]
-    for deployment, patterns in config.conventions.prefix.items():
+    for deployment, patterns in config.conventions.get(key, {}).items():
         if any(matches(deployment, name) for name in known):
             return patterns
     return ()
-
-
-def _quoted(patterns: Patterns) -> str:
-    return listed([repr(one) for one in patterns], most=5)

@@ -4,28 +4,13 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from xcomkit.cloud_documents.access.gcp import PERMISSIONS, condition_start
 from xcomkit.stand_ins.common.state import State
 
 Document = dict[str, Any]
 
 ADMINISTRATOR = "administrator@xcom-runbook.example"
 FOREIGN_PROJECT = "project-of-somebody-else"
-
-_VIEW = frozenset({"storage.objects.get", "storage.objects.list"})
-_CREATE = frozenset({"storage.objects.create"})
-_USE = _VIEW | _CREATE | {"storage.objects.delete", "storage.objects.update"}
-PERMISSIONS: dict[str, frozenset[str]] = {
-    "roles/storage.objectViewer": _VIEW,
-    "roles/storage.objectCreator": _CREATE,
-    "roles/storage.objectUser": _USE,
-    "roles/storage.objectAdmin": _USE,
-    "roles/storage.legacyBucketReader": frozenset({"storage.buckets.get", "storage.objects.list"}),
-    "roles/storage.legacyObjectReader": frozenset({"storage.objects.get"}),
-    "roles/storage.admin": _USE
-    | {"storage.buckets.get", "storage.buckets.update", "storage.buckets.delete"}
-    | {"storage.buckets.getIamPolicy", "storage.buckets.setIamPolicy"},
-}
-"""What a role allows on a bucket (Cloud Storage, IAM roles); another role allows nothing here."""
 
 
 @dataclass
@@ -106,9 +91,5 @@ class GcpState(State):
 
 
 def _is_met(condition: Document | None, resource: str) -> bool:
-    if not condition:
-        return True
-    before, quote, rest = str(condition.get("expression", "")).partition('"')
-    start, end, after = rest.partition('"')
-    known = before == "resource.name.startsWith(" and after == ")" and quote and end
-    return bool(known) and resource.startswith(start)
+    start = condition_start(str(condition.get("expression", ""))) if condition else ""
+    return start is not None and resource.startswith(start)
