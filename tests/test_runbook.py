@@ -128,7 +128,7 @@ class TestWholeRun:
         assert result.code == 0, result.output
         assert result.record["verdict"] == "warn"
         assert [step["name"] for step in result.record["steps"]] == list(STEPS)
-        assert "▲ warn: Usable" in result.output
+        assert "▲ warn: Practice run on a stand-in: no check failed; 1 warning" in result.output
 
     def test_only_what_airflow_itself_sends_to_the_plane_is_warned_about(self, result):
         warned = {name for name, check in result.checks.items() if check["status"] == "warn"}

@@ -87,7 +87,8 @@ def test_pod_that_runs_with_the_values_file_is_proved_as_it_is(cluster: Cluster)
 
     assert result.code == 0, result.output
     assert result.checks["XC510"]["observed"].endswith(f"{POD}, whose token is of {SUBJECT}")
-    for rule in ("XC503", "XC504", "XC506", "XC507", "XC510", "XC515", "XC518", "XC520"):
+    assert "the same file as here" in result.checks["XC413"]["observed"]
+    for rule in ("XC413", "XC503", "XC504", "XC506", "XC507", "XC510", "XC515", "XC518", "XC520"):
         assert result.checks[rule]["status"] == "pass", rule
     for rule in ("XC511", "XC516", "XC517", "XC526"):
         assert result.checks[rule]["status"] == "skip", rule

@@ -1,12 +1,13 @@
 """What the cover says of changes and faults, from the evidence that the steps left."""
 
+from dataclasses import asdict
+
 import pytest
 from record_samples import check, make_run
 
-from xcomkit.backend.timing import CONTRAST
 from xcomkit.findings import evidence
-from xcomkit.findings.model import Change, Plan
-from xcomkit.record.record import FaultPair, Resource
+from xcomkit.findings.model import Change, FaultPair, Plan
+from xcomkit.record.record import Resource
 from xcomkit.record.summary import Summary
 from xcomkit.steps.opening import STEPS
 
@@ -32,17 +33,17 @@ def plan(settings):
     [
         (
             {TITLE: ["encryption: MethodNotAllowed"]},
-            Resource("b", created=("versioning",), fulfilled=("tags",), not_made=(
+            Resource("b", created=("versioning",), fulfilled_already=("tags",), not_made=(
                 "encryption (the service did not take it)", "policy (left alone)")),
         ),
         (
             {},
-            Resource("b", fulfilled=("tags",), not_made=(
+            Resource("b", fulfilled_already=("tags",), not_made=(
                 "versioning (planned only)", "encryption (planned only)", "policy (left alone)")),
         ),
         (
             {TITLE: None},
-            Resource("b", fulfilled=("tags",), not_made=(
+            Resource("b", fulfilled_already=("tags",), not_made=(
                 "versioning (unknown: it broke off)", "encryption (unknown: it broke off)",
                 "policy (left alone)")),
         ),
@@ -72,34 +73,17 @@ def test_test_objects_count_as_deleted_only_where_nothing_of_them_was_found(tmp_
     assert (row.created, row.deleted) == (("2 objects",), gone)
 
 
-def test_faults_are_paired_with_the_vendors_values(tmp_path):
-    def fault(codec, verdict):
-        return {"operation": "push", "fault": "403", "codec": codec, "verdict": verdict, "acts": []}
-
-    lost = {"at_once": 9, "seen_at_once": 9, "at_exit": 3, "problem": ""}
-    writes = [{**lost, "codec": "none", "seen_after_exit": 3},
-              {**lost, "codec": CONTRAST, "seen_after_exit": 1}]  # fmt: skip
-    facts = {
-        "configured": ["durable", "none"],
-        "faults": [
-            fault("none", "raised"),
-            fault(CONTRAST, "silent loss"),
-            fault("gzip", "raised"),
-        ],
-        "lost_writes": writes,
-    }
+def test_faults_are_those_of_the_proof(tmp_path):
+    pair = FaultPair("push", "403", "raised", "silent loss")
+    facts = {"configured": ["durable", "none"], "compared": [asdict(pair)]}
 
     found = summary(tmp_path, step=STEPS[4], facts=facts)
 
-    assert found.configured == "durable, none"
-    assert found.list_faults() == (
-        FaultPair("push", "403", "raised", "silent loss"),
-        FaultPair("push", "no fault", "stored", "silent loss"),
-    )
+    assert (found.configured, found.faults) == ("durable, none", (pair,))
 
 
 def test_damaged_evidence_says_nothing_and_stops_nothing(tmp_path):
-    found = summary(tmp_path, facts={"faults": "none"})
+    found = summary(tmp_path, facts={"compared": "none"})
     (tmp_path / "r/created.json").write_text("{")
 
-    assert (found.list_changes(), found.list_faults(), found.caller) == ((), (), "")
+    assert (found.list_changes(), found.faults, found.caller) == ((), (), "")

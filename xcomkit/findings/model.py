@@ -200,6 +200,19 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultPair:
+    """What a task saw of one fault, with the configured values and with the vendor's recommended.
+
+    Empty where the fault does not occur.
+    """
+
+    operation: str
+    fault: str
+    configured: str
+    recommended: str
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """Repeated measurements of one quantity: median, smallest and largest, in milliseconds."""
 

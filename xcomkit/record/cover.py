@@ -8,7 +8,7 @@ service answered.
 from collections.abc import Mapping
 from dataclasses import fields, replace
 
-from xcomkit.findings.model import Check, CloudName, Status
+from xcomkit.findings.model import Check, CloudName, FaultPair, Status
 from xcomkit.findings.text import plain
 from xcomkit.notebook import show
 from xcomkit.record.record import Record
@@ -23,15 +23,10 @@ Found = list[tuple[str, Check]]
 _LONGEST = 2_000  # characters of one text; record.json has the whole
 _MOST = 120_000  # characters of all checks
 _FILESYSTEMS: Mapping[CloudName, str] = {"aws": "s3fs", "azure": "adlfs", "gcp": "gcsfs"}
-_FATES = {
-    "created": "created", "changed": "changed", "deleted": "deleted",
-    "fulfilled": "fulfilled already", "not_made": "not made",
-}  # fmt: skip
-_ENDS: Mapping[str, Status] = {
-    "raised": "pass", "retried and stored": "pass", "stored": "pass", "silent loss": "fail",
-    "silent wrong value": "fail", "silent leftover": "fail",
-}  # fmt: skip
-"""How the end of a fault is coloured; any other one proves nothing."""
+_FATES = ("created", "changed", "deleted", "fulfilled_already", "not_made")
+_HEARD = ("raised", "retried and stored", "stored")
+"""Ends of a fault of which the task was told, or never needed to be."""
+_SHORT = 150  # characters of an observation on the cover; the check itself has the whole
 
 
 def make_cover(record: Record) -> tuple[Part, ...]:
@@ -90,7 +85,7 @@ def facts(record: Record) -> show.Table:
         "steps": f"{record.ran} of {len(STEPS)} ran",
         "checks": f"{len(record.checks)}: {show.counted(check for _, check in record.checks)}",
         "proved": f"class and codec: {record.configured}" if record.configured else "none",
-        "to install": record.install or "none: step 03 did not run",
+        "to install": _to_install(record),
         "changes": "apply was on: plans were carried out"
         if record.settings["apply"]
         else "apply was off: plans were displayed only",
@@ -101,6 +96,12 @@ def facts(record: Record) -> show.Table:
         "next": record.next,
     }
     return show.facts(values, caption="Run")
+
+
+def _to_install(record: Record) -> str:
+    if not record.good:
+        return "nothing yet: what failed has to be fixed first"
+    return record.install or "nothing: step 03 did not run"
 
 
 def _versions(record: Record) -> str:
@@ -121,7 +122,7 @@ def _findings(found: Found) -> show.Table:
         (
             show.Cell(check.id, link=f"#{check.id}"),
             show.status_cell(check.status, accepted=bool(check.accepted)),
-            show.Cell(f"{check.title}: {check.observed}"),
+            show.Cell(_brief(f"{check.title}: {check.observed}")),
             show.Cell(f"accepted: {check.accepted}" if check.accepted else check.remedy),
             show.Cell(step[:2]),
         )
@@ -134,8 +135,8 @@ def _findings(found: Found) -> show.Table:
 
 def _changes(record: Record) -> show.Table:
     columns = {"resource": [one.name for one in record.changes]} | {
-        heading: [", ".join(getattr(one, name)) for one in record.changes]
-        for name, heading in _FATES.items()
+        name.replace("_", " "): [", ".join(getattr(one, name)) for one in record.changes]
+        for name in _FATES
     }
     used = {name: texts for name, texts in columns.items() if any(texts)}
     rows = zip(*used.values(), strict=True)
@@ -144,28 +145,34 @@ def _changes(record: Record) -> show.Table:
 
 
 def faults(record: Record) -> show.Table:
-    """Return each fault that does not end the same with both, and how many others do."""
-    differing = [one for one in record.faults if one.configured != one.recommended]
-    lost = sum(_ENDS.get(one.recommended) == "fail" for one in record.faults)
+    """Return each fault that one of both loses, and how many there were."""
+    silent = [sum(map(_is_silent, ends)) for ends in zip(*map(_ends, record.faults), strict=True)]
     rows = tuple(
-        (
-            show.Cell(f"{one.operation}: {one.fault}"), _end(one.configured), _end(one.recommended)
-        )
-        for one in differing
-    )  # fmt: skip
-    same = len(record.faults) - len(differing)
-    caption = (
-        f"Of {len(record.faults)} faults, {lost} lose something without an error with the vendor's"
-        f" values; {same} end the same with both"
+        (show.Cell(f"{one.operation}: {one.fault}"), *map(_end, _ends(one)))
+        for one in record.faults
+        if any(map(_is_silent, _ends(one)))
     )
-    caption = caption if record.faults else "Not proved: no fault was injected"
+    caption = (
+        f"Of {len(record.faults)} faults, {silent[1]} lose something without an error with the"
+        f" vendor's values, {silent[0]} with those that are configured"
+        if silent
+        else "Not proved: no fault was injected"
+    )
     headers = ("fault", f"configured: {record.configured}", "the vendor's: stock, zip")
     return show.Table(caption, headers, rows)
 
 
-def _end(verdict: str) -> show.Cell:
-    status = _ENDS.get(verdict, "skip")
-    return show.Cell(f"{show.MARKS[status]} {verdict}" if verdict else "-", status=status)
+def _ends(pair: FaultPair) -> tuple[str, str]:
+    return pair.configured, pair.recommended
+
+
+def _is_silent(end: str) -> bool:
+    return end.startswith("silent")
+
+
+def _end(end: str) -> show.Cell:
+    status: Status = "fail" if _is_silent(end) else "pass" if end in _HEARD else "skip"
+    return show.Cell(f"{show.MARKS[status]} {end}" if end else "does not occur", status=status)
 
 
 def _unproved(record: Record, found: Found) -> show.Table:
@@ -177,12 +184,16 @@ def _unproved(record: Record, found: Found) -> show.Table:
     ran = {step.name for step in record.steps}
     rows += [("", "", f"What {s} looks at", "not chosen") for s in STEPS if s not in ran]
     rows += [
-        (step[:2], check.id, check.title, check.observed)
+        (step[:2], check.id, check.title, _brief(check.observed))
         for step, check in found
         if check.status in ("unknown", "skip") or check.basis == "not-supported-here"
     ]
     headers = ("step", "id", "what is not proved", "why")
     return show.table(headers, rows, caption=f"Not proved: {len(rows) or 'nothing was left open'}")
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 
 def _cut(text: str) -> str:

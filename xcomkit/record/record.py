@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from xcomkit.findings.errors import InputError
-from xcomkit.findings.model import Check, Status
+from xcomkit.findings.model import Check, FaultPair, Status
 from xcomkit.findings.text_file import read_document
 
 NAME = "record.json"
@@ -38,21 +38,8 @@ class Resource:
     created: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
-    fulfilled: tuple[str, ...] = ()
+    fulfilled_already: tuple[str, ...] = ()
     not_made: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FaultPair:
-    """What a task saw of one fault with the configured values, and with the vendor's recommended.
-
-    Empty where the fault does not occur.
-    """
-
-    operation: str
-    fault: str
-    configured: str
-    recommended: str
 
 
 @dataclass(frozen=True, slots=True)

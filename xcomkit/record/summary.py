@@ -12,48 +12,28 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from xcomkit.backend.timing import CONTRAST
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import InputError
-from xcomkit.findings.model import Change, Check, Plan
-from xcomkit.record.record import FaultPair, KeptFile, Resource
+from xcomkit.findings.model import Change, Check, FaultPair, Plan
+from xcomkit.record.record import KeptFile, Resource
 from xcomkit.record.runner import Run
 from xcomkit.steps import helm_values, tear_down
 from xcomkit.steps.opening import STEPS
 from xcomkit.steps.prerequisites import CALLER
 
 _VALUES, _PROOF, _TEAR_DOWN = STEPS[3], STEPS[4], STEPS[-1]
-_Fate = Literal["created", "changed", "deleted", "fulfilled", "not_made"]
+_Fate = Literal["created", "changed", "deleted", "fulfilled_already", "not_made"]
 _FATES: Mapping[str, _Fate] = {"create": "created", "update": "changed", "delete": "deleted"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    operation: str
-    fault: str
-    codec: str
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Writes:
-    codec: str
-    at_once: int
-    seen_at_once: int
-    at_exit: int
-    seen_after_exit: int
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
     caller: str = ""
     chart: str = ""
+    compared: tuple[FaultPair, ...] = ()
     configured: tuple[str, str] = ("", "")
-    faults: tuple[_Fault, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
     install: str = ""
-    lost_writes: tuple[_Writes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +113,10 @@ class Summary:
             if name in named
         )
 
-    def list_faults(self) -> tuple[FaultPair, ...]:
+    @property
+    def faults(self) -> tuple[FaultPair, ...]:
         """Return each fault with its end, as configured and as the vendor recommends."""
-        facts = self._facts(_PROOF)
-        backend, own = facts.configured
-        vendors = "zip" if backend == "stock" and own == "zip" else CONTRAST
-        seen = {(f.operation, f.fault, f.codec): f.verdict for f in facts.faults}
-        seen |= {("push", "no fault", one.codec): _end_of(one) for one in facts.lost_writes}
-        return tuple(
-            FaultPair(what, fault, seen.get((what, fault, own), ""),
-                      seen.get((what, fault, vendors), ""))
-            for what, fault in dict.fromkeys((what, fault) for what, fault, _ in seen)
-        )  # fmt: skip
+        return self._facts(_PROOF).compared
 
     def list_changes(self) -> tuple[Resource, ...]:
         """Return what became of each resource that was planned for, and of the test objects."""
@@ -168,13 +140,6 @@ class Summary:
         return (*found, *_objects(self._run.checks, count=len(made.get("objects", ()))))
 
 
-def _end_of(one: _Writes) -> str:
-    if one.problem:
-        return "not proved"
-    is_lost = (one.seen_at_once, one.seen_after_exit) != (one.at_once, one.at_exit)
-    return "silent loss" if is_lost else "stored"
-
-
 def _fates(found: _Evidence, *, made: Collection[str]) -> Iterator[tuple[str, str, _Fate, str]]:
     """Yield resource, setting and fate of each planned change, and why it was not made."""
     for plan in found.plans:
@@ -186,7 +151,7 @@ def _fates(found: _Evidence, *, made: Collection[str]) -> Iterator[tuple[str, st
 def _fate(change: Change, plan: Plan, found: _Evidence, made: Collection[str]) -> tuple[_Fate, str]:
     if change.action == "unchanged":
         was_made = f"{change.setting} {change.resource}" in made
-        return ("created" if was_made else "fulfilled"), ""
+        return ("created" if was_made else "fulfilled_already"), ""
     if change.action not in _FATES:
         return "not_made", "left alone" if change.action == "keep" else "not supported"
     if plan.title not in found.applied:

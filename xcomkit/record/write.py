@@ -47,7 +47,7 @@ def make_record(run: Run) -> Record:
         ran=run.ran,
         changes=said.list_changes(),
         configured=said.configured,
-        faults=said.list_faults(),
+        faults=said.faults,
         files=said.list_files(),
         install=said.install,
         next=said.next,

@@ -9,7 +9,7 @@ from xcomkit.backend.fault_matrix import Cell
 from xcomkit.backend.lost_writes import Writes
 from xcomkit.backend.protocol import PushedValue
 from xcomkit.backend.type_fidelity import TypeResult
-from xcomkit.findings.model import BACKENDS, Check, Measurement, Status
+from xcomkit.findings.model import BACKENDS, Check, FaultPair, Measurement, Status
 from xcomkit.notebook import show
 
 NOTHING = show.Text("Nothing was tried: the checks above say why.")
@@ -52,6 +52,23 @@ class Proof:
         """Return the configured class as ``backend`` names it, or its own name."""
         own = self.backend.rpartition(".")[2]
         return next((name for name, path in BACKENDS.items() if path == self.backend), own)
+
+    @property
+    def compared(self) -> tuple[FaultPair, ...]:
+        """Return how each fault ended as configured, and with the values the vendor recommends."""
+        vendors = timing.CONTRAST if timing.CONTRAST in self.codecs else "zip"
+        ends: dict[tuple[str, str, str], str] = {
+            (one.case.operation, one.case.label, one.codec): one.verdict for one in self.cells
+        }
+        for one in self.writes:
+            end = "not proved" if one.problem else "silent loss" if one.lost else "stored"
+            ends["push", "no fault", one.codec] = end
+        return tuple(
+            FaultPair(
+                what, fault, *(ends.get((what, fault, c), "") for c in (self.codecs[0], vendors))
+            )
+            for what, fault in dict.fromkeys((what, fault) for what, fault, _ in ends)
+        )
 
     def _label(self, codec: str) -> str:
         """Return class and codec, and whether they are configured or the contrast."""

@@ -100,6 +100,7 @@ def prove_parts(
     )
     yield (lost_writes.check(proof.writes, configured=configured),)
     yield failures.examine(step, agent, proof, run_id=run_id)
+    step.facts["compared"] = proof.compared
     yield fidelity.examine(step, agent, proof, run_id=run_id)
     _leave_sample(worker, run_id=run_id)
     measured = timing.measure(
