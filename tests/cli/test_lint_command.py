@@ -252,3 +252,32 @@ def test_terminal_that_knows_no_mark_gets_letters():
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\u2714 nothing failed" in done.stdout
+
+
+def test_folder_is_a_repository_with_a_line_for_each_deployment(lint, tmp_path):
+    for name, threshold in (("a", "0"), ("b", "1MB")):
+        (tmp_path / name).mkdir()
+        text = Path(GOOD).read_text().replace('"0"', f'"{threshold}"')
+        (tmp_path / name / "values.yaml").write_text(text)
+
+    code, text, _ = lint(tmp_path)
+    assert code == 1
+    assert f"✔ {tmp_path}/a/values.yaml: 0 fail" in text
+    assert f"✖ {tmp_path}/b/values.yaml: 1 fail" in text
+    assert lint(tmp_path / "a")[0] == 0
+
+
+def test_folder_that_configures_no_agents_or_stands_beside_a_file_is_2(lint, tmp_path):
+    (tmp_path / "values.yaml").write_text("replicaCount: 1\n")
+
+    code, _, text = lint(tmp_path)
+    assert (code, "no file below it configures agents" in text) == (2, True)
+    assert lint(tmp_path, GOOD)[0] == 2
+
+
+def test_flag_of_helm_is_answered_with_the_command_that_reads_it(lint, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        lint(GOOD, "--set-literal", "a=b")
+
+    assert stopped.value.code == 2
+    assert "helm template RELEASE CHART -f values.yaml --set-literal" in capsys.readouterr().err

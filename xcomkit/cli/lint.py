@@ -1,6 +1,7 @@
 """``xcomkit lint``: what agents will do with a configuration, before it is installed."""
 
 import argparse
+from pathlib import Path
 
 from xcomkit.cli.configuration import add_files, read_kind
 from xcomkit.cli.reporting import add_options, write_report
@@ -108,7 +109,10 @@ def act(options: argparse.Namespace) -> int:
         rerun_days=options.rerun_days,
     )
     unreadable: tuple[InputError, ...] = ()
-    if options.each:
+    is_folder = [name != "-" and Path(name).is_dir() for name in options.files]
+    if any(is_folder) and not all(is_folder):
+        raise InputError("a folder and files.", hint="name folders alone, or files alone.")
+    if options.each or any(is_folder):
         found, others, unreadable = read_each(options.files, kind=read_kind(options))
         for name in others:
             note(f"xcomkit: {plain(name)}: nothing of agents in it, so it was left out.")

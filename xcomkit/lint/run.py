@@ -18,6 +18,7 @@ from xcomkit.lint.rules import REGISTRY, find
 from xcomkit.lint.rules.identity import XC046
 from xcomkit.lint.rules.prefixes import find_shared_between
 from xcomkit.lint.sources.reading import NothingHereError, read_together
+from xcomkit.lint.sources.repository import read_folder
 from xcomkit.lint.sources.resolving import Found
 from xcomkit.lint.sources.unread import RULES as UNREAD_RULES
 
@@ -43,19 +44,24 @@ class CloudFiles:
 def read_each(
     names: Sequence[str], *, kind: Kind | None
 ) -> tuple[Found, tuple[str, ...], tuple[InputError, ...]]:
-    """Return what is of agents, the names of the other files, and what could not be read."""
+    """Return what is of agents, the names of the other files, and what could not be read.
+
+    A folder is a whole repository.
+    """
     found = Found()
     others: list[str] = []
     unreadable: list[InputError] = []
     for name in names:
         try:
-            one = read_together([name], kind=kind)
+            is_folder = name != "-" and Path(name).is_dir()
+            one = read_folder(Path(name)) if is_folder else read_together([name], kind=kind)
         except NothingHereError:
             others.append(name)
         except InputError as error:
             unreadable.append(error)
         else:
-            ours = [config for config in one.configurations if kind or config.is_of_agents]
+            is_known = bool(kind) or is_folder
+            ours = [config for config in one.configurations if is_known or config.is_of_agents]
             found.configurations += ours
             found.findings += one.findings
             if not (ours or one.findings):

@@ -93,7 +93,7 @@ def read_together(names: Sequence[str], *, kind: Kind | None = None) -> Found:
         for release in read[0].releases if len(read) == 1 else (_laid_over(read),):
             resolve(release, repository, found)
     elif read:
-        found.configurations.append(_combined([file.source for file in read]))
+        found.configurations.append(combine([file.source for file in read]))
     if len(read) == 1 and _has_pods(read[0].source.documents) and read[0].releases:
         source = read[0].source
         found.configurations.append(read_pods(source.documents, sources=(source,)))
@@ -118,7 +118,12 @@ def _laid_over(files: Sequence[Read]) -> Release:
     return replace(named, layers=layers, chart=CHART)
 
 
-def _combined(files: Sequence[Source]) -> Configuration:
+def combine(files: Sequence[Source]) -> Configuration:
+    """Return files of kinds that lie over each other as one configuration.
+
+    Raises:
+        InputError: the kinds do not go together.
+    """
     kinds = {file.kind for file in files}
     if kinds == {"pod"}:
         documents = [document for file in files for document in file.documents]
@@ -143,7 +148,7 @@ def read_file(name: str, *, kind: Kind | None = None, maps: Maps | None = None) 
     label = "stdin" if name == "-" else name if name.isprintable() else ascii(name)
     text = _unheaded(read_text(Path(name), name=label))
     if kind is None and form_of(label)[0] and not label.endswith(YAML):
-        findings = (unread_file(label, text=text),) if find_settings(text) else ()
+        findings = (unread_file(label, text=text),) if find_settings(text, name=label) else ()
         return Read(Source(label, "values", text), findings=findings)
     kind = kind or _kind_by_name(name) or _kind_by_text(text)
     if kind in ("env", "cfg"):
@@ -160,7 +165,7 @@ def _read_yaml(text: str, *, name: str, kind: Kind | None, maps: Maps) -> Read:
         if kind != "compose" and (found := _installs(documents, maps=maps)):
             return Read(Source(name, "values", text, documents), found)
         _refuse_other_charts(documents, name=name, kind=kind)
-        if find_settings(text) and not _is_configuration(documents, kind=kind):
+        if find_settings(text, name=name) and not _is_configuration(documents, kind=kind):
             return Read(Source(name, kind, text), findings=(unread_file(name, text=text),))
     if kind == "values":
         is_stream = len(documents) != 1 or "\n---" in text  # helm reads one document

@@ -187,7 +187,7 @@ def _configuration(
         missing.append("the release that it changes")
     elif release.may_be_part and is_part(values):
         missing.append(BELOW)
-    label = f"{release.label}, {'.'.join(map(str, path))}" if path else release.label
+    label = ", ".join(filter(None, (release.label, ".".join(map(str, path)))))
     return from_values(
         values,
         replacements=replacements,

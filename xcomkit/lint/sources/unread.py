@@ -6,7 +6,7 @@ from pathlib import PurePath
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.text import plain
 from xcomkit.lint.configuration import Place
-from xcomkit.lint.sources.releases import Release, Unread
+from xcomkit.lint.sources.releases import CHART, Release, Unread
 
 XC075 = Rule(
     id="XC075",
@@ -27,17 +27,21 @@ XC076 = Rule(
 RULES: tuple[Rule, ...] = (XC075, XC076)
 
 # what only a file that configures agents or their XComs has
-STRONG = re.compile(
+_SETTINGS = re.compile(
     rb"AIRFLOW__CORE__XCOM_BACKEND|AIRFLOW__COMMON_IO__XCOM|xcom_objectstorage_|XComObjectStorage"
-    rb"|remote-execution-agent|xcomBackend|agentTokenSecretName|astroDeploymentAPIURL"
+    rb"|xcomBackend|agentTokenSecretName|astroDeploymentAPIURL"
 )
-_TERRAFORM = (
+_CHART = re.compile(CHART.encode())
+# what tells that Terraform holds values itself, and names no file of them
+_INLINE = re.compile(rb"<<|\byamlencode\b|\btemplatefile\b|\bset\b")
+_TERRAFORM = "Terraform"
+_STATE = (
     'terraform show -json | jq -r \'.. | objects | select(.type? == "helm_release")'
     " | .values.values[]' | xcomkit lint -"
 )
 # what a file is by the end of its name, and what prints its settings
 _FORMS = (
-    ((".tf", ".tofu", ".tf.json", ".tfvars", ".hcl"), "Terraform", _TERRAFORM),
+    ((".tf", ".tofu", ".tf.json", ".tfvars", ".hcl"), _TERRAFORM, _STATE),
     ((".gotmpl", ".tmpl"), "a template of helmfile",
      "helmfile template | xcomkit lint -"),
     ((".tpl", ".j2", ".jinja", ".jinja2", ".erb"), "a template",
@@ -55,12 +59,16 @@ SUFFIXES = tuple(suffix for suffixes, _, _ in _FORMS for suffix in suffixes)
 _TEMPLATE = "a template of a Helm chart"
 
 
-def find_settings(text: str) -> re.Match[bytes] | None:
+def find_settings(text: str, *, name: str) -> re.Match[bytes] | None:
     """Return what tells that a text configures agents, outside of comments; offsets are bytes."""
     raw = text.encode()
-    if STRONG.search(raw) is None:
-        return None
-    return STRONG.search(re.sub(rb"(?m)^[ \t]*#.*", lambda line: b" " * len(line[0]), raw))
+    has_values = form_of(name)[0] == _TERRAFORM and _INLINE.search(raw)
+    for pattern in (_SETTINGS, _CHART) if has_values else (_SETTINGS,):
+        if pattern.search(raw):
+            code = re.sub(rb"(?m)^[ \t]*#.*", lambda line: b" " * len(line[0]), raw)
+            if match := pattern.search(code):
+                return match
+    return None
 
 
 def form_of(name: str) -> tuple[str, str]:
@@ -79,13 +87,13 @@ def form_of(name: str) -> tuple[str, str]:
 def unread_file(name: str, *, text: str, reason: str = "") -> Finding:
     """Return the finding for a file that configures agents in a form that is not read."""
     what, command = form_of(name)
-    match = find_settings(text)
+    match = find_settings(text, name=name)
     line = text.encode()[: match.start()].count(b"\n") + 1 if match else 1
     kind = re.search(r"^kind: *(\w{1,60})", text, re.MULTILINE)
     what = what or (f"a Kubernetes {kind[1]}" if kind else "a form that is not read")
     observed = f"{what} ({reason})" if reason else what
     if match:
-        observed += f": {match[0].decode()} stands in it"
+        observed += f": {match[0][:40].decode(errors='replace')} stands in it"
     return _finding(XC075, (name, line), observed, command or _cut_out(name, text))
 
 

@@ -1,0 +1,314 @@
+"""Finds what configures agents below a folder by what is in the files, and lays it together.
+
+A manifest says which values belong together; beside a chart, and where a file is only a part, the
+base in the same folder or above lies below it. Pods and services of one folder are read together.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.text_file import MAX_BYTES
+from xcomkit.lint.configuration import Configuration, Source, from_values, is_part
+from xcomkit.lint.sources.pod import read_pods
+from xcomkit.lint.sources.reading import (
+    YAML,
+    NothingHereError,
+    Read,
+    combine,
+    read_file,
+)
+from xcomkit.lint.sources.releases import CHART, Maps, Release, Unread, find_maps, plain
+from xcomkit.lint.sources.resolving import Found, Repository, resolve
+from xcomkit.lint.sources.unread import SUFFIXES, find_settings, form_of, unread_file
+from xcomkit.values.parts import find_agents
+from xcomkit.values.values import Values
+
+_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
+# what a file must have before it is worth reading as YAML: settings, or what installs charts
+_MARKS = re.compile(
+    rb"AIRFLOW_|xcom_objectstorage_|XComObjectStorage|remote-execution-agent|xcomBackend|commonEnv"
+    rb"|secretBackend|resourceNamePrefix|agentToken|astroDeploymentAPIURL|dagProcessor"
+    rb"|argoproj\.io/|helm\.toolkit\.fluxcd\.io|helmChart|(?m:^releases:)"
+)
+_OF_CHARTS = frozenset({"Chart.yaml", "Chart.yml", "Chart.lock", "values.schema.json"})
+_BASE = re.compile(
+    r"(?:values|base|common|defaults?|shared)(?:[-_.](?:base|common|defaults?|shared))?\.(?:ya?ml|json)"
+)
+_CHART_ONLY = frozenset(
+    {"workers", "dagProcessor", "triggerer", "sentinel", "commonEnv", "resourceNamePrefix"}
+)
+_COMPOSE = re.compile(r"(?:docker-)?compose\.ya?ml")
+_MOST_FILES = 100_000
+
+
+@dataclass
+class _Folder:
+    """What was found below a folder, file by file."""
+
+    top: Path
+    reads: dict[Path, Read] = field(default_factory=dict)
+    listed: dict[Path, list[Path]] = field(default_factory=dict)
+    found: Found = field(default_factory=Found)
+
+
+def read_folder(top: Path) -> Found:
+    """Return everything below a folder that configures agents.
+
+    Raises:
+        InputError: nothing does, or there are more files than in any repository.
+    """
+    folder = _Folder(top)
+    commands: set[str] = set()
+    for path in _list_files(top):
+        folder.listed.setdefault(path.parent, []).append(path)
+        text = _text(path, folder=folder)
+        if text is not None:
+            _take(path, text, folder=folder, commands=commands)
+    _take_beside(folder)
+    _read_again(folder)
+    repository = Repository.around(top)
+    for release in _laid_over(_releases(folder)):
+        resolve(release, repository, folder.found)
+    _values(folder, repository)
+    _pods_and_services(folder)
+    if not (folder.found.configurations or folder.found.findings):
+        problem = f"{top}: no file below it configures agents."
+        raise InputError(problem, hint="name the folder that holds their values.")
+    folder.found.findings.sort(key=lambda one: (one.file, one.line))
+    return folder.found
+
+
+def _list_files(top: Path) -> Iterator[Path]:
+    """Yield ordinary files by name; hidden folders and links are left out, so no loop is walked."""
+    count = 0
+    for parent, folders, names in os.walk(top):
+        folders[:] = sorted(n for n in folders if n[0] != "." and n not in _SKIPPED)
+        for name in sorted(names):
+            if name.lower().endswith((*YAML, *SUFFIXES, ".cfg")) or ".env" in name:
+                count += 1
+                if count > _MOST_FILES:
+                    problem = f"{top}: more than {_MOST_FILES} files."
+                    raise InputError(problem, hint="name the folder of the agents.")
+                path = Path(parent, name)
+                if name not in _OF_CHARTS and _is_ordinary(path):
+                    yield path
+
+
+def _is_ordinary(path: Path) -> bool:
+    """Tell whether a path is a file itself: neither a link nor a pipe, which nobody would fill."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _text(path: Path, *, folder: _Folder) -> str | None:
+    """Return the text of a file that may be of agents, ``None`` for any other and for bytes."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError:
+        return None
+    if _MARKS.search(raw) is None or b"\0" in raw:
+        return None
+    text = raw.decode("utf-8", "replace")
+    if len(raw) > MAX_BYTES:
+        if find_settings(text, name=str(path)):
+            reason = f"more than {MAX_BYTES // 1_000_000} MB"
+            folder.found.findings.append(unread_file(str(path), text=text, reason=reason))
+        return None
+    return text
+
+
+def _take(path: Path, text: str, *, folder: _Folder, commands: set[str]) -> None:
+    """Read one file; a template of a chart, and what is no YAML, is said once per command."""
+    name = str(path)
+    has_settings = find_settings(text, name=name) is not None
+    what, command = form_of(name)
+    try:
+        if what and "{{" in text and path.name.endswith(YAML):
+            raise InputError(what)  # noqa: TRY301 - what it holds is made of other values
+        read = read_file(name)
+    except NothingHereError:
+        return
+    except InputError as error:
+        if has_settings and not (command in commands and command):
+            commands.add(command)
+            reason = "" if what else str(error.args[0]).rstrip(".")
+            folder.found.findings.append(unread_file(name, text=text, reason=reason))
+        return
+    if not read.findings:
+        folder.reads[path] = read
+    elif path.suffix != ".json":
+        folder.found.findings += read.findings
+
+
+def _take_beside(folder: _Folder) -> None:
+    """Read what is beside pods and services and may be given to them, whatever is in it."""
+    kinds = ("pod", "compose", "env")
+    homes = {path.parent for path, read in folder.reads.items() if read.source.kind in kinds}
+    for path in (path for home in homes for path in folder.listed[home]):
+        if path not in folder.reads and not form_of(path.name)[0]:
+            try:
+                read = read_file(str(path))
+            except InputError:
+                continue
+            if read.source.kind in kinds:
+                folder.reads[path] = read
+
+
+def _read_again(folder: _Folder) -> None:
+    """Read manifests once more that name objects of other files."""
+    documents = [d for read in folder.reads.values() for d in read.source.documents]
+    maps: Maps = find_maps(documents)
+    for path, read in folder.reads.items():
+        layers = [one for release in read.releases for one in release.layers]
+        if any(isinstance(one, Unread) and one.what.startswith("valuesFrom") for one in layers):
+            beside = [d for p, r in folder.reads.items() if p.parent == path.parent
+                      for d in r.source.documents]  # fmt: skip
+            folder.reads[path] = read_file(str(path), maps={**maps, **find_maps(beside)})
+
+
+def _releases(folder: _Folder) -> list[Release]:
+    """Return what manifests install; objects that a release takes values from are none."""
+    reads = folder.reads.values()
+    found = [one for read in reads for one in read.releases if not _is_plain(one)]
+    taken = {
+        (one.name, one.line())
+        for release in found
+        if not release.may_be_part
+        for one in release.layers
+        if isinstance(one, Values)
+    }
+    return [one for one in found if not (one.may_be_part and one.place in taken)]
+
+
+def _is_plain(release: Release) -> bool:
+    return release.may_be_part and not release.label
+
+
+def _laid_over(releases: Sequence[Release]) -> Iterator[Release]:
+    """Yield releases with the patches of other files over them, each patch with its own base."""
+    bases = {one.label: one for one in reversed(releases) if not one.is_patch}
+    patched = {one.label for one in releases if one.is_patch}
+    for release in releases:
+        base = bases.get(release.label)
+        if release.is_patch and base is not None:
+            yield replace(base, layers=(*base.layers, *release.layers), place=release.place)
+        elif release.is_patch or release.label not in patched:
+            yield release
+
+
+def _values(folder: _Folder, repository: Repository) -> None:
+    """Judge values files that no manifest names: overlays over their base, others alone."""
+    ours = {
+        path: read.source.documents[0]
+        for path, read in folder.reads.items()
+        if any(_is_plain(one) for one in read.releases) and _is_ours(read.source.documents[0])
+    }
+    bases = {path.parent: path for path in reversed(ours) if _BASE.fullmatch(path.name)}
+    for home, base in bases.items():
+        for path in folder.listed[home]:
+            if path not in ours and path.name.endswith(YAML):
+                values = _overlay(path, over=ours[base], folder=folder)
+                ours |= {path: values} if values is not None else {}
+    ours_alone = {p: v for p, v in ours.items() if p.resolve() not in repository.used}
+    below = {p: _base_of(p, v, bases=bases, top=folder.top) for p, v in ours_alone.items()}
+    for path, values in ours_alone.items():
+        base_of = below[path]
+        if base_of is not None:
+            release = replace(plain(values), layers=(ours[base_of], values))
+            resolve(release, repository, folder.found)
+        elif path not in below.values():
+            resolve(plain(values), repository, folder.found)
+
+
+def _is_ours(values: Values) -> bool:
+    has_parts = any(True for _ in find_agents(values.data))
+    return has_parts or from_values(values).is_of_agents
+
+
+def _overlay(path: Path, *, over: Values, folder: _Folder) -> Values | None:
+    """Return the values in a file beside a base, where their keys are those of the base."""
+    read = folder.reads.get(path)
+    try:
+        read = read or read_file(str(path))
+    except InputError:
+        return None
+    if not any(_is_plain(one) for one in read.releases):
+        return None
+    values = read.source.documents[0]
+    shared = set(values.data) & set(over.data)
+    is_named = "values" in path.name or (path.parent / "Chart.yaml").exists()
+    return values if shared and (is_named or shared & _CHART_ONLY) else None
+
+
+def _base_of(path: Path, values: Values, *, bases: dict[Path, Path], top: Path) -> Path | None:
+    """Return what lies below a values file: the base beside its chart, or the nearest of a part."""
+    own = bases.get(path.parent)
+    if own == path:
+        own = None
+    elif own is not None and (path.parent / "Chart.yaml").exists():
+        return own
+    if not is_part(values):
+        return None
+    homes = [path.parent, *path.parents[1:]]
+    for home in homes:
+        near = [bases.get(home), *(bases.get(home / name) for name in ("base", "common"))]
+        found = next((one for one in near if one not in (None, path)), None)
+        if found is not None or home == top:
+            return found
+    return own
+
+
+def _pods_and_services(folder: _Folder) -> None:
+    """Judge pods, services, env files and airflow.cfg, those of one folder together."""
+    by_home: dict[Path, list[Source]] = {}
+    for path, read in folder.reads.items():
+        by_home.setdefault(path.parent, []).append(read.source)
+    for sources in by_home.values():
+        objects = [one for one in sources if any(d.get("kind") for d in one.documents)]
+        services, env, cfg = (
+            [one for one in sources if one.kind == kind] for kind in ("compose", "env", "cfg")
+        )
+        if _is_of_agents(objects):
+            documents = [d for source in objects for d in source.documents]
+            pods = tuple(one for one in objects if one.kind == "pod")
+            _add(folder, read_pods(documents, sources=pods or tuple(objects)))
+        for group in _composed(services):
+            if _is_of_agents([*group, *env]):
+                _add(folder, combine([*group, *env]))
+        if not services and _is_of_agents([*env, *cfg]):
+            _add(folder, combine([*env, *cfg]))
+
+
+def _composed(services: Sequence[Source]) -> Iterator[list[Source]]:
+    """Yield compose files as they are run: the base with its override, and every other over it."""
+    base = [one for one in services if _COMPOSE.fullmatch(Path(one.name).name)]
+    over = [one for one in services if ".override." in Path(one.name).name]
+    if base or over:
+        yield [*base, *over]
+    for one in services:
+        if one not in base and one not in over:
+            yield [*base, one]
+
+
+def _is_of_agents(sources: Sequence[Source]) -> bool:
+    return any(CHART in one.text or find_settings(one.text, name=one.name) for one in sources)
+
+
+def _add(folder: _Folder, config: Configuration) -> None:
+    """Add the components of a configuration that are of Airflow; a folder may hold any others."""
+    ours = {
+        component: variables
+        for component, variables in config.variables.items()
+        if any(variable.name.startswith("AIRFLOW_") for variable in variables)
+    }
+    if ours:
+        pods = tuple(pod for pod in config.pods if pod.component in ours)
+        folder.found.configurations.append(replace(config, variables=ours, pods=pods))
