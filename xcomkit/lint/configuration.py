@@ -130,6 +130,24 @@ class Configuration:
         found = dict.fromkeys(v for variables in self.variables.values() for v in variables)
         return tuple(sorted(found, key=lambda v: (v.file, v.line)))
 
+    @cached_property
+    def subjects(self) -> Mapping[Place, str]:
+        """Return what is on each line, by names that stay when lines and lists move.
+
+        The first line is left out: it stands for what the file lacks as well.
+        """
+        found = {place_of(v): f"{v.source} {v.name}" for v in self.written}
+        for document in self.documents:
+            for path, line in document.lines.items():
+                names = [
+                    document.get(*path[:end], "name") or "" if isinstance(part, int) else part
+                    for end, part in enumerate(path, start=1)
+                ]
+                if path:
+                    found.setdefault((document.name, line), ".".join(map(str, names)))
+        first = dict(sorted(found, reverse=True))
+        return {(file, n): name for (file, n), name in found.items() if n != first[file]}
+
     @property
     def is_of_agents(self) -> bool:
         """Tell whether anything is about agents: a key of the chart, a variable of Airflow."""

@@ -120,7 +120,7 @@ def test_sarif_names_rule_level_place_and_what_is_suppressed(report):
 def test_fingerprint_stays_when_the_line_moves(report, tmp_path):
     def prints(of: Report) -> set[str]:
         results = json.loads(to_sarif(of))["runs"][0]["results"]
-        return {r["partialFingerprints"]["xcomkit/v1"] for r in results if r["ruleId"] == "XC008"}
+        return {r["partialFingerprints"]["xcomkit/v2"] for r in results if r["ruleId"] == "XC008"}
 
     before = prints(report)
     (tmp_path / "my values.yaml").write_text(f"# moved\n{TEXT}")

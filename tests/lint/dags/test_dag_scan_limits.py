@@ -1,12 +1,12 @@
 """Below, at and above each limit of a scan, and what it cannot tell: never as if it were known."""
 
-import json
 import sys
 from pathlib import Path
 
 import pytest
 from scanning import found
 
+from xcomkit.findings.reports.machine import to_json
 from xcomkit.lint.dags import run, scan
 from xcomkit.lint.dags.airflow_names import MOST_DECORATORS
 from xcomkit.lint.dags.reading import MAX_BYTES
@@ -92,10 +92,7 @@ def test_task_is_one_wherever_its_decorator_stands(above):
 def test_file_named_twice_and_findings_of_the_baseline_are_counted_once(tmp_path):
     (tmp_path / "d.py").write_text(PULL)
     baseline = tmp_path / "known.json"
-    here = str(tmp_path / "d.py")
-    (one,) = scan(tmp_path)
-    entry = {"id": "XC033", "where": f"{here}:1", "observed": one.observed}
-    baseline.write_text(json.dumps({"schema": 1, "findings": [entry]}))
+    baseline.write_text(to_json(run.judge([tmp_path])))
 
     assert len(run.judge([tmp_path, tmp_path / "d.py"]).findings) == 1
     known = run.judge([tmp_path], baseline=str(baseline))

@@ -1,19 +1,25 @@
 """Findings that somebody has decided to live with: comments in the file, and a baseline."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
+from xcomkit.findings.reports.fingerprints import fingerprints
 from xcomkit.findings.text_file import read_document
 
 MARK = "xcomkit"
+MOST_CHARACTERS = 5000  # of one line
 MOST_LINES = 100  # of one entry; nobody reads further to see what a comment is about
 _IGNORE = re.compile(r"#\s*xcomkit:\s*ignore\b[ \t]*((?:XC\d{3}[ \t]*,?[ \t]*)*)(.*)")
-_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\\\]|\\\\.)*+\"")
+# quotes open a text at the begin of a word only: the one of "don't" does not
+_TOKENS = re.compile(
+    r"""(?<!\w)[rbfut]{0,2}(?:'[^']*'|"(?:[^"\\]|\\.)*+")|(?<!\S)\#.*|\#\s*xcomkit:.*""",
+    re.IGNORECASE,
+)
 _ID = re.compile(r"XC\d{3}")
 
 XC054 = Rule(
@@ -58,7 +64,7 @@ def sort_out(
     """
     counted, ignored = _by_comment(findings, texts)
     if baseline:
-        counted, old = _by_baseline(counted, read_baseline(baseline), name=baseline)
+        counted, old = _by_baseline(counted, ignored, name=baseline)
         ignored += old
     return tuple(counted), tuple(ignored)
 
@@ -95,8 +101,7 @@ def _comments(name: str, text: str) -> Iterator[_Comment]:
         return
     lines = re.split(r"\r\n|\n|\r", text)
     for number, line in enumerate(lines, start=1):
-        # what stands in quotes is no comment
-        match = _IGNORE.search(_QUOTED.sub("", line)) if MARK in line else None
+        match = _IGNORE.search(_comment_of(line)) if MARK in line else None
         if match is None:
             continue
         covers = {number}
@@ -109,6 +114,12 @@ def _comments(name: str, text: str) -> Iterator[_Comment]:
             covers |= _entry_around(lines, number)
         ids = tuple(_ID.findall(match[1]))
         yield _Comment(name, number, frozenset(covers), ids, match[2].strip(" \t:-"))
+
+
+def _comment_of(line: str) -> str:
+    """Return the comment of a line, which is none within quotes."""
+    tokens = (match[0] for match in _TOKENS.finditer(line[:MOST_CHARACTERS]))
+    return next((one for one in tokens if one.startswith("#")), "")
 
 
 def _entry_around(lines: Sequence[str], number: int) -> set[int]:
@@ -145,43 +156,31 @@ def _problem(comment: _Comment, *, unused: Sequence[str]) -> str:
     return f"{', '.join(unused)} has nothing to say here" if unused else ""
 
 
-def read_baseline(name: str) -> Counter[tuple[str, str, str]]:
-    """Return the findings of an earlier JSON report, without their lines.
+def read_baseline(name: str) -> frozenset[str]:
+    """Return the fingerprints of the findings of an earlier JSON report.
 
     Raises:
-        InputError: it cannot be read, or is no report of schema 1.
+        InputError: it cannot be read, or is no report with fingerprints.
     """
-    hint = "write it with --format json."
+    hint = "write it anew with --format json."
     document = read_document(Path(name), name=name, hint=hint)
     try:
-        return Counter(
-            (f["id"], re.sub(r"(?::\d+)+$", "", f["where"]), _without_numbers(f["observed"]))
-            for f in document["findings"]
-        )
+        found = [finding["fingerprint"] for finding in document["findings"]]
     except (KeyError, TypeError):
-        raise InputError(f"{name} is no lint report.", hint=hint) from None
+        found = [None]
+    if not all(isinstance(one, str) for one in found):
+        problem = f"{name} is no report of this version: its findings have no fingerprints."
+        raise InputError(problem, hint=hint)
+    return frozenset(found)
 
 
 def _by_baseline(
-    findings: Iterable[Finding], known: Counter[tuple[str, str, str]], *, name: str
+    findings: Iterable[Finding], ignored: Iterable[Ignored], *, name: str
 ) -> tuple[list[Finding], list[Ignored]]:
-    """Return what is new since the baseline, and what is not; each entry counts once."""
-    counted: list[Finding] = []
-    ignored: list[Ignored] = []
-    for finding in findings:
-        key = (finding.rule.id, finding.file, _without_numbers(finding.observed))
-        if known[key] > 0:
-            known[key] -= 1
-            ignored.append(Ignored(finding, f"in {name}", by_baseline=True))
-        else:
-            counted.append(finding)
-    return counted, ignored
-
-
-def _without_numbers(observed: str) -> str:
-    """Return what was observed with the number of lines it names: the lines themselves move."""
-    return re.sub(
-        r"\blines? (\d[\d, ]*)(?: and (\d+) more)?",
-        lambda match: f"{len(match[1].split(',')) + int(match[2] or 0)} lines",
-        observed,
-    )
+    """Return what is new since the baseline, and what is not."""
+    known = read_baseline(name)
+    findings = tuple(findings)
+    of = fingerprints((*findings, *(one.finding for one in ignored)))
+    new = [one for one in findings if of[one] not in known]
+    old = [one for one in findings if of[one] in known]
+    return new, [Ignored(one, f"in {name}", by_baseline=True) for one in old]

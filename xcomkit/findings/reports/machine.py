@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 from xcomkit.findings.model import Finding
+from xcomkit.findings.reports.fingerprints import fingerprints
 from xcomkit.findings.reports.report import SEVERITIES, Report
 
 
 def to_json(report: Report) -> str:
     """Return the report as JSON; secrets of the environment are masked."""
+    known = fingerprints((*report.findings, *(i.finding for i in report.ignored)))
     document = {
         "schema": 1,
         "inputs": [{"file": i.file, "kind": i.kind} for i in report.inputs],
@@ -17,8 +19,10 @@ def to_json(report: Report) -> str:
             {"name": one.name} | {severity: one.count(severity) for severity in SEVERITIES}
             for one in report.deployments
         ],
-        "findings": [_finding(finding) for finding in report.findings],
-        "ignored": [{**_finding(i.finding), "reason": i.reason} for i in report.ignored],
+        "findings": [_finding(one, known[one]) for one in report.findings],
+        "ignored": [
+            {**_finding(i.finding, known[i.finding]), "reason": i.reason} for i in report.ignored
+        ],
         "environment": {
             component: {name: known.value for name, known in variables.items()}
             for component, variables in report.environment.items()
@@ -31,7 +35,7 @@ def to_json(report: Report) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, fingerprint: str) -> dict[str, Any]:
     rule = finding.rule
     return {
         "id": rule.id,
@@ -45,4 +49,5 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "remedy": finding.remedy,
         "fix": finding.fix,
         "doc": rule.source,
+        "fingerprint": fingerprint,
     }

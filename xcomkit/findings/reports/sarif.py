@@ -3,13 +3,13 @@
 Source: OASIS, Static Analysis Results Interchange Format 2.1.0.
 """
 
-import hashlib
 import json
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
 from xcomkit.findings.model import Finding, Rule, Severity
+from xcomkit.findings.reports.fingerprints import fingerprints
 from xcomkit.findings.reports.report import Report
 
 _SCHEMA = (
@@ -21,10 +21,11 @@ _LEVELS: dict[Severity, str] = {"fail": "error", "warn": "warning", "info": "not
 def to_sarif(report: Report) -> str:
     """Return the report as one SARIF run; what is ignored is there as suppressed."""
     index = {rule.id: place for place, rule in enumerate(report.rules)}
-    results = [_result(finding, index=index) for finding in report.findings]
+    known = fingerprints((*report.findings, *(i.finding for i in report.ignored)))
+    results = [_result(one, index=index, fingerprint=known[one]) for one in report.findings]
     results += [
         {
-            **_result(i.finding, index=index),
+            **_result(i.finding, index=index, fingerprint=known[i.finding]),
             "suppressions": [
                 {"kind": "external" if i.by_baseline else "inSource", "justification": i.reason}
             ],
@@ -75,10 +76,9 @@ def _uri(finding: Finding) -> str:
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
 
-def _result(finding: Finding, *, index: dict[str, int]) -> dict[str, Any]:
+def _result(finding: Finding, *, index: dict[str, int], fingerprint: str) -> dict[str, Any]:
     rule = finding.rule
     said = f"{finding.observed}. Expected: {finding.expected}. {finding.remedy}"
-    key = f"{rule.id} {finding.file} {finding.observed}"
     return {
         "ruleId": rule.id,
         **({"ruleIndex": index[rule.id]} if rule.id in index else {}),
@@ -92,5 +92,5 @@ def _result(finding: Finding, *, index: dict[str, int]) -> dict[str, Any]:
                 }
             }
         ],
-        "partialFingerprints": {"xcomkit/v1": hashlib.sha256(key.encode()).hexdigest()},
+        "partialFingerprints": {"xcomkit/v2": fingerprint},
     }

@@ -6,6 +6,7 @@ A new rule is a ``Rule``, a function from a file and the scan to findings, and a
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
@@ -113,7 +114,22 @@ def _findings(
             except RecursionError:
                 one = _unread(module.file, Unreadable(TOO_DEEP))
                 found[one.rule.id, one.file, one.line] = one
-    return tuple(sorted(found.values(), key=lambda one: (one.file, one.line, one.rule.id)))
+    by_file = {module.file: module for module in project.modules}
+    return tuple(
+        replace(one, subject=_subject(one, by_file[one.file]))
+        for one in sorted(found.values(), key=lambda one: (one.file, one.line, one.rule.id))
+    )
+
+
+def _subject(finding: Finding, module: Module) -> str:
+    """Return the function or class that a finding is in, and what it objects to there."""
+    around = [
+        scope.name
+        for node, scope in module.scopes.items()
+        if scope.kind in ("function", "class")
+        and getattr(node, "lineno", 0) <= finding.line <= (getattr(node, "end_lineno", 0) or 0)
+    ]
+    return " ".join((*around, finding.observed.partition(",")[0]))
 
 
 def _unread(file: str, error: Unreadable) -> Finding:

@@ -70,6 +70,7 @@ def _found(entry: LintRule, *, config: Configuration) -> Iterator[Finding]:
             fix=fix,
             is_unknown=objection.holds is None
             or bool(config.partial and entry.rule.id in _OF_THE_WHOLE),
+            subject=config.subjects.get(objection.place, ""),
         )
 
 
