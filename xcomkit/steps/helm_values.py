@@ -162,9 +162,8 @@ def _write_copies(step: Step) -> dict[str, str]:
     if is_durable(values.first_worker.environment.get(BACKEND, "")):
         durable = image.DURABLE.read_text(encoding="utf-8")
         copies["image/xcomkit/durable.py"] = (durable, "the class that was proved, for the image")
-        copies["image/Dockerfile"] = (image.dockerfile(), "lines that put it into the image")
-        needed = (prerequisites.requirements(step), "packages of the image")
-        copies[f"image/{prerequisites.REQUIREMENTS}"] = needed
+        lines = image.dockerfile(prerequisites.requirements(step))
+        copies["image/Dockerfile"] = (lines, "lines that put it into the image")
     for name, (content, _) in copies.items():
         write_text(step.run / name, content)
     return {name: about for name, (_, about) in copies.items()}

@@ -76,7 +76,6 @@ HELM = Rule(
     remedy="Install helm, which renders the chart with your values.",
     source="Helm docs, Installing Helm",
 )
-REQUIREMENTS = "requirements-agent.txt"
 RULES: tuple[Rule, ...] = (PYTHON, PACKAGES, VERSIONS, CALLER, BACKEND, KUBECTL, HELM)
 
 
@@ -145,15 +144,18 @@ def check_backend(step: Step) -> show.Checks:
 
 def write_requirements(step: Step) -> show.Text:
     """Write and return the requirements.txt of the agent image, with the versions proved here."""
-    text = requirements(step)
-    write_text(step.run / REQUIREMENTS, text)
+    lines = [
+        "# The versions this run proves; the image brings Airflow itself.",
+        *requirements(step),
+    ]
+    text = "\n".join(lines)
+    write_text(step.run / "requirements-agent.txt", text + "\n")
     return show.Text(text, is_code=True)
 
 
-def requirements(step: Step) -> str:
+def requirements(step: Step) -> list[str]:
     """Return what the agent image needs beside Airflow, in the versions that are installed here."""
-    lines = [f"{name}=={_version(name)}\n" for name in step.cloud.agent_packages]
-    return "".join(("# The versions this run proves; the image brings Airflow itself.\n", *lines))
+    return [f"{name}=={_version(name)}" for name in step.cloud.agent_packages]
 
 
 def check_versions() -> Check:

@@ -32,8 +32,7 @@ _DOCKERFILE = """\
 #   docker build --build-arg BASE_IMAGE=<image of your agents> -t <image of your own> image/
 ARG BASE_IMAGE
 FROM ${{BASE_IMAGE}}
-COPY requirements-agent.txt /tmp/requirements-agent.txt
-RUN pip install --no-cache-dir -r /tmp/requirements-agent.txt
+RUN pip install --no-cache-dir {packages}
 
 # The durable class, one of two ways. Copied as one file:
 COPY xcomkit/durable.py /opt/xcom/xcomkit/durable.py
@@ -52,11 +51,16 @@ def digest() -> str:
     return hashlib.sha256(DURABLE.read_bytes()).hexdigest()
 
 
-def dockerfile() -> str:
-    """Return the lines that make the agents' image, beside the files it copies."""
+def dockerfile(packages: Sequence[str]) -> str:
+    """Return the lines that make the agents' image with these packages, as pip takes them."""
     module, _, name = DURABLE_BACKEND.rpartition(".")
     return _DOCKERFILE.format(
-        version=metadata.version("xcomkit"), module=module, name=name, label=LABEL, digest=digest()
+        packages=" ".join(packages),
+        version=metadata.version("xcomkit"),
+        module=module,
+        name=name,
+        label=LABEL,
+        digest=digest(),
     )
 
 
