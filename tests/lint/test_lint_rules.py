@@ -7,10 +7,12 @@ import pytest
 import yaml
 from good_values import COMMON, CONNECTION, GOOD, changed, checks, with_entry
 
-from xcomkit.findings.model import Finding
+from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND, Finding
 from xcomkit.findings.reports import ignores
+from xcomkit.lint.fixes import render
 from xcomkit.lint.rules import RULES, lint
 from xcomkit.lint.rules.storage import read_threshold
+from xcomkit.values.names import BACKEND
 from xcomkit.values.values import read_values
 
 HERE = Path(__file__).parent
@@ -303,3 +305,14 @@ def test_what_a_file_says_nothing_of_is_skipped_in_a_run_not_passed() -> None:
     assert skipped(GOOD + token) == {"XC041", "XC057", "XC058"}
     assert skipped(GOOD + image) == {"XC042"}
     assert set(statuses(GOOD + token + image).values()) == {"pass"}
+
+
+@pytest.mark.parametrize("kind", ["values", "pod", "compose", "env", "cfg"])
+def test_fix_of_the_class_offers_both_and_what_each_asks_for(kind) -> None:
+    fix = render((BACKEND, STOCK_BACKEND), kind=kind)
+
+    pasted = "".join(line for line in fix.splitlines() if not line.startswith("#"))
+    assert STOCK_BACKEND in pasted
+    assert DURABLE_BACKEND not in pasted
+    assert DURABLE_BACKEND in fix
+    assert "image must hold xcomkit/durable.py" in fix

@@ -1,6 +1,7 @@
 """A step in progress, without a notebook."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -73,6 +74,23 @@ def test_what_was_created_is_recorded_and_nothing_else(step):
     step.apply(lambda _: ("tags: denied",))
 
     assert evidence.read_created(step.run)["resources"] == ["bucket b"]
+
+
+def test_evidence_says_of_each_plan_whether_it_was_carried_out_and_what_of_it_was_not(step):
+    for title, change in (("off", None), ("done", lambda _: ("tags: 501",)), ("broken", refuse)):
+        step.plan(lambda title=title: Plan(title, OBJECTS.changes))
+        if change:
+            with suppress(AccessDeniedError):
+                step.apply(change)
+
+    step.save()
+
+    saved = evidence.read_evidence(step.run, step=NAME)
+    assert saved["applied"] == {"done": ["tags: 501"], "broken": None}
+
+
+def refuse(_plan: Plan) -> tuple[str, ...]:
+    raise AccessDeniedError("403 while writing the role.")
 
 
 def test_nothing_is_changed_while_apply_is_off(tmp_path):
