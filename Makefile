@@ -59,8 +59,9 @@ lint: $(READY) ## ruff, mypy and import-linter
 bench: $(READY) ## measure where a warm run's time goes
 	$(BIN)/python benchmarks/warm_run.py
 
-docs: $(READY) ## write docs/checks.md from the rules
+docs: $(READY) ## write docs/checks.md and docs/values.schema.json from the rules
 	$(BIN)/python -m xcomkit.steps.rule_index > docs/checks.md
+	$(BIN)/python docs/make_schema.py > docs/values.schema.json
 
 findings: $(READY) ## run every backend on every stand-in and write docs/findings.md (25 minutes)
 	rm -rf runs/findings

@@ -102,7 +102,7 @@ XC082 = Rule(
 # a sidecar's own configuration language may use angle brackets
 _NOT_OURS = ("loggingSidecar", "config")
 # what the chart reads under its keys; commonEnv and env are judged entry by entry
-_SHAPES: dict[str, tuple[type, str]] = {
+SHAPES: dict[str, tuple[type, str]] = {
     "workers": (list, "a list of worker groups"),
     "dagProcessor": (dict, "a mapping"),
     "triggerer": (dict, "a mapping"),
@@ -121,7 +121,7 @@ _COMMITTED: tuple[Kind, ...] = ("values", "cfg", "compose")
 
 @lint_rule(XC006, "a name and a string in quotes")
 def _refused(config: Configuration) -> Iterator[Objection]:
-    for key, (kind, words) in _SHAPES.items():
+    for key, (kind, words) in SHAPES.items():
         found = config.values.get(key)
         if found not in (None, "") and not isinstance(found, kind):
             yield Objection(f"{key}: must be {words}", config.values.place(key))
