@@ -22,7 +22,7 @@ from xcomkit.values.helm import template
 from xcomkit.values.layers import layer
 from xcomkit.values.values import read_values
 
-CASES = 240
+CASES = 280
 ROOT = Path(__file__).parents[2]
 
 # What differs, and why: shown in docs/decisions/2026-12-01-helm-oracle.md. Each with a file, what
@@ -54,6 +54,9 @@ DIFFERENCES = {
     ),
     "an infinite number that a later << replaces": (
         "a: {b: .inf, <<: {b: 1}}\n", {"a": {"b": 1}}, {"a": {"b": 1}}, "infinite or not a number",
+    ),
+    "a key that helm refuses, which a later key replaces": (
+        "a: {~: b}\na: 1\n", {"a": 1}, {"a": 1}, "a key that is null",
     ),
     "a tag without a value before a comma": (
         "a: {b: !!str, c: d}\n", Refused, Refused, {"a": {"b": "", "c": "d"}},
@@ -172,7 +175,11 @@ class Writer:
         texts = []
         for _ in range(self._random.choice((1, 1, 2, 3))):
             self._anchors.clear()
-            texts.append("".join(f"{line}\n" for line in self._mapping(0, 3)) or "{}\n")
+            text = "".join(f"{line}\n" for line in self._mapping(0, 3))
+            above = self._random.choice(("", "", "", "\ufeff", "---\n", "# top\n--- # first\n"))
+            texts.append(
+                above + text + self._random.choice(("", "", "", "---\n", "...\n", "---\n# x\n"))
+            )
         return texts
 
     def _mapping(self, indent: int, depth: int) -> Iterator[str]:
@@ -189,6 +196,10 @@ class Writer:
                     yield f"{pad}{name}: {self._scalar()}"
             key = self._random.choice((name, name, name, f"'{name}'", f'"{name}"'))
             yield from self._pair(f"{pad}{key}:", indent, depth)
+        if self._random.random() < 0.2:  # another layer may write the same key in another form
+            yield f"{pad}{self._random.choice(KEYS)}: {self._scalar()}"
+        if not indent and self._random.random() < 0.06:
+            yield f"{pad}{self._random.choice(REFUSED_KEYS)}: {self._scalar()}"
 
     def _merged(self) -> str:
         mappings = [name for name, kind in self._anchors.items() if kind == "mapping"]
@@ -243,7 +254,7 @@ class Writer:
             case chance if chance < 0.55:
                 letters = "00112345789..__eE+-xXoObBaFyYnNtf"
                 return "".join(self._random.choices(letters, k=self._random.randint(1, 6)))
-            case chance if chance < 0.56:
+            case chance if chance < 0.553:
                 return self._random.choice(REFUSED)
             case chance if chance < 0.65:
                 return f"[{self._scalar_in_flow()}, {self._scalar_in_flow()}]"
