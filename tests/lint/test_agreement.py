@@ -73,3 +73,18 @@ def test_name_in_two_files_names_both(judged):
     assert finding.file.endswith("1.yaml")
     assert "0.yaml:7) and triggerer.env (" in finding.observed
     assert "1.yaml:3)" in finding.observed
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [(THRESHOLD, "XC013"), ("AIRFLOW_CONN_AWS_DEFAULT", "XC013"), ("AWS_PROFILE", "XC013"),
+     ("AIRFLOW__SECRETS__BACKEND", "XC013"), ("LOG_LEVEL", "XC082"),
+     ("AIRFLOW__LOGGING__REMOTE_LOGGING", "XC082")],
+)  # fmt: skip
+def test_two_places_fail_for_what_decides_where_xcoms_go_and_are_a_warning_for_the_rest(
+    judged, name, rule
+):
+    entry = f"  - {{name: {name}, value: '%s'}}\n"
+    found = judged(f"commonEnv:\n{entry % 'a'}triggerer:\n  env:\n{entry % 'b'}")
+    assert {"XC013", "XC082"} & found.keys() == {rule}
+    assert found[rule][0].line == 5
