@@ -31,6 +31,7 @@ _INTEGER = re.compile(
 )
 _BASES = {"x": 16, "b": 2, "o": 8, "d": 10}
 _ENDS = {"": 2**64, "+": 2**63, "-": 2**63 + 1}
+_LOOSE = re.compile(r"(?<![0-9])_|_(?![0-9])")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -70,9 +71,9 @@ def _plain(text: str) -> Any:
         return text
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] in "+-0123456789":
-        return _number(text, digits=text.replace("_", ""))
-    return _number(text, digits=text) if text[0] == "." else text
+    # behind a point at the beginning, _ counts between digits only
+    is_number = text[0] in "+-0123456789" or (text[0] == "." and not _LOOSE.search(text))
+    return _number(text, digits=text.replace("_", "")) if is_number else text
 
 
 def _number(text: str, *, digits: str) -> Any:
