@@ -59,7 +59,8 @@ lint: $(READY) ## ruff, mypy and import-linter
 bench: $(READY) ## measure where a warm run's time goes
 	$(BIN)/python benchmarks/warm_run.py
 
-docs: $(READY) ## write docs/checks.md and docs/values.schema.json from the rules
+docs: $(READY) ## write what of docs/ is made from the rules
+	$(BIN)/python -m xcomkit.lint.symptoms > docs/troubleshooting.md
 	$(BIN)/python -m xcomkit.steps.rule_index > docs/checks.md
 	$(BIN)/python docs/make_schema.py > docs/values.schema.json
 

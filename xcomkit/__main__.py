@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from xcomkit.cli import (
     diff_records,
+    doctor,
     env,
     init,
     lab,
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         matrix,
         verify_record,
         diff_records,
+        doctor,
     ):
         command.add(commands)
     return parser

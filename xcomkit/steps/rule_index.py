@@ -17,7 +17,7 @@ from xcomkit.backend import (
 from xcomkit.clouds import rules as clouds
 from xcomkit.findings.model import Rule
 from xcomkit.findings.reports import ignores
-from xcomkit.lint import cloud_files, rendered
+from xcomkit.lint import cloud_files, diagnosis, rendered
 from xcomkit.lint import dags as dag_scan
 from xcomkit.lint import rules as lint
 from xcomkit.lint.fixes import render
@@ -37,6 +37,7 @@ _SOURCES = (
     dag_scan,
     ignores,
     unread,
+    diagnosis,
     prerequisites,
     clouds,
     chart,

@@ -20,7 +20,7 @@ def to_text(report: Report, *, width: int, colour: bool) -> str:
     for finding in report.findings:
         listed[finding.rule.id] += 1
         if listed[finding.rule.id] <= MOST_LISTED:
-            parts.append(_finding(finding, width=width, colour=colour))
+            parts.append(to_lines(finding, width=width, colour=colour))
     parts += [
         f"\nand {number - MOST_LISTED} more of {rule}; --format json has them all"
         for rule, number in sorted(listed.items())
@@ -40,7 +40,8 @@ def _input_lines(report: Report) -> str:
     return "\n".join(plain(f"{i.file}: {i.kind}") for i in report.inputs)
 
 
-def _finding(finding: Finding, *, width: int, colour: bool) -> str:
+def to_lines(finding: Finding, *, width: int, colour: bool) -> str:
+    """Return one finding as lines for a terminal, after an empty one."""
     rule = finding.rule
     mark = "? warn" if finding.is_unknown else _MARKS[finding.severity]
     if colour:

@@ -1,0 +1,156 @@
+"""The doctor finds the cause in what helm, kubectl and the cloud say, the worst harm first."""
+
+import json
+
+import pytest
+import yaml
+from good_values import COMMON, CONNECTION, GOOD, STOCK, changed, with_entry
+
+from xcomkit.findings.errors import InputError
+from xcomkit.lint.diagnosis import diagnose
+
+NONE = "TypeError: string indices must be integers, not 'str'\n"
+DENIED = (
+    "ClientError: An error occurred (AccessDenied) when calling the {} operation: Access Denied\n"
+)
+
+
+def pods(environment: dict[str, str], *, state: dict | None = None, tag: str = "1.7.0") -> str:
+    """Return what kubectl prints of the pods of a worker, a Dag processor and a triggerer."""
+    env = [{"name": name, "value": value} for name, value in environment.items()]
+    items = [
+        {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": f"astro-agent-{name}-0", "namespace": "astro"},
+            "spec": {"containers": [
+                {"name": name, "image": f"r/agent:3.1-1-astro-agent-{tag}", "env": env},
+            ]},
+            "status": {"containerStatuses": [
+                {"name": name, "restartCount": 7, "state": state or {"running": {}}},
+            ]},
+        }
+        for name in ("worker", "dag-processor", "triggerer")
+    ]  # fmt: skip
+    return yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+SETTINGS = {
+    "AIRFLOW__CORE__XCOM_BACKEND": STOCK,
+    f"{COMMON}PATH": "s3://aws_default@xcom-bucket/astro/xcom",
+    f"{COMMON}THRESHOLD": "0",
+    "AIRFLOW_CONN_AWS_DEFAULT": CONNECTION.strip("'"),
+}
+ROW = "s3://aws_default@xcom-bucket/astro/xcom/d/r/t/5"
+CASES = {
+    "a codec hid failed uploads": (
+        {"values.yaml": with_entry(f"{COMMON}COMPRESSION", "zip"), "worker.log": NONE,
+         "xcoms.json": json.dumps({"xcom_entries": [{"key": "k", "value": f"{ROW}.zip"}]}),
+         "objects.json": json.dumps({"Contents": [{"Key": "astro/xcom/d/r/t/6.zip"}]})},
+        "lost", "XC160", {"XC015"},
+    ),
+    "nothing goes to the bucket": (
+        {"values.yaml": changed((f"{COMMON}THRESHOLD", "AIRFLOW__CORE__XCOM_THRESHOLD"))},
+        "leaves", "XC002", set(),
+    ),
+    "the threshold has a unit": (
+        {"values.yaml": changed(('"0"', '"1MB"')), "worker.log": 'AirflowConfigException: Failed to'
+         ' convert value to int. Please check "xcom_objectstorage_threshold" key'},
+        "fails", "XC010", {"XC131"},
+    ),
+    "the pods are older than the release": (
+        {"values.yaml": GOOD, "pods.yaml": pods({**SETTINGS, f"{COMMON}THRESHOLD": "1000"})},
+        "fails", "XC159", set(),
+    ),
+    "a right is missing": (
+        {"values.yaml": GOOD, "worker.log": DENIED.format("PutObject")}, "fails", "XC145", set(),
+    ),
+    "the bucket may not be listed": (
+        {"pods.yaml": pods(SETTINGS), "worker.log": DENIED.format("CreateBucket")},
+        "fails", "XC137", set(),
+    ),
+    "a secret is missing": (
+        {"pods.yaml": pods(SETTINGS, state={"waiting": {
+            "reason": "CreateContainerConfigError", "message": 'secret "s" not found'}})},
+        "fails", "XC158", set(),
+    ),
+    "the role trusts another account of the cluster": (
+        {"values.yaml": GOOD, "worker.log": "(AccessDenied) when calling the"
+         " AssumeRoleWithWebIdentity operation: Not authorized to perform"
+         " sts:AssumeRoleWithWebIdentity"},
+        "fails", "XC139", set(),
+    ),
+    "the image lacks the class": (
+        {"values.yaml": GOOD, "worker.log": 'AirflowConfigException: The object could not be'
+         ' loaded. Please check "xcom_backend" key in "core" section.'},
+        "fails", "XC133", set(),
+    ),
+    "objects expire while they are needed": (
+        {"values.yaml": GOOD, "lifecycle.json": json.dumps({"Rules": [
+            {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""},
+             "Expiration": {"Days": 1}}]})},
+        "silent", "XC070", set(),
+    ),
+    "one component has other settings": (
+        {"values.yaml": GOOD + "triggerer:\n  env:\n    - name: AIRFLOW__COMMON_IO__"
+         "XCOM_OBJECTSTORAGE_PATH\n      value: s3://aws_default@xcom-bucket/other\n"},
+        "silent", "XC018", set(),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cause_of_a_broken_install_comes_first(tmp_path, case):
+    files, harm, first, also = CASES[case]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+
+    found = diagnose(tmp_path).findings
+
+    assert (found[0][0], found[0][1].rule.id) == (harm, first)
+    assert also <= {finding.rule.id for _, finding in found}
+
+
+def test_good_install_has_nothing_wrong(tmp_path):
+    (tmp_path / "values.yaml").write_text(GOOD)
+    (tmp_path / "pods.yaml").write_text(pods(SETTINGS))
+    (tmp_path / "worker.log").write_text("INFO task done\n")
+    (tmp_path / "xcoms.json").write_text(json.dumps([ROW]))
+    (tmp_path / "objects.json").write_text(json.dumps(["astro/xcom/d/r/t/5"]))
+
+    found = diagnose(tmp_path)
+
+    assert [f.rule.id for harm, f in found.findings if harm != "other"] == []
+    assert found.looked_at == (
+        "values.yaml",
+        "pods.yaml",
+        "xcoms.json",
+        "objects.json",
+        "worker.log",
+    )
+    assert [name for name, _ in found.not_looked_at] == [
+        "manifest.yaml", "trust.json", "policy.json", "lifecycle.json"
+    ]  # fmt: skip
+
+
+def test_value_from_a_secret_of_the_release_is_no_difference(tmp_path):
+    hidden = changed(("value: " + CONNECTION, "valueFrom: {secretKeyRef: {name: s, key: k}}"))
+    (tmp_path / "values.yaml").write_text(hidden)
+    (tmp_path / "pods.yaml").write_text(pods(SETTINGS))
+
+    assert "XC159" not in {f.rule.id for _, f in diagnose(tmp_path).findings}
+
+
+def test_text_of_a_log_beside_the_known_one_is_never_shown(tmp_path):
+    line = f"password=hunter2 {DENIED.format('PutObject')}"
+    (tmp_path / "a.log").write_text(line * 3)
+
+    ((_, finding),) = diagnose(tmp_path).findings
+
+    assert finding.observed == "'(AccessDenied) when calling the PutObject' on 3 lines"
+    assert (finding.file, finding.line) == ("a.log", 3)
+
+
+def test_folder_without_any_known_file_says_what_to_save(tmp_path):
+    with pytest.raises(InputError, match="nothing to look at") as refused:
+        diagnose(tmp_path)
+    assert "kubectl get pods -n NAMESPACE -o yaml > pods.yaml" in str(refused.value)

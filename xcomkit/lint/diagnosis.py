@@ -1,0 +1,230 @@
+"""What is wrong with agents that are installed, from what kubectl, helm and the cloud said of them.
+
+Everything is read from a folder of files; each is optional, and what is missing is named.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Finding, Rule
+from xcomkit.findings.text_file import read_text
+from xcomkit.lint.configuration import Configuration
+from xcomkit.lint.run import CloudFiles, judge
+from xcomkit.lint.saved_files import FILES
+from xcomkit.lint.sources.reading import read_configuration
+from xcomkit.lint.symptoms import SYMPTOMS, Harm, find_symptoms
+from xcomkit.values.names import PATH, parse_base_path
+from xcomkit.values.sensitive import show
+from xcomkit.values.values import Values
+
+XC158 = Rule(
+    id="XC158",
+    title="Every container of the agents runs",
+    severity="fail",
+    why="A container that waits or is restarted again and again runs no task.",
+    remedy="Read the reason: kubectl describe pod, and kubectl logs --previous.",
+    source="Kubernetes, container states",
+)
+XC159 = Rule(
+    id="XC159",
+    title="The pods have the XCom settings of the release",
+    severity="fail",
+    why="The pods are older than the release, or somebody set a variable beside it: what is read"
+    " in the values is not what runs.",
+    remedy="Install the values with helm upgrade, or restart the deployments, and take out what is"
+    " set beside them.",
+    source="Kubernetes: a container keeps the environment it was started with",
+)
+XC160 = Rule(
+    id="XC160",
+    title="The object of every XCom reference is in the bucket",
+    severity="fail",
+    why="The value is lost: the stock class hands its path to the task that pulls it.",
+    remedy="Run the tasks that pushed them again; what else is found here says why they were lost.",
+    source="common.io provider, xcom backend",
+)
+RULES: tuple[Rule, ...] = (XC158, XC159, XC160, *(symptom.rule for symptom in SYMPTOMS))
+
+_SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028"})
+_LEAVES = frozenset({"XC001", "XC002", "XC003", "XC009", "XC017", "XC039"})
+_HARMS: Mapping[str, Harm] = {
+    **{symptom.rule.id: symptom.harm for symptom in SYMPTOMS},
+    **dict.fromkeys(_SILENT, "silent"),
+    **dict.fromkeys(_LEAVES, "leaves"),
+    XC160.id: "lost",
+}
+HARMS: Mapping[Harm, str] = {
+    "lost": "Values were lost",
+    "silent": "Values can be lost without an error",
+    "leaves": "Values leave the execution plane",
+    "fails": "Tasks fail, or agents do not start",
+    "other": "To be looked at",
+}
+"""What each harm is called, the worst first."""
+_OURS = ("AIRFLOW__COMMON_IO__", "AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONN_")
+_MOST_NAMED = 10
+_MOST_REFERENCES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Findings with the worst harm first, and what was not looked at, with the way to it."""
+
+    findings: tuple[tuple[Harm, Finding], ...]
+    looked_at: tuple[str, ...]
+    not_looked_at: tuple[tuple[str, str], ...]
+
+
+def diagnose(folder: Path) -> Diagnosis:
+    """Return what the files of a folder show.
+
+    Raises:
+        InputError: the folder holds none of the files, or one of them cannot be read.
+    """
+    names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    logs = sorted(name for name in names if name.endswith(".log"))
+    seen = [name for name in FILES if name in names] + logs
+    if not seen:
+        raise InputError(
+            f"{folder}: holds nothing to look at.",
+            hint=f"save there, for instance: {FILES['pods.yaml']} > pods.yaml",
+        )
+    missing = [name for name in FILES if name not in names and not (name == "*.log" and logs)]
+    found = list(_find(folder, names=names, logs=logs))
+    order = list(HARMS)
+    ranked = sorted(((_harm(f), f) for f in found), key=lambda pair: order.index(pair[0]))
+    return Diagnosis(tuple(ranked), tuple(seen), tuple((name, FILES[name]) for name in missing))
+
+
+def _harm(finding: Finding) -> Harm:
+    if finding.severity != "fail":
+        return "other"
+    return _HARMS.get(finding.rule.id, "fails")
+
+
+def _find(folder: Path, *, names: set[str], logs: Iterable[str]) -> Iterator[Finding]:
+    given = {
+        name: str(folder / f"{name}.json") if f"{name}.json" in names else ""
+        for name in ("trust", "policy", "lifecycle")
+    }
+    cloud = CloudFiles(given["trust"], given["policy"], given["lifecycle"], rerun_days=1)
+    found: set[str] = set()
+    configurations: dict[str, Configuration] = {}
+    for name in ("values.yaml", "manifest.yaml", "pods.yaml"):
+        if name not in names:
+            continue
+        config = configurations[name] = read_configuration([str(folder / name)])
+        asked = cloud if config.kind == "values" else CloudFiles()
+        findings = judge((config,), cloud=asked).findings
+        # The same fault of the release is in its manifest and in its pods.
+        yield from (_local(f) for f in findings if f.rule.id not in found and f.severity != "info")
+        found |= {finding.rule.id for finding in findings}
+    if "pods.yaml" in configurations:
+        (pods,) = configurations["pods.yaml"].sources
+        yield from map(_local, _find_stopped(pods.documents))
+        if release := configurations.get("values.yaml") or configurations.get("manifest.yaml"):
+            yield from map(_local, _find_drift(release, configurations["pods.yaml"]))
+    for name in logs:
+        yield from find_symptoms(read_text(folder / name, name=name), file=name)
+    if {"xcoms.json", "objects.json"} <= names:
+        yield from _find_lost(folder, configurations.values())
+
+
+def _local(finding: Finding) -> Finding:
+    return replace(finding, file=Path(finding.file).name)
+
+
+def _find_stopped(documents: Iterable[Values]) -> Iterator[Finding]:
+    """Yield each container that waits, with the reason Kubernetes gives."""
+    for values in documents:
+        items = values.get("items")
+        for index, pod in enumerate(items if isinstance(items, list) else [values.data]):
+            status = pod.get("status") if isinstance(pod, dict) else None
+            if not isinstance(status, dict):
+                continue
+            path = ("items", index) if isinstance(items, list) else ()
+            file, line = values.place(*path)
+            for key in ("initContainerStatuses", "containerStatuses"):
+                for container in _mappings(status.get(key)):
+                    waiting = _mapping(_mapping(container.get("state")).get("waiting"))
+                    reason = str(waiting.get("reason") or "")
+                    if reason and reason not in ("ContainerCreating", "PodInitializing"):
+                        name = (
+                            f"{_mapping(pod.get('metadata')).get('name')}:{container.get('name')}"
+                        )
+                        said = str(waiting.get("message") or "")[:200]
+                        times = container.get("restartCount") or 0
+                        observed = f"{name[:200]}: {reason}, {times} restarts. {said}".rstrip()
+                        yield Finding(XC158, file, line, observed, expected="running")
+
+
+def _find_drift(release: Configuration, pods: Configuration) -> Iterator[Finding]:
+    """Yield each XCom setting of a pod that no component of the release has."""
+    wanted: dict[str, set[str]] = {}
+    for environment in release.environment.values():
+        for name, value in environment.items():
+            wanted.setdefault(name, set()).add(value)
+    known = {variable.name for variable in release.written}
+    for component, environment in pods.environment.items():
+        for name, value in environment.items():
+            if not name.startswith(_OURS) or value in wanted.get(name, ()):
+                continue
+            if name in known and name not in wanted:  # the release takes it from a secret
+                continue
+            expected = " or ".join(sorted(show(name, text) for text in wanted.get(name, ())))
+            (setting,) = [s for s in pods.settings(name) if component in s.components][:1]
+            observed = f"{component}: {name} is {show(name, value)}"
+            yield Finding(XC159, *setting.place, observed, expected=expected or "not set")
+
+
+def _find_lost(folder: Path, configurations: Iterable[Configuration]) -> Iterator[Finding]:
+    """Yield the references whose object is not in the list of objects."""
+    texts = [env.get(PATH, "") for config in configurations for env in config.environment.values()]
+    paths = {base for base in map(parse_base_path, texts) if base and base.bucket}
+    keys = set(_strings(_json(folder / "objects.json")))
+    lost: list[str] = []
+    for text in _strings(_json(folder / "xcoms.json")):
+        found = parse_base_path(text)
+        for base in paths:
+            if found and found.bucket == base.bucket and found.prefix.startswith(base.prefix):
+                lost += [] if found.prefix in keys or text in keys else [text]
+                break
+    if lost:
+        named = ", ".join(lost[:_MOST_NAMED])
+        more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
+        observed = f"{len(lost)} references without an object: {named}{more}"
+        yield Finding(XC160, "xcoms.json", 1, observed, expected="an object for each")
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(read_text(path, name=path.name))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path.name}: is no JSON: {error}.", hint="save it again.") from error
+
+
+def _strings(document: Any) -> Iterator[str]:
+    """Yield every text of a JSON document, however the cloud's command arranges it."""
+    waiting = [document]
+    for _ in range(_MOST_REFERENCES * 20):
+        if not waiting:
+            return
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
