@@ -87,7 +87,7 @@ CASES = {
     "objects expire while they are needed": (
         {"values.yaml": GOOD, "lifecycle.json": json.dumps({"Rules": [
             {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""},
-             "Expiration": {"Days": 1}}]})},
+             "Transitions": [{"Days": 0, "StorageClass": "GLACIER"}]}]})},
         "silent", "XC070", set(),
     ),
     "one component has other settings": (
