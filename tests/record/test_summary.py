@@ -79,11 +79,11 @@ def test_faults_are_those_of_the_proof(tmp_path):
 
     found = summary(tmp_path, step=STEPS[4], facts=facts)
 
-    assert (found.configured, found.faults) == ("durable, none", (pair,))
+    assert (found.proof.configured, found.proof.compared) == (("durable", "none"), (pair,))
 
 
 def test_damaged_evidence_says_nothing_and_stops_nothing(tmp_path):
     found = summary(tmp_path, facts={"compared": "none"})
     (tmp_path / "r/created.json").write_text("{")
 
-    assert (found.list_changes(), found.faults, found.caller) == ((), (), "")
+    assert (found.list_changes(), found.proof.compared, found.caller) == ((), (), "")

@@ -37,9 +37,9 @@ def test_practice_run_and_part_of_a_run_are_never_called_usable(found, is_practi
             (ACCEPTED,),
             "Usable, with what is named here: no check failed; 1 accepted risk (XC015).",
         ),
-        ((FAILED, FAILED), "Not usable as it is: 2 checks failed (XC511)."),
-        ((OPEN, ACCEPTED), "Not proved: 1 check has no answer (XC201); 1 accepted risk (XC015)."),
-        ((OPEN,), "Not proved: 1 check has no answer (XC201)."),
+        ((FAILED, FAILED), "Not usable as it is: 2 failed checks (XC511)."),
+        ((OPEN, ACCEPTED), "Not proved: 1 unanswered check (XC201); 1 accepted risk (XC015)."),
+        ((OPEN,), "Not proved: 1 unanswered check (XC201)."),
     ],
 )  # fmt: skip
 def test_whole_run_on_a_real_target_names_what_decides_it(found, said):

@@ -15,7 +15,7 @@ _BOXES = (
     (26, 40, 330, 72, "#ffffff", "agents: workers, Dag processor, triggerer"),
     (26, 244, 330, 100, "#ffffff", "bucket"),
     (534, 8, 158, 344, "#f6f8fa", "orchestration plane"),
-    (544, 40, 138, 72, "#ffffff", "metadata database"),
+    (540, 40, 146, 72, "#ffffff", "metadata database"),
 )
 _ARROWS = ((80, 114, 80, 238, 90, 134, "values"), (358, 66, 538, 66, 386, 58, "references only"))
 _PLACES = (

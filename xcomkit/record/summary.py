@@ -17,7 +17,7 @@ from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Change, Check, FaultPair, Plan
 from xcomkit.record.record import KeptFile, Resource
 from xcomkit.record.runner import Run
-from xcomkit.steps import helm_values, tear_down
+from xcomkit.steps import tear_down
 from xcomkit.steps.opening import STEPS
 from xcomkit.steps.prerequisites import CALLER
 
@@ -47,7 +47,7 @@ _EVIDENCE = TypeAdapter(_Evidence)
 
 
 class Summary:
-    """What the evidence of a run says."""
+    """What the evidence says; ``values`` and ``proof`` are the facts of steps 03 and 04."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -56,9 +56,9 @@ class Summary:
             with suppress(InputError, ValidationError):
                 loaded = evidence.read_evidence(run.directory, step=result.name) or {}
                 self._found[result.name] = _EVIDENCE.validate_python(loaded)
-
-    def _facts(self, step: str) -> _Facts:
-        return self._found.get(step, _Evidence()).facts
+        self.values, self.proof = (
+            self._found.get(step, _Evidence()).facts for step in (_VALUES, _PROOF)
+        )
 
     @property
     def caller(self) -> str:
@@ -66,21 +66,6 @@ class Summary:
         named = (one.facts.caller for one in self._found.values())
         asked = (c.observed for _, c in self._run.checks if c.id == CALLER.id)
         return next(filter(None, (*named, *asked)), "")
-
-    @property
-    def chart(self) -> str:
-        """Return the version of the chart that helm rendered; empty where it is not known."""
-        return self._facts(_VALUES).chart
-
-    @property
-    def install(self) -> str:
-        """Return which file is to be installed; empty where no step wrote one."""
-        return self._facts(_VALUES).install
-
-    @property
-    def configured(self) -> str:
-        """Return class and codec that were proved; empty where nothing was."""
-        return ", ".join(filter(None, self._facts(_PROOF).configured))
 
     @property
     def next(self) -> str:
@@ -95,28 +80,22 @@ class Summary:
             file = f"parameters/{run.settings.cloud}.yaml"
             return f"Fill in {file} for your own account, then: xcomkit run -f {file}"
         if left:
-            return f"Run what is left: xcomkit run {left} -f FILE -p run_dir={run.directory.name}"
-        return (
-            "Build the agents' image as image/Dockerfile of the run directory says, install the"
-            " values file with the commands of step 03, then run step 04 with run_in: kubectl."
-        )
+            return (
+                f"Run what is left into this directory: xcomkit run {left} -f FILE -p run_dir=DIR"
+            )
+        needs_image = "image/Dockerfile" in self.values.files
+        build = "Build the agents' image as image/Dockerfile says. " if needs_image else ""
+        then = "Install the values file as step 03 says, then run step 04 with run_in: kubectl."
+        return f"{build}{then}"
 
     def list_files(self) -> tuple[KeptFile, ...]:
         """Return the files that let others recover what was proved, with their digests."""
-        named = self._facts(_VALUES).files
-        folders = (self._run.directory / name for name in helm_values.FOLDERS)
-        paths = (path for folder in folders for path in sorted(folder.rglob("*")))
-        found = {p.relative_to(self._run.directory).as_posix(): p for p in paths if p.is_file()}
+        paths = {name: self._run.directory / name for name in self.values.files}
         return tuple(
-            KeptFile(name, hashlib.sha256(path.read_bytes()).hexdigest(), named[name])
-            for name, path in found.items()
-            if name in named
+            KeptFile(name, hashlib.sha256(path.read_bytes()).hexdigest(), self.values.files[name])
+            for name, path in paths.items()
+            if path.is_file()
         )
-
-    @property
-    def faults(self) -> tuple[FaultPair, ...]:
-        """Return each fault with its end, as configured and as the vendor recommends."""
-        return self._facts(_PROOF).compared
 
     def list_changes(self) -> tuple[Resource, ...]:
         """Return what became of each resource that was planned for, and of the test objects."""

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 
 from xcomkit.findings.model import Check, worst
-from xcomkit.findings.text import listed
+from xcomkit.findings.text import listed, number_of
 from xcomkit.steps.opening import STEPS
 
 _MOST_NAMED = 8
+_WORDS = {
+    "fail": "failed check", "unknown": "unanswered check", "warn": "warning",
+    "accepted": "accepted risk",
+}  # fmt: skip
 
 
 def describe(checks: Sequence[Check], *, is_practice: bool, ran: int) -> str:
@@ -30,31 +34,19 @@ def describe(checks: Sequence[Check], *, is_practice: bool, ran: int) -> str:
             return f"Not proved: {found}."
 
 
-def is_accepted(check: Check) -> bool:
-    """Tell whether the check is a risk that was accepted by name."""
-    return bool(check.accepted) and check.status != "pass"
-
-
 def _count(checks: Sequence[Check]) -> str:
     """Return what did not pass, by number and id; what was only skipped is not counted."""
-    red = [check for check in checks if check.closes_gate]
-    groups = (
-        ("check failed", "checks failed", [c for c in red if c.status == "fail"]),
-        ("check has no answer", "checks have no answer", [c for c in red if c.status == "unknown"]),
-        ("warning", "warnings", [c for c in checks if c.status == "warn" and not c.accepted]),
-        ("accepted risk", "accepted risks", [c for c in checks if is_accepted(c)]),
-    )
+    found: dict[str, list[str]] = {word: [] for word in _WORDS.values()}
+    for check in checks:
+        if check.status in _WORDS:
+            found["accepted risk" if check.accepted else _WORDS[check.status]].append(check.id)
     parts = [
-        f"{len(found)} {one if len(found) == 1 else many} ({_ids(found)})"
-        for one, many, found in groups
-        if found
+        f"{number_of(len(ids), word)} ({listed([*dict.fromkeys(ids)], most=_MOST_NAMED)})"
+        for word, ids in found.items()
+        if ids
     ]
-    if not parts and all(check.status == "skip" for check in checks):
-        return "nothing was checked"
     if not parts:
-        return "every check that could be made passed"
-    return "; ".join(parts if red else ("no check failed", *parts))
-
-
-def _ids(found: Sequence[Check]) -> str:
-    return listed([*dict.fromkeys(check.id for check in found)], most=_MOST_NAMED)
+        is_any = any(check.status == "pass" for check in checks)
+        return "every check that could be made passed" if is_any else "nothing was checked"
+    is_red = any(check.closes_gate for check in checks)
+    return "; ".join(parts if is_red else ("no check failed", *parts))
