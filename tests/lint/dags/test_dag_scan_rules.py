@@ -1,5 +1,6 @@
 """What each rule over Dag files finds, and what is none of its business."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,11 @@ from scanning import found, scan_text
 
 from xcomkit.lint.dags import RULES, scan
 
+AIRFLOWS = [
+    folder
+    for base in find_spec("airflow").submodule_search_locations
+    for folder in sorted(Path(base).rglob("example_dags"))
+]
 PATH = "from airflow.sdk import *\nbase = ObjectStoragePath('s3://aws_default@b/x')\n"
 ALERT = "def other(context): ...\ndef alert(context):\n    context['ti'].xcom_pull()\n\n"
 VALUES = """
@@ -170,6 +176,11 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "import airflow.decorators as d\n@d.task.docker(image='x')\ndef push():\n    return b'x'",
         "if X:\n import airflow.sdk as u\nelse:\n u = None\n@u.task()\ndef f():\n    return b'x'",
         "@t\ndef push(x):\n    return 1 if x else b'x'",
+        "@t\ndef push(x):\n    y = b'x' if x else None\n    return y",
+        "@t\ndef push(x):\n    if x:\n        y = b'x'\n    else:\n        y = None\n    return y",
+        "@t\ndef push(x):\n    y = []\n    y.append(b'x')\n    return y",
+        "@t\ndef push(x):\n    y = {}\n    y['a'] = b'x'\n    return {'y': y}",
+        "@t\ndef push(x):\n    return dict(a=b'x')",
     ],
     ("XC039", SETTINGS): [
         "os.environ[NAME] = '0'",
@@ -198,6 +209,10 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "session.execute(XCom.__table__.delete())",
         "XCom.clear(dag_id='d', task_id='t', run_id='r')",
         "def clean(ti):\n    ti.clear_xcom_data()",
+        "XCom.delete(rows, session=session)",
+        "for row in XCom.get_many(run_id='r'):\n    session.delete(row)",
+        "class Clean:\n  model = XCom\n  def run(self, s): s.query(self.model).delete()",
+        "from airflow.utils.db_cleanup import run_cleanup as clean\nclean(table_names=['xcom'])",
         "session.execute(sa.text('DELETE FROM xcom WHERE dag_id = :d'))",
         "SQLExecuteQueryOperator(task_id='x', sql='delete from \"public\".\"xcom\"')",
         "hook.run(f'TRUNCATE TABLE xcom_v2 /* {name} */')",
@@ -211,6 +226,9 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "End = TaskSuccessEvent\nEnd(xcoms=values)",
         "End = TaskSuccessEvent if OK else TaskFailedEvent\nEnd(xcoms=values)",
         "more = {'xcoms': values}\nTaskSuccessEvent(**more)",
+        "more = dict(xcoms=values)\nTaskSuccessEvent(**more)",
+        "class T:\n  end = TaskSuccessEvent\n  def run(self): yield self.end(xcoms=values)",
+        "class E(TaskSuccessEvent):\n  def __init__(self, x): super().__init__(xcoms=x)",
         "from functools import partial\nEnd = partial(TaskSuccessEvent, xcoms=values)",
         "class Done(TaskSuccessEvent): ...\nDone(xcoms=values)",
         "end = TaskSuccessEvent()\nend.xcoms = values",
@@ -340,6 +358,8 @@ FINE: dict[tuple[str, str], list[str]] = {
         "class Op(BaseOperator):\n  def execute(self, c): return b'x'\nOp(do_xcom_push=False)",
         "class Maker:\n    def execute(self, context):\n        return b'x'",
         "@t\ndef push():\n    data = b'x'\n    data = data.decode()\n    return data",
+        "@t\ndef push():\n    y = []\n    z.append(b'x')\n    return y",
+        "def other():\n    y['a'] = b'x'\n@t\ndef push():\n    y = {}\n    return y",
         "@t(outlets=[x])\ndef push():\n    yield Metadata(x, {'a': b'x'})",
         "@t\ndef f(x):\n    y = bytes\n    y = x\n    return y(1)",
         "@t(do_xcom_push='no')\ndef push():\n    return b'x'",
@@ -627,6 +647,22 @@ def test_deletion_of_a_class_that_is_computed_is_unknown_where_the_file_names_xc
 def test_query_that_deletes_is_no_reading():
     text = f"{ROWS}session.query(XCom).delete()\nsession.query(XCom).all()\n"
     assert [(one.rule.id, one.line) for one in scan_text(text)] == [("XC096", 4), ("XC035", 5)]
+
+
+def test_task_of_another_language_is_named():
+    text = "from airflow.sdk import task\n@task.stub(queue='java')\ndef load(rows): ...\n"
+    (finding,) = found(text, "XC098")
+    assert (finding.severity, finding.line) == ("fail", 2)
+    assert finding.observed == "load is declared with @task.stub"
+
+
+def test_example_dags_of_airflow_itself_have_one_finding():
+    assert sum(len([*folder.rglob("*.py")]) for folder in AIRFLOWS) >= 80
+
+    findings = [one for folder in AIRFLOWS for one in scan(folder)]
+    assert [(one.rule.id, Path(one.file).name, one.severity) for one in findings] == [
+        ("XC095", "example_hitl_operator.py", "warn")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -46,18 +46,16 @@ def is_decimal(node: ast.expr, scope: Scope, project: Project, *, depth: int = 0
 
 
 def bound_values(name: ast.Name, scope: Scope) -> list[tuple[ast.expr, Scope]]:
-    """Return what a name stands for that is assigned once, and then only added to."""
+    """Return what a name may stand for; nothing where it is made of what it was, but by adding."""
     found = scope.find(name.id)
-    added = [
-        one
-        for one in found
-        if isinstance(one.value, ast.BinOp)
-        and isinstance(one.value.left, ast.Name)
-        and one.value.left.id == name.id
-    ]
-    first = [one for one in found if one not in added]
-    if len(first) != 1 or first[0].kind != "value":
-        return []
+    for one in found:
+        value = one.value
+        if value is None or one.kind != "value":
+            return []
+        if isinstance(value, ast.BinOp) and getattr(value.left, "id", "") == name.id:
+            value = value.right
+        if any(getattr(node, "id", "") == name.id for node in ast.walk(value)):
+            return []
     return [(one.value, one.scope) for one in found if one.value is not None]
 
 

@@ -20,7 +20,7 @@ XC096 = Rule(
     " airflow.sdk.execution_time.xcom, which deletes the object as well.",
     source="Airflow 3, XComs; measured: rows deleted without the backend leave their objects",
 )
-_QUERIES = frozenset({"query", "select", "get"})
+_QUERIES = frozenset({"query", "select", "get", "get_many"})
 _SQL = re.compile(
     r"""\b(delete\s+from|truncate(\s+table)?)\s+["'`]?(\w+["'`]?\.["'`]?)?xcom(_v\d)?\b""",
     re.IGNORECASE,
@@ -37,7 +37,7 @@ def find_deletions(module: Module, project: Project) -> Iterator[Finding]:
         text = f"delete of what {ast.unparse(query)[:60]} finds"
         text += "" if is_xcom else ", which may be XComs: the file names the class"
         yield Finding(XC096, module.file, call.lineno, text, expected, is_unknown=not is_xcom)
-    for line, text in (*_calls(module), *_texts(module)):
+    for line, text in (*_calls(module, project), *_texts(module)):
         yield Finding(XC096, module.file, line, text, expected)
 
 
@@ -57,15 +57,16 @@ def deleted_queries(module: Module, project: Project) -> Iterator[tuple[ast.Call
             case _:
                 continue
         for query, here in _queries(rows, site.scope, project):
-            if asks_for_xcoms(query, here):
+            if asks_for_xcoms(query, here, project):
                 yield site.node, query, True
-            elif mentioned and not any(origin(one, here) for one in query.args):
+            elif mentioned and query.args and not any(origin(one, here) for one in query.args):
                 yield site.node, query, False
 
 
-def asks_for_xcoms(call: ast.Call, scope: Scope) -> bool:
-    """Tell whether a call has the class of XComs, or a column of it, among its arguments."""
-    names = [origin(one, scope) for one in call.args]
+def asks_for_xcoms(call: ast.Call, scope: Scope, project: Project) -> bool:
+    """Tell whether a call is about the class of XComs, or about a column of it."""
+    asked = [one for value in call.args for one in project.expressions(value, scope)]
+    names = [origin(*one) for one in (*asked, (call.func, scope))]
     return any(is_xcom_class(one) or is_xcom_class(one.rpartition(".")[0]) for one in names)
 
 
@@ -80,7 +81,7 @@ def _queries(rows: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[a
             seen.add(part)
             match part:
                 case ast.Call(func=func, args=args):
-                    if getattr(func, "attr", getattr(func, "id", "")) in _QUERIES and args:
+                    if getattr(func, "attr", getattr(func, "id", "")) in _QUERIES:
                         yield part, here
                     todo += [(one, here) for one in (func, *args)]
                     for unit in project.callables(func, here):
@@ -89,19 +90,19 @@ def _queries(rows: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[a
                     todo.append((value, here))
 
 
-def _calls(module: Module) -> Iterator[tuple[int, str]]:
+def _calls(module: Module, project: Project) -> Iterator[tuple[int, str]]:
     """Yield the calls that delete XComs by what they are named."""
     for site in module.calls:
         call, name = site.node, origin(site.node.func, site.scope)
         owner, _, verb = name.replace(".__table__", "").rpartition(".")
         verb = verb or getattr(call.func, "attr", "")
-        is_owned = is_xcom_class(owner) and (verb == "clear" or ".__table__." in name)
-        is_statement = verb == "delete" and owner.startswith("sqlalchemy")
+        is_orm = ".__table__." in name or any(one.arg == "session" for one in call.keywords)
         if (
-            is_owned
-            or verb == "clear_xcom_data"
-            or (is_statement and asks_for_xcoms(call, site.scope))
-        ):
+            verb == "clear_xcom_data"
+            or name == "airflow.utils.db_cleanup.run_cleanup"
+            or (is_xcom_class(owner) and (verb == "clear" or (verb == "delete" and is_orm)))
+            or (name.startswith("sqlalchemy.") and asks_for_xcoms(call, site.scope, project))
+        ) and verb not in _QUERIES:
             yield call.lineno, f"{verb} deletes rows of the metadata database"
 
 

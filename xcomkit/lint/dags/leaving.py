@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.airflow_names import decorators, is_airflow, is_airflow_class
 from xcomkit.lint.dags.resolving import Project, origin, value_of
-from xcomkit.lint.dags.scopes import Module, Scope
+from xcomkit.lint.dags.scopes import Module, Scope, Site
 
 XC097 = Rule(
     id="XC097",
@@ -44,11 +44,11 @@ def find_leaving(module: Module, project: Project) -> Iterator[Finding]:
 
 def _events(module: Module, project: Project) -> Iterator[tuple[int, str]]:
     for site in module.calls:
-        given = [one for one in site.node.keywords if _is_xcoms(one, site.scope)]
-        called = [site.node.func, *site.node.args[:1]]  # the class, or partial(class, xcoms=...)
-        events = [name for one in called for name in _event_names(one, site.scope, project)]
-        if given and events:
-            yield site.node.lineno, f"xcoms given to {events[0]}"
+        if any(_is_xcoms(one, site.scope) for one in site.node.keywords):
+            # the class, or partial(class, xcoms=...)
+            for called in (site.node.func, *site.node.args[:1]):
+                for name in _event_names(called, site.scope, project):
+                    yield site.node.lineno, f"xcoms given to {name}"
     for assign in module.assigns:
         for target in assign.node.targets:
             if isinstance(target, ast.Attribute) and target.attr == "xcoms":
@@ -59,23 +59,29 @@ def _events(module: Module, project: Project) -> Iterator[tuple[int, str]]:
 def _is_xcoms(keyword: ast.keyword, scope: Scope) -> bool:
     """Tell whether a keyword, or what stands behind ``**``, hands over values."""
     value, _ = value_of(keyword.value, scope)
-    if keyword.arg is None:
-        keys = value.keys if isinstance(value, ast.Dict) else []
-        return any(isinstance(key, ast.Constant) and key.value == "xcoms" for key in keys)
-    is_nothing = (isinstance(value, ast.Constant) and value.value is None) or (
-        isinstance(value, ast.Dict) and not value.keys
-    )
-    return keyword.arg == "xcoms" and not is_nothing
+    if keyword.arg == "xcoms":
+        return ast.unparse(value) not in ("None", "{}", "dict()")
+    names: list[object] = []
+    match value:
+        case ast.Dict(keys=keys) if keyword.arg is None:
+            names = [getattr(key, "value", None) for key in keys]
+        case ast.Call(keywords=keywords) if keyword.arg is None:
+            names = [one.arg for one in keywords]
+    return "xcoms" in names
 
 
 def _event_names(expression: ast.expr, scope: Scope, project: Project) -> Iterator[str]:
     """Yield the events that end a task among what an expression may name or be."""
+    if isinstance(expression, ast.Attribute) and expression.attr == "__init__":
+        if project.is_kind_of(scope.owner, *_EVENTS):
+            yield scope.owner.name
+        return
     for part, here in project.expressions(expression, scope):
         name = origin(part, here).removesuffix("()")
         if is_airflow_class(name, *_EVENTS):
             yield name.rpartition(".")[2]
         for owner in project.classes(part, here):
-            if owner.node is not scope.owner.node and project.is_kind_of(owner, *_EVENTS):
+            if project.is_kind_of(owner, *_EVENTS):
                 yield owner.name
 
 
@@ -85,12 +91,11 @@ def _stubs(module: Module) -> Iterator[tuple[int, str]]:
         for decorator, name in decorators(unit):
             if _is_stub(name):
                 yield decorator.lineno, f"{unit.name} is declared with @task.stub"
-        for site in unit.attributes:
-            if _is_stub(origin(site.node, site.scope)):
-                yield site.node.lineno, "task.stub declares a task of another language"
-    for call in module.calls:
-        if is_airflow_class(origin(call.node.func, call.scope), "_StubOperator", "stub"):
-            yield call.node.lineno, "a task of another language is declared"
+    named: list[Site[ast.Attribute] | Site[ast.Call]] = list(module.calls)
+    named += [site for unit in module.units for site in unit.attributes]
+    for site in named:
+        if _is_stub(origin(site.node, site.scope).removesuffix("()")):
+            yield site.node.lineno, "task.stub declares a task of another language"
 
 
 def _is_stub(name: str) -> bool:

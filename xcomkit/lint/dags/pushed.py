@@ -172,6 +172,7 @@ def _annotated(unit: Scope, project: Project) -> Iterator[tuple[int, Rule, str]]
 
 def _parts(node: ast.expr, scope: Scope, project: Project) -> list[tuple[ast.expr, Scope]]:
     """Return the expressions whose values are the value of this one, or lie in it."""
+    parts: list[ast.expr] = []
     match node:
         case (
             ast.Dict(values=parts)
@@ -180,17 +181,37 @@ def _parts(node: ast.expr, scope: Scope, project: Project) -> list[tuple[ast.exp
             | ast.Tuple(elts=parts)
             | ast.Set(elts=parts)
         ):
-            return [(one, scope) for one in parts]  # what is unpacked is judged no further
+            pass  # what is unpacked is judged no further
         case ast.ListComp(elt=part) | ast.SetComp(elt=part) | ast.DictComp(value=part):
-            return [(part, scope.module.scopes[node])]
+            parts, scope = [part], scope.module.scopes[node]
         case ast.IfExp(body=left, orelse=right):
-            return [(left, scope), (right, scope)]
+            parts = [left, right]
+        case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
+            parts = [one.value for one in keywords]
         case ast.Name():
-            return bound_values(node, scope)
+            return [*bound_values(node, scope), *_put_into(node, scope)]
         case ast.Call(func=func):
             called = [one for one in project.callables(func, scope) if is_followed(one)]
             return [(result, unit) for unit in called for result in unit.results]
-    return []
+    return [(one, scope) for one in parts]
+
+
+def _put_into(name: ast.Name, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:
+    """Yield what a function puts into a list or mapping of this name."""
+    for site in scope.unit.calls:
+        match site.node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=owner), attr="append" | "add" | "insert"),
+                args=[*_, value],
+            ) if owner == name.id:
+                yield value, site.scope
+    for assign in scope.module.assigns:
+        for target in assign.node.targets:
+            match target:
+                case ast.Subscript(value=ast.Name(id=owner)) if (
+                    owner == name.id and assign.scope.unit is scope.unit
+                ):
+                    yield assign.node.value, assign.scope
 
 
 def _pushed(module: Module, pushers: list[tuple[Scope, str]]) -> Iterator[Pushed]:

@@ -174,11 +174,9 @@ def _rows(module: Module, project: Project) -> Iterator[tuple[int, str]]:
     deleted = {query for _, query, _ in deleted_queries(module, project)}
     for site in module.calls:
         call = site.node
-        name = origin(call.func, site.scope)
-        owner, _, verb = name.rpartition(".")
-        verb = verb or getattr(call.func, "attr", "")
-        is_query = verb in ("query", "select") and asks_for_xcoms(call, site.scope)
-        if (is_query and call not in deleted) or (verb == "get_many" and is_xcom_class(owner)):
+        verb = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        is_query = verb in ("query", "select", "get_many") and call not in deleted
+        if is_query and asks_for_xcoms(call, site.scope, project):
             yield call.lineno, f"{verb} reads rows of the metadata database"
 
 

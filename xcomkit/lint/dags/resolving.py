@@ -124,10 +124,11 @@ class Project:
                     bindings[:] = map(self._of_airflow, bindings)
 
     def expressions(self, expression: ast.expr, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:
-        """Yield what an expression may stand for, also what another file of the scan binds."""
+        """Yield what an expression may stand for, also what a class or another file binds."""
         for part, here in alternatives(expression, scope):
             yield part, here
-            for binding in self._bindings(origin(part, here)):
+            own = self._attributes(part, here) if isinstance(part, ast.Attribute) else ()
+            for binding in (*own, *self._bindings(origin(part, here))):
                 if binding.value is not None:
                     yield from alternatives(binding.value, binding.scope)
 
@@ -229,13 +230,17 @@ class Project:
 
     def _members(self, part: ast.Attribute, scope: Scope) -> Iterator[Target]:
         """Yield what an attribute is: of a class of the scan, or of a module."""
-        for owner in self.classes(part.value, scope):
-            holders = (one.names for one in self.lineage(owner) if part.attr in one.names)
-            for binding in next(holders, {}).get(part.attr, ()):
-                yield from self._bound(binding)
+        for binding in self._attributes(part, scope):
+            yield from self._bound(binding)
         name = origin(part, scope)
         if name and "()" not in name:
             yield from self._imported(name)
+
+    def _attributes(self, part: ast.Attribute, scope: Scope) -> Iterator[Binding]:
+        """Yield how the classes of the scan that an attribute may be of bind it."""
+        for owner in self.classes(part.value, scope):
+            holders = (one.names for one in self.lineage(owner) if part.attr in one.names)
+            yield from next(holders, {}).get(part.attr, ())
 
     def _results(self, call: ast.Call, scope: Scope) -> Iterator[Target]:
         """Yield what a call returns: an instance, or what a function of the scan returns."""
