@@ -242,6 +242,9 @@ def test_missing_annotation_is_answered_by_what_the_cloud_says_of_the_pods(compa
     assert severities(compared()) == {"XC046": {"warn"}}
     assert compared(trust=associations(*NAMES)) == {}
     assert severities(compared(trust=associations(*NAMES[:2]))) == {"XC060": {"fail"}}
+    listed = associations(*NAMES)["associations"]
+    assert compared(trust=listed) == {}
+    assert severities(compared(trust={"association": listed[0]})) == {"XC060": {"fail"}}
     assert severities(compared(trust=trust(PODS))) == {"XC060": {"warn"}}
     assert "XC046" in compared(trust=trust(tokens()))
 
@@ -320,6 +323,14 @@ def test_assignments_are_joined_by_client_id_and_storage_account(compared, assig
     found = compared("abfs", CLIENT, policy=[assigned])
     assert severities(found) == ({"XC063": {"fail"}} if text else {})
     assert text in words(found, "XC063")
+
+
+def test_placeholder_in_a_policy_or_a_lifecycle_fails(compared) -> None:
+    rules = {"Rules": [{"Status": "Enabled", "Filter": {"Prefix": "<prefix>/"}}]}
+    found = compared(identity=OURS, policy=rights(bucket="${BUCKET}"), lifecycle=rules)
+    assert words(found, "XC008") == (
+        "'${BUCKET}' is still a placeholder '<prefix>' is still a placeholder"
+    )
 
 
 def test_lifecycle_of_another_bucket_or_account_is_named(compared) -> None:

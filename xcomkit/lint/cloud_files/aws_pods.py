@@ -42,6 +42,15 @@ def judge_pods(
         )
 
 
+def find_associations(data: object) -> list[Any] | None:
+    """Return the associations of a list or of one description, ``None`` where there are none."""
+    if isinstance(data, list):
+        return data if data and all("serviceAccount" in block(one) for one in data) else None
+    found = block(data)
+    one, several = found.get("association"), found.get("associations")
+    return several if isinstance(several, list) else [one] if block(one) else None
+
+
 def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
     """Note service accounts without an association, and others with the agents' role.
 

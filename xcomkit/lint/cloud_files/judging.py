@@ -43,9 +43,9 @@ def judge_trust(text: str, *, name: str, agents: Agents) -> Collector:
     subjects = agents.subjects
     if _is_about(data, "rights"):
         raise invalid(name, "a file of rights, not of who is trusted", hint="use --policy.")
-    associations, role = block(data).get("associations"), aws_trust.find_role_trust(data)
+    associations, role = aws_pods.find_associations(data), aws_trust.find_role_trust(data)
     cloud: CloudName
-    if isinstance(associations, list) or role is not None:
+    if associations is not None or role is not None:
         cloud = "aws"
     elif gcp.is_policy(data):
         cloud = "gcp"
@@ -53,16 +53,15 @@ def judge_trust(text: str, *, name: str, agents: Agents) -> Collector:
         cloud = "azure"
     else:
         raise invalid(name, "no trust of a known shape", hint=_TRUST_HINT)
-    if not _is_of_paths(cloud, agents.paths, report=report):
+    if not _is_of_paths(cloud, agents.paths, data=data, report=report):
         return report
-    report.add_placeholders(data)
     if not subjects:
         _add_unknown(XC060, "no service account to compare with", report)
     elif role is not None:
         arn, document = role
         aws_trust.judge_role_trust(document, role=arn, agents=agents, report=report)
     elif cloud == "aws":
-        aws_pods.judge_associations(items(associations), subjects=subjects, report=report)
+        aws_pods.judge_associations(associations or [], subjects=subjects, report=report)
     elif cloud == "gcp":
         gcp.judge_account_policy(block(data), agents=agents, report=report)
     else:
@@ -95,7 +94,6 @@ def judge_policy(text: str, *, name: str, agents: Agents) -> Collector:
     if _is_about(data, "trust"):
         raise invalid(name, "a file of who is trusted, not of rights", hint="use --trust.")
     for path in _comparable(agents, data=data, cloud=cloud, rule=XC063, report=report):
-        report.add_placeholders(data)
         if cloud == "aws":
             read = [(role, read_policy(one, name=name)) for role, one in policies]
             aws_policy.judge_rights(read, path=path, agents=agents, report=report)
@@ -143,8 +141,11 @@ def _is_about(data: Any, subject: str) -> bool:
     )
 
 
-def _is_of_paths(cloud: CloudName, paths: tuple[BasePath, ...], *, report: Collector) -> bool:
-    """Note paths that lead to another cloud; ``False`` where every path does."""
+def _is_of_paths(
+    cloud: CloudName, paths: tuple[BasePath, ...], *, data: Any, report: Collector
+) -> bool:
+    """Note placeholders, and paths to another cloud; ``False`` where every path leads there."""
+    report.add_placeholders(data)
     clouds = [cloud_of(path.scheme) for path in paths]
     for path, other in zip(paths, clouds, strict=True):
         if other is not None and other != cloud:
@@ -161,7 +162,7 @@ def _comparable(
     agents: Agents, *, data: Any, cloud: CloudName, rule: Rule, report: Collector
 ) -> list[BasePath]:
     """Return the paths into a bucket of the cloud; others are for the rules over the values."""
-    if not _is_of_paths(cloud, agents.paths, report=report):
+    if not _is_of_paths(cloud, agents.paths, data=data, report=report):
         return []
     found = [path for path in agents.paths if cloud_of(path.scheme) == cloud and path.bucket]
     if not found:

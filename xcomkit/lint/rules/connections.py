@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -225,17 +225,17 @@ def connections_of_paths(config: Configuration) -> Iterator[tuple[str, str, Conn
 def _other_signers(config: Configuration) -> Iterator[Objection]:
     # outside Kubernetes there is no workload identity that a key could stand over
     is_judged = config.kind in ("values", "pod") and not is_other_store(config)
-    for _, name, connection, setting in connections_of_paths(config):
-        problems = [*(_signers(connection) if is_judged else ()), *_anonymous(connection)]
+    for scheme, name, connection, setting in connections_of_paths(config):
+        problems = [*(_signers(connection, scheme) if is_judged else ()), *_anonymous(connection)]
         for problem in dict.fromkeys(problems):
             yield Objection(f"{name[:80]} holds {problem}", setting.place)
 
 
-def _signers(connection: Connection) -> Iterator[str]:
+def _signers(connection: Connection, scheme: str) -> Iterator[str]:
     for name, found in connection.options:
         if name in _OTHER_CREDENTIALS and found:
             yield _OTHER_CREDENTIALS[name]
-    if connection.fields.get("password"):
+    if connection.fields.get("password") and cloud_of(scheme) != "gcp":  # which reads none
         yield "a password, which the provider takes for a key"
 
 
@@ -250,9 +250,9 @@ def _anonymous(connection: Connection) -> Iterator[str]:
 @lint_rule(XC019, "JSON, or a URI Airflow reads, with what the filesystem needs")
 def _unreadable(config: Configuration) -> Iterator[Objection]:
     for scheme, name, connection, setting in connections_of_paths(config):
+        unread = _unread(config, scheme, connection, setting)
         found = [connection.problem] if connection.problem else []
-        found = found or [_words(one) for one in _unread(config, scheme, connection, setting)
-                          if one.is_decisive]  # fmt: skip
+        found = found or _words(one for one in unread if one.is_decisive)
         if not found and cloud_of(scheme) == "azure" and not _names_account(
             config, connection, setting
         ):  # fmt: skip
@@ -264,13 +264,21 @@ def _unreadable(config: Configuration) -> Iterator[Objection]:
 @lint_rule(XC085, "names that the filesystem reads")
 def _without_effect(config: Configuration) -> Iterator[Objection]:
     for scheme, name, connection, setting in connections_of_paths(config):
-        for one in _unread(config, scheme, connection, setting):
-            if not one.is_decisive:
-                yield Objection(f"{name[:80]}: {_words(one)}", setting.place)
+        unread = _unread(config, scheme, connection, setting)
+        for words in _words(one for one in unread if not one.is_decisive):
+            yield Objection(f"{name[:80]}: {words}", setting.place)
 
 
-def _words(unread: Unread) -> str:
-    return f"{unread.name[:60]!r} is not read by the filesystem; {unread.instead} is"
+def _words(unread: Iterable[Unread]) -> list[str]:
+    """Return one sentence for each name that is read in place of others."""
+    found: dict[str, list[str]] = {}
+    for one in unread:
+        found.setdefault(one.instead, []).append(repr(one.name[:60]))
+    return [
+        f"{' and '.join(names[:5])} {'is' if len(names) == 1 else 'are'} not read by the"
+        f" filesystem; {instead} is"
+        for instead, names in found.items()
+    ]
 
 
 def _unread(
