@@ -125,8 +125,15 @@ def test_claims_of_nobody_leave_all_out_and_nothing_is_said_to_be_open(compared,
 
 def test_trust_that_is_denied_to_all_is_not_said_to_be_open_as_well(compared) -> None:
     denial = {"Effect": "Deny", "Principal": "*", "Action": "*"}
-    found = compared(identity=OURS, trust=trust(tokens(subjects="*:*"), denial))
+    everybody = {**tokens(), "Condition": {"StringEquals": {f"{HOST}:aud": "sts.amazonaws.com"}}}
+    assert severities(compared(identity=OURS, trust=trust(everybody))) == {"XC061": {"fail"}}
+    found = compared(identity=OURS, trust=trust(everybody, denial))
     assert severities(found) == {"XC060": {"fail"}}
+
+
+def test_audience_is_not_asked_for_where_nobody_gets_in(compared) -> None:
+    statement = {**tokens(), "Condition": {"StringEquals": {f"{PROVIDER}:sub": SUBJECTS}}}
+    assert severities(compared(identity=OURS, trust=trust(statement))) == {"XC060": {"fail"}}
 
 
 @pytest.mark.parametrize(
