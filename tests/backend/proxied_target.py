@@ -14,7 +14,8 @@ from rig import SUBJECTS, Rig
 
 from xcomkit.backend.fault_matrix import Case, Cell, run
 from xcomkit.backend.process import Worker, open_worker
-from xcomkit.findings.model import BACKENDS, CloudName
+from xcomkit.backend.protocol import STATE, XCOM, Subject
+from xcomkit.findings.model import BACKENDS, STATE_STORES, CloudName
 from xcomkit.stand_ins.common.stand_in import StandIn
 from xcomkit.stand_ins.fault_proxy.proxy import FaultProxy, open_fault_proxy
 from xcomkit.values.names import connection_variable
@@ -35,8 +36,9 @@ class ProxiedTarget:
         identity = self.cloud.worker_identity(SUBJECTS[0], directory=directory)
         connection = json.dumps(dict(self.cloud.connection()))
         self.environment = {
-            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": settings.base_path,
-            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
+            XCOM.path_variable: settings.base_path,
+            XCOM.threshold_variable: "0",
+            STATE.path_variable: settings.state_path,
             connection_variable(settings.connection_id): connection,
             **self.cloud.agent_environment(),
             **identity.environment,
@@ -44,7 +46,11 @@ class ProxiedTarget:
         }
 
     def variables(self, backend: str) -> dict[str, str]:
-        return {**self.environment, "AIRFLOW__CORE__XCOM_BACKEND": BACKENDS[backend]}
+        return {
+            **self.environment,
+            XCOM.class_variable: BACKENDS[backend],
+            STATE.class_variable: STATE_STORES[backend],
+        }
 
     @contextmanager
     def line(self, backend: str) -> Iterator[tuple[Worker, FaultProxy]]:
@@ -56,13 +62,19 @@ class ProxiedTarget:
             yield worker, proxy
 
     def cells(
-        self, backend: str, cases: tuple[Case, ...], codecs: tuple[str, ...]
+        self,
+        backend: str,
+        cases: tuple[Case, ...],
+        codecs: tuple[str, ...],
+        subject: Subject = XCOM,
     ) -> dict[tuple[str, str], Cell]:
         settings = self.rig.settings
         with self.line(backend) as (worker, proxy):
             found = run(
                 worker, proxy=proxy, cases=cases, codecs=codecs, reader=self.cloud,
-                bucket=settings.bucket, prefix=settings.prefix, run_id="run", progress=str,
+                bucket=settings.bucket, run_id="manual__2026-01-02T03:04:05+00:00", progress=str,
+                prefix=settings.prefix if subject is XCOM else settings.state_prefix,
+                subject=subject,
             )  # fmt: skip
         return {(f"{c.case.operation} {c.case.label}", c.codec): c for c in found}
 

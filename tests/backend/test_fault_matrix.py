@@ -5,7 +5,9 @@ from prepared import Prepared
 from proxied_target import ProxiedTarget, open_proxied_target
 
 from xcomkit.backend import process
+from xcomkit.backend.fault_checks import check
 from xcomkit.backend.fault_matrix import Case, Cell, cases
+from xcomkit.backend.protocol import STATE
 from xcomkit.backend.timing import CONTRAST, chosen, distinct
 from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND, CloudName
 from xcomkit.stand_ins.common.stand_in import StandIn
@@ -84,6 +86,31 @@ def test_stock_backend_hides_a_refused_upload_behind_a_codec_and_returns_paths(s
         assert verdicts(stock, "pull 403", with_codec=with_codec) == {"raised"}
     missing = {(c.verdict, c.observed) for (name, _), c in stock.items() if name == "pull 404"}
     assert missing == {("silent wrong value", "no error, the reader got the reference string")}
+
+
+def test_state_is_lost_in_silence_by_the_stock_class_behind_a_codec_and_never_by_the_durable_one(
+    target: ProxiedTarget,
+):
+    tried = cases(target.cloud_name, depth="quick")
+    stock = target.cells("stock", tried, ("none", "gzip"), STATE)
+    durable = target.cells("durable", tried, ("none", "gzip"), STATE)
+    none = "as if nothing had ever been stored"
+    for name in ("push 403", "push 404"):
+        assert stock[name, "none"].verdict == "raised"
+        assert stock[name, "gzip"].verdict == "silent loss"
+        assert none in stock[name, "gzip"].observed
+    for codec in ("none", "gzip"):
+        assert stock["pull 404", codec].verdict == "silent wrong value"
+        assert none in stock["pull 404", codec].observed
+    assert {f"{key}: {c.observed}" for key, c in durable.items() if c.verdict not in GOOD} == set()
+    for codec in ("none", "gzip"):
+        found = [check([*cells.values()], configured=codec, subject=STATE)
+                 for cells in (stock, durable)]  # fmt: skip
+        assert [one.status for one in found[1]] == ["pass"] * 3
+        assert [one.status for one in found[0]][:2] == [
+            "pass" if codec == "none" else "fail", "fail"
+        ]  # fmt: skip
+        assert [one.id for one in found[0]] == ["XC538", "XC539", "XC540"]
 
 
 def test_every_quick_fault_was_tried_with_every_codec(target: ProxiedTarget, stock: Cells):

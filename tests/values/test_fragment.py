@@ -34,8 +34,24 @@ def test_path_threshold_and_connection_reach_every_component_as_texts() -> None:
     assert variables(build()) == {
         "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": "s3://aws_default@xcom-bucket/astro/xcom",
         "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "0",
+        "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_PATH": "s3://aws_default@xcom-bucket/task-state",
+        "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_THRESHOLD": "0",
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(CONNECTION),
     }
+
+
+def test_state_store_has_class_codec_and_prefix_of_its_own_or_is_left_out() -> None:
+    state = "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_"
+    found = build(backend="stock", compression="gzip", state_prefix="b/state", state_threshold=9)
+    assert found["stateStoreBackend"] == (
+        "airflow.providers.common.io.state_store.backend.StateStoreObjectStorageBackend"
+    )
+    kept = {name.removeprefix(state): text for name, text in variables(found).items()}
+    assert kept["PATH"] == "s3://aws_default@xcom-bucket/b/state"
+    assert (kept["THRESHOLD"], kept["COMPRESSION"]) == ("9", "gzip")
+    left_out = build(state_store=False)
+    assert "stateStoreBackend" not in left_out
+    assert not [name for name in variables(left_out) if name.startswith(state)]
 
 
 def test_no_compression_leaves_the_variable_out_and_a_codec_writes_it() -> None:

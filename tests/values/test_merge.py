@@ -41,7 +41,8 @@ def variables(data: dict[str, Any]) -> dict[str, Any]:
 
 def test_each_era_merges_with_every_untouched_line_byte_identical(era: str) -> None:
     result = merge(era, FRAGMENT, name="values.yaml")
-    old, new = (text.splitlines(keepends=True) for text in (era, result.text))
+    ended = era.removesuffix("\n") + "\n"  # a key behind the last line needs its end of line
+    old, new = (text.splitlines(keepends=True) for text in (ended, result.text))
     changed = [
         line
         for tag, a, b, _, _ in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
@@ -50,7 +51,7 @@ def test_each_era_merges_with_every_untouched_line_byte_identical(era: str) -> N
     ]
     keys = {line.split(":")[0].strip() for line in changed}
     assert keys <= {"resourceNamePrefix", "namespace", "xcomBackend", "commonEnv", "annotations",
-                    "name"}  # fmt: skip
+                    "name", "stateStoreBackend"}  # fmt: skip
     assert all(line.split("#")[0].split(":", 1)[1].strip() in ("~", "[]", "{}") for line in changed)
 
 
@@ -66,7 +67,9 @@ def test_each_era_ends_with_what_the_fragment_asks_for_and_nothing_lost(era: str
         **before["serviceAccount"]["dagProcessor"],
         "name": "astro-agent-dag-processor",
     }
-    ours = ("commonEnv", "xcomBackend", "serviceAccount", "namespace", "resourceNamePrefix")
+    ours = ("commonEnv", "xcomBackend", "serviceAccount", "namespace", "resourceNamePrefix",
+            "stateStoreBackend")  # fmt: skip
+    assert after["stateStoreBackend"] == FRAGMENT["stateStoreBackend"]
     assert {k: v for k, v in after.items() if k not in ours} == {
         k: v for k, v in before.items() if k not in ours
     }

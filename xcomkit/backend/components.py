@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from xcomkit.backend.cross_read import Participant, Reading, cross_read
 from xcomkit.backend.expectation import Expectation, all_hold
-from xcomkit.backend.protocol import Payload
+from xcomkit.backend.protocol import STATE, XCOM, Payload, Subject
+from xcomkit.backend.state_rules import XC545
 from xcomkit.findings.model import Check, Rule
 
 DAG_ID = "xcomkit_components"
@@ -20,23 +21,26 @@ XC526 = Rule(
     fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC526,)
+_RULES = {XCOM.name: XC526, STATE.name: XC545}
 
 
-def examine(components: Sequence[Participant], *, run_id: str) -> tuple[Reading, ...]:
+def examine(
+    components: Sequence[Participant], *, run_id: str, subject: Subject = XCOM
+) -> tuple[Reading, ...]:
     """Return one reading of a small value per pair of components, itself included."""
     small = [Payload("small_dict")]
-    return cross_read(components, payloads=small, dag_id=DAG_ID, run_id=run_id)
+    return cross_read(components, payloads=small, dag_id=DAG_ID, run_id=run_id, subject=subject)
 
 
-def one_pod_only(pod: str) -> Check:
+def one_pod_only(pod: str, *, subject: Subject = XCOM) -> Check:
     """Return the check where a single pod was entered, so that nothing could be read across."""
     return Expectation(
-        XC526, _EXPECTED, "each component's own variables, a fresh process each"
+        _RULES[subject.name], _EXPECTED, "each component's own variables, a fresh process each"
     ).skip(f"not proved: only {pod} was entered; run_in: local reads across")
 
 
-def check(readings: Sequence[Reading], *, identity: str) -> Check:
-    """Return whether every component reads what every other wrote (XC526); ``identity`` as whom."""
+def check(readings: Sequence[Reading], *, identity: str, subject: Subject = XCOM) -> Check:
+    """Return whether every component reads what every other wrote; ``identity`` as whom."""
     holds = {"pass": True, "fail": False, "unknown": None}
     verdict = all_hold(holds[one.verdict] for one in readings)
     wrong = [one for one in readings if holds[one.verdict] is verdict]
@@ -45,4 +49,5 @@ def check(readings: Sequence[Reading], *, identity: str) -> Check:
     if not verdict:
         observed = "; ".join(f"{one.writer} to {one.reader}: {one.reason}" for one in wrong)
     how = f"each component's own variables, as {identity}, a fresh process each"
-    return Expectation(XC526, _EXPECTED, how).judge(verdict, observed or "no component was asked")
+    expected = Expectation(_RULES[subject.name], _EXPECTED, how)
+    return expected.judge(verdict, observed or "no component was asked")

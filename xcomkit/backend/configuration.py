@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from xcomkit.backend.expectation import Expectation
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Hello, connection
+from xcomkit.backend.protocol import STATE, XCOM, Hello, Subject, connection
+from xcomkit.backend.state_rules import XC530, XC531
 from xcomkit.findings.model import Check, Rule, WorkerIdentity
 
-CLASS_VARIABLE = "AIRFLOW__CORE__XCOM_BACKEND"
-THRESHOLD_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl")
 """Schemes of Airflow that leave the pod and honour the connection id."""
 _GREETING = "a fresh process with only the effective environment"
@@ -80,6 +79,12 @@ _PATH = Expectation(
     f"settings as Airflow reads them in {_GREETING}",
     "rule",
 )
+_STATE_SETTINGS = Expectation(
+    XC531,
+    "a path with a bucket, a threshold from 0, and a codec this environment knows",
+    f"settings as Airflow reads them in {_GREETING}",
+    "rule",
+)
 _LOOPS = Expectation(XC527, "no refusal", f"asked the installed task runner in {_GREETING}")
 
 
@@ -94,7 +99,7 @@ def check_configuration(
     hello = worker.hello
     resolved, connected = check_connection(worker)
     return (
-        check_class(hello, configured=environment.get(CLASS_VARIABLE, "")),
+        check_class(hello, configured=environment.get(XCOM.class_variable, "")),
         connected,
         check_compression(hello),
         check_identity(identity, key_of=resolved),
@@ -103,13 +108,30 @@ def check_configuration(
     )
 
 
-def check_class(hello: Hello, *, configured: str) -> Check:
-    """Return whether Airflow resolves the class that the environment names (XC501)."""
-    expected = configured or f"a class path in {CLASS_VARIABLE}"
-    return Expectation(XC501, expected, f"import in {_GREETING}").judge(
-        hello.error is None and hello.backend == configured.strip() != "",
-        str(hello.error or hello.backend),
+def check_class(hello: Hello, *, configured: str, subject: Subject = XCOM) -> Check:
+    """Return whether Airflow resolves the class that the environment names (XC501, XC530)."""
+    rule, bound = XC530 if subject is STATE else XC501, hello.bound(subject)
+    expected = configured or f"a class path in {subject.class_variable}"
+    return Expectation(rule, expected, f"import in {_GREETING}").judge(
+        bound.error is None and bound.backend == configured.strip() != "",
+        str(bound.error or bound.backend),
     )
+
+
+def check_state_store(hello: Hello, *, environment: Mapping[str, str]) -> tuple[Check, ...]:
+    """Return whether class (XC530) and settings (XC531) of the state store are accepted."""
+    bound = hello.bound(STATE)
+    resolved = check_class(
+        hello, configured=environment.get(STATE.class_variable, ""), subject=STATE
+    )
+    if bound.error:
+        return resolved, _STATE_SETTINGS.skip("the class could not be imported")
+    usual = {**bound.settings, "threshold": bound.settings["threshold"] or "0"}
+    problems, codec = _path_problems(usual), bound.settings["compression"]
+    if codec and codec not in hello.codecs:
+        problems.append(f"compression {codec} is none of {', '.join(hello.codecs)}")
+    observed = "; ".join(problems) or ", ".join(filter(None, bound.settings.values()))
+    return resolved, _STATE_SETTINGS.judge(not problems, observed)
 
 
 def check_connection(worker: Worker) -> tuple[str, Check]:
@@ -127,14 +149,14 @@ def check_connection(worker: Worker) -> tuple[str, Check]:
     return conn_id if found.signs else "", check
 
 
-def send_small_values(threshold: str) -> dict[str, str]:
+def send_small_values(threshold: str, *, subject: Subject = XCOM) -> dict[str, str]:
     """Return the variable under which a probe's small value leaves for the bucket as well.
 
     A threshold that keeps it in the database by choice is judged by XC503 and XC512; one that is
     unset or no number stays as it is.
     """
     is_chosen = threshold.strip().isdigit() and int(threshold) > 0
-    return {THRESHOLD_VARIABLE: "0"} if is_chosen else {}
+    return {subject.threshold_variable: "0"} if is_chosen else {}
 
 
 def connection_id(path: str) -> str:
@@ -175,7 +197,13 @@ def check_path(hello: Hello) -> Check:
     """Return whether path and threshold send values to a bucket (XC512)."""
     if hello.error:
         return _PATH.skip("Airflow could not be imported")
-    path, threshold = hello.settings["path"], hello.settings["threshold"]
+    problems = _path_problems(hello.settings)
+    shown = f"{hello.settings['path']}, threshold {hello.settings['threshold']}"
+    return _PATH.judge(not problems, "; ".join(problems) or shown)
+
+
+def _path_problems(settings: Mapping[str, str]) -> list[str]:
+    path, threshold = settings["path"], settings["threshold"]
     scheme, _, rest = path.partition("://")
     problems = []
     if not path:
@@ -186,7 +214,7 @@ def check_path(hello: Hello) -> Check:
         problems.append("the threshold is missing: values stay in the metadata database")
     elif not is_threshold(threshold):
         problems.append(f"threshold {threshold} is no number from 0")
-    return _PATH.judge(not problems, "; ".join(problems) or f"{path}, threshold {threshold}")
+    return problems
 
 
 def check_loops(hello: Hello) -> Check:

@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from xcomkit.backend.configuration import THRESHOLD_VARIABLE, send_small_values
+from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
+    XCOM,
     Outcome,
     Payload,
     PushedValue,
     Request,
     Step,
+    Subject,
     Where,
     encode_and_push,
     pull,
@@ -54,6 +56,7 @@ def cross_read(
     run_id: str,
     timeout: int = 0,
     is_purged: bool = False,
+    subject: Subject = XCOM,
 ) -> tuple[Reading, ...]:
     """Return one reading per pair of participants, itself included; small values are sent as well.
 
@@ -61,14 +64,16 @@ def cross_read(
     """
 
     def ask(steps_of: Callable[[str], list[Step]]) -> dict[str, tuple[Outcome, ...] | ProcessError]:
-        return _ask(participants, steps_of, timeout=timeout)
+        return _ask(participants, steps_of, timeout=timeout, subject=subject)
 
     written = {
         name: answer
         if isinstance(answer, ProcessError)
         else tuple(map(PushedValue, payloads, answer[::2], answer[1::2]))
         for name, answer in ask(
-            lambda name: _write(name, payloads=payloads, dag_id=dag_id, run_id=run_id)
+            lambda name: _write(
+                name, payloads=payloads, where=Where(dag_id, run_id, "", subject=subject.name)
+            )
         ).items()
     }
     references = {
@@ -76,8 +81,9 @@ def cross_read(
         for name, values in written.items()
         if not isinstance(values, ProcessError)
     }
+    anywhere = Where(dag_id, run_id, "any", subject=subject.name)
     every = [reference for own in references.values() for reference in own]
-    pulled = ask(lambda _: [pull(reference, describe=True) for reference in every])
+    pulled = ask(lambda _: [pull(reference, describe=True, where=anywhere) for reference in every])
     purged: Mapping[str, tuple[Outcome, ...] | ProcessError] = {}
     if is_purged:
         purged = ask(lambda name: _purge(references.get(name, ())))
@@ -99,6 +105,7 @@ def _ask(
     steps_of: Callable[[str], list[Step]],
     *,
     timeout: int,
+    subject: Subject,
 ) -> dict[str, tuple[Outcome, ...] | ProcessError]:
     """Return everybody's outcomes, or why there are none, in the order of the participants."""
     found: dict[str, tuple[Outcome, ...] | ProcessError] = {
@@ -107,22 +114,24 @@ def _ask(
     workers = {id(one.worker): one.worker for one in participants if one.worker}
     for worker in workers.values():
         members = [one for one in participants if one.worker is worker]
-        requests = [Request(steps_of(one.name), _variables(one), timeout) for one in members]
+        requests = [
+            Request(steps_of(one.name), _variables(one, subject), timeout) for one in members
+        ]
         answers = worker.run_all(requests)
         found |= dict(zip((one.name for one in members), answers, strict=True))
     return found
 
 
-def _variables(one: Participant) -> dict[str, str]:
-    threshold = one.environment.get(THRESHOLD_VARIABLE, "")
-    return {**one.environment, **send_small_values(threshold)}
+def _variables(one: Participant, subject: Subject) -> dict[str, str]:
+    threshold = one.environment.get(subject.threshold_variable, "")
+    return {**one.environment, **send_small_values(threshold, subject=subject)}
 
 
-def _write(writer: str, *, payloads: Sequence[Payload], dag_id: str, run_id: str) -> list[Step]:
+def _write(writer: str, *, payloads: Sequence[Payload], where: Where) -> list[Step]:
     steps = []
     for payload in payloads:
         task_id = f"{writer.replace(':', '_')}_{payload.kind}"
-        steps += encode_and_push(payload, where=Where(dag_id, run_id, task_id))
+        steps += encode_and_push(payload, where=replace(where, task_id=task_id))
     return steps
 
 

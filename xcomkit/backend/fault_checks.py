@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from xcomkit.backend.expectation import Expectation, all_hold
 from xcomkit.backend.fault_matrix import SILENT, Cell, Operation
-from xcomkit.findings.model import STOCK_BACKEND, Check, Rule
+from xcomkit.backend.protocol import STATE, XCOM, Subject
+from xcomkit.backend.state_rules import XC538, XC539, XC540
+from xcomkit.findings.model import Check, Rule
 
 XC511 = Rule(
     id="XC511",
@@ -36,12 +38,15 @@ XC517 = Rule(
     fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC511, XC516, XC517)
-_OPERATIONS: dict[Operation, Rule] = {"push": XC511, "pull": XC516, "purge": XC517}
+_OPERATIONS: dict[str, dict[Operation, Rule]] = {
+    XCOM.name: {"push": XC511, "pull": XC516, "purge": XC517},
+    STATE.name: {"push": XC538, "pull": XC539, "purge": XC540},
+}
 _EXPECTED = "every fault raises, or is retried until the value is stored"
 _HOW = "faults injected by a proxy, objects looked for without Airflow"
 
 
-def check(cells: Sequence[Cell], *, configured: str) -> tuple[Check, ...]:
+def check(cells: Sequence[Cell], *, configured: str, subject: Subject = XCOM) -> tuple[Check, ...]:
     """Return whether any fault is silent with the configured codec, per operation."""
     return tuple(
         _check(
@@ -49,7 +54,7 @@ def check(cells: Sequence[Cell], *, configured: str) -> tuple[Check, ...]:
             [c for c in cells if c.codec == configured and c.case.operation == operation],
             configured=configured,
         )
-        for operation, rule in _OPERATIONS.items()
+        for operation, rule in _OPERATIONS[subject.name].items()
     )
 
 
@@ -64,18 +69,20 @@ def _check(expectation: Expectation, cells: Sequence[Cell], *, configured: str) 
 
 
 def not_injected(
-    reason: str, *, codec: str, backend: str, in_pod: bool = False
+    reason: str, *, codec: str, backend: str, in_pod: bool = False, subject: Subject = XCOM
 ) -> tuple[Check, ...]:
     """Return the checks where no fault could be injected; what is known by rule stays red.
 
     In a pod that is on purpose, so there they are left out; elsewhere they are unknown.
     """
-    expectations = [Expectation(rule, _EXPECTED, _HOW) for rule in RULES]
+    expectations = [
+        Expectation(rule, _EXPECTED, _HOW) for rule in _OPERATIONS[subject.name].values()
+    ]
     observed = f"not proved: {reason}"
     checks = [one.skip(observed) if in_pod else one.judge(None, observed) for one in expectations]
-    if codec and backend == STOCK_BACKEND:
+    if codec and backend == subject.stock:
         how = "class and codec as Airflow resolves them; no fault was injected"
-        known = Expectation(XC511, _EXPECTED, how, "rule")
+        known = Expectation(_OPERATIONS[subject.name]["push"], _EXPECTED, how, "rule")
         checks[0] = known.judge(False, f"{codec} with the stock backend")
     return tuple(checks)
 

@@ -9,14 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
+from urllib.parse import quote
 
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
+    STATE,
+    STAYED,
+    XCOM,
     Outcome,
     Payload,
     Request,
     Step,
+    Subject,
     Where,
     encode_and_push,
     pull,
@@ -25,7 +30,7 @@ from xcomkit.backend.protocol import (
 from xcomkit.backend.round_trip import object_key
 from xcomkit.backend.timing import CONTRAST, compression
 from xcomkit.findings.errors import ProcessError
-from xcomkit.findings.model import DURABLE_BACKEND, CloudName
+from xcomkit.findings.model import CloudName
 from xcomkit.objects.reading import ObjectReader, is_there
 from xcomkit.stand_ins.fault_proxy.faults import Act, Fault, Kind
 from xcomkit.stand_ins.fault_proxy.proxy import FaultProxy
@@ -77,6 +82,7 @@ class Cell:
     verdict: Verdict
     observed: str
     seconds: float = 0.0
+    subject: str = XCOM.name
 
     @property
     def holds(self) -> bool | None:
@@ -161,6 +167,7 @@ def run(
     prefix: str,
     run_id: str,
     progress: Callable[[str], None],
+    subject: Subject = XCOM,
 ) -> tuple[Cell, ...]:
     """Return one cell per case and codec, but for requests that the class never sends.
 
@@ -173,17 +180,21 @@ def run(
         for codec in codecs
         if case.payload is SMALL or codec in ("none", "zip", "gzip", CONTRAST)
     ]
-    place = f"{prefix}/{DAG_ID}/{run_id}"
-    small = send_small_values(worker.hello.settings["threshold"])
-    forks = {**proxy.environment, **small}
+    # the state store quotes every part of its keys
+    place = f"{prefix}/{DAG_ID}/{quote(run_id, safe='') if subject is STATE else run_id}"
+    threshold = worker.hello.bound(subject).settings["threshold"]
+    small = send_small_values(threshold, subject=subject)
+    forks = _Forks(worker, subject, {**proxy.environment, **small})
+    where = {t: Where(DAG_ID, run_id, t.name, subject=subject.name) for t in trials}
     proxy.disturb(place, {t.name: t.case.fault for t in trials if t.case.operation == "push"})
     progress(f"pushing while the store fails, {len(trials)} combinations")
-    pushed = _in_forks(worker, {t: _push(t, run_id=run_id) for t in trials}, forks, waits=("push",))
+    stores = {t: _push(t, where=where[t], subject=subject) for t in trials}
+    pushed = forks.run(stores, waits=("push",))
     references = {t: p[-1].reference for t, p in pushed.items() if isinstance(p, tuple)}
     proxy.disturb(place, {t.name: t.case.fault for t in trials if t.case.operation != "push"})
     progress("pulling and purging while the store fails")
-    looks = {t: _look(t, references.get(t, "")) for t in trials}
-    seen = _in_forks(worker, looks, forks, waits=("pull", "purge"))
+    looks = {t: _look(t, references.get(t, ""), where=where[t]) for t in trials}
+    seen = forks.run(looks, waits=("pull", "purge"))
     cells = []
     for trial in trials:
         hits = proxy.hits[trial.name]
@@ -191,73 +202,87 @@ def run(
             continue
         key = object_key(references.get(trial, ""), bucket=bucket)
         there = is_there(key, reader=reader) if key else False
-        cells.append(_judge(trial, pushed[trial], seen[trial], hits=hits, there=there))
+        cells.append(
+            _judge(trial, pushed[trial], seen[trial], hits=hits, there=there, subject=subject)
+        )
     return tuple(cells)
 
 
-def _push(trial: _Trial, *, run_id: str) -> list[Step]:
+def _push(trial: _Trial, *, where: Where, subject: Subject) -> list[Step]:
     # what is there to be pulled or purged is written durably, so that it is there
-    backend = "" if trial.case.operation == "push" else DURABLE_BACKEND
-    where = Where(DAG_ID, run_id, trial.name)
+    backend = "" if trial.case.operation == "push" else subject.durable
     return encode_and_push(trial.case.payload, where=where, backend=backend)
 
 
-def _look(trial: _Trial, reference: str) -> list[Step]:
+def _look(trial: _Trial, reference: str, *, where: Where) -> list[Step]:
     if not reference:
         return []
     if trial.case.operation == "purge":
-        return [purge(reference)]
-    return [pull(reference, describe=True)]
+        return [purge(reference, where=where)]
+    return [pull(reference, describe=True, where=where)]
 
 
 _Outcomes = tuple[Outcome, ...] | str
 
 
-def _in_forks(
-    worker: Worker,
-    steps: Mapping[_Trial, list[Step]],
-    environment: Mapping[str, str],
-    *,
-    waits: Sequence[Operation],
-) -> dict[_Trial, _Outcomes]:
-    """Return the outcomes per trial: a codec's trials share a fork, one that waits has its own."""
+@dataclass(frozen=True, slots=True)
+class _Forks:
+    """Forks of a worker, and the variables that all of them have."""
 
-    def fork_of(trial: _Trial) -> tuple[str, str]:
-        is_alone = not trial.case.is_quick and trial.case.operation in waits
-        return (trial.name if is_alone else "", trial.codec)
+    worker: Worker
+    subject: Subject
+    environment: Mapping[str, str]
 
-    groups = [(fork, [*members]) for fork, members in groupby(sorted(steps, key=fork_of), fork_of)]
-    requests = [
-        Request(
-            [step for trial in members for step in steps[trial]],
-            {**environment, **compression(codec)},
-            SLOW_CASE_SECONDS if own else QUICK_FORK_SECONDS,
-        )
-        for (own, codec), members in groups
-    ]
-    found: dict[_Trial, _Outcomes] = {}
-    for (_, members), outcomes in zip(groups, worker.run_all(requests), strict=True):
-        if isinstance(outcomes, ProcessError):
-            found |= dict.fromkeys(members, str(outcomes))
-            continue
-        rest = iter(outcomes)
-        found |= {trial: tuple(next(rest) for _ in steps[trial]) for trial in members}
-    return found
+    def run(
+        self, steps: Mapping[_Trial, list[Step]], *, waits: Sequence[Operation]
+    ) -> dict[_Trial, _Outcomes]:
+        """Return outcomes per trial: a codec's trials share a fork, one that waits has its own."""
+
+        def fork_of(trial: _Trial) -> tuple[str, str]:
+            is_alone = not trial.case.is_quick and trial.case.operation in waits
+            return (trial.name if is_alone else "", trial.codec)
+
+        groups = [
+            (fork, [*members]) for fork, members in groupby(sorted(steps, key=fork_of), fork_of)
+        ]
+        requests = [
+            Request(
+                [step for trial in members for step in steps[trial]],
+                {**self.environment, **compression(codec, subject=self.subject)},
+                SLOW_CASE_SECONDS if own else QUICK_FORK_SECONDS,
+            )
+            for (own, codec), members in groups
+        ]
+        found: dict[_Trial, _Outcomes] = {}
+        for (_, members), outcomes in zip(groups, self.worker.run_all(requests), strict=True):
+            if isinstance(outcomes, ProcessError):
+                found |= dict.fromkeys(members, str(outcomes))
+                continue
+            rest = iter(outcomes)
+            found |= {trial: tuple(next(rest) for _ in steps[trial]) for trial in members}
+        return found
 
 
 def _judge(
-    trial: _Trial, pushed: _Outcomes, seen: _Outcomes, *, hits: int, there: bool | None
+    trial: _Trial,
+    pushed: _Outcomes,
+    seen: _Outcomes,
+    *,
+    hits: int,
+    there: bool | None,
+    subject: Subject,
 ) -> Cell:
     case = trial.case
     if isinstance(pushed, str) or isinstance(seen, str):
         reason = pushed if isinstance(pushed, str) else str(seen)
-        return Cell(case, trial.codec, "not proved", reason)
+        return Cell(case, trial.codec, "not proved", reason, subject=subject.name)
     encoded, push = pushed
     acted = push if case.operation == "push" else (seen[0] if seen else push)
     verdict, observed = _verdict(case, encoded, push, seen[0] if seen else None, there=there)
     if not hits and verdict not in SILENT:  # what is lost needs no fault to be lost
         verdict, observed = "not proved", f"no request was disturbed ({observed})"
-    return Cell(case, trial.codec, verdict, observed, seconds=acted.ms / 1000)
+    seconds = acted.ms / 1000
+    return Cell(case, trial.codec, verdict, observed, seconds=seconds, subject=subject.name)
 
 
 def _verdict(
@@ -267,7 +292,7 @@ def _verdict(
     if pushed.error and case.operation == "push":
         return "raised", str(pushed.error)
     if pushed.error or seen is None:
-        reason = pushed.error or "the value stayed in the metadata database"
+        reason = pushed.error or STAYED
         return "not proved", f"nothing to try it on: {reason}"
     if seen.error and case.operation != "push":
         return "raised", str(seen.error)
@@ -291,7 +316,8 @@ def _verdict_of_value(
         return "retried and stored", "the value came back the same"
     if seen.error and is_there:
         return "not proved", f"stored, but the reader raised {seen.error}"
-    got = "the reference string" if seen.is_reference else str(seen.error or "another value")
+    got = str(seen.error or "another value")
+    got = XCOM.missing if seen.is_reference else STATE.missing if seen.is_none else got
     if case.operation == "push" and not is_there:
         return "silent loss", f"the push reported success, no object is there, the reader got {got}"
     return "silent wrong value", f"no error, the reader got {got}"

@@ -6,13 +6,27 @@ thread may not be done by then; behind a codec the stock backend does not wait f
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.expectation import Expectation
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Outcome, Payload, Request, Step, Where, encode, push, size
+from xcomkit.backend.protocol import (
+    STATE,
+    STAYED,
+    XCOM,
+    Outcome,
+    Payload,
+    Request,
+    Step,
+    Subject,
+    Where,
+    encode,
+    push,
+    size,
+)
 from xcomkit.backend.round_trip import object_key
+from xcomkit.backend.state_rules import XC541
 from xcomkit.backend.timing import compression
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.findings.model import Check, Rule
@@ -33,11 +47,8 @@ XC515 = Rule(
     fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC515,)
-_FOUND_AGAIN = Expectation(
-    XC515,
-    "every push there at once and after the process has ended",
-    "the backend's own filesystem at once, another client afterwards; no fault injected",
-)
+_EXPECTED = "every push there at once and after the process has ended"
+_HOW = "the backend's own filesystem at once, another client afterwards; no fault injected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,7 @@ def probe(
     repetitions: int,
     run_id: str,
     progress: Callable[[str], None],
+    subject: Subject = XCOM,
 ) -> tuple[Writes, ...]:
     """Return what became of the pushes with each codec; their objects are left.
 
@@ -84,11 +96,15 @@ def probe(
     pushes once more and ends, and the reader, which is not Airflow, looks for its last object.
     """
     progress(f"looking for lost writes with {', '.join(codecs)}")
-    small = send_small_values(worker.hello.settings["threshold"])
+    threshold = worker.hello.bound(subject).settings["threshold"]
+    small = send_small_values(threshold, subject=subject)
     requests = [
         Request(
-            _steps(Where(DAG_ID, run_id, f"{codec}_{number}"), repetitions=repetitions),
-            {**compression(codec), **small},
+            _steps(
+                Where(DAG_ID, run_id, f"{codec}_{number}", subject=subject.name),
+                repetitions=repetitions,
+            ),
+            {**compression(codec, subject=subject), **small},
         )
         for codec in codecs
         for number in range(repetitions)
@@ -103,8 +119,11 @@ def probe(
 
 
 def _steps(where: Where, *, repetitions: int) -> list[Step]:
-    look = [push(PAYLOAD, where=where), size()]
-    return [encode(PAYLOAD), *look * repetitions, push(PAYLOAD, where=where)]
+    def store(number: int) -> Step:  # a key of its own each: one that is lost is not there
+        return push(PAYLOAD, where=replace(where, key=f"{where.key}_{number}"))
+
+    looks = [step for number in range(repetitions) for step in (store(number), size())]
+    return [encode(PAYLOAD, subject=where.subject), *looks, store(repetitions)]
 
 
 def _judge_rounds(
@@ -122,7 +141,7 @@ def _judge_rounds(
     if error := next((one.error for one in pushed if one.error), None):
         return Writes(codec, problem=f"the push raised {error}")
     if not all(outcome.reference for outcome in pushed):
-        return Writes(codec, problem="the value stayed in the metadata database")
+        return Writes(codec, problem=STAYED)
     there = [_is_whole(outcomes, reader=reader, bucket=bucket) for outcomes in rounds]
     if None in there:
         return Writes(codec, problem="the reader was refused")
@@ -146,9 +165,10 @@ def _is_whole(outcomes: Sequence[Outcome], *, reader: ObjectReader, bucket: str)
     return hashlib.sha256(text).hexdigest() == encoded.sha256
 
 
-def check(writes: Sequence[Writes], *, configured: str) -> Check:
-    """Return whether the configured codec loses writes (XC515)."""
+def check(writes: Sequence[Writes], *, configured: str, subject: Subject = XCOM) -> Check:
+    """Return whether the configured codec loses writes (XC515, XC541)."""
+    found_again = Expectation(XC541 if subject is STATE else XC515, _EXPECTED, _HOW)
     own = next((one for one in writes if one.codec == configured), None)
     if own is None:
-        return _FOUND_AGAIN.skip(f"not proved: nothing was probed with {configured}")
-    return _FOUND_AGAIN.judge(None if own.problem else not own.lost, f"{configured}: {own}")
+        return found_again.skip(f"not proved: nothing was probed with {configured}")
+    return found_again.judge(None if own.problem else not own.lost, f"{configured}: {own}")

@@ -9,20 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xcomkit.backend.configuration import RULES as CONFIGURATION_RULES
-from xcomkit.backend.configuration import check_configuration
+from xcomkit.backend.configuration import check_configuration, check_state_store
 from xcomkit.backend.expectation import Expectation, all_hold
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
+    STATE,
+    XCOM,
     Outcome,
     Payload,
     PushedValue,
-    Step,
+    Subject,
     Where,
     encode_and_push,
     pull,
     purge,
 )
-from xcomkit.backend.round_trip_rules import CONTENT, OBJECT, PULL, PURGE, PUSH, SILENCE
+from xcomkit.backend.round_trip_rules import EXPECTATIONS, Expectations
 from xcomkit.findings.errors import (
     MissingError,
     ProcessError,
@@ -45,8 +47,8 @@ PAYLOADS = (
     Payload("records", 20_000),
     Payload("dataframe", 4_000),
 )
-_EXPECTATIONS = (PUSH, OBJECT, CONTENT, PULL, PURGE, SILENCE)
-RULES: tuple[Rule, ...] = (*CONFIGURATION_RULES, *(one.rule for one in _EXPECTATIONS))
+STATE_PAYLOADS = (Payload("small_dict"), Payload("records", 20_000))
+RULES: tuple[Rule, ...] = (*CONFIGURATION_RULES, *(one.rule for one in EXPECTATIONS[XCOM.name]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +76,42 @@ def prove(
     run_id: str,
     obstacle: str = "",
     payloads: Sequence[Payload] = PAYLOADS,
+    subject: Subject = XCOM,
 ) -> Proof:
-    """Return the checks XC501 to XC512 of a whole round trip.
+    """Return the checks XC501 to XC512 of a whole round trip, XC530 to XC537 of the state store.
 
     A worker that dies on the way leaves ``unknown`` checks, and so does an ``obstacle``: why a push
     need not even be tried. The worker has ``environment`` and the variables of ``identity``.
     """
-    checks = _guarded(
-        [Expectation(rule, rule.title, "a fresh process") for rule in CONFIGURATION_RULES],
-        lambda: check_configuration(worker, environment=environment, identity=identity),
-    )
+    expected = EXPECTATIONS[subject.name]
+    if subject is STATE:
+        checks = check_state_store(worker.hello, environment=environment)
+    else:
+        checks = _guarded(
+            [Expectation(rule, rule.title, "a fresh process") for rule in CONFIGURATION_RULES],
+            lambda: check_configuration(worker, environment=environment, identity=identity),
+        )
     if obstacle:
-        return Proof((*checks, *_untried(obstacle)), values=())
+        return Proof((*checks, *_untried(obstacle, expected)), values=())
     values: tuple[PushedValue, ...] = ()
-    if worker.hello.error is None:
+    if worker.hello.bound(subject).error is None:
         try:
-            values = push_all(worker, settings=settings, run_id=run_id, payloads=payloads)
+            values = push_all(
+                worker, settings=settings, run_id=run_id, payloads=payloads, subject=subject
+            )
         except ProcessError as error:
-            checks += (PUSH.judge(None, str(error)),)
+            checks += (expected.push.judge(None, str(error)),)
     if any(one.pushed.error for one in values) and (gone := why_gone(settings, reader=reader)):
-        return Proof((*checks, *_untried(gone)), values)
+        return Proof((*checks, *_untried(gone, expected)), values)
     if values:
-        checks += check_push(values, settings=settings)
-    checks += check_objects(values, reader=reader)
-    checks += _guarded([PULL], lambda: (check_pull(worker, values),))
-    checks += _guarded([PURGE], lambda: (check_purge(worker, values, reader=reader),))
+        checks += check_push(values, settings=settings, subject=subject)
+    checks += check_objects(values, reader=reader, subject=subject)
+    checks += _guarded([expected.pull], lambda: (check_pull(worker, values, subject=subject),))
+    checks += _guarded(
+        [expected.purge], lambda: (check_purge(worker, values, reader=reader, subject=subject),)
+    )
     made = {check.id for check in checks}
-    checks += tuple(_combine(one, ()) for one in _EXPECTATIONS if one.rule.id not in made)
+    checks += tuple(_combine(one, ()) for one in expected if one.rule.id not in made)
     return Proof(tuple(sorted(checks, key=lambda check: check.id)), values)
 
 
@@ -121,31 +132,32 @@ def push_all(
     settings: Settings,
     run_id: str,
     payloads: Sequence[Payload] = PAYLOADS,
+    subject: Subject = XCOM,
 ) -> tuple[PushedValue, ...]:
     """Return every payload after its push, each described and encoded before.
 
     Raises:
         ProcessError: when the pushing process dies or hangs.
     """
-    ours = [payload for payload in payloads if payload in PAYLOADS]
-    users = [payload for payload in payloads if payload not in PAYLOADS]
-    outcomes = worker.run(_push_steps(ours, run_id=run_id), timeout=PUSH_SECONDS) if ours else ()
-    for payload in users:  # which may be large, or slow to make
-        outcomes += worker.run(_push_steps([payload], run_id=run_id))
+    ours = [payload for payload in payloads if payload in (*PAYLOADS, *STATE_PAYLOADS)]
+    users = [payload for payload in payloads if payload not in ours]
+    places = [Where(DAG_ID, run_id, one.kind, subject=subject.name) for one in (*ours, *users)]
+    steps = [
+        encode_and_push(one, where=where)
+        for one, where in zip((*ours, *users), places, strict=True)
+    ]
+    small = [step for own in steps[: len(ours)] for step in own]
+    outcomes = worker.run(small, timeout=PUSH_SECONDS) if ours else ()
+    for own in steps[len(ours) :]:  # which may be large, or slow to make
+        outcomes += worker.run(own)
     return tuple(
-        PushedValue(payload, encoded, pushed, object_key(pushed.reference, bucket=settings.bucket))
-        for payload, encoded, pushed in zip(
-            (*ours, *users), outcomes[::2], outcomes[1::2], strict=True
+        PushedValue(
+            payload, encoded, pushed, object_key(pushed.reference, bucket=settings.bucket), where
+        )
+        for payload, encoded, pushed, where in zip(
+            (*ours, *users), outcomes[::2], outcomes[1::2], places, strict=True
         )
     )
-
-
-def _push_steps(payloads: Sequence[Payload], *, run_id: str) -> list[Step]:
-    return [
-        step
-        for payload in payloads
-        for step in encode_and_push(payload, where=Where(DAG_ID, run_id, payload.kind))
-    ]
 
 
 def object_key(reference: str, *, bucket: str) -> str:
@@ -155,17 +167,23 @@ def object_key(reference: str, *, bucket: str) -> str:
     return key if place.rpartition("@")[2] == bucket else ""
 
 
-def check_push(values: Sequence[PushedValue], *, settings: Settings) -> tuple[Check, Check]:
+def check_push(
+    values: Sequence[PushedValue], *, settings: Settings, subject: Subject = XCOM
+) -> tuple[Check, Check]:
     """Return whether references were stored (XC503) and nothing was swallowed (XC508)."""
-    pushed = [_judge_push(value, settings=settings) for value in values]
+    expected = EXPECTATIONS[subject.name]
+    is_state = subject is STATE
+    threshold = settings.state_threshold if is_state else settings.threshold
+    prefix = settings.state_prefix if is_state else settings.prefix
+    pushed = [_judge_push(value, threshold=threshold, prefix=prefix) for value in values]
     if all(one.holds for one in pushed) and not any(value.pushed.reference for value in values):
         pushed = []  # all of it stayed in the database by choice: no push was seen
     silence = [(_judge_silence(value), value.pushed) for value in values]
     seen = [one for one, push in silence if push.reference or push.error or not one.holds]
-    return _combine(PUSH, pushed), _combine(SILENCE, seen)
+    return _combine(expected.push, pushed), _combine(expected.silence, seen)
 
 
-def _judge_push(value: PushedValue, *, settings: Settings) -> _Finding:
+def _judge_push(value: PushedValue, *, threshold: int, prefix: str) -> _Finding:
     kind, outcome = value.payload.kind, value.pushed
     if value.is_unavailable:
         return _Finding(kind, True, f"not pushed, the agent cannot build it ({outcome.error})")
@@ -173,9 +191,9 @@ def _judge_push(value: PushedValue, *, settings: Settings) -> _Finding:
         return _Finding(kind, False, f"push raised {outcome.error}")
     if not outcome.reference:
         size = value.encoded.bytes or 0
-        text = f"{size} bytes stayed in the metadata database, threshold {settings.threshold}"
-        return _Finding(kind, size < settings.threshold, text)
-    below = value.key.startswith(f"{settings.prefix}/")
+        text = f"{size} bytes stayed in the metadata database, threshold {threshold}"
+        return _Finding(kind, size < threshold, text)
+    below = value.key.startswith(f"{prefix}/")
     return _Finding(kind, below, outcome.reference)
 
 
@@ -185,8 +203,11 @@ def _judge_silence(value: PushedValue) -> _Finding:
     return _Finding(value.payload.kind, not swallowed, "; ".join(swallowed) or "nothing")
 
 
-def check_objects(values: Sequence[PushedValue], *, reader: ObjectReader) -> tuple[Check, Check]:
+def check_objects(
+    values: Sequence[PushedValue], *, reader: ObjectReader, subject: Subject = XCOM
+) -> tuple[Check, Check]:
     """Return whether the objects are there (XC504) and hold what was encoded (XC505)."""
+    expected = EXPECTATIONS[subject.name]
     present, equal = [], []
     for value in values:
         if not value.key:
@@ -201,7 +222,7 @@ def check_objects(values: Sequence[PushedValue], *, reader: ObjectReader) -> tup
         else:
             present.append(_Finding(kind, True, f"{len(body)} bytes"))
             equal.append(_judge_body(value, body))
-    return _combine(OBJECT, present), _combine(CONTENT, equal)
+    return _combine(expected.object, present), _combine(expected.content, equal)
 
 
 def _judge_body(value: PushedValue, body: bytes) -> _Finding:
@@ -216,17 +237,18 @@ def _judge_body(value: PushedValue, body: bytes) -> _Finding:
     return _Finding(kind, True, f"{size} bytes of JSON")
 
 
-def check_pull(worker: Worker, values: Sequence[PushedValue]) -> Check:
+def check_pull(worker: Worker, values: Sequence[PushedValue], *, subject: Subject = XCOM) -> Check:
     """Return whether what was pushed comes back, in a process that has not pushed it (XC506).
 
     Raises:
         ProcessError: when the pulling process dies or hangs.
     """
     stored = [value for value in values if value.pushed.reference]
-    steps = [pull(value.pushed.reference, describe=True) for value in stored]
+    steps = [pull(one.pushed.reference, describe=True, where=one.where) for one in stored]
     outcomes = worker.run(steps) if steps else ()
     pairs = zip(stored, outcomes, strict=True)
-    return _combine(PULL, [_judge_pull(value, outcome) for value, outcome in pairs])
+    found = [_judge_pull(value, outcome) for value, outcome in pairs]
+    return _combine(EXPECTATIONS[subject.name].pull, found)
 
 
 def _judge_pull(value: PushedValue, pulled: Outcome) -> _Finding:
@@ -236,17 +258,20 @@ def _judge_pull(value: PushedValue, pulled: Outcome) -> _Finding:
     return _Finding(value.payload.kind, not text, text or "the same")
 
 
-def check_purge(worker: Worker, values: Sequence[PushedValue], *, reader: ObjectReader) -> Check:
+def check_purge(
+    worker: Worker, values: Sequence[PushedValue], *, reader: ObjectReader, subject: Subject = XCOM
+) -> Check:
     """Return whether a purge removes the objects, as somebody else sees it (XC507).
 
     Raises:
         ProcessError: when the purging process dies or hangs.
     """
     stored = [value for value in values if value.key]
-    steps = [purge(value.pushed.reference) for value in stored]
+    steps = [purge(value.pushed.reference, where=value.where) for value in stored]
     outcomes = worker.run(steps) if steps else ()
     pairs = zip(stored, outcomes, strict=True)
-    return _combine(PURGE, [_judge_purge(value, outcome, reader) for value, outcome in pairs])
+    found = [_judge_purge(value, outcome, reader) for value, outcome in pairs]
+    return _combine(EXPECTATIONS[subject.name].purge, found)
 
 
 def _judge_purge(value: PushedValue, purged: Outcome, reader: ObjectReader) -> _Finding:
@@ -290,9 +315,10 @@ def _guarded(
         return tuple(one.judge(None, str(error)) for one in expectations)
 
 
-def _untried(reason: str) -> tuple[Check, ...]:
+def _untried(reason: str, expected: Expectations) -> tuple[Check, ...]:
     """Return the checks of push, object, pull and purge as unknown, because none was tried."""
     return tuple(
         one.judge(None, f"not tried: {reason}", remedy=find_cause(reason)[1])
-        for one in (PUSH, OBJECT, CONTENT, PULL, PURGE)
+        for one in expected
+        if one is not expected.silence
     )

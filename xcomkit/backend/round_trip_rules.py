@@ -1,6 +1,11 @@
 """The rules of a round trip, what each must show, and how it is looked at."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+
+from xcomkit.backend import state_rules as state
 from xcomkit.backend.expectation import Expectation
+from xcomkit.backend.protocol import STATE, XCOM
 from xcomkit.findings.model import Rule
 
 XC503 = Rule(
@@ -56,15 +61,50 @@ XC508 = Rule(
     fix_in="03",
 )
 
-PUSH = Expectation(XC503, "a reference below the XCom path", "serialize_value in a fresh process")
-OBJECT = Expectation(
-    XC504, "every reference leads to an object", "read without Airflow, after the push"
-)
-CONTENT = Expectation(XC505, "length and sha256 as encoded", "unpacked without Airflow")
-PULL = Expectation(XC506, "value and type as pushed", "deserialize_value in another fresh process")
-PURGE = Expectation(
-    XC507, "no object after the purge", "purge in a third process, then read without Airflow"
-)
-SILENCE = Expectation(
-    XC508, "no ignored exception, no logged error", "sys.unraisablehook and log of the push"
-)
+
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """What a round trip must show, in the order in which it is looked at."""
+
+    push: Expectation
+    object: Expectation
+    content: Expectation
+    pull: Expectation
+    purge: Expectation
+    silence: Expectation
+
+    def __iter__(self) -> Iterator[Expectation]:
+        """Yield each of them."""
+        return (getattr(self, one.name) for one in fields(self))
+
+
+_OBJECT = ("every reference leads to an object", "read without Airflow, after the push")
+_CONTENT = ("length and sha256 as encoded", "unpacked without Airflow")
+_SILENCE = ("no ignored exception, no logged error", "sys.unraisablehook and log of the push")
+_PURGED = "a third process, then read without Airflow"
+EXPECTATIONS: Mapping[str, Expectations] = {
+    XCOM.name: Expectations(
+        Expectation(XC503, "a reference below the XCom path", "serialize_value in a fresh process"),
+        Expectation(XC504, *_OBJECT),
+        Expectation(XC505, *_CONTENT),
+        Expectation(
+            XC506, "value and type as pushed", "deserialize_value in another fresh process"
+        ),
+        Expectation(XC507, "no object after the purge", f"purge in {_PURGED}"),
+        Expectation(XC508, *_SILENCE),
+    ),
+    STATE.name: Expectations(
+        Expectation(
+            state.XC532,
+            "a reference below the state's path",
+            "task_state_store.set in a fresh process",
+        ),
+        Expectation(state.XC533, *_OBJECT),
+        Expectation(state.XC534, *_CONTENT),
+        Expectation(
+            state.XC535, "value and type as set", "task_state_store.get in another fresh process"
+        ),
+        Expectation(state.XC536, "no object after the delete", f"delete in {_PURGED}"),
+        Expectation(state.XC537, *_SILENCE),
+    ),
+}

@@ -4,19 +4,29 @@ Nothing is injected here. A value is stored, then its surroundings change as the
 the prefix is moved, the connection gets another name, the object expires.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from xcomkit.backend.configuration import connection_id, send_small_values
 from xcomkit.backend.expectation import Expectation
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Outcome, Payload, Request, Where, encode_and_push, pull
+from xcomkit.backend.protocol import (
+    STATE,
+    XCOM,
+    Outcome,
+    Payload,
+    Request,
+    Subject,
+    Where,
+    encode_and_push,
+    pull,
+)
 from xcomkit.backend.round_trip import object_key
+from xcomkit.backend.state_rules import XC542, XC543, XC544
 from xcomkit.findings.errors import ProcessError, XcomkitError
 from xcomkit.findings.model import Check, Rule
 from xcomkit.objects.reading import ObjectReader, is_there
 
 DAG_ID = "xcomkit_references"
-PATH_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
 _REMEDY = "Set backend to durable, which raises; never change the path while XComs are alive."
 
 XC518 = Rule(
@@ -47,6 +57,8 @@ XC521 = Rule(
     fix_in="03",
 )
 RULES: tuple[Rule, ...] = (XC518, XC519, XC521)
+_RULES = {XCOM.name: RULES, STATE.name: (XC542, XC543, XC544)}
+"""Of a moved prefix, a renamed connection and an object that is gone."""
 
 
 def check(
@@ -57,48 +69,54 @@ def check(
     delete: Callable[[list[str]], object],
     bucket: str,
     run_id: str,
+    subject: Subject = XCOM,
 ) -> tuple[Check, ...]:
     """Return what becomes of a stored value when its surroundings change.
 
     The renamed connection is made of ``environment``; ``delete`` takes keys as lifecycle would.
     """
-    path = worker.hello.settings["path"]
+    rules, settings = _RULES[subject.name], worker.hello.bound(subject).settings
+    path = settings["path"].rstrip("/")
     conn_id = connection_id(path)
-    small = send_small_values(worker.hello.settings["threshold"])
+    small = send_small_values(settings["threshold"], subject=subject)
     if not conn_id:
-        return _unknown("the path names no connection id")
-    steps = encode_and_push(Payload("small_dict"), where=Where(DAG_ID, run_id, "reference"))
+        return _unknown(rules, "the path names no connection id")
+    where = Where(DAG_ID, run_id, "reference", subject=subject.name)
+    steps = encode_and_push(Payload("small_dict"), where=where)
     try:
         encoded, pushed = worker.run(steps, environment=small)
         key = object_key(pushed.reference, bucket=bucket)
         if not key or not is_there(key, reader=reader):
             reason = str(pushed.error or "the value is not in the bucket")
-            return _unknown(f"nothing to try it on: {reason}")
-        renamed = _renamed(path, conn_id, environment)
-        look = [pull(pushed.reference, describe=True)]
+            return _unknown(rules, f"nothing to try it on: {reason}")
+        variable = subject.path_variable
+        renamed = _renamed(path, conn_id, environment, variable=variable)
+        look = [pull(pushed.reference, describe=True, where=where)]
         moved, other, here = worker.run_all(
-            [Request(look, {PATH_VARIABLE: f"{path}-moved"}), Request(look, renamed), Request(look)]
+            [Request(look, {variable: f"{path}-moved"}), Request(look, renamed), Request(look)]
         )
         if isinstance(here, ProcessError) or here[0].difference(encoded):
             observed = here if isinstance(here, ProcessError) else here[0].difference(encoded)
-            return _unknown(f"the value does not come back anyway: {observed}")
+            return _unknown(rules, f"the value does not come back anyway: {observed}")
         delete([key])
         if is_there(key, reader=reader) is not False:
-            return _unknown("the object is not known to be gone after it was deleted")
+            return _unknown(rules, "the object is not known to be gone after it was deleted")
         (gone,) = worker.run_all([Request(look)])
     except XcomkitError as error:
-        return _unknown(str(error))
+        return _unknown(rules, str(error))
     return (
-        judge(XC518, moved, encoded, change=f"path {path}-moved"),
-        judge(XC519, other, encoded, change=f"path {renamed[PATH_VARIABLE]}"),
-        judge(XC521, gone, encoded, change="the object was deleted, the reference stayed"),
+        judge(rules[0], moved, encoded, change=f"path {path}-moved"),
+        judge(rules[1], other, encoded, change=f"path {renamed[variable]}"),
+        judge(rules[2], gone, encoded, change="the object was deleted, the reference stayed"),
     )
 
 
-def _renamed(path: str, conn_id: str, environment: Mapping[str, str]) -> dict[str, str]:
+def _renamed(
+    path: str, conn_id: str, environment: Mapping[str, str], *, variable: str
+) -> dict[str, str]:
     """Return the variables under which the same connection has another id."""
     new = f"{conn_id}_renamed"
-    variables = {PATH_VARIABLE: path.replace(f"://{conn_id}@", f"://{new}@", 1)}
+    variables = {variable: path.replace(f"://{conn_id}@", f"://{new}@", 1)}
     uri = environment.get(f"AIRFLOW_CONN_{conn_id.upper()}")
     return {**variables, f"AIRFLOW_CONN_{new.upper()}": uri} if uri else variables
 
@@ -120,5 +138,5 @@ def judge(
     return _expect(rule).judge(not is_silent, f"{observed}; {change}")
 
 
-def _unknown(reason: str) -> tuple[Check, ...]:
-    return tuple(_expect(rule).judge(None, reason) for rule in RULES)
+def _unknown(rules: Sequence[Rule], reason: str) -> tuple[Check, ...]:
+    return tuple(_expect(rule).judge(None, reason) for rule in rules)

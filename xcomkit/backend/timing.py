@@ -6,14 +6,24 @@ from itertools import islice
 from statistics import median
 from typing import Literal
 
-from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Outcome, Payload, Step, Where, encode, pull, purge, push, size
+from xcomkit.backend.protocol import (
+    XCOM,
+    Outcome,
+    Payload,
+    Step,
+    Subject,
+    Where,
+    encode,
+    pull,
+    purge,
+    push,
+    size,
+)
 from xcomkit.findings.errors import ProcessError
-from xcomkit.findings.model import CODECS, STOCK_BACKEND, Measurement, Spread
+from xcomkit.findings.model import CODECS, Measurement, Spread
 from xcomkit.settings.settings import Settings
 
-CODEC_VARIABLE = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
 CONTRAST, CONTRAST_LABEL = "stock-zip", "stock, zip (the vendor's recommendation)"
 """Stands where a codec does, and in keys: the stock class with zip, beside what is configured."""
 DAG_ID = "xcomkit_timing"
@@ -31,11 +41,11 @@ class Timing:
     problems: tuple[str, ...]
 
 
-def compression(codec: str) -> dict[str, str]:
+def compression(codec: str, *, subject: Subject = XCOM) -> dict[str, str]:
     """Return the variables that lead one request through a codec, or through the contrast."""
     if codec == CONTRAST:
-        return {CODEC_VARIABLE: "zip", CLASS_VARIABLE: STOCK_BACKEND}
-    return {CODEC_VARIABLE: "" if codec == "none" else codec}
+        return {subject.codec_variable: "zip", subject.class_variable: subject.stock}
+    return {subject.codec_variable: "" if codec == "none" else codec}
 
 
 def distinct(configured: str) -> tuple[str, ...]:
@@ -44,10 +54,12 @@ def distinct(configured: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((configured, *(codec for codec in CODECS if codec != other))))
 
 
-def chosen(backend: str, configured: str, *, depth: Literal["quick", "full"]) -> tuple[str, ...]:
+def chosen(
+    backend: str, configured: str, *, depth: Literal["quick", "full"], subject: Subject = XCOM
+) -> tuple[str, ...]:
     """Return the configured codec and in full all others, then the contrast."""
     own = distinct(configured) if depth == "full" else (configured,)
-    return own if backend == STOCK_BACKEND and "zip" in own else (*own, CONTRAST)
+    return own if backend == subject.stock and "zip" in own else (*own, CONTRAST)
 
 
 def payloads_to_time(settings: Settings) -> tuple[Payload, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.expectation import Expectation
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Where, types
+from xcomkit.backend.protocol import STATE, XCOM, Subject, Where, types
+from xcomkit.backend.state_rules import XC546
 from xcomkit.findings.errors import ProcessError
 from xcomkit.findings.model import Check, Rule
 
@@ -25,11 +26,13 @@ XC524 = Rule(
     source="airflow.utils.json for objects, airflow.sdk.serde for the database",
 )
 RULES: tuple[Rule, ...] = (XC524,)
-_UNCHANGED = Expectation(
-    XC524,
-    "the same on both ways, but for a tuple or frozenset inside a list or dict",
-    "pushed and pulled by Airflow in one process",
-)
+_HOW = "stored and read by Airflow in one process"
+_UNCHANGED = {
+    XCOM.name: Expectation(
+        XC524, "the same on both ways, but for a tuple or frozenset inside a list or dict", _HOW
+    ),
+    STATE.name: Expectation(XC546, "the same on both ways", _HOW),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,14 @@ class TypeResult:
         return self.through_object.startswith("becomes") and self.through_database == UNCHANGED
 
 
-def examine(worker: Worker, *, run_id: str) -> tuple[TypeResult, ...] | ProcessError:
+def examine(
+    worker: Worker, *, run_id: str, subject: Subject = XCOM
+) -> tuple[TypeResult, ...] | ProcessError:
     """Return what the configured backend and the database do with a value of each type."""
-    where = Where(dag_id=DAG_ID, run_id=run_id, task_id="types")
+    where = Where(dag_id=DAG_ID, run_id=run_id, task_id="types", subject=subject.name)
     try:
-        small = send_small_values(worker.hello.settings["threshold"])
+        threshold = worker.hello.bound(subject).settings["threshold"]
+        small = send_small_values(threshold, subject=subject)
         (outcome,) = worker.run([types(where)], environment=small)
     except ProcessError as error:
         return error
@@ -59,14 +65,16 @@ def examine(worker: Worker, *, run_id: str) -> tuple[TypeResult, ...] | ProcessE
     return tuple(TypeResult(one["name"], one["object"], one["database"]) for one in outcome.types)
 
 
-def check(found: tuple[TypeResult, ...] | ProcessError) -> Check:
-    """Return whether the object alters more types than it is known to alter (XC524)."""
+def check(found: tuple[TypeResult, ...] | ProcessError, *, subject: Subject = XCOM) -> Check:
+    """Return whether the object alters more types than it is known to alter (XC524, XC546)."""
+    unchanged = _UNCHANGED[subject.name]
     if isinstance(found, ProcessError):
-        return _UNCHANGED.judge(None, str(found))
+        return unchanged.judge(None, str(found))
     altered = {one.name: one.through_object for one in found if one.is_altered}
     changes = "; ".join(f"{name} {became}" for name, became in altered.items())
     is_tried = any(one.through_object == one.through_database == UNCHANGED for one in found)
-    return _UNCHANGED.judge(
-        altered.keys() <= KNOWN if is_tried else None,
+    known = KNOWN if subject is XCOM else frozenset()
+    return unchanged.judge(
+        altered.keys() <= known if is_tried else None,
         f"{len(found)} types tried; {changes or 'none changed'}",
     )

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from xcomkit.backend.configuration import THRESHOLD_VARIABLE, send_small_values
+from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.cross_read import Participant, Reading, cross_read
 from xcomkit.backend.launch import Launch
 from xcomkit.backend.process import Worker, open_worker
-from xcomkit.backend.protocol import Hello, Payload, Where, encode, pull, purge, push, size
+from xcomkit.backend.protocol import XCOM, Hello, Payload, Where, encode, pull, purge, push, size
 from xcomkit.backend.round_trip import PAYLOADS
 from xcomkit.backend.timing import compression
 from xcomkit.findings.errors import ProcessError
@@ -101,7 +101,7 @@ def measure(
             environments.append(found)
             participants.append(Participant(row.version, worker, problem=found.problem))
         cells: list[Reading] = []
-        small = send_small_values(environment.get(THRESHOLD_VARIABLE, ""))
+        small = send_small_values(environment.get(XCOM.threshold_variable, ""))
         for codec in codecs:
             progress(f"every version writes with {codec} and reads what the others wrote")
             variables = {**compression(codec), **small}

@@ -87,6 +87,16 @@ class Settings(ProofSettings):
         return f"{TERMS[self.cloud].scheme}://{self.connection_id}@{self.bucket}/{self.prefix}"
 
     @property
+    def state_path(self) -> str:
+        """Return the path of the state store, which has the connection of the XCom path."""
+        return f"{self.base_path.removesuffix(self.prefix)}{self.state_prefix}"
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Return the prefixes that agents write below."""
+        return (self.prefix, self.state_prefix) if self.state_store else (self.prefix,)
+
+    @property
     def place(self) -> str:
         """Return where the objects are, as a person would write it down."""
         return TERMS[self.cloud].place.format(

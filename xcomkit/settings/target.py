@@ -21,7 +21,7 @@ from xcomkit.settings.validators import (
     whole_number,
 )
 
-_NEVER_EMPTY = ("prefix", "namespace", "release", "resource_name_prefix")
+_NEVER_EMPTY = ("prefix", "state_prefix", "namespace", "release", "resource_name_prefix")
 _AGENTS = "02 03 04 06"  # what reads the values file, and makes the agents' environment of it
 _IDENTITY = "02 03 04 06 07"
 _BUCKET = "01 02 06"  # step 06 looks whether the bucket still expires what it wrote
@@ -66,6 +66,15 @@ class TargetSettings(BaseModel):
     )
     backend: Literal["durable", "stock"] = parameter(
         "durable", _AGENTS, "durable: confirms what it writes; stock: common-io's class"
+    )
+    state_store: bool = parameter(
+        True, _AGENTS, "True: a state store beside XCom, needed from agent 1.8.0 on; False: none"
+    )
+    state_prefix: str = parameter(
+        "task-state", _AGENTS, "prefix of the state store, apart from that of XCom"
+    )
+    state_threshold: WholeNumber = parameter(
+        0, _AGENTS, "bytes of JSON from which state goes to the bucket; 0: always", ge=0
     )
     compression: Codec = parameter("none", _AGENTS, "none, gzip, zip, bz2, lzma or xz")
     retention_days: WholeNumber = parameter(

@@ -6,6 +6,7 @@ Everything a cloud *does* is in ``xcomkit.clouds``; here is only how it is calle
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 from xcomkit.findings.model import CloudName
@@ -97,11 +98,13 @@ _LABEL = (
     r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?",
     "1 to 63 lower case letters, digits and inner dashes",
 )
+_PREFIX = (
+    r"(?!.*\.\.)[\w.=-]+(?:/[\w.=-]+)*",
+    "letters, digits and . _ = - in parts separated by /",
+)
 NAMES: Mapping[str, tuple[str, str]] = {
-    "prefix": (
-        r"(?!.*\.\.)[\w.=-]+(?:/[\w.=-]+)*",
-        "letters, digits and . _ = - in parts separated by /",
-    ),
+    "prefix": _PREFIX,
+    "state_prefix": _PREFIX,
     "connection_id": (r"\w[\w.-]*", "letters, digits and _ . -"),
     "agent_keys_secret": (
         rf"{_LABEL[0]}(?:\.{_LABEL[0]})*",
@@ -145,6 +148,7 @@ def contradictions(settings: Any) -> Iterator[tuple[str, str]]:
         yield "kms_key", f"{own_key} needs a key, and only {own_key} takes one"
     if not low <= settings.noncurrent_days <= high:
         yield "noncurrent_days", f"must be {low} to {high}, as {terms.store} accepts"
+    yield from _state_among_xcoms(settings)
     if is_other_store and cloud != "aws":
         yield "endpoint_url", f"must be {EMBEDDED} or empty on {cloud}"
     if settings.connection_store != "values" and cloud != "aws":
@@ -156,3 +160,9 @@ def contradictions(settings: Any) -> Iterator[tuple[str, str]]:
             yield name, "is for a store behind endpoint_url; AWS has workload identity"
     if settings.payload_callable and not re.fullmatch(r"[\w.]+:\w+", settings.payload_callable):
         yield "payload_callable", "must be module:function"
+
+
+def _state_among_xcoms(settings: Any) -> Iterator[tuple[str, str]]:
+    both = permutations((settings.prefix, settings.state_prefix))
+    if settings.state_store and any(f"{one}/".startswith(f"{other}/") for one, other in both):
+        yield "state_prefix", "must be apart from prefix, where XComs expire"

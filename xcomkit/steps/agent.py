@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from xcomkit.backend import drift, protocol
-from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.launch import Launch
 from xcomkit.backend.process import Worker, open_worker
+from xcomkit.backend.protocol import XCOM
 from xcomkit.backend.round_trip import why_gone
 from xcomkit.findings.errors import UnreachableError
 from xcomkit.findings.model import Check, WorkerIdentity
@@ -101,7 +101,7 @@ def check_image(step: Step, agent: Agent) -> tuple[Check, ...]:
     The pod has imported it, or has not; on this machine the label of the image is all there is.
     """
     hello = agent.worker.hello
-    if not is_durable(agent.component.environment.get(CLASS_VARIABLE, "")):
+    if not is_durable(agent.component.environment.get(XCOM.class_variable, "")):
         return ()
     if agent.pod:
         return (image.judge_pod("" if hello.error else hello.digest, pod=agent.pod),)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from xcomkit.backend import fault_checks, fault_matrix, silent_references
+from xcomkit.backend.protocol import STATE, Subject
 from xcomkit.findings.errors import ProcessError
 from xcomkit.findings.model import Check
 from xcomkit.notebook.step import Step
@@ -14,19 +15,22 @@ from xcomkit.steps.proof import Proof
 
 def examine(step: Step, agent: Agent, proof: Proof, *, run_id: str) -> tuple[Check, ...]:
     """Return the checks of faults and of silent references; the faults are recorded."""
-    worker = agent.worker
-    codec = worker.hello.settings["compression"]
+    worker, subject = agent.worker, proof.subject
+    bound = worker.hello.bound(subject)
+    codec = bound.settings["compression"]
     try:
-        proof.cells = cells = _inject(step, agent, codecs=proof.codecs, run_id=run_id)
-        step.facts["faults"] = [
+        proof.cells = cells = _inject(
+            step, agent, codecs=proof.codecs, run_id=run_id, subject=subject
+        )
+        proof.facts["faults"] = [
             {"operation": c.case.operation, "fault": c.case.label, "acts": c.case.fault.acts,
              **{k: v for k, v in asdict(c).items() if k != "case"}}
             for c in cells
         ]  # fmt: skip
-        checks = fault_checks.check(cells, configured=codec or "none")
+        checks = fault_checks.check(cells, configured=codec or "none", subject=subject)
     except ProcessError as error:
         checks = fault_checks.not_injected(
-            str(error), codec=codec, backend=worker.hello.backend, in_pod=bool(agent.pod)
+            str(error), codec=codec, backend=bound.backend, in_pod=bool(agent.pod), subject=subject
         )
     step.say("moving the prefix, renaming the connection, letting an object expire")
     references = silent_references.check(
@@ -36,12 +40,13 @@ def examine(step: Step, agent: Agent, proof: Proof, *, run_id: str) -> tuple[Che
         delete=step.cloud.delete_keys,
         bucket=step.settings.bucket,
         run_id=run_id,
+        subject=subject,
     )
     return (*checks, *references)
 
 
 def _inject(
-    step: Step, agent: Agent, *, codecs: Sequence[str], run_id: str
+    step: Step, agent: Agent, *, codecs: Sequence[str], run_id: str, subject: Subject
 ) -> tuple[fault_matrix.Cell, ...]:
     """Return what became of each fault, of forks of the same worker that go through a proxy.
 
@@ -60,7 +65,8 @@ def _inject(
             codecs=codecs,
             reader=step.cloud,
             bucket=settings.bucket,
-            prefix=settings.prefix,
+            prefix=settings.state_prefix if subject is STATE else settings.prefix,
+            subject=subject,
             run_id=run_id,
             progress=step.say,
         )

@@ -52,18 +52,20 @@ def _read(path: Path) -> str:
 
 def examine(step: Step, agent: Agent, proof: Proof, *, run_id: str) -> tuple[Check, ...]:
     """Return the checks of types and of components that read one another."""
+    subject = proof.subject
     step.say("sending every type through object and database")
-    found = type_fidelity.examine(agent.worker, run_id=run_id)
+    found = type_fidelity.examine(agent.worker, run_id=run_id, subject=subject)
     if not isinstance(found, ProcessError):
-        step.facts["types"] = proof.types_seen = found
+        proof.facts["types"] = proof.types_seen = found
+    unchanged = type_fidelity.check(found, subject=subject)
     if agent.pod:
-        return type_fidelity.check(found), components.one_pod_only(agent.pod)
+        return unchanged, components.one_pod_only(agent.pod, subject=subject)
     step.say("reading across workers, Dag processor and triggerer")
     with _processes(step, agent) as processes:
-        readings = components.examine(processes, run_id=run_id)
-    step.facts["components"] = proof.readings = readings
+        readings = components.examine(processes, run_id=run_id, subject=subject)
+    proof.facts["components"] = proof.readings = readings
     own = "its own service account" if agent.identity.agents else agent.identity.proves
-    return (type_fidelity.check(found), components.check(readings, identity=own))
+    return unchanged, components.check(readings, identity=own, subject=subject)
 
 
 @contextmanager

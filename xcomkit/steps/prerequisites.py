@@ -9,8 +9,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from xcomkit.backend.configuration import CLASS_VARIABLE
 from xcomkit.backend.process import open_worker
+from xcomkit.backend.protocol import XCOM
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import STOCK_BACKEND, Check, Rule
 from xcomkit.findings.text_file import write_text
@@ -127,7 +127,7 @@ def check_backend(step: Step) -> show.Checks:
     step.say("importing Airflow in a fresh process")
     holds = None
     try:
-        with open_worker({CLASS_VARIABLE: STOCK_BACKEND}, timeout=120) as worker:
+        with open_worker({XCOM.class_variable: STOCK_BACKEND}, timeout=120) as worker:
             hello = worker.hello
     except XcomkitError as error:
         observed = str(error)

@@ -2,16 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 from xcomkit.backend import timing
 from xcomkit.backend.cross_read import Reading
-from xcomkit.backend.fault_matrix import Cell
+from xcomkit.backend.fault_matrix import Cell, Operation
 from xcomkit.backend.lost_writes import Writes
-from xcomkit.backend.protocol import PushedValue
+from xcomkit.backend.protocol import XCOM, PushedValue, Subject
 from xcomkit.backend.type_fidelity import TypeResult
-from xcomkit.findings.model import BACKENDS, Check, FaultPair, Measurement, Status
+from xcomkit.findings.model import (
+    BACKENDS,
+    STATE_STORES,
+    Check,
+    FaultPair,
+    Measurement,
+    Status,
+)
 from xcomkit.notebook import show
 
+_OPERATIONS: tuple[Operation, ...] = ("push", "pull", "purge")
 NOTHING = show.Text("Nothing was tried: the checks above say why.")
 _STATUS: Mapping[str, Status] = {
     "raised": "pass",
@@ -25,8 +34,13 @@ _STATUS: Mapping[str, Status] = {
 class Proof:
     """The parts of the proof; one that was not reached is empty.
 
-    ``backend`` is the path of the class, ``codecs`` those that are tried, the configured one first.
+    ``backend`` is the path of the class, ``codecs`` those that are tried, the configured one first;
+    ``facts`` takes what is recorded. ``state`` is the same of the state store, where there is one.
     """
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    subject: Subject = XCOM
+    state: Self | None = None
 
     checks: list[Check] = field(default_factory=list)
     table: show.Checks = field(default_factory=lambda: show.checks(()))
@@ -51,7 +65,8 @@ class Proof:
     def class_name(self) -> str:
         """Return the configured class as ``backend`` names it, or its own name."""
         own = self.backend.rpartition(".")[2]
-        return next((name for name, path in BACKENDS.items() if path == self.backend), own)
+        classes = (*BACKENDS.items(), *STATE_STORES.items())
+        return next((name for name, path in classes if path == self.backend), own)
 
     @property
     def compared(self) -> tuple[FaultPair, ...]:
@@ -70,22 +85,33 @@ class Proof:
             for what, fault in dict.fromkeys((what, fault) for what, fault, _ in ends)
         )
 
-    def _label(self, codec: str) -> str:
+    @property
+    def both(self) -> "tuple[Proof, ...]":
+        """Return the proof of XCom and that of the state store."""
+        return (self, self.state) if self.state else (self,)
+
+    @property
+    def lead(self) -> str:
+        """Return what a label begins with."""
+        return "" if self.subject is XCOM else "state store: "
+
+    def label(self, codec: str) -> str:
         """Return class and codec, and whether they are configured or the contrast."""
         if codec == timing.CONTRAST:
-            return timing.CONTRAST_LABEL
-        return f"{self.class_name}, {codec}{' (configured)' * (codec == self.codecs[0])}"
+            return f"{self.lead}{timing.CONTRAST_LABEL}"
+        return f"{self.lead}{self.class_name}, {codec}{' (configured)' * (codec == self.codecs[0])}"
 
     def values(self) -> show.Table | show.Text:
         """Return what each value did on its way."""
         rows = [
             (
-                value.payload.kind,
+                f"{one.lead}{value.payload.kind}",
                 f"{value.encoded.bytes or 0:,}",
                 str(value.pushed.error or "") or value.pushed.reference or "kept in the database",
                 f"{value.pushed.ms:.1f}",
             )
-            for value in self.pushed
+            for one in self.both
+            for value in one.pushed
         ]
         headers = ("value", "JSON bytes", "stored as", "push ms")
         return show.table(headers, rows, caption="Values on their way") if rows else NOTHING
@@ -93,10 +119,11 @@ class Proof:
     def lost_writes(self) -> show.Table | show.Text:
         """Return which pushes were there at once and after the process had ended."""
         rows = [
-            (self._label(one.codec), f"{one.seen_at_once} of {one.at_once}",
+            (proof.label(one.codec), f"{one.seen_at_once} of {one.at_once}",
              f"{one.seen_after_exit} of {one.at_exit}",
              one.problem or ("lost" if one.lost else "kept"))
-            for one in self.writes
+            for proof in self.both
+            for one in proof.writes
         ]  # fmt: skip
         headers = ("class and codec", "there at once", "there after exit", "verdict")
         caption = "Pushes found again, without any fault"
@@ -105,12 +132,13 @@ class Proof:
     def faults(self) -> show.Table | show.Text:
         """Return what became of each fault, and how it was seen."""
         found: dict[tuple[str, str, str, str], list[str]] = {}
-        for cell in self.cells:
+        for proof, cell in [(one, cell) for one in self.both for cell in one.cells]:
             observed = cell.observed.split(" (")[0][:120]
             if cell.verdict == "raised":
                 observed = observed.partition(":")[0]
-            key = (cell.case.operation, cell.case.label, cell.verdict, observed)
-            found.setdefault(key, []).append(self._label(cell.codec))
+            verb = proof.subject.verbs[_OPERATIONS.index(cell.case.operation)]
+            key = (verb, cell.case.label, cell.verdict, observed)
+            found.setdefault(key, []).append(proof.label(cell.codec))
         rows = tuple(
             (
                 show.Cell(operation), show.Cell(fault), show.Cell("; ".join(labels)),
@@ -123,7 +151,11 @@ class Proof:
 
     def types(self) -> show.Table | show.Text:
         """Return what became of a value of each type, on both ways."""
-        rows = [(one.name, one.through_object, one.through_database) for one in self.types_seen]
+        rows = [
+            (f"{proof.lead}{one.name}", one.through_object, one.through_database)
+            for proof in self.both
+            for one in proof.types_seen
+        ]
         headers = ("type", "through the object", "through the database")
         return show.table(headers, rows, caption="What comes back") if rows else NOTHING
 
@@ -132,12 +164,13 @@ class Proof:
         readers = list(dict.fromkeys(one.reader for one in self.readings))
         same = "the same"
         seen = {
-            (one.writer, one.reader): same if one.verdict == "pass" else one.reason
-            for one in self.readings
+            (f"{proof.lead}{one.writer}", one.reader): same if one.verdict == "pass" else one.reason
+            for proof in self.both
+            for one in proof.readings
         }
         rows = [
             (writer, *(seen.get((writer, reader), "") for reader in readers))
-            for writer in dict.fromkeys(one.writer for one in self.readings)
+            for writer in dict.fromkeys(writer for writer, _ in seen)
         ]
         headers = ("written by", *(f"read by {reader}" for reader in readers))
         caption = "Written by one, read by every other"

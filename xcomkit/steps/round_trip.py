@@ -4,6 +4,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
 
 from xcomkit.backend import (
     advice,
@@ -15,11 +17,12 @@ from xcomkit.backend import (
     round_trip_rules,
     sign_in,
     silent_references,
+    state_scopes,
     timing,
     type_fidelity,
 )
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import Payload, Where, push
+from xcomkit.backend.protocol import STATE, Payload, Where, push
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Check
@@ -37,7 +40,7 @@ def prove(step: Step) -> Proof:
     All of it happens in one worker process, because importing Airflow takes longer than the proof.
     A red finding is never lost with what breaks after it.
     """
-    proof = Proof()
+    proof = Proof(facts=step.facts)
     run_id = f"manual__{datetime.now(UTC).isoformat()}"
     with step.in_cell("round_trip.prove"):
         try:
@@ -50,6 +53,8 @@ def prove(step: Step) -> Proof:
                 step.facts["identity"] = agent.identity.proves
                 step.facts["component"] = agent.component.name
                 for checks in prove_parts(step, agent, proof, run_id=run_id):
+                    proof.checks += checks
+                for checks in prove_state(step, agent, proof, run_id=run_id):
                     proof.checks += checks
             # Also keys of which only old versions are left.
             keys = [key for place in places for key in step.cloud.list_keys_ever(place)]
@@ -85,23 +90,9 @@ def prove_parts(
     configured = worker.hello.settings["compression"] or "none"
     step.facts["configured"] = (proof.class_name, configured)
     proof.codecs = timing.chosen(proof.backend, configured, depth=settings.fault_depth)
-    pushes = [check.status for check in found.checks if check.id == round_trip_rules.XC503.id]
-    is_kept = pushes == ["skip"] and found.values  # a threshold above all values
-    if pushes != ["pass"] and not is_kept:  # timing each codec's failure would only take time
+    if not _is_stored(proof, found):  # timing each codec's failure would only take time
         return
-    step.facts["lost_writes"] = proof.writes = lost_writes.probe(
-        worker,
-        reader=step.cloud,
-        bucket=settings.bucket,
-        codecs=proof.codecs,
-        repetitions=settings.repetitions,
-        run_id=run_id,
-        progress=step.say,
-    )
-    yield (lost_writes.check(proof.writes, configured=configured),)
-    yield failures.examine(step, agent, proof, run_id=run_id)
-    step.facts["compared"] = proof.compared
-    yield fidelity.examine(step, agent, proof, run_id=run_id)
+    yield from _prove_losses(step, agent, proof, run_id=run_id)
     _leave_sample(worker, run_id=run_id)
     measured = timing.measure(
         worker, settings=settings, codecs=timing.distinct(configured), progress=step.say,
@@ -117,6 +108,68 @@ def prove_parts(
     )
     proof.sentences = (advised, *measured.problems)
     yield advice.check(measured.measurements, configured=configured)
+
+
+def prove_state(
+    step: Step, agent: Agent, proof: Proof, *, run_id: str
+) -> Iterator[tuple[Check, ...]]:
+    """Yield the checks of the state store by the same parts, where the values configure one."""
+    worker, settings = agent.worker, step.settings
+    configured = agent.component.environment.get(STATE.class_variable, "")
+    bound = worker.hello.bound(STATE)
+    if not configured and not bound.backend:
+        return
+    step.say("proving the state store in the same way")
+    facts: dict[str, Any] = {}
+    step.facts["state_store"] = facts
+    proof.state = own = Proof(facts=facts, subject=STATE, backend=bound.backend)
+    found = round_trip.prove(
+        worker,
+        settings=settings,
+        environment=agent.component.environment,
+        identity=agent.identity,
+        reader=step.cloud,
+        run_id=run_id,
+        payloads=round_trip.STATE_PAYLOADS,
+        subject=STATE,
+    )
+    own.pushed = found.values
+    yield found.checks
+    codec = bound.settings.get("compression") or "none"
+    own.codecs = timing.chosen(bound.backend, codec, depth="quick", subject=STATE)
+    if not _is_stored(own, found):
+        return
+    scopes = state_scopes.examine(worker, run_id=run_id)
+    yield (state_scopes.check(scopes),)
+    yield from _prove_losses(step, agent, own, run_id=run_id)
+
+
+def _is_stored(proof: Proof, found: round_trip.Proof) -> bool:
+    """Tell whether values were stored, or stayed in the database by a threshold above all."""
+    rule = round_trip_rules.EXPECTATIONS[proof.subject.name].push.rule
+    pushes = [check.status for check in found.checks if check.id == rule.id]
+    return pushes == ["pass"] or (pushes == ["skip"] and bool(found.values))
+
+
+def _prove_losses(
+    step: Step, agent: Agent, proof: Proof, *, run_id: str
+) -> Iterator[tuple[Check, ...]]:
+    """Yield the checks of lost writes, faults, references, types and components."""
+    proof.facts["lost_writes"] = proof.writes = lost_writes.probe(
+        agent.worker,
+        reader=step.cloud,
+        bucket=step.settings.bucket,
+        codecs=proof.codecs,
+        repetitions=step.settings.repetitions,
+        run_id=run_id,
+        progress=step.say,
+        subject=proof.subject,
+    )
+    configured, subject = proof.codecs[0], proof.subject
+    yield (lost_writes.check(proof.writes, configured=configured, subject=subject),)
+    yield failures.examine(step, agent, proof, run_id=run_id)
+    proof.facts["compared"] = proof.compared
+    yield fidelity.examine(step, agent, proof, run_id=run_id)
 
 
 def _sign_in(step: Step, agent: Agent) -> tuple[Check, Check]:
@@ -142,15 +195,20 @@ def _leave_sample(worker: Worker, *, run_id: str) -> None:
 
 def _places(step: Step, *, run_id: str) -> tuple[str, ...]:
     """Return the prefixes that this run alone writes below."""
-    dag_ids = (*(part.DAG_ID for part in _PARTS), timing.DAG_ID)
-    return tuple(f"{step.settings.prefix}/{dag_id}/{run_id}/" for dag_id in dag_ids)
+    dag_ids = [part.DAG_ID for part in _PARTS]
+    below = [f"{step.settings.prefix}/{one}/{run_id}/" for one in (*dag_ids, timing.DAG_ID)]
+    if step.settings.state_store:
+        quoted = quote(run_id, safe="")
+        state = step.settings.state_prefix
+        below += [f"{state}/{one}/{quoted}/" for one in (*dag_ids, state_scopes.DAG_ID)]
+    return tuple(below)
 
 
 def _sweep(step: Step, places: tuple[str, ...]) -> None:
     """Remove what the probes left, but for the sample: an upload that was late lands after all."""
     try:
         for place in places:
-            if round_trip.DAG_ID not in place:
+            if not place.startswith(f"{step.settings.prefix}/{round_trip.DAG_ID}/"):
                 step.cloud.delete_keys([*step.cloud.list_keys_ever(place)])
     except XcomkitError as error:  # all of it is recorded, and step 07 tries again
         step.say(f"test objects stay until step 07: {error}")

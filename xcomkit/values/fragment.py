@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from xcomkit.findings.model import BACKENDS
+from xcomkit.findings.model import BACKENDS, STATE_STORES
 from xcomkit.settings.settings import Settings
 from xcomkit.values import emit
 from xcomkit.values.names import (
@@ -12,6 +12,9 @@ from xcomkit.values.names import (
     CONNECTION_PREFIX,
     PATH,
     SECRETS_KWARGS,
+    STATE_COMPRESSION,
+    STATE_PATH,
+    STATE_THRESHOLD,
     STORE_KEYS,
     THRESHOLD,
     connection_variable,
@@ -26,6 +29,7 @@ _WHY = {
     "resourceNamePrefix": "starts the name of every Deployment and service account",
     "namespace": "half of every subject that is trusted",
     "xcomBackend": "the class in every component; without it values go to the metadata database",
+    "stateStoreBackend": "the class that keeps task and asset state; agents from 1.8.0 need it",
     "secretBackend": "where agents look up connections; they cannot see the metadata database",
     "commonEnv": "reaches workers, Dag processor and triggerer; every value must be a text",
     "workers": "one Deployment and one service account per group",
@@ -35,6 +39,9 @@ _WHY = {
     PATH: "<protocol>://<connection-id>@<bucket>/<prefix>",
     THRESHOLD: "bytes from which a value goes to the bucket; 0 = always, unset = never",
     COMPRESSION: "read by every agent; the reader recognises it by the object's suffix",
+    STATE_PATH: "apart from XCom, whose objects expire: asset state must outlive every run",
+    STATE_THRESHOLD: "bytes from which state goes to the bucket; 0 = always, never negative",
+    STATE_COMPRESSION: "read by every agent; the reader recognises it by the object's suffix",
     SECRETS_KWARGS: "how the secrets backend names connections",
 }
 
@@ -62,6 +69,14 @@ def generate(
     variables = {PATH: settings.base_path, THRESHOLD: str(settings.threshold)}
     if settings.compression != "none":
         variables[COMPRESSION] = settings.compression
+    if settings.state_store:
+        fragment["stateStoreBackend"] = STATE_STORES[settings.backend]
+        variables |= {
+            STATE_PATH: settings.state_path,
+            STATE_THRESHOLD: str(settings.state_threshold),
+        }
+        if settings.compression != "none":
+            variables[STATE_COMPRESSION] = settings.compression
     if settings.connection_store == "values":
         variables[connection_variable(settings.connection_id)] = json.dumps(dict(connection))
     else:

@@ -31,7 +31,7 @@ from xcomkit.values.merge_rules import (
     is_unset,
     label,
 )
-from xcomkit.values.names import CHART_FIELDS, COMPRESSION, PATH
+from xcomkit.values.names import CHART_FIELDS, COMPRESSION, PATH, STATE_COMPRESSION, STATE_PATH
 from xcomkit.values.tree import Node
 from xcomkit.values.values import Key, Values
 
@@ -160,8 +160,9 @@ class MergePlan:
             self._keep(node, wanted, spot=spot)
         names = {entry["name"] for entry in wanted}
         entries = list(wanted)
-        if PATH in names and COMPRESSION in present and COMPRESSION not in names:
-            entries.append({"name": COMPRESSION, "value": ""})  # the runbook wants none
+        for path, codec in ((PATH, COMPRESSION), (STATE_PATH, STATE_COMPRESSION)):
+            if path in names and codec in present and codec not in names:
+                entries.append({"name": codec, "value": ""})  # the runbook wants none
         for entry in entries:
             name = entry["name"]
             if name in present:

@@ -7,6 +7,9 @@ from typing import Any
 from xcomkit.values import sensitive
 from xcomkit.values.names import (
     CONNECTION_PREFIX,
+    STATE_BACKEND,
+    STATE_COMPRESSION,
+    STATE_THRESHOLD,
     XCOM_SETTINGS,
     find_placeholder,
 )
@@ -65,13 +68,23 @@ def is_placeholder(value: Any) -> bool:
     return isinstance(value, str) and bool(find_placeholder(value))
 
 
+_OWNED = frozenset({*XCOM_SETTINGS, STATE_BACKEND, STATE_THRESHOLD, STATE_COMPRESSION})
+
+
 def is_owned(path: Key) -> bool:
-    """Tell whether a value is the runbook's, so that it replaces what the file says."""
+    """Tell whether a value is the runbook's, so that it replaces what the file says.
+
+    A state store's path is not: with another one no state that is stored would be found.
+    """
     match path:
-        case ("xcomBackend",) | ("serviceAccount", "annotations", _) | ("labels", _):
+        case (
+            ("xcomBackend" | "stateStoreBackend",)
+            | ("serviceAccount", "annotations", _)
+            | ("labels", _)
+        ):
             return True
         case ("commonEnv", str() as name, "value"):
-            return name in XCOM_SETTINGS or name.startswith(CONNECTION_PREFIX)
+            return name in _OWNED or name.startswith(CONNECTION_PREFIX)
         case _:
             return False
 

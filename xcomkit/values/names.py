@@ -8,6 +8,10 @@ BACKEND = "AIRFLOW__CORE__XCOM_BACKEND"
 PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
 THRESHOLD = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"
 COMPRESSION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION"
+STATE_BACKEND = "AIRFLOW__WORKERS__STATE_STORE_BACKEND"
+STATE_PATH = "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_PATH"
+STATE_THRESHOLD = "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_THRESHOLD"
+STATE_COMPRESSION = "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_COMPRESSION"
 SECRETS_BACKEND = "AIRFLOW__SECRETS__BACKEND"
 SECRETS_KWARGS = "AIRFLOW__SECRETS__BACKEND_KWARGS"
 CONNECTION_PREFIX = "AIRFLOW_CONN_"
@@ -15,9 +19,12 @@ STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 """What signs to a store that speaks S3 and has no workload identity."""
 
 XCOM_SETTINGS = (BACKEND, PATH, THRESHOLD, COMPRESSION)
+STATE_SETTINGS = (STATE_BACKEND, STATE_PATH, STATE_THRESHOLD, STATE_COMPRESSION)
 
-# Airflow 3: xcomBackend and secretBackend of the chart become these variables in every component
-CHART_FIELDS = {"xcomBackend": BACKEND, "secretBackend": SECRETS_BACKEND}
+# Airflow 3: what these keys of the chart become in every component; the last since chart 2.3.0
+CHART_FIELDS = {
+    "xcomBackend": BACKEND, "secretBackend": SECRETS_BACKEND, "stateStoreBackend": STATE_BACKEND,
+}  # fmt: skip
 
 _PLACEHOLDER = re.compile(
     r"<[A-Za-z][\w .:/-]{0,60}>|<\d[\w-]{3,60}>"
@@ -54,8 +61,8 @@ def parse_base_path(text: str) -> BasePath | None:
 
 
 def is_setting(name: str) -> bool:
-    """Tell whether a variable is an XCom setting, the secrets backend or a connection."""
-    known = (*XCOM_SETTINGS, SECRETS_BACKEND, SECRETS_KWARGS)
+    """Tell whether a variable is of XCom, state store or secrets backend, or a connection."""
+    known = (*XCOM_SETTINGS, *STATE_SETTINGS, SECRETS_BACKEND, SECRETS_KWARGS)
     return name in known or name.startswith(CONNECTION_PREFIX)
 
 

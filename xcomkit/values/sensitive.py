@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from xcomkit.findings.redaction import SHAPES
 from xcomkit.values.names import (
     CONNECTION_PREFIX,
+    STATE_SETTINGS,
     XCOM_SETTINGS,
     find_placeholder,
     is_reference,
@@ -55,7 +56,7 @@ _HARMLESS_FIELDS = frozenset(
 )  # fmt: skip
 # how azure-identity is to sign in, a class name
 _NO_SECRETS = frozenset({"AZURE_TOKEN_CREDENTIALS"})
-_ALWAYS_SHOWN = frozenset(XCOM_SETTINGS)
+_ALWAYS_SHOWN = frozenset({*XCOM_SETTINGS, *STATE_SETTINGS})
 _VALUE = (
     *((kind, re.compile(pattern)) for kind, pattern in SHAPES),
     ("a password in a URL", re.compile(r"://[^/@\s:?#]*:[^@\s]+@")),

@@ -180,9 +180,10 @@ def permissions(settings: Settings, *, account: str) -> Document:
     """
     arn = bucket_arn(settings)
     objects = ("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload")
+    below = [f"{arn}/{prefix}/*" for prefix in settings.prefixes]
     statements = [
         _allow("Bucket", ["s3:ListBucket", "s3:GetBucketLocation"], arn),
-        _allow("Objects", [f"s3:{one}" for one in objects], f"{arn}/{settings.prefix}/*"),
+        _allow("Objects", [f"s3:{one}" for one in objects], below[0] if len(below) == 1 else below),
     ]
     if settings.encryption == "sse-kms":
         statements.append(_allow("Key", ["kms:GenerateDataKey", "kms:Decrypt"], settings.kms_key))
@@ -192,5 +193,5 @@ def permissions(settings: Settings, *, account: str) -> Document:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _allow(sid: str, action: str | list[str], resource: str) -> Document:
+def _allow(sid: str, action: str | list[str], resource: str | list[str]) -> Document:
     return {"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource}

@@ -38,14 +38,17 @@ class Rights:
         objectUser alone lacks buckets.get: gcsfs then takes the bucket for missing and tries to
         create it. legacyBucketReader adds buckets.get and objects.list, and cannot be narrowed.
         """
-        objects = f"projects/_/buckets/{self._settings.bucket}/objects/{self._settings.prefix}/"
-        condition = {
-            "title": _TITLE,
-            "description": "only XCom objects",
-            "expression": f'resource.name.startsWith("{objects}")',
-        }
+        objects = f"projects/_/buckets/{self._settings.bucket}/objects"
+        conditions = [
+            {
+                "title": _TITLE,
+                "description": f"only objects below {prefix}/",
+                "expression": f'resource.name.startsWith("{objects}/{prefix}/")',
+            }
+            for prefix in self._settings.prefixes
+        ]
         return [
-            {"role": OBJECTS, "members": [self.member], "condition": condition},
+            *({"role": OBJECTS, "members": [self.member], "condition": one} for one in conditions),
             {"role": READER, "members": [self.member]},
         ]
 

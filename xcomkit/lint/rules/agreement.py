@@ -11,6 +11,7 @@ from xcomkit.values.names import (
     PATH,
     SECRETS_BACKEND,
     SECRETS_KWARGS,
+    STATE_SETTINGS,
     XCOM_SETTINGS,
     connection_variable,
     parse_base_path,
@@ -19,10 +20,10 @@ from xcomkit.values.sensitive import show
 
 XC018 = Rule(
     id="XC018",
-    title="Every component has the same XCom settings",
+    title="Every component has the same settings of XCom and state store",
     severity="fail",
     why="A value written under one setting is read as a bare path, or not at all, under another.",
-    remedy="Keep XCom settings and the connection in commonEnv only.",
+    remedy="Keep these settings and the connection in commonEnv only.",
     source="configure XCom backend; Helm reference, commonEnv",
 )
 XC025 = Rule(
@@ -35,7 +36,7 @@ XC025 = Rule(
 )
 
 
-_MAY_BE_UNSET = (COMPRESSION, SECRETS_BACKEND, SECRETS_KWARGS)
+_MAY_BE_UNSET = (COMPRESSION, *STATE_SETTINGS, SECRETS_BACKEND, SECRETS_KWARGS)
 
 
 @lint_rule(XC018, "the same values everywhere")
@@ -67,7 +68,7 @@ def _shared_names(config: Configuration) -> tuple[str, ...]:
     connections = dict.fromkeys(
         connection_variable(path.connection_id) for path in paths if path and path.connection_id
     )
-    return (*XCOM_SETTINGS, *connections, SECRETS_BACKEND, SECRETS_KWARGS)
+    return (*XCOM_SETTINGS, *STATE_SETTINGS, *connections, SECRETS_BACKEND, SECRETS_KWARGS)
 
 
 @lint_rule(XC025, "lists as they were", kinds=("values",))

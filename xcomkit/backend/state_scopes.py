@@ -1,0 +1,114 @@
+"""Has every task, map index, asset and key a state of its own, for a retry to find and delete?"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from xcomkit.backend.configuration import send_small_values
+from xcomkit.backend.expectation import Expectation
+from xcomkit.backend.process import Worker
+from xcomkit.backend.protocol import (
+    STATE,
+    STAYED,
+    Outcome,
+    Payload,
+    Where,
+    encode_and_push,
+    pull,
+    purge,
+    push,
+    size,
+)
+from xcomkit.backend.state_rules import XC547
+from xcomkit.findings.errors import ProcessError
+from xcomkit.findings.model import Check
+
+DAG_ID = "xcomkit_scopes"
+EMPTY = "an empty key"
+_OWN = Expectation(
+    XC547,
+    "the own value for each, also after another one was deleted; an empty key is an error",
+    "set in one process; read, deleted and read in another, as a retry does",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A scope or key that was tried, and what became of it: ``""`` if it has its own state."""
+
+    name: str
+    problem: str = ""
+
+
+def places(run_id: str) -> dict[str, Where]:
+    """Return each scope and key that is tried, by name."""
+    task = Where(DAG_ID, run_id, "task", key="watermark", subject="state")
+    asset = replace(task, asset_name="orders/daily %")
+    return {
+        "a task": task,
+        "map index 0": replace(task, map_index=0),
+        "map index 1": replace(task, map_index=1),
+        "another task": replace(task, task_id="other"),
+        "another run": replace(task, run_id=f"{run_id}-later"),
+        "key a/b": replace(task, key="a/b"),
+        "key a%2Fb": replace(task, key="a%2Fb"),
+        "key ü ?#": replace(task, key="ü ?#"),
+        "an asset by name": asset,
+        "an asset by URI": replace(asset, asset_name="", asset_uri="s3://orders/daily?a=1#b"),
+        "another key of the asset": replace(asset, key="watermark/2"),
+    }
+
+
+def examine(worker: Worker, *, run_id: str) -> tuple[Scope, ...] | ProcessError:
+    """Return what became of the state of every scope; each object is deleted again."""
+    tried = places(run_id)
+    values = {name: Payload("json", text=json.dumps([name])) for name in tried}
+    small = send_small_values(worker.hello.bound(STATE).settings["threshold"], subject=STATE)
+    stores = [
+        step for name, at in tried.items() for step in encode_and_push(values[name], where=at)
+    ]
+    refused = push(Payload("small_dict"), where=replace(tried["a task"], key=""))
+    try:
+        *stored, empty = worker.run([*stores, refused], environment=small)
+        pushed = dict(zip(tried, stored[1::2], strict=True))
+        encoded = dict(zip(tried, stored[::2], strict=True))
+        there = {name: at for name, at in tried.items() if pushed[name].reference}
+        # every read but the first comes after all earlier ones were deleted
+        look = [
+            step
+            for name, at in there.items()
+            for step in (
+                pull(pushed[name].reference, describe=True, where=at),
+                purge(pushed[name].reference, where=at),
+                size(pushed[name].reference),
+            )
+        ]
+        looked = worker.run(look, environment=small)
+    except ProcessError as error:
+        return error
+    triples = zip(looked[::3], looked[1::3], looked[2::3], strict=True)
+    seen = dict(zip(there, triples, strict=True))
+    found = [Scope(name, _problem(pushed[name], encoded[name], seen.get(name))) for name in tried]
+    return (*found, Scope(EMPTY, "" if empty.error else "is stored"))
+
+
+def _problem(
+    pushed: Outcome, encoded: Outcome, seen: tuple[Outcome, Outcome, Outcome] | None
+) -> str:
+    if seen is None:
+        return f"set raised {pushed.error}" if pushed.error else STAYED
+    pulled, purged, left = seen
+    if difference := pulled.difference(encoded):
+        return difference
+    if error := purged.error or left.error:
+        return f"delete raised {error}"
+    return "" if left.bytes is None else "the object is still there after the delete"
+
+
+def check(found: Sequence[Scope] | ProcessError) -> Check:
+    """Return whether every scope and key has a state of its own (XC547)."""
+    if isinstance(found, ProcessError):
+        return _OWN.judge(None, str(found))
+    problems = [f"{one.name}: {one.problem}" for one in found if one.problem]
+    names = ", ".join(one.name for one in found)
+    return _OWN.judge(not problems, "; ".join(problems) or f"tried: {names}")
