@@ -83,10 +83,10 @@ class Helm:
 
     program: Path
 
-    def template(self, chart: Path, texts: Sequence[str]) -> str | Refused:
-        """Return what helm renders of a chart with values files laid over each other."""
+    def template(self, chart: Path, texts: Sequence[str], *flags: str) -> str | Refused:
+        """Return what helm renders of a chart with values files laid over each other, and flags."""
         with tempfile.TemporaryDirectory() as folder:
-            command = [str(self.program), "template", "release", str(chart)]
+            command = [str(self.program), "template", "release", str(chart), *flags]
             for number, text in enumerate(texts):
                 path = Path(folder) / f"{number}.yaml"
                 path.write_bytes(text.encode())
@@ -95,9 +95,9 @@ class Helm:
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=home)
         return Refused(done.stderr.strip()) if done.returncode else done.stdout
 
-    def read(self, chart: Path, texts: Sequence[str]) -> object:
+    def read(self, chart: Path, texts: Sequence[str], *flags: str) -> object:
         """Return the values as helm sees them, through a chart that prints them."""
-        said = self.template(chart, texts)
+        said = self.template(chart, texts, *flags)
         if isinstance(said, Refused):
             return said
         found = re.search(r"^values: (\S+)$", said, re.MULTILINE)

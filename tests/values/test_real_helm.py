@@ -15,6 +15,8 @@ from xcomkit.findings.model import Check
 from xcomkit.lint.rendered import judge_rendered
 from xcomkit.lint.rules import find
 from xcomkit.lint.sources.reading import read_configuration
+from xcomkit.lint.sources.releases import Parameter
+from xcomkit.lint.sources.resolving import _set
 from xcomkit.settings.settings import Settings
 from xcomkit.values.accounts import read_accounts
 from xcomkit.values.environment import worker_groups
@@ -163,6 +165,32 @@ def test_scalars_and_keys_that_helm_refuses_are_refused(helm, chart) -> None:
 def test_generated_files_and_layers_are_the_same(helm, chart, seed) -> None:
     cases = [Writer(seed * CASES + number).files() for number in range(CASES // 4)]
     assert disagreements(helm, chart, cases) == []
+
+
+# names and values of --set, as Argo CD writes them from helm.parameters
+SET_NAMES = [
+    "a.b", "a.c", "x", "x.y.z", "a.l[0]", "a.l[3]", "a.m[0].n", "a.m[1].n", "x[0]", "x[1].y",
+    "x[0][1]", r"k\.d", r"a.e\.f", "a.l", "a", "a.m[0]", 'a."q"', r"x\[0\]",
+]  # fmt: skip
+SET_VALUES = [
+    "1", "true", "True", "FALSE", "null", "Null", "text", "", "0", "-5", "007", "-007", "+1", "1.5",
+    "1e3", r"a\,b", "a=b", "{a,b}", r"{a\,b,1,true}", "{}", "[1]", "9223372036854775807", "~",
+    "-9223372036854775808", "9223372036854775808", " x ", "'q'", r"a\b", "0x1F", "-0", "00", "1_0",
+    "yes",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("flag", ["--set", "--set-string"])
+def test_parameters_mean_what_they_mean_to_helm(helm, chart, flag) -> None:
+    base = "a: {b: 1, l: [x, z], m: [{o: p}]}\nk.d: 5\n"
+    different = []
+    for name, value in [*((name, "v") for name in SET_NAMES), *(("x", v) for v in SET_VALUES)]:
+        parameter = Parameter(name, value, ("f", 1), is_text=flag == "--set-string")
+        answer = helm.read(chart, [base], flag, f"{name}={value}")
+        held = _set(read_values(base, name="v.yaml"), parameter, below=()).data
+        if not is_same(answer, held):
+            different.append((name, value, answer, held))
+    assert different == []
 
 
 class Writer:

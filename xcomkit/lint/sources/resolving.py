@@ -21,6 +21,7 @@ from xcomkit.values.values import Key, Values, read_values
 
 _BRACES = re.compile(r"\{\{[^{}]*\}\}")
 _PART = re.compile(r"((?:[^.\[\]\\]|\\.)+)|\[(\d+)\]")
+_WORDS = {"true": True, "false": False, "null": None}  # in any case
 _MOST_INDEX = 1000  # of a list that a --set fills up
 
 
@@ -231,9 +232,18 @@ def _put(data: Any, path: Key, value: Any) -> Any:
 
 
 def _typed(parameter: Parameter) -> Any:
-    text = parameter.value.replace("\\,", ",")
-    if parameter.is_text:
+    """Return the value that helm makes of a parameter; braces are a list."""
+    text, is_text = parameter.value, parameter.is_text
+    if text.startswith("{") and text.endswith("}"):
+        return [_typed_one(part, is_text=is_text) for part in re.split(r"(?<!\\),", text[1:-1])]
+    return _typed_one(text, is_text=is_text)
+
+
+def _typed_one(value: str, *, is_text: bool) -> Any:
+    text = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+    if is_text:
         return text
-    if text in ("true", "false", "null"):
-        return {"true": True, "false": False, "null": None}[text]
-    return int(text) if re.fullmatch(r"-?(?:0|[1-9]\d{0,17})", text) else text
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    is_number = re.fullmatch(r"0|[-+][0-9]{1,19}|[1-9][0-9]{0,18}", text)
+    return int(text) if is_number and -(2**63) <= int(text) < 2**63 else text
