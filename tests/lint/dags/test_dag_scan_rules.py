@@ -247,6 +247,7 @@ FINE: dict[tuple[str, str], list[str]] = {
     ("XC096", ROWS): [
         "session.query(XCom).filter(XCom.dag_id == 'd').all()",
         "session.query(Order).delete()",
+        "session.execute(sa.select(XCom).order_by(sa.desc(XCom.timestamp)))",
         "names = {'a': Order}\nfor model in names.values():\n    session.query(model).delete()",
         "bucket.delete(key)",
         "from airflow.sdk.execution_time.xcom import XCom as X\nX.delete(key='a')",

@@ -97,12 +97,13 @@ def _calls(module: Module, project: Project) -> Iterator[tuple[int, str]]:
         owner, _, verb = name.replace(".__table__", "").rpartition(".")
         verb = verb or getattr(call.func, "attr", "")
         is_orm = ".__table__." in name or any(one.arg == "session" for one in call.keywords)
+        is_statement = name.startswith("sqlalchemy.") and asks_for_xcoms(call, site.scope, project)
         if (
             verb == "clear_xcom_data"
             or name == "airflow.utils.db_cleanup.run_cleanup"
-            or (is_xcom_class(owner) and (verb == "clear" or (verb == "delete" and is_orm)))
-            or (name.startswith("sqlalchemy.") and asks_for_xcoms(call, site.scope, project))
-        ) and verb not in _QUERIES:
+            or (verb == "clear" and is_xcom_class(owner))
+            or (verb == "delete" and (is_statement or (is_orm and is_xcom_class(owner))))
+        ):
             yield call.lineno, f"{verb} deletes rows of the metadata database"
 
 
