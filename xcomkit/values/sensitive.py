@@ -3,7 +3,7 @@
 import json
 import re
 from bisect import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -179,8 +179,9 @@ def list_secrets(values: Values) -> tuple[Secret, ...]:
 def masked(values: Values) -> str:
     """Return the text with every secret replaced, in comments too, line for line where it was."""
     text = values.text
-    found = _secrets(values.root, path=(), name="", find=_might_be)
-    spans = {(node.start, node.end) for _, node, _ in found} | {*_comments(values)}
+    found = [node for _, node, _ in _secrets(values.root, path=(), name="", find=_might_be)]
+    lines = {node.line for node in found}
+    spans = {(node.start, node.end) for node in found} | {*_comments(values, beside=lines)}
     for start, end in sorted(spans, reverse=True):
         hidden = text[start:end].rstrip()
         mask = "\n".join([MASK] * (hidden.count("\n") + 1))
@@ -188,15 +189,20 @@ def masked(values: Values) -> str:
     return text
 
 
-def _comments(values: Values) -> Iterator[tuple[int, int]]:
-    """Yield where comments are that might hold a secret, such as an entry that is commented out."""
+def _comments(values: Values, *, beside: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Yield where comments are that might hold a secret: commented out, or beside one."""
     inside = sorted((node.start, node.end) for node in _scalars(values.root))
+    line, last = 1, 0
     for found in _COMMENT.finditer(values.text):
+        line, last = line + values.text.count("\n", last, found.start()), found.start()
         place = bisect(inside, (found.start(), len(values.text))) - 1
         name, _, value = found[1].rpartition(":")
         is_value = name.strip(" -").lower() == "value" and value.strip()
         if (place < 0 or inside[place][1] <= found.start()) and (
-            is_value or _SUSPECT.search(found[1]) or not is_shown("", found[1].strip())
+            line in beside
+            or is_value
+            or _SUSPECT.search(found[1])
+            or not is_shown("", found[1].strip())
         ):
             yield found.span(1)
 

@@ -136,5 +136,5 @@ def _missing_class(config: Configuration) -> Iterator[Objection]:
         if is_durable(environment.get(BACKEND, "")) and image.startswith(_BASE_IMAGE):
             # A folder that is mounted may hold the class all the same.
             holds = None if "PYTHONPATH" in environment else False
-            yield Objection(f"{component[:80]}: {image[-80:]!r}", place, holds)
+            yield Objection(f"{component[:80]}: {image[:120]!r}", place, holds)
             return
