@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from xcomkit.lint.displayed import environments
+from xcomkit.lint.rules import find
 from xcomkit.lint.sources.pod import read_pods
 from xcomkit.values.values import read_documents
 
@@ -141,3 +142,11 @@ def test_map_that_no_pod_of_the_files_takes_is_judged_by_what_is_in_it():
 
     assert found.environment == {"configmap/s": {"AIRFLOW__A__B": "1"}}
     assert found.elsewhere == {"configmap/s": "what else its pods are given"}
+
+
+def test_account_that_helm_rendered_twice_is_found():
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "shared"}}
+    other = {**account, "metadata": {"name": "shared", "namespace": "other"}}
+    found = [one for one in find(pods(POD, account, other, account)) if one.rule.id == "XC051"]
+    assert [one.line for one in found] == [40]
+    assert [one.observed for one in found] == ["'shared' for line 29, line 40"]

@@ -117,16 +117,23 @@ def _different_images(config: Configuration) -> Iterator[Objection]:
         yield Objection("; ".join(spread)[:600], rare[0][1])
 
 
-@lint_rule(XC051, "one component per account", kinds=("values",))
+@lint_rule(XC051, "one component per account", kinds=("values", "pod"))
 def _accounts_twice(config: Configuration) -> Iterator[Objection]:
     owners: dict[str, list[str]] = {}
+    places: dict[str, Place] = {}
     for account in read_accounts(config.values, prefix="<resourceNamePrefix>"):
         if account.created:
             owners.setdefault(account.name, []).append(account.component)
+    for document in config.documents:  # what helm rendered
+        if document.get("kind") == "ServiceAccount":
+            space, name = (document.get("metadata", key) for key in ("namespace", "name"))
+            name = f"{space}/{name}" if space else str(name)
+            places[name] = document.place("metadata", "name")
+            owners.setdefault(name, []).append(f"line {places[name][1]}")
     for name, components in owners.items():
         if len(components) > 1:
-            text = f"{name[:63]!r} for {', '.join(components)[:200]}"
-            yield Objection(text, config.values.place("serviceAccount"))
+            text = f"{name[:127]!r} for {', '.join(components)[:200]}"
+            yield Objection(text, places.get(name) or config.values.place("serviceAccount"))
 
 
 @lint_rule(XC057, "an image of your own", kinds=("values", "pod"), applies=_tells_images)
