@@ -2,37 +2,31 @@
 
 import argparse
 import io
-import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from xcomkit.cli import (
-    diff_records,
-    doctor,
-    env,
-    init,
-    lab,
-    lint,
-    matrix,
-    merge,
-    run,
-    scan_dags,
-    verify_record,
-)
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.text import plain
+
+_COMMANDS = (
+    "init", "run", "lab", "lint", "env", "merge", "scan-dags", "matrix", "verify-record",
+    "diff-records", "doctor",
+)  # fmt: skip
+# read files and log nothing, and are asked for every commit
+_READERS = frozenset({"lint", "env", "merge", "scan-dags"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; a user's mistake never ends in a traceback."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # What papermill has to say of a failed cell stands in the line of its step.
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    asked = next(iter(sys.argv[1:] if arguments is None else arguments), "")
+    if asked not in _READERS:
+        _set_up_logging()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no ✔ gets \u2714
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    options = _parser(asked).parse_args(arguments)
     try:
         code: int = options.act(options)
     except XcomkitError as error:
@@ -53,27 +47,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _set_up_logging() -> None:
+    import logging
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # What papermill has to say of a failed cell stands in the line of its step.
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+
+
+def _parser(asked: str) -> argparse.ArgumentParser:
+    """Return the parser of the command that is asked for, or of all where it is none of them."""
+    names = (asked,) if asked in _COMMANDS else _COMMANDS
+    modules = [import_module(f"xcomkit.cli.{name.replace('-', '_')}") for name in names]
     parser = argparse.ArgumentParser(
         prog="xcomkit",
         description="From an empty cloud account to a proven Airflow XCom backend, with evidence.",
-        epilog=run.EXIT_CODES,
+        epilog=next((module.EXIT_CODES for module in modules if hasattr(module, "EXIT_CODES")), ""),
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (
-        init,
-        run,
-        lab,
-        lint,
-        env,
-        merge,
-        scan_dags,
-        matrix,
-        verify_record,
-        diff_records,
-        doctor,
-    ):
-        command.add(commands)
+    for module in modules:
+        module.add(commands)
     return parser
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -35,8 +34,18 @@ def write_report(report: "Report", *, style: str) -> None:
         case _:
             from xcomkit.findings.reports.text import to_text
 
-            width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+            width = min(_columns(), 100)
             colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
             say(to_text(report, width=width, colour=colour).rstrip("\n"))
             return
     say(render(report).rstrip("\n"))
+
+
+def _columns() -> int:
+    """Return how wide the terminal is, 100 where there is none."""
+    if columns := os.environ.get("COLUMNS", "").isdecimal() and int(os.environ["COLUMNS"]):
+        return columns
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1).columns or 100
+    except (OSError, ValueError):
+        return 100

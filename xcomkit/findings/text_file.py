@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +65,8 @@ def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
     Raises:
         OSError: it cannot be written; then nothing is left behind.
     """
+    import tempfile  # what only reads does without it and all it brings
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # closed to others
     made = Path(name)

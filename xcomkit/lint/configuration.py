@@ -115,13 +115,11 @@ class Configuration:
     @cached_property
     def environment(self) -> Mapping[str, Mapping[str, str]]:
         """Return the known variables, by component."""
-        is_literal = self.kind not in ("values", "pod")  # only Kubernetes fills in $(NAME)
-        return {
-            component: expanded(
-                replace(variable, is_literal=is_literal or variable.is_literal)
-                for variable in variables
-            )
-            for component, variables in self.variables.items()
+        if self.kind in ("values", "pod"):
+            return {name: expanded(variables) for name, variables in self.variables.items()}
+        return {  # only Kubernetes fills in $(NAME)
+            name: expanded(replace(variable, is_literal=True) for variable in variables)
+            for name, variables in self.variables.items()
         }
 
     @cached_property

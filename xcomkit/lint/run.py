@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from xcomkit.lint.rules import REGISTRY, find
 from xcomkit.lint.rules.identity import XC046
 from xcomkit.lint.rules.prefixes import find_shared_between
 from xcomkit.lint.sources.reading import NothingHereError, read_together
-from xcomkit.lint.sources.repository import read_folder
 from xcomkit.lint.sources.resolving import Found
 from xcomkit.lint.sources.unread import RULES as UNREAD_RULES
 
@@ -48,6 +48,8 @@ def read_each(
 
     A folder is a whole repository.
     """
+    from xcomkit.lint.sources.repository import read_folder
+
     found = Found()
     others: list[str] = []
     unreadable: list[InputError] = []
@@ -114,7 +116,7 @@ def judge(
             *([Input(own, "conventions of the organisation")] if own else ()),
         ),
         rules=tuple(rules),
-        environment=environments(configurations),
+        read_environment=partial(environments, configurations),
         deployments=tuple(
             Deployment(config.name, tuple(one for one in found if one in counts))
             for config, found in zip(configurations, by_configuration, strict=True)

@@ -8,7 +8,7 @@ _PLAIN = re.compile(r"[A-Za-z](?:[\w./@-]|:(?=\S))*(?: [\w./@-]+)*", re.ASCII)
 _WORDS = frozenset(
     "y n yes no on off true false null none nan inf infinity".split()  # noqa: SIM905 - readable
 )
-_UNPRINTABLE = re.compile(
+_UNPRINTABLE = (  # compiled on first use: no pattern takes longer
     "[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 
@@ -21,10 +21,11 @@ def quote(value: object, *, style: str = "") -> str:
     if not style and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     single = style == "'" or (style != '"' and '"' in value)
-    if single and not _UNPRINTABLE.search(value):
+    is_plain = value.isascii() and value.isprintable()
+    if single and (is_plain or not re.search(_UNPRINTABLE, value)):
         return "'" + value.replace("'", "''") + "'"
     body = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + _UNPRINTABLE.sub(_escape, body) + '"'
+    return '"' + (body if is_plain else re.sub(_UNPRINTABLE, _escape, body)) + '"'
 
 
 def block(data: Any, *, indent: int) -> list[str]:

@@ -5,6 +5,7 @@ import re
 from bisect import bisect
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -81,6 +82,7 @@ class Secret:
     line: int
 
 
+@lru_cache(maxsize=20_000)  # a value is asked about by several rules and for each component
 def find_secret(name: str, value: str) -> str:
     """Return what kind of secret a named text holds, or ``""``; references are no secrets."""
     value = without_templates(value)

@@ -11,6 +11,7 @@ from xcomkit.findings.reports.report import SEVERITIES, Report
 def to_json(report: Report) -> str:
     """Return the report as JSON; secrets of the environment are masked."""
     known = fingerprints((*report.findings, *(i.finding for i in report.ignored)))
+    environment = report.read_environment()
     document = {
         "schema": 1,
         "inputs": [{"file": i.file, "kind": i.kind} for i in report.inputs],
@@ -25,11 +26,11 @@ def to_json(report: Report) -> str:
         ],
         "environment": {
             component: {name: known.value for name, known in variables.items()}
-            for component, variables in report.environment.items()
+            for component, variables in environment.items()
         },
         "origins": {
             component: {name: known.where for name, known in variables.items()}
-            for component, variables in report.environment.items()
+            for component, variables in environment.items()
         },
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

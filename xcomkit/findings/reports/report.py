@@ -1,7 +1,7 @@
 """What was found, as data: the one thing every output format is made from."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from xcomkit.findings.model import Finding, Rule, Severity
 from xcomkit.findings.reports.ignores import Ignored
@@ -39,13 +39,16 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Findings, what was ignored, the files, the rules asked, and each component's environment."""
+    """Findings, what was ignored, the files, the rules asked, and each component's environment.
+
+    The environment is worked out where it is asked for: most formats show none of it.
+    """
 
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...]
     inputs: tuple[Input, ...]
     rules: tuple[Rule, ...]
-    environment: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+    read_environment: Callable[[], Mapping[str, Mapping[str, Known]]] = dict
     deployments: tuple[Deployment, ...] = ()
 
     def count(self, severity: Severity) -> int:

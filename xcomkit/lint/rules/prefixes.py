@@ -141,7 +141,8 @@ def find_shared_prefixes(config: Configuration) -> Iterator[Objection]:
 
     A later file may name another Deployment and keep the path of the earlier one.
     """
-    layers = [(one.name, named_deployment(from_values(one))) for one in config.values.layers]
+    several = config.values.layers if len(config.values.layers) > 1 else ()
+    layers = [(one.name, named_deployment(from_values(one))) for one in several]
     last = [deployment for _, deployment in layers if deployment][-1:]
     for path, place, where in paths(config):
         owners = [deployment for name, deployment in layers if deployment and name == place[0]]
