@@ -46,8 +46,9 @@ _GCS = (
 _RULES: Mapping[CloudName, Sequence[tuple[str, str]]] = {"aws": _S3, "azure": _AZURE, "gcp": _GCS}
 
 
-# S3 user guide, access point aliases and directory buckets; both stand where a bucket's name does
+# S3 user guide: what stands where a bucket's name does, and what s3fs takes for one
 _OTHER_NAMES = re.compile(r"(.*)-s3alias|(.*)--[a-z0-9]+-az\d+--x-s3", re.DOTALL)
+_ACCESS_POINT = re.compile(r"arn:aws[\w-]*:s3:[a-z0-9-]+:\d{12}:accesspoint(?::[a-z0-9-]{3,50})?")
 
 
 def bucket_problem(name: str, *, cloud: CloudName) -> str:
@@ -60,9 +61,11 @@ def bucket_problem(name: str, *, cloud: CloudName) -> str:
 def path_problem(name: str, *, cloud: CloudName) -> str:
     """Return why nothing answers in a path to a name, or ``""``.
 
-    Names answer that no new bucket may have: aliases of access points, directory buckets, and on
-    Cloud Storage domains, which may well be theirs.
+    Names answer that no new bucket may have: access points and their aliases, directory buckets,
+    and on Cloud Storage domains, which may well be theirs.
     """
+    if cloud == "aws" and _ACCESS_POINT.fullmatch(name):
+        return ""
     other = _OTHER_NAMES.fullmatch(name) if cloud == "aws" else None
     if other and not re.fullmatch(*_LENGTH[:1], name):
         return _LENGTH[1]

@@ -229,11 +229,14 @@ def test_policy_of_the_bucket_is_joined_by_its_principals(compared, principal, e
     assert ("who may write" in words(found, "XC063")) is (expected == {"XC063": {"fail"}})
 
 
-def test_alias_of_an_access_point_has_rights_that_no_policy_of_the_bucket_tells(compared) -> None:
-    found = compared(
-        identity=OURS, bucket="acme-ap-k3j2h1g0f9e8d7c6b5a4z3-s3alias", policy=rights()
-    )
-    assert severities(found)["XC063"] == {"warn"}
+@pytest.mark.parametrize(
+    "bucket",
+    ["acme-ap-k3j2h1g0f9e8d7c6b5a4z3-s3alias", "acme--euc1-az2--x-s3",
+     "arn:aws:s3:eu-central-1:111122223333:accesspoint/acme-ap"],
+)  # fmt: skip
+def test_other_name_of_a_bucket_has_rights_that_no_policy_tells(compared, bucket) -> None:
+    found = compared(identity=OURS, bucket=bucket, policy=rights())
+    assert severities(found) == {"XC063": {"warn"}}
 
 
 def associations(*names):

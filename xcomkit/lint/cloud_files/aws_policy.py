@@ -73,7 +73,7 @@ def judge_rights(policies: Policies, *, path: BasePath, agents: Agents, report: 
     elif agents.assumed and not statements:
         text = f"the connection makes {listed(agents.signers)} sign, whose policies are not here"
         report.add(XC063, text, expected=expected, is_unknown=True)
-    if path.bucket.endswith(_BEHIND):
+    if path.bucket.endswith(_BEHIND) or path.bucket.startswith("arn:"):
         text = f"{quoted(path.bucket)} is another name of a bucket, which this file cannot tell"
         report.add(XC063, text, expected="rights on what is behind the name", is_unknown=True)
     elif statements or not (others or agents.assumed):
