@@ -185,6 +185,14 @@ def test_role_of_the_connection_needs_the_rights_and_the_pods_own_only_to_become
         assert WRITER in words(found, "XC063")
 
 
+def test_role_that_nobody_named_is_told_by_what_it_may_become(compared) -> None:
+    """With EKS Pod Identity the values do not name the role of the pods."""
+    pods = [assume(name="of-the-pods"), rights("xcom-writer")]
+    assert "XC063" not in compared(extra=ROLE_ARN, policy=pods)
+    (finding,) = compared(extra=ROLE_ARN, policy=pods[:1])["XC063"]
+    assert finding.is_unknown
+
+
 def test_trust_of_the_connections_role_has_to_let_in_the_agents_role(compared) -> None:
     def to(principal):
         return {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}

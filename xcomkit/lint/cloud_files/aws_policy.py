@@ -60,8 +60,9 @@ def find_policies(data: object) -> list[tuple[str, object]]:
 def judge_rights(policies: Policies, *, path: BasePath, agents: Agents, report: Collector) -> None:
     """Note what policies withhold from an agent, and what they grant beyond its needs."""
     signers, first = _names(agents.signers), _names(agents.identities)
+    is_known = bool(agents.identities or (signers and not agents.assumed))
     others = dict.fromkeys(
-        role for role, _ in policies if role and signers and role not in {*signers, *first}
+        role for role, _ in policies if role and is_known and role not in {*signers, *first}
     )
     ours = [(role, found) for role, found in policies if role not in others]
     ours = _judge_first(ours, agents=agents, report=report) if agents.assumed else ours
@@ -83,27 +84,25 @@ def judge_rights(policies: Policies, *, path: BasePath, agents: Agents, report: 
 def _judge_first(policies: Policies, *, agents: Agents, report: Collector) -> Policies:
     """Judge the role that only becomes another one, and return the policies of that other one.
 
-    A policy without a role's name is of the first one if it lets it become the other.
+    A policy of which nobody knows the role is of the first one if it lets it become the other.
     """
-    first, role = _names(agents.identities), agents.assumed[0]
-    answers = [(decide((s, both((s.has_action(_ASSUME), s.has_resource(role)))) for s in found),
-                (name, found)) for name, found in policies]  # fmt: skip
-    own = [verdict for (verdict, _), (name, _) in answers if name in first]
-    own += [verdict for (verdict, _), (name, _) in answers if not name and verdict != "missing"]
-    if own and (denied := "denied" in own or not {"allowed", "unknown"} & {*own}):
-        fix = {"Effect": "Allow", "Action": _ASSUME, "Resource": role}
-        report.add(
-            XC063,
-            f"{_ASSUME} {'denied' if denied else 'not allowed'}; the connection needs it",
-            expected=f"{_ASSUME} on {role}",
-            fix=json.dumps(fix, indent=2),
-        )
-    return [
-        one
-        for (verdict, _), one in answers
-        if one[0] not in first
-        and (one[0] or verdict == "missing" or any(map(_is_about_objects, one[1])))
-    ]
+    first, signers, role = _names(agents.identities), _names(agents.signers), agents.assumed[0]
+    verdicts: list[Verdict] = []
+    theirs: Policies = []
+    for name, found in policies:
+        verdict, _ = decide((s, both((s.has_action(_ASSUME), s.has_resource(role)))) for s in found)
+        is_open = name not in (*first, *signers)
+        if name in first or (is_open and verdict != "missing"):
+            verdicts.append(verdict)
+        if name in signers or (
+            is_open and (verdict == "missing" or any(map(_is_about_objects, found)))
+        ):
+            theirs.append((name, found))
+    if verdicts and not {"allowed", "unknown"} & {*verdicts}:
+        fix = json.dumps({"Effect": "Allow", "Action": _ASSUME, "Resource": role}, indent=2)
+        text = f"{_ASSUME} on {quoted(role)} {verdicts[0]}, which the connection needs"
+        report.add(XC063, text, expected=f"{_ASSUME} on {role}", fix=fix)
+    return theirs
 
 
 def _is_about_objects(statement: Statement) -> bool:

@@ -1,4 +1,4 @@
-"""Judges who may become an AWS role: the trust policy of it.
+"""Judges the trust policy of an AWS role: who may become it.
 
 Exactly the agents' service accounts are wanted, or, of a role that the connection becomes, exactly
 the agents' role: whoever else is let in makes it too wide. Who is let in is asked of IAM's
@@ -47,8 +47,7 @@ def judge_role_trust(document: object, *, role: str, agents: Agents, report: Col
         _judge_assumption(statements, agents=agents, report=report)
     else:
         own = role or (agents.identities[0] if len(agents.identities) == 1 else "")
-        account = account_of(own)
-        _judge_tokens(statements, account=account, subjects=agents.subjects, report=report)
+        _judge_tokens(statements, account=account_of(own), subjects=agents.subjects, report=report)
 
 
 def _takes_pods(statements: tuple[Statement, ...]) -> bool:
@@ -75,12 +74,11 @@ def _judge_assumption(
     allow = {"Effect": "Allow", "Principal": {"AWS": sorted(agents.identities)}, "Action": ASSUME}
     fix = json.dumps(allow, indent=2)
     report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix)
-    for statement in statements:
-        for kind, found in () if statement.denies else (statement.principals or {}).items():
-            for who in texts(found):
-                if who not in agents.identities and _is_other(statement, kind=kind, who=who):
-                    text = f"{statement.label}: {quoted(who)} may become the role as well"
-                    report.add(XC061, text, expected=expected, fix=fix)
+    for statement in (s for s in statements if not s.denies):
+        for who in _others(statement):
+            if who not in agents.identities:
+                text = f"{statement.label}: {quoted(who)} may become the role as well"
+                report.add(XC061, text, expected=expected, fix=fix)
 
 
 def _judge_tokens(
@@ -169,10 +167,8 @@ def _why_not(
 
 def _list_others(own: "_Tokens", *, subjects: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
     """Yield who else is let in, and whether that is unknown."""
-    for kind, found in (own.statement.principals or {}).items():
-        for who in texts(found):
-            if _is_other(own.statement, kind=kind, who=who):
-                yield f"{quoted(who)} may become the role as well", False
+    for who in _others(own.statement):
+        yield f"{quoted(who)} may become the role as well", False
     for provider in own.providers:
         yield from _list_other_tokens(own, provider=provider, subjects=subjects)
 
@@ -260,15 +256,18 @@ def _sample(pattern: str) -> str:
     return pattern.replace("*", _OTHER).replace("?", "x")
 
 
-def _is_other(statement: Statement, *, kind: str, who: str) -> bool:
-    """Tell whether a principal may become the role that is neither OIDC provider nor EKS."""
-    if _is_wild(who):
-        actions: tuple[str, ...] = (ASSUME, *_FEDERATED)
-    elif kind == "Federated":
-        actions = () if _PROVIDER in who else _FEDERATED
-    else:
-        actions = () if kind == "Service" and who == POD_IDENTITY else (ASSUME,)
-    return any(map(statement.has_action, actions))
+def _others(statement: Statement) -> Iterator[str]:
+    """Yield the principals that may become the role and are neither OIDC provider nor EKS."""
+    for kind, found in (statement.principals or {}).items():
+        for who in texts(found):
+            if _is_wild(who):
+                actions: tuple[str, ...] = (ASSUME, *_FEDERATED)
+            elif kind == "Federated":
+                actions = () if _PROVIDER in who else _FEDERATED
+            else:
+                actions = () if kind == "Service" and who == POD_IDENTITY else (ASSUME,)
+            if any(map(statement.has_action, actions)):
+                yield who
 
 
 def _providers(statement: Statement) -> tuple[str, ...]:

@@ -122,7 +122,8 @@ def _judge_impersonation(grants: tuple[Grant, ...], *, agents: Agents, report: C
     create = [g for g in grants if g.role == _IMPERSONATE]
     is_let_in = {who: _is_held(create, by=who) for who in callers}
     report.names_accounts = callers == agents.subjects and any(is_let_in.values())
-    fix = _account_command("add", role=_IMPERSONATE, member=callers[0])
+    member = callers[0] if agents.identities else "MEMBER"
+    fix = _account_command("add", role=_IMPERSONATE, member=member)
     report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix)
     others = (g for g in grants if g not in create or not any(map(g.is_of, callers)) or g.crowd)
     _judge_others(others, subjects=agents.subjects, expected=expected, report=report)
@@ -270,9 +271,7 @@ def _excess(grant: Grant, *, path: BasePath) -> str:
         return f"{grant.role} may change the bucket itself"
     start = condition_start(grant.condition)
     touches = PERMISSIONS.get(grant.role, frozenset()) & _OBJECT
-    if not touches or not path.prefix or start is None:
-        return ""
-    if start.startswith(_objects(path)):
+    if not touches or not path.prefix or start is None or start.startswith(_objects(path)):
         return ""
     if not _objects(path).startswith(start):
         further = start.removeprefix(_objects(replace(path, prefix="")))
