@@ -30,7 +30,7 @@ KEYS = {
 def compared(tmp_path):
     """Return what is found in values of one cloud beside an export, by rule."""
 
-    def compare(scheme="s3", identity="", extra=None, bucket="acme-xcom", **files):
+    def compare(scheme="s3", identity="", extra=None, bucket="acme-xcom", variables=None, **files):
         text = (Path(__file__).parents[1] / "good.yaml").read_text()
         kind = {"s3": "aws", "abfs": "azure_data_lake", "gs": "google_cloud_platform"}[scheme]
         extra = extra or ({"account_name": "acme"} if scheme == "abfs" else {})
@@ -38,6 +38,9 @@ def compared(tmp_path):
         text = text.replace("s3://aws_default@xcom-bucket/astro/xcom",
                             f"{scheme}://aws_default@{bucket}/xcom")  # fmt: skip
         text = re.sub(r"'\{.*\}'", f"'{connection}'", text).partition("serviceAccount:")[0]
+        for name, value in (variables or {}).items():
+            entry = f"commonEnv:\n  - name: {name}\n    value: {value}\n"
+            text = text.replace("commonEnv:\n", entry)
         if identity:
             text += f"serviceAccount:\n  annotations:\n    {KEYS[scheme]}: {identity}\n"
         if scheme == "abfs":
@@ -93,6 +96,17 @@ def assume(role=WRITER, name=""):
 
 def test_trust_and_policy_of_the_annotated_role_pass(compared) -> None:
     assert compared(identity=OURS, trust=trust(tokens()), policy=rights("agents")) == {}
+
+
+def test_state_store_of_the_values_is_no_further_grant(compared) -> None:
+    policy = rights()
+    policy["Statement"][1]["Resource"] = [
+        f"arn:aws:s3:::acme-xcom/{p}/*" for p in ("xcom", "state")
+    ]
+    assert severities(compared(identity=OURS, policy=policy)) == {"XC066": {"warn"}}
+    state = "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_PATH"
+    values = {state: "s3://aws_default@acme-xcom/state"}
+    assert "XC066" not in compared(identity=OURS, policy=policy, variables=values)
 
 
 def test_trust_or_policy_of_another_role_fails_and_names_both(compared) -> None:

@@ -226,7 +226,8 @@ def test_hostile_file_neither_hangs_nor_floods(text) -> None:
 def test_what_the_runbook_makes_on_aws_passes() -> None:
     wanted = Settings.model_validate({"bucket": "acme-xcom", "prefix": "xcom", "cloud": "aws"})
     rights = json.dumps(documents.permissions(wanted, account="111122223333"))
-    agents = Agents(SUBJECTS, PATHS[:1])
+    state = BasePath("s3", "aws", "acme-xcom", wanted.state_prefix)
+    agents = Agents(SUBJECTS, PATHS[:1], state_paths=(state,))
     assert judge_policy(rights, name="f", agents=agents).findings == []
     issuer = "https://oidc.eks.eu-west-1.amazonaws.com/id/CAFE"
     provider = "arn:aws:iam::111122223333:oidc-provider/" + issuer.removeprefix("https://")

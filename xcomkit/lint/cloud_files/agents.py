@@ -11,14 +11,15 @@ from xcomkit.lint.rules.connections import Connection, connections_of_paths, sig
 from xcomkit.lint.rules.stores import cloud_of
 from xcomkit.settings.terms import TERMS
 from xcomkit.values.accounts import read_accounts, read_namespace
-from xcomkit.values.names import PATH, BasePath, parse_base_path
+from xcomkit.values.names import PATH, STATE_PATH, BasePath, parse_base_path
 
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """The service accounts the chart will create, their XCom paths, and who signs.
+    """The service accounts the chart will create, their paths, and who signs.
 
-    ``subjects`` are ``system:serviceaccount:<namespace>:<name>``. ``identities`` are what the
+    ``subjects`` are ``system:serviceaccount:<namespace>:<name>``, ``paths`` those of XComs and
+    ``state_paths`` those of the state store. ``identities`` are what the
     annotations name: ARNs of roles, client ids, e-mails of service accounts. ``assumed`` is whom
     the path's connection becomes from there (``role_arn``, ``impersonation_chain``): the last one
     signs. ``storage_account`` is the connection's, on Azure. What is empty is not known.
@@ -29,11 +30,16 @@ class Agents:
     identities: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     storage_account: str = ""
+    state_paths: tuple[BasePath, ...] = ()
 
     @property
     def signers(self) -> tuple[str, ...]:
         """Return who reads and writes the objects, as far as the files tell."""
         return self.assumed[-1:] or self.identities
+
+    def prefixes(self, bucket: str) -> tuple[str, ...]:
+        """Return below which prefixes of a bucket the agents work."""
+        return tuple(p.prefix for p in (*self.paths, *self.state_paths) if p.bucket == bucket)
 
 
 def account_of(arn: str) -> str:
@@ -48,8 +54,7 @@ def read_agents(config: Configuration, *, namespace: str, needs_subjects: bool) 
     Raises:
         InputError: the subjects are needed and the files do not tell them.
     """
-    found = (parse_base_path(env.get(PATH, "")) for env in config.environment.values())
-    paths = tuple(dict.fromkeys(path for path in found if path and path.bucket))
+    paths = _paths(config, PATH)
     clouds = {cloud for path in paths if (cloud := cloud_of(path.scheme))}
     cloud = clouds.pop() if len(clouds) == 1 else None
     identities = tuple(dict.fromkeys(_annotated(config, cloud))) if cloud else ()
@@ -68,8 +73,14 @@ def read_agents(config: Configuration, *, namespace: str, needs_subjects: bool) 
         paths=paths,
         identities=identities,
         assumed=() if assumed[-1:] == identities else assumed,
+        state_paths=_paths(config, STATE_PATH),
         storage_account=accounts.pop() if cloud == "azure" and len(accounts) == 1 else "",
     )
+
+
+def _paths(config: Configuration, name: str) -> tuple[BasePath, ...]:
+    found = (parse_base_path(env.get(name, "")) for env in config.environment.values())
+    return tuple(dict.fromkeys(path for path in found if path and path.bucket))
 
 
 def _annotated(config: Configuration, cloud: CloudName) -> Iterator[str]:

@@ -118,7 +118,7 @@ def _names(roles: tuple[str, ...]) -> tuple[str, ...]:
 def _judge_statements(
     statements: list[Statement], *, path: BasePath, agents: Agents, report: Collector
 ) -> None:
-    rights = _Rights(statements, path=path, signers=agents.signers)
+    rights = _Rights(statements, path=path, agents=agents)
     is_of_role = not statements or any(s.principals is None for s in statements)
     if not is_of_role and not rights.are_enough():
         holders = rights.list_holders()
@@ -142,11 +142,9 @@ def _judge_statements(
 class _Rights:
     """What the statements of policies say of a bucket and of the objects below a path."""
 
-    def __init__(
-        self, statements: list[Statement], *, path: BasePath, signers: tuple[str, ...]
-    ) -> None:
-        self._statements, self._signers = statements, signers
-        self.prefix = path.prefix
+    def __init__(self, statements: list[Statement], *, path: BasePath, agents: Agents) -> None:
+        self._statements, self._signers = statements, agents.signers
+        self.prefix, self.prefixes = path.prefix, agents.prefixes(path.bucket)
         arns = {arn for s in statements for arn in texts(s.source.get("Resource"))}
         named = (p for p in PARTITIONS if any(a.startswith(f"arn:{p}:s3:::{path.bucket}")
                                               for a in arns))  # fmt: skip
@@ -292,7 +290,8 @@ def _excesses(statement: Statement, *, rights: _Rights) -> Iterator[str]:
         below = f"{rights.bucket}/"
         keys = [arn.removeprefix(below) for arn in texts(statement.source.get("Resource"))
                 if arn.startswith(below)]  # fmt: skip
-        if further := [key for key in keys if not key.startswith(f"{rights.prefix}/")]:
+        own = tuple(f"{prefix}/" for prefix in rights.prefixes)
+        if further := [key for key in keys if not key.startswith(own)]:
             yield f"grants {listed(further)} in the bucket as well"
 
 

@@ -178,7 +178,7 @@ def judge_bucket_policy(
         ranked = sorted(accounts, key=lambda who: -len(_permissions(grants, who, path=path)[0]))
         wanted = ranked[:1] or [""]
     for agent in wanted:
-        _judge_agent(agent, grants=grants, path=path, report=report)
+        _judge_agent(agent, grants=grants, path=path, agents=agents, report=report)
 
 
 def _judge_member(grant: Grant, *, path: BasePath, report: Collector) -> None:
@@ -200,7 +200,12 @@ def _judge_member(grant: Grant, *, path: BasePath, report: Collector) -> None:
 
 
 def _judge_agent(
-    agent: str, *, grants: tuple[Grant, ...], path: BasePath, report: Collector
+    agent: str,
+    *,
+    grants: tuple[Grant, ...],
+    path: BasePath,
+    agents: Agents,
+    report: Collector,
 ) -> None:
     have, unsure, possible = _permissions(grants, agent, path=path)
     own = [grant for grant in grants if agent and grant.is_of(agent)]
@@ -228,7 +233,7 @@ def _judge_agent(
             # refused the bucket itself, gcsfs lists instead: enough unless the bucket is empty
             is_unknown=is_perhaps or (rule is XC064 and _LIST in have),
         )
-    for problem in filter(None, (_excess(grant, path=path) for grant in own)):
+    for problem in filter(None, (_excess(grant, path=path, agents=agents) for grant in own)):
         report.add(
             XC066,
             f"{who}: {problem}",
@@ -265,13 +270,14 @@ def _permissions(
     return have, unsure, possible if possible is None else possible | have
 
 
-def _excess(grant: Grant, *, path: BasePath) -> str:
+def _excess(grant: Grant, *, path: BasePath, agents: Agents) -> str:
     """Return in words what a grant gives beyond the path, or ``""``."""
     if grant.role in _TOO_MUCH:
         return f"{grant.role} may change the bucket itself"
     start = condition_start(grant.condition)
     touches = PERMISSIONS.get(grant.role, frozenset()) & _OBJECT
-    if not touches or not path.prefix or start is None or start.startswith(_objects(path)):
+    ours = tuple(_objects(replace(path, prefix=one)) for one in agents.prefixes(path.bucket))
+    if not touches or not path.prefix or start is None or start.startswith(ours):
         return ""
     if not _objects(path).startswith(start):
         further = start.removeprefix(_objects(replace(path, prefix="")))
