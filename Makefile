@@ -8,7 +8,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 UV := $(shell sed -n 's,^\(uv==[^ ]*\).*,\1,p' requirements.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runbook lab test test-fast live mutations lint bench docs findings screenshots notebooks lock clean
+.PHONY: help setup runbook lab test test-fast live mutations lint bench docs findings screenshots notebooks lock sbom audit clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -82,6 +82,12 @@ notebooks: $(READY) ## write the settings into every notebook's parameters cell
 
 lock: $(READY) ## choose new versions for requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+
+sbom: $(READY) ## write sbom.json (CycloneDX) of requirements.lock
+	$(BIN)/uv tool run --from cyclonedx-bom cyclonedx-py requirements requirements.lock --output-format JSON -o sbom.json
+
+audit: $(READY) ## ask the advisory database about requirements.lock; says so where it cannot be reached
+	$(BIN)/uv tool run pip-audit --strict -r requirements.lock --no-deps --disable-pip
 
 clean: ## remove what make and tests left behind; runs stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

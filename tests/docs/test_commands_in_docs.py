@@ -41,7 +41,7 @@ def is_understood(arguments: list[str]) -> bool:
     if len(arguments) == 1:
         arguments = [*arguments, "--help"]
     try:
-        command_line._parser().parse_args(arguments)
+        command_line._parser("").parse_args(arguments)
     except SystemExit as stop:
         return stop.code == 0
     return True

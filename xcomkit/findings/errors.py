@@ -77,8 +77,10 @@ class GateError(XcomkitError):
     exit_code = 1
 
     def _render_traceback_(self) -> list[str]:
-        """Return what the verdict above it, which names each check, leaves to say."""
-        return [f"{type(self).__name__}: {str(self.args[0]).partition(':')[0]}."]
+        """Return the ids alone: the verdict above says the rest, and papermill repeats this."""
+        verdict, _, checks = str(self.args[0]).partition(":")
+        ids = dict.fromkeys(re.findall(r"(?<!\w)XC\d{3}(?= (?:fail|unknown):)", checks))
+        return [f"{type(self).__name__}: {verdict}: {', '.join(ids)}."]
 
 
 _CAUSES = (
