@@ -44,6 +44,11 @@ def test_any_bucket_name_is_judged_without_a_traceback(cloud, name):
     assert isinstance(bucket_problem(name, cloud=cloud), str)
 
 
+@pytest.mark.parametrize("value", ["arn:aws:s3:::acme-xcom", "s3://acme-xcom"])
+def test_bucket_that_is_more_than_a_name_is_told_to_be_the_name(value):
+    assert "must be the name alone, without arn:aws:s3::: or s3://" in message(bucket=value)
+
+
 @pytest.mark.parametrize("value", ["<bucket-name>", "REPLACE_ME", "CHANGEME"])
 def test_placeholder_left_in_is_refused(value):
     assert "still a placeholder" in message(role_name=value)

@@ -9,6 +9,7 @@ _LENGTH = (r".{3,63}", "must be 3 to 63 characters")
 _ENDS = (r"[a-z0-9].*[a-z0-9]", "must begin and end with a letter or digit")
 # Amazon S3 User Guide, "General purpose bucket naming rules". moto accepts bad names.
 _S3 = (
+    (r"(?!arn:|\w+://).*", "must be the name alone, without arn:aws:s3::: or s3://"),
     _LENGTH,
     (r"[a-z0-9.-]+", "must be of a-z, 0-9, . and -"),
     _ENDS,
