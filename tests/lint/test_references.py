@@ -97,6 +97,17 @@ def test_key_that_looks_like_the_platforms_own_is_named_with_what_is_read(judged
     assert any(words in one.observed for one in found["XC048"])
 
 
+def test_key_that_looks_alike_is_found_in_what_helm_rendered(judged):
+    account = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: agents\n  annotations:\n"
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: agents}\nspec:\n  containers:\n"
+    pod += "    - {name: worker, env: [{name: AIRFLOW__CORE__XCOM_BACKEND, value: a.b}]}\n"
+    text = f"{account}    eks.amazonaws.com/role_arn: {ROLE}\n---\n{pod}"
+    (finding,) = judged(text)["XC048"]
+    assert "eks.amazonaws.com/role-arn is" in finding.observed
+    assert finding.line == 6
+    assert "XC048" not in judged(text.replace("role_arn", "role-arn"))
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("acme.example/owner", EMAIL), ("ci.acme.example/deploy-role", ROLE),

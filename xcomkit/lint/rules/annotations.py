@@ -75,11 +75,13 @@ XC049 = Rule(
 )
 
 
-@lint_rule(XC048, "the key and form of the platform", kinds=("values",))
+@lint_rule(XC048, "the key and form of the platform", kinds=("values", "pod"))
 def _malformed(config: Configuration) -> Iterator[Objection]:
+    documents = (config.values,) if config.kind == "values" else config.documents
     found = [
-        (key, value, config.values.place(*path, key))
-        for path, key, value in _annotations(config.values.data, path=())
+        (key, value, one.place(*path, key))
+        for one in documents
+        for path, key, value in _annotations(one.data, path=())
     ]
     for key, value, place in found:
         if isinstance(value, str) and (is_reference(value) or without_templates(value) != value):
@@ -87,7 +89,7 @@ def _malformed(config: Configuration) -> Iterator[Objection]:
         elif problem := _annotation_problem(key, value):
             yield Objection(problem, place)
     identities = [(key, place) for key, _, place in found if key in FORMS]
-    for cloud in clouds(config):
+    for cloud in clouds(config) if config.kind == "values" else ():
         if identities and TERMS[cloud].annotation not in dict(identities):
             key, place = identities[0]
             text = f"{key} names an identity of another cloud than that of the path ({cloud})"
