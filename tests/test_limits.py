@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from xcomkit.findings import evidence, redaction
 from xcomkit.findings.errors import ServiceError
-from xcomkit.findings.model import Basis, Check, Rule, StoredXCom
-from xcomkit.objects import summary
+from xcomkit.findings.model import Basis, Check, Rule, StoredObject
+from xcomkit.objects import summary, sums
 from xcomkit.objects.decode import decode, read_value
 from xcomkit.plane import task_log
 from xcomkit.record import cover, differences
@@ -21,19 +21,19 @@ A_SECOND = timedelta(seconds=1)
 RULE = Rule("XC999", "title", "fail", "why", "remedy", "source")
 
 
-def stored(number: int = 0, *, age: timedelta = timedelta(), dag: str = "d") -> StoredXCom:
-    return StoredXCom(f"p/{number}", 3, NOW - age, "uuid", dag, "r", "t")
+def stored(number: int = 0, *, age: timedelta = timedelta(), dag: str = "d") -> StoredObject:
+    return StoredObject(f"{dag}/r/t/{number:08}-d9cb-469f-a165-70867728950e", 3, NOW - age)
 
 
-def summed(found: Iterator[StoredXCom] | list[StoredXCom]) -> summary.Summary:
-    return summary.summarise(found, now=NOW, retention_days=30)
+def summed(found: Iterator[StoredObject] | list[StoredObject]) -> summary.Summary:
+    return summary.summarise(found, prefix="", now=NOW, retention_days=30)
 
 
 @pytest.mark.parametrize(("more", "count"), [(-A_SECOND, 0), (timedelta(), 0), (A_SECOND, 1)])
 def test_object_outlives_its_retention_after_the_grace_and_not_at_its_end(more, count):
-    age = timedelta(days=30) + summary.GRACE + more
+    age = timedelta(days=30) + sums.GRACE + more
 
-    assert summed([stored(age=age)]).past_retention == count
+    assert summed([stored(age=age)]).past.count == count
 
 
 @pytest.mark.parametrize(("more", "place"), [(-A_SECOND, 1), (timedelta(), 1), (A_SECOND, 2)])
@@ -44,16 +44,14 @@ def test_object_of_exactly_seven_days_is_up_to_seven_days_old(more, place):
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_names_and_examples_are_kept_up_to_their_limit_and_known_names_go_on(more):
-    dags = [*range(summary.MAX_NAMES + more), 0]
-    found = summed([stored(n, dag=f"d{dag}") for n, dag in enumerate(dags)])
+def test_names_and_examples_are_kept_up_to_their_limit(more):
+    found = summed([stored(dag=f"d{dag}") for dag in range(summary.TOP + more)])
 
     by_name = {total.name: total.count for total in found.dags}
-    assert by_name["d0"] == 2
-    assert by_name.get(summary.REST, 0) == max(more, 0)
+    assert by_name.get(sums.OTHERS, 0) == max(more, 0)
 
-    old = [stored(n, age=timedelta(days=99)) for n in range(summary.EXAMPLES + more)]
-    assert len(summed(old).past_retention_keys) == min(len(old), summary.EXAMPLES)
+    old = [stored(n, age=timedelta(days=99)) for n in range(sums.EXAMPLES + more)]
+    assert len(summed(old).past.keys) == min(len(old), sums.EXAMPLES)
 
 
 @pytest.mark.parametrize(("more", "is_whole"), [(-1, False), (0, True), (1, True)])

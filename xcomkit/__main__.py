@@ -11,7 +11,7 @@ from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.text import plain
 
 _COMMANDS = (
-    "init", "run", "lab", "lint", "env", "merge", "scan-dags", "matrix", "verify-record",
+    "init", "run", "lab", "inspect", "lint", "env", "merge", "scan-dags", "matrix", "verify-record",
     "diff-records", "doctor",
 )  # fmt: skip
 # read files and log nothing, and are asked for every commit

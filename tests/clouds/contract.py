@@ -4,16 +4,19 @@ Cases that need a stand-in (tokens minted at will, a bucket of somebody else's) 
 ``stand_in`` and are left out where the contract runs on a live cloud.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rig import SUBJECTS, Rig, red
 
+from xcomkit.clouds import Cloud
 from xcomkit.findings.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -21,7 +24,7 @@ from xcomkit.findings.errors import (
     ServiceError,
     SettingsError,
 )
-from xcomkit.findings.model import Plan
+from xcomkit.findings.model import Plan, StoredObject
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.terms import TERMS
 
@@ -364,6 +367,22 @@ class IdentityContract(Made):
         assert scheme == TERMS[rig.cloud_name].scheme
 
 
+def read_batches(cloud: Cloud, prefix: str, *, after: str = "") -> list[StoredObject]:
+    """Return the objects of a listing in batches, whichever way they came."""
+
+    async def read() -> list[Any]:
+        return [batch async for batch in cloud.list_batches(prefix, after=after)]
+
+    found: list[StoredObject] = []
+    for batch in asyncio.run(read()):
+        if isinstance(batch, list):
+            found += batch
+        else:
+            columns = (batch[name].to_pylist() for name in ("path", "size", "last_modified"))
+            found += [StoredObject(*row) for row in zip(*columns, strict=True)]
+    return sorted(found, key=lambda one: one.key)
+
+
 class ObjectContract(Made):
     def test_keys_with_colon_plus_space_and_unicode_are_listed_read_and_deleted(
         self, there: Rig
@@ -389,6 +408,29 @@ class ObjectContract(Made):
 
         assert [o.key for o in there.cloud.list_objects("astro/xcom/")] == keys
         assert list(there.cloud.list_keys_ever("astro/xcom/")) == keys
+
+    def test_batches_hold_what_the_sdk_lists_also_keys_that_obstore_cannot_name(
+        self, there: Rig, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        keys = [f"astro/xcom/d/{run}/t/1" for run in ("a:b+00:00", "日本", "per%20cent", "q?a=b#d")]
+        for key in keys:
+            there.put_object(key, key.encode())
+
+        plain = read_batches(there.cloud, "astro/xcom/")
+        assert [o.key for o in read_batches(there.cloud, "astro/xcom/", after=keys[2])] == sorted(
+            key for key in keys if key > keys[2]
+        )
+        assert not caplog.records  # obstore listed it, not the SDK
+        for odd in ("astro/xcom/d//t/1", "astro/xcom/d/./t/1"):
+            there.put_object(odd, b"12")
+
+        assert plain == [one for one in there.cloud.list_objects("astro/xcom/") if one.key in keys]
+        for prefix in ("astro/xcom/", "astro/xcom/d//"):
+            listed = list(there.cloud.list_objects(prefix))
+            assert read_batches(there.cloud, prefix) == listed
+            assert "slower" in caplog.text
+        first, *rest = [one.key for one in listed]
+        assert [o.key for o in read_batches(there.cloud, "astro/xcom/d//", after=first)] == rest
 
     def test_size_and_time_are_those_of_the_object_and_reading_is_bounded(self, there: Rig) -> None:
         there.put_object("astro/xcom/a", b"12345")
@@ -438,6 +480,7 @@ class ObjectContract(Made):
             lambda: cloud.object_exists("astro/xcom/a"),
             lambda: cloud.read_object("astro/xcom/a"),
             lambda: list(cloud.list_objects("astro/xcom/")),
+            lambda: read_batches(cloud, "astro/xcom/"),
             lambda: cloud.write_object("astro/xcom/a", b"[]"),
         ):
             with pytest.raises(ServiceError) as caught:

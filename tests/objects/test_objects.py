@@ -9,18 +9,21 @@ import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xcomkit.findings.errors import ServiceError
-from xcomkit.findings.model import Check, Codec, StoredObject, StoredXCom
+from xcomkit.findings.model import Check, Codec, StoredCodec, StoredObject, StoredXCom
 from xcomkit.objects.checks import RULES, checks
 from xcomkit.objects.decode import Decoded, UnreadableError, decode, read_value
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.reading import unpack
-from xcomkit.objects.summary import Summary, summarise
+from xcomkit.objects.summary import Summary, summarise, to_summary
+from xcomkit.objects.sums import MAX_GROUPS, OTHERS, Sums
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 RUN = "manual__2026-02-28T23:59:59.123456+00:00"
@@ -51,13 +54,15 @@ def random_bytes(count: int) -> bytes:
     return random.Random(1).randbytes(count)
 
 
-PACKED: dict[Codec, bytes] = {
+PACKED: dict[StoredCodec, bytes] = {
     "none": TEXT,
     "gzip": gzip.compress(TEXT),
     "zip": zipped(TEXT),
     "bz2": bz2.compress(TEXT),
     "lzma": lzma.compress(TEXT),
     "xz": lzma.compress(TEXT),
+    "zstd": pa.compress(TEXT, codec="zstd", asbytes=True),
+    "lz4": pa.compress(TEXT, codec="lz4", asbytes=True),
 }
 
 
@@ -74,6 +79,8 @@ def by_id(found: tuple[Check, ...]) -> dict[str, Check]:
         (f"dag/{RUN}/task/{NAME}.bz2", "dag", RUN, "task", "bz2"),
         (f"dag/{RUN}/task/{NAME}.lzma", "dag", RUN, "task", "lzma"),
         (f"dag/{RUN}/task/{NAME}.xz", "dag", RUN, "task", "xz"),
+        (f"dag/{RUN}/task/{NAME}.zst", "dag", RUN, "task", "zstd"),
+        (f"dag/{RUN}/task/{NAME}.lz4", "dag", RUN, "task", "lz4"),
         (f"größe_東京/team/a+b:c/task/{NAME}", "größe_東京", "team/a+b:c", "task", "none"),
     ],
 )
@@ -103,6 +110,23 @@ def test_layout_of_airflow_3_4_names_the_try_as_well(tail, codec, task_instance)
 
 
 @pytest.mark.parametrize(
+    ("tail", "ids"),
+    [
+        ("dag/manual__2026-02-28T23%3A59/task/-1/cursor", ("dag", "manual__2026-02-28T23:59")),
+        ("dag/any/task/-1/cursor.gz", ("dag", "any")),
+        ("dag/manual__1/task/7/cursor", ("dag", "manual__1")),
+        (f"d%C3%A4g/any/region={NAME}/task/3/a%2Fb", ("däg", "any")),
+        ("assets/task/watermark.gz", ("", "")),
+    ],
+)
+def test_layout_of_the_state_store_is_told_from_xcoms(tail, ids):
+    found = parse(f"astro/xcom/{tail}")
+
+    assert (found.layout, found.dag_id, found.run_id, found.task_id) == ("state", *ids, "task")
+    assert found.codec == ("gzip" if tail.endswith(".gz") else "none")
+
+
+@pytest.mark.parametrize(
     "key",
     [
         "",
@@ -114,7 +138,9 @@ def test_layout_of_airflow_3_4_names_the_try_as_well(tail, codec, task_instance)
         f"astro/xcom/run/task/{NAME}",
         f"astro/xcom/dag//task/{NAME}",
         f"astro/xcom/dag/../task/{NAME}",
-        f"astro/xcom/dag/run/task/{NAME}.zst",
+        f"astro/xcom/dag/run/task/{NAME}.snappy",
+        "astro/xcom/logs/2026/x/1/file.txt",
+        f"astro/xcom/dag/{RUN}/task/-1/colon:is-not-quoted",
         f"astro/xcom/dag/run/task/{NAME}.gz.gz",
         "astro/xcom/dag/run/task/08a32554-e6ba-11f1-a6a7-02fc00000001",
         f"astro/xcom/dag/run/task/{NAME}\n",
@@ -145,22 +171,25 @@ def test_no_key_makes_the_parser_fail(key, prefix):
             assert candidate.startswith(f"{base}{found.dag_id}/{found.run_id}/{found.task_id}/")
 
 
+SUFFIXES = {"none": "", "gzip": ".gz"}
+
+
 def xcom(
     number: int, *, dag: str = "dag", codec: Codec = "none", size: int = 10, days: float = 0
-) -> StoredXCom:
-    modified = NOW - timedelta(days=days)
-    return StoredXCom(f"p/{number}", size, modified, "uuid", dag, "r", "t", codec)
+) -> StoredObject:
+    name = f"{number:08}-d9cb-469f-a165-70867728950e{SUFFIXES.get(codec, f'.{codec}')}"
+    return StoredObject(f"p/{dag}/run/task/{name}", size, NOW - timedelta(days=days))
 
 
-def foreign(key: str, *, days: float = 0) -> StoredXCom:
-    return StoredXCom(key=key, size=3, modified=NOW - timedelta(days=days), layout="foreign")
+def foreign(key: str, *, days: float = 0) -> StoredObject:
+    return StoredObject(key, 3, NOW - timedelta(days=days))
 
 
-def summary(*objects: StoredXCom) -> Summary:
-    return summarise(iter(objects), now=NOW, retention_days=30)
+def summary(*objects: StoredObject) -> Summary:
+    return summarise(iter(objects), prefix="p", now=NOW, retention_days=30)
 
 
-def test_summary_adds_up_per_dag_and_codec():
+def test_summary_adds_up_per_dag_task_codec_and_layout():
     found = summary(xcom(1, size=5), xcom(2, dag="b", codec="gzip", size=90), xcom(3, size=6))
 
     assert (found.count, found.size) == (3, 101)
@@ -168,19 +197,27 @@ def test_summary_adds_up_per_dag_and_codec():
         ("b", 1, 90),
         ("dag", 2, 11),
     ]
+    assert [total.name for total in found.tasks] == ["b task", "dag task"]
     assert [(total.name, total.count) for total in found.codecs] == [("gzip", 1), ("none", 2)]
+    assert [(total.name, total.count) for total in found.layouts] == [("uuid", 3)]
+    assert [(total.name, total.count) for total in found.sizes] == [
+        ("under 8 B", 2),
+        ("under 128 B", 1),
+    ]
     assert [largest.size for largest in found.largest] == [90, 6, 5]
 
 
 def test_summary_counts_what_outlived_its_retention():
     found = summary(xcom(1, days=31), xcom(2, days=33), foreign("p/x", days=400), xcom(3))
 
-    assert found.past_retention == 2
-    assert found.past_retention_keys == ("p/2", "p/x")
+    assert (found.past.count, found.past.keys) == (2, [xcom(2).key, "p/x"])
     assert found.oldest is not None
     assert found.newest is not None
-    assert (found.oldest.key, found.newest.key) == ("p/2", "p/3")
+    assert (found.oldest.key, found.newest.key) == (xcom(2).key, xcom(3).key)
     assert [total.count for total in found.ages] == [1, 0, 0, 2, 1]
+    assert [total.name for total in found.days] == [
+        "2025-01-25", "2026-01-27", "2026-01-29", "2026-03-01",
+    ]  # fmt: skip
 
 
 def test_summary_of_nothing_is_empty_and_of_one_object_again_and_again_no_error():
@@ -190,16 +227,22 @@ def test_summary_of_nothing_is_empty_and_of_one_object_again_and_again_no_error(
     assert len(summary(*[xcom(1)] * 30).largest) == 10
 
 
-def test_summary_keeps_ten_objects_and_few_names_of_many():
-    def listing() -> Iterator[StoredXCom]:
-        for number in range(20_000):
-            yield xcom(number, dag=f"dag{number}", size=number)
+def test_summary_keeps_ten_objects_and_the_largest_dags_of_many():
+    def listing() -> Iterator[list[StoredObject]]:
+        for start in range(0, 20_000, 1_000):
+            yield [xcom(n, dag=f"dag{n}", size=n) for n in range(start, start + 1_000)]
 
-    found = summarise(listing(), now=NOW, retention_days=30)
+    sums = Sums("p", NOW, 30)
+    for batch in listing():
+        sums.add(batch)
+    found = to_summary(sums, is_whole=True)
 
     assert [largest.size for largest in found.largest] == list(range(19_999, 19_989, -1))
-    assert len(found.dags) == 5_001
-    assert sum(total.count for total in found.dags) == 20_000
+    assert len(sums.groups) <= 2 * MAX_GROUPS
+    assert [total.name for total in found.dags[:50]] == [f"dag{19_999 - n}" for n in range(50)]
+    assert (found.dags[50].name, len(found.dags)) == (OTHERS, 51)
+    assert sum(total.count for total in found.dags) == found.count == 20_000
+    assert sum(total.size for total in found.dags) == found.size == sum(range(20_000))
 
 
 @pytest.mark.parametrize("codec", PACKED)
@@ -211,7 +254,7 @@ def test_every_codec_opens_and_type_tags_stay_as_they_are(codec):
     assert found.types == ("datetime.datetime",)
     assert found.suffix_holds
     assert read_value(PACKED[codec], codec=codec, limit_bytes=LIMIT) == VALUE
-    suffix = {"none": "", "gzip": ".gz"}.get(codec, f".{codec}")
+    suffix = {"none": "", "gzip": ".gz", "zstd": ".zst"}.get(codec, f".{codec}")
     assert unpack(PACKED[codec], key=f"dag/run.gz/task/uuid{suffix}", limit=LIMIT) == TEXT
 
 
@@ -318,7 +361,13 @@ def test_zip_that_airflow_does_not_write_is_not_opened(packed, problem):
 
 @pytest.mark.parametrize(
     ("codec", "pack"),
-    [("gzip", gzip.compress), ("zip", deflated), ("bz2", bz2.compress), ("xz", lzma.compress)],
+    [
+        ("gzip", gzip.compress),
+        ("zip", deflated),
+        ("bz2", bz2.compress),
+        ("xz", lzma.compress),
+        ("zstd", partial(pa.compress, codec="zstd", asbytes=True)),
+    ],
 )
 def test_object_that_unpacks_to_fifty_times_the_limit_stops_there_with_little_memory(codec, pack):
     packed = pack(b"0" * 50_000_000)
@@ -336,7 +385,7 @@ def test_checks_of_a_tidy_bucket_pass():
 
     found = checks(summary(xcom(1), xcom(2)), decoded=decoded, key="p/1")
 
-    assert [check.id for check in found] == [rule.id for rule in RULES]
+    assert {check.id for check in found} == {rule.id for rule in RULES}
     assert {check.status for check in found} == {"pass"}
 
 
@@ -344,7 +393,7 @@ def test_empty_prefix_skips_every_check_and_a_refused_listing_is_unknown():
     found = by_id(checks(None))
 
     assert {check.status for check in checks(summary())} == {"skip"}
-    assert {found[rule.id].status for rule in RULES[:4]} == {"unknown"}
+    assert {found[rule.id].status for rule in (*RULES[:4], *RULES[6:])} == {"unknown"}
 
 
 def test_old_foreign_and_mixed_objects_are_named():
@@ -352,10 +401,31 @@ def test_old_foreign_and_mixed_objects_are_named():
     found = by_id(checks(summary(xcom(1, codec="zip"), xcom(2, days=40), foreign(hostile))))
 
     assert [found[name].status for name in ("XC602", "XC603", "XC604")] == ["warn"] * 3
-    assert found["XC602"].observed == "1 older than 30 days and 2 of grace: p/2"
+    assert found["XC602"].observed == "1 older than 30 days and 2 of grace: " + xcom(2).key
     assert "p/<script>\\x1b" in found["XC603"].observed
     assert len(found["XC603"].observed) < 200
     assert found["XC604"].observed == "none 1, zip 1"
+
+
+def test_empty_objects_are_red_and_those_of_the_state_store_are_named():
+    found = by_id(
+        checks(summary(xcom(1, size=0), foreign("p/folder/"), foreign("p/assets/a/watermark")))
+    )
+
+    assert (found["XC608"].status, found["XC607"].status) == ("fail", "warn")
+    assert found["XC608"].observed == f"1 without bytes: {xcom(1).key}"
+    assert found["XC607"].observed == "1 of the state store: p/assets/a/watermark"
+
+
+def test_part_of_a_listing_proves_what_it_found_and_nothing_else():
+    sums = Sums("p", NOW, 30)
+    sums.add([xcom(1), xcom(2, days=40)])
+
+    found = by_id(checks(to_summary(sums, is_whole=False)))
+
+    assert {name: found[name].status for name in ("XC601", "XC602", "XC603", "XC608")} == {
+        "XC601": "pass", "XC602": "warn", "XC603": "unknown", "XC608": "unknown",
+    }  # fmt: skip
 
 
 def test_prefix_with_foreign_objects_only_warns_of_another_path():

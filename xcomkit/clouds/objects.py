@@ -1,17 +1,27 @@
 """Objects of a bucket, read without Airflow, and every version of exactly the named keys."""
 
+import asyncio
+import logging
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import suppress
-from itertools import groupby
+from datetime import timedelta
+from functools import cached_property
+from itertools import groupby, islice
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from xcomkit.clouds.errors import Errors, find
 from xcomkit.findings.errors import MissingError
 from xcomkit.findings.model import ObjectDetails, StoredObject
+from xcomkit.findings.text import plain
 from xcomkit.settings.settings import Settings
 
+_log = logging.getLogger(__name__)
+_BATCH = 2_000
+"""Objects per batch: those of all folders at once have to stay within some ten megabytes."""
 Version = tuple[str, Any]
 """A key, and what the cloud names a version of it: an id, a generation, or ``""`` for none."""
 
@@ -23,8 +33,19 @@ class Objects(ABC):
     clients: Any
     _errors: Errors
 
+    page = 1_000
+    """Objects that one answer of a listing holds."""
+    _has_warned = False
+    ca_variable: str
+    """The variable that names the file of the certificates that this cloud's SDK trusts."""
+
     @abstractmethod
-    def _list(self, prefix: str) -> Iterator[StoredObject]: ...
+    def _open_store(self, **options: Any) -> Any:
+        """Return obstore's store of the bucket, with the caller's own identity."""
+
+    @abstractmethod
+    def _list(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+        """Yield every current object below the prefix; those up to a key may be left out."""
 
     @abstractmethod
     def _read(self, key: str, *, limit: int) -> bytes: ...
@@ -50,6 +71,50 @@ class Objects(ABC):
         """Yield every current object below the prefix, page by page."""
         with self._errors("listing objects"):
             yield from self._list(prefix)
+
+    async def list_batches(
+        self, prefix: str, *, after: str = "", at_most: int = _BATCH
+    ) -> AsyncIterator[Any]:
+        """Yield every current object below the prefix and behind a key, in batches.
+
+        A batch is Arrow's, with ``path``, ``size`` and ``last_modified``, as obstore lists. It
+        cannot name every key (``//``, ``..``, control characters) and has errors of its own: where
+        it ends in one, the SDK of the cloud lists on, ten times slower, and yields lists.
+        """
+        from obstore import list as list_with_obstore
+        from obstore.exceptions import BaseError
+
+        problem = "the prefix is no path to it"
+        if all(part.isprintable() and part not in ("", ".", "..") for part in _parts(prefix)):
+            try:
+                async for batch in list_with_obstore(
+                    self._store, prefix or None, offset=after or None,
+                    chunk_size=at_most, return_arrow=True,
+                ):  # fmt: skip
+                    if batch.num_rows:
+                        after = batch["path"][-1].as_py()
+                        yield batch
+            except (BaseError, ValueError) as error:
+                problem = str(error).partition("\n")[0]
+            else:
+                return
+        with self._errors("listing objects"):
+            left = (one for one in self._list(prefix, after=after) if one.key > after)
+            while found := await asyncio.to_thread(lambda: list(islice(left, at_most))):
+                if not self._has_warned:
+                    self._has_warned = True
+                    text = "the SDK, which is slower, lists from %s on, because obstore ended: %s"
+                    _log.warning(text, plain(after or prefix)[:200], plain(problem)[:200])
+                yield found
+
+    @cached_property
+    def _store(self) -> Any:
+        bundle = os.environ.get(self.ca_variable, "")
+        trusted = {"root_certificate": Path(bundle).read_bytes()} if bundle else {}
+        return self._open_store(
+            client_options={"allow_http": True, "timeout": "60s", **trusted},
+            retry_config={"max_retries": 3, "retry_timeout": timedelta(minutes=1)},
+        )
 
     def read_object(self, key: str, *, limit: int = 0) -> bytes:
         """Return the object's bytes as stored, at most ``limit`` of them where it is above 0."""
@@ -116,6 +181,10 @@ class Objects(ABC):
             for key, version in self._versions(prefix)
             if key in wanted
         ]
+
+
+def _parts(prefix: str) -> list[str]:
+    return prefix.removesuffix("/").split("/") if prefix else []
 
 
 def narrowest_prefixes(keys: Collection[str]) -> Iterator[str]:

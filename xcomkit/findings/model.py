@@ -15,6 +15,9 @@ Severity = Literal["fail", "warn", "info"]
 Basis = Literal["behaviour", "simulation", "echo", "rule", "not-supported-here"]
 Action = Literal["create", "update", "unchanged", "delete", "keep", "unsupported"]
 Codec = Literal["none", "gzip", "zip", "bz2", "lzma", "xz"]
+StoredCodec = Codec | Literal["zstd", "lz4"]
+"""What a suffix may name: fsspec writes the last two where somebody installed their packages."""
+Layout = Literal["uuid", "key", "state", "foreign"]
 CloudName = Literal["aws", "azure", "gcp"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -262,16 +265,17 @@ class ObjectDetails(StoredObject):
 
 @dataclass(frozen=True, slots=True)
 class StoredXCom(StoredObject):
-    """An object whose key was read as an XCom: which task wrote it, in which layout and codec.
+    """An object whose key was read: which task wrote it, in which layout and codec.
 
+    ``state`` is the layout of Airflow's state store, in which an asset stands in place of a task.
     ``task_instance`` is the id of the try that wrote it, where the layout has one.
     """
 
-    layout: Literal["uuid", "key", "foreign"]
+    layout: Layout
     dag_id: str = ""
     run_id: str = ""
     task_id: str = ""
-    codec: Codec = "none"
+    codec: StoredCodec = "none"
     task_instance: str = ""
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from xcomkit.findings.model import Check, Rule
 from xcomkit.objects.decode import Decoded
-from xcomkit.objects.summary import GRACE, Summary
+from xcomkit.objects.summary import Summary
+from xcomkit.objects.sums import GRACE, Examples
 
 XC601 = Rule(
     id="XC601",
@@ -29,7 +30,7 @@ XC603 = Rule(
     title="Every key below the prefix is an XCom",
     severity="warn",
     why="What others keep below the prefix expires with the XComs and is open to every agent.",
-    remedy="Give XComs a prefix of their own; lz4 and zstd objects count as foreign here.",
+    remedy="Give XComs a prefix of their own.",
     source="apache-airflow-providers-common-io, xcom backend",
     fix_in="03",
 )
@@ -58,7 +59,24 @@ XC606 = Rule(
     remedy="Look for a copy job or proxy that (de)compresses or renames objects.",
     source="fsspec, compression='infer'",
 )
-RULES = (XC601, XC602, XC603, XC604, XC605, XC606)
+XC607 = Rule(
+    id="XC607",
+    title="The state store has a prefix of its own",
+    severity="warn",
+    why="States of assets and tasks must outlive their runs; XComs expire.",
+    remedy="Give AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_PATH another prefix.",
+    source="apache-airflow-providers-common-io, state_store backend",
+    fix_in="03",
+)
+XC608 = Rule(
+    id="XC608",
+    title="No XCom object is empty",
+    severity="fail",
+    why="An empty object comes back to the reading task as its path, or as an error.",
+    remedy="Clear the task that wrote it; step 04 shows which class and codec lose writes.",
+    source="apache-airflow-providers-common-io, deserialize_value",
+)
+RULES = (XC601, XC602, XC603, XC604, XC605, XC606, XC607, XC608)
 
 _HOW = "listed the prefix and parsed every key"
 _EXPECTED = {
@@ -66,6 +84,8 @@ _EXPECTED = {
     XC602: "none",
     XC603: "none",
     XC604: "one codec",
+    XC607: "no object of the state store",
+    XC608: "none",
 }
 
 
@@ -82,22 +102,29 @@ def checks(
 def _of_listing(summary: Summary | None) -> Iterable[Check]:
     if summary is None:
         return [_judge(rule, None, "the prefix could not be listed") for rule in _EXPECTED]
-    if not summary.count and not summary.foreign:
+    if not summary.count and not summary.foreign.count:
         return [_skip(rule, "nothing lies below the prefix yet") for rule in _EXPECTED]
-    days = f"{summary.retention_days} days and {GRACE.days} of grace"
-    old = _quoted(summary.past_retention_keys, count=summary.past_retention)
-    foreign = _quoted(summary.foreign_keys, count=summary.foreign)
-    codecs = ", ".join(f"{total.name} {total.count}" for total in summary.codecs)
-    return (
-        _judge(XC601, summary.count > 0, f"{summary.count} XComs, {summary.size} bytes"),
-        _judge(
-            XC602, not summary.past_retention, f"{summary.past_retention} older than {days}{old}"
-        ),
-        _judge(XC603, not summary.foreign, f"{summary.foreign} foreign{foreign}"),
-        _judge(XC604, len(summary.codecs) < 2, codecs)
-        if summary.count
-        else _skip(XC604, "not proved: no XComs"),
+    days = f"older than {summary.retention_days} days and {GRACE.days} of grace"
+    codecs = ", ".join(f"{total.name} {total.count:,}" for total in summary.codecs)
+    found = (
+        (XC601, summary.count > 0, f"{summary.count:,} XComs, {summary.size:,} bytes"),
+        (XC602, not summary.past.count, _counted(summary.past, days)),
+        (XC603, not summary.foreign.count, _counted(summary.foreign, "foreign")),
+        (XC604, len(summary.codecs) < 2, codecs),
+        (XC607, not summary.state.count, _counted(summary.state, "of the state store")),
+        (XC608, not summary.empty.count, _counted(summary.empty, "without bytes")),
     )
+    return [_of_part(*one, summary) for one in found]
+
+
+def _of_part(rule: Rule, holds: bool, observed: str, summary: Summary) -> Check:  # noqa: FBT001
+    """Return a check; what is fine in a part of a listing may be otherwise in the rest."""
+    is_settled = holds is (rule is XC601)  # what was found in a part stays found
+    if not summary.is_whole and not is_settled:
+        return _judge(rule, None, f"{observed}, but the listing was interrupted")
+    if not summary.count and rule in (XC604, XC608):
+        return _skip(rule, "not proved: no XComs")
+    return _judge(rule, holds, observed)
 
 
 def _judge(rule: Rule, holds: bool | None, observed: str) -> Check:  # noqa: FBT001 - as Rule.judge
@@ -128,12 +155,12 @@ def _of_object(decoded: Decoded | None, *, key: str) -> Iterable[Check]:
     )
 
 
-def _quoted(keys: tuple[str, ...], *, count: int) -> str:
-    """Return ``: key, key and 3 more``, or nothing."""
-    if not keys:
-        return ""
-    more = f" and {count - len(keys)} more" if count > len(keys) else ""
-    return ": " + ", ".join(_short(key) for key in keys) + more
+def _counted(examples: Examples, what: str) -> str:
+    """Return ``5 foreign: key, key and 3 more``."""
+    keys, count = examples.keys, examples.count
+    named = ": " + ", ".join(_short(key) for key in keys) if keys else ""
+    more = f" and {count - len(keys):,} more" if count > len(keys) else ""
+    return f"{count:,} {what}{named}{more}"
 
 
 def _short(key: str) -> str:

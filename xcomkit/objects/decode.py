@@ -16,7 +16,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from xcomkit.findings.errors import ServiceError
-from xcomkit.findings.model import Codec
+from xcomkit.findings.model import StoredCodec
 
 PREVIEW_CHARACTERS = 2_000
 MAX_TYPES = 50
@@ -24,13 +24,15 @@ MAX_TAG_CHARACTERS = 200
 # xz -9 needs 65 MiB; what asks for more was not written by Airflow.
 _XZ_MEMORY = 100 * 2**20
 _MAX_MEMBERS = 16
-_MAGIC: tuple[tuple[bytes, Codec], ...] = (
+_MAGIC: tuple[tuple[bytes, StoredCodec], ...] = (
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
     (b"BZh", "bz2"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x5d\x00\x00", "lzma"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x04\x22\x4d\x18", "lz4"),
 )
 _ROOTS: dict[type, str] = {
     dict: "object",
@@ -52,8 +54,8 @@ class Decoded:
     ``found_codec`` is read from the first bytes, whatever the key's suffix says.
     """
 
-    codec: Codec
-    found_codec: Codec
+    codec: StoredCodec
+    found_codec: StoredCodec
     size: int
     truncated: bool
     preview: str
@@ -73,7 +75,7 @@ class UnreadableError(Exception):
     """The bytes are not what the codec needs; says in one sentence why."""
 
 
-def decode(source: bytes, *, codec: Codec, limit_bytes: int) -> Decoded:
+def decode(source: bytes, *, codec: StoredCodec, limit_bytes: int) -> Decoded:
     """Return what one object holds, reading and decompressing at most ``limit_bytes`` each."""
     stored = source[: limit_bytes + 1]
     body, root, problem = b"", "", ""
@@ -106,7 +108,7 @@ def decode(source: bytes, *, codec: Codec, limit_bytes: int) -> Decoded:
     )
 
 
-def read_value(source: bytes, *, codec: Codec, limit_bytes: int) -> Any:
+def read_value(source: bytes, *, codec: StoredCodec, limit_bytes: int) -> Any:
     """Return the JSON value in one object: lists, dicts and plain values, type tags unresolved.
 
     Raises:
@@ -126,12 +128,12 @@ def read_value(source: bytes, *, codec: Codec, limit_bytes: int) -> Any:
     )
 
 
-def _sniff(stored: bytes) -> Codec:
+def _sniff(stored: bytes) -> StoredCodec:
     """Return the codec named by the first bytes; no JSON text begins like any of them."""
     return next((codec for magic, codec in _MAGIC if stored.startswith(magic)), "none")
 
 
-def decompress(stored: bytes, *, codec: Codec, limit: int) -> bytes:
+def decompress(stored: bytes, *, codec: StoredCodec, limit: int) -> bytes:
     """Return at most ``limit + 1`` decompressed bytes.
 
     Raises:
@@ -152,6 +154,11 @@ def decompress(stored: bytes, *, codec: Codec, limit: int) -> bytes:
                 return _unxz(stored, limit=limit)
             case "zip":
                 return _unzip(stored, limit=limit)
+            case "zstd" | "lz4":
+                import pyarrow as pa
+
+                with pa.CompressedInputStream(pa.py_buffer(stored), codec) as stream:
+                    return bytes(stream.read(limit + 1))
     except EOFError:
         raise UnreadableError(f"the {codec} data ends too early") from None
     except (OSError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, BadZipFile) as error:

@@ -1,21 +1,16 @@
-"""Sums over a listing of any length, in one pass and with bounded memory."""
+"""What the sums over a listing say: top lists, ages, sizes and days, as they are shown."""
 
-import heapq
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
-from xcomkit.findings.model import StoredXCom
+from xcomkit.findings.model import StoredObject, StoredXCom
+from xcomkit.objects.sums import AGES, OTHERS, Examples, Group, Sums, Tally
 
-LARGEST = 10
-EXAMPLES = 5
-MAX_NAMES = 5_000
-REST = "(further Dags)"
-# S3 rounds an expiry up to the next midnight UTC and deletes later, at no stated time
-# (S3 User Guide, "Expiring objects").
-GRACE = timedelta(days=2)
-_AGES = ((1, "up to 1 day"), (7, "up to 7 days"), (30, "up to 30 days"), (90, "up to 90 days"))
-_OLDER = "over 90 days"
+TOP = 50
+"""Names of a top list; the smaller ones are its last, ``OTHERS``."""
+_AGE_NAMES = ("up to 1 day", *(f"up to {days} days" for days in AGES[1:]), f"over {AGES[-1]} days")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,108 +26,96 @@ class Total:
 class Summary:
     """What lies below a prefix; sizes in bytes, ages counted back from ``now``.
 
-    ``past_retention`` and ``ages`` speak of every object, because a lifecycle rule expires them
-    all; everything else that is not named foreign speaks of XComs.
+    ``past``, ``ages``, ``sizes`` and ``days`` speak of every object, because a lifecycle
+    rule expires them all; what is not named otherwise speaks of XComs. ``is_whole`` is false where
+    the listing was interrupted.
     """
 
     now: datetime
     retention_days: int
+    is_whole: bool
     count: int
     size: int
     dags: tuple[Total, ...]
+    tasks: tuple[Total, ...]
     codecs: tuple[Total, ...]
+    layouts: tuple[Total, ...]
     ages: tuple[Total, ...]
+    sizes: tuple[Total, ...]
+    days: tuple[Total, ...]
     largest: tuple[StoredXCom, ...]
     oldest: StoredXCom | None
     newest: StoredXCom | None
-    past_retention: int
-    past_retention_keys: tuple[str, ...]
-    foreign: int
-    foreign_keys: tuple[str, ...]
+    past: Examples
+    foreign: Examples
+    empty: Examples
+    state: Examples
 
 
-@dataclass(slots=True)
-class _Sums:
-    """Counts and bytes per name, for at most ``MAX_NAMES`` names."""
-
-    sums: dict[str, list[int]] = field(default_factory=dict)
-
-    def add(self, name: str, size: int) -> None:
-        if name not in self.sums and len(self.sums) >= MAX_NAMES:
-            name = REST
-        entry = self.sums.setdefault(name, [0, 0])
-        entry[0] += 1
-        entry[1] += size
-
-    def totals(self) -> tuple[Total, ...]:
-        found = (Total(name=name, count=n, size=size) for name, (n, size) in self.sums.items())
-        return tuple(sorted(found, key=lambda total: (-total.size, total.name)))
+def summarise(
+    objects: Iterable[StoredObject], *, prefix: str, now: datetime, retention_days: int
+) -> Summary:
+    """Return what the sums over ``objects``, which are read once and not kept, say."""
+    sums = Sums(prefix, now, retention_days)
+    for one in objects:
+        sums.add([one])
+    return to_summary(sums, is_whole=True)
 
 
-@dataclass(slots=True)
-class _Keys:
-    """A count and the first few keys behind it."""
-
-    count: int = 0
-    size: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def add(self, found: StoredXCom) -> None:
-        self.count += 1
-        self.size += found.size
-        if len(self.examples) < EXAMPLES:
-            self.examples.append(found.key)
-
-
-def summarise(objects: Iterable[StoredXCom], *, now: datetime, retention_days: int) -> Summary:
-    """Return the sums over ``objects``, which are read once and not kept.
-
-    An object counts as past its retention ``GRACE`` after the day on which it should expire.
-    """
-    dags, codecs, ages = _Sums(), _Sums(), _Sums()
-    past, foreign = _Keys(), _Keys()
-    largest: list[tuple[int, int, StoredXCom]] = []
-    oldest: StoredXCom | None = None
-    newest: StoredXCom | None = None
-    deadline = now - timedelta(days=retention_days) - GRACE
-    for position, found in enumerate(objects):
-        ages.add(_age(now - found.modified), found.size)
-        if found.modified < deadline:
-            past.add(found)
-        if found.layout == "foreign":
-            foreign.add(found)
-            continue
-        dags.add(found.dag_id, found.size)
-        codecs.add(found.codec, found.size)
-        oldest = found if oldest is None or found.modified < oldest.modified else oldest
-        newest = found if newest is None or found.modified >= newest.modified else newest
-        keep = heapq.heappush if len(largest) < LARGEST else heapq.heappushpop
-        keep(largest, (found.size, -position, found))
-    by_codec = codecs.totals()
+def to_summary(sums: Sums, *, is_whole: bool) -> Summary:
+    """Return what sums say."""
+    xcoms = {group: tally for group, tally in sums.groups.items() if group[2] != "state"}
     return Summary(
-        now=now,
-        retention_days=retention_days,
-        count=sum(total.count for total in by_codec),
-        size=sum(total.size for total in by_codec),
-        dags=dags.totals(),
-        codecs=by_codec,
-        ages=_in_order(ages),
-        largest=tuple(found for _, _, found in sorted(largest, reverse=True)),
-        oldest=oldest,
-        newest=newest,
-        past_retention=past.count,
-        past_retention_keys=tuple(past.examples),
-        foreign=foreign.count,
-        foreign_keys=tuple(foreign.examples),
+        now=sums.now,
+        retention_days=sums.retention_days,
+        is_whole=is_whole,
+        count=sum(count for count, _ in xcoms.values()),
+        size=sum(size for _, size in xcoms.values()),
+        dags=_top(xcoms, lambda group: group[0]),
+        tasks=_top(xcoms, lambda group: f"{group[0]} {group[1]}"),
+        codecs=_top(xcoms, lambda group: group[3]),
+        layouts=_top(sums.groups, lambda group: group[2]),
+        ages=tuple(
+            Total(name, *sums.ages.get(place, (0, 0))) for place, name in enumerate(_AGE_NAMES)
+        ),
+        sizes=tuple(
+            Total(f"under {size_text(2**bits)}", *tally)
+            for bits, tally in sorted(sums.sizes.items())
+        ),
+        days=tuple(Total(f"{day_of(day)}", *tally) for day, tally in sorted(sums.days.items())),
+        largest=tuple(one for *_, one in sorted(sums.largest, key=lambda x: x[:2], reverse=True)),
+        oldest=sums.oldest,
+        newest=sums.newest,
+        past=sums.past,
+        foreign=sums.foreign,
+        empty=sums.empty,
+        state=sums.state,
     )
 
 
-def _age(age: timedelta) -> str:
-    return next((name for days, name in _AGES if age <= timedelta(days=days)), _OLDER)
+def day_of(number: int) -> date:
+    """Return the day that is so many days after the first of 1970."""
+    return date(1970, 1, 1) + timedelta(days=number)
 
 
-def _in_order(ages: _Sums) -> tuple[Total, ...]:
-    """Return every age from young to old, empty ones too, as the axis of a chart."""
-    names = (*(name for _, name in _AGES), _OLDER)
-    sums = ((name, ages.sums.get(name, [0, 0])) for name in names)
-    return tuple(Total(name=name, count=count, size=size) for name, (count, size) in sums)
+def size_text(size: float) -> str:
+    """Return bytes in the largest unit of which there is one."""
+    place = 0
+    while size >= 1024 and place < len(_UNITS) - 1:
+        size, place = size / 1024, place + 1
+    return f"{size:.3g} {_UNITS[place]}" if size < 1000 else f"{size:.0f} {_UNITS[place]}"
+
+
+def _top(groups: Mapping[Group, Tally], name_of: Callable[[Group], str]) -> tuple[Total, ...]:
+    """Return what was counted per name, the largest first, and the rest as ``OTHERS``."""
+    found: dict[str, Tally] = {}
+    for group, (count, size) in groups.items():
+        tally = found.setdefault(name_of(group), [0, 0])
+        tally[0] += count
+        tally[1] += size
+    others = found.pop(OTHERS, [0, 0])
+    ranked = sorted(found.items(), key=lambda item: (-item[1][1], item[0]))
+    for _, (count, size) in ranked[TOP:]:
+        others = [others[0] + count, others[1] + size]
+    rest = [(OTHERS, others)] if others[0] else []
+    return tuple(Total(name, *tally) for name, tally in (*ranked[:TOP], *rest))

@@ -1,52 +1,84 @@
-"""Step 05: what lies below the prefix, and one object opened safely."""
+"""Step 05 and ``xcomkit inspect``: what lies below the prefix, and one object opened safely."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from xcomkit.findings.model import StoredXCom
+from xcomkit.clouds import Cloud
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.checks import checks
 from xcomkit.objects.decode import decode
-from xcomkit.objects.keys import parse_key
-from xcomkit.objects.summary import Summary, summarise
+from xcomkit.objects.listing import Listing
+from xcomkit.objects.summary import Summary, Total, size_text, to_summary
+from xcomkit.objects.sums import Sums
+from xcomkit.settings.settings import Settings
 
 LIMIT = 5_000_000
 """Bytes an opened object may have, compressed and decompressed."""
 
 
-def list_xcoms(step: Step) -> Iterator[StoredXCom]:
-    """Yield every object below the prefix, read as an XCom; a line of progress per 10,000."""
-    prefix = step.settings.prefix
-    for number, found in enumerate(step.cloud.list_objects(f"{prefix}/"), start=1):
-        if number % 10_000 == 0:
-            step.say(f"{number:,} objects listed")
-        yield parse_key(found, prefix=prefix)
+def begin_listing(settings: Settings) -> Listing:
+    """Return a listing of the prefix in which nothing was counted yet."""
+    sums = Sums(settings.prefix, datetime.now(UTC), settings.retention_days)
+    return Listing(settings.place, sums)
 
 
-@cell
-def summarise_prefix(step: Step) -> show.Table:
-    """Return the totals per Dag; the summary is kept for the checks."""
-    summary = summarise(
-        list_xcoms(step), now=datetime.now(UTC), retention_days=step.settings.retention_days
-    )
-    step.facts["summary"] = summary
-    rows = [(dag.name, f"{dag.count:,}", f"{dag.size:,}") for dag in summary.dags]
-    total = f"{summary.count:,} XComs with {summary.size:,} bytes, {summary.foreign:,} other keys"
-    return show.table(("Dag", "objects", "bytes"), rows, caption=f"Below the prefix: {total}")
+def list_prefix(cloud: Cloud, *, listing: Listing, say: Callable[[str], None]) -> Summary:
+    """Count what is left to count, and return what the sums say."""
+    listing.run(cloud, say=say)
+    return to_summary(listing.sums, is_whole=listing.is_whole)
 
 
-def list_extremes(step: Step) -> show.Table:
-    """Return the largest objects, the oldest one, and how old they are."""
-    summary = _summary(step)
-    found = () if summary is None else (*summary.largest, *filter(None, (summary.oldest,)))
+def _objects(summary: Summary) -> show.Table:
+    found = (*summary.largest, *filter(None, (summary.oldest,)))
     rows = [
         (x.dag_id, x.task_id, x.run_id, x.codec, f"{x.size:,}", f"{x.modified:%Y-%m-%d %H:%M}")
         for x in found
     ]
     headers = ("Dag", "task", "run", "codec", "bytes", "written (UTC)")
     return show.table(headers, rows, caption="The largest objects, and last the oldest")
+
+
+def _dags(summary: Summary) -> show.Table:
+    total = (
+        f"{summary.count:,} XComs with {summary.size:,} bytes,"
+        f" {summary.foreign.count:,} other keys, {summary.state.count:,} of the state store"
+    )
+    partial = "" if summary.is_whole else "PARTIAL, the listing was interrupted: "
+    return _totals("Dag", summary.dags, caption=f"Below the prefix: {partial}{total}")
+
+
+def _totals(name: str, totals: tuple[Total, ...], *, caption: str) -> show.Table:
+    rows = [(one.name, f"{one.count:,}", f"{one.size:,}", size_text(one.size)) for one in totals]
+    return show.table((name, "objects", "bytes", "size"), rows, caption=caption)
+
+
+TABLES: Mapping[str, Callable[[Summary], show.Table]] = {
+    "dags": _dags,
+    "tasks": lambda found: _totals("Dag and task", found.tasks[:10], caption="The largest tasks"),
+    "objects": _objects,
+    "ages": lambda found: _totals("age", found.ages, caption="Ages of all objects"),
+    "sizes": lambda found: _totals("size", found.sizes, caption="Sizes of all objects"),
+    "codecs": lambda found: _totals("codec", found.codecs, caption="Codecs of XComs"),
+}
+"""What a listing found, as a person reads it in the notebook and in the terminal."""
+
+
+@cell
+def summarise_prefix(step: Step) -> show.Table:
+    """Return the totals per Dag; an interrupted listing goes on where it was."""
+    listing: Listing | None = step.working.get("listing")
+    if listing is None or listing.is_whole:
+        listing = step.working["listing"] = begin_listing(step.settings)
+    step.facts["summary"] = summary = list_prefix(step.cloud, listing=listing, say=step.say)
+    return TABLES["dags"](summary)
+
+
+def list_part(step: Step, name: str) -> show.Table | show.Text:
+    """Return one of ``TABLES``."""
+    summary = _summary(step)
+    return TABLES[name](summary) if summary else show.Text("Nothing was listed.")
 
 
 @cell

@@ -1,5 +1,6 @@
 """The objects of the bucket, read and written without Airflow, and their versions."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -17,11 +18,28 @@ class AwsObjects(Objects):
     """The objects of one bucket; a delete marker counts as a version."""
 
     _errors = staticmethod(aws_errors)
+    ca_variable = "AWS_CA_BUNDLE"
     clients: Clients
 
-    def _list(self, prefix: str) -> Iterator[StoredObject]:
+    def _open_store(self, **options: Any) -> Any:
+        from obstore.auth.boto3 import Boto3CredentialProvider
+        from obstore.store import S3Store
+
+        bucket = self.settings.bucket
+        # Of a bucket on AWS the name is part of the host, where no dot forbids it.
+        place: dict[str, Any] = {"virtual_hosted_style_request": "." not in bucket}
+        if self.settings.endpoint_url:
+            url = os.environ["AWS_ENDPOINT_URL"] if self.settings.is_embedded else ""
+            place = {"endpoint": url or self.settings.endpoint_url}
+        return S3Store(
+            bucket, region=self.settings.region, **place, **options,
+            credential_provider=Boto3CredentialProvider(self.clients.session),
+        )  # fmt: skip
+
+    def _list(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
         paginator = self.clients.s3.get_paginator("list_objects_v2")
-        for page in paginator.paginate(Bucket=self.settings.bucket, Prefix=prefix):
+        start: dict[str, Any] = {"StartAfter": after} if after else {}
+        for page in paginator.paginate(Bucket=self.settings.bucket, Prefix=prefix, **start):
             for entry in page.get("Contents", ()):
                 yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"])
 

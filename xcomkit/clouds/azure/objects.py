@@ -12,13 +12,26 @@ class AzureObjects(Objects):
     """The blobs of one container; a version has no id where none are kept."""
 
     _errors = staticmethod(azure_errors)
+    page = 5_000
+    ca_variable = "REQUESTS_CA_BUNDLE"
     clients: Clients
+
+    def _open_store(self, **options: Any) -> Any:
+        from obstore.auth.azure import AzureCredentialProvider
+        from obstore.store import AzureStore
+
+        return AzureStore(
+            self.settings.bucket, account_name=self.settings.storage_account,
+            endpoint=self.clients.blobs.url.rstrip("/"), **options,
+            credential_provider=AzureCredentialProvider(self.clients.credential),
+        )  # fmt: skip
 
     def _blob(self, key: str) -> Any:
         return self.clients.container.get_blob_client(key)
 
-    def _list(self, prefix: str) -> Iterator[StoredObject]:
-        for blob in self.clients.container.list_blobs(name_starts_with=prefix or None):
+    def _list(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+        start: dict[str, Any] = {"start_from": after} if after else {}
+        for blob in self.clients.container.list_blobs(name_starts_with=prefix or None, **start):
             yield StoredObject(blob.name, int(blob.size or 0), blob.last_modified)
 
     def _read(self, key: str, *, limit: int) -> bytes:

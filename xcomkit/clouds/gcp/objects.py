@@ -12,15 +12,27 @@ class GcpObjects(Objects):
     """The objects of one bucket; a version is a generation."""
 
     _errors = staticmethod(gcp_errors)
+    ca_variable = "REQUESTS_CA_BUNDLE"
     clients: Clients
 
-    def _blobs(self, prefix: str, *, versions: bool | None = None) -> Any:
-        return self.clients.storage.list_blobs(
-            self.clients.bucket, prefix=prefix, versions=versions, **patience()
+    def _open_store(self, **options: Any) -> Any:
+        from obstore.auth.google import GoogleCredentialProvider
+        from obstore.store import GCSStore
+
+        return GCSStore(
+            self.settings.bucket,
+            base_url=self.clients.storage.api_endpoint,
+            credential_provider=GoogleCredentialProvider(self.clients.credentials),
+            **options,
         )
 
-    def _list(self, prefix: str) -> Iterator[StoredObject]:
-        for blob in self._blobs(prefix):
+    def _blobs(self, prefix: str, **options: Any) -> Any:
+        return self.clients.storage.list_blobs(
+            self.clients.bucket, prefix=prefix, **options, **patience()
+        )
+
+    def _list(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+        for blob in self._blobs(prefix, start_offset=after or None):
             yield StoredObject(blob.name, int(blob.size or 0), blob.updated)
 
     def _read(self, key: str, *, limit: int) -> bytes:

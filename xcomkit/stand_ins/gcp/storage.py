@@ -7,6 +7,7 @@ error bodies, and the refusal of bucket properties that Cloud Storage would refu
 import json
 import re
 from urllib.parse import parse_qs, quote, unquote, urlencode
+from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
 
@@ -21,6 +22,7 @@ _PATH = re.compile(
     r"/(?:(?P<upload>upload|resumable/upload)/|download/)?storage/v1/b"
     r"(?:/(?P<bucket>[^/]+)(?:/(?P<part>o|iam|iam/testPermissions)(?:/(?P<key>.+))?)?)?"
 )
+_XML_LIST = re.compile(r"/(?P<bucket>[^/]+)")
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _KMS = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -57,21 +59,28 @@ class StorageDoor:
 
     def answer(self, request: Request) -> Answer:
         """Return the answer, the permission it was judged by, and who asked."""
-        found = _PATH.fullmatch(request.environ["RAW_URI"].partition("?")[0])
+        path = request.environ["RAW_URI"].partition("?")[0]
+        found = _PATH.fullmatch(path)
+        is_xml = not found and request.method == "GET" and "list-type" in request.args
+        found = _XML_LIST.fullmatch(path) if is_xml else found
         member = self._state.member(request.headers.get("Authorization", ""))
         if found is None:
             return google_error(501, "The stand-in does not know this request."), "", member
         if not member and "Authorization" in request.headers:
             return google_error(401, "Invalid Credentials"), "", ""
         parts = {name: unquote(text) for name, text in found.groupdict("").items()}
-        bucket, part, key = parts["bucket"], parts["part"], parts["key"]
-        kind = "upload" if parts["upload"] else "object" if key else part or (bucket and "bucket")
+        bucket, key = parts["bucket"], parts.get("key", "")
+        part = "o" if is_xml else parts["part"]
+        kind = (
+            "upload" if parts.get("upload") else "object" if key else part or (bucket and "bucket")
+        )
         right = _RIGHTS[kind].get(request.method, "")
         if denied := self._find_missing(member, right, bucket, key, request):
             who = member.partition(":")[2] or "Anonymous caller"
             text = f"{who} does not have {denied} access to {bucket}/{key}, or it may not exist."
             return google_error(403 if member else 401, text), right, member
-        return self._serve(request, bucket, part, key), right, member
+        answer = self._serve(request, bucket, part, key)
+        return _to_xml(answer) if is_xml else answer, right, member
 
     def _find_missing(
         self, member: str, right: str, bucket: str, key: str, request: Request
@@ -171,15 +180,18 @@ class StorageDoor:
         return Response("", status=204)
 
     def _list(self, request: Request, bucket: str) -> Response:
-        """Return one page; the emulator itself knows no pages and no order."""
+        """Return one page, as either API asks for it; the emulator knows no pages and no order."""
         query = {k: v for k, v in request.args.items() if k in ("prefix", "delimiter")}
         path = f"/storage/v1/b/{bucket}/o?{urlencode(query, quote_via=quote)}"
         body: Document = self._ask("GET", path).get_json()
-        after = request.args.get("pageToken", "")
+        after = request.args.get("pageToken") or request.args.get("continuation-token")
+        start = request.args.get("startOffset", "").encode().hex()
+        after = after or request.args.get("start-after", "").encode().hex()
         items = sorted(body.get("items") or [], key=lambda item: str(item["name"]).encode())
         for item in items:
             del item["mediaLink"]  # it leads to the emulator, past this door
         rest = [item for item in items if item["name"].encode().hex() > after]
+        rest = [item for item in rest if item["name"].encode().hex() >= start]
         most = min(int(request.args.get("maxResults", PAGE)), PAGE)
         page = {"kind": "storage#objects", "items": rest[:most],
                 "prefixes": body.get("prefixes") or []}  # fmt: skip
@@ -231,6 +243,24 @@ class StorageDoor:
     def _call(self, method: str, uri: str, body: bytes, headers: dict[str, str]) -> Response:
         answer = self._emulator.ask(method, uri, body=body, headers=headers)
         return answer or google_error(500, "The emulator crashed over this request.")
+
+
+def _to_xml(answer: Response) -> Response:
+    """Return a page of the JSON API as the XML API has it."""
+    if answer.status_code != 200:
+        return answer
+    page: Document = answer.get_json()
+    following = page.get("nextPageToken", "")
+    parts = [f"<IsTruncated>{str(bool(following)).lower()}</IsTruncated>"]
+    if following:
+        parts.append(f"<NextContinuationToken>{following}</NextContinuationToken>")
+    parts += [
+        f"<Contents><Key>{escape(item['name'])}</Key><LastModified>{item['updated']}</LastModified>"
+        f"<ETag>{escape(item['etag'])}</ETag><Size>{item['size']}</Size></Contents>"
+        for item in page["items"]
+    ]
+    text = f"<?xml version='1.0' encoding='UTF-8'?><ListBucketResult>{''.join(parts)}"
+    return Response(f"{text}</ListBucketResult>", mimetype="application/xml")
 
 
 def _bucket_problem(body: Document) -> str:

@@ -1,0 +1,89 @@
+"""``xcomkit inspect`` on each cloud: what it counts is what the SDK lists, one object at a time."""
+
+import json
+from collections import Counter
+
+import pytest
+import yaml
+from aws_rig import AwsRig
+from azure_rig import AzureRig
+from gcp_rig import GcpRig
+
+from xcomkit.__main__ import main
+from xcomkit.objects.keys import parse_key
+
+UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+RUN = "manual__2026-02-28T23:59:59.123456+00:00"
+HOSTILE = "<script>alert(1)</script>\x1b[31m"
+KEYS = {
+    **{f"a/{RUN}/t{n}/{UUID}{end}": b"[1]" for n, end in enumerate(("", ".gz", ".zst"))},
+    f"b/{RUN}/t/ti-{UUID}/return_value.json": b"[12]",
+    f"b/{RUN}/t/ti-{UUID}/empty.json": b"",
+    "assets/a/watermark": b"1",
+    "readme.txt": b"hello",
+    f"b//{UUID}": b"odd",
+    f"c/{HOSTILE}": b"x",
+}
+
+
+@pytest.fixture(params=[AwsRig, AzureRig, GcpRig], ids=lambda kind: kind.cloud_name)
+def there(request, signed_in):
+    rig = request.param(signed_in(request.param.cloud_name))
+    rig.make_bucket()
+    for key, body in KEYS.items():
+        # Azurite takes no control characters in a name, Google's emulator no object without bytes.
+        if (rig.cloud_name == "azure" and "\x1b" in key) or (rig.cloud_name == "gcp" and not body):
+            continue
+        rig.put_object(f"astro/xcom/{key}", body)
+    yield rig
+    rig.tidy()
+
+
+@pytest.fixture
+def file(there, tmp_path):
+    path = tmp_path / "target.yaml"
+    given = there.settings.to_parameters()
+    path.write_text(yaml.safe_dump(given))
+    return path
+
+
+def test_sums_are_those_of_a_slow_count_and_the_checks_name_what_is_wrong(there, file, capsys):
+    code = main(["inspect", "-f", str(file), "--format", "json"])
+
+    found = json.loads(capsys.readouterr().out)
+    listed = [parse_key(o, prefix="astro/xcom") for o in there.cloud.list_objects("astro/xcom/")]
+    xcoms = [one for one in listed if one.layout in ("uuid", "key")]
+    assert found["summary"]["count"] == len(xcoms) >= 4
+    assert found["summary"]["size"] == sum(one.size for one in xcoms)
+    for part, name in (("dags", "dag_id"), ("codecs", "codec")):
+        expected = Counter(getattr(one, name) for one in xcoms)
+        assert {t["name"]: t["count"] for t in found["summary"][part]} == expected
+    assert found["summary"]["foreign"]["count"] == sum(o.layout == "foreign" for o in listed)
+    by_id = {check["id"]: check["status"] for check in found["checks"]}
+    holds_empty = not all(one.size for one in xcoms)
+    assert by_id["XC608"] == ("fail" if holds_empty else "pass")
+    assert {by_id[name] for name in ("XC603", "XC604", "XC607")} == {"warn"}
+    assert code == int(by_id["XC608"] == "fail" or "unknown" in by_id.values())
+
+
+@pytest.mark.usefixtures("there")
+def test_terminal_shows_tables_in_which_hostile_keys_are_inert(file, capsys, tmp_path):
+    sums = tmp_path / "sums.json"
+
+    main(["inspect", "-f", str(file), "--save", str(sums)])
+    shown = capsys.readouterr()
+
+    assert "Below the prefix: " in shown.out
+    assert "\x1b" not in shown.out + shown.err
+    assert json.loads(sums.read_text())["reached"] is None
+
+
+@pytest.mark.usefixtures("there")
+def test_sums_of_another_bucket_are_not_gone_on_from(file, capsys, tmp_path):
+    sums = tmp_path / "sums.json"
+    main(["inspect", "-f", str(file), "--save", str(sums)])
+
+    code = main(["inspect", "-f", str(file), "-p", "prefix=elsewhere", "--resume", str(sums)])
+
+    assert code == 2
+    assert "these are sums of" in capsys.readouterr().err

@@ -1,0 +1,98 @@
+"""``xcomkit inspect``: what lies below the prefix of a bucket."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xcomkit.cli.terminal import note, read_pair, say
+from xcomkit.findings.errors import InputError
+
+if TYPE_CHECKING:
+    from xcomkit.objects.listing import Listing
+    from xcomkit.settings.settings import Settings
+
+PARTIAL = 130
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Teach the command line this command."""
+    parser = commands.add_parser(
+        "inspect",
+        help="count and judge what lies below the prefix of a bucket",
+        description="List every object below the prefix, many folders at once, and say whose they"
+        " are, how large and how old, with the checks of step 05. Memory does not grow with the"
+        " number of objects. Ctrl-C ends the listing and shows the part that was counted.",
+        epilog="example: xcomkit inspect -f parameters/aws.yaml --save sums.json | exit codes: 0"
+        " nothing is red, 1 a check is red or unknown, 2 bad parameters, 3 environment or service,"
+        " 130 interrupted",
+    )
+    parser.add_argument("-f", "--file", type=Path, required=True, help="a file of parameters/")
+    parser.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
+        help="replace one parameter of the file; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="text for people, json for tools"
+    )
+    parser.add_argument(
+        "--save", type=Path, metavar="FILE",
+        help="write the sums to FILE.json or FILE.parquet, also those of a part",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE",
+        help="go on where the listing was interrupted whose sums are in FILE.json",
+    )  # fmt: skip
+    parser.set_defaults(act=act)
+
+
+def act(options: argparse.Namespace) -> int:
+    """List, save and show what was found, and return the exit code."""
+    from xcomkit.settings.settings import Settings
+
+    overrides: dict[str, object] = dict(read_pair(text) for text in options.parameter)
+    settings = Settings.from_yaml(options.file, overrides=overrides)
+    if options.save and options.save.suffix not in (".json", ".parquet"):
+        raise InputError(
+            f"--save {options.save}: no format.", hint="name a .json or a .parquet file."
+        )
+
+    from xcomkit.clouds import open_cloud
+    from xcomkit.findings.model import worst
+    from xcomkit.objects import saved
+    from xcomkit.objects.checks import checks
+    from xcomkit.steps.inspect_objects import TABLES, list_prefix
+    from xcomkit.steps.opening import open_platform
+
+    listing = _begin(options.resume, settings=settings)
+    platform, _ = open_platform(settings)
+    summary = list_prefix(open_cloud(settings, platform=platform), listing=listing, say=note)
+    found = checks(summary)
+    if options.save:
+        saved.write(listing, path=options.save)
+        note(f"sums: {options.save}")
+    if options.format == "json":
+        say(saved.to_json(listing, summary=summary, checks=found))
+    else:
+        from xcomkit.notebook import show
+
+        for table in TABLES.values():
+            say(f"{table(summary)!r}\n")
+        say(repr(show.checks(found)))
+    if not listing.is_whole:
+        return PARTIAL
+    return int(worst(found) in ("fail", "unknown"))
+
+
+def _begin(resumed: Path | None, *, settings: "Settings") -> "Listing":
+    from xcomkit.objects import saved
+    from xcomkit.steps.inspect_objects import begin_listing
+
+    if resumed is None:
+        return begin_listing(settings)
+    listing = saved.read(resumed)
+    if (listing.sums.prefix, listing.bucket) != (settings.prefix, settings.place):
+        raise InputError(
+            f"{resumed}: these are sums of {listing.bucket}.",
+            hint="name the file that --save wrote for this bucket and prefix.",
+        )
+    return listing

@@ -1,0 +1,128 @@
+"""A listing of any length, many folders at once, into sums."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any, Protocol
+
+from xcomkit.findings.errors import ServiceError
+from xcomkit.objects.sums import Sums
+
+AT_ONCE = 8
+"""Folders that are listed at once: with 20 ms per page they keep a core busy, more take memory."""
+_EVERY = 5.0
+_END = "\U0010ffff"
+"""Behind everything that a folder holds."""
+
+
+class Lister(Protocol):
+    """Lists a bucket in Arrow batches."""
+
+    page: int
+
+    def list_batches(
+        self, prefix: str, *, after: str = "", at_most: int = ...
+    ) -> AsyncIterator[Any]:
+        """Yield every current object below the prefix behind a key, in batches."""
+
+
+@dataclass(slots=True)
+class Listing:
+    """How far the listing of a bucket is, and the sums so far.
+
+    Folders are found by going from one to the next: a page behind the last one tells where the
+    next begins, and is counted; what a page does not hold of its last folder is listed meanwhile.
+    ``reached`` is the key behind which no folder was looked for, ``None`` once there is none;
+    ``folders`` maps those found to the last key that was counted, ``None`` once they are done.
+    """
+
+    bucket: str
+    sums: Sums
+    reached: str | None = ""
+    folders: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether everything was counted."""
+        return self.reached is None and not any(self.folders.values())
+
+    def run(self, lister: Lister, *, say: Callable[[str], None]) -> None:
+        """Count what is left to count; an interruption leaves what was counted until then.
+
+        Raises:
+            ServiceError: the listing was refused or failed.
+        """
+        begun, before, stop = time.monotonic(), self.sums.count, Event()
+        # In a thread of its own, which an interruption never ends amid a batch.
+        with ThreadPoolExecutor(1) as pool:
+            counted = pool.submit(asyncio.run, self._count(lister, stop))
+            while not wait([counted], timeout=0).done:
+                try:
+                    if not wait([counted], timeout=_EVERY).done:
+                        elapsed, count = time.monotonic() - begun, self.sums.count
+                        say(
+                            f"{count:,} objects with {self.sums.size:,} bytes counted in"
+                            f" {elapsed:.0f} s, {(count - before) / elapsed:,.0f}/s"
+                        )
+                except KeyboardInterrupt:
+                    stop.set()
+        if isinstance(error := counted.exception(), BaseExceptionGroup):
+            raise error.exceptions[0]
+        counted.result()
+        if not self.is_whole:
+            say(f"interrupted: {self.sums.count:,} objects were counted, there are more")
+
+    async def _count(self, lister: Lister, stop: Event) -> None:
+        """Count batch by batch, until all is counted or somebody says stop."""
+        found: asyncio.Queue[str | None] = asyncio.Queue()
+        for folder, last in self.folders.items():
+            if last is not None:
+                found.put_nowait(folder)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._find(lister, stop, found))
+            for _ in range(AT_ONCE):
+                tasks.create_task(self._finish(lister, stop, found))
+
+    async def _find(self, lister: Lister, stop: Event, found: "asyncio.Queue[str | None]") -> None:
+        """Go from folder to folder, and hand on what is left of each."""
+        below = f"{self.sums.prefix}/" if self.sums.prefix else ""
+        while self.reached is not None and not stop.is_set():
+            batches = lister.list_batches(below, after=self.reached, at_most=lister.page)
+            batch = await anext(batches, None)
+            if batch is None:
+                self.reached = None
+                break
+            last = _last_key(batch)
+            if last <= self.reached:
+                raise ServiceError(
+                    f"The listing does not go on behind {self.reached[-200:]!r}.",
+                    hint="the store must list in order, and from a given key on.",
+                )
+            self.sums.add(batch)
+            name, slash, _ = last.removeprefix(below).partition("/")
+            if slash:
+                folder = f"{below}{name}/"
+                self.folders[folder] = last
+                found.put_nowait(folder)
+            self.reached = f"{folder}{_END}" if slash else last
+        for _ in range(AT_ONCE):
+            found.put_nowait(None)
+
+    async def _finish(
+        self, lister: Lister, stop: Event, found: "asyncio.Queue[str | None]"
+    ) -> None:
+        """Count what is left of the folders that were found."""
+        while (folder := await found.get()) is not None:
+            async for batch in lister.list_batches(folder, after=self.folders[folder] or ""):
+                if stop.is_set():
+                    return
+                self.sums.add(batch)
+                self.folders[folder] = _last_key(batch)
+            self.folders[folder] = None
+
+
+def _last_key(batch: Any) -> str:
+    return str(batch[-1].key if isinstance(batch, list) else batch["path"][-1].as_py())

@@ -1,0 +1,124 @@
+"""Sums on disk: JSON that a listing goes on from, and Parquet for whoever counts further."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from xcomkit.findings.errors import InputError
+from xcomkit.findings.model import Check, StoredObject, StoredXCom
+from xcomkit.objects.keys import parse_key
+from xcomkit.objects.listing import Listing
+from xcomkit.objects.summary import Summary
+from xcomkit.objects.sums import Examples, Sums
+
+_TALLIES = ("days", "sizes", "ages")
+_EXAMPLES = ("empty", "past", "foreign", "state")
+_GROUP = ("dag_id", "task_id", "layout", "codec", "objects", "bytes")
+
+
+def to_json(listing: Listing, *, summary: Summary, checks: Iterable[Check]) -> str:
+    """Return what a listing found, for tools."""
+    found = {
+        "schema": 1,
+        "bucket": listing.bucket,
+        "prefix": listing.sums.prefix,
+        "summary": asdict(summary),
+        "checks": [asdict(check) for check in checks],
+    }
+    return json.dumps(found, indent=1, sort_keys=True, default=_plain)
+
+
+def write(listing: Listing, *, path: Path) -> None:
+    """Write the sums, as Parquet where the file is named so: a row per Dag, task and codec.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        if path.suffix == ".parquet":
+            _write_parquet(listing.sums, path=path)
+        else:
+            unfinished = path.with_name(f"{path.name}.part")
+            text = json.dumps(_to_document(listing), indent=1, default=_plain)
+            unfinished.write_text(f"{text}\n", encoding="utf-8")
+            unfinished.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}.", hint="name a file in a folder of yours."
+        ) from error
+
+
+def read(path: Path) -> Listing:
+    """Return the listing whose sums were written as JSON.
+
+    Raises:
+        InputError: the file cannot be read, or holds something else.
+    """
+    try:
+        return _from_document(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} holds no sums: {type(error).__name__}.",
+            hint="name the .json file that xcomkit inspect --save wrote.",
+        ) from error
+
+
+def _to_document(listing: Listing) -> dict[str, Any]:
+    sums = listing.sums
+    edge = (sums.oldest, sums.newest)
+    return {
+        "schema": 1,
+        "bucket": listing.bucket,
+        "reached": listing.reached,
+        "folders": listing.folders,
+        "prefix": sums.prefix,
+        "now": sums.now,
+        "retention_days": sums.retention_days,
+        "groups": [[*group, *tally] for group, tally in sums.groups.items()],
+        **{name: getattr(sums, name) for name in _TALLIES},
+        **{name: asdict(getattr(sums, name)) for name in _EXAMPLES},
+        "largest": [_stored(one) for *_, one in sums.largest],
+        "oldest_and_newest": [_stored(one) for one in edge if one],
+    }
+
+
+def _from_document(document: Mapping[str, Any]) -> Listing:
+    prefix = str(document["prefix"])
+    sums = Sums(prefix, datetime.fromisoformat(document["now"]), int(document["retention_days"]))
+    for dag, task, layout, codec, count, size in document["groups"]:
+        sums.groups[dag, task, layout, codec] = [int(count), int(size)]
+    for name in _TALLIES:
+        tallies = {int(number): tally for number, tally in document[name].items()}
+        setattr(sums, name, tallies)
+    for name in _EXAMPLES:
+        setattr(sums, name, Examples(**document[name]))
+    for key, size, modified in (*document["largest"], *document["oldest_and_newest"]):
+        one = StoredObject(key, int(size), datetime.fromisoformat(modified))
+        sums.consider([parse_key(one, prefix=prefix)])
+    folders = {str(name): last for name, last in document["folders"].items()}
+    return Listing(str(document["bucket"]), sums, document["reached"], folders)
+
+
+def _write_parquet(sums: Sums, *, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [
+        dict(zip(_GROUP, (*group, *tally), strict=True)) for group, tally in sums.groups.items()
+    ]
+    kinds = [*[pa.string()] * 4, *[pa.int64()] * 2]
+    schema = pa.schema(zip(_GROUP, kinds, strict=True))
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+def _stored(one: StoredXCom) -> tuple[str, int, str]:
+    return one.key, one.size, one.modified.isoformat()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"sums hold no {type(value).__name__}")
