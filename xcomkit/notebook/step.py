@@ -77,7 +77,6 @@ class Step:
     ``None`` where it broke off. ``target_name`` says in words whose parameters these are,
     ``follows`` is the file of a target that all notebooks share, ``next_step`` says what comes next
     once this is saved, and ``on_save`` is called then.
-    ``working`` is what one cell leaves to the next beside the evidence.
     """
 
     name: str
@@ -90,7 +89,6 @@ class Step:
     planned: Plan | None = None
     applied: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
-    working: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     owed: tuple[str, ...] = ()
     target_name: str = ""

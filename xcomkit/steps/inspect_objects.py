@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 from xcomkit.clouds import Cloud
 from xcomkit.notebook import show
@@ -16,6 +17,9 @@ from xcomkit.settings.settings import Settings
 
 LIMIT = 5_000_000
 """Bytes an opened object may have, compressed and decompressed."""
+
+_PARTS: dict[Path, Listing] = {}
+"""Per run directory the listing that was interrupted, to go on with."""
 
 
 def begin_listing(settings: Settings) -> Listing:
@@ -68,10 +72,10 @@ TABLES: Mapping[str, Callable[[Summary], show.Table]] = {
 @cell
 def summarise_prefix(step: Step) -> show.Table:
     """Return the totals per Dag; an interrupted listing goes on where it was."""
-    listing: Listing | None = step.working.get("listing")
-    if listing is None or listing.is_whole:
-        listing = step.working["listing"] = begin_listing(step.settings)
+    listing = _PARTS.pop(step.run, None) or begin_listing(step.settings)
     step.facts["summary"] = summary = list_prefix(step.cloud, listing=listing, say=step.say)
+    if not listing.is_whole:
+        _PARTS[step.run] = listing
     return TABLES["dags"](summary)
 
 
