@@ -1,7 +1,7 @@
 """Sums on disk: JSON that a listing goes on from, and Parquet for whoever counts further."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -68,7 +68,6 @@ def read(path: Path) -> Listing:
 
 def _to_document(listing: Listing) -> dict[str, Any]:
     sums = listing.sums
-    edge = (sums.oldest, sums.newest)
     return {
         "schema": 1,
         "bucket": listing.bucket,
@@ -81,7 +80,7 @@ def _to_document(listing: Listing) -> dict[str, Any]:
         **{name: getattr(sums, name) for name in _TALLIES},
         **{name: asdict(getattr(sums, name)) for name in _EXAMPLES},
         "largest": [_stored(one) for *_, one in sums.largest],
-        "oldest_and_newest": [_stored(one) for one in edge if one],
+        **{name: one and _stored(one) for name, one in _edges(sums)},
     }
 
 
@@ -95,9 +94,10 @@ def _from_document(document: Mapping[str, Any]) -> Listing:
         setattr(sums, name, tallies)
     for name in _EXAMPLES:
         setattr(sums, name, Examples(**document[name]))
-    for key, size, modified in (*document["largest"], *document["oldest_and_newest"]):
-        one = StoredObject(key, int(size), datetime.fromisoformat(modified))
-        sums.consider([parse_key(one, prefix=prefix)])
+    sums.consider(_read_stored(one, prefix=prefix) for one in document["largest"])
+    for name, _ in _edges(sums):
+        one = document[name]
+        setattr(sums, name, one and _read_stored(one, prefix=prefix))
     folders = {str(name): last for name, last in document["folders"].items()}
     return Listing(str(document["bucket"]), sums, document["reached"], folders)
 
@@ -116,6 +116,17 @@ def _write_parquet(sums: Sums, *, path: Path) -> None:
 
 def _stored(one: StoredXCom) -> tuple[str, int, str]:
     return one.key, one.size, one.modified.isoformat()
+
+
+def _read_stored(one: Sequence[Any], *, prefix: str) -> StoredXCom:
+    key, size, modified = one
+    return parse_key(
+        StoredObject(str(key), int(size), datetime.fromisoformat(modified)), prefix=prefix
+    )
+
+
+def _edges(sums: Sums) -> tuple[tuple[str, StoredXCom | None], ...]:
+    return ("oldest", sums.oldest), ("newest", sums.newest)
 
 
 def _plain(value: object) -> str:
