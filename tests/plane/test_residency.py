@@ -50,18 +50,19 @@ def metadata(tmp_path: Path) -> Metadata:
 
 
 RENDERED = "rendered_task_instance_fields"
+STORED_NOWHERE = "found nowhere; XC708 is about arguments"
 
 
 @pytest.mark.parametrize(
     ("table", "column", "value", "stored", "argument"),
     [
-        ("xcom", "value", "", ("pass", "found nowhere"), ("pass", "found nowhere")),
+        ("xcom", "value", "", ("pass", STORED_NOWHERE), ("pass", "found nowhere")),
         ("xcom", "value", mark(RUN.run_id, STORED),
          ("fail", "xcom.value (1 rows)"), ("pass", "found nowhere")),
         ("xcom", "value", mark(RUN.run_id, STORED).encode(),
          ("fail", "xcom.value (1 rows)"), ("pass", "found nowhere")),
         (RENDERED, "rendered_fields", f'{{"op_args": "{mark(RUN.run_id, ARGUMENT)}"}}',
-         ("pass", "found nowhere"), ("warn", f"{RENDERED}.rendered_fields (1 rows)")),
+         ("pass", STORED_NOWHERE), ("warn", f"{RENDERED}.rendered_fields (1 rows)")),
     ],
     ids=["nowhere", "text", "bytes", "rendered field"],
 )  # fmt: skip

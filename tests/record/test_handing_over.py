@@ -50,6 +50,8 @@ def test_what_was_handed_over_goes_before_the_steps_run_anew(tmp_path):
     for name in (*names, "created.json"):
         (tmp_path / name).touch()
 
-    runner._clear(tmp_path, steps=())
+    (tmp_path / "values").mkdir()
+    runner._clear(tmp_path, steps=("03_helm_values",))
 
+    assert not (tmp_path / "values").exists()
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["created.json"]

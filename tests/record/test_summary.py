@@ -1,14 +1,17 @@
 """What the cover says of changes and faults, from the evidence that the steps left."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from hashlib import sha256
 
 import pytest
 from record_samples import check, make_run
 
 from xcomkit.findings import evidence
 from xcomkit.findings.model import Change, FaultPair, Plan
-from xcomkit.record.record import Resource
+from xcomkit.record.manifest import find_differences
+from xcomkit.record.record import KeptFile, Resource, read_record
 from xcomkit.record.summary import Summary
+from xcomkit.record.write import write_record
 from xcomkit.steps.opening import STEPS
 
 TITLE = "Bucket b"
@@ -80,6 +83,41 @@ def test_faults_are_those_of_the_proof(tmp_path):
     found = summary(tmp_path, step=STEPS[4], facts=facts)
 
     assert (found.proof.configured, found.proof.compared) == (("durable", "none"), (pair,))
+
+
+def test_files_of_the_proof_have_their_digests_and_the_manifest_tells_when_one_changes(tmp_path):
+    run = make_run(tmp_path / "r", step=STEPS[3])
+    copy = run.directory / "values/values.yaml"
+    copy.parent.mkdir()
+    copy.write_text("a: 1\n")
+    facts = {"files": {"values/values.yaml": "the file", "values/gone.yaml": "removed"}}
+    evidence.write_evidence(run.directory, step=STEPS[3], content={"facts": facts})
+    write_record(run)
+
+    files = read_record(run.directory).files
+    copy.write_text("a: 2\n")
+
+    assert files == (KeptFile("values/values.yaml", sha256(b"a: 1\n").hexdigest(), "the file"),)
+    assert find_differences(run.directory) == ("values/values.yaml was changed",)
+
+
+@pytest.mark.parametrize(
+    ("checks", "settings", "steps", "said"),
+    [
+        ([check("XC511", "fail", remedy="Do this.", fix_in="03")], {}, STEPS,
+         "XC511: Do this. Then run step 03 again."),
+        ([], {"endpoint_url": "embedded"}, STEPS, "xcomkit run -f parameters/aws.yaml"),
+        ([], {}, STEPS[:6], "xcomkit run 06 07 -f FILE"),
+        ([], {}, STEPS, "then run step 04 with run_in: kubectl"),
+        ([], {"run_in": "kubectl"}, STEPS, "Hand this record over"),
+    ],
+    ids=["red", "practice", "partial", "whole", "in the pods"],
+)  # fmt: skip
+def test_what_is_next_follows_from_how_far_the_proof_is(tmp_path, checks, settings, steps, said):
+    run = make_run(tmp_path / "r", *checks, **settings)
+    run.results[:] = [replace(run.results[0], name=step) for step in steps]
+
+    assert said in Summary(run).next
 
 
 def test_damaged_evidence_says_nothing_and_stops_nothing(tmp_path):

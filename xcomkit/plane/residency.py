@@ -99,7 +99,7 @@ def judge_residency(run: DagRun, *, plane: ControlPlane | None) -> tuple[Check, 
         if plane is None and not is_visible and not unknown:
             observed = "not proved: the REST API shows none"
             return rule.skip(expected=expected, observed=observed, how=how)
-        nowhere = "found nowhere"
+        nowhere = "found nowhere" + f"; {XC708.id} is about arguments" * (name == STORED)
         if plane is None:
             nowhere += "; not proved here: what the database and the servers' logs hold beside that"
         return rule.judge(

@@ -81,7 +81,7 @@ def facts(record: Record) -> show.Table:
     """Return target, kind, extent, caller and versions of the run, and what to do next."""
     values = {
         "target": f"{record.target} ({record.settings['region']})",
-        "kind": f"practice run: {record.where}" if record.practice else record.where,
+        "kind": f"{'practice run' if record.practice else 'real target'}: {record.where}",
         "steps": f"{record.ran} of {len(STEPS)} ran",
         "checks": f"{len(record.checks)}: {show.counted(check for _, check in record.checks)}",
         "proved": f"class and codec: {record.configured}" if record.configured else "none",

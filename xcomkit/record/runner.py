@@ -8,6 +8,7 @@ than an early end.
 """
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,13 +28,14 @@ from xcomkit.settings.deployment import LOCAL
 from xcomkit.settings.settings import Settings
 from xcomkit.settings.shared_target import is_shared
 from xcomkit.stand_ins.common.stand_in import stand_in_of
+from xcomkit.steps.helm_values import FOLDERS
 from xcomkit.steps.opening import SELECTED, STEPS, describe_place, export
 from xcomkit.steps.orchestration import open_plane
 from xcomkit.steps.prerequisites import CALLER
 from xcomkit.steps.rule_index import RULES_BY_ID
 from xcomkit.values.values import load_values
 
-_VERIFY, _LAST = STEPS[-2:]
+_VALUES, (_VERIFY, _LAST) = STEPS[3], STEPS[-2:]
 _HANDED_OVER = (
     "record.html", "record.json", "record.junit.xml", "manifest.sha256", "manifest.sha256.sig",
 )  # fmt: skip
@@ -206,6 +208,9 @@ def _clear(directory: Path, *, steps: Sequence[str]) -> None:
             (directory / folder).mkdir(parents=True, exist_ok=True)
         for name in (*stale, *_HANDED_OVER):
             (directory / name).unlink(missing_ok=True)
+        if _VALUES in steps:
+            for folder in FOLDERS:
+                shutil.rmtree(directory / folder, ignore_errors=True)
 
 
 @contextmanager

@@ -83,6 +83,8 @@ class Summary:
             return (
                 f"Run what is left into this directory: xcomkit run {left} -f FILE -p run_dir=DIR"
             )
+        if run.settings.run_in == "kubectl":
+            return "Hand this record over; run it all again after an upgrade of chart or image."
         needs_image = "image/Dockerfile" in self.values.files
         build = "Build the agents' image as image/Dockerfile says. " if needs_image else ""
         then = "Install the values file as step 03 says, then run step 04 with run_in: kubectl."
