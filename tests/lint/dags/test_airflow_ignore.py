@@ -89,6 +89,13 @@ def test_report_says_how_many_files_are_left_out(dags):
     assert {Path(one.file).parent.name for one in report.findings} >= {"helpers", "tests"}
 
 
+def test_comment_in_a_file_that_is_left_out_is_nobodys_business(dags):
+    folder = dags({".airflowignore": "sub\n"})
+    (folder / "sub/a.py").write_text("x = 1  # xcomkit: ignore XC033 for later\n")
+
+    assert "XC054" not in {one.rule.id for one in run.judge([folder]).findings}
+
+
 def test_file_that_is_named_itself_is_judged(dags):
     folder = dags({".airflowignore": "*\n"})
 

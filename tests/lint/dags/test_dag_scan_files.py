@@ -103,6 +103,7 @@ def test_file_that_cannot_be_read_is_a_finding_of_a_folder_and_no_pass_alone(tmp
         ("class Box[T: (int, str) = int]: ...", "3.12"),
         ('x = f"{row["name"]}"', "3.12"),
         ("x = f'{', '.join(rows)}'", "3.12"),
+        ('x = f"{"a" if row else "b"}"', "3.12"),
         ('x = f"{"\\n".join(rows)}"', "3.12"),
         ('x = f"{\n    row\n}"', "3.12"),
         ('x = f"""{\n  row  # the first\n}"""', "3.12"),
@@ -127,7 +128,7 @@ def test_syntax_of_a_newer_python_is_unknown_and_names_that_python(tmp_path, tex
     assert [one.rule.id for one in scan(tmp_path / "new.py")] == ["XC040"]
 
 
-@pytest.mark.parametrize("text", ["x = = 2", "print 'a'", "type = = 1", "x = 't{'y"])
+@pytest.mark.parametrize("text", ["x = = 2", "print 'a'", "type = = 1", "x = 't{'y", 'f"{a b}"'])
 def test_what_no_python_reads_names_the_python_that_was_asked(tmp_path, text):
     (tmp_path / "bad.py").write_text(f"{text}\n")
 

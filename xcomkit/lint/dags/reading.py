@@ -21,7 +21,7 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 _NEWER = (
     ((3, 12), r"\s*type\s+\w+\s*(\[.*\])?\s*=", ""),
     ((3, 12), r"\s*(async\s+)?(def|class)\s+\w+\s*\[", ""),
-    ((3, 12), r"", r"f-string"),
+    ((3, 12), r"", r"f-string(: (unmatched|expecting '}'|unterminated)| expression part cannot)"),
     ((3, 12), r".*\b[rR]?[fF][rR]?[\"'].*\{", r"unterminated string|unexpected character after"),
     ((3, 14), r"\s*except\b.*,", r"multiple exception types"),
     ((3, 14), r".*\b[rR]?[tT][rR]?[\"']", ""),

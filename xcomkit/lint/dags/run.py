@@ -1,6 +1,7 @@
 """Scans what a user named and says it as one report."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
@@ -20,7 +21,8 @@ def judge(paths: Sequence[Path], *, baseline: str = "") -> Report:
     """
     # a file that is named twice, or with its folder, is one file
     findings = tuple(dict.fromkeys(found for path in paths for found in scan(path)))
-    counted, ignored = ignores.sort_out(findings, texts=_texts(paths), baseline=baseline)
+    texts = _texts(paths, named={one.file for one in findings})
+    counted, ignored = ignores.sort_out(findings, texts=texts, baseline=baseline)
     inputs = tuple(Input(str(path), _kind(path)) for path in paths)
     return Report(counted, ignored, inputs, (*RULES, *ignores.RULES))
 
@@ -34,10 +36,12 @@ def _kind(path: Path) -> str:
     return "a Dag folder" + (more if left_out else "")
 
 
-def _texts(paths: Sequence[Path]) -> dict[str, str]:
-    """Return the files that may hold a comment to ignore something."""
+def _texts(paths: Sequence[Path], *, named: AbstractSet[str]) -> dict[str, str]:
+    """Return the files that may hold a comment to ignore something, if they are judged."""
     found = {}
-    for file, *_ in (listed for path in paths for listed in list_files(path)):
+    for file, _, is_left_out in (listed for path in paths for listed in list_files(path)):
+        if is_left_out and str(file) not in named:
+            continue
         try:
             text = read_text(file, name=str(file))
         except InputError:

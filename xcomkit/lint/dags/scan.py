@@ -68,16 +68,14 @@ def scan(path: Path) -> tuple[Finding, ...]:
             if problem is not None:
                 raise problem
             module = index(str(file), _import_path(file), read_tree(file))
-        except Unreadable as error:
+        except (Unreadable, RecursionError) as raised:
+            error = raised if isinstance(raised, Unreadable) else Unreadable(TOO_DEEP)
             if file == path and not error.python:
                 place = f"{plain(str(path))}:{error.line}:{error.column}"
-                hint = "name a Dag folder or a Python file."
+                hint = "name a Dag folder, or a file that the agents' Python reads."
                 raise InputError(f"{place}: {error.problem}.", hint=hint) from None
             module = Module(str(file), _import_path(file), ast.Module([], []))
             unread[module] = _unread(str(file), error)
-        except RecursionError:
-            module = Module(str(file), _import_path(file), ast.Module([], []))
-            unread[module] = _unread(str(file), Unreadable(TOO_DEEP))
         modules.append(module)
         if is_ignored:
             ignored.add(module)
@@ -136,9 +134,7 @@ def _unread(file: str, error: Unreadable) -> Finding:
     observed, advice = f"{error.problem}, in column {error.column}", XC040.remedy
     if error.python:
         observed = f"Python {error.python} may read it: {observed}"
-        advice = (
-            f"Run xcomkit with Python {error.python} or later, as the agents that run the file."
-        )
+        advice = f"Run xcomkit with Python {error.python} or later, as the agents that run it."
     return Finding(
         XC040, file, error.line, observed, "readable Python", is_unknown=True, advice=advice
     )
