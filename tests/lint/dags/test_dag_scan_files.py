@@ -269,8 +269,14 @@ DAG("x", on_failure_callback=[a, b, f, A(), A.b, x, T().run])
         + "".join(f"g{n} = lambda c: c\n" for n in range(20_000))
         + "DAG('x', on_failure_callback=f)\n" * 10_000,
         "ti.xcom_pull(dag_id='" + "{{ " * 300_000 + "')\n",
+        "def f(**k):\n" + "  f(**k)\n" * 3000 + "f(on_failure_callback=a)\n" * 3000,
+        "x = {}\n" + "x = {**x}\n" * 3000 + "DAG(**x)\n" * 3000,
+        "x = session.query(XCom)\n" + "x = x.filter(x)\n" * 3000 + "x.delete()\n" * 3000,
+        "".join(f"a{n} = a{n + 1} + a{n + 1}\n" * 40 for n in range(200))
+        + "@task\ndef f(): return a0 + 1\n",
+        "@task\ndef f():\n" + "  x[0] = 1\n" * 8000 + f"  return [{'x, ' * 8000}]\n",
     ],
-    ids=range(13),
+    ids=range(18),
 )  # fmt: skip
 def test_hostile_text_costs_seconds_at_most(text):
     begin = time.process_time()

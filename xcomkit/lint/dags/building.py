@@ -13,12 +13,8 @@ from xcomkit.lint.dags.airflow_names import (
 from xcomkit.lint.dags.resolving import Project, origin
 from xcomkit.lint.dags.scopes import Module, Scope
 
-MOST_FACTORIES = 3  # that call each other to build one Dag
 
-
-def is_dag(
-    expression: ast.expr, scope: Scope, project: Project, *, given: str, depth: int = 0
-) -> bool:
+def is_dag(expression: ast.expr, scope: Scope, project: Project, *, given: str) -> bool:
     """Tell whether an expression is a Dag, or makes one to which it hands the keyword ``given``."""
     if isinstance(expression, ast.Attribute) and expression.attr == "__init__":
         is_super = origin(expression.value, scope) == "builtins.super()"
@@ -35,17 +31,30 @@ def is_dag(
             return True
         match part:
             case ast.Call(func=func, args=[made, *_]) if origin(func, here) == "functools.partial":
-                return is_dag(made, here, project, given=given, depth=depth)
+                return is_dag(made, here, project, given=given)
     factories = [one for one in project.callables(expression, scope) if one.kind == "function"]
-    if factories and depth < MOST_FACTORIES:
-        return any(
-            is_dag(site.node.func, site.scope, project, given=given, depth=depth + 1)
-            for factory in factories
+    written = getattr(expression, "attr", getattr(expression, "id", ""))
+    if not factories:
+        return written.lower().endswith("dag")
+    return any(_makes_dag(one, project, given=given) for one in factories)
+
+
+def _makes_dag(factory: Scope, project: Project, *, given: str) -> bool:
+    """Tell whether a function hands the keyword ``given``, or all that it gets, to a Dag."""
+    known = _known_factories(project)
+    if (factory, given) not in known:
+        known[factory, given] = False  # what a cycle finds
+        known[factory, given] = any(
+            is_dag(site.node.func, site.scope, project, given=given)
             for site in factory.calls
             if {given, None} & {one.arg for one in site.node.keywords}
         )
-    written = getattr(expression, "attr", getattr(expression, "id", ""))
-    return not factories and written.lower().endswith("dag")
+    return known[factory, given]
+
+
+@lru_cache(maxsize=1)
+def _known_factories(_project: Project) -> dict[tuple[Scope, str], bool]:
+    return {}
 
 
 def is_dag_file(module: Module, project: Project) -> bool:

@@ -1,9 +1,10 @@
 """Which expressions are a Decimal, as far as that can be known without their values."""
 
 import ast
+from functools import lru_cache
 
 from xcomkit.lint.dags.airflow_names import role
-from xcomkit.lint.dags.resolving import Project, origin
+from xcomkit.lint.dags.resolving import origin
 from xcomkit.lint.dags.scopes import Scope
 
 DECIMAL = "decimal.Decimal"
@@ -15,13 +16,15 @@ _METHODS = frozenset(
 _FUNCTIONS = frozenset(
     {"builtins.abs", "builtins.max", "builtins.min", "builtins.round", "builtins.sum"}
 )
-_DEEPEST = 12  # of expressions in each other
 
 
-def is_decimal(node: ast.expr, scope: Scope, project: Project, *, depth: int = 0) -> bool:
-    """Tell whether the value of an expression is surely a Decimal."""
-    if depth > _DEEPEST:
+def is_decimal(node: ast.expr, scope: Scope, seen: set[ast.expr] | None = None) -> bool:
+    """Tell whether the value of an expression is surely a Decimal; ``seen`` are those around it."""
+    within = bool(seen)
+    seen = set() if seen is None else seen
+    if node in seen:
         return False
+    seen.add(node)
     parts: list[tuple[ast.expr, Scope]] = []
     match node:
         case ast.Call(func=func) if origin(func, scope) in _MAKERS:
@@ -32,17 +35,17 @@ def is_decimal(node: ast.expr, scope: Scope, project: Project, *, depth: int = 0
             # round(x) is an int
             is_whole = origin(func, scope) == "builtins.round" and len(args) == 1
             parts = [] if is_whole else [(one, scope) for one in args]
-        case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part) if depth:  # of sum and max
+        case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part) if within:  # of sum and max
             parts = [(part, scope.module.scopes[node])]
-        case ast.List(elts=elements) | ast.Tuple(elts=elements) if depth:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements) if within:
             parts = [(one, scope) for one in elements]
         case ast.BinOp(left=left, right=right):
             parts = [(left, scope), (right, scope)]
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
             parts = [(operand, scope)]
-        case ast.Name() if depth:
+        case ast.Name() if within:
             parts = bound_values(node, scope)
-    return any(is_decimal(one, here, project, depth=depth + 1) for one, here in parts)
+    return any(is_decimal(one, here, seen) for one, here in parts)
 
 
 def bound_values(name: ast.Name, scope: Scope) -> list[tuple[ast.expr, Scope]]:
@@ -54,9 +57,14 @@ def bound_values(name: ast.Name, scope: Scope) -> list[tuple[ast.expr, Scope]]:
             return []
         if isinstance(value, ast.BinOp) and getattr(value.left, "id", "") == name.id:
             value = value.right
-        if any(getattr(node, "id", "") == name.id for node in ast.walk(value)):
+        if name.id in _names(value):
             return []
     return [(one.value, one.scope) for one in found if one.value is not None]
+
+
+@lru_cache(maxsize=10_000)
+def _names(value: ast.expr) -> frozenset[str]:
+    return frozenset(node.id for node in ast.walk(value) if isinstance(node, ast.Name))
 
 
 def is_followed(unit: Scope) -> bool:

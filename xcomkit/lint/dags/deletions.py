@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.airflow_names import is_xcom_class
@@ -27,7 +28,7 @@ _SQL = re.compile(
 )
 _CLEAN = re.compile(r"\bairflow\s+db\s+clean\b")
 _SOME_TABLES = re.compile(r"\s(-t|--tables)[\s=](?!.*\bxcom)", re.DOTALL)
-_MOST_STEPS = 200  # of one chain of calls
+_MOST_STEPS = 60  # of one chain of calls
 
 
 def find_deletions(module: Module, project: Project) -> Iterator[Finding]:
@@ -41,8 +42,12 @@ def find_deletions(module: Module, project: Project) -> Iterator[Finding]:
         yield Finding(XC096, module.file, line, text, expected)
 
 
-def deleted_queries(module: Module, project: Project) -> Iterator[tuple[ast.Call, ast.Call, bool]]:
-    """Yield the calls that delete rows, with their query, and whether they are surely XComs."""
+@lru_cache(maxsize=1)
+def deleted_queries(
+    module: Module, project: Project
+) -> tuple[tuple[ast.Call, ast.Call, bool], ...]:
+    """Return the calls that delete rows, with their query, and whether they are surely XComs."""
+    found: list[tuple[ast.Call, ast.Call, bool]] = []
     mentioned = any(
         is_xcom_class(origin(value, site.scope))
         for site in module.dicts
@@ -58,9 +63,10 @@ def deleted_queries(module: Module, project: Project) -> Iterator[tuple[ast.Call
                 continue
         for query, here in _queries(rows, site.scope, project):
             if asks_for_xcoms(query, here, project):
-                yield site.node, query, True
+                found.append((site.node, query, True))
             elif mentioned and query.args and not any(origin(one, here) for one in query.args):
-                yield site.node, query, False
+                found.append((site.node, query, False))
+    return tuple(found)
 
 
 def asks_for_xcoms(call: ast.Call, scope: Scope, project: Project) -> bool:
@@ -83,7 +89,7 @@ def _queries(rows: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[a
                 case ast.Call(func=func, args=args):
                     if getattr(func, "attr", getattr(func, "id", "")) in _QUERIES:
                         yield part, here
-                    todo += [(one, here) for one in (func, *args)]
+                    todo += [(one, here) for one in (*args, func)]  # the chain first
                     for unit in project.callables(func, here):
                         todo += [(result, unit) for result in unit.results]
                 case ast.Attribute(value=value) | ast.Subscript(value=value):

@@ -5,6 +5,7 @@ Only what can be known without knowing the values: literals, and calls of names 
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.airflow_names import (
@@ -123,7 +124,7 @@ def _verdicts(node: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[
                 yield _MADE_BY[name]
             for owner in _made_classes(func, scope, project):
                 yield from _verdict_on_class(owner, project)
-    if is_decimal(node, scope, project):
+    if is_decimal(node, scope):
         yield XC037, "a Decimal"
 
 
@@ -188,30 +189,33 @@ def _parts(node: ast.expr, scope: Scope, project: Project) -> list[tuple[ast.exp
             parts = [left, right]
         case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
             parts = [one.value for one in keywords]
-        case ast.Name():
-            return [*bound_values(node, scope), *_put_into(node, scope)]
+        case ast.Name(id=name):
+            put = _put_into(scope.module).get((scope.unit, name), ())
+            return [*bound_values(node, scope), *put]
         case ast.Call(func=func):
             called = [one for one in project.callables(func, scope) if is_followed(one)]
             return [(result, unit) for unit in called for result in unit.results]
     return [(one, scope) for one in parts]
 
 
-def _put_into(name: ast.Name, scope: Scope) -> Iterator[tuple[ast.expr, Scope]]:
-    """Yield what a function puts into a list or mapping of this name."""
-    for site in scope.unit.calls:
+@lru_cache(maxsize=1)
+def _put_into(module: Module) -> dict[tuple[Scope, str], list[tuple[ast.expr, Scope]]]:
+    """Return what functions put into the lists and mappings of a name."""
+    found: dict[tuple[Scope, str], list[tuple[ast.expr, Scope]]] = {}
+    for site in module.calls:
         match site.node:
             case ast.Call(
-                func=ast.Attribute(value=ast.Name(id=owner), attr="append" | "add" | "insert"),
+                func=ast.Attribute(value=ast.Name(id=name), attr="append" | "add" | "insert"),
                 args=[*_, value],
-            ) if owner == name.id:
-                yield value, site.scope
-    for assign in scope.module.assigns:
+            ):
+                found.setdefault((site.scope.unit, name), []).append((value, site.scope))
+    for assign in module.assigns:
         for target in assign.node.targets:
             match target:
-                case ast.Subscript(value=ast.Name(id=owner)) if (
-                    owner == name.id and assign.scope.unit is scope.unit
-                ):
-                    yield assign.node.value, assign.scope
+                case ast.Subscript(value=ast.Name(id=name)):
+                    put = assign.node.value, assign.scope
+                    found.setdefault((assign.scope.unit, name), []).append(put)
+    return found
 
 
 def _pushed(module: Module, pushers: list[tuple[Scope, str]]) -> Iterator[Pushed]:
