@@ -5,7 +5,7 @@ import pytest
 from record_samples import VERSIONS, body, check, write
 
 from xcomkit.__main__ import main
-from xcomkit.record.differences import compare, to_text
+from xcomkit.record.differences import compare, compare_with_last, list_drift, to_text
 from xcomkit.record.record import read_record
 
 HOSTILE = "\x1b[31m<script>\u202e\ud800\n" + "x" * 5000
@@ -181,3 +181,35 @@ def test_thousands_of_like_checks_are_compared_in_a_moment(tmp_path):
 
     assert [d.kind for d in found.checks] == ["new"]
     assert time.monotonic() - begun < 10
+
+
+def test_drift_is_what_changed_since_the_newest_earlier_record_of_the_target(tmp_path):
+    other = steps(check("XC205", "fail"))
+    write(tmp_path / "1", **steps(check("XC205", "fail")), written="2026-01-01T00:00:00+00:00")
+    write(tmp_path / "2", written="2026-01-02T00:00:00+00:00", run="second", checks={
+        "01_create_bucket": [check("XC205"), check("XC206")], "06_verify_dag": [check("XC701")],
+    })  # fmt: skip
+    write(tmp_path / "3", **other, written="2026-01-03T00:00:00+00:00", target="s3://other/x")
+    (tmp_path / "4").mkdir()
+    (tmp_path / "4/record.json").write_text("{")
+    now = write(tmp_path / "5", written="2026-01-04T00:00:00+00:00", checks={
+        "01_create_bucket": [check("XC205", "fail", observed="Suspended"), check("XC206")],
+    })  # fmt: skip
+
+    found = compare_with_last(read_record(now), runs=tmp_path)
+
+    assert list_drift(found) == [
+        "Since second: 1 of 2 checks drifted.",
+        "  01_create_bucket XC205  ✔ pass → ✖ fail  XC205 holds",
+        "      was: o",
+        "      is:  Suspended",
+    ]
+
+
+def test_target_that_is_as_it_was_has_not_drifted_and_the_first_record_has_nothing_before(tmp_path):
+    first = write(tmp_path / "1", written="2026-01-01T00:00:00+00:00")
+    second = write(tmp_path / "2", written="2026-01-02T00:00:00+00:00")
+
+    assert compare_with_last(read_record(first), runs=tmp_path) is None
+    found = compare_with_last(read_record(second), runs=tmp_path)
+    assert list_drift(found) == ["Since r: nothing drifted, 1 checks are as they were."]

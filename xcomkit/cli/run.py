@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xcomkit.record.record import StepResult
     from xcomkit.record.runner import Run
 
+_READING = ("00", "01", "02", "03", "05")
 EXIT_CODES = "exit codes: 0 good, 1 the gate is closed, 2 bad parameters, 3 environment or service"
 
 
@@ -38,7 +39,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument(
         "--only",
         choices=("verify",),
-        help="verify: bucket, identity and values stay as they are; test objects come and go",
+        help="verify: change nothing, and say what drifted since the last record; without STEP"
+        " the steps that need read rights only",
     )
     run.set_defaults(act=act)
 
@@ -54,13 +56,14 @@ def act(options: argparse.Namespace) -> int:
     say(f"xcomkit run {options.file.stem}: {settings.base_path}")
 
     from xcomkit.record import cover
+    from xcomkit.record.differences import compare_with_last, list_drift
     from xcomkit.record.record import read_record
     from xcomkit.record.runner import run_steps, select_steps
     from xcomkit.record.write import write_record
     from xcomkit.steps.opening import find_root
 
     notebooks = find_root(Path.cwd()) / "notebooks"
-    steps = select_steps(options.steps)
+    steps = select_steps(options.steps or (_READING if options.only else ()))
     run = run_steps(
         settings,
         name=options.file.stem,
@@ -72,6 +75,9 @@ def act(options: argparse.Namespace) -> int:
     path = write_record(run)
     _report(run)
     say(f"\n{cover.tell(read_record(run.directory))}")
+    if options.only:
+        drift = compare_with_last(read_record(run.directory), runs=options.out.resolve())
+        say("\n".join(map(plain, list_drift(drift) if drift else ["No earlier record of it."])))
     say(f"record: {relative(path)}")
     return run.exit_code
 

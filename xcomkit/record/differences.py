@@ -3,14 +3,16 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
+from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Check
 from xcomkit.findings.text import plain
 from xcomkit.findings.text_file import SCHEMA
 from xcomkit.notebook import show
-from xcomkit.record.record import Record
+from xcomkit.record.record import Record, read_record
 
 Kind = Literal["changed", "new", "gone", "observed"]
 
@@ -74,6 +76,39 @@ def compare(before: Record, after: Record) -> Differences:
         settings=tuple(_value_differences(before.settings, after.settings)),
         versions=tuple(_value_differences(before.versions, after.versions)),
     )
+
+
+def compare_with_last(record: Record, *, runs: Path) -> Differences | None:
+    """Return how a record differs from the newest earlier one of its target, in their common steps.
+
+    ``runs`` is the folder of the run directories; ``None``: there is no such record.
+    """
+    for path in sorted(runs.glob("*/record.json"), reverse=True):
+        try:
+            earlier = read_record(path)
+        except InputError:
+            continue
+        common = {step for step, _ in earlier.checks} & {step for step, _ in record.checks}
+        if earlier.written < record.written and common:
+            before, after = (
+                replace(one, steps=tuple(step for step in one.steps if step.name in common))
+                for one in (earlier, record)
+            )
+            if (found := compare(before, after)).is_same_target:
+                return found
+    return None
+
+
+def list_drift(found: Differences) -> list[str]:
+    """Return a line for each check that is not as it was, and for the rest."""
+    drifted = [one for one in found.checks if one.kind != "observed"]
+    since = f"Since {cut(found.before.run, 80)}"
+    if not drifted:
+        return [f"{since}: nothing drifted, {len(found.after.checks)} checks are as they were."]
+    lines = [f"{since}: {len(drifted)} of {len(found.after.checks)} checks drifted."]
+    for difference in drifted[:MOST_SHOWN]:
+        lines += _lines_of_check(difference)
+    return [*lines, *_more(len(drifted), what="checks")]
 
 
 def _check_differences(
