@@ -59,9 +59,10 @@ lint: $(READY) ## ruff, mypy and import-linter
 bench: $(READY) ## measure where a warm run's time goes
 	$(BIN)/python benchmarks/warm_run.py
 
-docs: $(READY) ## write what of docs/ is made from the rules
+docs: $(READY) ## write what of docs/ is made from the rules and the settings
 	$(BIN)/python -m xcomkit.lint.symptoms > docs/troubleshooting.md
 	$(BIN)/python -m xcomkit.steps.rule_index > docs/checks.md
+	$(BIN)/python -m xcomkit.settings.reference > docs/parameters.md
 	$(BIN)/python docs/make_schema.py > docs/values.schema.json
 
 findings: $(READY) ## run every backend on every stand-in and write docs/findings.md (25 minutes)

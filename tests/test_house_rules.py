@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from xcomkit.settings import reference
 from xcomkit.steps import rule_index as catalogue
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +61,10 @@ def test_conda_environment_names_all_packages_and_installs_this_project():
 
 def test_table_of_checks_is_that_of_the_rules():
     assert (ROOT / "docs/checks.md").read_text() == catalogue.to_markdown(), "run: make docs"
+
+
+def test_table_of_parameters_is_that_of_the_settings():
+    assert (ROOT / "docs/parameters.md").read_text() == reference.to_markdown(), "run: make docs"
 
 
 def test_every_module_has_one_screenful_of_purpose():

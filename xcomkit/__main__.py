@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from xcomkit.cli.terminal import Parser, Version
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.text import plain
 
@@ -59,11 +60,13 @@ def _parser(asked: str) -> argparse.ArgumentParser:
     """Return the parser of the command that is asked for, or of all where it is none of them."""
     names = (asked,) if asked in _COMMANDS else _COMMANDS
     modules = [import_module(f"xcomkit.cli.{name.replace('-', '_')}") for name in names]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="xcomkit",
         description="From an empty cloud account to a proven Airflow XCom backend, with evidence.",
-        epilog=next((module.EXIT_CODES for module in modules if hasattr(module, "EXIT_CODES")), ""),
+        epilog="xcomkit COMMAND --help has examples, and how long it takes\n"
+        + next((module.EXIT_CODES for module in modules if hasattr(module, "EXIT_CODES")), ""),
     )
+    parser.add_argument("--version", action=Version, nargs=0, help="say the version, and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in modules:
         module.add(commands)

@@ -15,7 +15,7 @@ from xcomkit.stand_ins.fault_proxy.faults import Fault
 
 Cells = dict[tuple[str, str], Cell]
 CODECS = distinct("none")
-GOOD = {"raised", "retried and stored"}
+GOOD = {"raised", "retried and stored", "retried and read", "retried and deleted"}
 
 
 @pytest.fixture(scope="module", params=["aws", "azure", "gcp"])

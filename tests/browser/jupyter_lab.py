@@ -85,13 +85,12 @@ class Notebook:
         self.page.wait_for_function(_HAS_RUN, arg=before, timeout=1000 * PATIENCE)
 
     def resize(self, width: int) -> None:
-        """Make the window so wide, with the list of files only where there is room for it."""
+        """Make the window so wide, with the list of files open."""
         self.page.set_viewport_size({"width": width, "height": 900})
         files = self.page.locator("#jp-left-stack")
-        is_wanted = width > 1000
-        if files.is_visible() != is_wanted:
+        if not files.is_visible():
             self.page.keyboard.press("ControlOrMeta+B")
-            files.wait_for(state="visible" if is_wanted else "hidden")
+            files.wait_for()
         self.page.wait_for_function(_FITS)
 
     def choose(self, menu: str, entry: str) -> None:
@@ -107,11 +106,12 @@ class JupyterLab:
     url: str
     token: str
     root: Path
+    notebooks: Path
 
     @contextmanager
     def opened(self, browser: Browser, name: str, *, width: int = 1280) -> Iterator[Notebook]:
         """Open a notebook with its kernel; both are gone afterwards."""
-        path = f"notebooks/{name}.ipynb"
+        path = f"{self.notebooks}/{name}.ipynb"
         page = browser.new_page(viewport={"width": width, "height": 900}, base_url=self.url)
         page.set_default_timeout(60_000)
         # A workspace of its own: in a shared one the notebooks of earlier tests would open too.
@@ -169,7 +169,7 @@ def running_lab(folder: Path, **parameters: object) -> Iterator[JupyterLab]:
             lab = opened.enter_context(open_lab(root, parameters=target, port=0))
         address = urlsplit(lab.url)
         (token,) = parse_qs(address.query)["token"]
-        yield JupyterLab(f"http://{address.netloc}", token, root)
+        yield JupyterLab(f"http://{address.netloc}", token, root, Path(lab.start).parent)
 
 
 def stand_in_beside() -> AwsStandIn:

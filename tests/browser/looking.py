@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from xcomkit.stand_ins.common import npm
 
 MANIFEST = Path(__file__).with_name("axe-core")
-_CUT_OFF = """(roots) => {
+_CUT_OFF = """([roots, mayScroll]) => {
     const found = [];
     const name = (e) => [e.localName, ...e.classList].join('.') + ' "'
         + e.textContent.trim().replace(/\\s+/g, ' ').slice(0, 60) + '"';
@@ -23,8 +23,9 @@ _CUT_OFF = """(roots) => {
         for (const e of [root, ...root.querySelectorAll('*')]) {
             const box = e.getBoundingClientRect();
             const way = e.closest('[tabindex="0"]');
-            if (way && root.contains(way) && getComputedStyle(way).overflowX === 'auto') continue;
-            if (!box.width || e.closest('.jp-mod-hidden')) continue;
+            if (mayScroll && way && root.contains(way)
+                && getComputedStyle(way).overflowX === 'auto') continue;
+            if (!box.width || e.closest('.jp-mod-hidden') || e.localName === 'input') continue;
             if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth
                 && getComputedStyle(e).overflowX !== 'visible') {
                 tell(e, `${e.scrollWidth} px in ${e.clientWidth}`);
@@ -46,12 +47,12 @@ _AXE = """async ([roots]) => {
 }"""
 
 
-def find_cut_off(page: Page, roots: str) -> list[str]:
+def find_cut_off(page: Page, roots: str, *, may_scroll: bool = True) -> list[str]:
     """Return what does not fit, in the page as a whole and in the elements of a selector.
 
-    What scrolls is fine where the keyboard reaches it, but for the page itself.
+    Where it may, what scrolls is fine if the keyboard reaches it, but for the page itself.
     """
-    found: list[str] = page.evaluate(_CUT_OFF, roots)
+    found: list[str] = page.evaluate(_CUT_OFF, [roots, may_scroll])
     return found
 
 

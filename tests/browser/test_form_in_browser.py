@@ -4,6 +4,7 @@ import pytest
 from looking import find_cut_off, find_violations
 from playwright.sync_api import expect
 
+from xcomkit.findings import evidence
 from xcomkit.notebook.form import FIELDS, is_for
 from xcomkit.settings.settings import Settings, parameters_of
 
@@ -24,6 +25,8 @@ def form(notebook):
     notebook.run_all()
     found = notebook.panel.locator(FORM)
     expect(status(found)).to_contain_text("uses local-aws.yaml")
+    found.get_by_role("button", name="show target and other parameters").click()
+    expect(field(found, "bucket")).to_be_visible()
     yield found
     # A file that was saved is the target of every notebook until another one is taken.
     found.get_by_label("parameters of").select_option("local-aws.yaml")
@@ -48,6 +51,27 @@ def type_into(form, name, text):
     field(form, name).press("Tab")
 
 
+def newest(lab, practice):
+    return max((lab.root / "runs").glob(f"*-{practice.bucket}"))
+
+
+@pytest.mark.usefixtures("form")
+def test_target_that_another_notebook_takes_is_said_at_the_next_cell_and_stops_the_step(
+    notebook, lab, browser
+):
+    with lab.opened(browser, "start") as start:
+        start.run_all()
+        other = start.panel.locator(FORM)
+        other.get_by_label("parameters of").select_option("local-gcp.yaml")
+        expect(status(other)).to_contain_text("taken from local-gcp.yaml")
+
+    notebook.run_below("create_bucket.verify(")
+
+    said = notebook.panel.get_by_text("The target was switched to local-gcp.yaml")
+    expect(said).to_be_visible()
+    assert "The target is local-gcp.yaml now" in notebook.errors[0]
+
+
 def test_form_displays_what_the_step_reads_of_the_practice_target(form, practice):
     assert field(form, "bucket").input_value() == practice.bucket
     visible = {n for n in FIELDS if field(form, n).count() and field(form, n).is_visible()}
@@ -55,15 +79,23 @@ def test_form_displays_what_the_step_reads_of_the_practice_target(form, practice
     expect(row(form, "apply")).to_contain_text("ON: the cells below make the changes")
 
 
-def test_invalid_form_is_told_by_the_cells_below_and_opens_no_gate(form, notebook):
+def test_invalid_value_opens_nothing_overwrites_nothing_and_is_named_by_the_guide(
+    form, notebook, lab, practice
+):
     type_into(form, "prefix", "/xcom/")
     expect(row(form, "prefix").get_by_role("alert")).to_contain_text("prefix: '/xcom/' is invalid")
     expect(status(form)).to_contain_text("invalid")
 
+    before = evidence.read_evidence(newest(lab, practice), step=STEP)
     notebook.run_below("open_step(")
 
     assert notebook.errors[0].startswith("SettingsError: prefix: '/xcom/' is invalid")
-    assert "The gate is open" not in notebook.outputs.last.inner_text()
+    guide = notebook.outputs.first
+    expect(guide).to_contain_text("Next: Correct the form. prefix: '/xcom/' is invalid")
+    assert evidence.read_evidence(newest(lab, practice), step=STEP) == before
+    notebook.run_below("create_bucket.verify(")
+    assert "SettingsError: Nothing was opened, and nothing ran" in notebook.errors[-1]
+    assert evidence.read_evidence(newest(lab, practice), step=STEP) == before
 
 
 def test_changed_form_binds_the_cells_below(form, notebook):

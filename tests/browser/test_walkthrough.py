@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 from hostile_object import HOSTILE, store_hostile_object
-from jupyter_lab import stand_in_beside
+from jupyter_lab import ROOT, stand_in_beside
 from looking import find_cut_off, find_violations
+from playwright.sync_api import expect
 
 from xcomkit.findings import evidence
 from xcomkit.settings.settings import parameters_of
@@ -51,11 +52,30 @@ def test_notebook_runs_to_its_open_gate_and_takes_what_its_step_reads(walked, di
     assert set(reads) <= set(parameters_of(walked.step))
 
 
-@pytest.mark.parametrize("width", [1280, 800])
-def test_everything_fits_into_the_window(walked, width):
+@pytest.mark.parametrize("width", [1280, 1024, 800])
+def test_nothing_is_wider_than_its_box_beside_the_list_of_files(walked, width):
     walked.notebook.resize(width)
 
-    assert find_cut_off(walked.page, OURS) == []
+    assert find_cut_off(walked.page, OURS, may_scroll=False) == []
+
+
+def test_guide_at_the_top_and_gate_below_say_the_same_of_the_step_that_has_just_run(walked):
+    top, gate = walked.notebook.outputs.first, walked.notebook.outputs.last
+
+    for shown in (top, gate):
+        expect(shown).to_contain_text("local-aws.yaml: aws, s3://")
+        expect(shown).to_contain_text("(practice on a stand-in)")
+    row = top.get_by_role("row", name=walked.step)
+    expect(row).not_to_contain_text("not run")
+    next_ = gate.get_by_text("Next:").locator("..").inner_text()
+    expect(top).to_contain_text(next_)
+
+
+def test_walk_changes_no_original(walked, lab):
+    original = lab.root / f"notebooks/{walked.step}.ipynb"
+    walked.page.keyboard.press("ControlOrMeta+S")
+
+    assert original.read_bytes() == (ROOT / f"notebooks/{walked.step}.ipynb").read_bytes()
 
 
 def test_axe_finds_nothing_serious_in_the_outputs(walked):

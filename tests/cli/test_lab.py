@@ -13,11 +13,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import nbformat
 import psutil
 import pytest
 
 from xcomkit.__main__ import main
-from xcomkit.cli.jupyterlab import open_lab
+from xcomkit.cli.jupyterlab import copy_notebooks, open_lab
 from xcomkit.findings.errors import ProcessError
 from xcomkit.plane.supervisor import MARK
 from xcomkit.settings.shared_target import VARIABLE as LAB
@@ -101,9 +102,10 @@ def lab(folder):
 
 def test_who_has_the_token_opens_it_its_kernels_know_the_target_and_closing_ends_all(lab):
     assert lab.url.hostname == "127.0.0.1"
-    assert lab.url.path == "/lab/tree/notebooks/start.ipynb"
-    status, found = lab.ask("GET", "/api/contents/notebooks/start.ipynb?content=0")
-    assert (status, found["type"]) == (200, "notebook")
+    assert re.fullmatch(r"/lab/tree/runs/\d+T\d+Z-lab/start\.ipynb", lab.url.path)
+    for notebook in (lab.url.path.removeprefix("/lab/tree"), "/notebooks/start.ipynb"):
+        status, found = lab.ask("GET", f"/api/contents{notebook}?content=0")
+        assert (status, found["type"]) == (200, "notebook")
     assert lab.ask("GET", "/api/contents", token="guess")[0] == 403
 
     environment = lab.start_kernel().environ()
@@ -144,6 +146,26 @@ def test_server_that_dies_is_an_error_that_quotes_its_log(lab):
     assert lab.process.wait(SECONDS) == 3
     assert "xcomkit: jupyterlab ended with status -9; its log ends: " in lab.process.stderr.read()
     assert left(everything) == []
+
+
+def test_walk_changes_no_tracked_file_and_every_copy_leads_to_its_original(folder):
+    git = ("git", "-C", str(folder), "-c", "user.name=x", "-c", "user.email=x@example.com")
+    shutil.copy(ROOT / ".gitignore", folder)
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "as it was"]):
+        subprocess.run([*git, *words], check=True)
+
+    start = folder / copy_notebooks(folder)
+    for path in start.parent.glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        (link,) = re.findall(r"\((\S+/notebooks/\S+\.ipynb)\)", notebook.cells[0].source)
+        assert (path.parent / link).resolve() == folder / "notebooks" / path.name
+        notebook.cells[1].source = "saved by JupyterLab"
+        nbformat.write(notebook, path)
+    (folder / "parameters/mine.yaml").write_text("bucket: of-somebody")
+
+    changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, check=True)
+    assert len(list(start.parent.glob("*.ipynb"))) == 9
+    assert changed.stdout == b""
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The command line's manners: help that teaches, one line for a mistake, the right exit code."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def in_the_runbook(monkeypatch):
         (["run"], ("xcomkit run -f parameters/local-aws.yaml -p compression=gzip",)),
         (["diff-records"],
          ("example: xcomkit diff-records runs/", "exit codes: 0 the same checks")),
+        (["lab"], ("example: xcomkit lab -f", "takes about ten seconds")),
         (["lint"], ("helm get values astro-agent -n astro | xcomkit lint -",
                     "exit codes: 0 nothing failed, 1 something failed, 2 a file cannot be read")),
         (["merge"], ("VALUES itself is never written", "example: xcomkit merge values.yaml runs/",
@@ -39,6 +41,25 @@ def test_help_teaches_with_an_example_and_exit_codes(capsys, command, texts):
     assert stopped.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
     assert [text for text in texts if text not in said] == []
+
+
+@pytest.mark.parametrize("command", ["run", "lint", "merge", "diff-records", "matrix", "lab"])
+def test_every_command_to_type_stands_on_a_line_of_its_own(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [one for one in lines if one.startswith(f"  xcomkit {command} ")]
+    assert not [one for one in lines if "xcomkit" in one and "exit codes" in one]
+    assert [one for one in lines if one.startswith("takes ")]
+
+
+def test_version_is_said(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+
+    assert stopped.value.code == 0
+    assert re.fullmatch(r"xcomkit \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(

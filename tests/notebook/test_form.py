@@ -94,7 +94,8 @@ def test_run_without_a_person_applies_what_the_file_says(root):
 
 class TestWidgets:
     def test_every_setting_has_a_widget_of_its_type_once_with_name_and_help(self, form):
-        types = dict.fromkeys(CHOICES, widgets.Dropdown) | {"apply": widgets.Checkbox}
+        types = dict.fromkeys(CHOICES, widgets.Dropdown)
+        types |= dict.fromkeys(("apply", "state_store"), widgets.Checkbox)
         inside = list(walk(form.view.box))
 
         for name, info in Settings.model_fields.items():
@@ -102,21 +103,22 @@ class TestWidgets:
             assert type(made) is types.get(name, widgets.Text)
             assert (made.description, made.tooltip) == (name, info.description)
             assert inside.count(made) == 1
-        unnamed = widgets.HTML | widgets.VBox | widgets.Accordion
-        assert all(w.description for w in inside if not isinstance(w, unnamed))
+        assert all(w.description for w in inside if not isinstance(w, widgets.HTML | widgets.VBox))
 
     def test_step_folds_what_every_step_takes_until_something_in_it_is_invalid(self, root):
         form = Form(NAMED, root=root, notebook="01_create_bucket")
-        fold = form.view.fold
-        held = {w.description for w in walk(fold) if isinstance(w, widgets.Text | widgets.Dropdown)}
+        fold, folded = form.view.fold, form.view.folded
+        held = {
+            w.description for w in walk(folded) if not isinstance(w, widgets.HTML | widgets.VBox)
+        }
 
         assert {"bucket", "cloud", "run_dir"} <= held
         assert not {"retention_days", "apply"} & held
-        assert (fold.selected_index, "target" in fold.titles[0]) == (None, True)
+        assert (folded.layout.display, "target" in fold.description) == ("none", True)
 
         form.view.inputs["bucket"].value = "Not_A_Name"
 
-        assert fold.selected_index == 0
+        assert (folded.layout.display, fold.value) == (None, True)
 
     def test_start_page_folds_what_single_steps_take(self, root):
         form = Form(NAMED, root=root, notebook="start")

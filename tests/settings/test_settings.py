@@ -147,7 +147,9 @@ def test_encryption_with_kms_needs_its_key():
 
 
 def test_missing_bucket_says_what_to_set():
-    with pytest.raises(SettingsError, match=r"cannot do without it\. Next: correct parameters"):
+    with pytest.raises(
+        SettingsError, match=r"cannot do without it\. Next: fill in bucket in parameters"
+    ):
         Settings.from_mapping({})
 
 

@@ -158,7 +158,7 @@ def test_evidence_of_a_real_bucket_is_gone_on_with_and_apart_from_practice():
 def test_guide_of_invalid_parameters_says_so_and_does_not_stop_the_notebook():
     guide = open_guide("01_create_bucket", {"bucket": "some-bucket", "threshold": -5})
 
-    assert "The parameters are invalid: threshold: " in repr(guide)
+    assert "Next: Correct the parameters of this notebook. threshold: -5 is invalid" in repr(guide)
 
 
 def test_guide_makes_no_run_directory_and_starts_no_stand_in(runbook):

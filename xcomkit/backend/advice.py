@@ -108,7 +108,7 @@ def advise(
     elif costs[configured] <= costs[safe[0]] * WORTH:
         verdict = f"Keep {configured}."
     else:
-        verdict = f"{safe[0]} would be faster than {configured}, which is safe, too."
+        verdict = f"Both are safe; {safe[0]} is faster than {configured}."
     return " ".join(filter(None, (base, verdict, unsafe.strip())))
 
 

@@ -45,6 +45,8 @@ Operation = Literal["push", "pull", "purge"]
 Verdict = Literal[
     "raised",
     "retried and stored",
+    "retried and read",
+    "retried and deleted",
     "silent loss",
     "silent wrong value",
     "silent leftover",
@@ -306,14 +308,15 @@ def _verdict(
 def _verdict_of_purge(*, is_left: bool) -> tuple[Verdict, str]:
     if is_left:
         return "silent leftover", "the purge reported success, the object is still there"
-    return "retried and stored", "the object is gone"
+    return "retried and deleted", "the object is gone"
 
 
 def _verdict_of_value(
     case: Case, encoded: Outcome, seen: Outcome, *, is_there: bool
 ) -> tuple[Verdict, str]:
     if not seen.difference(encoded):
-        return "retried and stored", "the value came back the same"
+        done: Verdict = "retried and read" if case.operation == "pull" else "retried and stored"
+        return done, "the value came back the same"
     if seen.error and is_there:
         return "not proved", f"stored, but the reader raised {seen.error}"
     got = str(seen.error or "another value")

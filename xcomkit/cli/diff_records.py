@@ -14,9 +14,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Compare two records: verdict, checks that changed, are new or gone, settings"
         " and versions. Worth it after an upgrade, and in CI against a record you trust. Other"
         " words or times in what a check observed are shown, and count as the same.",
-        epilog="example: xcomkit diff-records runs/20260101T080000Z-aws runs/20260201T080000Z-aws"
-        " | exit codes: 0 the same checks with the same statuses and bases, 1 a check changed, is"
-        " new or is gone, 2 a record cannot be read",
+        epilog="example:\n"
+        "  xcomkit diff-records runs/20260101T080000Z-aws runs/20260201T080000Z-aws\n"
+        "takes about a second\n"
+        "exit codes: 0 the same checks with the same statuses and bases, 1 a check changed, is new"
+        " or is gone, 2 a record cannot be read",
     )
     diff.add_argument("before", type=Path, metavar="A", help="a run directory or a record.json")
     diff.add_argument("after", type=Path, metavar="B", help="the one to compare with it")

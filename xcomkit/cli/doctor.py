@@ -40,7 +40,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Read the release, its pods and their logs, and say what is wrong, what was"
         " lost already and what to do, the worst first.",
         epilog=_EXAMPLES.format(files=files),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     doctor.add_argument("--release", default="", help="the release, as helm list names it")
     doctor.add_argument("-n", "--namespace", default="", help="its namespace")

@@ -15,8 +15,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="show the environment each component will see",
         description="Compute the effective environment of every component, secrets masked, with"
         " the file and line each value comes from.",
-        epilog="example: xcomkit env values.yaml --component triggerer | exit codes: 0 shown, 2 a"
-        " file cannot be read",
+        epilog="example:\n  xcomkit env values.yaml --component triggerer\n"
+        "takes about a second\nexit codes: 0 shown, 2 a file cannot be read",
     )
     add_files(parser)
     parser.add_argument(

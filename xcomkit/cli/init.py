@@ -20,7 +20,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="lay out a folder with notebooks, parameters and recipes",
         description="Lay out notebooks/, parameters/, recipes/ (CI jobs, a CronJob, a Dag) and"
         " requirements.lock in a folder. A file that is there already stays as it is and is named.",
-        epilog="example: xcomkit init . && xcomkit run -f parameters/local-aws.yaml",
+        epilog="example:\n  xcomkit init . && xcomkit run -f parameters/local-aws.yaml\n"
+        "takes less than a second",
     )
     init.add_argument("folder", type=Path, metavar="DIR", help="the folder, made if missing")
     init.set_defaults(act=act)

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_urlsafe
 
+from xcomkit.findings import evidence
 from xcomkit.findings.errors import ProcessError
 from xcomkit.plane.processes import Processes, Program, choose_home, supervise
 from xcomkit.plane.supervisor import exit_file
@@ -25,7 +26,7 @@ from xcomkit.stand_ins.common.stand_in import VARIABLE as STAND_IN
 from xcomkit.stand_ins.common.stand_in import stand_in_of
 from xcomkit.steps.opening import KERNEL_PYTHON
 
-START = "notebooks/start.ipynb"
+NOTEBOOKS, START = "notebooks", "start.ipynb"
 _NAME = "jupyterlab"
 _SETTINGS = Path(__file__).with_name("lab_settings")  # nothing is asked of the makers of JupyterLab
 _START_SECONDS, _CLOSE_SECONDS, _ANSWER_SECONDS = 60.0, 15.0, 10.0
@@ -36,15 +37,17 @@ def open_lab(root: Path, *, parameters: Path, port: int) -> Iterator["Lab"]:
     """Keep a JupyterLab whose notebooks begin with the target of ``parameters``.
 
     Args:
-        root: the folder of the runbook; it holds ``notebooks`` and ``parameters``.
+        root: the folder of the runbook; it holds ``notebooks`` and ``parameters``. What is opened
+            are copies below its ``runs``, so that a walk changes no file of a checkout.
         parameters: the file of the target; it may still have to be filled in.
         port: the first port to try on loopback.
 
     Raises:
-        SettingsError: the file cannot be read.
+        SettingsError: the file cannot be read, or the copies cannot be written.
         ProcessError: the stand-in or JupyterLab did not start.
     """
     given = read_parameters(parameters)
+    start = copy_notebooks(root)
     home = choose_home("lab")
     token = token_urlsafe(24)
     with _stand_in(given) as variables:
@@ -61,14 +64,14 @@ def open_lab(root: Path, *, parameters: Path, port: int) -> Iterator["Lab"]:
         command = (
             sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}",
-            "--ServerApp.allow_root=True", f"--ServerApp.default_url=/lab/tree/{START}",
+            "--ServerApp.allow_root=True", f"--ServerApp.default_url=/lab/tree/{start}",
             f"--LabApp.app_settings_dir={_SETTINGS}",
             # a user's own configuration may be that of a server for others
             "--ServerApp.base_url=/", "--ServerApp.certfile=", "--ServerApp.keyfile=",
         )  # fmt: skip
         with supervise(home, (Program(_NAME, command, environment),)) as kept:
             shared_target.choose(parameters, folder=home)
-            lab = Lab(kept, token)
+            lab = Lab(kept, token, start)
             lab.wait_until_ready()
             try:
                 yield lab
@@ -76,10 +79,32 @@ def open_lab(root: Path, *, parameters: Path, port: int) -> Iterator["Lab"]:
                 lab.close()
 
 
-class Lab:
-    """A running JupyterLab; made by ``open_lab``."""
+def copy_notebooks(root: Path) -> str:
+    """Copy the notebooks into a new folder below ``runs``; return the path of the first to open.
 
-    def __init__(self, kept: Processes, token: str) -> None:
+    Each copy says what it is, and leads to its original.
+
+    Raises:
+        SettingsError: the copies cannot be written.
+    """
+    runs = root / "runs"
+    with evidence.writing_to(runs):
+        folder = evidence.make_new_folder(runs, name="lab")
+        for path in sorted((root / NOTEBOOKS).glob("*.ipynb")):
+            notebook = json.loads(path.read_text(encoding="utf-8"))
+            original = f"../../{NOTEBOOKS}/{path.name}"
+            note = f"\n\n*A copy for this walk; the original is [{path.name}]({original}).*"
+            first = notebook["cells"][0]
+            first["source"] = [*first["source"], note]
+            (folder / path.name).write_text(json.dumps(notebook), encoding="utf-8")
+    return f"{runs.name}/{folder.name}/{START}"
+
+
+class Lab:
+    """A running JupyterLab; made by ``open_lab``. ``start`` is the notebook that it opens first."""
+
+    def __init__(self, kept: Processes, token: str, start: str) -> None:
+        self.start = start
         self._kept = kept
         self._token = token
         self._exit = exit_file(kept.home, _NAME)
@@ -88,7 +113,7 @@ class Lab:
     def url(self) -> str:
         """Return where it is, with the token that opens it."""
         port = self._server["port"]
-        return f"http://127.0.0.1:{port}/lab/tree/{START}?token={self._token}"
+        return f"http://127.0.0.1:{port}/lab/tree/{self.start}?token={self._token}"
 
     @property
     def page(self) -> str:

@@ -13,10 +13,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     lab = commands.add_parser(
         "lab",
         help="walk through the notebooks in JupyterLab",
-        description="Start JupyterLab on this machine at notebooks/start.ipynb. Its notebooks share"
-        " one target: that of the file, until a form saves or takes another. The stand-in of a"
-        " practice target runs beside it. Ctrl-C, or File > Shut Down, ends all of it.",
-        epilog="example: xcomkit lab -f parameters/local-azure.yaml",
+        description="Start JupyterLab on this machine at start.ipynb, with copies of the notebooks"
+        " below runs/, so that a walk changes no file of a checkout. They share one target: that of"
+        " the file, until a form saves or takes another. The stand-in of a practice target runs"
+        " beside it. Ctrl-C, or File > Shut Down, ends all of it.",
+        epilog="example:\n  xcomkit lab -f parameters/local-azure.yaml\n"
+        "takes about ten seconds until it is open, and runs until it is closed",
     )
     lab.add_argument(
         "-f", "--file", type=Path, default=Path("parameters/local-aws.yaml"),
@@ -31,13 +33,14 @@ def act(options: argparse.Namespace) -> int:
     """Start, say where it is, and wait until it is closed; return the exit code."""
     import webbrowser
 
-    from xcomkit.cli.jupyterlab import START, open_lab
+    from xcomkit.cli.jupyterlab import NOTEBOOKS, START, open_lab
     from xcomkit.steps.opening import find_root
 
     root = find_root(Path.cwd())
-    if not (root / START).is_file():
+    if not (root / NOTEBOOKS / START).is_file():
         raise SettingsError(
-            f"{START}: no such notebook.", hint="run xcomkit in the folder of the runbook."
+            f"{NOTEBOOKS}/{START}: no such notebook.",
+            hint="run xcomkit in the folder of the runbook.",
         )
     for number in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C: all of it ends
         signal.signal(number, signal.default_int_handler)

@@ -20,8 +20,10 @@ _EXAMPLES = """examples:
   xcomkit lint values.yaml --format json > baseline.json
   xcomkit lint values.yaml --baseline baseline.json
 
-A line with  # xcomkit: ignore XC012 the reason  is left alone, and so is the line below a comment
-of its own. docs/checks.md explains every rule.
+A line with  # xcomkit: ignore XC012 the reason  is left alone, and so is the line below a comment\
+ of its own. docs/checks.md explains every rule.
+
+takes about a second per file
 
 exit codes: 0 nothing failed, 1 something failed, 2 a file cannot be read"""
 
@@ -34,7 +36,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Compute what every component of the agents will see, and judge it: no cluster,"
         " no cloud and no Airflow is asked.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_files(parser)
     parser.add_argument(

@@ -15,8 +15,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         " in its cache), push values with each of them without compression, with gzip and"
         " with zip, and read them with all of them. Worth it before an upgrade, and where agents"
         " of two versions share a prefix. The table goes to stdout, the evidence into matrix.json.",
-        epilog="example: xcomkit matrix --airflow 3.1.8,3.3.2 -f parameters/local-aws.yaml | exit"
-        " codes: 0 all pass, 1 some failed or are unknown, 2 bad parameters, 3 environment or"
+        epilog="example:\n  xcomkit matrix --airflow 3.1.8,3.3.2 -f parameters/local-aws.yaml\n"
+        "takes some minutes: each version is installed first\n"
+        "exit codes: 0 all pass, 1 some failed or are unknown, 2 bad parameters, 3 environment or"
         " service",
     )
     matrix.add_argument(

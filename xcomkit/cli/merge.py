@@ -34,8 +34,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         " a conflict and is shown with its line: what the runbook owns (class, path, threshold,"
         " compression, connection, identity) is replaced, everything else is kept, and so is any"
         " other list and every worker group. The diff goes to stdout without secrets.",
-        epilog="example: xcomkit merge values.yaml runs/20261125T120000Z-aws/values.yaml | exit"
-        " codes: 0 merged, or nothing had to change, 1 there are conflicts or duplicate keys to"
+        epilog="example:\n  xcomkit merge values.yaml runs/20261125T120000Z-aws/values.yaml\n"
+        "takes about a second\n"
+        "exit codes: 0 merged, or nothing had to change, 1 there are conflicts or duplicate keys to"
         " look at, or with --check the fragment is not in the file yet, 2 a file cannot be read,"
         " merged or written",
     )

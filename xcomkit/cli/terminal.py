@@ -1,9 +1,38 @@
 """What a command says, and how it reads the words it is given."""
 
+import argparse
 import sys
 from pathlib import Path
+from typing import Any, NoReturn
 
 from xcomkit.findings.errors import SettingsError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose help keeps the lines of a text: what is to be typed stands on its own."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**{"formatter_class": _HelpFormatter, **more})
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = text.split("\n")
+        wrapped = (super(_HelpFormatter, self)._fill_text(one, width, indent) for one in lines)
+        return "\n".join(
+            one if one.startswith(" ") else next_ for one, next_ in zip(lines, wrapped, strict=True)
+        )
+
+
+class Version(argparse.Action):
+    """Says the version, which is looked up only then, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> NoReturn:
+        """Say it."""
+        from importlib.metadata import version
+
+        say(f"{parser.prog} {version('xcomkit')}")
+        parser.exit()
 
 
 def say(text: str) -> None:

@@ -3,6 +3,7 @@
 Everything is put as probe objects of our own and deleted again, by their recorded keys.
 """
 
+import re
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -196,7 +197,8 @@ def forbidden(
         with errors("trying what must be denied"):
             call()
     except refusals as error:
-        holds, observed = True, f"denied, as it must be: {error.args[0]}"
+        code = re.search(r"\b40[0-9]\b", str(error.args[0]))
+        holds, observed = True, f"refused{f' with {code[0]}' if code else ''}, as it must be"
     except (ConflictError, MissingError) as error:
         observed = f"allowed, and stopped only by the state of the bucket: {error}"
     except ServiceError as error:

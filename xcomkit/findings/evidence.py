@@ -56,14 +56,14 @@ def make_run_directory(runs: Path, *, name: str, target: str = "") -> Path:
         SettingsError: it cannot be made there.
     """
     with writing_to(runs):
-        path = _make_new(runs, name=name)
+        path = make_new_folder(runs, name=name)
         (path / "evidence").mkdir()
         if target:
             write_text(path / _TARGET, target)
     return path
 
 
-def _make_new(runs: Path, *, name: str) -> Path:
+def make_new_folder(runs: Path, *, name: str) -> Path:
     """Make a directory that is nobody else's; another one of this second is waited out."""
     while True:
         path = runs / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"

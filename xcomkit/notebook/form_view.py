@@ -40,7 +40,7 @@ class FormView:
         )  # fmt: skip
         self.taken.observe(lambda change: self._take(change["new"]), names="value")
         self.file_name = widgets.Text(
-            description="save as", placeholder="a name; it goes to parameters/NAME.yaml",
+            description="save as", placeholder="a new name", tooltip="parameters/NAME.yaml",
             continuous_update=False, layout=self._wide, style=_LABELS,
         )  # fmt: skip
         self.save = widgets.Button(description="Save to a file", layout=self._auto)
@@ -50,13 +50,12 @@ class FormView:
         own = [row for name, row in self.rows.items() if name not in folded]
         common = [row for name, row in self.rows.items() if name in folded]
         title = "target and other parameters of every step" if form.is_step else "other parameters"
-        self.fold = widgets.Accordion(
-            [widgets.VBox(common, layout=self._auto)],
-            titles=[title],
-            selected_index=None,
-            layout=self._auto,
-        )
-        parts = [self.taken, self.status, *own, self.fold, self.file_name, self.save, self.saved]
+        self.folded = widgets.VBox(common, layout=widgets.Layout(width="auto", display="none"))
+        # not an Accordion, whose head no keyboard reaches
+        self.fold = widgets.ToggleButton(description=f"show {title}", layout=self._auto)
+        self.fold.observe(lambda change: self._unfold(is_open=change["new"]), names="value")
+        parts = [self.taken, self.status, *own, self.fold, self.folded]
+        parts += [self.file_name, self.save, self.saved]
         self.box = widgets.VBox(parts, layout=self._auto)
         self.refresh()
 
@@ -76,7 +75,7 @@ class FormView:
                 )
                 self.rows[name].layout.display = None if name in displayed else "none"
             if set(problems) & set(self._form.folded):
-                self.fold.selected_index = 0  # what is invalid is never hidden
+                self.fold.value = True  # what is invalid is never hidden
             names = ((name, name) for name in self._form.files)
             self.taken.options = (("(as this notebook opened)", ""), *names)
             self.taken.value = self._form.taken
@@ -125,6 +124,9 @@ class FormView:
         self._form.change(name, value)
         self.saved.value = ""
         self.refresh()
+
+    def _unfold(self, *, is_open: bool) -> None:
+        self.folded.layout.display = None if is_open else "none"
 
     def _take(self, name: str) -> None:
         if self._is_filling:

@@ -69,7 +69,7 @@ class Guide:
     def next(self) -> str:
         """Return in a sentence what to do next."""
         if self.problem:
-            return f"The parameters are invalid: {self.problem}"
+            return self.problem
         first = next((state for state in self.steps if state.is_open), None)
         if first is not None:
             return self._do(first)
@@ -140,6 +140,11 @@ class Guide:
         return "\n".join([*head, f"Next: {self.next}", *map(repr, self.tables())])
 
 
+def describe_problem(error: SettingsError) -> str:
+    """Return what to do about invalid parameters, and which one is invalid and why."""
+    return f"{error.hint[:1].upper()}{error.hint[1:]} {error.args[0]}"
+
+
 class LiveGuide:
     """The guide of an open notebook: current at the gate, and where the parameters are invalid.
 
@@ -179,7 +184,7 @@ class LiveGuide:
     def cell_ended(self, error: BaseException | None) -> None:
         """Name the parameter that is invalid; what was proved before stays as it is."""
         if isinstance(error, SettingsError):
-            self.guide = replace(self.guide, problem=str(error))
+            self.guide = replace(self.guide, problem=describe_problem(error))
             self._show()
 
     def _show(self) -> None:

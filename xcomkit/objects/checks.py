@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from xcomkit.findings.model import Check, Rule
+from xcomkit.findings.text import number_of
 from xcomkit.objects.decode import Decoded
 from xcomkit.objects.summary import Summary
 from xcomkit.objects.sums import GRACE, Examples
@@ -107,7 +108,11 @@ def _of_listing(summary: Summary | None) -> Iterable[Check]:
     days = f"older than {summary.retention_days} days and {GRACE.days} of grace"
     codecs = ", ".join(f"{total.name} {total.count:,}" for total in summary.codecs)
     found = (
-        (XC601, summary.count > 0, f"{summary.count:,} XComs, {summary.size:,} bytes"),
+        (
+            XC601,
+            summary.count > 0,
+            f"{number_of(summary.count, 'XCom')}, {number_of(summary.size, 'byte')}",
+        ),
         (XC602, not summary.past.count, _counted(summary.past, days)),
         (XC603, not summary.foreign.count, _counted(summary.foreign, "foreign")),
         (XC604, len(summary.codecs) < 2, codecs),

@@ -24,7 +24,7 @@ _LONGEST = 2_000  # characters of one text; record.json has the whole
 _MOST = 120_000  # characters of all checks
 _FILESYSTEMS: Mapping[CloudName, str] = {"aws": "s3fs", "azure": "adlfs", "gcp": "gcsfs"}
 _FATES = ("created", "changed", "deleted", "fulfilled_already", "not_made")
-_HEARD = ("raised", "retried and stored", "stored")
+_HEARD = ("raised", "retried and stored", "retried and read", "retried and deleted", "stored")
 """Ends of a fault of which the task was told, or never needed to be."""
 _SHORT = 150  # characters of an observation on the cover; the check itself has the whole
 

@@ -157,7 +157,10 @@ class Settings(ProofSettings):
         """
         settings, problems = cls._judge(values)
         if settings is None or problems:
-            raise SettingsError(next(iter(problems.values())), hint=f"correct {source}.")
+            name, problem = next(iter(problems.items()))
+            is_empty = "placeholder" in problem or ": '' is invalid" in problem
+            do = f"fill in {name} in {source}" if is_empty else f"correct {source}"
+            raise SettingsError(problem, hint=f"{do}.")
         return settings
 
     @classmethod

@@ -55,7 +55,7 @@ class TargetSettings(BaseModel):
     storage_account: str = parameter("", "", "Azure: storage account that holds the container")
     project: str = parameter("", "", "GCP: id of the project of the bucket")
     connection_id: str = parameter(
-        "", _AGENTS, "Airflow connection id, the part before @ in the path; empty: the usual",
+        "", _AGENTS, "Airflow connection id, before @ in the path; empty: as aws_default",
         validate_default=True,
     )  # fmt: skip
     connection_store: Literal["values", "secrets-manager"] = parameter(

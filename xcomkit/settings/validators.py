@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from xcomkit.findings.redaction import SHAPES
@@ -54,11 +54,21 @@ def split_tags(value: object) -> object:
     return {name.strip(): text.strip() for name, _, text in pairs}
 
 
-def whole_number(value: object) -> object:
-    """Reject sizes with a unit: Airflow reads them as no number and fails in every task."""
+def whole_number(value: object, info: ValidationInfo) -> object:
+    """Reject numbers with a unit: Airflow reads such a size as none and fails in every task."""
     if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?\d+", value)):
-        raise ValueError("must be a whole number without a unit (1 MB is 1000000)")
+        unit = unit_of(info.field_name or "")
+        example = " (1 MB is 1000000)" if unit == "bytes" else ""
+        raise ValueError(f"must be a whole number{f' of {unit}' if unit else ''}{example}")
     return value
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a number, empty where it counts things."""
+    if name in ("threshold", "payload_sizes"):
+        return "bytes"
+    units = {"_days": "days", "_timeout": "seconds"}
+    return next((unit for end, unit in units.items() if name.endswith(end)), "")
 
 
 def texts(value: object) -> list[str]:

@@ -37,10 +37,15 @@ def list_prefix(cloud: Cloud, *, listing: Listing, say: Callable[[str], None]) -
 def _objects(summary: Summary) -> show.Table:
     found = (*summary.largest, *filter(None, (summary.oldest,)))
     rows = [
-        (x.dag_id, x.task_id, x.run_id, x.codec, f"{x.size:,}", f"{x.modified:%Y-%m-%d %H:%M}")
+        (
+            f"{x.dag_id}, {x.task_id}, {x.run_id}",
+            x.codec,
+            f"{x.size:,}",
+            f"{x.modified:%Y-%m-%d %H:%M}",
+        )
         for x in found
     ]
-    headers = ("Dag", "task", "run", "codec", "bytes", "written (UTC)")
+    headers = ("Dag, task, run", "codec", "bytes", "written (UTC)")
     return show.table(headers, rows, caption="The largest objects, and last the oldest")
 
 

@@ -16,7 +16,7 @@ from xcomkit.findings.errors import SettingsError
 from xcomkit.findings.model import CloudName
 from xcomkit.notebook.effective import EffectiveValues
 from xcomkit.notebook.form import Form
-from xcomkit.notebook.guide import Guide, LiveGuide, StepState, read_guide
+from xcomkit.notebook.guide import Guide, LiveGuide, StepState, describe_problem, read_guide
 from xcomkit.notebook.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.settings.observed import ObservedSettings
 from xcomkit.settings.settings import Settings, read_notebook
@@ -73,7 +73,7 @@ def open_guide(here: str, namespace: Mapping[str, Any]) -> LiveGuide:
             asked = read_notebook(namespace, root=find_root(Path.cwd()))
             settings = Settings.from_mapping(asked.values, source=asked.source)
         except SettingsError as error:  # the form says so as well, and the step does not open
-            return Guide("", tuple(map(StepState, STEPS)), here, problem=str(error))
+            return Guide("", tuple(map(StepState, STEPS)), here, problem=describe_problem(error))
         source = asked.file.name if asked.file else "this notebook"
         return _read_guide(here, settings, target=describe_target(settings, source=source))
 

@@ -25,6 +25,8 @@ NOTHING = show.Text("Nothing was tried: the checks above say why.")
 _STATUS: Mapping[str, Status] = {
     "raised": "pass",
     "retried and stored": "pass",
+    "retried and read": "pass",
+    "retried and deleted": "pass",
     "not proved": "skip",
 }
 """How a verdict on a fault is coloured; every other one is red."""
@@ -141,12 +143,12 @@ class Proof:
             found.setdefault(key, []).append(proof.label(cell.codec))
         rows = tuple(
             (
-                show.Cell(operation), show.Cell(fault), show.Cell("; ".join(labels)),
+                show.Cell(f"{operation}: {fault}"), show.Cell("; ".join(labels)),
                 show.Cell(verdict, status=_STATUS.get(verdict, "fail")), show.Cell(observed),
             )
             for (operation, fault, verdict, observed), labels in found.items()
         )  # fmt: skip
-        headers = ("what", "fault", "class and codec", "verdict", "seen")
+        headers = ("fault", "class and codec", "verdict", "seen")
         return show.Table("The store fails", headers, rows) if rows else NOTHING
 
     def types(self) -> show.Table | show.Text:
