@@ -10,6 +10,7 @@ from azure_rig import AzureRig
 from gcp_rig import GcpRig
 
 from xcomkit.__main__ import main
+from xcomkit.clouds.bucket import Reading
 from xcomkit.objects.keys import parse_key
 
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -70,12 +71,28 @@ def test_sums_are_those_of_a_slow_count_and_the_checks_name_what_is_wrong(there,
 def test_terminal_shows_tables_in_which_hostile_keys_are_inert(file, capsys, tmp_path):
     sums = tmp_path / "sums.json"
 
-    main(["inspect", "-f", str(file), "--save", str(sums)])
+    main(["inspect", "-f", str(file), "--save", str(sums), "--price", "0.02"])
     shown = capsys.readouterr()
 
+    assert "30 days after the writing, as its lifecycle says" in shown.out
+    assert "bytes costs 0.00 per month" in shown.out
     assert "Below the prefix: " in shown.out
     assert "\x1b" not in shown.out + shown.err
     assert json.loads(sums.read_text())["reached"] is None
+
+
+def test_bucket_without_a_lifecycle_and_one_that_may_not_be_read_are_told_apart(
+    there, file, capsys, monkeypatch
+):
+    there.put_lifecycle([there.lifecycle_rule(days=9, prefix="elsewhere")])
+    main(["inspect", "-f", str(file)])
+
+    assert "No lifecycle rule of the bucket deletes all XComs" in capsys.readouterr().out
+    monkeypatch.setattr(
+        type(there.cloud.bucket), "read", lambda *_: Reading(None, "denied", "403 no right")
+    )
+    main(["inspect", "-f", str(file)])
+    assert "as retention_days says, because the lifecycle may not" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("there")

@@ -22,6 +22,7 @@ from xcomkit.objects.checks import RULES, checks
 from xcomkit.objects.decode import Decoded, UnreadableError, decode, read_value
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.reading import unpack
+from xcomkit.objects.retention import forecast, monthly_cost
 from xcomkit.objects.summary import Summary, summarise, to_summary
 from xcomkit.objects.sums import MAX_GROUPS, OTHERS, Sums
 
@@ -218,6 +219,15 @@ def test_summary_counts_what_outlived_its_retention():
     assert [total.name for total in found.days] == [
         "2025-01-25", "2026-01-27", "2026-01-29", "2026-03-01",
     ]  # fmt: skip
+
+
+def test_forecast_tells_the_day_of_each_deletion_and_what_is_overdue():
+    found = summary(*(xcom(n, days=n, size=n) for n in (0, 1, 29, 30, 31, 32, 40)))
+
+    expected = [("overdue", 2, 72), ("2026-03-01", 1, 31), ("2026-03-02", 1, 30)]
+    expected += [("2026-03-03", 1, 29), ("2026-03-31", 1, 1), ("later", 1, 0)]
+    assert [(t.name, t.count, t.size) for t in forecast(found, days=30)] == expected
+    assert monthly_cost(3 * 2**30, price=0.02) == pytest.approx(0.06)
 
 
 def test_summary_of_nothing_is_empty_and_of_one_object_again_and_again_no_error():

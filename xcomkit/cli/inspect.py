@@ -42,6 +42,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--resume", type=Path, metavar="FILE",
         help="go on where the listing was interrupted whose sums are in FILE.json",
     )  # fmt: skip
+    parser.add_argument(
+        "--price", type=float, metavar="PRICE",
+        help="what a GiB costs you per month, to say what the objects cost",
+    )  # fmt: skip
     parser.set_defaults(act=act)
 
 
@@ -60,12 +64,14 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit.findings.model import worst
     from xcomkit.objects import saved
     from xcomkit.objects.checks import checks
-    from xcomkit.steps.inspect_objects import TABLES, list_prefix
+    from xcomkit.objects.retention import monthly_cost
+    from xcomkit.steps.inspect_objects import TABLES, deletions, list_prefix
     from xcomkit.steps.opening import open_platform
 
     listing = _begin(options.resume, settings=settings)
     platform, _ = open_platform(settings)
-    summary = list_prefix(open_cloud(settings, platform=platform), listing=listing, say=note)
+    cloud = open_cloud(settings, platform=platform)
+    summary = list_prefix(cloud, listing=listing, say=note)
     found = checks(summary)
     if options.save:
         saved.write(listing, path=options.save)
@@ -77,6 +83,10 @@ def act(options: argparse.Namespace) -> int:
 
         for table in TABLES.values():
             say(f"{table(summary)!r}\n")
+        say(f"{deletions(summary, cloud=cloud)!r}\n")
+        if options.price is not None:
+            cost = monthly_cost(listing.sums.size, price=options.price)
+            say(f"Keeping these {listing.sums.size:,} bytes costs {cost:,.2f} per month.\n")
         say(repr(show.checks(found)))
     if not listing.is_whole:
         return PARTIAL

@@ -10,10 +10,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from xcomkit.clouds.lifecycle import judge_sooner
+from xcomkit.cloud_documents.lifecycle import Effect
+from xcomkit.clouds.lifecycle import judge_sooner, read_ours
 from xcomkit.clouds.rows import ABSENT, as_text, keep, row, shell
 from xcomkit.clouds.rules import EXISTS, LIFECYCLE, REGION, TAGS
-from xcomkit.findings.errors import AccessDeniedError, ConflictError, XcomkitError
+from xcomkit.findings.errors import (
+    AccessDeniedError,
+    ConflictError,
+    MissingError,
+    ServiceError,
+    XcomkitError,
+)
 from xcomkit.findings.model import Change, Check, Plan, Rule
 from xcomkit.settings.settings import Settings
 
@@ -239,8 +246,24 @@ class Bucket(ABC):
         check = judge(holds, observed=observed, remedy=by_hand)
         if setting.rule is not LIFECYCLE:
             return [check]
-        rules = reading.value.get(setting.items, []) if setting.items else reading.value
-        return [check, judge_sooner(self._settings, rules, how=how)]
+        return [check, judge_sooner(self._settings, _rules(setting, reading), how=how)]
+
+    def read_lifecycle(self) -> tuple[Effect, ...]:
+        """Return what the present lifecycle of the bucket does to the XCom objects.
+
+        Raises:
+            ServiceError: it cannot be read.
+        """
+        setting = next(one for one in self.table if one.rule is LIFECYCLE)
+        found = self.find()
+        if found is None:
+            raise MissingError(f"there is no bucket {self._settings.bucket}")
+        reading = self.read(setting, found)
+        if reading.state == "denied":
+            raise AccessDeniedError(f"the lifecycle may not be read: {reading.detail}")
+        if reading.state == "unsupported":
+            raise ServiceError(f"the store has no lifecycle: {reading.detail}")
+        return read_ours(self._settings, _rules(setting, reading))
 
     def plan_removal(self) -> list[Change]:
         """Return what deleting the bucket would do; one that holds objects stays."""
@@ -252,6 +275,12 @@ class Bucket(ABC):
             note = "objects that this run did not make stay, and so does what holds them"
             return [keep(name, "bucket", "holds objects", note)]
         return [row(name, "bucket", "empty", ABSENT, command)]
+
+
+def _rules(setting: Any, reading: Reading) -> Any:
+    """Return the rules of a lifecycle, of whatever form the cloud has for them."""
+    value = reading.value or {}
+    return value.get(setting.items, []) if setting.items else value
 
 
 def replaces_key(key: str) -> str:

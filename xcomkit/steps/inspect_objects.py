@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from xcomkit.clouds import Cloud
+from xcomkit.findings.errors import XcomkitError
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.checks import checks
 from xcomkit.objects.decode import decode
 from xcomkit.objects.listing import Listing
+from xcomkit.objects.retention import forecast
 from xcomkit.objects.summary import Summary, Total, size_text, to_summary
 from xcomkit.objects.sums import Sums
 from xcomkit.settings.settings import Settings
@@ -58,6 +60,26 @@ def _dags(summary: Summary) -> show.Table:
     return _totals("Dag", summary.dags, caption=f"Below the prefix: {partial}{total}")
 
 
+def read_expiry(cloud: Cloud) -> tuple[float | None, str]:
+    """Return after how many days the bucket deletes XComs, and how this is known."""
+    try:
+        effects = cloud.bucket.read_lifecycle()
+    except XcomkitError as error:
+        return float(cloud.settings.retention_days), f"as retention_days says, because {error}"
+    days = [one.days for one in effects if one.action == "deletes" and one.reach == "all"]
+    known = [number for number in days if number is not None]
+    return (min(known), "as its lifecycle says") if known else (None, "")
+
+
+def deletions(summary: Summary, *, cloud: Cloud) -> show.Table | show.Text:
+    """Return what the bucket deletes on each day of the coming month."""
+    days, how = read_expiry(cloud)
+    if days is None:
+        return show.Text("No lifecycle rule of the bucket deletes all XComs, so they stay.")
+    caption = f"What the bucket deletes per day, {days:g} days after the writing, {how}"
+    return _totals("day (UTC)", forecast(summary, days=days), caption=caption)
+
+
 def _totals(name: str, totals: tuple[Total, ...], *, caption: str) -> show.Table:
     rows = [(one.name, f"{one.count:,}", f"{one.size:,}", size_text(one.size)) for one in totals]
     return show.table((name, "objects", "bytes", "size"), rows, caption=caption)
@@ -88,6 +110,13 @@ def list_part(step: Step, name: str) -> show.Table | show.Text:
     """Return one of ``TABLES``."""
     summary = _summary(step)
     return TABLES[name](summary) if summary else show.Text("Nothing was listed.")
+
+
+@cell
+def forecast_deletions(step: Step) -> show.Table | show.Text:
+    """Return what the bucket deletes on each day of the coming month."""
+    summary = _summary(step)
+    return deletions(summary, cloud=step.cloud) if summary else show.Text("Nothing was listed.")
 
 
 @cell
