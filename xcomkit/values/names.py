@@ -82,9 +82,9 @@ def is_sops(data: Mapping[str, object]) -> bool:
     return isinstance(found, dict) and bool({"mac", "lastmodified", "version"} & set(found))
 
 
-def without_templates(text: str, *, filler: str = "") -> str:
+def without_templates(text: str) -> str:
     """Return a text without the ``${NAME}`` and ``{{ ... }}`` in it."""
-    return _TEMPLATE.sub(filler, text)
+    return _TEMPLATE.sub("", text)
 
 
 def find_placeholder(text: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from xcomkit.values.names import without_templates
 from xcomkit.values.tree import Node
 from xcomkit.values.values import DuplicateKey, Key, Values, read_values
 
@@ -15,6 +14,8 @@ _SURE = frozenset(
 )  # fmt: skip
 # what a text must have before it is worth reading as values
 _HINT = re.compile(rf"\b(?:commonEnv|dagProcessor|{'|'.join(_SURE)})\b")
+_BARE = re.compile(r"(?m)((?:^|[:-])[ \t]+)(\{\{[^\n#]{0,300}\}\}[^\n#]{0,300}?)(?=[ \t]*$)")
+_QUOTE = "'"
 _MOST_PARTS = 300  # in one document
 
 
@@ -80,8 +81,7 @@ def below(values: Values, *path: str | int) -> Values:
 def inside(values: Values, *path: str | int, text: str | None = None) -> Values:
     """Return the values in a text, with the lines of the file around it.
 
-    ``text`` is what the text there says once it is decoded. What a template would fill in is
-    ``${template}``.
+    ``text`` is what the text there says once it is decoded.
 
     Raises:
         InputError: it is not one YAML mapping, in one line with its place in the file.
@@ -91,14 +91,14 @@ def inside(values: Values, *path: str | int, text: str | None = None) -> Values:
     line = node.line if node else values.line(*path)
     is_block = node is not None and node.style == "|"
     above = "\n" * (line if is_block else line - 1)
-    found = read_values(above + _filled(str(written)), name=values.name)
+    found = read_values(above + quote_templates(str(written)), name=values.name)
     lines = {(): line} | (dict(found.lines) if is_block else dict.fromkeys(found.lines, line))
     return replace(found, text=values.text, lines=lines)
 
 
-def _filled(text: str) -> str:
-    """Return a text in which templates between braces are plain words, so that it is YAML."""
-    return text if "{{" not in text else without_templates(text, filler="${template}")
+def quote_templates(text: str) -> str:
+    """Return a text in which scalars that begin with ``{{`` stand in quotes, so that it is YAML."""
+    return _BARE.sub(lambda m: f"{m[1]}'{m[2].replace(_QUOTE, _QUOTE * 2)}'", text)
 
 
 def _node(values: Values, path: Key) -> Node | None:

@@ -102,6 +102,7 @@ def test_tags_of_a_later_file_replace_or_remove_what_earlier_ones_gave(over, lef
     ("over", "services"),
     [
         ("services:\n  airflow: !reset null\n", set()),
+        ("services:\n  airflow: !reset\n    environment: {AIRFLOW__A__D: '2'}\n", set()),
         ("services:\n  airflow: !override\n    environment: {AIRFLOW__A__D: '2'}\n", {"airflow"}),
     ],
 )

@@ -126,6 +126,28 @@ TOGETHER = {
          "m.yaml": f"{MAP}  values.yaml: |\n{indent(GOOD, '    ')}"},
         {"m.yaml (Flux HelmRelease agents)"},
     ),
+    "flux with values of a generator": (
+        {"a.yaml": f"{FLUX}  chart: {{spec: {{chart: {CHART}}}}}\n"
+                   "  valuesFrom: [{kind: ConfigMap, name: m}]\n",
+         "k/kustomization.yaml": "configMapGenerator: [{name: m, files: [values.yaml=v.yaml]}]\n",
+         "k/v.yaml": GOOD},
+        {"k/v.yaml (Flux HelmRelease agents)"},
+    ),
+    "helmfile by its environments": (
+        {"helmfile.yaml": f"releases:\n  - name: a\n    chart: x/{CHART}\n"
+                          "    namespace: {{ .Namespace }}\n    values:\n      - v.yaml\n"
+                          "      - envs/{{ .Environment.Name }}.yaml\n",
+         "v.yaml": GOOD, "envs/prod.yaml": "labels: {}\n"},
+        {"v.yaml, envs/prod.yaml (helmfile release a for prod)"},
+    ),
+    "patch of argo": (
+        {"base/a.yaml": SET.replace("Set", "").replace("  template:\n    spec:\n", "").replace(
+            "helm: {valueFiles: ['$values/clusters/{{ .name }}/values.yaml']}",
+            f"helm:\n          valuesObject:\n{indent(GOOD, ' ' * 12)}"),
+         "prod/p.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+                        "metadata: {name: all}\nspec: {source: {helm: {valuesObject: {a: b}}}}\n"},
+        {"base/a.yaml, prod/p.yaml (Argo CD Application all)"},
+    ),
     "map beside its pod": (
         {"d/p.yaml": POD, "d/m.yaml": f"{MAP}  {THRESHOLD}: '0'\n"},
         {"d/m.yaml, d/p.yaml"},
@@ -169,16 +191,21 @@ def test_what_configures_agents_and_is_not_read_is_found_wherever_it_is(lint):
             "own/templates/b.yaml": settings + "{{ .Values.b }}\n",
             "tf/main.tf": f'chart = "{CHART}"\nvalues = [yamlencode({{}})]\n',
             "tf/file.tf": f'chart = "{CHART}"\nvalues = [file("values.yaml")]\n',
+            "app.yaml": APPLICATION.replace(
+                "helm: {valueFiles: [values.yaml, ../../envs/stage.yaml]}",
+                "helm:\n      values: |\n        xcomBackend: x\n        {{ if }}",
+            ),
             "play.yaml": f"- helm:\n    values:\n{indent(GOOD, '      ')}",
         }
     )
 
     assert failed(report) == [
+        ("XC075", "r/app.yaml:9"),
         ("XC075", "r/own/templates/a.yaml:3"),
         ("XC075", "r/play.yaml:5"),
         ("XC075", "r/tf/main.tf:1"),
     ]
-    assert "helm template RELEASE r/own" in report.findings[0].fix
+    assert "helm template RELEASE r/own" in report.findings[1].fix
 
 
 def test_other_charts_hidden_folders_links_and_bytes_are_left_alone(lint):

@@ -165,8 +165,8 @@ def test_files_that_a_manifest_names_are_laid_over_each_other(found, manifest):
 
 def test_file_that_is_not_there_or_outside_is_said_and_nothing_is_missing_for_sure(found):
     secret = "xcomBackend: s3cr3t\n"
-    manifest = f"{ARGO}      valueFiles: [$v/gone.yaml, $v/../../outside.yaml]\n"
-    text = below(f"{manifest}      values: |\n", 8, "replicas: 1\nxcomBackend: ''\n")
+    manifest = f"{ARGO}      valueFiles: [$v/gone.yaml, $v/../outside.yaml]\n"
+    text = below(f"{manifest}      values: |\n", 8, "replicas: 1\n")
     Path("../outside.yaml").write_text(secret)
 
     findings = found({"apps/app.yaml": text})

@@ -27,8 +27,7 @@ from xcomkit.lint.sources.releases import (
 from xcomkit.lint.sources.resolving import Found, Repository, resolve
 from xcomkit.lint.sources.unread import find_settings, form_of, unread_file
 from xcomkit.values.environment import Variable
-from xcomkit.values.names import without_templates
-from xcomkit.values.parts import find_agents, is_of_agents
+from xcomkit.values.parts import find_agents, is_of_agents, quote_templates
 from xcomkit.values.values import Values, read_documents, read_values
 
 COMPONENT = "airflow"  # what an env file or airflow.cfg configures: one Airflow
@@ -97,7 +96,10 @@ def read_together(names: Sequence[str], *, kind: Kind | None = None) -> Found:
     if len(read) == 1 and _has_pods(read[0].source.documents) and read[0].releases:
         source = read[0].source
         found.configurations.append(read_pods(source.documents, sources=(source,)))
-    if not (found.findings or any(one.variables for one in found.configurations)):
+    is_empty = not (found.findings or any(one.variables for one in found.configurations))
+    if is_empty and read and find_settings(read[0].source.text, name=read[0].source.name):
+        found.findings.append(unread_file(read[0].source.name, text=read[0].source.text))
+    elif is_empty:
         text = f"{', '.join(names)}: nothing in it runs an agent."
         hint = "name the file that holds AIRFLOW__ variables or the values of the agent chart."
         raise NothingHereError(text, hint=hint)
@@ -165,7 +167,8 @@ def _read_yaml(text: str, *, name: str, kind: Kind | None, maps: Maps) -> Read:
         if kind != "compose" and (found := _installs(documents, maps=maps)):
             return Read(Source(name, "values", text, documents), found)
         _refuse_other_charts(documents, name=name, kind=kind)
-        if find_settings(text, name=name) and not _is_configuration(documents, kind=kind):
+        is_other = kind == "values" and not any(is_ours(one) for one in documents)
+        if is_other and find_settings(text, name=name):
             return Read(Source(name, kind, text), findings=(unread_file(name, text=text),))
     if kind == "values":
         is_stream = len(documents) != 1 or "\n---" in text  # helm reads one document
@@ -183,7 +186,7 @@ def _documents(text: str, *, name: str) -> tuple[Values, ...]:
     except InputError:
         if "{{" not in text or not _RENDERED.search(text):
             raise
-        return read_documents(without_templates(text, filler="${template}"), name=name)
+        return read_documents(quote_templates(text), name=name)
 
 
 def _installs(documents: tuple[Values, ...], *, maps: Maps) -> tuple[Release, ...]:
@@ -197,12 +200,10 @@ def _installs(documents: tuple[Values, ...], *, maps: Maps) -> tuple[Release, ..
     return tuple(found)
 
 
-def _is_configuration(documents: tuple[Values, ...], *, kind: Kind) -> bool:
-    """Tell whether documents are read as what they are: pods with agents, values of the chart."""
-    if kind == "pod":
-        return _has_pods(documents)
-    is_nested = any(True for one in documents for _ in find_agents(one.data))
-    return kind == "compose" or is_nested or any(from_values(one).is_of_agents for one in documents)
+def is_ours(values: Values) -> bool:
+    """Tell whether values of the agent chart, or variables of Airflow, stand in a document."""
+    has_parts = any(True for _ in find_agents(values.data))
+    return has_parts or from_values(values).is_of_agents
 
 
 def _has_pods(documents: tuple[Values, ...]) -> bool:

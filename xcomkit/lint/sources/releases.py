@@ -4,12 +4,12 @@ Source: Argo CD, "Helm" and "Multiple sources"; Flux, "HelmRelease"; helmfile, "
 kustomize, "helmCharts".
 """
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from posixpath import join
+from posixpath import basename, dirname, join, normpath, relpath
 from typing import Any
 
-from xcomkit.findings.errors import InputError
 from xcomkit.lint.configuration import Place, dotted
 from xcomkit.values.parts import below, find_parts, inside
 from xcomkit.values.values import Key, Values
@@ -74,15 +74,19 @@ class Release:
 
 
 def find_maps(documents: Sequence[Values]) -> Maps:
-    """Return where the ConfigMaps and Secrets of documents stand."""
+    """Return where what releases refer to stands, or is made by kustomize."""
     found: dict[tuple[str, str], tuple[Values, Key]] = {}
     for doc in documents:
         items = doc.get("items")
         roots: list[Key] = [("items", n) for n, _ in _rows(items)] or [()]
         for root in roots:
             kind = str(doc.get(*root, "kind"))
-            if kind in ("ConfigMap", "Secret"):
+            if kind in ("ConfigMap", "Secret", "OCIRepository", "HelmChart"):
                 found[kind, _name(doc, root)] = (doc, root)
+        for key, kind in (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")):
+            for n, row in _rows(doc.get(key)):
+                if isinstance(row, dict):
+                    found[kind, str(row.get("name"))] = (doc, (key, n))
     return found
 
 
@@ -161,6 +165,7 @@ def _argo(doc: Values, root: Key, *, kind: str) -> Iterator[Release]:
             tuple(layers),
             chart=" ".join(names),
             is_templated=kind == "ApplicationSet",
+            is_patch=not any(names),
         )
 
 
@@ -191,12 +196,15 @@ def _flux(doc: Values, root: Key, *, maps: Maps) -> Release:
         layers.append(_values_from(row, doc.place(*spec, "valuesFrom", n), maps=maps))
     if isinstance(doc.get(*spec, "values"), dict):
         layers.append(below(doc, *spec, "values"))
-    reference = doc.get(*spec, "chartRef", "name")
+    kind, reference = (str(doc.get(*spec, "chartRef", k) or "") for k in ("kind", "name"))
+    if (kind, reference) in maps:
+        repository, root_of = maps[kind, reference]
+        reference += str(repository.get(*root_of, "spec"))
     return Release(
         f"Flux HelmRelease {_name(doc, root)}",
         doc.place(*root, "spec"),
         tuple(layers),
-        chart=f"{path} {reference or ''}",
+        chart=f"{path} {reference}",
         is_templated=True,
         is_patch=not (path or reference),
     )
@@ -210,9 +218,14 @@ def _values_from(row: Any, place: Place, *, maps: Maps) -> Layer:
     found = maps.get((kind, name))
     if found is not None and not fields.get("targetPath"):
         doc, path = found
-        for part in (("stringData", key), ("data", key)):
-            if isinstance(doc.get(*path, *part), str) and (kind, part[0]) != ("Secret", "data"):
-                return _text(doc, (*path, *part))
+        file = _generated(doc, path, key)
+        if file:
+            there = normpath(join(dirname(doc.name), file))
+            return File(relpath(there, dirname(place[0]) or "."), place)
+        if isinstance(doc.get(*path, "stringData", key), str):
+            return _text(doc, (*path, "stringData", key))
+        if isinstance(doc.get(*path, "data", key), str):
+            return _text(doc, (*path, "data", key), is_base64=kind == "Secret")
     escaped = key.replace(".", "\\.")
     decode = " | base64 -d" if kind == "Secret" else ""
     command = f"kubectl get {kind.lower()} {name} -o jsonpath='{{.data.{escaped}}}'{decode}"
@@ -278,10 +291,20 @@ def _local_chart(path: str, place: Place, *, from_top: bool = False) -> list[Lay
     return [File(join(path, "values.yaml"), place, from_top, is_optional=True)] if path else []
 
 
-def _text(doc: Values, path: Key) -> Values | Unread:
+def _generated(doc: Values, path: Key, key: str) -> str:
+    """Return the file of which a generator of kustomize makes a key, or ``""``."""
+    for _, row in _rows(doc.get(*path, "files")):
+        name, separator, file = str(row).partition("=")
+        if key == (name if separator else basename(name)):
+            return file or name
+    return ""
+
+
+def _text(doc: Values, path: Key, *, is_base64: bool = False) -> Values | Unread:
     try:
-        return inside(doc, *path)
-    except InputError as error:
+        decoded = b64decode(doc.get(*path)).decode() if is_base64 else None
+        return inside(doc, *path, text=decoded)
+    except ValueError as error:  # an InputError is one
         command = f"yq '.{dotted(path)}' {doc.name} | xcomkit lint -"
         return Unread(f"{dotted(path)} ({error.args[0]})"[:300], doc.place(*path), command)
 

@@ -13,19 +13,19 @@ from pathlib import Path
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.text_file import MAX_BYTES
-from xcomkit.lint.configuration import Configuration, Source, from_values, is_part
+from xcomkit.lint.configuration import Configuration, Source, is_part
 from xcomkit.lint.sources.pod import read_pods
 from xcomkit.lint.sources.reading import (
     YAML,
     NothingHereError,
     Read,
     combine,
+    is_ours,
     read_file,
 )
-from xcomkit.lint.sources.releases import CHART, Maps, Release, Unread, find_maps, plain
+from xcomkit.lint.sources.releases import CHART, Maps, Release, find_maps, plain
 from xcomkit.lint.sources.resolving import Found, Repository, resolve
 from xcomkit.lint.sources.unread import SUFFIXES, find_settings, form_of, unread_file
-from xcomkit.values.parts import find_agents
 from xcomkit.values.values import Values
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
@@ -33,7 +33,7 @@ _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 _MARKS = re.compile(
     rb"AIRFLOW_|xcom_objectstorage_|XComObjectStorage|remote-execution-agent|xcomBackend|commonEnv"
     rb"|secretBackend|resourceNamePrefix|agentToken|astroDeploymentAPIURL|dagProcessor"
-    rb"|argoproj\.io/|helm\.toolkit\.fluxcd\.io|helmChart|(?m:^releases:)"
+    rb"|argoproj\.io/|helm\.toolkit\.fluxcd\.io|helmChart|(?m:^(?:releases|\w+Generator):)"
 )
 _OF_CHARTS = frozenset({"Chart.yaml", "Chart.yml", "Chart.lock", "values.schema.json"})
 _BASE = re.compile(
@@ -76,6 +76,7 @@ def read_folder(top: Path) -> Found:
         resolve(release, repository, folder.found)
     _values(folder, repository)
     _pods_and_services(folder)
+    _say_unread(folder)
     if not (folder.found.configurations or folder.found.findings):
         problem = f"{top}: no file below it configures agents."
         raise InputError(problem, hint="name the folder that holds their values.")
@@ -167,8 +168,7 @@ def _read_again(folder: _Folder) -> None:
     documents = [d for read in folder.reads.values() for d in read.source.documents]
     maps: Maps = find_maps(documents)
     for path, read in folder.reads.items():
-        layers = [one for release in read.releases for one in release.layers]
-        if any(isinstance(one, Unread) and one.what.startswith("valuesFrom") for one in layers):
+        if read.releases and re.search("valuesFrom|chartRef", read.source.text):
             beside = [d for p, r in folder.reads.items() if p.parent == path.parent
                       for d in r.source.documents]  # fmt: skip
             folder.reads[path] = read_file(str(path), maps={**maps, **find_maps(beside)})
@@ -209,7 +209,7 @@ def _values(folder: _Folder, repository: Repository) -> None:
     ours = {
         path: read.source.documents[0]
         for path, read in folder.reads.items()
-        if any(_is_plain(one) for one in read.releases) and _is_ours(read.source.documents[0])
+        if any(_is_plain(one) for one in read.releases) and is_ours(read.source.documents[0])
     }
     bases = {path.parent: path for path in reversed(ours) if _BASE.fullmatch(path.name)}
     for home, base in bases.items():
@@ -226,11 +226,6 @@ def _values(folder: _Folder, repository: Repository) -> None:
             resolve(release, repository, folder.found)
         elif path not in below.values():
             resolve(plain(values), repository, folder.found)
-
-
-def _is_ours(values: Values) -> bool:
-    has_parts = any(True for _ in find_agents(values.data))
-    return has_parts or from_values(values).is_of_agents
 
 
 def _overlay(path: Path, *, over: Values, folder: _Folder) -> Values | None:
@@ -264,6 +259,17 @@ def _base_of(path: Path, values: Values, *, bases: dict[Path, Path], top: Path) 
         if found is not None or home == top:
             return found
     return own
+
+
+def _say_unread(folder: _Folder) -> None:
+    """Add a finding for each file that configures agents and of which nothing was judged."""
+    found = folder.found
+    seen = {source.name for config in found.configurations for source in config.sources}
+    seen |= {one.file for one in found.findings}
+    for read in folder.reads.values():
+        name, text = read.source.name, read.source.text
+        if name not in seen and not name.endswith(".json") and find_settings(text, name=name):
+            found.findings.append(unread_file(name, text=text))
 
 
 def _pods_and_services(folder: _Folder) -> None:

@@ -35,10 +35,7 @@ _CHART = re.compile(CHART.encode())
 # what tells that Terraform holds values itself, and names no file of them
 _INLINE = re.compile(rb"<<|\byamlencode\b|\btemplatefile\b|\bset\b")
 _TERRAFORM = "Terraform"
-_STATE = (
-    'terraform show -json | jq -r \'.. | objects | select(.type? == "helm_release")'
-    " | .values.values[]' | xcomkit lint -"
-)
+_STATE = "terraform show -json | xcomkit lint -"
 # what a file is by the end of its name, and what prints its settings
 _FORMS = (
     ((".tf", ".tofu", ".tf.json", ".tfvars", ".hcl"), _TERRAFORM, _STATE),
@@ -113,6 +110,8 @@ def unread_part(release: Release, part: Unread) -> Finding:
 
 def _cut_out(name: str, text: str) -> str:
     """Return a command for YAML that holds environment variables under keys of its own."""
+    if "airflow.cfg" in text:
+        return f"yq '.data[\"airflow.cfg\"]' {name} | xcomkit lint - --kind cfg"
     found = re.search(r"^[ ]*([\w.-]+):.*\n[ ]+AIRFLOW__\w+: ", text, re.MULTILINE)
     if found is None:
         return "helm template RELEASE CHART -f values.yaml | xcomkit lint -"
