@@ -162,7 +162,7 @@ def read_baseline(name: str) -> frozenset[str]:
     Raises:
         InputError: it cannot be read, or is no report with fingerprints.
     """
-    hint = "write it anew with --format json."
+    hint = f"write it anew with --format json > {name}"
     document = read_document(Path(name), name=name, hint=hint)
     try:
         found = [finding["fingerprint"] for finding in document["findings"]]

@@ -3,15 +3,11 @@
 import ast
 from functools import lru_cache
 
-from xcomkit.lint.dags.airflow_names import (
-    DAG_CLASSES,
-    decorator_role,
-    decorators,
-    is_airflow,
-    is_airflow_class,
-)
+from xcomkit.lint.dags.airflow_names import DAG_CLASSES, decorators, is_airflow_class
 from xcomkit.lint.dags.resolving import Project, origin
 from xcomkit.lint.dags.scopes import Module, Scope
+
+_MAKERS = (*DAG_CLASSES, "dag")  # classes, and the decorator
 
 
 def is_dag(expression: ast.expr, scope: Scope, project: Project, *, given: str) -> bool:
@@ -23,11 +19,10 @@ def is_dag(expression: ast.expr, scope: Scope, project: Project, *, given: str) 
         expression = expression.value
     for part, here in project.expressions(expression, scope):
         name = origin(part, here).replace("()", "")
-        if is_airflow_class(name, *DAG_CLASSES) or (
-            decorator_role(name) == "dag" and name.endswith(".dag")
+        classes = project.classes(part, here)
+        if is_airflow_class(name, *_MAKERS) or any(
+            project.is_kind_of(one, *DAG_CLASSES) for one in classes
         ):
-            return True
-        if any(project.is_kind_of(one, *DAG_CLASSES) for one in project.classes(part, here)):
             return True
         match part:
             case ast.Call(func=func, args=[made, *_]) if origin(func, here) == "functools.partial":
@@ -59,13 +54,10 @@ def _known_factories(_project: Project) -> dict[tuple[Scope, str], bool]:
 
 def is_dag_file(module: Module, project: Project) -> bool:
     """Tell whether Airflow loads a file itself: it builds a Dag, or no other file imports it."""
-    calls = (origin(site.node.func, site.scope) for site in module.calls)
-    names = (name for unit in module.units for _, name in decorators(unit))
-    return (
-        any(is_airflow_class(name, *DAG_CLASSES) for name in calls)
-        or any(name.endswith(".dag") and is_airflow(name) for name in names)
-        or not any(module in project.imported_by(one) for one in project.modules)
-    )
+    names = [origin(site.node.func, site.scope) for site in module.calls]
+    names += [name for unit in module.units for _, name in decorators(unit)]
+    is_imported = any(module in project.imported_by(one) for one in project.modules)
+    return not is_imported or any(is_airflow_class(name, *_MAKERS) for name in names)
 
 
 def is_dag_mapping(expression: ast.expr, scope: Scope, project: Project) -> bool:

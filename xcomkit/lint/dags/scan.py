@@ -69,9 +69,8 @@ def scan(path: Path) -> tuple[Finding, ...]:
                 raise problem
             module = index(str(file), _import_path(file), read_tree(file))
         except (Unreadable, RecursionError) as raised:
-            is_python = isinstance(raised, RecursionError)
-            error = Unreadable(TOO_DEEP) if isinstance(raised, RecursionError) else raised
-            if file == path and not (error.python or is_python):
+            error = raised if isinstance(raised, Unreadable) else Unreadable(TOO_DEEP)
+            if file == path and raised is error and not error.python:
                 place = f"{plain(str(path))}:{error.line}:{error.column}"
                 hint = "name a Dag folder, or a file that the agents' Python reads."
                 raise InputError(f"{place}: {error.problem}.", hint=hint) from None
