@@ -111,7 +111,8 @@ def test_key_that_looks_alike_is_found_in_what_helm_rendered(judged):
 @pytest.mark.parametrize(
     ("key", "value"),
     [("acme.example/owner", EMAIL), ("ci.acme.example/deploy-role", ROLE),
-     ("acme.example/tenant-id", CLIENT), ("eks.amazonaws.com/audience", "sts.amazonaws.com")],
+     ("acme.example/tenant-id", CLIENT), ("acme.example/role-arn", "reader"),
+     ("eks.amazonaws.com/audience", "sts.amazonaws.com")],
 )  # fmt: skip
 def test_key_of_somebody_else_with_an_identity_is_left_alone(judged, key, value):
     assert judged(f"{GOOD}    {key}: {value}\n") == {}

@@ -174,6 +174,7 @@ def test_variable_of_iam_is_no_placeholder(compared) -> None:
 
 
 ROLE_ARN = {"role_arn": WRITER}
+DENIED = {"Statement": {"Effect": "Deny", "Action": "sts:*", "Resource": "*"}}
 
 
 @pytest.mark.parametrize(
@@ -188,6 +189,7 @@ ROLE_ARN = {"role_arn": WRITER}
         (rights("agents"), {"XC063": {"fail", "warn"}}),
         (assume(OURS, name="agents"), {"XC063": {"fail", "warn"}}),
         ([assume(name="agents"), rights("web")], {"XC063": {"fail"}}),
+        ([DENIED, rights()], {"XC063": {"fail"}}),
     ],
 )
 def test_role_of_the_connection_needs_the_rights_and_the_pods_own_only_to_become_it(
@@ -273,6 +275,7 @@ PODS = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"},
 def test_missing_annotation_is_answered_by_what_the_cloud_says_of_the_pods(compared) -> None:
     assert severities(compared()) == {"XC046": {"warn"}}
     assert compared(trust=associations(*NAMES)) == {}
+    assert {"XC008"} == compared(trust=associations(*NAMES), variables={"A": "<a>"}).keys()
     assert severities(compared(trust=associations(*NAMES[:2]))) == {"XC060": {"fail"}}
     listed = associations(*NAMES)["associations"]
     assert compared(trust=listed) == {}
@@ -319,6 +322,12 @@ def test_set_of_other_pods_lets_no_agent_in(compared, member) -> None:
     found = compared("gs", policy=bound(member))
     assert severities(found)["XC063"] == {"fail"}
     assert member in words(found, "XC063")
+
+
+def test_set_by_an_attribute_may_hold_the_agents_or_not(compared) -> None:
+    found = compared("gs", policy=bound(f"principalSet://{POOL}/attribute.team/data"))
+    rights = {rule: {"warn"} for rule in ("XC063", "XC064", "XC065")}
+    assert severities(found) == {"XC046": {"warn"}, **rights}
 
 
 def test_impersonated_account_needs_the_rights_and_lets_the_agents_account_call(compared) -> None:

@@ -168,8 +168,9 @@ def judge_bucket_policy(
     for grant in grants:
         _judge_member(grant, path=path, report=report)
     wanted = [f"serviceAccount:{email}" for email in agents.signers]
-    if not wanted and any(g.is_of(who) for g in grants for who in agents.subjects):
-        report.names_accounts = True
+    named = {g.is_of(who) for g in grants for who in agents.subjects} - {False}
+    if not wanted and named:
+        report.names_accounts = True in named
         wanted = list(agents.subjects)
     if not wanted:
         accounts = dict.fromkeys(

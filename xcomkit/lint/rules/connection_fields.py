@@ -103,9 +103,7 @@ def options(extra: Mapping[str, Any], *, cloud: CloudName, conn_type: str) -> di
     owner = {"aws": "", "azure": conn_type or "azure_data_lake", "gcp": "google_cloud_platform"}
     prefix = f"extra__{owner[cloud]}__"
     long = {
-        name.removeprefix(prefix): value
-        for name, value in extra.items()
-        if owner[cloud] and name.startswith(prefix)
+        name.removeprefix(prefix): value for name, value in extra.items() if name.startswith(prefix)
     }
     found = {**long, **{n: v for n, v in extra.items() if not n.startswith("extra__")}}
     own = found.get("service_config") if cloud == "aws" else None
