@@ -88,6 +88,16 @@ class BucketContract:
         assert check.status == "fail"
         assert "2" in check.observed
 
+    def test_lifecycle_rule_that_takes_state_is_red_however_late(self, rig: Rig) -> None:
+        rig.make_bucket()
+        assert rig.bucket_checks()["XC439"].status == "pass"
+        rig.add_lifecycle_rule(days=900, prefix="task-state/assets/")
+
+        check = rig.bucket_checks()["XC439"]
+
+        assert check.status == "fail"
+        assert "deletes some of the objects after 900 d" in check.observed
+
     @pytest.mark.stand_in
     def test_bucket_of_somebody_else_is_never_touched(self, rig: Rig) -> None:
         other = rig.at_somebody_elses()

@@ -11,7 +11,7 @@ from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND
 from xcomkit.lint.cloud_files import Agents, judge_trust
 from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
 from xcomkit.lint.rules import MOST_FINDINGS
-from xcomkit.lint.rules.prefixes import _overlap, parse_base_path
+from xcomkit.lint.rules.prefixes import overlap, parse_base_path
 from xcomkit.values.environment import MOST_GROUPS, expanded, list_variables
 from xcomkit.values.layers import layer
 from xcomkit.values.merge_rules import is_owned, is_same
@@ -53,7 +53,7 @@ def test_prefixes_overlap_by_whole_parts(one, other, holds):
     first, second = parse_base_path(one), parse_base_path(other)
     assert first is not None
     assert second is not None
-    assert _overlap(first, second) is holds
+    assert overlap(first, second) is holds
 
 
 def trust(host: str) -> dict[str, object]:

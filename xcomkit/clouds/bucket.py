@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from xcomkit.cloud_documents.lifecycle import Effect
-from xcomkit.clouds.lifecycle import judge_sooner, read_ours
+from xcomkit.clouds.lifecycle import judge_takings, read_ours
 from xcomkit.clouds.rows import ABSENT, as_text, keep, row, shell
 from xcomkit.clouds.rules import EXISTS, LIFECYCLE, REGION, TAGS
 from xcomkit.findings.errors import (
@@ -235,7 +235,8 @@ class Bucket(ABC):
             unknown = judge(None, observed=f"{reading.detail}: may not look", remedy=remedy)
             if setting.rule is not LIFECYCLE:
                 return [unknown]
-            return [unknown, judge_sooner(self._settings, None, how=how, unread=reading.detail)]
+            unread = reading.detail
+            return [unknown, *judge_takings(self._settings, None, how=how, unread=unread)]
         observed = f"refused: {reading.detail}" if reading.detail else as_text(reading.value)
         if reason := self._not_made.get(setting.name):
             observed += f"; {reason}"
@@ -246,7 +247,7 @@ class Bucket(ABC):
         check = judge(holds, observed=observed, remedy=by_hand)
         if setting.rule is not LIFECYCLE:
             return [check]
-        return [check, judge_sooner(self._settings, _rules(setting, reading), how=how)]
+        return [check, *judge_takings(self._settings, _rules(setting, reading), how=how)]
 
     def read_lifecycle(self) -> tuple[Effect, ...]:
         """Return what the present lifecycle of the bucket does to the XCom objects.

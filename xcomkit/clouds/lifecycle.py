@@ -3,12 +3,13 @@
 What the rules mean is read in ``xcomkit.cloud_documents``, where ``xcomkit lint`` reads it as well.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from xcomkit.cloud_documents.lifecycle import Effect, lifecycle_rules, read_lifecycle
-from xcomkit.clouds.rules import SOONER
-from xcomkit.findings.model import Check
+from xcomkit.clouds.rules import SOONER, STATE_KEPT
+from xcomkit.findings.model import Check, Rule
 from xcomkit.findings.text import plain
 from xcomkit.settings.settings import Settings
 
@@ -44,17 +45,39 @@ def with_ours(
     return [*(rule for rule in kept if rule not in ours), *ours]
 
 
-def judge_sooner(
+def judge_takings(
     settings: Settings, rules: Iterable[object] | None, *, how: str, unread: str = ""
-) -> Check:
-    """Return whether XComs can be read for ``retention_days``; ``unread`` is why no rules came."""
+) -> Iterator[Check]:
+    """Yield whether XComs can be read for ``retention_days``, and state for ever.
+
+    ``unread`` is why no rules came.
+    """
     effects = [effect for effect in read_ours(settings, rules or ()) if effect.takes]
     sooner = [e for e in effects if e.days is not None and e.days < settings.retention_days]
     unknown = [effect for effect in effects if effect.days is None]
-    texts = (f"rule {plain(effect.label)} {plain(effect.text)}" for effect in sooner or unknown)
-    return SOONER.judge(
-        False if sooner else None if unknown or rules is None else True,
-        expected=f"every XCom can be read for {settings.retention_days} days",
+    judge = partial(_judge, rules=rules, how=how, unread=unread)
+    expected = f"every XCom can be read for {settings.retention_days} days"
+    yield judge(SOONER, sooner, unknown, expected=expected)
+    if settings.state_store:
+        of_state = read_ours(settings, rules or (), prefix=settings.state_prefix)
+        taken = [effect for effect in of_state if effect.takes]
+        yield judge(STATE_KEPT, taken, [], expected=f"none below {settings.state_prefix}/")
+
+
+def _judge(
+    rule: Rule,
+    bad: Sequence[Effect],
+    unknown: Sequence[Effect],
+    *,
+    expected: str,
+    rules: Iterable[object] | None,
+    how: str,
+    unread: str,
+) -> Check:
+    texts = (f"rule {plain(effect.label)} {plain(effect.text)}" for effect in bad or unknown)
+    return rule.judge(
+        False if bad else None if unknown or rules is None else True,
+        expected=expected,
         observed=unread or ", ".join(texts) or "no such rule",
         how=how,
         basis="echo",
@@ -78,7 +101,9 @@ def _done(settings: Settings, rules: Iterable[Document]) -> set[tuple[str, float
     return {(e.action, e.days) for e in read_ours(settings, rules) if e.reach == "all"}
 
 
-def read_ours(settings: Settings, rules: Iterable[object]) -> tuple[Effect, ...]:
-    """Return what the rules of a bucket do to the XCom objects of the settings."""
-    cloud, bucket, prefix = settings.cloud, settings.bucket, settings.prefix
-    return read_lifecycle(cloud, rules, bucket=bucket, prefix=prefix)
+def read_ours(
+    settings: Settings, rules: Iterable[object], *, prefix: str = ""
+) -> tuple[Effect, ...]:
+    """Return what the rules of a bucket do to the XCom objects, or to those of another prefix."""
+    cloud, bucket = settings.cloud, settings.bucket
+    return read_lifecycle(cloud, rules, bucket=bucket, prefix=prefix or settings.prefix)

@@ -78,6 +78,14 @@ SOONER = _bucket(
     "the same lifecycle documents; common-io deserialize_value",
     remedy="Narrow or remove the named lifecycle rules, or accept a shorter retention_days.",
 )
+STATE_KEPT = _bucket(
+    439,
+    "No lifecycle rule deletes or archives state",
+    "The state of assets must outlive every run: a watermark that expired starts over, a task whose"
+    " state is gone submits its job again.",
+    "the same lifecycle documents; common-io state_store backend, key layout",
+    remedy="Narrow or remove the named lifecycle rules, or move state_prefix out of their reach.",
+)
 TLS_ONLY = _bucket(
     209,
     "Requests without TLS are refused by configuration",

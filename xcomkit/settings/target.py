@@ -24,6 +24,7 @@ from xcomkit.settings.validators import (
 _NEVER_EMPTY = ("prefix", "state_prefix", "namespace", "release", "resource_name_prefix")
 _AGENTS = "02 03 04 06"  # what reads the values file, and makes the agents' environment of it
 _IDENTITY = "02 03 04 06 07"
+_STATE = "01 02 03 04 06"
 _BUCKET = "01 02 06"  # step 06 looks whether the bucket still expires what it wrote
 
 WholeNumber = Annotated[int, BeforeValidator(whole_number)]
@@ -68,10 +69,10 @@ class TargetSettings(BaseModel):
         "durable", _AGENTS, "durable: confirms what it writes; stock: common-io's class"
     )
     state_store: bool = parameter(
-        True, _AGENTS, "True: a state store beside XCom, needed from agent 1.8.0 on; False: none"
+        True, _STATE, "True: a state store beside XCom, needed from agent 1.8.0 on; False: none"
     )
     state_prefix: str = parameter(
-        "task-state", _AGENTS, "prefix of the state store, apart from that of XCom"
+        "task-state", _STATE, "prefix of the state store, apart from that of XCom"
     )
     state_threshold: WholeNumber = parameter(
         0, _AGENTS, "bytes of JSON from which state goes to the bucket; 0: always", ge=0

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,11 @@ def judge_example(rule_id: str, kind: str) -> tuple[Finding, ...]:
     name = f"{rule_id}-{kind}.json"
     text = json.dumps(EXAMPLES[rule_id][kind])
     path = parse_base_path(f"{SCHEMES.get(rule_id, 's3')}://conn@acme-xcom/prod/xcom")
-    agents = Agents(subjects=SUBJECTS, paths=(path,))
+    state = replace(path, prefix="prod/state")
+    agents = Agents(subjects=SUBJECTS, paths=(path,), state_paths=(state,))
     if rule_id in ("XC060", "XC061", "XC062"):
         return tuple(judge_trust(text, name=name, agents=agents).findings)
-    if rule_id in ("XC070", "XC071", "XC072", "XC073"):
+    if rule_id in ("XC070", "XC071", "XC072", "XC073", "XC438"):
         days = None if name == "XC072-fail.json" else 30
         found = judge_lifecycle(text, name=name, agents=agents, rerun_days=days)
         return tuple(found.findings)

@@ -119,6 +119,10 @@ def judge_lifecycle(text: str, *, name: str, agents: Agents, rerun_days: int | N
     cloud, rules = found
     for path in _comparable(agents, data=data, cloud=cloud, rule=XC070, report=report):
         lifecycle.judge_expiry(cloud, rules, path=path, rerun_days=rerun_days, report=report)
+        # the file is known to be of this bucket, and of no other one
+        for state in agents.state_paths:
+            if (cloud_of(state.scheme), state.bucket) == (cloud, path.bucket):
+                lifecycle.judge_state(cloud, rules, path=state, report=report)
     return report
 
 

@@ -12,7 +12,7 @@ from xcomkit.cloud_documents.lifecycle import lifecycle_rules, read_lifecycle
 from xcomkit.findings.model import CloudName
 from xcomkit.lint.cloud_files.reading import block
 from xcomkit.lint.cloud_files.report import Collector, quoted
-from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073
+from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, XC438
 from xcomkit.values.names import BasePath
 
 _DAYS = 30  # what the settings of the runbook begin with
@@ -79,6 +79,14 @@ def judge_expiry(
             expected="AbortIncompleteMultipartUpload",
             fix=_rule(cloud, path=path, leave_out=("Expiration", "NoncurrentVersionExpiration")),
         )
+
+
+def judge_state(cloud: CloudName, rules: list[Any], *, path: BasePath, report: Collector) -> None:
+    """Note whatever takes state: that of assets outlives every run, and lies below one prefix."""
+    for one in read_lifecycle(cloud, rules, bucket=path.bucket, prefix=path.prefix):
+        if one.takes:
+            expected = f"no such rule below {quoted(path.prefix + '/')}"
+            report.add(XC438, f"rule {quoted(one.label)} {one.text}", expected=expected)
 
 
 def _rule(

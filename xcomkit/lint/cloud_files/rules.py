@@ -126,9 +126,20 @@ XC074 = Rule(
     source="Airflow, object storage; provider filesystems",
 )
 
+XC438 = Rule(
+    id="XC438",
+    title="No lifecycle rule takes state",
+    severity="fail",
+    why="The state of assets has no end: a watermark that expired starts over, and a task whose"
+    " state is gone submits its job again. That of tasks lies below the same prefix.",
+    remedy="Narrow the rule to the XCom prefix; let Airflow clear the state of tasks, with"
+    " [state_store] clear_on_success.",
+    source="common.io provider, state_store backend, key layout",
+)
+
 TRUST_RULES: tuple[Rule, ...] = (XC060, XC061, XC062, XC074)
 POLICY_RULES: tuple[Rule, ...] = (XC063, XC064, XC065, XC066, XC067, XC068, XC074)
-LIFECYCLE_RULES: tuple[Rule, ...] = (XC070, XC071, XC072, XC073, XC074)
+LIFECYCLE_RULES: tuple[Rule, ...] = (XC070, XC071, XC072, XC073, XC074, XC438)
 RULES: tuple[Rule, ...] = tuple(
     sorted({*TRUST_RULES, *POLICY_RULES, *LIFECYCLE_RULES}, key=lambda rule: rule.id)
 )  # fmt: skip

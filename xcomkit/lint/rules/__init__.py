@@ -24,6 +24,7 @@ from xcomkit.lint.rules import (  # noqa: F401 - importing a module makes its ru
     prefixes,
     secrets_backends,
     spelling,
+    state_store,
     storage,
 )
 from xcomkit.values.values import Values

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from xcomkit.findings.model import Rule
 from xcomkit.lint.configuration import WHOLE_KEYS, Configuration, Place
@@ -13,7 +14,7 @@ from xcomkit.values.names import BACKEND
 
 _TOKENS = ("agentToken", "agentTokenSecretName", "agentTokenFile")
 _BASE_IMAGE = "images.astronomer.cloud/baseimages/"
-_AGENT = re.compile(r"astro-agent-(\d+)\.(\d+)\.(\d+)")
+_AGENT = re.compile(r"(?::(\d+)\.(\d+)-[\w.-]*)?astro-agent-(\d+)\.(\d+)\.(\d+)")
 _TRIGGERS_SINCE = (1, 5, 0)
 
 XC058 = Rule(
@@ -89,18 +90,39 @@ def _images(config: Configuration) -> Iterator[tuple[str, str, Place]]:
         yield component, image, values.place(*path)
 
 
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What the tag of a component's image tells: agent, and runtime where it begins with one."""
+
+    component: str
+    version: tuple[int, ...]
+    runtime: tuple[int, ...]
+    place: Place
+
+    @property
+    def text(self) -> str:
+        """Return the end of the tag."""
+        return f"astro-agent-{'.'.join(map(str, self.version))}"
+
+
+def list_agents(config: Configuration) -> Iterator[Agent]:
+    """Yield the agent of every component whose image tells it."""
+    for component, image, place in _images(config):
+        if match := _AGENT.search(image):
+            runtime, version = match.groups()[:2], match.groups()[2:]
+            known = tuple(int(number) for number in runtime if number)
+            yield Agent(component, tuple(map(int, version)), known, place)
+
+
 def _tells_images(config: Configuration) -> bool:
     return any(_images(config))
 
 
 @lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), applies=_tells_images)
 def _old_agents(config: Configuration) -> Iterator[Objection]:
-    for component, image, place in _images(config):
-        match = _AGENT.search(image)
-        if match and TRIGGERER in component.lower():
-            version = tuple(int(number) for number in match.groups())
-            if version < _TRIGGERS_SINCE:
-                yield Objection(f"{component[:80]}: {match[0]}", place)
+    for agent in list_agents(config):
+        if TRIGGERER in agent.component.lower() and agent.version < _TRIGGERS_SINCE:
+            yield Objection(f"{agent.component[:80]}: {agent.text}", agent.place)
 
 
 @lint_rule(XC041, "one image", kinds=("values",), applies=_tells_images)

@@ -2,15 +2,26 @@
 
 from collections.abc import Iterator
 
-from xcomkit.findings.model import CODECS, STOCK_BACKEND, Rule
+from xcomkit.findings.model import CODECS, STOCK_BACKEND, STOCK_STATE_STORE, Rule
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.storage import OLD_CLASSES, set_elsewhere
 from xcomkit.lint.rules.stores import STORES
-from xcomkit.values.names import BACKEND, COMPRESSION, PATH, parse_base_path
+from xcomkit.values.names import (
+    BACKEND,
+    COMPRESSION,
+    PATH,
+    STATE_BACKEND,
+    STATE_COMPRESSION,
+    STATE_PATH,
+    parse_base_path,
+)
 from xcomkit.values.sensitive import show
 
 _CODECS = tuple(codec for codec in CODECS if codec != "none")
+_STOCK = (STOCK_BACKEND, STOCK_STATE_STORE, *OLD_CLASSES)
+_SUBJECTS = ((COMPRESSION, BACKEND, PATH), (STATE_COMPRESSION, STATE_BACKEND, STATE_PATH))
+"""Compression, class and path of XCom and of the state store."""
 EXTRA_CODECS = ("lz4", "zstd")
 
 XC005 = Rule(
@@ -29,30 +40,31 @@ XC015 = Rule(
     " object exists, and the reader gets the path instead of the value.",
     remedy="Remove the compression, use a backend that confirms its writes, or accept XC015 by"
     " name with the reason.",
-    source="measured with common.io and s3fs; fsspec codecs",
+    source="measured with common.io and s3fs, for XComs and state; fsspec codecs",
 )
 
 
 @lint_rule(XC005, "empty, zip, gzip, bz2, lzma or xz", fix=(COMPRESSION, ""))
 def _bad_compression(config: Configuration) -> Iterator[Objection]:
-    for setting in config.settings(COMPRESSION):
-        if setting.variable is not None and setting.is_elsewhere:
-            yield set_elsewhere(COMPRESSION, setting)
-        elif setting.value in EXTRA_CODECS:
-            text = f"{setting.value!r} needs its package on every agent that reads"
-            yield Objection(f"{text} ({setting.where})", setting.place)
-        elif setting.value and setting.value not in _CODECS:
-            yield Objection(f"{show(COMPRESSION, setting.value)} in {setting.where}", setting.place)
+    for name, *_ in _SUBJECTS:
+        for setting in config.settings(name):
+            if setting.variable is not None and setting.is_elsewhere:
+                yield set_elsewhere(name, setting)
+            elif setting.value in EXTRA_CODECS:
+                text = f"{setting.value!r} needs its package on every agent that reads"
+                yield Objection(f"{text} ({setting.where})", setting.place)
+            elif setting.value and setting.value not in _CODECS:
+                yield Objection(f"{show(name, setting.value)} in {setting.where}", setting.place)
 
 
 @lint_rule(XC015, "no compression with the stock backend", fix=(COMPRESSION, ""))
 def _hiding_compression(config: Configuration) -> Iterator[Objection]:
-    for value, setting in config.known(COMPRESSION):
+    found = [(one, names) for names in _SUBJECTS for one in config.known(names[0])]
+    for (value, setting), (_, backend, path_name) in found:
         environment = config.environment[setting.components[0]]
-        backend = environment.get(BACKEND, "").strip()
-        stock = backend == STOCK_BACKEND or backend in OLD_CLASSES
+        stock = environment.get(backend, "").strip() in _STOCK
         if stock and value in (*_CODECS, *EXTRA_CODECS):
-            path = parse_base_path(environment.get(PATH, ""))
+            path = parse_base_path(environment.get(path_name, ""))
             worse = path is not None and path.scheme in STORES["gcp"].schemes
             more = "; on Cloud Storage values are lost even without a fault" if worse else ""
             text = f"{value} with the stock backend in {setting.where}{more}"

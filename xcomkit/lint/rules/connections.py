@@ -13,7 +13,7 @@ from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules import connection_fields
 from xcomkit.lint.rules.connection_fields import Unread
 from xcomkit.lint.rules.stores import STORES, cloud_of
-from xcomkit.values.names import PATH, connection_variable, parse_base_path
+from xcomkit.values.names import PATH, STATE_PATH, connection_variable, parse_base_path
 
 XC016 = Rule(
     id="XC016",
@@ -210,7 +210,7 @@ def _is_of_cloud(address: object) -> bool:
 def connections_of_paths(config: Configuration) -> Iterator[tuple[str, str, Connection, Setting]]:
     """Yield scheme, variable, connection and setting of every one a path names, each once."""
     reported: set[tuple[str, Place]] = set()
-    for text, _ in config.known(PATH):
+    for text, _ in (*config.known(PATH), *config.known(STATE_PATH)):
         path = parse_base_path(text)
         if path is None or not path.connection_id:
             continue

@@ -62,11 +62,11 @@ XC056 = Rule(
 )
 
 
-def paths(config: Configuration) -> list[tuple[BasePath, Place, str]]:
-    """Return the XCom paths the files tell, with place and components, each text once."""
+def paths(config: Configuration, variable: str = PATH) -> list[tuple[BasePath, Place, str]]:
+    """Return the paths the files tell for a variable, with place and components, each text once."""
     found = []
-    for text, setting in config.known(PATH):
-        path = None if find_secret(PATH, text) else parse_base_path(text)
+    for text, setting in config.known(variable):
+        path = None if find_secret(variable, text) else parse_base_path(text)
         if path and path.bucket:
             found.append((path, setting.place, setting.where))
     return found
@@ -100,8 +100,8 @@ def _bad_accounts(config: Configuration, connection: str) -> Iterator[Objection]
             yield Objection(f"account_name {name[:40]!r}: must be {words}", setting.place)
 
 
-@lint_rule(XC027, "two prefixes apart")
-def _overlapping_logs(config: Configuration) -> Iterator[Objection]:
+def list_log_paths(config: Configuration) -> Iterator[tuple[BasePath, Place]]:
+    """Yield where task logs go, as far as the files tell."""
     for folder, setting in config.known(_LOGS):
         environment = config.environment[setting.components[0]]
         if environment.get(_REMOTE_LOGGING, "true").strip().lower() in ("false", "0", "f"):
@@ -110,13 +110,21 @@ def _overlapping_logs(config: Configuration) -> Iterator[Objection]:
         if folder.startswith("wasb"):
             container = environment.get(_LOG_CONTAINER, "airflow-logs")
             logs = BasePath("wasb", "", container, folder.removeprefix("wasb://").strip("/"))
+        if logs:
+            yield logs, setting.place
+
+
+@lint_rule(XC027, "two prefixes apart")
+def _overlapping_logs(config: Configuration) -> Iterator[Objection]:
+    for logs, place in list_log_paths(config):
         for path, _, where in paths(config):
-            if logs and _overlap(logs, path):
-                text = f"logs in {_display(logs)!r}, XComs in {_display(path)!r} ({where})"
-                yield Objection(text, setting.place)
+            if overlap(logs, path):
+                text = f"logs in {display(logs)!r}, XComs in {display(path)!r} ({where})"
+                yield Objection(text, place)
 
 
-def _overlap(one: BasePath, other: BasePath) -> bool:
+def overlap(one: BasePath, other: BasePath) -> bool:
+    """Tell whether one path lies below the other."""
     if (cloud_of(one.scheme), one.bucket) != (cloud_of(other.scheme), other.bucket):
         return False
     first, second = (path.prefix.split("/") if path.prefix else [] for path in (one, other))
@@ -124,7 +132,8 @@ def _overlap(one: BasePath, other: BasePath) -> bool:
     return first[:shorter] == second[:shorter]
 
 
-def _display(path: BasePath) -> str:
+def display(path: BasePath) -> str:
+    """Return bucket and prefix, bounded."""
     return f"{path.bucket}/{path.prefix}"[:120]
 
 
@@ -154,7 +163,7 @@ def find_shared_prefixes(config: Configuration) -> Iterator[Objection]:
         ]
         names = [repr(name[:60]) for name in dict.fromkeys(owners) if name]
         if len(names) > 1:
-            text = f"{_display(path)!r} is of {listed(names, most=5)} ({where})"
+            text = f"{display(path)!r} is of {listed(names, most=5)} ({where})"
             yield Objection(text, place)
 
 
@@ -173,10 +182,10 @@ def find_shared_between(configurations: Iterable[Configuration]) -> tuple[Findin
     """Return the prefixes that files which were judged one by one have in common."""
     found = []
     for one, other in combinations(configurations, 2):
-        theirs = {_display(path) for path, _, _ in paths(one)}
+        theirs = {display(path) for path, _, _ in paths(one)}
         for path, (file, line), _ in paths(other):
-            if _display(path) in theirs and _are_two(one, other):
-                observed = f"{_display(path)!r} is in {one.name} as well"
+            if display(path) in theirs and _are_two(one, other):
+                observed = f"{display(path)!r} is in {one.name} as well"
                 found.append(Finding(XC028, file, line, observed, "a prefix per Deployment"))
     return tuple(found)
 

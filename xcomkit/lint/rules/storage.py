@@ -14,6 +14,7 @@ from xcomkit.values.names import (
     BACKEND,
     CONNECTION_PREFIX,
     PATH,
+    STATE_PATH,
     THRESHOLD,
     BasePath,
     connection_variable,
@@ -180,10 +181,14 @@ def read_threshold(value: str) -> int | None:
 
 @lint_rule(XC004, "AIRFLOW_CONN_<ID> or a secretBackend")
 def _undefined_connection(config: Configuration) -> Iterator[Objection]:
-    for value, setting in config.known(PATH):
+    named: set[tuple[str, tuple[str, ...]]] = set()
+    for value, setting in (*config.known(PATH), *config.known(STATE_PATH)):
         path = parse_base_path(value)
         if path is None or not path.connection_id or find_placeholder(path.connection_id):
             continue
+        if (path.connection_id, setting.components) in named:
+            continue  # XComs and state usually share one
+        named.add((path.connection_id, setting.components))
         if find_secret(PATH, value):
             continue  # XC011 speaks of it
         variable = connection_variable(path.connection_id)
@@ -230,15 +235,16 @@ def _bad_backend(config: Configuration) -> Iterator[Objection]:
 def is_durable(class_path: str) -> bool:
     """Tell whether a class path names the durable backend, here or copied into an image."""
     name = DURABLE_BACKEND.rpartition(".")[2]
-    return _is_class_path(class_path) and class_path.endswith(f".{name}")
+    return is_class_path(class_path) and class_path.endswith(f".{name}")
 
 
-def _is_class_path(text: str) -> bool:
+def is_class_path(text: str) -> bool:
+    """Tell whether a text is made of identifiers and dots."""
     return all(part.isidentifier() for part in text.split("."))
 
 
 def _class_objection(value: str, *, place: Place) -> Objection:
-    holds = None if len(value.split(".")) > 1 and _is_class_path(value) else False
+    holds = None if len(value.split(".")) > 1 and is_class_path(value) else False
     problem = "is a class this rule does not know" if holds is None else "is no class path"
     if value.strip() == STOCK_BACKEND:
         problem, holds = "has white space around the class", False
@@ -253,7 +259,8 @@ _URL_OF_AZURE = "Airflow reads the part before @ as the connection id, not as th
 
 
 @value_rule(XC011, PATH, "s3, gs, abfs or adl")
-def _path_problem(value: str) -> str:
+def path_problem(value: str) -> str:
+    """Return why values would not reach a bucket by a path, ``""`` if they do."""
     if not value.strip():
         return ""  # XC001 speaks of it
     if find_secret(PATH, value):
