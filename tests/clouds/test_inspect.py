@@ -1,5 +1,6 @@
 """``xcomkit inspect`` on each cloud: what it counts is what the SDK lists, one object at a time."""
 
+import gzip
 import json
 from collections import Counter
 
@@ -93,6 +94,32 @@ def test_bucket_without_a_lifecycle_and_one_that_may_not_be_read_are_told_apart(
     )
     main(["inspect", "-f", str(file)])
     assert "as retention_days says, because the lifecycle may not" in capsys.readouterr().out
+
+
+def test_one_value_is_found_by_its_ids_and_shown_decoded_and_inert(there, file, capsys):
+    folder, hostile = f"astro/xcom/d/{RUN}/t", b'["<script>\x1b[31m"]'
+    there.put_object(f"{folder}/{UUID}.gz", gzip.compress(b'{"__classname__": "a.B"}'))
+    there.put_object(f"{folder}/ti-{UUID}/a%2Fb.json", hostile)
+    there.put_object(f"{folder}2/{UUID}", b"[]")
+    ids = ["inspect", "-f", str(file), "--dag", "d", "--run", RUN]
+
+    assert main([*ids, "--task", "t", "--key", "a/b", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["objects"]
+    main([*ids, "--task", "t", "--key", "other"])
+    shown = capsys.readouterr().out
+
+    assert {one["decoded"]["codec"] for one in found} == {"gzip", "none"}
+    assert [one["decoded"]["types"] for one in found if one["layout"] == "uuid"] == [["a.B"]]
+    assert "a.B" in shown
+    assert "a%2Fb" not in shown
+    main([*ids, "--task", "t"])
+    assert "\x1b" not in capsys.readouterr().out
+    for more, code, words in (
+        (["--task", "no"], 3, "no object of this task"),
+        ([], 2, "all three"),
+    ):
+        assert main([*ids, *more]) == code
+        assert words in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("there")

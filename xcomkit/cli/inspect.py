@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcomkit.cli.terminal import note, read_pair, say
-from xcomkit.findings.errors import InputError
+from xcomkit.findings.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from xcomkit.objects.listing import Listing
     from xcomkit.settings.settings import Settings
 
 PARTIAL = 130
+_MOST = 20
+"""Objects of one task that are opened."""
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -46,6 +48,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--price", type=float, metavar="PRICE",
         help="what a GiB costs you per month, to say what the objects cost",
     )  # fmt: skip
+    one = parser.add_argument_group("find one value, in place of a listing")
+    one.add_argument("--dag", metavar="ID")
+    one.add_argument("--run", metavar="ID")
+    one.add_argument("--task", metavar="ID")
+    one.add_argument("--key", default="", help="of Airflow 3.4; before, no object names its key")
     parser.set_defaults(act=act)
 
 
@@ -55,6 +62,8 @@ def act(options: argparse.Namespace) -> int:
 
     overrides: dict[str, object] = dict(read_pair(text) for text in options.parameter)
     settings = Settings.from_yaml(options.file, overrides=overrides)
+    if options.dag or options.run or options.task:
+        return _show_values(options, settings=settings)
     if options.save and options.save.suffix not in (".json", ".parquet"):
         raise InputError(
             f"--save {options.save}: no format.", hint="name a .json or a .parquet file."
@@ -91,6 +100,42 @@ def act(options: argparse.Namespace) -> int:
     if not listing.is_whole:
         return PARTIAL
     return int(worst(found) in ("fail", "unknown"))
+
+
+def _show_values(options: argparse.Namespace, *, settings: "Settings") -> int:
+    """Show the objects of one task of a run, decoded within bounds."""
+    import json
+    from dataclasses import asdict
+    from itertools import islice
+
+    from xcomkit.clouds import open_cloud
+    from xcomkit.steps.inspect_objects import describe, find_objects, open_object
+    from xcomkit.steps.opening import open_platform
+
+    if not (options.dag and options.run and options.task):
+        raise InputError("one value is named by --dag, --run and --task.", hint="give all three.")
+    platform, _ = open_platform(settings)
+    cloud = open_cloud(settings, platform=platform)
+    named = {"dag": options.dag, "run": options.run, "task": options.task, "key": options.key}
+    found = list(islice(find_objects(cloud, **named), _MOST + 1))
+    if not found:
+        raise MissingError(
+            "no object of this task and run lies below the prefix.",
+            hint="look at the ids; a value under the threshold is in the metadata database.",
+        )
+    documents = []
+    for one in found[:_MOST]:
+        opened = open_object(cloud, one)
+        if options.format == "json":
+            documents.append({**asdict(one), "modified": one.modified.isoformat(),
+                              "decoded": asdict(opened)})  # fmt: skip
+        else:
+            say(f"{describe(cloud, one, opened=opened, caption=one.layout)!r}\n")
+    if options.format == "json":
+        say(json.dumps({"schema": 1, "objects": documents}, indent=1, sort_keys=True))
+    if len(found) > _MOST:
+        note(f"there are more than {_MOST} objects; name the --key")
+    return 0
 
 
 def _begin(resumed: Path | None, *, settings: "Settings") -> "Listing":

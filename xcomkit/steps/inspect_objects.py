@@ -1,16 +1,20 @@
 """Step 05 and ``xcomkit inspect``: what lies below the prefix, and one object opened safely."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote
 
 from xcomkit.clouds import Cloud
 from xcomkit.findings.errors import XcomkitError
+from xcomkit.findings.model import StoredXCom
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.checks import checks
-from xcomkit.objects.decode import decode
+from xcomkit.objects.decode import Decoded, decode
+from xcomkit.objects.keys import parse_key
 from xcomkit.objects.listing import Listing
 from xcomkit.objects.retention import forecast
 from xcomkit.objects.summary import Summary, Total, size_text, to_summary
@@ -126,20 +130,49 @@ def open_newest(step: Step) -> show.Table | show.Text:
     newest = summary.newest if summary else None
     if newest is None:
         return show.Text("There is nothing to open: no XCom lies below the prefix.")
-    body = step.cloud.read_object(newest.key, limit=LIMIT)
-    details = step.cloud.describe_object(newest.key)
-    opened = decode(body, codec=newest.codec, limit_bytes=LIMIT)
+    opened = open_object(step.cloud, newest)
     step.facts["opened"] = {"key": newest.key, "decoded": opened}
+    return describe(step.cloud, newest, opened=opened, caption="The newest XCom")
+
+
+def open_object(cloud: Cloud, found: StoredXCom) -> Decoded:
+    """Return what is inside an object, decoded within bounds and without Airflow."""
+    body = cloud.read_object(found.key, limit=LIMIT + 1)
+    return decode(body, codec=found.codec, limit_bytes=LIMIT)
+
+
+def describe(cloud: Cloud, found: StoredXCom, *, opened: Decoded, caption: str) -> show.Table:
+    """Return the value of an object beside what the store says of it."""
+    details = asdict(cloud.describe_object(found.key))
     return show.facts(
         {
-            "key": newest.key,
+            "key": found.key,
             "value": opened.preview,
-            "JSON": f"{opened.root} of {opened.size:,} bytes",
+            "JSON": opened.problem or f"{opened.root} of {opened.size:,} bytes",
             "types of Airflow": ", ".join(opened.types) or "none beside plain JSON",
-            **{name: value or "none" for name, value in asdict(details).items() if name != "key"},
+            **{name: value or "none" for name, value in details.items() if name != "key"},
         },
-        caption="The newest XCom",
+        caption=caption,
     )
+
+
+def find_objects(
+    cloud: Cloud, *, dag: str, run: str, task: str, key: str = ""
+) -> Iterator[StoredXCom]:
+    """Yield the objects of one task of a run; of a key alone where the objects are named so.
+
+    Airflow 3.1 to 3.3 do not write the XCom's key into the object's, so all of the task are
+    yielded. Airflow 3.4 quotes it, or takes its hash where it is long.
+    """
+    prefix = cloud.settings.prefix
+    names = (quote(key, safe=""), sha256(key.encode()).hexdigest())
+    for one in cloud.list_objects("/".join(filter(None, (prefix, dag, run, task, "")))):
+        found = parse_key(one, prefix=prefix)
+        name = found.key.rpartition("/")[2].rpartition(".json")[0]
+        if (found.dag_id, found.run_id, found.task_id) == (dag, run, task) and (
+            not key or found.layout != "key" or name in names
+        ):
+            yield found
 
 
 @cell
