@@ -72,6 +72,12 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "more = dict(on_failure_callback=alert)\nDAG('x', **{**more, 'tags': []})",
         "more = {}\nmore['on_failure_callback'] = alert\nDAG('x', **more)",
         "more = {}\nmore.setdefault('on_failure_callback', alert)\nDAG('x', **more)",
+        "def f(n, **k):\n  k.setdefault('on_failure_callback', alert)\n  return DAG(n, **k)",
+        "def f(n, **k):\n  k['on_failure_callback'] = alert\n  return DAG(n, **k)",
+        (
+            "import functools\ndef wrap(f):\n  @functools.wraps(f)\n  def w(c): alert(c)\n"
+            "  return w\n@wrap\ndef f(c): ...\nDAG('x', on_failure_callback=f)"
+        ),
         "def make(name, **kw):\n  return DAG(name, **kw)\nmake('x', on_failure_callback=alert)",
         "def make(name, tell):\n    DAG(name, on_failure_callback=tell)\nmake('x', alert)",
         "from factory import create_dag\ncreate_dag('x', on_failure_callback=alert)",
@@ -270,6 +276,8 @@ FINE: dict[tuple[str, str], list[str]] = {
         "DAG('x', default_args={'on_failure_callback': alert})",
         "defaults = {'on_failure_callback': alert}\nDAG('x', default_args=defaults)",
         "TriggerDagRunOperator(task_id='x', on_failure_callback=alert)",
+        "def f(n, **k):\n  k.setdefault('on_failure_callback', alert)\n  return BashOperator(**k)",
+        "def f(**k):\n  k.setdefault('on_failure_callback', alert)\n  return DAG(default_args=k)",
         "def make(cb): DAG('x', default_args={'on_failure_callback': cb})\nmake(cb=alert)",
         "DeadlineAlert(reference=alert, interval=I, callback=AsyncCallback(other))",
     ],

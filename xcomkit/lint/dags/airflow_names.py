@@ -18,6 +18,7 @@ TRANSPARENT = frozenset(
         "builtins.classmethod",
         "functools.cache",
         "functools.lru_cache",
+        "functools.wraps",
         "contextlib.contextmanager",
     }
 )

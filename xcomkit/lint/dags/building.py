@@ -63,13 +63,22 @@ def is_dag_file(module: Module, project: Project) -> bool:
 def is_dag_mapping(expression: ast.expr, scope: Scope, project: Project) -> bool:
     """Tell whether a mapping becomes keywords of a Dag, rather than defaults of its tasks."""
     spread = _spread_to_dags(project)
-    return any(part in spread for part, _ in project.expressions(expression, scope))
+    return any(
+        part in spread or _name_of(part, here) in spread
+        for part, here in project.expressions(expression, scope)
+    )
+
+
+def _name_of(part: ast.expr, scope: Scope) -> tuple[Scope, str] | None:
+    """Return a name with the scope that binds it: ``**kwargs`` is nothing but a name."""
+    bound = scope.find(part.id) if isinstance(part, ast.Name) else []
+    return (bound[0].scope, getattr(part, "id", "")) if bound else None
 
 
 @lru_cache(maxsize=1)
-def _spread_to_dags(project: Project) -> frozenset[ast.expr]:
-    """Return the mappings that stand behind ``**`` where a Dag is built."""
-    found: set[ast.expr] = set()
+def _spread_to_dags(project: Project) -> frozenset[object]:
+    """Return the mappings that stand behind ``**`` where a Dag is built, and their names."""
+    found: set[object] = set()
     todo = [
         (keyword.value, site.scope)
         for module in project.modules
@@ -81,7 +90,7 @@ def _spread_to_dags(project: Project) -> frozenset[ast.expr]:
         for part, here in project.expressions(*todo.pop()):
             if part in found:
                 continue
-            found.add(part)
+            found |= {part, _name_of(part, here)} - {None}
             inner: list[ast.expr] = []
             match part:
                 case ast.Dict(keys=keys, values=values):

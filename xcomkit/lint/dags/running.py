@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.lint.dags.airflow_names import is_xcom_class, role
+from xcomkit.lint.dags.airflow_names import decorators, is_xcom_class, role
 from xcomkit.lint.dags.resolving import Project, origin
 from xcomkit.lint.dags.scopes import Scope
 
@@ -84,7 +84,11 @@ def follow(roots: Iterable[Run], project: Project, *, is_handed_on: bool = True)
 
 
 def _called(unit: Scope, project: Project, *, is_handed_on: bool) -> Iterator[Scope]:
-    """Yield the functions that a unit calls, or gives to what it calls."""
+    """Yield the functions that a unit calls, or gives to what it calls, or that decorate it."""
+    for decorator, _ in decorators(unit):
+        for maker in project.callables(decorator, unit.around):
+            for result in maker.results:
+                yield from project.callables(result, maker)
     for site in unit.calls:
         if not site.is_guarded:
             yield from project.callables(site.node.func, site.scope)
