@@ -157,9 +157,12 @@ class AwsRig(Rig):
     def at_somebody_elses(self) -> "AwsRig":
         return AwsRig(self.stand_in, bucket=FOREIGN_BUCKET)
 
-    def become_nobody(self, set_variable: Callable[[str, str], None]) -> None:
+    def become_nobody(self, set_variable: Callable[[str, str], None], *policies: str) -> None:
+        """Sign in as a new user with these policies, or none."""
         iam, name = self.client("iam"), f"nobody-{uuid4().hex[:8]}"
         iam.create_user(UserName=name)
+        for number, document in enumerate(policies):
+            iam.put_user_policy(UserName=name, PolicyName=f"p{number}", PolicyDocument=document)
         key = iam.create_access_key(UserName=name)["AccessKey"]
         set_variable("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
         set_variable("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
