@@ -313,6 +313,7 @@ def test_set_of_pods_lets_agents_in_and_everybody_else_in_it(compared, member, t
     found = compared("gs", policy=bound(member))
     assert severities(found) == {"XC066": {"warn"}}  # no annotation is asked for either
     assert text in words(found, "XC066")
+    assert len(found["XC066"]) == 2  # the set, and one for all of the agents
     trusted = {"bindings": [{"role": "roles/iam.workloadIdentityUser", "members": [member]}]}
     assert severities(compared("gs", EMAIL, trust=trusted)) == {"XC061": {"fail"}}
 

@@ -178,8 +178,12 @@ def judge_bucket_policy(
         )
         ranked = sorted(accounts, key=lambda who: -len(_permissions(grants, who, path=path)[0]))
         wanted = ranked[:1] or [""]
+    alike: dict[tuple[Grant, ...], list[str]] = {}
     for agent in wanted:
-        _judge_agent(agent, grants=grants, path=path, agents=agents, report=report)
+        own = tuple(g for g in grants if agent and g.is_of(agent) is not False)
+        alike.setdefault(own, []).append(agent)
+    for names in alike.values():
+        _judge_agents(names, grants=grants, path=path, agents=agents, report=report)
 
 
 def _judge_member(grant: Grant, *, path: BasePath, report: Collector) -> None:
@@ -200,25 +204,27 @@ def _judge_member(grant: Grant, *, path: BasePath, report: Collector) -> None:
         )
 
 
-def _judge_agent(
-    agent: str,
+def _judge_agents(
+    names: list[str],
     *,
     grants: tuple[Grant, ...],
     path: BasePath,
     agents: Agents,
     report: Collector,
 ) -> None:
+    """Judge agents of which the policy says the same; an empty name is nobody known."""
+    agent = names[0]
     have, unsure, possible = _permissions(grants, agent, path=path)
     own = [grant for grant in grants if agent and grant.is_of(agent)]
     holders = dict.fromkeys(
         g.member for g in grants
         if g not in own and g.member not in _EVERYBODY and PERMISSIONS.get(g.role, set()) & _OBJECT
     )  # fmt: skip
-    who = quoted(agent) if agent else "no service account"
+    who = listed(names) if agent else "no service account is a member"
     named = agent if agent.startswith("serviceAccount:") else "MEMBER"
     member = pasted(own[0].member if own else named, otherwise="MEMBER")
-    for rule, names in _RIGHTS:
-        missing = [name for name in names if name not in have]
+    for rule, needed in _RIGHTS:
+        missing = [permission for permission in needed if permission not in have]
         if not missing:
             continue
         role = READER if {_LIST, _PROBE}.issuperset(missing) else OBJECTS
@@ -228,7 +234,7 @@ def _judge_agent(
             why = f"; who has rights: {listed(holders)}"
         report.add(
             rule,
-            f"{who} {'lacks' if agent else 'has'} {', '.join(missing)}{why}",
+            f"{who}: no {', '.join(missing)}{why}",
             expected=f"{OBJECTS} below the path and {READER}",
             fix=_bucket_command("add", path=path, role=role, member=member),
             # refused the bucket itself, gcsfs lists instead: enough unless the bucket is empty
