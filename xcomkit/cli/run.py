@@ -56,6 +56,7 @@ def act(options: argparse.Namespace) -> int:
     settings = Settings.from_yaml(options.file, overrides=overrides)
     say(f"xcomkit run {options.file.stem}: {settings.base_path}")
 
+    from xcomkit.notebook.show import marked
     from xcomkit.record import cover
     from xcomkit.record.differences import compare_with_last, list_drift
     from xcomkit.record.record import read_record
@@ -79,6 +80,7 @@ def act(options: argparse.Namespace) -> int:
     if options.only:
         drift = compare_with_last(read_record(run.directory), runs=options.out.resolve())
         say("\n".join(map(plain, list_drift(drift) if drift else ["No earlier record of it."])))
+    say(f"\n{marked(run.verdict)}: {run.sentence}")
     say(f"record: {relative(path)}")
     return run.exit_code
 
@@ -110,7 +112,7 @@ def _show_progress(steps: Sequence[str]) -> Callable[["StepResult"], None]:
 
 
 def _report(run: "Run") -> None:
-    """Say every check in a table, the red ones to their end, and the verdict."""
+    """Say every check in a table, and the red ones to their end."""
     from xcomkit.notebook import show
 
     rows = [(c.id, show.marked(c.status), c.title, c.observed) for _, c in run.checks]
@@ -120,4 +122,3 @@ def _report(run: "Run") -> None:
         next_ = "" if check.remedy in check.observed else f" Next: {check.remedy}"
         text = plain(f"{check.id} {check.title}: {check.observed}{next_}")
         say(f"\n{show.MARKS[check.status]} {text}")
-    say(f"\n{show.marked(run.verdict)}: {run.sentence}")

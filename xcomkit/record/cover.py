@@ -72,9 +72,11 @@ def _fitting(record: Record) -> Found:
 
 
 def tell(record: Record) -> str:
-    """Return the facts of the cover as lines of text."""
+    """Return what the cover says as text, the facts of the run last."""
+    tables = [faults(record), *(part for _, _, part in make_cover(record))]
     rows = [[cell.text for cell in row] for row in facts(record).rows]
-    return "\n".join(f"{name:<16} {plain(value)}" for name, value in rows)
+    lines = "\n".join(f"{name:<12} {plain(value)}" for name, value in rows)
+    return "\n\n".join((*map(repr, tables), lines))
 
 
 def facts(record: Record) -> show.Table:
