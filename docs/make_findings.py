@@ -17,6 +17,7 @@ SHOWN = ("python", "apache-airflow", "apache-airflow-providers-", "fsspec", "s3f
          "gcsfs", "universal-pathlib")  # fmt: skip
 FACTS = ("faults", "lost_writes", "measurements", "types")
 REFERENCES = ("XC518", "XC519", "XC521")
+STATE_REFERENCES = ("XC542", "XC543", "XC544")
 _HEAD = """\
 # Findings
 
@@ -25,7 +26,7 @@ injected by a proxy. What is listed was seen. A cell reads as in the record: **s
 loss** the push succeeded and no object is there, **silent wrong value** the task got something else
 and no error, **silent leftover** the purge succeeded and the object is still there.
 
-Two of these defects have a reproduction without this project in [upstream](upstream/README.md).
+Three of these defects have a reproduction without this project in [upstream](upstream/README.md).
 """
 
 
@@ -76,8 +77,13 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n## {settings['backend']} on {settings['cloud']}\n"
     yield from _faults(facts["faults"])
     yield from _lost(facts["lost_writes"])
-    yield from _references(run["checks"])
+    yield from _references(run["checks"], REFERENCES)
     yield from _sizes(facts["measurements"])
+    if state := facts.get("state_store"):
+        yield "\nThe state store, by the same faults (push is set, pull is get, purge is delete):\n"
+        yield from _faults(state.get("faults", ()))
+        yield from _lost(state.get("lost_writes", ()))
+        yield from _references(run["checks"], STATE_REFERENCES)
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
@@ -108,10 +114,10 @@ def _lost(writes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"\nPushes found again without any fault: {told}."
 
 
-def _references(checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _references(checks: Sequence[Mapping[str, Any]], rules: Sequence[str]) -> Iterator[str]:
     yield "\nA reference that leads nowhere any more:\n"
     for check in checks:
-        if check["id"] in REFERENCES:
+        if check["id"] in rules:
             told = check["observed"].partition(";")[0].partition(" (")[0].partition(": ")[0]
             yield f"- {check['title']}: {check['status']}, {told}"
 

@@ -43,7 +43,10 @@ RAISE = Patch("0002-raise-when-the-object-of-an-xcom-is-missing.patch",
               "missing_object_is_its_path.py", COMMON_IO, BACKEND, BACKEND_FILE)  # fmt: skip
 DEFLATE = Patch("0003-deflate-zip.patch", "zip_is_stored.py",
                 "fsspec", "fsspec.compression", "fsspec/compression.py")  # fmt: skip
-PATCHES = (CLOSE, RAISE, DEFLATE)
+STATE = "airflow.providers.common.io.state_store.backend"
+KEEP = Patch("0004-raise-when-the-object-of-a-state-is-missing.patch", "missing_state_is_none.py",
+             COMMON_IO, STATE, f"providers/common/io/src/{STATE.replace('.', '/')}.py")  # fmt: skip
+PATCHES = (CLOSE, RAISE, DEFLATE, KEEP)
 
 
 def run(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -112,6 +115,13 @@ def test_missing_object_is_pulled_as_its_path_and_raises_with_the_patch(before_a
 
     assert "with its object, ['a value']; without, the pull returned 'file://" in before
     assert "with its object, ['a value']; without, raised FileNotFoundError;" in after
+
+
+def test_missing_state_is_read_as_none_and_raises_with_the_patch(before_and_after):
+    before, after = before_and_after(KEEP)
+
+    assert "with its object, 'job-1'; without, the get returned None;" in before
+    assert "with its object, 'job-1'; without, raised FileNotFoundError;" in after
 
 
 def test_zip_is_larger_than_its_json_and_close_to_gzip_with_the_patch(before_and_after):
