@@ -527,7 +527,7 @@ class TestRefused:
         assert "PermissionError: Access Denied" in seen.said("XC704")
         assert again.task("push_small").tries == 2
         assert (rerun.status, pushed in rerun.observed) == ("fail", True)
-        assert "1 objects written anew, 0 old ones purged; " in rerun.observed
+        assert "1 object written anew, 0 old ones purged; " in rerun.observed
         assert "no row for 2: " in rerun.observed
 
     def test_durable_class_fails_the_pushing_tasks_and_the_retry_with_their_cause(

@@ -9,14 +9,14 @@ from xcomkit.plane.reruns import judge_deletion, judge_rerun
 @pytest.mark.parametrize(
     ("before", "after", "rows", "earlier", "status", "observed"),
     [
-        ("a old", "a new", "a new", "", "pass", "1 objects written anew, 1 old ones purged"),
+        ("a old", "a new", "a new", "", "pass", "1 object written anew, 1 old one purged"),
         ("old", "old new", "new", "", "fail", "; no row for 1: old"),
         ("old", "old new", "new", "old", "pass", "purged; 1 of earlier tries stay: Airflow 3.4"),
         ("old lost", "old lost new", "new", "old", "fail", "; no row for 1: lost"),
-        ("a b", "a c d", "c d", "", "fail", "2 objects written anew, 1 old ones purged; no row"),
+        ("a b", "a c d", "c d", "", "fail", "2 objects written anew, 1 old one purged; no row"),
         ("a b", "a", "a b", "", "fail", "; no object for 1: b"),
         ("a", "a", "a", "", "fail", "0 objects written anew"),
-        ("", "new", "new", "", "unknown", "1 objects written anew"),
+        ("", "new", "new", "", "unknown", "1 object written anew"),
     ],
     ids=[
         "replaced", "old one stayed", "earlier try", "nobody's beside an earlier try",
@@ -64,7 +64,7 @@ def test_deletion_says_what_stays_and_whether_the_bucket_removes_it(
     found = judge_deletion(left=["a", "b"], expiry=[expiry])
 
     assert (found.status, found.basis) == (status, "echo")
-    assert found.observed.startswith(f"2 objects stay without a row; {words}")
+    assert found.observed.startswith(f"2 objects without a row; {words}")
 
 
 def test_bucket_whose_lifecycle_was_not_read_is_unknown() -> None:

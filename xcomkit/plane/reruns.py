@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from xcomkit.findings.model import Check, Rule
+from xcomkit.findings.text import number_of
 from xcomkit.plane.verdict import KEPT_TRIES, unmatched
 
 XC709 = Rule(
@@ -41,7 +42,8 @@ def judge_rerun(
     """
     new, replaced = set(after) - set(before), set(before) - set(after)
     problems = unmatched(rows=rows, stored=after, earlier=earlier)
-    purged = f"{len(new)} objects written anew, {len(replaced)} old ones purged"
+    written, gone = number_of(len(new), "object"), number_of(len(replaced), "old one")
+    purged = f"{written} written anew, {gone} purged"
     stay = [f"{len(earlier)} of earlier tries stay: {KEPT_TRIES}"] if earlier else []
     return XC709.judge(
         None if not before else not problems and bool(new),
@@ -69,7 +71,7 @@ def judge_deletion(*, left: Collection[str], expiry: Sequence[Check]) -> Check:
     return XC710.judge(
         False if not left else None if is_unread else not red,
         expected="the rows are gone, the objects stay and expire",
-        observed=f"{len(left)} objects stay without a row; {end}"
+        observed=f"{number_of(len(left), 'object')} without a row; {end}"
         if left
         else "no object is left, so something else deletes them",
         how="deleted the run over the REST API, listed the prefix, read the bucket's lifecycle",

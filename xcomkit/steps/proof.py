@@ -144,11 +144,11 @@ class Proof:
         rows = tuple(
             (
                 show.Cell(f"{operation}: {fault}"), show.Cell("; ".join(labels)),
-                show.Cell(verdict, status=_STATUS.get(verdict, "fail")), show.Cell(observed),
+                show.Cell(verdict, status=_STATUS.get(verdict, "fail"), more=("seen", observed)),
             )
             for (operation, fault, verdict, observed), labels in found.items()
         )  # fmt: skip
-        headers = ("fault", "class and codec", "verdict", "seen")
+        headers = ("fault", "class and codec", "verdict")
         return show.Table("The store fails", headers, rows) if rows else NOTHING
 
     def types(self) -> show.Table | show.Text:

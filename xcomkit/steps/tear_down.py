@@ -5,6 +5,7 @@ import time
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Change, Check, Plan, Rule
+from xcomkit.findings.text import number_of
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 
@@ -41,7 +42,7 @@ def plan_objects(step: Step) -> show.Table:
         row = Change(
             resource=f"{step.settings.bucket}/{step.settings.prefix}",
             setting=OBJECTS_ROW,
-            before=f"{len(keys)} keys recorded",
+            before=f"{number_of(len(keys), 'key')} recorded",
             after="absent, with all versions",
             action="delete" if keys else "unchanged",
             note=", ".join(keys),
