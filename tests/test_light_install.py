@@ -70,7 +70,8 @@ def test_command_of_the_runbook_says_what_to_install(command):
 def test_hooks_call_commands_that_are_there(command):
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
 
-    assert {hook["id"] for hook in hooks} == {"xcomkit-lint", "xcomkit-scan-dags"}
+    names = {"xcomkit-lint", "xcomkit-lint-repository", "xcomkit-scan-dags"}
+    assert {hook["id"] for hook in hooks} == names
     for hook in hooks:
         program, *words = hook["entry"].split()
         assert program == command.name

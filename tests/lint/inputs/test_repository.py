@@ -240,3 +240,16 @@ def test_file_that_is_too_large_is_said_not_passed(lint):
 def test_folder_without_agents_is_an_error_not_a_pass(lint):
     with pytest.raises(InputError, match="no file below it configures agents"):
         lint({"nginx/values.yaml": "replicaCount: 1\n"})
+
+
+def test_prefix_of_many_deployments_is_said_once_for_each_further_one(lint):
+    files = {
+        f"{name}/values.yaml": WHOLE.replace("namespace: astro", f"namespace: {name}")
+        for name in "abc"
+    }
+
+    shared = [f.observed for f in lint(files).findings if f.rule.id == "XC028"]
+    assert [text.partition(" is in ")[2] for text in shared] == [
+        "r/a/values.yaml as well",
+        "r/a/values.yaml, r/b/values.yaml as well",
+    ]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations
 
 from xcomkit.findings.model import CloudName, Finding, Rule
 from xcomkit.findings.text import listed
@@ -60,6 +59,9 @@ XC056 = Rule(
     remedy="Write <s3|gs|abfs>://<connection-id>@<bucket>/<prefix>.",
     source="configure XCom backend, path",
 )
+
+
+_Identity = tuple[str, str]  # the Deployment by its name, and what is installed
 
 
 def paths(config: Configuration, variable: str = PATH) -> list[tuple[BasePath, Place, str]]:
@@ -181,22 +183,23 @@ def _deployment(environment: Mapping[str, str]) -> str:
 def find_shared_between(configurations: Iterable[Configuration]) -> tuple[Finding, ...]:
     """Return the prefixes that files which were judged one by one have in common."""
     found = []
-    for one, other in combinations(configurations, 2):
-        theirs = {display(path) for path, _, _ in paths(one)}
-        for path, (file, line), _ in paths(other):
-            if display(path) in theirs and _are_two(one, other):
-                observed = f"{display(path)!r} is in {one.name} as well"
+    owners: dict[str, list[tuple[Configuration, _Identity]]] = {}
+    for config in configurations:
+        identity = (named_deployment(config), _installed_as(config))
+        for path, (file, line), _ in paths(config):
+            before = owners.setdefault(display(path), [])
+            names = [other.name for other, theirs in before if _are_two(identity, theirs)]
+            if names:
+                observed = f"{display(path)!r} is in {listed(names, most=3)} as well"
                 found.append(Finding(XC028, file, line, observed, "a prefix per Deployment"))
+            before.append((config, identity))
     return tuple(found)
 
 
-def _are_two(one: Configuration, other: Configuration) -> bool:
+def _are_two(one: _Identity, other: _Identity) -> bool:
     """Tell whether two files are of two Deployments, by its name or by what they install."""
-    for name in (named_deployment, _installed_as):
-        first, second = name(one), name(other)
-        if first and second:
-            return first != second
-    return False
+    pairs = zip(one, other, strict=True)
+    return next((first != second for first, second in pairs if first and second), False)
 
 
 def _installed_as(config: Configuration) -> str:

@@ -219,12 +219,13 @@ def _values(folder: _Folder, repository: Repository) -> None:
                 ours |= {path: values} if values is not None else {}
     ours_alone = {p: v for p, v in ours.items() if p.resolve() not in repository.used}
     below = {p: _base_of(p, v, bases=bases, top=folder.top) for p, v in ours_alone.items()}
+    covered = set(below.values())
     for path, values in ours_alone.items():
         base_of = below[path]
         if base_of is not None:
             release = replace(plain(values), layers=(ours[base_of], values))
             resolve(release, repository, folder.found)
-        elif path not in below.values():
+        elif path not in covered:
             resolve(plain(values), repository, folder.found)
 
 
