@@ -26,7 +26,10 @@ def stored(number: int = 0, *, age: timedelta = timedelta(), dag: str = "d") -> 
 
 
 def summed(found: Iterator[StoredObject] | list[StoredObject]) -> summary.Summary:
-    return summary.summarise(found, prefix="", now=NOW, retention_days=30)
+    counted = sums.Sums("", NOW, 30)
+    for one in found:
+        counted.add([one])
+    return summary.to_summary(counted, is_whole=True)
 
 
 @pytest.mark.parametrize(("more", "count"), [(-A_SECOND, 0), (timedelta(), 0), (A_SECOND, 1)])

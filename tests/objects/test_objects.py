@@ -23,7 +23,7 @@ from xcomkit.objects.decode import Decoded, UnreadableError, decode, read_value
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.reading import unpack
 from xcomkit.objects.retention import forecast, monthly_cost
-from xcomkit.objects.summary import Summary, summarise, to_summary
+from xcomkit.objects.summary import Summary, to_summary
 from xcomkit.objects.sums import MAX_GROUPS, OTHERS, Sums
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -187,7 +187,10 @@ def foreign(key: str, *, days: float = 0) -> StoredObject:
 
 
 def summary(*objects: StoredObject) -> Summary:
-    return summarise(iter(objects), prefix="p", now=NOW, retention_days=30)
+    sums = Sums("p", NOW, 30)
+    for one in objects:
+        sums.add([one])
+    return to_summary(sums, is_whole=True)
 
 
 def test_summary_adds_up_per_dag_task_codec_and_layout():

@@ -1,10 +1,10 @@
 """What the sums over a listing say: top lists, ages, sizes and days, as they are shown."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from xcomkit.findings.model import StoredObject, StoredXCom
+from xcomkit.findings.model import StoredXCom
 from xcomkit.objects.sums import AGES, OTHERS, Examples, Group, Sums, Tally
 
 TOP = 50
@@ -50,16 +50,6 @@ class Summary:
     foreign: Examples
     empty: Examples
     state: Examples
-
-
-def summarise(
-    objects: Iterable[StoredObject], *, prefix: str, now: datetime, retention_days: int
-) -> Summary:
-    """Return what the sums over ``objects``, which are read once and not kept, say."""
-    sums = Sums(prefix, now, retention_days)
-    for one in objects:
-        sums.add([one])
-    return to_summary(sums, is_whole=True)
 
 
 def to_summary(sums: Sums, *, is_whole: bool) -> Summary:
