@@ -105,7 +105,7 @@ def test_one_value_is_found_by_its_ids_and_shown_decoded_and_inert(there, file, 
 
     assert main([*ids, "--task", "t", "--key", "a/b", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)["objects"]
-    main([*ids, "--task", "t", "--key", "other"])
+    main([*ids, "--task", "t", "--key", "other", "--format", "json"])
     shown = capsys.readouterr().out
 
     assert {one["decoded"]["codec"] for one in found} == {"gzip", "none"}
