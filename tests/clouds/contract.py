@@ -435,6 +435,7 @@ class ObjectContract(Made):
             there.put_object(odd, b"12")
 
         assert plain == [one for one in there.cloud.list_objects("astro/xcom/") if one.key in keys]
+        assert not read_batches(there.cloud, "/")
         for prefix in ("astro/xcom/", "astro/xcom/d//"):
             listed = list(there.cloud.list_objects(prefix))
             assert read_batches(there.cloud, prefix) == listed
