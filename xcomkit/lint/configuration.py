@@ -192,14 +192,18 @@ class Configuration:
 
 
 def is_part(values: Values) -> bool:
-    """Tell whether values are too few to be installed by themselves: neither token nor backend."""
+    """Tell whether values are too few to be installed by themselves.
+
+    They have neither token nor backend class, nor image, workers and commonEnv together.
+    """
     keys = set(values.data)
     has_backend = "xcomBackend" in keys or any(
         variable.name == BACKEND
         for variables in list_variables(values).values()
         for variable in variables
     )
-    return bool(keys) and not (keys & WHOLE_KEYS or has_backend)
+    is_whole = keys >= {"image", "workers", "commonEnv"}
+    return bool(keys) and not (keys & WHOLE_KEYS or has_backend or is_whole)
 
 
 def from_values(

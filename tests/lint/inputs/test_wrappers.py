@@ -256,6 +256,12 @@ def test_overlay_alone_is_unknown_and_what_is_wrong_in_it_fails(found, text):
     assert failed == ["XC006"]
 
 
+def test_file_with_image_workers_and_variables_is_whole_and_lacks_its_backend(found):
+    text = changed(("xcomBackend:", "image: r/a:1\nother:"))
+
+    assert [f.rule.id for f in found({"a.yaml": text}) if f.severity == "fail"] == ["XC009"]
+
+
 UNREAD = {
     "main.tf": ('values = [<<EOF\nxcomBackend: "x"\nEOF\n]\n', "terraform show -json"),
     "values.yaml.gotmpl": ("xcomBackend: {{ .Values.x }}\n", "helmfile"),
