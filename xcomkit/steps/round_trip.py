@@ -22,7 +22,7 @@ from xcomkit.backend import (
     type_fidelity,
 )
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import STATE, Payload, Where, push
+from xcomkit.backend.protocol import STATE, XCOM, Payload, Where, push
 from xcomkit.clouds.rules import EXISTS
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import AccessDeniedError, ConflictError, XcomkitError
@@ -186,7 +186,7 @@ def _prove_losses(
         reader=step.cloud,
         bucket=step.settings.bucket,
         codecs=proof.codecs,
-        repetitions=step.settings.repetitions,
+        repetitions=step.settings.repetitions if proof.subject is XCOM else 2,
         run_id=run_id,
         progress=step.say,
         subject=proof.subject,
