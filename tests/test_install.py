@@ -101,7 +101,7 @@ def test_init_keeps_files_that_are_there_and_names_those_that_differ(install, tm
     for done in (first, again):
         assert "folder/parameters/aws.yaml: is there and differs" in done.stdout
         assert "Next: cd folder && xcomkit run" in done.stdout
-    assert again.stdout.startswith("0 files written to folder.\n")
+    assert again.stdout.startswith("0 files written.\n")
 
 
 def test_init_into_a_place_that_is_no_folder_is_one_line(install, tmp_path):

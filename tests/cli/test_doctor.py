@@ -68,14 +68,14 @@ def test_saved_files_without_a_fault_end_well(tmp_path):
     done = doctor(tmp_path, "--from", "saved")
 
     assert (done.returncode, done.stdout.splitlines()[-1]) == (
-        0, "Nothing is wrong in what was looked at."
+        0, "Nothing that is known is wrong in what was looked at."
     )  # fmt: skip
     assert "not looked at: pods.yaml (kubectl get pods -n NAMESPACE -o yaml)" in done.stderr
 
 
 @pytest.mark.parametrize(("words", "code", "next_"), [
     ((), 2, "xcomkit doctor --release NAME -n NAMESPACE"),
-    (("--from", "nowhere"), 2, "save there"),
+    (("--from", "nowhere"), 2, "name the one with the saved files"),
     (("--release", "x"), 3, "choose the cluster in kubeconfig"),
 ])  # fmt: skip
 def test_mistake_of_the_user_is_one_line_with_the_next_step(tmp_path, words, code, next_):

@@ -92,13 +92,6 @@ def test_mistake_is_one_line_and_exit_2_before_anything_is_made(capsys, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_running_elsewhere_says_where_to_run(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    assert main(["run", "-f", LOCAL]) == 2
-    assert "the folder of the runbook" in capsys.readouterr().err
-
-
 def test_help_is_quick_because_nothing_heavy_is_imported():
     code = "import sys, xcomkit.__main__ as m; print('pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

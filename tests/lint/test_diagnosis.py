@@ -15,18 +15,22 @@ DENIED = (
 )
 
 
-def pods(environment: dict[str, str], *, state: dict | None = None, tag: str = "1.7.0") -> str:
+def pods(
+    environment: dict[str, str], *, state: dict | None = None, last: dict | None = None,
+    account: str = "",
+) -> str:  # fmt: skip
     """Return what kubectl prints of the pods of a worker, a Dag processor and a triggerer."""
     env = [{"name": name, "value": value} for name, value in environment.items()]
     items = [
         {
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": f"astro-agent-{name}-0", "namespace": "astro"},
-            "spec": {"containers": [
-                {"name": name, "image": f"r/agent:3.1-1-astro-agent-{tag}", "env": env},
+            "spec": {"serviceAccountName": account, "containers": [
+                {"name": name, "image": "r/agent:3.1-1-astro-agent-1.7.0", "env": env},
             ]},
             "status": {"containerStatuses": [
-                {"name": name, "restartCount": 7, "state": state or {"running": {}}},
+                {"name": name, "restartCount": 7, "state": state or {"running": {}},
+                 "lastState": {"terminated": last or {}}},
             ]},
         }
         for name in ("worker", "dag-processor", "triggerer")
@@ -84,6 +88,30 @@ CASES = {
          ' loaded. Please check "xcom_backend" key in "core" section.'},
         "fails", "XC133", set(),
     ),
+    "a container is out of memory": (
+        {"values.yaml": GOOD, "pods.yaml": pods(
+            SETTINGS, last={"exitCode": 137, "reason": "OOMKilled"})},
+        "fails", "XC158", set(),
+    ),
+    "the pods run as another account": (
+        {"values.yaml": GOOD, "pods.yaml": pods(SETTINGS, account="default")},
+        "fails", "XC157", set(),
+    ),
+    "the durable class is not in the image": (
+        {"values.yaml": GOOD, "pods.yaml": pods(SETTINGS, state={"waiting": {
+            "reason": "CrashLoopBackOff"}}), "worker.log": "ModuleNotFoundError: No module named"
+         " 'xcomkit.durable'"},
+        "fails", "XC133", {"XC158"},
+    ),
+    "refused uploads were hidden by a codec": (
+        {"values.yaml": with_entry(f"{COMMON}COMPRESSION", "zip"),
+         "worker.log": DENIED.format("PutObject")},
+        "lost", "XC015", {"XC145"},
+    ),
+    "the values are wrong and the pods have been helped by hand": (
+        {"values.yaml": changed(('"0"', '"-1"')), "pods.yaml": pods(SETTINGS)},
+        "leaves", "XC002", set(),
+    ),
     "objects expire while they are needed": (
         {"values.yaml": GOOD, "lifecycle.json": json.dumps({"Rules": [
             {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""},
@@ -130,6 +158,25 @@ def test_good_install_has_nothing_wrong(tmp_path):
     assert [name for name, _ in found.not_looked_at] == [
         "manifest.yaml", "trust.json", "policy.json", "lifecycle.json"
     ]  # fmt: skip
+
+
+def test_setting_that_is_wrong_in_the_release_is_no_difference_of_the_pods(tmp_path):
+    (tmp_path / "values.yaml").write_text(changed(('"0"', '"-1"')))
+    (tmp_path / "pods.yaml").write_text(pods(SETTINGS))
+
+    assert "XC159" not in {f.rule.id for _, f in diagnose(tmp_path).findings}
+
+
+def test_errors_that_are_not_known_are_named_by_their_class_and_never_green(tmp_path):
+    (tmp_path / "a.log").write_text(
+        "INFO fine\nsomething.else.OddError: token=hunter2\n2026 ERROR hunter2\n"
+    )
+
+    ((harm, finding),) = diagnose(tmp_path).findings
+
+    assert (harm, finding.is_unknown) == ("other", True)
+    assert finding.observed == "2 error lines: OddError, ERROR"
+    assert finding.line == 3
 
 
 def test_value_from_a_secret_of_the_release_is_no_difference(tmp_path):

@@ -139,6 +139,7 @@ def cases(url: str) -> dict:
 NOT_PRODUCED = {
     "XC141": "Entra ID's own code",
     "XC143": "Google's metadata server's own words",
+    "XC154": "OpenSSL's own words",
     "XC153": "releases of the task SDK that are not installed here",
     "XC156": "Astro's agent, which is not public",
 }

@@ -184,32 +184,37 @@ def test_thousands_of_like_checks_are_compared_in_a_moment(tmp_path):
 
 
 def test_drift_is_what_changed_since_the_newest_earlier_record_of_the_target(tmp_path):
-    other = steps(check("XC205", "fail"))
     write(tmp_path / "1", **steps(check("XC205", "fail")), written="2026-01-01T00:00:00+00:00")
     write(tmp_path / "2", written="2026-01-02T00:00:00+00:00", run="second", checks={
         "01_create_bucket": [check("XC205"), check("XC206")], "06_verify_dag": [check("XC701")],
-    })  # fmt: skip
-    write(tmp_path / "3", **other, written="2026-01-03T00:00:00+00:00", target="s3://other/x")
+    }, settings={"apply": True})  # fmt: skip
+    write(tmp_path / "3", **steps(check("XC205")), written="2026-01-03T00:00:00+00:00",
+          target="s3://other/x")  # fmt: skip
     (tmp_path / "4").mkdir()
     (tmp_path / "4/record.json").write_text("{")
-    now = write(tmp_path / "5", written="2026-01-04T00:00:00+00:00", checks={
-        "01_create_bucket": [check("XC205", "fail", observed="Suspended"), check("XC206")],
-    })  # fmt: skip
+    looked = {"01_create_bucket": [check("XC205", "fail", observed="Suspended"), check("XC206")]}
+    write(tmp_path / "5", written="2026-01-04T00:00:00+00:00", checks=looked)
+    now = write(tmp_path / "6", written="2026-01-05T00:00:00+00:00", checks={
+        **looked, "02_grant_access": [check("XC301")]})  # fmt: skip
+    record = read_record(now)
 
-    found = compare_with_last(read_record(now), runs=tmp_path)
-
-    assert list_drift(found) == [
+    assert list_drift(compare_with_last(record, runs=tmp_path), record) == [
         "Since second: 1 of 2 checks drifted.",
         "  01_create_bucket XC205  ✔ pass → ✖ fail  XC205 holds",
         "      was: o",
         "      is:  Suspended",
+        "Not compared, because they did not run in both: 02_grant_access.",
     ]
 
 
-def test_target_that_is_as_it_was_has_not_drifted_and_the_first_record_has_nothing_before(tmp_path):
-    first = write(tmp_path / "1", written="2026-01-01T00:00:00+00:00")
-    second = write(tmp_path / "2", written="2026-01-02T00:00:00+00:00")
+@pytest.mark.parametrize(("more", "said"), [
+    ({}, ["Since r: none of 1 checks drifted."]),
+    ({"practice": True}, ["What drifted: nothing to compare, a stand-in is new for each run."]),
+    ({"target": "s3://new/x"},
+     ["What drifted: nothing to compare, this is the first record of the target."]),
+])  # fmt: skip
+def test_target_as_it_was_a_stand_in_and_a_first_record_have_no_drift(tmp_path, more, said):
+    write(tmp_path / "1", written="2026-01-01T00:00:00+00:00")
+    now = read_record(write(tmp_path / "2", written="2026-01-02T00:00:00+00:00", **more))
 
-    assert compare_with_last(read_record(first), runs=tmp_path) is None
-    found = compare_with_last(read_record(second), runs=tmp_path)
-    assert list_drift(found) == ["Since r: nothing drifted, 1 checks are as they were."]
+    assert list_drift(compare_with_last(now, runs=tmp_path), now) == said

@@ -150,5 +150,8 @@ def _report(found: "Diagnosis") -> None:
     wrong = sum(harm != "other" for harm, _ in found.findings)
     lost = sum(harm == "lost" for harm, _ in found.findings)
     verdict = f"{wrong} things are wrong" if wrong != 1 else "1 thing is wrong"
-    say(f"\n{verdict if wrong else 'Nothing is wrong in what was looked at'}"
-        f"{'; values were lost already' if lost else ''}.")  # fmt: skip
+    unknown = " What is marked ? could not be told." if any(
+        f.is_unknown for _, f in found.findings
+    ) else ""  # fmt: skip
+    say(f"\n{verdict if wrong else 'Nothing that is known is wrong in what was looked at'}"
+        f"{'; values were lost already' if lost else ''}.{unknown}")  # fmt: skip

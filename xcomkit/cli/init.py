@@ -48,7 +48,7 @@ def act(options: argparse.Namespace) -> int:
         raise SettingsError(
             f"{folder}: cannot be laid out: {error.strerror}.", hint="choose another folder."
         ) from error
-    say(f"{written} files written to {folder}.")
+    say(f"{written} files written.")
     for name in different:
         say(f"{folder / name}: is there and differs from the one shipped; it stays as it is.")
     change = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "

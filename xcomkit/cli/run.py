@@ -78,8 +78,9 @@ def act(options: argparse.Namespace) -> int:
     _report(run)
     say(f"\n{cover.tell(read_record(run.directory))}")
     if options.only:
-        drift = compare_with_last(read_record(run.directory), runs=options.out.resolve())
-        say("\n".join(map(plain, list_drift(drift) if drift else ["No earlier record of it."])))
+        record = read_record(run.directory)
+        drift = compare_with_last(record, runs=options.out.resolve())
+        say("\n".join(map(plain, list_drift(drift, record))))
     say(f"\n{marked(run.verdict)}: {run.sentence}")
     say(f"record: {relative(path)}")
     return run.exit_code

@@ -16,7 +16,9 @@ from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.saved_files import FILES
 from xcomkit.lint.sources.reading import read_configuration
+from xcomkit.lint.symptoms import RULES as SYMPTOM_RULES
 from xcomkit.lint.symptoms import SYMPTOMS, Harm, find_symptoms
+from xcomkit.values.accounts import read_accounts
 from xcomkit.values.names import PATH, parse_base_path
 from xcomkit.values.sensitive import show
 from xcomkit.values.values import Values
@@ -28,6 +30,15 @@ XC158 = Rule(
     why="A container that waits or is restarted again and again runs no task.",
     remedy="Read the reason: kubectl describe pod, and kubectl logs --previous.",
     source="Kubernetes, container states",
+)
+XC157 = Rule(
+    id="XC157",
+    title="The pods run as the service accounts of the release",
+    severity="fail",
+    why="Annotations and trust are of the accounts of the release; a pod of another account has no"
+    " identity, or another one.",
+    remedy="Install the values with helm upgrade, and take out what sets another account.",
+    source="Kubernetes, service accounts for pods",
 )
 XC159 = Rule(
     id="XC159",
@@ -47,9 +58,10 @@ XC160 = Rule(
     remedy="Run the tasks that pushed them again; what else is found here says why they were lost.",
     source="common.io provider, xcom backend",
 )
-RULES: tuple[Rule, ...] = (XC158, XC159, XC160, *(symptom.rule for symptom in SYMPTOMS))
+RULES: tuple[Rule, ...] = (XC157, XC158, XC159, XC160, *SYMPTOM_RULES)
 
 _SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028"})
+_REFUSED = frozenset({"XC145", "XC146", "XC148", "XC142", "XC144"})
 _LEAVES = frozenset({"XC001", "XC002", "XC003", "XC009", "XC017", "XC039"})
 _HARMS: Mapping[str, Harm] = {
     **{symptom.rule.id: symptom.harm for symptom in SYMPTOMS},
@@ -66,6 +78,7 @@ HARMS: Mapping[Harm, str] = {
 }
 """What each harm is called, the worst first."""
 _OURS = ("AIRFLOW__COMMON_IO__", "AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONN_")
+_STARTING = ("ContainerCreating", "PodInitializing")
 _MOST_NAMED = 10
 _MOST_REFERENCES = 100_000
 
@@ -85,7 +98,9 @@ def diagnose(folder: Path) -> Diagnosis:
     Raises:
         InputError: the folder holds none of the files, or one of them cannot be read.
     """
-    names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder.", hint="name the one with the saved files.")
+    names = {path.name for path in folder.iterdir()}
     logs = sorted(name for name in names if name.endswith(".log"))
     seen = [name for name in FILES if name in names] + logs
     if not seen:
@@ -96,13 +111,20 @@ def diagnose(folder: Path) -> Diagnosis:
     missing = [name for name in FILES if name not in names and not (name == "*.log" and logs)]
     found = list(_find(folder, names=names, logs=logs))
     order = list(HARMS)
-    ranked = sorted(((_harm(f), f) for f in found), key=lambda pair: order.index(pair[0]))
+    ids = {finding.rule.id for finding in found if finding.severity == "fail"}
+    # A container that waits is what follows from the rest.
+    ranked = sorted(
+        ((_harm(f, ids=ids), f) for f in found),
+        key=lambda pair: (order.index(pair[0]), pair[1].rule is XC158),
+    )
     return Diagnosis(tuple(ranked), tuple(seen), tuple((name, FILES[name]) for name in missing))
 
 
-def _harm(finding: Finding) -> Harm:
+def _harm(finding: Finding, *, ids: set[str]) -> Harm:
     if finding.severity != "fail":
         return "other"
+    if finding.rule.id == "XC015" and ids & _REFUSED:  # what can be lost, and refused uploads
+        return "lost"
     return _HARMS.get(finding.rule.id, "fails")
 
 
@@ -113,6 +135,7 @@ def _find(folder: Path, *, names: set[str], logs: Iterable[str]) -> Iterator[Fin
     }
     cloud = CloudFiles(given["trust"], given["policy"], given["lifecycle"], rerun_days=1)
     found: set[str] = set()
+    failed: list[Finding] = []
     configurations: dict[str, Configuration] = {}
     for name in ("values.yaml", "manifest.yaml", "pods.yaml"):
         if name not in names:
@@ -123,11 +146,17 @@ def _find(folder: Path, *, names: set[str], logs: Iterable[str]) -> Iterator[Fin
         # The same fault of the release is in its manifest and in its pods.
         yield from (_local(f) for f in findings if f.rule.id not in found and f.severity != "info")
         found |= {finding.rule.id for finding in findings}
+        failed += [f for f in findings if f.severity == "fail" and name != "pods.yaml"]
     if "pods.yaml" in configurations:
         (pods,) = configurations["pods.yaml"].sources
         yield from map(_local, _find_stopped(pods.documents))
         if release := configurations.get("values.yaml") or configurations.get("manifest.yaml"):
-            yield from map(_local, _find_drift(release, configurations["pods.yaml"]))
+            drifted = _find_drift(release, configurations["pods.yaml"])
+            # What is wrong in the release itself is fixed there first.
+            told = "\n".join(f"{f.observed} {f.fix} {f.rule.remedy}" for f in failed)
+            yield from (_local(f) for f in drifted if f.observed.split(" ")[1] not in told)
+        if accounts := _accounts(configurations.get("values.yaml")):
+            yield from map(_local, _find_accounts(pods.documents, accounts=accounts))
     for name in logs:
         yield from find_symptoms(read_text(folder / name, name=name), file=name)
     if {"xcoms.json", "objects.json"} <= names:
@@ -138,28 +167,46 @@ def _local(finding: Finding) -> Finding:
     return replace(finding, file=Path(finding.file).name)
 
 
-def _find_stopped(documents: Iterable[Values]) -> Iterator[Finding]:
-    """Yield each container that waits, with the reason Kubernetes gives."""
+def _pods(documents: Iterable[Values]) -> Iterator[tuple[tuple[str, int], str, dict[str, Any]]]:
+    """Yield each pod with its place and its name."""
     for values in documents:
         items = values.get("items")
         for index, pod in enumerate(items if isinstance(items, list) else [values.data]):
-            status = pod.get("status") if isinstance(pod, dict) else None
-            if not isinstance(status, dict):
-                continue
-            path = ("items", index) if isinstance(items, list) else ()
-            file, line = values.place(*path)
-            for key in ("initContainerStatuses", "containerStatuses"):
-                for container in _mappings(status.get(key)):
-                    waiting = _mapping(_mapping(container.get("state")).get("waiting"))
-                    reason = str(waiting.get("reason") or "")
-                    if reason and reason not in ("ContainerCreating", "PodInitializing"):
-                        name = (
-                            f"{_mapping(pod.get('metadata')).get('name')}:{container.get('name')}"
-                        )
-                        said = str(waiting.get("message") or "")[:200]
-                        times = container.get("restartCount") or 0
-                        observed = f"{name[:200]}: {reason}, {times} restarts. {said}".rstrip()
-                        yield Finding(XC158, file, line, observed, expected="running")
+            if isinstance(pod, dict) and pod.get("kind", "Pod") == "Pod":
+                path = ("items", index) if isinstance(items, list) else ()
+                yield values.place(*path), str(_mapping(pod.get("metadata")).get("name"))[:200], pod
+
+
+def _find_stopped(documents: Iterable[Values]) -> Iterator[Finding]:
+    """Yield each container that waits or ended badly, with the reason Kubernetes gives."""
+    for place, name, pod in _pods(documents):
+        status = _mapping(pod.get("status"))
+        for key in ("initContainerStatuses", "containerStatuses"):
+            for container in _mappings(status.get(key)):
+                state = _mapping(_mapping(container.get("state")).get("waiting"))
+                last = _mapping(_mapping(container.get("lastState")).get("terminated"))
+                if state.get("reason") in (None, "", *_STARTING):
+                    state = last if last.get("exitCode") else {}
+                if reason := str(state.get("reason") or ""):
+                    more = f", before that {last['reason']}" if last.get("reason") else ""
+                    said = str(state.get("message") or "")[:200]
+                    times = container.get("restartCount") or 0
+                    observed = f"{name}:{container.get('name')}: {reason}{more}, {times} restarts."
+                    yield Finding(XC158, *place, f"{observed} {said}".rstrip(), expected="running")
+
+
+def _accounts(release: Configuration | None) -> frozenset[str]:
+    found = read_accounts(release.values, prefix="") if release else ()
+    return frozenset(account.name for account in found if not account.name.startswith("-"))
+
+
+def _find_accounts(documents: Iterable[Values], *, accounts: frozenset[str]) -> Iterator[Finding]:
+    """Yield each pod of the agents that runs as an account that is not of the release."""
+    for place, name, pod in _pods(documents):
+        account = str(_mapping(pod.get("spec")).get("serviceAccountName") or "")
+        if account and account not in accounts and "sentinel" not in name:
+            expected = " or ".join(sorted(accounts))[:300]
+            yield Finding(XC157, *place, f"{name} runs as {account[:100]}", expected=expected)
 
 
 def _find_drift(release: Configuration, pods: Configuration) -> Iterator[Finding]:

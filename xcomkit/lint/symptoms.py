@@ -3,6 +3,7 @@
 ``python -m xcomkit.lint.symptoms`` writes them as ``docs/troubleshooting.md``.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -25,17 +26,28 @@ class Symptom:
 def find_symptoms(text: str, *, file: str) -> Iterator[Finding]:
     """Yield each symptom that a log shows once: at its last line, with how often it is there.
 
-    Of a line the known text alone is shown, because the rest may hold a value.
+    Of a line the known text alone is shown, because the rest may hold a value. Errors that are not
+    known are one finding that is unknown, with the names of their classes.
     """
     seen: dict[Symptom, tuple[int, int, str]] = {}
+    others: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), start=1):
+        known = False
         for symptom in SYMPTOMS:
-            if found := next((known for known in symptom.texts if known in line), ""):
+            if found := next((text for text in symptom.texts if text in line), ""):
+                known = True
                 times = seen.get(symptom, (0, 0, ""))[0]
                 seen[symptom] = times + 1, number, found
+        if not known and (error := _ERROR.match(line[:2000])):
+            others.append((number, error[1] or "ERROR"))
     for symptom, (times, number, found) in seen.items():
         observed = f"{found!r} on {times} line{'s' if times > 1 else ''}"
         yield Finding(symptom.rule, file, number, observed, expected="no such line")
+    if others:
+        names = ", ".join(list(dict.fromkeys(name for _, name in others))[:_MOST_NAMED])
+        yield Finding(
+            XC129, file, others[-1][0], f"{len(others)} error lines: {names}", "none", "", True
+        )
 
 
 def _symptom(
@@ -44,6 +56,19 @@ def _symptom(
     return Symptom(Rule(f"XC{number}", title, "fail", why, remedy, source), texts, harm)
 
 
+XC129 = Rule(
+    "XC129",
+    "The logs show no error that is not known here",
+    "warn",
+    "What is not in the index of texts may still be about XCom.",
+    "Read the log at that line.",
+    "docs/troubleshooting.md",
+)
+_ERROR = re.compile(
+    r"(?:(?:[a-z_]\w{0,40}\.){0,8}([A-Z]\w{0,60}(?:Error|Exception))(?:: |$)"
+    r"|.{0,80}\b(?:ERROR|CRITICAL)\b|.{0,80}\[error {0,5}\])"
+)
+_MOST_NAMED = 8
 _AIRFLOW = "Airflow's own message"
 SYMPTOMS: tuple[Symptom, ...] = (
     _symptom(
@@ -76,6 +101,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
     _symptom(
         133, "The backend class can be imported in the image",
         'The object could not be loaded. Please check "xcom_backend" key',
+        "No module named 'xcomkit",
         why="The class is misspelt, or the image does not hold it: no task of these agents runs.",
         remedy="Correct xcomBackend, or build an image with common-io, and with the file"
         " xcomkit/durable.py where xcomBackend names xcomkit.durable.",
@@ -249,6 +275,14 @@ SYMPTOMS: tuple[Symptom, ...] = (
         source="botocore; aiohttp; s3fs, measured",
     ),
     _symptom(
+        154, "The pods trust the store's certificate",
+        "CERTIFICATE_VERIFY_FAILED", "certificate verify failed",
+        why="The store, or a proxy before it, has a certificate of a private authority.",
+        remedy="Mount the authority's file in every component and name it in AWS_CA_BUNDLE, or"
+        " SSL_CERT_FILE and REQUESTS_CA_BUNDLE.",
+        source="OpenSSL; botocore",
+    ),
+    _symptom(
         156, "The agents' state store is set",
         "STATE_STORE_BACKEND", "state_store_backend",
         why="Agent Client 1.8.0 and later does not start on Runtime 3.3 without it.",
@@ -257,7 +291,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         source="Astro docs, remote execution agents",
     ),
 )  # fmt: skip
-RULES: tuple[Rule, ...] = tuple(symptom.rule for symptom in SYMPTOMS)
+RULES: tuple[Rule, ...] = (XC129, *(symptom.rule for symptom in SYMPTOMS))
 
 
 def to_markdown() -> str:

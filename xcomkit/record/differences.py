@@ -81,34 +81,45 @@ def compare(before: Record, after: Record) -> Differences:
 def compare_with_last(record: Record, *, runs: Path) -> Differences | None:
     """Return how a record differs from the newest earlier one of its target, in their common steps.
 
-    ``runs`` is the folder of the run directories; ``None``: there is no such record.
+    One in which something was applied comes first. Steps that did not run to their gate in both
+    are left out. ``runs`` is the folder of the run directories; ``None``: there is no such record.
     """
+    found: list[Differences] = []
     for path in sorted(runs.glob("*/record.json"), reverse=True):
         try:
             earlier = read_record(path)
         except InputError:
             continue
-        common = {step for step, _ in earlier.checks} & {step for step, _ in record.checks}
-        if earlier.written < record.written and common:
+        ran = [{s.name for s in r.steps if s.outcome in ("done", "red")} for r in (earlier, record)]
+        if earlier.written < record.written and ran[0] & ran[1]:
             before, after = (
-                replace(one, steps=tuple(step for step in one.steps if step.name in common))
+                replace(one, steps=tuple(s for s in one.steps if s.name in ran[0] & ran[1]))
                 for one in (earlier, record)
             )
-            if (found := compare(before, after)).is_same_target:
-                return found
-    return None
+            if (difference := compare(before, after)).is_same_target:
+                found.append(difference)
+    applied = (one for one in found if one.before.settings.get("apply"))
+    return next(applied, next(iter(found), None))
 
 
-def list_drift(found: Differences) -> list[str]:
-    """Return a line for each check that is not as it was, and for the rest."""
+def list_drift(found: Differences | None, record: Record) -> list[str]:
+    """Return what drifted, a line for each check, and which steps could not be compared."""
+    if record.practice:
+        return ["What drifted: nothing to compare, a stand-in is new for each run."]
+    if found is None:
+        return ["What drifted: nothing to compare, this is the first record of the target."]
     drifted = [one for one in found.checks if one.kind != "observed"]
+    count = len(found.after.checks)
     since = f"Since {cut(found.before.run, 80)}"
-    if not drifted:
-        return [f"{since}: nothing drifted, {len(found.after.checks)} checks are as they were."]
-    lines = [f"{since}: {len(drifted)} of {len(found.after.checks)} checks drifted."]
+    lines = [f"{since}: {len(drifted) or 'none'} of {count} checks drifted."]
     for difference in drifted[:MOST_SHOWN]:
         lines += _lines_of_check(difference)
-    return [*lines, *_more(len(drifted), what="checks")]
+    if len(drifted) > MOST_SHOWN:
+        lines.append(f"  and {len(drifted) - MOST_SHOWN} more: xcomkit diff-records has them all.")
+    compared = {step.name for step in found.after.steps}
+    if rest := [step.name for step in record.steps if step.name not in compared]:
+        lines.append(f"Not compared, because they did not run in both: {', '.join(rest)}.")
+    return lines
 
 
 def _check_differences(
