@@ -430,12 +430,12 @@ class ObjectContract(Made):
         assert [o.key for o in read_batches(there.cloud, "astro/xcom/", after=keys[2])] == sorted(
             key for key in keys if key > keys[2]
         )
+        assert not read_batches(there.cloud, "/")  # which obstore takes for the whole bucket
         assert not caplog.records  # obstore listed it, not the SDK
         for odd in ("astro/xcom/d//t/1", "astro/xcom/d/./t/1"):
             there.put_object(odd, b"12")
 
         assert plain == [one for one in there.cloud.list_objects("astro/xcom/") if one.key in keys]
-        assert not read_batches(there.cloud, "/")
         for prefix in ("astro/xcom/", "astro/xcom/d//"):
             listed = list(there.cloud.list_objects(prefix))
             assert read_batches(there.cloud, prefix) == listed
