@@ -144,7 +144,7 @@ def test_cell_that_broke_off_is_red_in_the_evidence_that_is_saved_after_it(step)
 
     (check,) = evidence.read_checks(step.run, step=NAME)
     assert (check.id, check.status) == ("XC902", "fail")
-    assert check.observed == "a cell did not end well: interrupted"
+    assert check.observed == "the step stopped early: interrupted"
     assert "from the cell that opens it" in check.remedy
     with pytest.raises(GateError):
         step.gate()
@@ -296,7 +296,7 @@ def test_kernel_tells_the_newest_step_how_each_cell_ended(tmp_path):
         kernel.run("earlier.save()")
         (old,) = evidence.read_checks(tmp_path / "run", step=NAME)
 
-    assert new.observed == "a cell did not end well: ZeroDivisionError"
+    assert new.observed == "the step stopped early: ZeroDivisionError"
     assert (old.status, old.observed) == ("fail", "the step was opened again")
 
 

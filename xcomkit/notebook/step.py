@@ -252,7 +252,7 @@ class Step:
             self._rejected = self._rejected if self.closed else str(error)
         elif error is not None and not isinstance(error, GateError):
             how = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
-            self.break_off(f"a cell did not end well: {how}")
+            self.break_off(f"the step stopped early: {how}")
 
     def break_off(self, why: str) -> None:
         """Note that a cell did not end well: the checks it owes are missing in what is saved."""
