@@ -52,18 +52,19 @@ def measurements(found: Iterable[Measurement], *, backend: str) -> Table:
         return "unknown" if number is None else str(number)
 
     found = tuple(found)
-    rows = [
+    rows = tuple(
         (
-            f"{m.payload}, {m.codec}", f"{m.stored_bytes:,} of {m.json_bytes:,} ({m.ratio:.4f})",
-            spread(m.serialize_ms), spread(m.push_ms), spread(m.pull_ms),
-            f"{count(m.push_requests)}, {count(m.pull_requests)}",
+            Cell(f"{m.payload}, {m.codec}"),
+            Cell(f"{m.stored_bytes:,} of {m.json_bytes:,} ({m.ratio:.4f})"),
+            Cell(
+                f"{spread(m.push_ms)}; {spread(m.pull_ms)}",
+                more=("serialize ms", spread(m.serialize_ms)),
+            ),
+            Cell(f"{count(m.push_requests)}; {count(m.pull_requests)}"),
         )
         for m in found
-    ]  # fmt: skip
-    headers = (
-        "payload, codec", "stored of JSON bytes", "serialize ms", "push ms", "pull ms",
-        "requests of push, pull",
-    )  # fmt: skip
+    )
+    headers = ("payload, codec", "stored of JSON bytes", "push; pull ms", "requests of push; pull")
     times = max((m.repetitions for m in found), default=0)
     caption = f"Codecs of the {backend} class: medians of {times} (smallest-largest)"
-    return table(headers, rows, caption=caption)
+    return Table(caption, headers, rows)
