@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from xcomkit.clouds import Cloud
+from xcomkit.clouds import Cloud, open_cloud
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import StoredXCom
 from xcomkit.notebook import show
@@ -120,7 +120,11 @@ def list_part(step: Step, name: str) -> show.Table | show.Text:
 def forecast_deletions(step: Step) -> show.Table | show.Text:
     """Return what the bucket deletes on each day of the coming month."""
     summary = _summary(step)
-    return deletions(summary, cloud=step.cloud) if summary else show.Text("Nothing was listed.")
+    if summary is None:
+        return show.Text("Nothing was listed.")
+    # A bucket of Google's is opened with its tags, which decide nothing of what is found here.
+    settings = Settings.model_construct(**step.settings.__dict__)
+    return deletions(summary, cloud=open_cloud(settings, platform=step.platform))
 
 
 @cell
