@@ -12,9 +12,11 @@ from xcomkit.plane.control_plane import ControlPlane
 from xcomkit.plane.dag_run import DagRun, TaskResult, XComRow
 from xcomkit.plane.residency import (
     ARGUMENT,
+    STATE,
     STORED,
     judge_residency,
     judge_separation,
+    judge_state,
     mark,
 )
 
@@ -80,6 +82,28 @@ def test_value_in_a_table_is_named_with_its_column(
 
     assert [(check.status, check.observed) for check in found] == [stored, argument]
     assert "every table" in found[0].how
+
+
+def test_stored_state_in_the_database_is_named(metadata: Metadata) -> None:
+    done = replace(RUN, tasks=(*TASKS, replace(TASK, task_id="push_after_retry", tries=2)))
+    *_, clean = judge_residency(done, plane=metadata.plane, has_state=True)
+    metadata.holds("xcom", "value", mark(RUN.run_id, STATE))
+    *_, found = judge_residency(done, plane=metadata.plane, has_state=True)
+
+    assert (clean.id, clean.status) == ("XC721", "pass")
+    assert (found.status, found.observed) == ("fail", "xcom.value (1 rows)")
+
+
+def test_state_counts_only_if_the_second_try_found_it_and_its_object_is_there() -> None:
+    task = replace(TASK, task_id="push_after_retry", tries=2)
+    done = replace(RUN, tasks=(task,))
+    keys = ["task-state/dag/run/push_after_retry/-1/watermark"]
+
+    assert judge_state(done, keys=keys).status == "pass"
+    assert judge_state(done, keys=[]).status == "fail"
+    failed = replace(RUN, tasks=(replace(task, state="failed"),))
+    assert judge_state(failed, keys=keys).status == "fail"
+    assert judge_state(RUN, keys=keys).status == "fail"
 
 
 @pytest.mark.parametrize("before", [0, 10, (1 << 20) - 20, (1 << 20) - 64])

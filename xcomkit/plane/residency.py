@@ -39,15 +39,33 @@ XC708 = Rule(
     source="Airflow configuration, core.max_templated_field_length; task_runner",
     fix_in="03",
 )
-RULES = (XC706, XC707, XC708)
+XC720 = Rule(
+    id="XC720",
+    title="A task finds its state when it is tried again, and the state is in the bucket",
+    severity="fail",
+    why="A retry that finds nothing submits its external job a second time.",
+    remedy="See XC530 to XC547 in step 04; the task's log says what it found.",
+    source="airflow.sdk.execution_time.context, TaskStateStoreAccessor",
+    fix_in="03",
+)
+XC721 = Rule(
+    id="XC721",
+    title="No byte of stored state reaches the orchestration plane",
+    severity="fail",
+    why="State in the metadata database has left your network.",
+    remedy="Set STATE_STORE_OBJECTSTORAGE_THRESHOLD to 0, and stateStoreBackend everywhere.",
+    source="guide, architecture; the database and the log files of Airflow",
+    fix_in="03",
+)
+RULES = (XC706, XC707, XC708, XC720, XC721)
 
-STORED, ARGUMENT = "stored", "argument"
-_PASSED_ON_BY = {STORED: "push_large", ARGUMENT: "take_argument"}
+STORED, ARGUMENT, STATE = "stored", "argument", "state"
+_PASSED_ON_BY = {STORED: "push_large", ARGUMENT: "take_argument", STATE: "push_after_retry"}
 """The tasks of the shipped Dag without which there was no such value."""
 _QUOTED = 5
 _BLOCK = 1 << 20  # bytes
 _AGENTS_ONLY = ("AIRFLOW__COMMON_IO__", "AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONN_", "AWS_",
-                "AZURE_", "GOOGLE_", "GCE_METADATA_")  # fmt: skip
+                "AIRFLOW__WORKERS__STATE_STORE", "AZURE_", "GOOGLE_", "GCE_METADATA_")  # fmt: skip
 
 
 def mark(run_id: str, name: str) -> str:
@@ -71,15 +89,32 @@ def judge_separation(run: DagRun, *, plane: ControlPlane, agents: Collection[str
     )
 
 
-def judge_residency(run: DagRun, *, plane: ControlPlane | None) -> tuple[Check, Check]:
-    """Return whether marked values were found in the plane: a stored one, and an argument.
+def judge_state(run: DagRun, *, keys: Collection[str]) -> Check:
+    """Return whether the task that is tried again found its state; ``keys`` of the run's state."""
+    tries = [task for task in run.tasks if task.task_id == _PASSED_ON_BY[STATE]]
+    is_done = bool(tries) and tries[0].state == "success"
+    found = [key for key in keys if f"/{_PASSED_ON_BY[STATE]}/" in key]
+    return XC720.judge(
+        is_done and bool(found),
+        expected="the second try succeeds, and one object below the prefix of the state store",
+        observed=f"{_PASSED_ON_BY[STATE]}: {tries[0].state if tries else 'did not run'};"
+        f" {', '.join(found) or 'no object'}",
+        how="stored in the first try, compared in the second; the prefix listed",
+        basis="behaviour",
+    )
+
+
+def judge_residency(
+    run: DagRun, *, plane: ControlPlane | None, has_state: bool = False
+) -> tuple[Check, ...]:
+    """Return whether marked values were found in the plane: a stored one, an argument, a state.
 
     ``plane`` is ``None`` for a Deployment, of which only the REST API is seen.
 
     Raises:
         ServiceError: the plane's database cannot be read.
     """
-    marks = {name: mark(run.run_id, name) for name in (STORED, ARGUMENT)}
+    marks = {name: mark(run.run_id, name) for name in _PASSED_ON_BY}
     places = {name: [*_in_answers(run, text)] for name, text in marks.items()}
     done = {task.task_id for task in run.tasks if task.state == "success"}
     how = "searched XCom rows and rendered fields, as the REST API shows them"
@@ -114,6 +149,7 @@ def judge_residency(run: DagRun, *, plane: ControlPlane | None) -> tuple[Check, 
     return (
         judged(XC707, STORED, is_visible=bool(run.xcoms)),
         judged(XC708, ARGUMENT, is_visible=is_rendered),
+        *([judged(XC721, STATE, is_visible=False)] if has_state else ()),
     )
 
 

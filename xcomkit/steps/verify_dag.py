@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import XcomkitError
@@ -17,10 +18,11 @@ from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.keys import parse_key
 from xcomkit.plane.dag_run import DAG_ID, DAGS_FOLDER
-from xcomkit.plane.residency import judge_residency, judge_separation
+from xcomkit.plane.residency import judge_residency, judge_separation, judge_state
 from xcomkit.plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.steps.orchestration import DagStep, Orchestration
+from xcomkit.values.names import STATE_BACKEND
 
 MOST_SHOWN = 5  # per rule; xcomkit scan-dags shows them all
 
@@ -104,10 +106,11 @@ def run(step: DagStep) -> show.Text | show.Table:
     if found is None:
         return show.Text("The Dag did not run.")
     run_id = new_run_id("runbook")
-    place = place_of(step, run_id=run_id)
-    evidence.record_created(step.run, kind="prefixes", names=[place])  # step 07 removes them
+    places = (place_of(step, run_id=run_id), state_place_of(step, run_id=run_id))
+    evidence.record_created(step.run, kind="prefixes", names=places)  # step 07 removes them
     done = found.run(DAG_ID, run_id=run_id, conf={})
-    evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(place))
+    for place in places:
+        evidence.record_created(step.run, kind="objects", names=step.cloud.list_keys_ever(place))
     step.facts["dag_run"] = {"run_id": done.run_id, "state": done.state, "seconds": done.seconds}
     step.dag_run = done
     return show.Text(f"{done.run_id} ended as {done.state} after {done.seconds:.1f} s.")
@@ -151,7 +154,11 @@ def verify(step: DagStep) -> show.Checks:
         step.facts["seconds"] = {**airflow, "triggering, reading and judging": max(rest, 0.0)}
         if found.plane is not None and found.agents is not None:
             step.check(judge_separation(done, plane=found.plane, agents=found.agents.names))
-        step.check(*judge_residency(done, plane=found.plane))
+        has_state = bool(worker.environment.get(STATE_BACKEND))
+        step.check(*judge_residency(done, plane=found.plane, has_state=has_state))
+        if has_state:
+            place = state_place_of(step, run_id=done.run_id)
+            step.check(judge_state(done, keys=[one.key for one in step.cloud.list_objects(place)]))
     return show.checks(step.checks, caption="The Dag")
 
 
@@ -163,6 +170,11 @@ def new_run_id(kind: str) -> str:
 def place_of(step: Step, *, run_id: str, dag_id: str = DAG_ID) -> str:
     """Return the prefix of a run's objects."""
     return f"{step.settings.prefix}/{dag_id}/{run_id}/"
+
+
+def state_place_of(step: Step, *, run_id: str) -> str:
+    """Return the prefix of the state of a run's tasks."""
+    return f"{step.settings.state_prefix}/{DAG_ID}/{quote(run_id, safe='')}/"
 
 
 def objects_of(step: Step, run_id: str, *, dag_id: str = DAG_ID) -> list[StoredXCom]:

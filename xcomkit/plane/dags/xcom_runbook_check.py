@@ -149,8 +149,16 @@ def square(number: int) -> int:
 
 
 @task(retries=1, retry_delay=timedelta(0), multiple_outputs=False)  # type: ignore[untyped-decorator]
-def push_after_retry(ti: Any) -> Any:
-    """Fail in the first push of a return value; what that try had pushed must not stay."""
+def push_after_retry(ti: Any, task_state_store: Any = None) -> Any:
+    """Fail in the first push of a return value; what that try had pushed must not stay.
+
+    Its state must: Airflow 3.3 and newer have a store for it.
+    """
+    watermark = {"mark": mark(ti.run_id, "state")}
+    if ti.try_number == 1 and task_state_store is not None:
+        task_state_store.set("watermark", watermark)
+    elif task_state_store is not None:
+        expect(task_state_store.get("watermark"), watermark)
     if ti.try_number == 1:
         ti.xcom_push(key="of the first try", value=SMALL)
         return object()  # no encoder knows it
