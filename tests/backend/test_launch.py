@@ -20,7 +20,8 @@ pytestmark = pytest.mark.usefixtures("forked")  # but for those in a pod or anot
 WHERE = Where(dag_id="dag", run_id="run", task_id="task")
 GREETING = json.dumps(
     {"python": "3", "packages": {}, "backend": "b", "settings": {}, "codecs": [], "import_ms": 1,
-     "loops": None, "error": None, "state": {"error": None}, "replies": [{"steps": []}]}
+     "loops": None, "digest": "", "error": None, "state": {"error": None},
+     "replies": [{"steps": []}]}
 )  # fmt: skip
 AGENT = Launch(pod="deployment/agent", namespace="astro", container="worker")
 LOG = 'E1124 15:49:15.230291 25269 memcache.go:265] "Unhandled Error" err="no such host"'

@@ -35,7 +35,8 @@ SMALL = Payload("small_dict")
 def fake_worker(monkeypatch, tmp_path, body: str) -> None:
     """Put a worker in place that greets and then does what ``body`` says."""
     greeting = {"python": "3", "packages": {}, "backend": "b", "settings": {}, "codecs": [],
-                "import_ms": 1, "loops": None, "error": None, "state": {"error": None}}  # fmt: skip
+                "import_ms": 1, "loops": None, "digest": "", "error": None,
+                "state": {"error": None}}  # fmt: skip
     script = tmp_path / "worker.py"
     script.write_text(
         f"import json, os, sys, time\nprint(json.dumps({greeting!r}), flush=True)\n"

@@ -16,6 +16,7 @@ import gc
 import hashlib
 import importlib
 import importlib.metadata
+import inspect
 import json
 import logging
 import os
@@ -771,7 +772,7 @@ def greet() -> dict[str, Any]:
             found["state"]["backend"] = f"{chosen.__module__}.{chosen.__qualname__}"
     found["state"]["error"] = state.error
     with Attempt():
-        source = pathlib.Path(sys.modules[backend().__module__].__file__ or "")
+        source = pathlib.Path(inspect.getfile(backend()))
         found["digest"] = hashlib.sha256(source.read_bytes()).hexdigest()
     with Attempt():  # imports only, to spare every fork; a missing package fails in the step itself
         protocol = found["settings"]["path"].partition("://")[0]
