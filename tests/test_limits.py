@@ -14,7 +14,7 @@ from xcomkit.findings.model import Basis, Check, Rule, StoredObject
 from xcomkit.objects import summary, sums
 from xcomkit.objects.decode import decode, read_value
 from xcomkit.plane import task_log
-from xcomkit.record import cover, differences
+from xcomkit.record import cover, differences, picture
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 A_SECOND = timedelta(seconds=1)
@@ -90,14 +90,14 @@ def test_cover_and_differences_say_what_they_leave_out(more):
 
 
 @pytest.mark.parametrize(
-    ("basis", "status", "proves"),
-    [("behaviour", "pass", True), ("echo", "fail", True), ("behaviour", "unknown", False),
-     ("behaviour", "skip", False), ("not-supported-here", "warn", False)],
+    ("basis", "status", "seen"),
+    [("behaviour", "pass", True), ("echo", "pass", True), ("rule", "pass", False),
+     ("behaviour", "unknown", False), ("behaviour", "skip", False), ("echo", "fail", False)],
 )  # fmt: skip
-def test_what_gave_no_answer_is_not_proved_on_the_cover(basis: Basis, status, proves):
+def test_arrow_of_the_picture_is_green_where_something_was_seen_to_hold(basis: Basis, status, seen):
     check = Check("XC999", "t", status, "fail", "e", "o", "h", "r", basis)
 
-    assert (cover._basis(check) != "not proved") is proves
+    assert picture._is_seen(check) is seen
 
 
 def test_run_directory_is_of_a_target_of_exactly_that_name(tmp_path):
