@@ -80,10 +80,11 @@ def test_secrets_backend_is_asked_what_it_can_know(judged, backend, kwargs, stat
     assert [one.is_unknown for one in found] == ([] if status == "pass" else [status == "unknown"])
 
 
-def test_old_class_with_compression_is_described_by_both_rules(judged):
+@pytest.mark.parametrize("written", ["XComObjectStoreBackend", "XcomObjectStorageBackend"])
+def test_old_or_misspelt_class_with_compression_is_described_by_both_rules(judged, written):
     env = env_file(path="s3://aws_default@acme-xcom/x", AIRFLOW_CONN_AWS_DEFAULT=CONNECTION,
                    **{f"{COMMON}COMPRESSION": '"zip"'})  # fmt: skip
-    old = env.replace("XComObjectStorageBackend", "XComObjectStoreBackend")
+    old = env.replace("XComObjectStorageBackend", written)
 
     assert failed(judged(prod__env=old)) == {"XC009", "XC015"}
 

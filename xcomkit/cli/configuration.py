@@ -1,8 +1,10 @@
 """The words by which ``lint`` and ``env`` know what to read."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xcomkit.findings.errors import InputError
 from xcomkit.lint.file_types import KINDS, Kind
 
 if TYPE_CHECKING:  # the command line is taught in a few milliseconds, whatever is asked of it
@@ -30,6 +32,8 @@ def read_files(options: argparse.Namespace) -> "Configuration":
     """
     from xcomkit.lint.sources.reading import read_configuration
 
+    if folder := next((one for one in options.files if Path(one).is_dir()), ""):
+        raise InputError(f"{folder}: a folder.", hint=f"name a file, or: xcomkit lint {folder}")
     return read_configuration(options.files, kind=read_kind(options))
 
 

@@ -121,6 +121,8 @@ def act(options: argparse.Namespace) -> int:
         found = read_together(options.files, kind=read_kind(options))
     for error in unreadable:
         note(f"xcomkit: {plain(str(error))}")
+    if unreadable and not (found.configurations or found.findings):
+        return 2
     report = judge(
         found.configurations,
         cloud=cloud,

@@ -1,11 +1,14 @@
 """What a command says, and how it reads the words it is given."""
 
 import argparse
+import difflib
+import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from xcomkit.findings.errors import SettingsError
+from xcomkit.findings.text import plain
 
 
 class Parser(argparse.ArgumentParser):
@@ -13,6 +16,26 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**{"formatter_class": _HelpFormatter, **more})
+
+    def error(self, message: str) -> NoReturn:
+        """End in one line: what is wrong, what may have been meant, and what to type next."""
+        own, known = self.words()
+        wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: ([^\s=]+)", message)
+        near = difflib.get_close_matches(wrong[1] or wrong[2], known, n=1) if wrong else []
+        said = message.partition(" (choose from")[0] if near else message
+        meant = f" Did you mean {near[0]}?" if near else ""
+        self.exit(2, plain(f"{own}: {said}.{meant} Next: {own} --help") + "\n")
+
+    def words(self) -> tuple[str, list[str]]:
+        """Return the command that is asked for, and the commands and options that it knows."""
+        own, known = self.prog, []
+        for action in self._actions:
+            known += [*action.option_strings, *map(str, action.choices or ())]
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - it has no other name
+                inner = [one.words() for one in action.choices.values()]
+                known += [word for _, words in inner for word in words]
+                own = inner[0][0] if len(inner) == 1 else own
+        return own, known
 
 
 class _HelpFormatter(argparse.HelpFormatter):

@@ -32,6 +32,28 @@ def decorated():
 class Thing:
     name = "x"
 
+class Wide(Thing, object): ...
+
+class Own(Thing):
+    def serialize(self): return {}
+
+@np.mark
+class Marked: ...
+
+class Loud(str): ...
+
+class Foreign(np.Something): ...
+
+class Tool:
+    def __call__(self, x): return x
+
+tool = Tool()
+
+try:
+    from shop import Either
+except ImportError:
+    class Either: ...
+
 class Colour(str, Enum):
     RED = "red"
 
@@ -398,12 +420,17 @@ REFUSED_VALUES = {
     "helper()": "bytes",
     "{'shape': Shape.ROUND}": "a member of the Enum Shape",
     "Shape('round')": "a member of the Enum Shape",
+    "{'k': lambda: 1}": "a function",
+    "open('x')": "an open file",
+    "[Thing()]": "an instance of Thing, a class without serialize()",
+    "Wide()": "an instance of Wide, a class without serialize()",
 }
 ACCEPTED_VALUES = [
     "'x'", "1.5", "None", "{1, 2}", "(1, 2)", "{'a': {'b': [1]}}", "{1: 'a'}", "Colour.RED",
     "datetime.datetime.now()", "pd.DataFrame({'a': [1]})", "list(map(str, x))", "[*map(str, x)]",
     "Colour('red')", "Shape.ROUND.value",
-    "str(pathlib.Path('x'))", "b'x'.decode()", "len(b'x')", "np.array([1]).tolist()", "Thing()",
+    "str(pathlib.Path('x'))", "b'x'.decode()", "len(b'x')", "np.array([1]).tolist()",
+    "Own()", "Marked()", "Loud('x')", "Foreign()", "Thing.name", "Tool()(1)", "tool(1)", "Either()",
     "x.encode()", "open('x').read()", "uuid.uuid4()", "np.int64(1)", "decorated",
 ]  # fmt: skip
 PLACES = """

@@ -42,6 +42,7 @@ class Report:
     """Findings, what was ignored, the files, the rules asked, and each component's environment.
 
     The environment is worked out where it is asked for: most formats show none of it.
+    ``files_read`` is how many files the inputs stand for, where they are folders.
     """
 
     findings: tuple[Finding, ...]
@@ -50,6 +51,7 @@ class Report:
     rules: tuple[Rule, ...]
     read_environment: Callable[[], Mapping[str, Mapping[str, Known]]] = dict
     deployments: tuple[Deployment, ...] = ()
+    files_read: int = 0
 
     def count(self, severity: Severity) -> int:
         """Return how many findings weigh this much."""

@@ -5,7 +5,7 @@ from collections import Counter
 
 from xcomkit.findings.model import Finding, Severity
 from xcomkit.findings.reports.report import SEVERITIES, Deployment, Report
-from xcomkit.findings.text import plain
+from xcomkit.findings.text import number_of, plain
 
 MOST_LISTED = 20  # per rule; a file with more has one cause
 _MARKS: dict[Severity, str] = {"fail": "✖ fail", "warn": "! warn", "info": "i info"}
@@ -80,5 +80,7 @@ def _summary(report: Report) -> str:
     counts += f" ({unknown} of them cannot be seen in the files)" if unknown else ""
     ignored = f", {len(report.ignored)} ignored" if report.ignored else ""
     asked = f"{len(report.rules)} rules"
+    if report.files_read:
+        asked += f" in {number_of(report.files_read, 'file')}"
     verdict = "✖ something failed" if report.exit_code else "✔ nothing failed"
     return f"\n{verdict}: {counts}{ignored} of {asked}"

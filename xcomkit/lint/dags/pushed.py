@@ -28,7 +28,8 @@ XC036 = Rule(
     remedy="Push text, numbers, lists and dicts: str(path), base64 text for bytes, list(...) for"
     " generators and arrays; write files to an ObjectStoragePath and push its path; or set"
     " do_xcom_push=False where nobody reads the value.",
-    source="measured with task-sdk: bytes, Path, generator, ndarray; Airflow, XComs",
+    source="measured with task-sdk: bytes, Path, generator, ndarray, lambda, file, plain class;"
+    " Airflow, XComs",
 )
 XC037 = Rule(
     id="XC037",
@@ -68,6 +69,7 @@ _MADE_BY = {
     **dict.fromkeys(("builtins.bytes", "base64.b64encode"), (XC036, "bytes")),
     **dict.fromkeys((f"pathlib.{n}" for n in ("Path", "PurePath", "PosixPath")), (XC036, "a Path")),
     "numpy.array": (XC036, "an ndarray"),
+    "builtins.open": (XC036, "an open file"),
 }
 _GUARDED = frozenset(
     {"dataclasses.dataclass", "pydantic.dataclasses.dataclass", "pydantic.BaseModel",
@@ -115,17 +117,26 @@ def _verdicts(node: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[
             yield XC036, "bytes"
         case ast.GeneratorExp():
             yield XC036, "a generator"
+        case ast.Lambda():
+            yield XC036, "a function"
         case ast.Attribute(value=value) if isinstance(value, (ast.Name, ast.Attribute)):
             for owner in project.classes(value, scope):
                 if _is_plain_enum(owner, project):
                     yield XC036, f"a member of the Enum {owner.name}"
         case ast.Call(func=func):
-            if (name := origin(func, scope)) in _MADE_BY:
-                yield _MADE_BY[name]
-            for owner in _made_classes(func, scope, project):
-                yield from _verdict_on_class(owner, project)
+            yield from _verdicts_on_call(func, scope, project)
     if is_decimal(node, scope):
         yield XC037, "a Decimal"
+
+
+def _verdicts_on_call(func: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[Rule, str]]:
+    if (name := origin(func, scope)) in _MADE_BY:
+        yield _MADE_BY[name]
+    for owner in _made_classes(func, scope, project):
+        yield from _verdict_on_class(owner, project)
+    for owner in project.classes(func, scope) if _is_class_name(func, scope) else ():
+        if _is_plain(owner, project):
+            yield XC036, f"an instance of {owner.name}, a class without serialize()"
 
 
 def _made_classes(func: ast.expr, scope: Scope, project: Project) -> tuple[Scope, ...]:
@@ -138,6 +149,26 @@ def _made_classes(func: ast.expr, scope: Scope, project: Project) -> tuple[Scope
         case ast.Name():
             return project.classes(func, scope)
     return ()
+
+
+def _is_class_name(func: ast.expr, scope: Scope) -> bool:
+    """Tell whether a name is bound once, by a class statement or an import."""
+    bound = scope.find(func.id) if isinstance(func, ast.Name) else []
+    return len(bound) == 1 and bound[0].kind in ("definition", "import")
+
+
+def _is_plain(owner: Scope, project: Project) -> bool:
+    """Tell whether Airflow surely has no way to write the instances of a class."""
+    return all(
+        isinstance(one.node, ast.ClassDef)
+        and not (one.node.decorator_list or one.node.keywords)
+        and not {"serialize", "__getattr__", "__new__"} & set(one.names)
+        and all(
+            origin(base, one.around) == "builtins.object" or project.classes(base, one.around)
+            for base in one.node.bases
+        )
+        for one in project.lineage(owner)
+    )
 
 
 def _verdict_on_class(owner: Scope, project: Project) -> Iterator[tuple[Rule, str]]:

@@ -10,21 +10,33 @@ from xcomkit.findings.reports.report import Input, Report
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.dags.ignored import IGNORE_FILE
 from xcomkit.lint.dags.reading import list_files
-from xcomkit.lint.dags.scan import RULES, scan
+from xcomkit.lint.dags.scan import RULES, XC040, scan
+
+_HINT = "name the folder of the Dag files, or one of them: xcomkit scan-dags dags/"
 
 
 def judge(paths: Sequence[Path], *, baseline: str = "") -> Report:
     """Return what the rules find in Dag files, without what comments or the baseline ignore.
 
     Raises:
-        InputError: a path or the baseline cannot be read.
+        InputError: a path or the baseline cannot be read, or there is nothing to read.
     """
+    for path in paths:
+        if path.is_file() and path.suffix != ".py":
+            raise InputError(f"{path}: no Python file.", hint=_HINT)
     # a file that is named twice, or with its folder, is one file
     findings = tuple(dict.fromkeys(found for path in paths for found in scan(path)))
     texts = _texts(paths, named={one.file for one in findings})
     counted, ignored = ignores.sort_out(findings, texts=texts, baseline=baseline)
     inputs = tuple(Input(str(path), _kind(path)) for path in paths)
-    return Report(counted, ignored, inputs, (*RULES, *ignores.RULES))
+    listed = [one for path in paths for one in list_files(path)]
+    files = {str(file) for file, _, is_left_out in listed if not is_left_out}
+    if not files:
+        names = ", ".join(map(str, paths))
+        problem = f"{names}: no Python file that Airflow loads, so nothing was read."
+        raise InputError(problem, hint=_HINT)
+    count = len(files - {one.file for one in findings if one.rule is XC040})
+    return Report(counted, ignored, inputs, (*RULES, *ignores.RULES), files_read=count)
 
 
 def _kind(path: Path) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from xcomkit.findings.model import CODECS, STOCK_BACKEND, STOCK_STATE_STORE, Rule
+from xcomkit.findings.model import CODECS, Rule
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.registry import Objection, lint_rule
-from xcomkit.lint.rules.storage import OLD_CLASSES, set_elsewhere
+from xcomkit.lint.rules.storage import is_stock, set_elsewhere
 from xcomkit.lint.rules.stores import STORES
 from xcomkit.values.names import (
     BACKEND,
@@ -19,7 +19,6 @@ from xcomkit.values.names import (
 from xcomkit.values.sensitive import show
 
 _CODECS = tuple(codec for codec in CODECS if codec != "none")
-_STOCK = (STOCK_BACKEND, STOCK_STATE_STORE, *OLD_CLASSES)
 _SUBJECTS = ((COMPRESSION, BACKEND, PATH), (STATE_COMPRESSION, STATE_BACKEND, STATE_PATH))
 """Compression, class and path of XCom and of the state store."""
 EXTRA_CODECS = ("lz4", "zstd")
@@ -62,8 +61,7 @@ def _hiding_compression(config: Configuration) -> Iterator[Objection]:
     found = [(one, names) for names in _SUBJECTS for one in config.known(names[0])]
     for (value, setting), (_, backend, path_name) in found:
         environment = config.environment[setting.components[0]]
-        stock = environment.get(backend, "").strip() in _STOCK
-        if stock and value in (*_CODECS, *EXTRA_CODECS):
+        if is_stock(environment.get(backend, "")) and value in (*_CODECS, *EXTRA_CODECS):
             path = parse_base_path(environment.get(path_name, ""))
             worse = path is not None and path.scheme in STORES["gcp"].schemes
             more = "; on Cloud Storage values are lost even without a fault" if worse else ""

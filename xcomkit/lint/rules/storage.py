@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND, Rule
+from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND, STOCK_STATE_STORE, Rule
 from xcomkit.lint.configuration import Configuration, Place, Setting
 from xcomkit.lint.registry import Objection, lint_rule, value_rule
 from xcomkit.lint.rules.connections import read_connection
@@ -37,6 +37,10 @@ OLD_CLASSES = frozenset(
         "airflow.providers.common.io.backends.xcom.XComObjectStorageBackend",
     }
 )
+_STOCK_MODULES = frozenset(
+    one.lower().rpartition(".")[0] for one in (STOCK_BACKEND, STOCK_STATE_STORE)
+)
+_MODULES = frozenset({*_STOCK_MODULES, DURABLE_BACKEND.lower().rpartition(".")[0]})
 SCHEMES = frozenset(scheme for store in STORES.values() for scheme in store.schemes)
 BAD_SCHEMES = {
     "az": "az ignores the connection; write abfs",
@@ -238,6 +242,16 @@ def is_durable(class_path: str) -> bool:
     return is_class_path(class_path) and class_path.endswith(f".{name}")
 
 
+def is_stock(class_path: str) -> bool:
+    """Tell whether a class path names, or is meant to name, a class of Airflow's own backends."""
+    return class_path.strip() in OLD_CLASSES or _module_of(class_path) in _STOCK_MODULES
+
+
+def _module_of(class_path: str) -> str:
+    """Return the module of a class path, in small letters: its case may be what is wrong."""
+    return class_path.strip().lower().rpartition(".")[0]
+
+
 def is_class_path(text: str) -> bool:
     """Tell whether a text is made of identifiers and dots."""
     return all(part.isidentifier() for part in text.split("."))
@@ -246,6 +260,8 @@ def is_class_path(text: str) -> bool:
 def _class_objection(value: str, *, place: Place) -> Objection:
     holds = None if len(value.split(".")) > 1 and is_class_path(value) else False
     problem = "is a class this rule does not know" if holds is None else "is no class path"
+    if (module := _module_of(value)) in _MODULES:
+        problem, holds = f"is misspelt: {module} has no XCom backend of that name", False
     if value.strip() == STOCK_BACKEND:
         problem, holds = "has white space around the class", False
     elif value in OLD_CLASSES:
