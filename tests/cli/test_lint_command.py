@@ -77,13 +77,6 @@ def test_what_cannot_be_read_is_2_and_one_line(lint, tmp_path, monkeypatch, word
     assert problem in text
 
 
-@pytest.mark.parametrize("words", [["--set", "a=b"], ["--rerun-days", "-5"]])
-def test_option_that_is_none_ends_in_the_usage(lint, words):
-    with pytest.raises(SystemExit) as stopped:
-        lint(GOOD, *words)
-    assert stopped.value.code == 2
-
-
 def test_each_judges_files_by_themselves_and_sees_what_they_share(find, tmp_path):
     text = Path(GOOD).read_text()
     files = [tmp_path / "one.yaml", tmp_path / "two.yaml"]
@@ -273,11 +266,3 @@ def test_folder_that_configures_no_agents_or_stands_beside_a_file_is_2(lint, tmp
     code, _, text = lint(tmp_path)
     assert (code, "no file below it configures agents" in text) == (2, True)
     assert lint(tmp_path, GOOD)[0] == 2
-
-
-def test_flag_of_helm_is_answered_with_the_command_that_reads_it(lint, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        lint(GOOD, "--set-literal", "a=b")
-
-    assert stopped.value.code == 2
-    assert "helm template RELEASE CHART -f values.yaml --set-literal" in capsys.readouterr().err
