@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from xcomkit.cloud_documents import items
+from xcomkit.cloud_documents import block, items
 from xcomkit.findings.model import CloudName
 
 Action = Literal["deletes", "archives", "deletes old versions", "aborts uploads"]
@@ -59,7 +59,7 @@ def read_lifecycle(
     below = f"{prefix}/" if prefix else ""
     found = []
     for number, one in enumerate(rules, start=1):
-        rule = _mapping(one)
+        rule = block(one)
         if cloud == "aws":
             label, effects = rule.get("ID"), _read_s3(rule, below)
         elif cloud == "gcp":
@@ -119,25 +119,25 @@ _Effects = Iterator[tuple[Action, _When, Reach]]
 
 def _read_s3(rule: Rule, below: str) -> _Effects:
     """Yield what a rule does. One with tags does nothing: XCom objects carry none."""
-    selector = _mapping(rule.get("Filter"))
-    selector = {**selector, **_mapping(selector.get("And"))}
+    selector = block(rule.get("Filter"))
+    selector = {**selector, **block(selector.get("And"))}
     if rule.get("Status") != "Enabled" or selector.get("Tag") or selector.get("Tags"):
         return
     reach = _overlap(selector.get("Prefix") or rule.get("Prefix"), below)
     if any(name.startswith("ObjectSize") for name in selector):  # an XCom may have any size
         reach = _part(reach)
-    moves = map(_mapping, items(rule.get("Transitions") or rule.get("Transition")))
-    takings: list[tuple[Action, Rule]] = [("deletes", _mapping(rule.get("Expiration")))]
+    moves = map(block, items(rule.get("Transitions") or rule.get("Transition")))
+    takings: list[tuple[Action, Rule]] = [("deletes", block(rule.get("Expiration")))]
     takings += [("archives", m) for m in moves if m.get("StorageClass") in _UNREADABLE]
     for action, timed in takings:
         if "Date" in timed:  # from then on every object, however new
             yield action, (0, f"from {str(timed['Date'])[:10]} on, however new"), reach
         elif "Days" in timed:
             yield action, _after(timed["Days"]), reach
-    old = _mapping(rule.get("NoncurrentVersionExpiration"))
+    old = block(rule.get("NoncurrentVersionExpiration"))
     kept = _part(reach) if old.get("NewerNoncurrentVersions") else reach
     yield "deletes old versions", _after(old.get("NoncurrentDays")), kept
-    if uploads := _mapping(rule.get("AbortIncompleteMultipartUpload")):
+    if uploads := block(rule.get("AbortIncompleteMultipartUpload")):
         yield "aborts uploads", _after(uploads.get("DaysAfterInitiation")), reach
 
 
@@ -146,29 +146,29 @@ def _read_azure(rule: Rule, below: str) -> _Effects:
 
     The days after the last change of tier only keep a restored blob from being archived again.
     """
-    definition = _mapping(rule.get("definition"))
-    filters, actions = _mapping(definition.get("filters")), _mapping(definition.get("actions"))
+    definition = block(rule.get("definition"))
+    filters, actions = block(definition.get("filters")), block(definition.get("actions"))
     kinds = items(filters.get("blobTypes"))
     others_only = (kinds and "blockBlob" not in kinds) or filters.get("blobIndexMatch")
     if rule.get("enabled") is False or others_only:
         return
     reach = _overlap(filters.get("prefixMatch"), below)
-    current = _mapping(actions.get("baseBlob"))
+    current = block(actions.get("baseBlob"))
     takings: tuple[tuple[Action, str], ...] = ("deletes", "delete"), ("archives", "tierToArchive")
     for action, name in takings:
-        ages = {**_mapping(current.get(name)), "daysAfterLastTierChangeGreaterThan": None}
+        ages = {**block(current.get(name)), "daysAfterLastTierChangeGreaterThan": None}
         limits = [_after(days) for days in ages.values() if days is not None]
         if limits:
             known = [when for when in limits if when[0] is not None]
             yield action, min(known or limits, key=lambda when: when[0] or 0), reach
-    old = _mapping(_mapping(actions.get("version")).get("delete"))
+    old = block(block(actions.get("version")).get("delete"))
     yield "deletes old versions", _after(old.get("daysAfterCreationGreaterThan")), reach
 
 
 def _read_gcs(rule: Rule, below: str) -> _Effects:
     """Yield what a rule does. One that asks for a custom time does nothing: XComs have none."""
-    condition = {k: v for k, v in _mapping(rule.get("condition")).items() if v is not None}
-    kind = _mapping(rule.get("action")).get("type")
+    condition = {k: v for k, v in block(rule.get("condition")).items() if v is not None}
+    kind = block(rule.get("action")).get("type")
     reach = _overlap(condition.get("matchesPrefix"), below)
     if suffixes := items(condition.get("matchesSuffix")):
         reach = _part(reach) if any(_ends_a_key(str(one)) for one in suffixes) else "none"
@@ -225,7 +225,3 @@ def _after(days: object) -> _When:
     if isinstance(days, bool) or not isinstance(days, int | float) or not math.isfinite(days):
         return None, f"after {str(days)[:60]!r}, which is no number of days"
     return days, f"after {days:g} d"
-
-
-def _mapping(value: object) -> Rule:
-    return value if isinstance(value, dict) else {}

@@ -7,7 +7,7 @@ from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import CloudName
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.rules.annotations import FORMS
-from xcomkit.lint.rules.connections import Connection, connections_of_paths, signers
+from xcomkit.lint.rules.connections import connections_of_paths, signers
 from xcomkit.lint.rules.stores import cloud_of
 from xcomkit.settings.terms import TERMS
 from xcomkit.values.accounts import read_accounts, read_namespace
@@ -62,7 +62,8 @@ def read_agents(config: Configuration, *, namespace: str, needs_subjects: bool) 
     becomes = {signers(one, cloud=cloud) for one in connections} if cloud else set()
     if len(becomes) == 1:
         (assumed,) = becomes
-        if any(_is_direct(one) for one in connections):  # the pod's own token opens that role
+        methods = {str(one.extra.get("assume_role_method")) for one in connections}
+        if "assume_role_with_web_identity" in methods:  # the pod's own token opens that role
             identities, assumed = assumed, ()
     else:  # several, of which nobody can tell which is meant
         assumed = ()
@@ -90,10 +91,6 @@ def _annotated(config: Configuration, cloud: CloudName) -> Iterator[str]:
         found = account.annotations.get(key, "")
         if account.created and FORMS[key][0].fullmatch(found):
             yield found
-
-
-def _is_direct(connection: Connection) -> bool:
-    return connection.extra.get("assume_role_method") == "assume_role_with_web_identity"
 
 
 def _subjects(config: Configuration, *, namespace: str, needed: bool) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ import json
 import shlex
 from typing import Any
 
+from xcomkit.cloud_documents import block, texts
 from xcomkit.cloud_documents.policies import Statement
-from xcomkit.lint.cloud_files.reading import block, texts
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061
 

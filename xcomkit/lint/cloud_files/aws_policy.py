@@ -9,11 +9,11 @@ one no more than to become it.
 import json
 from collections.abc import Iterator
 
+from xcomkit.cloud_documents import block, texts
 from xcomkit.cloud_documents.conditions import Context, both
 from xcomkit.cloud_documents.policies import Caller, Statement, Verdict, decide
 from xcomkit.findings.model import Rule
 from xcomkit.lint.cloud_files.agents import Agents, account_of
-from xcomkit.lint.cloud_files.reading import block, texts
 from xcomkit.lint.cloud_files.report import Collector, listed, quoted
 from xcomkit.lint.cloud_files.rules import XC063, XC064, XC065, XC066, XC067, XC068
 from xcomkit.values.names import BasePath
@@ -38,6 +38,8 @@ _SENT: Context = {"aws:securetransport": ("true",)}
 _NOT_SENT = ("s3:prefix", "s3:delimiter", "s3:max-keys", "s3:x-amz-acl", "s3:versionid")
 
 
+Because = dict[str, tuple[Statement, ...]]
+"""The statements that decided, by action."""
 Policies = list[tuple[str, tuple[Statement, ...]]]
 """Statements by the name of the role they are of, ``""`` where no file tells it."""
 
@@ -92,22 +94,17 @@ def _judge_first(policies: Policies, *, agents: Agents, report: Collector) -> Po
     for name, found in policies:
         verdict, _ = decide((s, both((s.has_action(_ASSUME), s.has_resource(role)))) for s in found)
         is_open = name not in (*first, *signers)
+        actions = [action for s in found for action in texts(s.source.get("Action"))]
+        names_s3 = any(action.lower().startswith("s3:") for action in actions)
         if name in first or (is_open and verdict != "missing"):
             verdicts.append(verdict)
-        if name in signers or (
-            is_open and (verdict == "missing" or any(map(_is_about_objects, found)))
-        ):
+        if name in signers or (is_open and (verdict == "missing" or names_s3)):
             theirs.append((name, found))
     if verdicts and not {"allowed", "unknown"} & {*verdicts}:
         fix = json.dumps({"Effect": "Allow", "Action": _ASSUME, "Resource": role}, indent=2)
         text = f"{_ASSUME} on {quoted(role)} {verdicts[0]}, which the connection needs"
         report.add(XC063, text, expected=f"{_ASSUME} on {role}", fix=fix)
     return theirs
-
-
-def _is_about_objects(statement: Statement) -> bool:
-    actions = texts(statement.source.get("Action"))
-    return any(action.lower().startswith("s3:") for action in actions)
 
 
 def _names(roles: tuple[str, ...]) -> tuple[str, ...]:
@@ -132,8 +129,7 @@ def _judge_statements(
         for verdict in ("denied", "missing", "unknown"):
             found = {a: because for a, (said, because) in answers.items() if said == verdict}
             if found and (is_of_role or verdict != "missing"):
-                because = tuple(s for statements in found.values() for s in statements)
-                _add(rule, tuple(found), verdict, because, rights=rights, report=report)
+                _add_verdict(rule, verdict, found, rights=rights, report=report)
     for statement in statements:
         if not statement.denies:
             _judge_width(statement, rights=rights, report=report)
@@ -221,30 +217,26 @@ class _Rights:
         }
 
 
-def _add(
-    rule: Rule,
-    actions: tuple[str, ...],
-    verdict: str,
-    because: tuple[Statement, ...],
-    *,
-    rights: _Rights,
-    report: Collector,
+def _add_verdict(
+    rule: Rule, verdict: str, found: Because, *, rights: _Rights, report: Collector
 ) -> None:
     """Note actions of one rule that got the same verdict."""
+    actions = tuple(found)
+    because = [statement for statements in found.values() for statement in statements]
     keys = dict.fromkeys(key for statement in because for _, key, _ in statement.clauses)
     where = ", ".join([*dict.fromkeys(s.label for s in because)][:5])
     where = f" by {where}{': ' if keys else ''}{listed(keys)}" if where else ""
     names, expected = ", ".join(actions), f"{', '.join(actions)} on {rights.target(actions)}"
-    observed = {
-        "denied": f"{names} explicitly denied{where}",
-        "missing": f"{names} not allowed, or on a condition that the request does not meet{where}",
-        "unknown": f"{names}: a condition, variable or principal that this file does not"
-        f" decide{where}",
+    problem = {
+        "denied": " explicitly denied",
+        "missing": " not allowed, or on a condition that the request does not meet",
+        "unknown": ": a condition, variable or principal that this file does not decide",
     }[verdict]
     if any(key.startswith(_SSE) for key in keys):
         rule, expected = XC068, "no condition on encryption headers"
     fix = "" if verdict == "denied" else json.dumps(rights.grant(actions), indent=2)
-    report.add(rule, observed, expected=expected, fix=fix, is_unknown=verdict == "unknown")
+    is_unknown = verdict == "unknown"
+    report.add(rule, f"{names}{problem}{where}", expected=expected, fix=fix, is_unknown=is_unknown)
 
 
 def _judge_width(statement: Statement, *, rights: _Rights, report: Collector) -> None:

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from xcomkit.cloud_documents import block, texts
 from xcomkit.cloud_documents.access.aws import AUDIENCE, trust
 from xcomkit.cloud_documents.conditions import Context, both, either, opposite
 from xcomkit.cloud_documents.policies import Caller, Statement, decide_trust
 from xcomkit.lint.cloud_files.agents import Agents, account_of
 from xcomkit.lint.cloud_files.aws_pods import ASSUME, POD_IDENTITY, judge_pods, speaks_of_pods
-from xcomkit.lint.cloud_files.reading import block, read_policy, texts
+from xcomkit.lint.cloud_files.reading import read_policy
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061, XC062
 from xcomkit.values.tree import invalid
@@ -36,6 +37,7 @@ def judge_role_trust(document: object, *, role: str, agents: Agents, report: Col
         InputError: the document is no policy.
     """
     statements = read_policy(document, name=report.name, most=MOST_TEXTS)
+    takes_pods = any(_providers(s) or speaks_of_pods(s) for s in statements)
     if role and agents.identities and role not in (*agents.identities, *agents.assumed):
         report.add(
             XC060,
@@ -43,16 +45,11 @@ def judge_role_trust(document: object, *, role: str, agents: Agents, report: Col
             f" {listed(agents.identities)}",
             expected=f"the trust of {listed(agents.identities)}",
         )
-    elif role in agents.assumed or (agents.assumed and not role and not _takes_pods(statements)):
+    elif role in agents.assumed or (agents.assumed and not role and not takes_pods):
         _judge_assumption(statements, agents=agents, report=report)
     else:
         own = role or (agents.identities[0] if len(agents.identities) == 1 else "")
         _judge_tokens(statements, account=account_of(own), subjects=agents.subjects, report=report)
-
-
-def _takes_pods(statements: tuple[Statement, ...]) -> bool:
-    """Tell whether a trust is in pods, by their tokens or associations, and not in roles alone."""
-    return any(_providers(s) or speaks_of_pods(s) for s in statements)
 
 
 def _judge_assumption(
@@ -170,26 +167,19 @@ def _list_others(own: "_Tokens", *, subjects: tuple[str, ...]) -> Iterator[tuple
     for who in _others(own.statement):
         yield f"{quoted(who)} may become the role as well", False
     for provider in own.providers:
-        yield from _list_other_tokens(own, provider=provider, subjects=subjects)
-
-
-def _list_other_tokens(
-    own: "_Tokens", *, provider: str, subjects: tuple[str, ...]
-) -> Iterator[tuple[str, bool]]:
-    """Yield whose tokens are taken beside the agents': of the subjects named, else of anybody."""
-    is_named = False
-    for value in _subjects_of(own.statement, provider=provider):
-        verdict = own.take(provider, claim="sub", value=_sample(value))
-        if verdict is not False and not is_agents(_sample(value), subjects):
-            is_named = True
-            yield f"{quoted(value)} lets in who is no agent", verdict is None
-    key = quoted(f"{_host(provider)}:sub")
-    anybody = own.take(provider, claim="sub", value=_sample("*:*"))
-    nameless = own.take(provider, claim="sub", value="")
-    if anybody is not False and not is_named:
-        yield f"no condition on {key}: every service account of the issuer", anybody is None
-    elif nameless is not False:
-        yield f"a token without {key} is let in as well", nameless is None
+        is_named = False
+        for value in _subjects_of(own.statement, provider=provider):
+            verdict = own.take(provider, claim="sub", value=_sample(value))
+            if verdict is not False and not is_agents(_sample(value), subjects):
+                is_named = True
+                yield f"{quoted(value)} lets in who is no agent", verdict is None
+        key = quoted(f"{_host(provider)}:sub")
+        anybody = own.take(provider, claim="sub", value=_sample("*:*"))
+        nameless = own.take(provider, claim="sub", value="")
+        if anybody is not False and not is_named:
+            yield f"no condition on {key}: every service account of the issuer", anybody is None
+        elif nameless is not False:
+            yield f"a token without {key} is let in as well", nameless is None
 
 
 class _Tokens:
@@ -229,7 +219,7 @@ def _speaks_of(statement: Statement, provider: str, *, claim: str, value: str) -
     found = statement.source.get("Condition")
     if isinstance(found, dict):
         own = {
-            operator: {key: wanted for key, wanted in block(keys).items() if _is_of(key, claim)}
+            operator: {k: v for k, v in block(keys).items() if k.lower().endswith(f":{claim}")}
             for operator, keys in found.items()
         }
         if statement.denies and own != found:  # it may deny for another reason, or not at all
@@ -239,10 +229,6 @@ def _speaks_of(statement: Statement, provider: str, *, claim: str, value: str) -
     token = replace(statement, source={**statement.source, "Condition": found})
     named = token.has_principal(Caller(names=(provider,)))
     return both((token.has_action(WEB_IDENTITY), named, token.is_met(context)))
-
-
-def _is_of(key: str, claim: str) -> bool:
-    return key.lower().endswith(f":{claim}")
 
 
 def _subjects_of(statement: Statement, *, provider: str) -> tuple[str, ...]:

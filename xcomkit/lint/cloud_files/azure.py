@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+from xcomkit.cloud_documents import Block, block, texts
 from xcomkit.cloud_documents.access.azure import (
     AUDIENCE,
     CONTRIBUTOR,
@@ -13,7 +14,6 @@ from xcomkit.cloud_documents.access.azure import (
     credential_name,
 )
 from xcomkit.lint.cloud_files.agents import Agents
-from xcomkit.lint.cloud_files.reading import Block, block, texts
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061, XC063, XC066
 from xcomkit.values.names import BasePath
@@ -70,9 +70,9 @@ def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Co
     """
     expected = f"one credential each for {listed(sorted(subjects))}, audience {AUDIENCE}"
     entries = [unwrapped(entry) for entry in found]
+    flexible = [e for e in entries if not _subject(e) and e.get("claimsMatchingExpression")]
     good = {_subject(e) for e in entries if AUDIENCE in texts(e.get("audiences"))}
-    # an expression may let in any of them
-    otherwise = None if any(map(_is_flexible, entries)) else False
+    otherwise = None if flexible else False  # an expression may let in any of them
     report.add_left_out(
         {subject: True if subject in good else otherwise for subject in subjects},
         expected=expected,
@@ -85,7 +85,7 @@ def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Co
             expected=f"at most {MOST_CREDENTIALS}",
         )
     for entry in entries:
-        if _is_flexible(entry):
+        if entry in flexible:
             text = f"{quoted(entry['claimsMatchingExpression'])} may match others as well"
             report.add(XC061, text, expected=expected, is_unknown=True)
         elif not is_agents(_subject(entry), subjects):
@@ -93,10 +93,6 @@ def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Co
             name = pasted(entry.get("name") or "", otherwise="NAME")
             fix = _command("delete", "--name", name, "--yes")
             report.add(XC061, text, expected=expected, fix=fix)
-
-
-def _is_flexible(entry: Block) -> bool:
-    return not _subject(entry) and bool(entry.get("claimsMatchingExpression"))
 
 
 def _subject(entry: Block) -> str:
@@ -111,10 +107,8 @@ def _create(subject: str, *, entries: list[Block]) -> str:
 
 
 def _command(verb: str, *words: str) -> str:
-    command = ["az", "identity", "federated-credential", verb]
-    return shlex.join(
-        [*command, "--identity-name", "IDENTITY", "--resource-group", "GROUP", *words]
-    )
+    identity = ("--identity-name", "IDENTITY", "--resource-group", "GROUP")
+    return shlex.join(["az", "identity", "federated-credential", verb, *identity, *words])
 
 
 def judge_assignments(
@@ -143,12 +137,11 @@ def judge_assignments(
         if (reach := _reach(e, container=path.bucket, account=agents.storage_account))
     ]
     full = [e for e, _ in reaching if _role(e) in _FULL.values()]
-    if not any(not e.get("condition") for e in full):
-        asked = [*full, *(e for e, _ in reaching if _role(e) not in _KNOWN.values())]
+    if all(e.get("condition") for e in full):
         held = (f"{_role(e)}{' on a condition' if e.get('condition') else ''} on {e.get('scope')}"
                 for e in entries)  # fmt: skip
         observed = f"nothing surely lets agents write: {listed(held) or 'no assignment at all'}"
-        is_unknown = bool(asked)
+        is_unknown = bool(full) or any(_role(e) not in _KNOWN.values() for e, _ in reaching)
         report.add(XC063, observed, expected=expected, fix=_assign(path), is_unknown=is_unknown)
     principals = {str(e["principalId"]) for e, _ in reaching if e.get("principalId")}
     if len(principals) > 1:

@@ -9,11 +9,10 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from xcomkit.cloud_documents import items
+from xcomkit.cloud_documents import Block, block, items, texts
 from xcomkit.cloud_documents.access.gcp import BECOME, OBJECTS, PERMISSIONS, READER, condition_start
 from xcomkit.cloud_documents.conditions import both, either
 from xcomkit.lint.cloud_files.agents import Agents
-from xcomkit.lint.cloud_files.reading import Block, block, texts
 from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC061, XC063, XC064, XC065, XC066, XC067
 from xcomkit.values.names import BasePath

@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from xcomkit.cloud_documents import items
+from xcomkit.cloud_documents import block, items
 from xcomkit.findings.model import CloudName, Rule
 from xcomkit.lint.cloud_files import aws_pods, aws_policy, aws_trust, azure, gcp, lifecycle
 from xcomkit.lint.cloud_files.agents import Agents
-from xcomkit.lint.cloud_files.reading import block, read_document, read_policy
+from xcomkit.lint.cloud_files.reading import read_document, read_policy
 from xcomkit.lint.cloud_files.report import Collector, listed, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC063, XC070, XC074
 from xcomkit.lint.rules.stores import cloud_of

@@ -7,10 +7,9 @@ expiry that keeps the bucket from growing.
 import json
 from typing import Any
 
-from xcomkit.cloud_documents import items
+from xcomkit.cloud_documents import block, items
 from xcomkit.cloud_documents.lifecycle import lifecycle_rules, read_lifecycle
 from xcomkit.findings.model import CloudName
-from xcomkit.lint.cloud_files.reading import block
 from xcomkit.lint.cloud_files.report import Collector, quoted
 from xcomkit.lint.cloud_files.rules import XC070, XC071, XC072, XC073, XC438
 from xcomkit.values.names import BasePath

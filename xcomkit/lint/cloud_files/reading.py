@@ -4,24 +4,13 @@ import json
 from typing import Any
 from urllib.parse import unquote
 
-from xcomkit.cloud_documents import items
+from xcomkit.cloud_documents import block, items
 from xcomkit.cloud_documents.policies import Statement, read_statements
 from xcomkit.values.tree import MAX_DEPTH, invalid
 from xcomkit.values.values import MAX_CHARACTERS, read_values
 
-Block = dict[str, Any]
 _HINT = "export it again with --output json."
 MOST_TEXTS = 5_000  # IAM takes 10,240 characters of policies per role
-
-
-def block(value: object) -> Block:
-    """Return the value where it is a mapping, an empty one otherwise."""
-    return value if isinstance(value, dict) else {}
-
-
-def texts(value: object) -> tuple[str, ...]:
-    """Return the texts of a list, or the one text; everything else in it is left out."""
-    return tuple(item for item in items(value) if isinstance(item, str))
 
 
 def read_document(text: str, *, name: str) -> Any:

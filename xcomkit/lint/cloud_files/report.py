@@ -13,6 +13,7 @@ from xcomkit.values.names import find_placeholder
 MOST_FINDINGS = 20  # per rule; a file with more has one cause
 _LONGEST = 400
 _LONGEST_TEXT = 20_000  # a policy as text; longer ones are refused where they are read
+# ${aws:...} is a variable of IAM
 _TEMPLATE = re.compile(
     r"<[^<>\s]{1,60}>|\{\{[^{}]{1,60}\}\}|\$\{(?![*?$]\}|[\w.-]+:[^:{}])[^{}]{1,60}\}"
     r"|\b(?:[A-Z]+_)*(?:ACCOUNT|PROJECT|SUBSCRIPTION|TENANT|CLUSTER|NAMESPACE|OIDC|ROLE|POOL)"
@@ -82,8 +83,10 @@ class Collector:
 
     def add_placeholders(self, data: object) -> None:
         """Note what still waits to be filled in, wherever in the file it is."""
-        found = dict.fromkeys(one for text in _texts(data) if (one := _placeholder(text)))
-        for one in found:
+        bounded = [text[:_LONGEST_TEXT] for text in _texts(data)]
+        templates = [(_TEMPLATE.search(text), text) for text in bounded]
+        found = [match[0] if match else find_placeholder(text) for match, text in templates]
+        for one in dict.fromkeys(filter(None, found)):
             self.add(XC008, f"{quoted(one)} is still a placeholder", expected="the real value")
 
     def add_left_out(
@@ -116,12 +119,6 @@ def _texts(data: object) -> Iterator[str]:
             level += [*one.keys(), *one.values()]
         elif isinstance(one, list):
             level += one
-
-
-def _placeholder(text: str) -> str:
-    """Return a word of a template in a text, or ``""``; ``${aws:...}`` is a variable of IAM."""
-    match = _TEMPLATE.search(text[:_LONGEST_TEXT])
-    return match[0] if match else find_placeholder(text[:_LONGEST_TEXT])
 
 
 def _bounded(text: str) -> str:

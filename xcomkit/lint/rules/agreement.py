@@ -36,6 +36,7 @@ XC025 = Rule(
 )
 
 
+_SHARED = (*XCOM_SETTINGS, *STATE_SETTINGS, SECRETS_BACKEND, SECRETS_KWARGS)
 _MAY_BE_UNSET = (COMPRESSION, *STATE_SETTINGS, SECRETS_BACKEND, SECRETS_KWARGS)
 
 
@@ -45,7 +46,9 @@ def find_disagreement(config: Configuration) -> Iterator[Objection]:
 
     What must be there and is missing in one is the matter of the rule that asks for it.
     """
-    for name in _shared_names(config):
+    paths = [parse_base_path(text) for text, _ in config.known(PATH)]
+    ours = [connection_variable(one.connection_id) for one in paths if one and one.connection_id]
+    for name in dict.fromkeys((*_SHARED, *ours)):
         found = [one for one in config.settings(name) if one.variable or name in _MAY_BE_UNSET]
         if any(one.variable and one.variable.problem for one in found):
             continue
@@ -61,14 +64,6 @@ def find_disagreement(config: Configuration) -> Iterator[Objection]:
 
 def _display(name: str, value: str | None) -> str:
     return "unset" if value is None else show(name, value)
-
-
-def _shared_names(config: Configuration) -> tuple[str, ...]:
-    paths = [parse_base_path(env.get(PATH, "")) for env in config.environment.values()]
-    connections = dict.fromkeys(
-        connection_variable(path.connection_id) for path in paths if path and path.connection_id
-    )
-    return (*XCOM_SETTINGS, *STATE_SETTINGS, *connections, SECRETS_BACKEND, SECRETS_KWARGS)
 
 
 @lint_rule(XC025, "lists as they were", kinds=("values",))

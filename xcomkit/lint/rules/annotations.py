@@ -154,16 +154,15 @@ def _different_clients(config: Configuration) -> Iterator[Objection]:
     if "azure" not in clouds(config):
         return
     found: dict[str, Place] = {}
-    of_variables = ((value, setting.place) for value, setting in config.known(CLIENT_ID))
-    for value, place in (*_annotated_clients(config), *of_variables):
+    places = [
+        (value, config.values.place(*path, key))
+        for path, key, value in _annotations(config.values.data, path=())
+        if key == TERMS["azure"].annotation and isinstance(value, str)
+    ]
+    places += [(value, setting.place) for value, setting in config.known(CLIENT_ID)]
+    for value, place in places:
         if value and not find_placeholder(value):
             found.setdefault(value.lower(), place)
     if len(found) > 1:
         text = ", ".join(f"{value[:36]!r} (line {line})" for value, (_, line) in found.items())
         yield Objection(text[:300], list(found.values())[-1])
-
-
-def _annotated_clients(config: Configuration) -> Iterator[tuple[str, Place]]:
-    for path, key, value in _annotations(config.values.data, path=()):
-        if key == TERMS["azure"].annotation and isinstance(value, str):
-            yield value, config.values.place(*path, key)

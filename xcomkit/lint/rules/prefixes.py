@@ -84,22 +84,19 @@ def clouds(config: Configuration) -> tuple[CloudName, ...]:
 def _bad_buckets(config: Configuration) -> Iterator[Objection]:
     for path, place, _ in paths(config):
         cloud = cloud_of(path.scheme)
-        if cloud == "azure" and path.connection_id:
-            yield from _bad_accounts(config, connection_variable(path.connection_id))
+        pattern, words = NAMES["storage_account"]
+        connection = connection_variable(path.connection_id)
+        for value, setting in config.known(connection) if cloud == "azure" else ():
+            name = str(read_connection(value).extra.get("account_name") or "")
+            if name and not find_placeholder(name) and not re.fullmatch(pattern, name):
+                text = f"account_name {name[:40]!r}: must be {words}"
+                yield Objection(text, setting.place)
         if cloud is None or find_placeholder(path.bucket) or "$" in path.bucket:
             continue
         problem = path_problem(path.bucket, cloud=cloud)
         is_url = path.bucket.endswith((".core.windows.net", ".amazonaws.com"))
         if problem and not (is_url and cloud == "azure"):  # that one is XC011's
             yield Objection(f"{path.bucket[:80]!r}: {problem}", place)
-
-
-def _bad_accounts(config: Configuration, connection: str) -> Iterator[Objection]:
-    pattern, words = NAMES["storage_account"]
-    for value, setting in config.known(connection):
-        name = str(read_connection(value).extra.get("account_name") or "")
-        if name and not find_placeholder(name) and not re.fullmatch(pattern, name):
-            yield Objection(f"account_name {name[:40]!r}: must be {words}", setting.place)
 
 
 def list_log_paths(config: Configuration) -> Iterator[tuple[BasePath, Place]]:
@@ -185,7 +182,9 @@ def find_shared_between(configurations: Iterable[Configuration]) -> tuple[Findin
     found = []
     owners: dict[str, list[tuple[Configuration, _Identity]]] = {}
     for config in configurations:
-        identity = (named_deployment(config), _installed_as(config))
+        parts = [config.values.get(key) for key in ("namespace", "resourceNamePrefix")]
+        installed_as = "/".join(part for part in parts if isinstance(part, str))
+        identity = (named_deployment(config), installed_as)
         for path, (file, line), _ in paths(config):
             before = owners.setdefault(display(path), [])
             names = [other.name for other, theirs in before if _are_two(identity, theirs)]
@@ -200,8 +199,3 @@ def _are_two(one: _Identity, other: _Identity) -> bool:
     """Tell whether two files are of two Deployments, by its name or by what they install."""
     pairs = zip(one, other, strict=True)
     return next((first != second for first, second in pairs if first and second), False)
-
-
-def _installed_as(config: Configuration) -> str:
-    parts = [config.values.get(key) for key in ("namespace", "resourceNamePrefix")]
-    return "/".join(part for part in parts if isinstance(part, str))

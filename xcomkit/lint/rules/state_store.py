@@ -10,7 +10,13 @@ from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.registry import Objection, lint_rule, value_rule
 from xcomkit.lint.rules.chart_keys import list_agents
 from xcomkit.lint.rules.prefixes import display, list_log_paths, overlap, paths
-from xcomkit.lint.rules.storage import is_class_path, path_problem, read_threshold, set_elsewhere
+from xcomkit.lint.rules.storage import (
+    class_objection,
+    is_durable,
+    path_problem,
+    read_threshold,
+    set_elsewhere,
+)
 from xcomkit.values.names import STATE_BACKEND, STATE_PATH, STATE_THRESHOLD
 from xcomkit.values.sensitive import show
 
@@ -101,9 +107,7 @@ def _missing(config: Configuration, *, is_needed: bool) -> Iterator[Objection]:
             yield set_elsewhere(STATE_BACKEND, one)
         elif new:
             is_sure = any(agent.runtime for agent in new)
-            text = f"none in {one.where}: {new[0].text}" + (
-                "" if is_sure else ", on which Runtime?"
-            )
+            text = f"none in {one.where}: {new[0].text}{'' if is_sure else ', on which Runtime?'}"
             yield Objection(text, one.place, False if is_sure else None)
         else:
             yield Objection(f"none in {one.where}", one.place)
@@ -130,14 +134,10 @@ def _unknown_to_agents(config: Configuration) -> Iterator[Objection]:
 
 @lint_rule(XC433, _EXPECTED, fix=_CLASS, applies=_is_set)
 def _bad_class(config: Configuration) -> Iterator[Objection]:
-    own = DURABLE_STATE_STORE.rpartition(".")[2]
     for value, setting in config.known(STATE_BACKEND):
-        is_ours = is_class_path(value) and value.endswith(f".{own}")
-        if value and value != STOCK_STATE_STORE and not is_ours:
-            is_path = "." in value and is_class_path(value)
-            problem = "is a class this rule does not know" if is_path else "is no class path"
-            text = f"{show(STATE_BACKEND, value)} {problem}"
-            yield Objection(text, setting.place, None if is_path else False)
+        is_ours = value in ("", STOCK_STATE_STORE)
+        if not is_ours and not is_durable(value, durable=DURABLE_STATE_STORE):
+            yield class_objection(STATE_BACKEND, value, place=setting.place)
 
 
 @lint_rule(XC434, "s3, gs, abfs or adl", fix=_PATH, applies=_is_set)

@@ -185,16 +185,15 @@ def read_threshold(value: str) -> int | None:
 
 @lint_rule(XC004, "AIRFLOW_CONN_<ID> or a secretBackend")
 def _undefined_connection(config: Configuration) -> Iterator[Objection]:
-    named: set[tuple[str, tuple[str, ...]]] = set()
+    named: set[tuple[str, tuple[str, ...]]] = set()  # XComs and state usually share one
     for value, setting in (*config.known(PATH), *config.known(STATE_PATH)):
         path = parse_base_path(value)
         if path is None or not path.connection_id or find_placeholder(path.connection_id):
             continue
-        if (path.connection_id, setting.components) in named:
-            continue  # XComs and state usually share one
-        named.add((path.connection_id, setting.components))
-        if find_secret(PATH, value):
-            continue  # XC011 speaks of it
+        key = (path.connection_id, setting.components)
+        if key in named or find_secret(PATH, value):  # XC011 speaks of a secret
+            continue
+        named.add(key)
         variable = connection_variable(path.connection_id)
         for other in config.settings(variable):
             components = tuple(c for c in other.components if c in setting.components)
@@ -233,13 +232,20 @@ def _bad_backend(config: Configuration) -> Iterator[Objection]:
         elif value is None:
             yield Objection(f"no text in {setting.where}", setting.place)
         elif value != STOCK_BACKEND and not is_durable(value):
-            yield _class_objection(value, place=setting.place)
+            module = _module_of(value)
+            reasons = {
+                "has white space around the class": value.strip() == STOCK_BACKEND,
+                "is an old name": value in OLD_CLASSES,
+                "keeps every value in the metadata database": value.strip() in DATABASE_CLASSES,
+                f"is misspelt: {module} has no XCom backend of that name": module in _MODULES,
+            }
+            reason = next((reason for reason, holds in reasons.items() if holds), "")
+            yield class_objection(BACKEND, value, place=setting.place, reason=reason)
 
 
-def is_durable(class_path: str) -> bool:
-    """Tell whether a class path names the durable backend, here or copied into an image."""
-    name = DURABLE_BACKEND.rpartition(".")[2]
-    return is_class_path(class_path) and class_path.endswith(f".{name}")
+def is_durable(class_path: str, *, durable: str = DURABLE_BACKEND) -> bool:
+    """Tell whether a class path names the durable class, here or copied into an image."""
+    return _is_class_path(class_path) and class_path.endswith(f".{durable.rpartition('.')[2]}")
 
 
 def is_stock(class_path: str) -> bool:
@@ -252,23 +258,15 @@ def _module_of(class_path: str) -> str:
     return class_path.strip().lower().rpartition(".")[0]
 
 
-def is_class_path(text: str) -> bool:
-    """Tell whether a text is made of identifiers and dots."""
+def _is_class_path(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
 
-def _class_objection(value: str, *, place: Place) -> Objection:
-    holds = None if len(value.split(".")) > 1 and is_class_path(value) else False
-    problem = "is a class this rule does not know" if holds is None else "is no class path"
-    if (module := _module_of(value)) in _MODULES:
-        problem, holds = f"is misspelt: {module} has no XCom backend of that name", False
-    if value.strip() == STOCK_BACKEND:
-        problem, holds = "has white space around the class", False
-    elif value in OLD_CLASSES:
-        problem, holds = "is an old name", False
-    elif value.strip() in DATABASE_CLASSES:
-        problem, holds = "keeps every value in the metadata database", False
-    return Objection(f"{show(BACKEND, value)} {problem}", place, holds)
+def class_objection(name: str, value: str, *, place: Place, reason: str = "") -> Objection:
+    """Return why a class is not taken; one that may be somebody's own is unknown."""
+    is_sure = bool(reason) or "." not in value or not _is_class_path(value)
+    problem = "is no class path" if is_sure else "is a class this rule does not know"
+    return Objection(f"{show(name, value)} {reason or problem}", place, False if is_sure else None)
 
 
 _URL_OF_AZURE = "Airflow reads the part before @ as the connection id, not as the container"
