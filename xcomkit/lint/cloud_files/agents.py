@@ -37,6 +37,12 @@ class Agents:
         """Return who reads and writes the objects, as far as the files tell."""
         return self.assumed[-1:] or self.identities
 
+    def has_subject(self, subject: str) -> bool:
+        """Tell whether a subject is of the agents; Sentinel's is made by the chart as well."""
+        spaces = {known.rpartition(":")[0] for known in self.subjects}
+        space, _, name = subject.rpartition(":")
+        return subject in self.subjects or (space in spaces and name.endswith("-sentinel"))
+
     def prefixes(self, bucket: str) -> tuple[str, ...]:
         """Return below which prefixes of a bucket the agents work."""
         return tuple(p.prefix for p in (*self.paths, *self.state_paths) if p.bucket == bucket)

@@ -6,7 +6,7 @@ from typing import Any
 
 from xcomkit.cloud_documents import block, texts
 from xcomkit.cloud_documents.policies import Statement
-from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, quoted
+from xcomkit.lint.cloud_files.report import Collector, listed, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061
 
 ASSUME = "sts:AssumeRole"
@@ -51,12 +51,13 @@ def find_associations(data: object) -> list[Any] | None:
     return several if isinstance(several, list) else [one] if block(one) else None
 
 
-def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
+def judge_associations(found: list[Any], *, report: Collector) -> None:
     """Note service accounts without an association, and others with the agents' role.
 
     ``list-pod-identity-associations`` names no roles: what others get stays unknown.
     """
     report.names_accounts = True
+    subjects = report.agents.subjects
     present = {
         f"system:serviceaccount:{entry.get('namespace')}:{entry.get('serviceAccount')}": entry
         for entry in map(block, found)
@@ -67,7 +68,7 @@ def judge_associations(found: list[Any], *, subjects: tuple[str, ...], report: C
     )
     roles = {str(e.get("roleArn")) for s, e in present.items() if s in subjects and "roleArn" in e}
     for subject, entry in present.items():
-        if is_agents(subject, subjects) or (roles and str(entry.get("roleArn")) not in roles):
+        if report.agents.has_subject(subject) or (roles and str(entry.get("roleArn")) not in roles):
             continue
         role = "the same role" if roles else "a role that this file does not name"
         text = f"{quoted(subject)} has an association with {role}"

@@ -59,15 +59,16 @@ def find_policies(data: object) -> list[tuple[str, object]]:
     return [("", found)] if "Statement" in found else []
 
 
-def judge_rights(policies: Policies, *, path: BasePath, agents: Agents, report: Collector) -> None:
+def judge_rights(policies: Policies, *, path: BasePath, report: Collector) -> None:
     """Note what policies withhold from an agent, and what they grant beyond its needs."""
+    agents = report.agents
     signers, first = _names(agents.signers), _names(agents.identities)
     is_known = bool(agents.identities or (signers and not agents.assumed))
     others = dict.fromkeys(
         role for role, _ in policies if role and is_known and role not in {*signers, *first}
     )
     ours = [(role, found) for role, found in policies if role not in others]
-    ours = _judge_first(ours, agents=agents, report=report) if agents.assumed else ours
+    ours = _judge_first(ours, report=report) if agents.assumed else ours
     statements = [statement for _, found in ours for statement in found]
     expected = f"the policies of role {listed(signers)}"
     if others:
@@ -80,14 +81,15 @@ def judge_rights(policies: Policies, *, path: BasePath, agents: Agents, report: 
         text = f"{quoted(path.bucket)} is another name of a bucket, which this file cannot tell"
         report.add(XC063, text, expected="rights on what is behind the name", is_unknown=True)
     elif statements or not (others or agents.assumed):
-        _judge_statements(statements, path=path, agents=agents, report=report)
+        _judge_statements(statements, path=path, report=report)
 
 
-def _judge_first(policies: Policies, *, agents: Agents, report: Collector) -> Policies:
+def _judge_first(policies: Policies, *, report: Collector) -> Policies:
     """Judge the role that only becomes another one, and return the policies of that other one.
 
     A policy of which nobody knows the role is of the first one if it lets it become the other.
     """
+    agents = report.agents
     first, signers, role = _names(agents.identities), _names(agents.signers), agents.assumed[0]
     verdicts: list[Verdict] = []
     theirs: Policies = []
@@ -112,16 +114,14 @@ def _names(roles: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(role.rpartition("/")[2] for role in roles)
 
 
-def _judge_statements(
-    statements: list[Statement], *, path: BasePath, agents: Agents, report: Collector
-) -> None:
-    rights = _Rights(statements, path=path, agents=agents)
+def _judge_statements(statements: list[Statement], *, path: BasePath, report: Collector) -> None:
+    rights = _Rights(statements, path=path, agents=report.agents)
     is_of_role = not statements or any(s.principals is None for s in statements)
     if not is_of_role and not rights.are_enough():
         holders = rights.list_holders()
         observed = "only the bucket's own policy is in the file, so the role's rights are unknown"
         if holders:
-            observed = f"the bucket's policy has nothing for {listed(agents.signers)};"
+            observed = f"the bucket's policy has nothing for {listed(report.agents.signers)};"
             observed += f" who may write: {listed(holders)}"
         report.add(XC063, observed, expected="the policies of the role", is_unknown=not holders)
     for rule, actions in _RIGHTS:

@@ -17,7 +17,7 @@ from xcomkit.cloud_documents.policies import Caller, Statement, decide_trust
 from xcomkit.lint.cloud_files.agents import Agents, account_of
 from xcomkit.lint.cloud_files.aws_pods import ASSUME, POD_IDENTITY, judge_pods, speaks_of_pods
 from xcomkit.lint.cloud_files.reading import read_policy
-from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
+from xcomkit.lint.cloud_files.report import Collector, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061, XC062
 from xcomkit.values.tree import invalid
 
@@ -30,12 +30,13 @@ _ROLE = re.compile(r"arn:[\w-]*:iam::\d+:role/.+")
 _OTHER = "xcomkit-other"  # a name that is not the agents', to ask with
 
 
-def judge_role_trust(document: object, *, role: str, agents: Agents, report: Collector) -> None:
+def judge_role_trust(document: object, *, role: str, report: Collector) -> None:
     """Note what is wrong with the AssumeRolePolicyDocument of a role, by ARN where it is known.
 
     Raises:
         InputError: the document is no policy.
     """
+    agents = report.agents
     statements = read_policy(document, name=report.name, most=MOST_TEXTS)
     takes_pods = any(_providers(s) or speaks_of_pods(s) for s in statements)
     if role and agents.identities and role not in (*agents.identities, *agents.assumed):
@@ -46,16 +47,15 @@ def judge_role_trust(document: object, *, role: str, agents: Agents, report: Col
             expected=f"the trust of {listed(agents.identities)}",
         )
     elif role in agents.assumed or (agents.assumed and not role and not takes_pods):
-        _judge_assumption(statements, agents=agents, report=report)
+        _judge_assumption(statements, report=report)
     else:
         own = role or (agents.identities[0] if len(agents.identities) == 1 else "")
-        _judge_tokens(statements, account=account_of(own), subjects=agents.subjects, report=report)
+        _judge_tokens(statements, account=account_of(own), report=report)
 
 
-def _judge_assumption(
-    statements: tuple[Statement, ...], *, agents: Agents, report: Collector
-) -> None:
+def _judge_assumption(statements: tuple[Statement, ...], *, report: Collector) -> None:
     """Judge the trust of a role that the agents' own role is to become."""
+    agents = report.agents
     expected = f"{ASSUME} for {listed(agents.identities) or 'the role of the agents'}"
     callers = [Caller(names=(arn,), account=account_of(arn)) for arn in agents.identities]
     is_let_in: dict[str, bool | None] = {}
@@ -78,14 +78,9 @@ def _judge_assumption(
                 report.add(XC061, text, expected=expected, fix=fix)
 
 
-def _judge_tokens(
-    statements: tuple[Statement, ...],
-    *,
-    account: str,
-    subjects: tuple[str, ...],
-    report: Collector,
-) -> None:
+def _judge_tokens(statements: tuple[Statement, ...], *, account: str, report: Collector) -> None:
     """Judge whose tokens open a role; those of a provider of another account open none."""
+    subjects = report.agents.subjects
     named = tuple(dict.fromkeys(one for s in statements for one in _providers(s)))
     if len({_host(one) for one in named}) > MOST_ISSUERS:
         raise invalid(report.name, f"a trust in more than {MOST_ISSUERS} issuers")
@@ -106,7 +101,7 @@ def _judge_tokens(
     for statement in statements:
         if not statement.denies:
             own = _Tokens(statement, denials=denials, providers=providers)
-            for problem, is_unknown in _list_others(own, subjects=subjects):
+            for problem, is_unknown in _list_others(own, agents=report.agents):
                 text = f"{statement.label}: {problem}"
                 report.add(XC061, text, expected=expected, fix=fix, is_unknown=is_unknown)
             for host in own.loose_audiences(subjects):
@@ -162,7 +157,7 @@ def _why_not(
     return f"{listed(foreign[:1])} is no claim of the trusted provider" if foreign else ""
 
 
-def _list_others(own: "_Tokens", *, subjects: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+def _list_others(own: "_Tokens", *, agents: Agents) -> Iterator[tuple[str, bool]]:
     """Yield who else is let in, and whether that is unknown."""
     for who in _others(own.statement):
         yield f"{quoted(who)} may become the role as well", False
@@ -170,7 +165,7 @@ def _list_others(own: "_Tokens", *, subjects: tuple[str, ...]) -> Iterator[tuple
         is_named = False
         for value in _subjects_of(own.statement, provider=provider):
             verdict = own.take(provider, claim="sub", value=_sample(value))
-            if verdict is not False and not is_agents(_sample(value), subjects):
+            if verdict is not False and not agents.has_subject(_sample(value)):
                 is_named = True
                 yield f"{quoted(value)} lets in who is no agent", verdict is None
         key = quoted(f"{_host(provider)}:sub")

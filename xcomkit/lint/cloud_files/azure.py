@@ -14,7 +14,7 @@ from xcomkit.cloud_documents.access.azure import (
     credential_name,
 )
 from xcomkit.lint.cloud_files.agents import Agents
-from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
+from xcomkit.lint.cloud_files.report import Collector, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061, XC063, XC066
 from xcomkit.values.names import BasePath
 
@@ -62,12 +62,13 @@ def is_assignment(entry: object) -> bool:
     return "scope" in found and ("roleDefinitionId" in found or "roleDefinitionName" in found)
 
 
-def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Collector) -> None:
+def judge_credentials(found: list[Any], *, report: Collector) -> None:
     """Note subjects without a working federated credential, and credentials of others.
 
     A subject counts as let in whichever issuer vouches for it: the file does not tell which
     cluster is meant.
     """
+    subjects = report.agents.subjects
     expected = f"one credential each for {listed(sorted(subjects))}, audience {AUDIENCE}"
     entries = [unwrapped(entry) for entry in found]
     flexible = [e for e in entries if not _subject(e) and e.get("claimsMatchingExpression")]
@@ -88,7 +89,7 @@ def judge_credentials(found: list[Any], *, subjects: tuple[str, ...], report: Co
         if entry in flexible:
             text = f"{quoted(entry['claimsMatchingExpression'])} may match others as well"
             report.add(XC061, text, expected=expected, is_unknown=True)
-        elif not is_agents(_subject(entry), subjects):
+        elif not report.agents.has_subject(_subject(entry)):
             text = f"{quoted(_subject(entry))} is no service account of the agents"
             name = pasted(entry.get("name") or "", otherwise="NAME")
             fix = _command("delete", "--name", name, "--yes")
@@ -111,14 +112,13 @@ def _command(verb: str, *words: str) -> str:
     return shlex.join(["az", "identity", "federated-credential", verb, *identity, *words])
 
 
-def judge_assignments(
-    found: list[Any], *, path: BasePath, agents: Agents, report: Collector
-) -> None:
+def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) -> None:
     """Note whether the assignments let their holder work in the container of the path.
 
     The storage account is the connection's; where the values do not tell it, a scope counts by its
     container. What the command line calls ``principalName`` is the client id of an identity.
     """
+    agents = report.agents
     expected = f"{ROLE} on container {path.bucket[:80]}"
     everybodys = [unwrapped(entry) for entry in found]
     entries = [e for e in everybodys if _is_ours(e, agents=agents)]

@@ -13,7 +13,7 @@ from xcomkit.cloud_documents import Block, block, items, texts
 from xcomkit.cloud_documents.access.gcp import BECOME, OBJECTS, PERMISSIONS, READER, condition_start
 from xcomkit.cloud_documents.conditions import both, either
 from xcomkit.lint.cloud_files.agents import Agents
-from xcomkit.lint.cloud_files.report import Collector, is_agents, listed, pasted, quoted
+from xcomkit.lint.cloud_files.report import Collector, listed, pasted, quoted
 from xcomkit.lint.cloud_files.rules import XC061, XC063, XC064, XC065, XC066, XC067
 from xcomkit.values.names import BasePath
 
@@ -90,16 +90,16 @@ def is_policy(data: object) -> bool:
     return isinstance(found.get("bindings"), list) or ("etag" in found and not keys)
 
 
-def judge_account_policy(policy: Block, *, agents: Agents, report: Collector) -> None:
+def judge_account_policy(policy: Block, *, report: Collector) -> None:
     """Note subjects that may not become the service account, and everybody else who may.
 
     Where the connection impersonates an account, and no pod may become the one of the file, it is
     that account's, and agents are who calls for its tokens.
     """
-    grants, subjects = tuple(list_grants(policy)), agents.subjects
+    grants, subjects = tuple(list_grants(policy)), report.agents.subjects
     become = [g for g in grants if g.role == BECOME]
-    if agents.assumed and not become:
-        _judge_impersonation(grants, agents=agents, report=report)
+    if report.agents.assumed and not become:
+        _judge_impersonation(grants, report=report)
         return
     expected = f"{BECOME} for {listed(sorted(subjects))} and nobody else"
     is_let_in = {subject: _is_held(become, by=subject) for subject in subjects}
@@ -111,11 +111,12 @@ def judge_account_policy(policy: Block, *, agents: Agents, report: Collector) ->
         return "\n".join(_account_command("add", role=BECOME, member=one) for one in members)
 
     report.add_left_out(is_let_in, expected=expected, fix=bind)
-    _judge_others(grants, subjects=subjects, expected=expected, report=report)
+    _judge_others(grants, expected=expected, report=report)
 
 
-def _judge_impersonation(grants: tuple[Grant, ...], *, agents: Agents, report: Collector) -> None:
+def _judge_impersonation(grants: tuple[Grant, ...], *, report: Collector) -> None:
     """Judge the policy of an account whose tokens the agents' own identity has to get."""
+    agents = report.agents
     callers = tuple(f"serviceAccount:{email}" for email in agents.identities) or agents.subjects
     expected = f"{_IMPERSONATE} for {listed(callers)}"
     create = [g for g in grants if g.role == _IMPERSONATE]
@@ -125,7 +126,7 @@ def _judge_impersonation(grants: tuple[Grant, ...], *, agents: Agents, report: C
     fix = _account_command("add", role=_IMPERSONATE, member=member)
     report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix)
     others = (g for g in grants if g not in create or not any(map(g.is_of, callers)) or g.crowd)
-    _judge_others(others, subjects=agents.subjects, expected=expected, report=report)
+    _judge_others(others, expected=expected, report=report)
 
 
 def _is_held(grants: Iterable[Grant], *, by: str) -> bool | None:
@@ -133,18 +134,16 @@ def _is_held(grants: Iterable[Grant], *, by: str) -> bool | None:
     return either(both((g.is_of(by), True if g.condition is None else None)) for g in grants)
 
 
-def _judge_others(
-    grants: Iterable[Grant], *, subjects: tuple[str, ...], expected: str, report: Collector
-) -> None:
+def _judge_others(grants: Iterable[Grant], *, expected: str, report: Collector) -> None:
     for grant in grants:
-        if problem := _problem(grant, subjects=subjects):
+        if problem := _problem(grant, agents=report.agents):
             role = pasted(grant.role, otherwise="ROLE")
             member = pasted(grant.member, otherwise="MEMBER")
             fix = _account_command("remove", role=role, member=member)
             report.add(XC061, f"{quoted(grant.member)} {problem}", expected=expected, fix=fix)
 
 
-def _problem(grant: Grant, *, subjects: tuple[str, ...]) -> str:
+def _problem(grant: Grant, *, agents: Agents) -> str:
     """Return why a member of an account's policy is too wide or somebody else, or ``""``."""
     if grant.role in _HARMLESS:
         return ""
@@ -152,18 +151,16 @@ def _problem(grant: Grant, *, subjects: tuple[str, ...]) -> str:
         return f"as {quoted(grant.role)} lets in everybody in it"
     if grant.role != BECOME:
         return f"has {quoted(grant.role)}, which may lead to the account's tokens"
-    return "" if is_agents(grant.subject, subjects) else "is no service account of the agents"
+    return "" if agents.has_subject(grant.subject) else "is no service account of the agents"
 
 
-def judge_bucket_policy(
-    policy: Block, *, path: BasePath, agents: Agents, report: Collector
-) -> None:
+def judge_bucket_policy(policy: Block, *, path: BasePath, report: Collector) -> None:
     """Note what a bucket's IAM policy withholds from the agents, and what it grants beyond.
 
     Agents are whom the values name. Where they name nobody, it is each Kubernetes service account
     if the bucket names any of them directly, else the account with the most of what is needed.
     """
-    grants = tuple(list_grants(policy))
+    grants, agents = tuple(list_grants(policy)), report.agents
     for grant in grants:
         _judge_member(grant, path=path, report=report)
     wanted = [f"serviceAccount:{email}" for email in agents.signers]
@@ -182,7 +179,7 @@ def judge_bucket_policy(
         own = tuple(g for g in grants if agent and g.is_of(agent) is not False)
         alike.setdefault(own, []).append(agent)
     for names in alike.values():
-        _judge_agents(names, grants=grants, path=path, agents=agents, report=report)
+        _judge_agents(names, grants=grants, path=path, report=report)
 
 
 def _judge_member(grant: Grant, *, path: BasePath, report: Collector) -> None:
@@ -204,12 +201,7 @@ def _judge_member(grant: Grant, *, path: BasePath, report: Collector) -> None:
 
 
 def _judge_agents(
-    names: list[str],
-    *,
-    grants: tuple[Grant, ...],
-    path: BasePath,
-    agents: Agents,
-    report: Collector,
+    names: list[str], *, grants: tuple[Grant, ...], path: BasePath, report: Collector
 ) -> None:
     """Judge agents of which the policy says the same; an empty name is nobody known."""
     agent = names[0]
@@ -239,7 +231,8 @@ def _judge_agents(
             # refused the bucket itself, gcsfs lists instead: enough unless the bucket is empty
             is_unknown=is_perhaps or (rule is XC064 and _LIST in have),
         )
-    for problem in filter(None, (_excess(grant, path=path, agents=agents) for grant in own)):
+    excesses = (_excess(grant, path=path, agents=report.agents) for grant in own)
+    for problem in filter(None, excesses):
         report.add(
             XC066,
             f"{who}: {problem}",

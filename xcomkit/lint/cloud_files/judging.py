@@ -15,6 +15,11 @@ from xcomkit.settings.terms import TERMS
 from xcomkit.values.names import BasePath
 from xcomkit.values.tree import invalid
 
+_OWNER = re.compile(
+    r"/storageAccounts/(?P<account>[^/]+)/managementPolicies"
+    r"|^(?:gs://|projects/_/buckets/)(?P<bucket>[^/]+)/?$",
+    re.IGNORECASE,
+)
 _TRUST_HINT = (
     "export it with aws iam get-role, aws eks list-pod-identity-associations,"
     " az identity federated-credential list -o json or"
@@ -39,8 +44,7 @@ def judge_trust(text: str, *, name: str, agents: Agents) -> Collector:
     Raises:
         InputError: the file is none of these.
     """
-    data, report = read_document(text, name=name), Collector(name)
-    subjects = agents.subjects
+    data, report = read_document(text, name=name), Collector(name, agents=agents)
     if _is_about(data, "rights"):
         raise invalid(name, "a file of rights, not of who is trusted", hint="use --policy.")
     associations, role = aws_pods.find_associations(data), aws_trust.find_role_trust(data)
@@ -53,19 +57,19 @@ def judge_trust(text: str, *, name: str, agents: Agents) -> Collector:
         cloud = "azure"
     else:
         raise invalid(name, "no trust of a known shape", hint=_TRUST_HINT)
-    if not _is_of_paths(cloud, agents.paths, data=data, report=report):
+    if not _is_of_paths(cloud, data=data, report=report):
         return report
-    if not subjects:
+    if not agents.subjects:
         _add_unknown(XC060, "no service account to compare with", report)
     elif role is not None:
         arn, document = role
-        aws_trust.judge_role_trust(document, role=arn, agents=agents, report=report)
+        aws_trust.judge_role_trust(document, role=arn, report=report)
     elif cloud == "aws":
-        aws_pods.judge_associations(associations or [], subjects=subjects, report=report)
+        aws_pods.judge_associations(associations or [], report=report)
     elif cloud == "gcp":
-        gcp.judge_account_policy(block(data), agents=agents, report=report)
+        gcp.judge_account_policy(block(data), report=report)
     else:
-        azure.judge_credentials(_entries(data), subjects=subjects, report=report)
+        azure.judge_credentials(_entries(data), report=report)
     return report
 
 
@@ -78,7 +82,7 @@ def judge_policy(text: str, *, name: str, agents: Agents) -> Collector:
     Raises:
         InputError: the file is none of these.
     """
-    data, report = read_document(text, name=name), Collector(name)
+    data, report = read_document(text, name=name), Collector(name, agents=agents)
     policies, entries = aws_policy.find_policies(data), _entries(data)
     cloud: CloudName
     if policies:
@@ -93,14 +97,14 @@ def judge_policy(text: str, *, name: str, agents: Agents) -> Collector:
         raise invalid(name, "no policy of a known shape", hint=_POLICY_HINT)
     if _is_about(data, "trust"):
         raise invalid(name, "a file of who is trusted, not of rights", hint="use --trust.")
-    for path in _comparable(agents, data=data, cloud=cloud, rule=XC063, report=report):
+    for path in _comparable(data, cloud=cloud, rule=XC063, report=report):
         if cloud == "aws":
             read = [(role, read_policy(one, name=name)) for role, one in policies]
-            aws_policy.judge_rights(read, path=path, agents=agents, report=report)
+            aws_policy.judge_rights(read, path=path, report=report)
         elif cloud == "gcp":
-            gcp.judge_bucket_policy(block(data), path=path, agents=agents, report=report)
+            gcp.judge_bucket_policy(block(data), path=path, report=report)
         else:
-            azure.judge_assignments(entries, path=path, agents=agents, report=report)
+            azure.judge_assignments(entries, path=path, report=report)
     return report
 
 
@@ -112,12 +116,12 @@ def judge_lifecycle(text: str, *, name: str, agents: Agents, rerun_days: int | N
     Raises:
         InputError: the file is no lifecycle configuration or management policy.
     """
-    data, report = read_document(text, name=name), Collector(name)
+    data, report = read_document(text, name=name), Collector(name, agents=agents)
     found = lifecycle.find_lifecycle(data)
     if found is None:
         raise invalid(name, "no lifecycle of a known shape", hint=_LIFECYCLE_HINT)
     cloud, rules = found
-    for path in _comparable(agents, data=data, cloud=cloud, rule=XC070, report=report):
+    for path in _comparable(data, cloud=cloud, rule=XC070, report=report):
         lifecycle.judge_expiry(cloud, rules, path=path, rerun_days=rerun_days, report=report)
         # the file is known to be of this bucket, and of no other one
         for state in agents.state_paths:
@@ -145,13 +149,11 @@ def _is_about(data: Any, subject: str) -> bool:
     )
 
 
-def _is_of_paths(
-    cloud: CloudName, paths: tuple[BasePath, ...], *, data: Any, report: Collector
-) -> bool:
+def _is_of_paths(cloud: CloudName, *, data: Any, report: Collector) -> bool:
     """Note placeholders, and paths to another cloud; ``False`` where every path leads there."""
     report.add_placeholders(data)
-    clouds = [cloud_of(path.scheme) for path in paths]
-    for path, other in zip(paths, clouds, strict=True):
+    clouds = [cloud_of(path.scheme) for path in report.agents.paths]
+    for path, other in zip(report.agents.paths, clouds, strict=True):
         if other is not None and other != cloud:
             place = quoted(f"{path.scheme}://{path.bucket}")
             report.add(
@@ -162,38 +164,28 @@ def _is_of_paths(
     return cloud in clouds or not any(clouds)
 
 
-def _comparable(
-    agents: Agents, *, data: Any, cloud: CloudName, rule: Rule, report: Collector
-) -> list[BasePath]:
+def _comparable(data: Any, *, cloud: CloudName, rule: Rule, report: Collector) -> list[BasePath]:
     """Return the paths into a bucket of the cloud; others are for the rules over the values."""
-    if not _is_of_paths(cloud, agents.paths, data=data, report=report):
+    agents = report.agents
+    if not _is_of_paths(cloud, data=data, report=report):
         return []
     found = [path for path in agents.paths if cloud_of(path.scheme) == cloud and path.bucket]
     if not found:
         _add_unknown(rule, "no XCom path with a bucket to compare with", report)
-    ours = {"azure": {agents.storage_account}, "gcp": {path.bucket for path in found}}
-    other = _owner(data, cloud=cloud)
-    if other and other not in ours.get(cloud, set()) | {""} and "" not in ours.get(cloud, {""}):
-        wanted = listed(sorted(ours[cloud]))
-        report.add(XC074, f"a file of {quoted(other)}", expected=f"a file of {wanted}")
+    ours = {agents.storage_account} if cloud == "azure" else {path.bucket for path in found}
+    other = _owner(data)
+    if other and not ours & {other, ""}:
+        expected = f"a file of {listed(sorted(ours))}"
+        report.add(XC074, f"a file of {quoted(other)}", expected=expected)
         return []
     return list(dict.fromkeys(found))
 
 
-def _owner(data: Any, *, cloud: CloudName) -> str:
+def _owner(data: Any) -> str:
     """Return the bucket or storage account that a file says it is of, or ``""``."""
-    found = block(data)
-    match cloud:
-        case "azure":
-            named = re.search(
-                r"(?i)/storageAccounts/([^/]+)/managementPolicies", str(found.get("id"))
-            )
-        case "gcp":
-            named = re.search(r"^(?:gs://|projects/_/buckets/)([^/]+)/?$", str(
-                found.get("storage_url") or found.get("resourceId")))  # fmt: skip
-        case _:
-            named = None
-    return named[1].lower() if named else ""
+    names = ("id", "storage_url", "resourceId")
+    matches = (_OWNER.search(str(block(data).get(name))) for name in names)
+    return next(((m["account"] or m["bucket"]).lower() for m in matches if m), "")
 
 
 def _add_unknown(rule: Rule, observed: str, report: Collector) -> None:

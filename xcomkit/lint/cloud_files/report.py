@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.text import listed as listed_texts
 from xcomkit.findings.text import plain
+from xcomkit.lint.cloud_files.agents import Agents
 from xcomkit.lint.cloud_files.rules import XC060
 from xcomkit.lint.rules.entries import XC008
 from xcomkit.values.names import find_placeholder
@@ -39,22 +40,16 @@ def pasted(text: object, *, otherwise: str) -> str:
     return words if _PLAIN.fullmatch(words) else otherwise
 
 
-def is_agents(subject: str, subjects: tuple[str, ...]) -> bool:
-    """Tell whether a subject is of the agents; Sentinel's is made by the chart as well."""
-    spaces = {known.rpartition(":")[0] for known in subjects}
-    space, _, name = subject.rpartition(":")
-    return subject in subjects or (space in spaces and name.endswith("-sentinel"))
-
-
 class Collector:
-    """Collects the findings of one file.
+    """Collects the findings of one file about some agents.
 
     ``names_accounts`` tells that the cloud lets in service accounts by their own names, so that
     they need no annotation.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, agents: Agents) -> None:
         self.name = name
+        self.agents = agents
         self.findings: list[Finding] = []
         self.names_accounts = False
 
