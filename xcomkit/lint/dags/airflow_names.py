@@ -2,10 +2,13 @@
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from xcomkit.lint.dags.resolving import UNKNOWN, origin, value_of
-from xcomkit.lint.dags.scopes import Scope
+from xcomkit.lint.dags.scopes import Module, Scope
 
 Role = Literal["task", "dag", "plain", "other"]
 MOST_DECORATORS = 20  # of a function
@@ -22,6 +25,8 @@ TRANSPARENT = frozenset(
         "contextlib.contextmanager",
     }
 )
+# calls that name something of their first argument
+_FIRST_HOLDS = frozenset({"builtins.setattr", "functools.partial"})
 
 
 def is_airflow(name: str) -> bool:
@@ -80,3 +85,51 @@ def argument(call: ast.Call, name: str, *, place: int | None = None) -> ast.expr
         return None
     hidden = any(isinstance(one, ast.Starred) for one in call.args[: place + 1])
     return None if hidden else call.args[place]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value, the name it is given, and what it is given to: a mapping, an object or a call."""
+
+    key: ast.expr | None  # nothing for what stands behind **
+    value: ast.expr
+    holder: ast.expr
+    is_mapping: bool
+    node: ast.expr
+    scope: Scope
+
+
+@lru_cache(maxsize=1)
+def named_values(module: Module) -> tuple[Named, ...]:
+    """Return what a file names by keywords, keys, items, attributes and the calls that set them."""
+    found = [one for site in module.calls for one in _named_in_call(site.node, site.scope)]
+    for mapping in module.dicts:
+        node, scope = mapping.node, mapping.scope
+        pairs = zip(node.keys, node.values, strict=True)
+        found += [Named(key, value, node, True, node, scope) for key, value in pairs]
+    for assign in module.assigns:
+        value, scope = assign.node.value, assign.scope
+        for target in assign.node.targets:
+            match target:
+                case ast.Subscript(value=holder, slice=key):
+                    found.append(Named(key, value, holder, True, target, scope))
+                case ast.Attribute(value=holder, attr=attr):
+                    found.append(Named(ast.Constant(attr), value, holder, False, target, scope))
+    return tuple(found)
+
+
+def _named_in_call(call: ast.Call, scope: Scope) -> Iterator[Named]:
+    match call:
+        case ast.Call(
+            func=ast.Attribute(value=holder, attr="setdefault" | "update" | "__setitem__")
+        ):
+            is_mapping = True
+        case ast.Call(func=ast.Name(id="dict")):
+            holder, is_mapping = call, True
+        case ast.Call(func=func, args=[holder, *_]) if origin(func, scope) in _FIRST_HOLDS:
+            is_mapping = False
+        case _:
+            holder, is_mapping = call.func, False
+    named = [(ast.Constant(one.arg) if one.arg else None, one.value) for one in call.keywords]
+    for key, value in (*named, *pairwise(call.args)):
+        yield Named(key, value, holder, is_mapping, call, scope)

@@ -3,13 +3,17 @@
 import ast
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
 
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.lint.dags.airflow_names import DAG_CLASSES, argument, is_airflow_class
+from xcomkit.lint.dags.airflow_names import (
+    DAG_CLASSES,
+    argument,
+    is_airflow_class,
+    named_values,
+)
 from xcomkit.lint.dags.building import is_dag, is_dag_mapping
 from xcomkit.lint.dags.resolving import CALLABLE_METHODS, Project, origin, value_of
-from xcomkit.lint.dags.running import Run, follow, xcom_uses
+from xcomkit.lint.dags.running import Run, find_uses
 from xcomkit.lint.dags.scopes import FUNCTIONS, Module, Scope, Site
 from xcomkit.lint.dags.templates import is_pulling
 
@@ -75,9 +79,7 @@ def find_callbacks(module: Module, project: Project) -> Iterator[Finding]:
             for file, line in _templates(one, there, project):
                 yield Finding(rule, file, line, f"xcom_pull in a template, {why}", _EXPECTED)
     for rule, runs in roots.items():
-        for run in follow(runs, project):
-            for use in xcom_uses(run.unit, project):
-                yield run.finding(rule, use.line, use.text, expected=_EXPECTED)
+        yield from find_uses(rule, runs, project, expected=_EXPECTED)
 
 
 def _units(value: ast.expr, scope: Scope, project: Project) -> Iterator[Scope]:
@@ -97,17 +99,20 @@ def _given(module: Module, project: Project) -> Iterator[Given]:
     """Yield the values that are given as callbacks."""
     for site in module.calls:
         yield from _given_to_deadline(site)
-        yield from _given_to_call(site, project)
-    for mapping in module.dicts:
-        for key, value in zip(mapping.node.keys, mapping.node.values, strict=True):
-            if (name := getattr(key, "value", None)) in CALLBACKS:
-                is_dags = is_dag_mapping(mapping.node, mapping.scope, project)
-                yield value, mapping.scope, f"given as {name}", _rule(is_dags=is_dags)
-    for assign in module.assigns:
-        for target in assign.node.targets:
-            yield from _assigned(target, assign, project)
+    for one in named_values(module):
+        name = getattr(one.key, "value", None)
+        if name in CALLBACKS:
+            if one.is_mapping:
+                is_dags = is_dag_mapping(one.holder, one.scope, project)
+            else:
+                is_dags = is_dag(one.holder, one.scope, project, given=name)
+            yield one.value, one.scope, f"given as {name}", _rule(is_dags=is_dags)
     for owner in module.classes:
-        yield from _of_class(owner, project)
+        rule = _rule(is_dags=project.is_kind_of(owner, *DAG_CLASSES))
+        for name in sorted(CALLBACKS & owner.names.keys()):
+            for bound in owner.names[name]:
+                if bound.value is not None:
+                    yield bound.value, bound.scope, f"given as {name} of {owner.name}", rule
 
 
 def _given_to_deadline(site: Site[ast.Call]) -> Iterator[Given]:
@@ -117,47 +122,6 @@ def _given_to_deadline(site: Site[ast.Call]) -> Iterator[Given]:
             # the call itself as well: its kwargs may be templates
             for one in filter(None, (value, site.node)):
                 yield one, site.scope, f"given to {name}", XC030
-
-
-def _given_to_call(site: Site[ast.Call], project: Project) -> Iterator[Given]:
-    call, scope = site.node, site.scope
-    named = [(one.arg, one.value) for one in call.keywords]
-    for key, value in pairwise(call.args):  # as setdefault and setattr have them
-        named.append((getattr(key, "value", None), value))
-    for name, value in named:
-        if not isinstance(name, str) or name not in CALLBACKS:
-            continue
-        match call.func:
-            case ast.Attribute(value=owner, attr="setdefault" | "update" | "__setitem__"):
-                is_dags = is_dag_mapping(owner, scope, project)
-            case ast.Name(id="dict"):
-                is_dags = is_dag_mapping(call, scope, project)
-            case ast.Name(id="setattr"):
-                is_dags = is_dag(call.args[0], scope, project, given=name)
-            case _:
-                is_partial = bool(call.args) and origin(call.func, scope) == "functools.partial"
-                called = call.args[0] if is_partial else call.func
-                is_dags = is_dag(called, scope, project, given=name)
-        yield value, scope, f"given as {name}", _rule(is_dags=is_dags)
-
-
-def _assigned(target: ast.expr, assign: Site[ast.Assign], project: Project) -> Iterator[Given]:
-    match target:
-        case ast.Attribute(value=owner, attr=name) if name in CALLBACKS:
-            is_dags = is_dag(owner, assign.scope, project, given=name)
-        case ast.Subscript(value=owner, slice=ast.Constant(value=name)) if name in CALLBACKS:
-            is_dags = is_dag_mapping(owner, assign.scope, project)
-        case _:
-            return
-    yield assign.node.value, assign.scope, f"given as {name}", _rule(is_dags=is_dags)
-
-
-def _of_class(owner: Scope, project: Project) -> Iterator[Given]:
-    rule = _rule(is_dags=project.is_kind_of(owner, *DAG_CLASSES))
-    for name in sorted(CALLBACKS & owner.names.keys()):
-        for one in owner.names[name]:
-            if one.value is not None:
-                yield one.value, one.scope, f"given as {name} of {owner.name}", rule
 
 
 def _arguments(value: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[ast.expr, Scope]]:

@@ -55,7 +55,8 @@ class _Collector(ast.NodeVisitor):
         for one in (*positional, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg):
             if one is not None:
                 is_self = self.scope.kind == "class" and one in positional[:1]
-                inner.bind(one.arg, Binding("self" if is_self else "parameter", inner))
+                bound = Binding("self" if is_self else "parameter", inner, None, "", one.annotation)
+                inner.bind(one.arg, bound)
         self.visit_each((*arguments.defaults, *arguments.kw_defaults))
         with self._inside(inner, guarded=False):
             self.visit_each(body)

@@ -4,7 +4,13 @@ import ast
 from collections.abc import Iterator
 
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.lint.dags.airflow_names import decorators, is_airflow, is_airflow_class
+from xcomkit.lint.dags.airflow_names import (
+    Named,
+    decorators,
+    is_airflow,
+    is_airflow_class,
+    named_values,
+)
 from xcomkit.lint.dags.resolving import Project, origin, value_of
 from xcomkit.lint.dags.scopes import Module, Scope, Site
 
@@ -43,31 +49,20 @@ def find_leaving(module: Module, project: Project) -> Iterator[Finding]:
 
 
 def _events(module: Module, project: Project) -> Iterator[tuple[int, str]]:
-    for site in module.calls:
-        if any(_is_xcoms(one, site.scope) for one in site.node.keywords):
-            # the class, or partial(class, xcoms=...)
-            for called in (site.node.func, *site.node.args[:1]):
-                for name in _event_names(called, site.scope, project):
-                    yield site.node.lineno, f"xcoms given to {name}"
-    for assign in module.assigns:
-        for target in assign.node.targets:
-            if isinstance(target, ast.Attribute) and target.attr == "xcoms":
-                for name in _event_names(target.value, assign.scope, project):
-                    yield target.lineno, f"xcoms of {name} are set"
+    """Yield what hands ``xcoms`` to an event: a keyword, a mapping behind ``**``, an assignment."""
+    mappings = {one.holder for one in named_values(module) if _is_xcoms(one)}
+    for one in named_values(module):
+        value, _ = value_of(one.value, one.scope)
+        is_spread = one.key is None and value in mappings
+        if is_spread or (_is_xcoms(one) and ast.unparse(value) not in ("None", "{}", "dict()")):
+            is_set = isinstance(one.node, ast.Attribute)
+            for name in _event_names(one.holder, one.scope, project):
+                text = f"xcoms of {name} are set" if is_set else f"xcoms given to {name}"
+                yield one.node.lineno, text
 
 
-def _is_xcoms(keyword: ast.keyword, scope: Scope) -> bool:
-    """Tell whether a keyword, or what stands behind ``**``, hands over values."""
-    value, _ = value_of(keyword.value, scope)
-    if keyword.arg == "xcoms":
-        return ast.unparse(value) not in ("None", "{}", "dict()")
-    names: list[object] = []
-    match value:
-        case ast.Dict(keys=keys) if keyword.arg is None:
-            names = [getattr(key, "value", None) for key in keys]
-        case ast.Call(keywords=keywords) if keyword.arg is None:
-            names = [one.arg for one in keywords]
-    return "xcoms" in names
+def _is_xcoms(named: Named) -> bool:
+    return getattr(named.key, "value", "") == "xcoms"
 
 
 def _event_names(expression: ast.expr, scope: Scope, project: Project) -> Iterator[str]:
@@ -91,7 +86,7 @@ def _stubs(module: Module) -> Iterator[tuple[int, str]]:
         for decorator, name in decorators(unit):
             if _is_stub(name):
                 yield decorator.lineno, f"{unit.name} is declared with @task.stub"
-    named: list[Site[ast.Attribute] | Site[ast.Call]] = list(module.calls)
+    named: list[Site[ast.Attribute] | Site[ast.Call]] = [*module.calls]
     named += [site for unit in module.units for site in unit.attributes]
     for site in named:
         if _is_stub(origin(site.node, site.scope).removesuffix("()")):

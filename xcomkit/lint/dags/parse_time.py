@@ -7,7 +7,7 @@ from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.airflow_names import DAG_CLASSES, is_airflow_class, role
 from xcomkit.lint.dags.resolving import Project, alternatives, origin
 from xcomkit.lint.dags.running import Run, follow, xcom_uses
-from xcomkit.lint.dags.scopes import FUNCTIONS, Binding, Module, Scope
+from xcomkit.lint.dags.scopes import Module, Scope
 
 XC032 = Rule(
     id="XC032",
@@ -56,9 +56,8 @@ def find_parse_time(module: Module, project: Project) -> Iterator[Finding]:
             if text:
                 expected = "I/O inside tasks only"
                 yield run.finding(XC032, site.node.lineno, text, expected=expected)
-        for use in xcom_uses(run.unit, project):
-            if not use.is_guarded:
-                yield run.finding(XC033, use.line, use.text, expected="XCom inside tasks only")
+        for line, text in xcom_uses(run.unit, project):
+            yield run.finding(XC033, line, text, expected="XCom inside tasks only")
 
 
 def _builds_dag(unit: Scope) -> bool:
@@ -102,19 +101,8 @@ class _Stores:
                 kind = self.kind(value, scope)
                 return "a filesystem" if kind and name == "fs" else kind
             case ast.Name(id=name):
-                is_path = any(_is_path(name, binding) for binding in scope.find(name))
+                notes = [(one.annotation, one.scope.around) for one in scope.find(name)]
+                names = [origin(note, outer) for note, outer in notes if note is not None]
+                is_path = any(is_airflow_class(one, "ObjectStoragePath") for one in names)
                 return "an ObjectStoragePath" if is_path else ""
         return ""
-
-
-def _is_path(name: str, binding: Binding) -> bool:
-    """Tell whether a parameter says that it is a path of object storage."""
-    node, outer = binding.scope.node, binding.scope.around
-    if binding.kind != "parameter" or not isinstance(node, FUNCTIONS):
-        return False
-    return any(
-        parameter.arg == name
-        and parameter.annotation is not None
-        and is_airflow_class(origin(parameter.annotation, outer), "ObjectStoragePath")
-        for parameter in (*node.args.posonlyargs, *node.args.args)
-    )

@@ -78,7 +78,9 @@ def find_references(module: Module, project: Project) -> Iterator[Finding]:
                 "values of the own run",
                 is_unknown=is_unknown and not prior,
             )
-    if not _is_backend(module):
+    # what defines a backend has references as its business
+    backends = ("BaseXCom", "XComObjectStorageBackend")
+    if not any(project.is_kind_of(owner, *backends) for owner in module.classes):
         for line, observed in (
             *_private_names(module),
             *_rows(module, project),
@@ -143,16 +145,6 @@ def _foreign(call: ast.Call, scope: Scope, *, own: set[str] | None) -> tuple[str
     if own is not None or _OWN.search(written):
         return "", False
     return f"dag_id={written[:60]}, which may be another Dag", True
-
-
-def _is_backend(module: Module) -> bool:
-    """Tell whether a file defines an XCom backend, whose business references are."""
-    return any(
-        origin(base, owner.around).rpartition(".")[2] in ("BaseXCom", "XComObjectStorageBackend")
-        for owner in module.classes
-        if isinstance(owner.node, ast.ClassDef)
-        for base in owner.node.bases
-    )
 
 
 def _private_names(module: Module) -> Iterator[tuple[int, str]]:

@@ -68,10 +68,9 @@ def _name_origin(name: str, scope: Scope) -> str:
 def value_of(expression: ast.expr, scope: Scope) -> tuple[ast.expr, Scope]:
     """Return what names that are bound once stand for, and where that is written."""
     for _ in range(5):
-        binding = scope.only_value(expression.id) if isinstance(expression, ast.Name) else None
-        if binding is None or binding.value is None:
-            break
-        expression, scope = binding.value, binding.scope
+        match scope.find(expression.id) if isinstance(expression, ast.Name) else []:
+            case [Binding(kind="value", value=value, scope=there)] if value is not None:
+                expression, scope = value, there
     return expression, scope
 
 
@@ -176,8 +175,12 @@ class Project:
         return self._lineages[owner]
 
     def bases(self, owner: Scope) -> set[str]:
-        """Return the dotted names of what a class, or one it inherits from, has as bases."""
-        return {origin(base, one.around) for one in self.lineage(owner) for base in _bases(one)}
+        """Return the names of what a class, or one it inherits from, has as bases."""
+        return {
+            origin(base, one.around) or getattr(base, "attr", getattr(base, "id", ""))
+            for one in self.lineage(owner)
+            for base in _bases(one)
+        }
 
     def imported_by(self, module: Module) -> frozenset[Module]:
         """Return the files of the scan that a file imports."""
@@ -188,13 +191,7 @@ class Project:
 
     def is_kind_of(self, owner: Scope, *endings: str) -> bool:
         """Tell whether a class inherits, anywhere in the scan, from one whose name ends so."""
-        return any(
-            (origin(base, one.around) or getattr(base, "attr", getattr(base, "id", "")))
-            .rpartition(".")[2]
-            .endswith(endings)
-            for one in self.lineage(owner)
-            for base in _bases(one)
-        )
+        return any(one.rpartition(".")[2].endswith(endings) for one in self.bases(owner))
 
     def _targets_of(self, expression: ast.expr, scope: Scope) -> tuple[Target, ...]:
         found = (

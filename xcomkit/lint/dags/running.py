@@ -32,26 +32,28 @@ class Run:
         return Finding(rule, unit.module.file, line, f"{what} in {where}, {why}", expected)
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One use of XCom: on which line, how it is written, and whether the parser gets there."""
+def find_uses(
+    rule: Rule, roots: Iterable[Run], project: Project, *, expected: str
+) -> Iterator[Finding]:
+    """Yield the uses of XCom in what runs with the roots."""
+    for run in follow(roots, project):
+        for line, text in xcom_uses(run.unit, project):
+            yield run.finding(rule, line, text, expected=expected)
 
-    line: int
-    text: str
-    is_guarded: bool
 
-
-def xcom_uses(unit: Scope, project: Project) -> Iterator[Use]:
-    """Yield the uses of XCom that run when a unit runs."""
+def xcom_uses(unit: Scope, project: Project) -> Iterator[tuple[int, str]]:
+    """Yield the uses of XCom that run when a unit runs: on which line, and how it is written."""
     for site in unit.attributes:
         node = site.node
-        if node.attr in METHODS and isinstance(node.ctx, ast.Load):
+        if node.attr in METHODS and isinstance(node.ctx, ast.Load) and not site.is_guarded:
             owners = project.classes(node.value, site.scope)
             # a method that a class of the scan defines is not Airflow's
             if not any(project.method(one, node.attr) for one in owners):
-                yield Use(node.lineno, node.attr, site.is_guarded)
+                yield node.lineno, node.attr
     for call_site in unit.calls:
         match call_site.node:
+            case _ if call_site.is_guarded:
+                continue
             case ast.Call(func=ast.Attribute(value=value, attr=verb)) if verb in CLASS_METHODS:
                 name = origin(value, call_site.scope)
                 text = f"{name.rpartition('.')[2]}.{verb}" if is_xcom_class(name) else ""
@@ -61,7 +63,7 @@ def xcom_uses(unit: Scope, project: Project) -> Iterator[Use]:
             case _:
                 continue
         if text:
-            yield Use(call_site.node.lineno, text, call_site.is_guarded)
+            yield call_site.node.lineno, text
 
 
 def follow(roots: Iterable[Run], project: Project, *, is_handed_on: bool = True) -> Iterator[Run]:

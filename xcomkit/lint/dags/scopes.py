@@ -21,14 +21,15 @@ class Binding:
     """One way in which a name gets its value.
 
     ``value`` is what it is assigned, or for ``item`` what it iterates over; ``origin`` the dotted
-    name of an import. ``self`` is the first parameter of a method, ``other`` everything a scan
-    does not follow.
+    name of an import, ``annotation`` that of a parameter. ``self`` is the first parameter of a
+    method, ``other`` everything a scan does not follow.
     """
 
     kind: Literal["import", "definition", "value", "item", "self", "parameter", "other"]
     scope: "Scope"
     value: ast.expr | None = None
     origin: str = ""
+    annotation: ast.expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,6 @@ class Scope:
                 return scope.names[name]
             scope = scope.outer
         return []
-
-    def only_value(self, name: str) -> Binding | None:
-        """Return the binding of a name that is bound once, by an assignment."""
-        found = self.find(name)
-        return found[0] if len(found) == 1 and found[0].kind == "value" else None
 
 
 @dataclass(eq=False, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.resolving import Project
-from xcomkit.lint.dags.running import Run, follow, xcom_uses
+from xcomkit.lint.dags.running import Run, find_uses
 from xcomkit.lint.dags.scopes import Module
 
 METHODS = ("run", "serialize", "__init__", "cleanup", "on_kill")
@@ -32,6 +32,4 @@ def find_triggers(module: Module, project: Project) -> Iterator[Finding]:
         if method is not None
     ]
     expected = "values come in as arguments and leave as the event"
-    for run in follow(roots, project):
-        for use in xcom_uses(run.unit, project):
-            yield run.finding(XC031, use.line, use.text, expected=expected)
+    yield from find_uses(XC031, roots, project, expected=expected)
