@@ -7,16 +7,17 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from typing import Any
 
 from xcomkit.findings.errors import InputError
-from xcomkit.lint.configuration import Configuration, Place, Pod, Source
+from xcomkit.lint.configuration import Configuration, Place, Pod, Source, place_of
+from xcomkit.lint.sources.at import At, objects
 from xcomkit.values.environment import Variable, read_entries
 from xcomkit.values.names import is_reference, without_templates
 from xcomkit.values.values import Key, Values
 
 _Id = tuple[str, str, str]  # kind, namespace and name of a ConfigMap or Secret
-_Maps = dict[_Id, dict[str, Variable]]
 _TEMPLATES: dict[str, Key] = {
     "Pod": (),
     "PodTemplate": ("template",),
@@ -44,41 +45,36 @@ def read_pods(documents: Sequence[Values], *, sources: tuple[Source, ...]) -> Co
     Raises:
         InputError: there are more containers than any cluster of agents has.
     """
-    maps = dict(_maps(documents))
-    used: set[_Id] = set()
+    maps = _Maps(documents)
     variables: dict[str, tuple[Variable, ...]] = {}
     homes: dict[str, Place] = {}
     elsewhere: dict[str, str] = {}
     pods: list[Pod] = []
-    for values, path, container, name, space in _containers(documents):
-        home = file, line = values.place(*path)
+    for pod, container, name, space in _containers(documents):
+        file, line = home = container.place()
         if len(variables) >= MOST_CONTAINERS:
             problem = f"{file}:{line}:1: more than {MOST_CONTAINERS} containers."
             raise InputError(problem, hint="give the agents' pods only.")
-        component = _unique(f"{name}:{container.get('name', path[-1])}"[:200], variables)
-        found, rest = _from_maps(values, path, container, maps=maps, space=space, used=used)
-        if container.get("env") is not None:
-            for entry in read_entries(values, path=(*path, "env"), source=f"{component}.env"):
-                keys = values.get(*path, "env", entry.index, "valueFrom")
-                found.append(_by_reference(entry, keys, maps=maps, space=space, used=used))
+        own = container.get("name") or container.path[-1]
+        component = _unique(f"{name}:{own}"[:200], variables)
+        found, rest = _from_maps(container, maps, space=space)
+        path = (*container.path, "env")
+        for entry in read_entries(container.doc, path=path, source=f"{component}.env"):
+            found.append(_by_reference(entry, container, maps, space=space))
         variables[component] = tuple(found)
         homes[component] = home
         if rest:
             elsewhere[component] = f"envFrom {', '.join(rest)}"
-        metadata = (*path[:-3], "metadata")
-        labels = values.get(*metadata, "labels")
+        labels = pod.get("metadata", "labels")
         known = labels if isinstance(labels, dict) else {}
-        image = str(container.get("image", ""))
-        account = str(values.get(*path[:-2], "serviceAccountName") or "")
-        pods.append(Pod(component, values.place(*metadata), known, image, account))
-    for (kind, space, name), data in maps.items():  # what pods of other files will be given
-        is_set = any(key.startswith("AIRFLOW_") for key in data)
-        if is_set and (kind, space, name) not in used:
-            component = _unique(f"{kind}/{name}".lower()[:200], variables)
-            variables[component] = tuple(data.values())
-            first = next(iter(data.values()))
-            homes[component] = (first.file, first.line)
-            elsewhere[component] = "what else its pods are given"
+        account = pod.text("spec", "serviceAccountName")
+        place = pod.place("metadata")
+        pods.append(Pod(component, place, known, container.text("image"), account))
+    for (kind, _, name), data in maps.unused():  # what pods of other files will be given
+        component = _unique(f"{kind}/{name}".lower()[:200], variables)
+        variables[component] = tuple(data.values())
+        homes[component] = place_of(variables[component][0])
+        elsewhere[component] = "what else its pods are given"
     return Configuration(
         kind="pod",
         sources=sources,
@@ -90,40 +86,46 @@ def read_pods(documents: Sequence[Values], *, sources: tuple[Source, ...]) -> Co
     )
 
 
-def _objects(documents: Sequence[Values]) -> Iterator[tuple[Values, Key, dict[str, Any]]]:
-    for values in documents:
-        items = values.get("items")
-        if isinstance(items, list):
-            for index, item in enumerate(items):
-                if isinstance(item, dict):
-                    yield values, ("items", index), item
-        else:
-            yield values, (), values.data
+class _Maps:
+    """The ConfigMaps and Secrets of the same files, and which of them pods were given."""
+
+    def __init__(self, documents: Sequence[Values]) -> None:
+        kinds = ("ConfigMap", "Secret")
+        maps = (one for one in objects(documents) if one.get("kind") in kinds)
+        self._all = {
+            (one.text("kind"), one.text("metadata", "namespace"), str(one.get("metadata", "name"))):
+            {v.name: v for v in _keys(one)} for one in maps
+        }  # fmt: skip
+        self._used: set[_Id] = set()
+
+    def find(self, kind: str, space: str, name: str) -> dict[str, Variable] | None:
+        """Return the keys of a map as variables, ``None`` where no file holds it."""
+        self._used.add((kind, space, name))
+        return self._all.get((kind, space, name))
+
+    def unused(self) -> Iterator[tuple[_Id, dict[str, Variable]]]:
+        """Yield the maps with variables of Airflow that no pod was given."""
+        for key, data in self._all.items():
+            if key not in self._used and any(name.startswith("AIRFLOW_") for name in data):
+                yield key, data
 
 
-def _containers(
-    documents: Sequence[Values],
-) -> Iterator[tuple[Values, Key, dict[str, Any], str, str]]:
-    """Yield each container that may run an agent: where it stands, its pod and its namespace."""
-    for values, root, item in _objects(documents):
-        kind = str(item.get("kind", "Pod"))
-        template = _TEMPLATES.get(kind)
-        if template is None:
-            continue
-        name = f"{kind}/{values.get(*root, 'metadata', 'name')}".lower()[:120]
-        space = _space(values, root)
-        path = (*root, *template, "spec", "containers")
-        containers = values.get(*path)
-        for index, container in enumerate(containers if isinstance(containers, list) else ()):
-            if isinstance(container, dict) and not _is_bystander(container, name):
-                yield values, (*path, index), container, name, space
+def _containers(documents: Sequence[Values]) -> Iterator[tuple[At, At, str, str]]:
+    """Yield each container that may run an agent: its pod, itself, its owner and namespace."""
+    for one in objects(documents):
+        kind = one.text("kind") or "Pod"
+        if kind in _TEMPLATES:
+            pod = one.at(*_TEMPLATES[kind])
+            name = f"{kind}/{one.get('metadata', 'name')}".lower()[:120]
+            for container in pod.rows("spec", "containers"):
+                if isinstance(container.get(), dict) and not _is_bystander(container, name):
+                    yield pod, container, name, one.text("metadata", "namespace")
 
 
-def _is_bystander(container: dict[str, Any], name: str) -> bool:
+def _is_bystander(container: At, name: str) -> bool:
     """Tell whether a container is a helper by the words of its name, or its pod is the sentinel."""
     own, pod = (
-        f"-{re.sub('[^a-z0-9]+', '-', text.lower())}-"
-        for text in (str(container.get("name", "")), name)
+        f"-{re.sub('[^a-z0-9]+', '-', text.lower())}-" for text in (container.text("name"), name)
     )
     if "-sentinel-" in pod and not any(f"-{word}-" in pod for word in _AGENTS):
         return True
@@ -132,32 +134,25 @@ def _is_bystander(container: dict[str, Any], name: str) -> bool:
 
 
 def _unique(name: str, taken: dict[str, Any]) -> str:
-    number = 2
-    found = name
-    while found in taken:
-        found, number = f"{name}#{number}", number + 1
-    return found
+    names = chain([name], (f"{name}#{number}" for number in count(2)))
+    return next(one for one in names if one not in taken)
 
 
-def _maps(documents: Sequence[Values]) -> Iterator[tuple[_Id, dict[str, Variable]]]:
-    """Yield each ConfigMap and Secret with its keys as variables; those of a Secret are hidden."""
-    for values, path, item in _objects(documents):
-        kind = str(item.get("kind"))
-        if kind in ("ConfigMap", "Secret"):
-            name = str(values.get(*path, "metadata", "name"))
-            found: dict[str, Variable] = {}
-            for field in ("data", "stringData") if kind == "Secret" else ("data",):
-                entries = values.get(*path, field)
-                for key, value in entries.items() if isinstance(entries, dict) else ():
-                    file, line = values.place(*path, field, key)
-                    text, problem = (value, "") if isinstance(value, str) else (None, _NO_TEXT)
-                    if kind == "Secret" and field == "data" and text is not None:
-                        text, problem = _decoded(text)
-                    found[key] = Variable(
-                        key, text, line, f"{kind} {name[:63]}", problem, file,
-                        is_literal=True, is_hidden=kind == "Secret",
-                    )  # fmt: skip
-            yield (kind, _space(values, path), name), found
+def _keys(one: At) -> Iterator[Variable]:
+    """Yield the keys of a ConfigMap or Secret as variables; those of a Secret are hidden."""
+    kind, name = one.text("kind"), str(one.get("metadata", "name"))
+    is_secret = kind == "Secret"
+    for field in ("data", "stringData") if is_secret else ("data",):
+        entries = one.get(field)
+        for key, value in entries.items() if isinstance(entries, dict) else ():
+            file, line = one.place(field, key)
+            text, problem = (value, "") if isinstance(value, str) else (None, _NO_TEXT)
+            if is_secret and field == "data" and text is not None:
+                text, problem = _decoded(text)
+            yield Variable(
+                key, text, line, f"{kind} {name[:63]}", problem, file,
+                is_literal=True, is_hidden=is_secret,
+            )  # fmt: skip
 
 
 def _decoded(text: str) -> tuple[str | None, str]:
@@ -172,53 +167,31 @@ def _decoded(text: str) -> tuple[str | None, str]:
         return None, "the value is no base64"
 
 
-def _space(values: Values, path: Key) -> str:
-    return str(values.get(*path, "metadata", "namespace") or "")
-
-
-def _by_reference(
-    entry: Variable, keys: object, *, maps: _Maps, space: str, used: set[_Id]
-) -> Variable:
+def _by_reference(entry: Variable, container: At, maps: _Maps, *, space: str) -> Variable:
     """Return an entry with the value of the ConfigMap or Secret it names, where that is given."""
     for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
-        reference = keys.get(field) if isinstance(keys, dict) else None
-        if isinstance(reference, dict) and not entry.problem:
-            source = (kind, space, str(reference.get("name")))
-            used.add(source)
-            found = maps.get(source, {}).get(str(reference.get("key")))
+        reference = container.at("env", entry.index, "valueFrom", field)
+        if isinstance(reference.get(), dict) and not entry.problem:
+            data = maps.find(kind, space, reference.text("name")) or {}
+            found = data.get(reference.text("key"))
             if found is not None:
-                return replace(
-                    found, name=entry.name, source=f"{entry.source} ({found.source})",
-                    index=entry.index,
-                )  # fmt: skip
+                source = f"{entry.source} ({found.source})"
+                return replace(found, name=entry.name, source=source, index=entry.index)
     return entry
 
 
-def _from_maps(
-    values: Values,
-    path: Key,
-    container: dict[str, Any],
-    *,
-    maps: _Maps,
-    space: str,
-    used: set[_Id],
-) -> tuple[list[Variable], list[str]]:
+def _from_maps(container: At, maps: _Maps, *, space: str) -> tuple[list[Variable], list[str]]:
     """Return the variables of maps that are in the same files, and what else there is."""
     found: list[Variable] = []
     rest: list[str] = []
-    sources = container.get("envFrom")
-    for index, source in enumerate(sources if isinstance(sources, list) else ()):
-        fields = source if isinstance(source, dict) else {}
-        field, reference = next(
-            ((k, r) for k, r in fields.items() if isinstance(r, dict)), ("", {})
-        )
-        name = str(reference.get("name") or values.line(*path, "envFrom", index))[:80]
-        kind = {"configMapRef": "ConfigMap", "secretRef": "Secret"}.get(field, "")
-        used.add((kind, space, name))
-        data = maps.get((kind, space, name))
+    for row in container.rows("envFrom"):
+        kinds = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
+        field, kind = next((pair for pair in kinds if row.get(pair[0])), ("", ""))
+        name = (row.text(field, "name") or str(row.place()[1]))[:80]
+        data = maps.find(kind, space, name)
         if data is None:
             rest.append(name)
-            continue
-        prefix = fields.get("prefix") or ""
-        found += [replace(one, name=f"{prefix}{one.name}") for one in data.values()]
+        else:
+            prefix = row.text("prefix")
+            found += [replace(one, name=f"{prefix}{one.name}") for one in data.values()]
     return found, rest

@@ -8,15 +8,15 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath, relpath
-from typing import Any
 
 from xcomkit.lint.configuration import Place, dotted
+from xcomkit.lint.sources.at import At, objects
 from xcomkit.values.parts import below, find_parts, inside
-from xcomkit.values.values import Key, Values
+from xcomkit.values.values import Values
 
 CHART = "remote-execution-agent"  # the end of the chart's name, in every registry
 
-Maps = Mapping[tuple[str, str], tuple[Values, Key]]
+Maps = Mapping[tuple[str, str], At]
 """Where the keys of each ConfigMap and Secret stand, by kind and name."""
 
 
@@ -75,42 +75,32 @@ class Release:
 
 def find_maps(documents: Sequence[Values]) -> Maps:
     """Return where what releases refer to stands, or is made by kustomize."""
-    found: dict[tuple[str, str], tuple[Values, Key]] = {}
-    for doc in documents:
-        items = doc.get("items")
-        roots: list[Key] = [("items", n) for n, _ in _rows(items)] or [()]
-        for root in roots:
-            kind = str(doc.get(*root, "kind"))
-            if kind in ("ConfigMap", "Secret", "OCIRepository", "HelmChart"):
-                found[kind, _name(doc, root)] = (doc, root)
+    found: dict[tuple[str, str], At] = {}
+    for one in objects(documents):
+        if one.text("kind") in ("ConfigMap", "Secret", "OCIRepository", "HelmChart"):
+            found[one.text("kind"), one.text("metadata", "name")] = one
         for key, kind in (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")):
-            for n, row in _rows(doc.get(key)):
-                if isinstance(row, dict):
-                    found[kind, str(row.get("name"))] = (doc, (key, n))
+            found |= {(kind, row.text("name")): row for row in one.rows(key)}
     return found
 
 
 def read_releases(document: Values, *, maps: Maps) -> tuple[Release, ...]:
     """Return what a document installs; nothing where it names no values of a chart."""
     found: list[Release] = []
-    items = document.get("items")
-    roots: list[Key] = [("items", n) for n in range(len(items))] if isinstance(items, list) else []
-    for root in roots or [()]:
-        api = str(document.get(*root, "apiVersion") or "")
-        kind = str(document.get(*root, "kind") or "")
+    for one in objects([document]):
+        api, kind = one.text("apiVersion"), one.text("kind")
         if api.startswith("argoproj.io/") and kind in ("Application", "ApplicationSet"):
-            found += _argo(document, root, kind=kind)
+            found += _argo(one, kind=kind)
         elif api.startswith("helm.toolkit.fluxcd.io/") and kind == "HelmRelease":
-            found.append(_flux(document, root, maps=maps))
+            found.append(_flux(one, maps=maps))
         elif kind == "HelmChartInflationGenerator":
-            found.append(_kustomize(document, root, home=""))
-    if isinstance(document.get("releases"), list) and not document.get("kind"):
-        found += _helmfile(document)
-    charts = document.get("helmCharts") or document.get("helmChartInflationGenerator")
-    if isinstance(charts, list):
-        key = "helmCharts" if document.get("helmCharts") else "helmChartInflationGenerator"
-        home = str(document.get("helmGlobals", "chartHome") or "charts")
-        found += [_kustomize(document, (key, n), home=home) for n in range(len(charts))]
+            found.append(_kustomize(one, home=""))
+    whole = At(document)
+    if not whole.get("kind"):
+        found += [_helmfile(release) for release in whole.rows("releases")]
+    home = whole.text("helmGlobals", "chartHome") or "charts"
+    for key in ("helmCharts", "helmChartInflationGenerator"):
+        found += [_kustomize(chart, home=home) for chart in whole.rows(key)]
     return tuple(found)
 
 
@@ -121,50 +111,40 @@ def plain(values: Values) -> Release:
 
 def read_parts(document: Values) -> tuple[Release, ...]:
     """Return the values of the agent chart that stand anywhere in a document of any other tool."""
-    name = " ".join(str(document.get(*p) or "") for p in (("kind",), ("metadata", "name"))).strip()
+    whole = At(document)
+    name = f"{whole.text('kind')} {whole.text('metadata', 'name')}".strip()
     return tuple(
         Release(name[:120], (part.name, part.line()), (part,), may_be_part=True)
         for part in find_parts(document)
     )
 
 
-def _argo(doc: Values, root: Key, *, kind: str) -> Iterator[Release]:
-    spec: Key = (*root, "spec")
-    if kind == "ApplicationSet":
-        spec = (*spec, "template", "spec")
-    sources = doc.get(*spec, "sources")
-    paths = (
-        [(*spec, "sources", n) for n in range(len(sources))]
-        if isinstance(sources, list)
-        else [(*spec, "source")]
-    )
-    label = f"Argo CD {kind} {_name(doc, root)}"
-    for path in paths:
-        helm: Key = (*path, "helm")
-        chart = "" if doc.get(*path, "chart") else str(doc.get(*path, "path") or "")
-        layers: list[Layer] = _local_chart(chart, doc.place(*path), from_top=True)
-        missing = doc.get(*helm, "ignoreMissingValueFiles") is True
-        for n, name in _rows(doc.get(*helm, "valueFiles")):
-            place = doc.place(*helm, "valueFiles", n)
-            layers.append(_argo_file(str(name), place=place, chart=chart, is_optional=missing))
-        if isinstance(doc.get(*helm, "valuesObject"), dict):
-            layers.append(below(doc, *helm, "valuesObject"))
-        elif isinstance(doc.get(*helm, "values"), str):
-            layers.append(_text(doc, (*helm, "values")))
-        layers += _parameters(doc, (*helm, "parameters"), text_key="forceString")
+def _argo(one: At, *, kind: str) -> Iterator[Release]:
+    is_set = kind == "ApplicationSet"
+    spec = one.at("spec", "template", "spec") if is_set else one.at("spec")
+    for source in spec.rows("sources") or [spec.at("source")]:
+        helm = source.at("helm")
+        chart = "" if source.get("chart") else source.text("path")
+        is_optional = helm.get("ignoreMissingValueFiles") is True
+        layers: list[Layer] = _local_chart(chart, source.place(), from_top=True)
         layers += [
-            Unread(f"fileParameters {str(row)[:60]}", doc.place(*helm, "fileParameters", n))
-            for n, row in _rows(doc.get(*helm, "fileParameters"))
+            _argo_file(str(row.get()), place=row.place(), chart=chart, is_optional=is_optional)
+            for row in helm.rows("valueFiles")
         ]
-        if "templatePatch" in (doc.get(*root, "spec") or {}):
-            layers.append(Unread("templatePatch", doc.place(*root, "spec", "templatePatch")))
-        names = [str(doc.get(*path, key) or "") for key in ("chart", "path", "repoURL")]
+        layers += _written(helm.at("valuesObject")) or _written(helm.at("values"))
+        layers += _parameters(helm.rows("parameters"), text_key="forceString")
+        layers += [
+            Unread(f"fileParameters {str(row.get())[:60]}", row.place())
+            for row in helm.rows("fileParameters")
+        ]
+        layers += _unread(one, "spec", "templatePatch", what="templatePatch")
+        names = [source.text(key) for key in ("chart", "path", "repoURL")]
         yield Release(
-            label,
-            doc.place(*path),
+            f"Argo CD {kind} {_name(one)}",
+            source.place(),
             tuple(layers),
             chart=" ".join(names),
-            is_templated=kind == "ApplicationSet",
+            is_templated=is_set,
             is_patch=not any(names),
         )
 
@@ -177,113 +157,86 @@ def _argo_file(name: str, *, place: Place, chart: str, is_optional: bool) -> Fil
         return Unread(f"valueFiles {name[:100]}", place, f"curl -fsS {name} | xcomkit lint -")
     if not chart and not name.startswith("/"):
         return Unread(f"valueFiles {name[:100]} inside the chart", place)
-    path = name if name.startswith("/") else join(chart, name)
-    return File(path.lstrip("/"), place, from_top=True, is_optional=is_optional)
+    # a path that begins with / stays as it is
+    return File(join(chart, name).lstrip("/"), place, from_top=True, is_optional=is_optional)
 
 
-def _flux(doc: Values, root: Key, *, maps: Maps) -> Release:
-    spec: Key = (*root, "spec")
-    chart: Key = (*spec, "chart", "spec")
-    path = str(doc.get(*chart, "chart") or "")
-    is_local = str(doc.get(*chart, "sourceRef", "kind")) in ("GitRepository", "Bucket")
-    layers: list[Layer] = []
-    files = _rows(doc.get(*chart, "valuesFiles"))
-    if is_local and not files:
-        layers += _local_chart(path.removeprefix("./"), doc.place(*chart), from_top=True)
-    for n, name in files:
-        layers.append(File(str(name).removeprefix("./"), doc.place(*chart, "valuesFiles", n), True))
-    for n, row in _rows(doc.get(*spec, "valuesFrom")):
-        layers.append(_values_from(row, doc.place(*spec, "valuesFrom", n), maps=maps))
-    if isinstance(doc.get(*spec, "values"), dict):
-        layers.append(below(doc, *spec, "values"))
-    kind, reference = (str(doc.get(*spec, "chartRef", k) or "") for k in ("kind", "name"))
-    if (kind, reference) in maps:
-        repository, root_of = maps[kind, reference]
-        reference += str(repository.get(*root_of, "spec"))
+def _flux(one: At, *, maps: Maps) -> Release:
+    spec = one.at("spec")
+    chart = spec.at("chart", "spec")
+    path = chart.text("chart")
+    layers: list[Layer] = [
+        File(row.text().removeprefix("./"), row.place(), from_top=True)
+        for row in chart.rows("valuesFiles")
+    ]
+    if not layers and chart.text("sourceRef", "kind") in ("GitRepository", "Bucket"):
+        layers += _local_chart(path.removeprefix("./"), chart.place(), from_top=True)
+    layers += [_values_from(row, maps=maps) for row in spec.rows("valuesFrom")]
+    layers += _written(spec.at("values"))
+    reference = spec.text("chartRef", "name")
+    referred = maps.get((spec.text("chartRef", "kind"), reference))
     return Release(
-        f"Flux HelmRelease {_name(doc, root)}",
-        doc.place(*root, "spec"),
+        f"Flux HelmRelease {_name(one)}",
+        spec.place(),
         tuple(layers),
-        chart=f"{path} {reference}",
+        chart=f"{path} {reference} {referred.text('spec') if referred else ''}",
         is_templated=True,
         is_patch=not (path or reference),
     )
 
 
-def _values_from(row: Any, place: Place, *, maps: Maps) -> Layer:
+def _values_from(row: At, *, maps: Maps) -> Layer:
     """Return the values in a ConfigMap or Secret of the same files, or that they are not read."""
-    fields = row if isinstance(row, dict) else {}
-    kind, name = (str(fields.get(key) or "") for key in ("kind", "name"))
-    key = str(fields.get("valuesKey") or "values.yaml")
+    kind, name = row.text("kind"), row.text("name")
+    key = row.text("valuesKey") or "values.yaml"
     found = maps.get((kind, name))
-    if found is not None and not fields.get("targetPath"):
-        doc, path = found
-        file = _generated(doc, path, key)
-        if file:
-            there = normpath(join(dirname(doc.name), file))
-            return File(relpath(there, dirname(place[0]) or "."), place)
-        if isinstance(doc.get(*path, "stringData", key), str):
-            return _text(doc, (*path, "stringData", key))
-        if isinstance(doc.get(*path, "data", key), str):
-            return _text(doc, (*path, "data", key), is_base64=kind == "Secret")
+    if found is not None and not row.get("targetPath"):
+        if file := _generated(found, key):
+            there = normpath(join(dirname(found.doc.name), file))
+            return File(relpath(there, dirname(row.doc.name) or "."), row.place())
+        for field in ("stringData", "data"):
+            if isinstance(found.get(field, key), str):
+                return _text(found.at(field, key), is_base64=(kind, field) == ("Secret", "data"))
     escaped = key.replace(".", "\\.")
     decode = " | base64 -d" if kind == "Secret" else ""
     command = f"kubectl get {kind.lower()} {name} -o jsonpath='{{.data.{escaped}}}'{decode}"
-    return Unread(f"valuesFrom {kind} {name}"[:120], place, f"{command} > {name}.yaml")
+    return Unread(f"valuesFrom {kind} {name}"[:120], row.place(), f"{command} > {name}.yaml")
 
 
-def _helmfile(doc: Values) -> Iterator[Release]:
-    for n, release in _rows(doc.get("releases")):
-        fields = release if isinstance(release, dict) else {}
-        path: Key = ("releases", n)
-        chart = str(fields.get("chart") or "")
-        place = doc.place(*path)
-        layers: list[Layer] = []
-        if chart.startswith((".", "/")):
-            layers += _local_chart(chart, place)
-        for key in ("valuesTemplate", "values", "secrets"):
-            for m, row in _rows(fields.get(key)):
-                layers.append(_helmfile_layer(doc, (*path, key, m), row))
-        layers += _parameters(doc, (*path, "set"))
-        layers += _parameters(doc, (*path, "setString"), is_text=True)
-        layers += [
-            Unread(f"{key} of the release {fields.get('name')}"[:120], doc.place(*path, key))
-            for key in ("inherit", "setTemplate")
-            if key in fields
-        ]
-        label = f"helmfile release {fields.get('name')}"[:120]
-        yield Release(label, place, tuple(layers), chart=chart, is_templated=True)
+def _helmfile(release: At) -> Release:
+    chart, name = release.text("chart"), release.get("name")
+    is_local = chart.startswith((".", "/"))
+    layers: list[Layer] = _local_chart(chart, release.place()) if is_local else []
+    for key in ("valuesTemplate", "values", "secrets"):
+        layers += [_helmfile_layer(row) for row in release.rows(key)]
+    layers += _parameters(release.rows("set"))
+    layers += _parameters(release.rows("setString"), is_text=True)
+    for key in ("inherit", "setTemplate"):
+        layers += _unread(release, key, what=f"{key} of the release {name}"[:120])
+    label = f"helmfile release {name}"[:120]
+    return Release(label, release.place(), tuple(layers), chart=chart, is_templated=True)
 
 
-def _helmfile_layer(doc: Values, path: Key, row: Any) -> Layer:
-    if isinstance(row, dict):
-        return below(doc, *path)
-    name = str(row)
-    place = doc.place(*path)
+def _helmfile_layer(row: At) -> Layer:
+    if isinstance(row.get(), dict):
+        return below(row.doc, *row.path)
+    name = str(row.get())
     if name.endswith((".gotmpl", ".tmpl")) or "://" in name:
         command = "helmfile write-values --output-file-template values.yaml"
-        return Unread(f"values {name[:100]}", place, command)
-    return File(name, place)
+        return Unread(f"values {name[:100]}", row.place(), command)
+    return File(name, row.place())
 
 
-def _kustomize(doc: Values, path: Key, *, home: str) -> Release:
-    fields = doc.get(*path) or {}
-    name = str(fields.get("name") or "")
-    place = doc.place(*path)
-    layers: list[Layer] = []
-    if home:
-        layers.append(File(f"{home}/{name}/values.yaml", place, is_optional=True))
-    merge = str(fields.get("valuesMerge") or "override")
-    file = fields.get("valuesFile")
-    files = [File(str(file), doc.place(*path, "valuesFile"))] if file else []
-    inline = fields.get("valuesInline")
-    own = [below(doc, *path, "valuesInline")] if isinstance(inline, dict) else []
-    order: dict[str, list[Layer]] = {"replace": [*(own or files)], "merge": [*own, *files]}
-    layers += order.get(merge, [*files, *own])
-    for n, other in _rows(fields.get("additionalValuesFiles")):
-        layers.append(File(str(other), doc.place(*path, "additionalValuesFiles", n)))
-    label = f"kustomize chart {fields.get('releaseName') or name}"[:120]
-    return Release(label, place, tuple(layers), chart=f"{name} {fields.get('repo') or ''}")
+def _kustomize(chart: At, *, home: str) -> Release:
+    name, file = chart.text("name"), chart.text("valuesFile")
+    files: list[Layer] = [File(file, chart.place("valuesFile"))] if file else []
+    own = _written(chart.at("valuesInline"))
+    order = {"replace": own or files, "merge": [*own, *files]}
+    layers = _local_chart(f"{home}/{name}", chart.place()) if home else []
+    layers += order.get(chart.text("valuesMerge"), [*files, *own])
+    layers += [File(str(row.get()), row.place()) for row in chart.rows("additionalValuesFiles")]
+    label = f"kustomize chart {chart.text('releaseName') or name}"[:120]
+    return Release(label, chart.place(), tuple(layers), chart=f"{name} {chart.text('repo')}")
 
 
 def _local_chart(path: str, place: Place, *, from_top: bool = False) -> list[Layer]:
@@ -291,42 +244,51 @@ def _local_chart(path: str, place: Place, *, from_top: bool = False) -> list[Lay
     return [File(join(path, "values.yaml"), place, from_top, is_optional=True)] if path else []
 
 
-def _generated(doc: Values, path: Key, key: str) -> str:
+def _generated(generator: At, key: str) -> str:
     """Return the file of which a generator of kustomize makes a key, or ``""``."""
-    for _, row in _rows(doc.get(*path, "files")):
-        name, separator, file = str(row).partition("=")
+    for row in generator.rows("files"):
+        name, separator, file = row.text().partition("=")
         if key == (name if separator else basename(name)):
             return file or name
     return ""
 
 
-def _text(doc: Values, path: Key, *, is_base64: bool = False) -> Values | Unread:
+def _written(at: At) -> list[Layer]:
+    """Return the values that a manifest holds itself, as a mapping or as a text."""
+    found = at.get()
+    if isinstance(found, dict):
+        return [below(at.doc, *at.path)]
+    return [_text(at)] if isinstance(found, str) else []
+
+
+def _text(at: At, *, is_base64: bool = False) -> Values | Unread:
     try:
-        decoded = b64decode(doc.get(*path)).decode() if is_base64 else None
-        return inside(doc, *path, text=decoded)
+        decoded = b64decode(at.text()).decode() if is_base64 else None
+        return inside(at.doc, *at.path, text=decoded)
     except ValueError as error:  # an InputError is one
-        command = f"yq '.{dotted(path)}' {doc.name} | xcomkit lint -"
-        return Unread(f"{dotted(path)} ({error.args[0]})"[:300], doc.place(*path), command)
+        path = dotted(at.path)
+        command = f"yq '.{path}' {at.doc.name} | xcomkit lint -"
+        return Unread(f"{path} ({error.args[0]})"[:300], at.place(), command)
+
+
+def _unread(one: At, *path: str, what: str) -> list[Layer]:
+    return [] if one.get(*path) is None else [Unread(what, one.place(*path))]
 
 
 def _parameters(
-    doc: Values, path: Key, *, text_key: str = "", is_text: bool = False
+    rows: Sequence[At], *, text_key: str = "", is_text: bool = False
 ) -> list[Parameter]:
     return [
         Parameter(
             str(row.get("name")),
-            "" if row.get("value") is None else str(row["value"]),
-            doc.place(*path, n, "value"),
+            "" if row.get("value") is None else str(row.get("value")),
+            row.place("value"),
             is_text or row.get(text_key) is True,
         )
-        for n, row in _rows(doc.get(*path))
-        if isinstance(row, dict)
+        for row in rows
+        if isinstance(row.get(), dict)
     ]
 
 
-def _rows(found: Any) -> Sequence[tuple[int, Any]]:
-    return list(enumerate(found)) if isinstance(found, list) else []
-
-
-def _name(doc: Values, root: Key) -> str:
-    return str(doc.get(*root, "metadata", "name") or "")[:80]
+def _name(one: At) -> str:
+    return one.text("metadata", "name")[:80]
