@@ -162,18 +162,13 @@ def _compare(config: Configuration, *, cloud: CloudFiles) -> "list[Collector]":
     if not agents.paths and (policy or lifecycle):
         problem = f"{config.name}: no XCom path to compare with."
         raise InputError(problem, hint="leave out --policy and --lifecycle, or set the path.")
-    found = []
-    if trust:
-        found.append(cloud_files.judge_trust(_read(trust), name=trust, agents=agents))
-    if policy:
-        found.append(cloud_files.judge_policy(_read(policy), name=policy, agents=agents))
-    if lifecycle:
-        text, days = _read(lifecycle), cloud.rerun_days
-        found.append(
-            cloud_files.judge_lifecycle(text, name=lifecycle, agents=agents, rerun_days=days)
-        )
-    return found
-
-
-def _read(name: str) -> str:
-    return read_text(Path(name), name=name)
+    judges = (
+        (trust, cloud_files.judge_trust),
+        (policy, cloud_files.judge_policy),
+        (lifecycle, partial(cloud_files.judge_lifecycle, rerun_days=cloud.rerun_days)),
+    )
+    return [
+        judge(read_text(Path(name), name=name), name=name, agents=agents)
+        for name, judge in judges
+        if name
+    ]

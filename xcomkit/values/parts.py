@@ -66,7 +66,7 @@ def below(values: Values, *path: str | int) -> Values:
     return Values(
         values.name,
         values.text,
-        _node(values, path) or Node("mapping", 0, 0, 1, 1),
+        find_node(values, path) or Node("mapping", 0, 0, 1, 1),
         found if isinstance(found, dict) else {},
         {(): values.line(*path)}
         | {key[size:]: line for key, line in values.lines.items() if key[:size] == path},
@@ -86,7 +86,7 @@ def inside(values: Values, *path: str | int, text: str | None = None) -> Values:
     Raises:
         InputError: it is not one YAML mapping, in one line with its place in the file.
     """
-    node = _node(values, path)
+    node = find_node(values, path)
     written = values.get(*path) if text is None else text
     line = node.line if node else values.line(*path)
     is_block = node is not None and node.style == "|"
@@ -101,7 +101,7 @@ def quote_templates(text: str) -> str:
     return _BARE.sub(lambda m: f"{m[1]}'{m[2].replace(_QUOTE, _QUOTE * 2)}'", text)
 
 
-def _node(values: Values, path: Key) -> Node | None:
+def find_node(values: Values, path: Key) -> Node | None:
     """Return the node at a path; ``None`` where a merge key brought it in."""
     node = values.root
     for part in path:

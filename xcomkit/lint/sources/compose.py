@@ -11,6 +11,7 @@ from xcomkit.findings.errors import InputError
 from xcomkit.lint.configuration import Configuration, Place, Source
 from xcomkit.lint.sources.env_file import interpolate
 from xcomkit.values.environment import Variable
+from xcomkit.values.parts import find_node
 from xcomkit.values.values import Values
 
 MOST_SERVICES = 300
@@ -69,13 +70,8 @@ def read_compose(
 
 def _tag(values: Values, *path: str) -> str:
     """Return the ``!reset`` or ``!override`` in front of what a path leads to, or ``""``."""
-    node = values.root
-    for part in path:
-        pair = (node.target or node).pair(part)
-        if pair is None:
-            return ""
-        node = pair[1]
-    return node.tag if node.tag in (_RESET, _OVERRIDE) else ""
+    node = find_node(values, path)
+    return node.tag if node and node.tag in (_RESET, _OVERRIDE) else ""
 
 
 def _left(before: tuple[Variable, ...], *, values: Values, service: str) -> tuple[Variable, ...]:
@@ -106,16 +102,15 @@ def _env_files(
 ) -> tuple[list[Variable], list[str]]:
     """Return the variables of the env files that are at hand, and the names of the others."""
     named = service.get("env_file") or []
+    at_hand = {PurePath(file).name: found for file, found in reversed([*beside.items()])}
     given: list[Variable] = []
     missing: list[str] = []
     for entry in named if isinstance(named, list) else [named]:
         path = str(entry.get("path", "") if isinstance(entry, dict) else entry)
-        name = PurePath(path).name
-        found = next((v for file, v in beside.items() if PurePath(file).name == name), None)
-        if found is None:
-            missing.append(path[:60])
+        if PurePath(path).name in at_hand:
+            given += at_hand[PurePath(path).name]
         else:
-            given += found
+            missing.append(path[:60])
     return given, missing
 
 
@@ -127,12 +122,11 @@ def _runs_airflow(variables: tuple[Variable, ...], image: str) -> bool:
 def _environment(values: Values, name: str, known: Mapping[str, str]) -> tuple[Variable, ...]:
     path = ("services", name, "environment")
     found = None if _tag(values, *path) == _RESET else values.get(*path)
-    rows: list[tuple[str, Any, str | int]] = []
     if isinstance(found, dict):
         rows = [(key, value, key) for key, value in found.items()]
-    for index, item in enumerate(found if isinstance(found, list) else ()):
-        key, separator, value = str(item).partition("=")
-        rows.append((key, value if separator else None, index))
+    else:
+        items = [str(item).partition("=") for item in (found if isinstance(found, list) else ())]
+        rows = [(key, value if has else None, n) for n, (key, has, value) in enumerate(items)]
     variables = []
     for index, (key, value, at) in enumerate(rows):
         if _tag(values, *path, key) == _RESET:

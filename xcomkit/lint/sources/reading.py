@@ -56,6 +56,12 @@ class Read:
     releases: tuple[Release, ...] = ()
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def values(self) -> Values | None:
+        """Return the file as values of the chart, ``None`` where a tool installs it."""
+        is_plain = any(one.may_be_part and not one.label for one in self.releases)
+        return self.source.documents[0] if is_plain else None
+
 
 def read_configuration(names: Sequence[str], *, kind: Kind | None = None) -> Configuration:
     """Return what the files say together, as ``read_together`` does, where it is one thing.
@@ -93,9 +99,9 @@ def read_together(names: Sequence[str], *, kind: Kind | None = None) -> Found:
             resolve(release, repository, found)
     elif read:
         found.configurations.append(combine([file.source for file in read]))
-    if len(read) == 1 and _has_pods(read[0].source.documents) and read[0].releases:
-        source = read[0].source
-        found.configurations.append(read_pods(source.documents, sources=(source,)))
+    if len(read) == 1 and read[0].releases:
+        pods = read_pods(read[0].source.documents, sources=(read[0].source,))
+        found.configurations += [pods] if pods.variables else []
     is_empty = not (found.findings or any(one.variables for one in found.configurations))
     if is_empty and read and find_settings(read[0].source.text, name=read[0].source.name):
         found.findings.append(unread_file(read[0].source.name, text=read[0].source.text))
@@ -130,19 +136,25 @@ def combine(files: Sequence[Source]) -> Configuration:
     if kinds == {"pod"}:
         documents = [document for file in files for document in file.documents]
         return read_pods(documents, sources=tuple(files))
-    if kinds <= {"env", "cfg"}:
-        return _airflow(files)
+    beside = {file.name: _variables(file) for file in files if file.kind in ("env", "cfg")}
+    if kinds <= {"env", "cfg"}:  # one Airflow, whose variables stand over its options
+        *_, last = ordered = sorted(files, key=lambda file: file.kind == "env")
+        return Configuration(
+            kind=last.kind,
+            sources=tuple(files),
+            variables={COMPONENT: tuple(v for file in ordered for v in beside[file.name])},
+            homes={COMPONENT: (last.name, 1)},
+        )
     if kinds <= {"compose", "env"}:
-        beside = {file.name: _variables(file) for file in files if file.kind == "env"}
-        composed = [d for f in files if f.kind == "compose" for d in f.documents]
+        composed = [document for file in files for document in file.documents]
         return read_compose(composed, beside=beside, sources=tuple(files))
     given = "; ".join(f"{file.name} is {DESCRIPTIONS[file.kind]}" for file in files[:5])
     hint = "give them one at a time, or use --each or --kind."
     raise InputError(f"{given}: these do not lie over each other.", hint=hint)
 
 
-def read_file(name: str, *, kind: Kind | None = None, maps: Maps | None = None) -> Read:
-    """Return one file with what it installs; ``maps`` are those of files beside it.
+def read_file(name: str, *, kind: Kind | None = None) -> Read:
+    """Return one file with what it installs.
 
     Raises:
         InputError: it cannot be read.
@@ -152,24 +164,24 @@ def read_file(name: str, *, kind: Kind | None = None, maps: Maps | None = None) 
     if kind is None and form_of(label)[0] and not label.endswith(YAML):
         findings = (unread_file(label, text=text),) if find_settings(text, name=label) else ()
         return Read(Source(label, "values", text), findings=findings)
-    kind = kind or _kind_by_name(name) or _kind_by_text(text)
+    kind = kind or _kind_by_look(name, text)
     if kind in ("env", "cfg"):
         return Read(Source(label, kind, text))
     if kind == "values":
         return _plain(read_values(text, name=label))
-    return _read_yaml(text, name=label, kind=kind, maps=maps or {})
+    return _read_yaml(text, name=label, kind=kind)
 
 
-def _read_yaml(text: str, *, name: str, kind: Kind | None, maps: Maps) -> Read:
+def _read_yaml(text: str, *, name: str, kind: Kind | None) -> Read:
     documents = _documents(text, name=name)
     if kind is None:
         kind = _kind_of(documents)
-        if kind != "compose" and (found := _installs(documents, maps=maps)):
+        if kind != "compose" and (found := read_installed(documents, {})):
             return Read(Source(name, "values", text, documents), found)
-        _refuse_other_charts(documents, name=name, kind=kind)
-        is_other = kind == "values" and not any(is_ours(one) for one in documents)
-        if is_other and find_settings(text, name=name):
-            return Read(Source(name, kind, text), findings=(unread_file(name, text=text),))
+        if kind == "values":
+            _refuse_other_charts(documents, name=name)
+            if find_settings(text, name=name) and not any(is_ours(one) for one in documents):
+                return Read(Source(name, kind, text), findings=(unread_file(name, text=text),))
     if kind == "values":
         is_stream = len(documents) != 1 or "\n---" in text  # helm reads one document
         return _plain(read_values(text, name=name) if is_stream else documents[0])
@@ -189,8 +201,11 @@ def _documents(text: str, *, name: str) -> tuple[Values, ...]:
         return read_documents(quote_templates(text), name=name)
 
 
-def _installs(documents: tuple[Values, ...], *, maps: Maps) -> tuple[Release, ...]:
-    """Return what documents install by way of another tool; nothing of values as they are."""
+def read_installed(documents: tuple[Values, ...], maps: Maps) -> tuple[Release, ...]:
+    """Return what documents install by way of another tool; nothing of values as they are.
+
+    ``maps`` are those of other files.
+    """
     known = {**maps, **find_maps(documents)}
     found = [one for document in documents for one in read_releases(document, maps=known)]
     if not found and any(is_kubernetes(one) for one in documents):
@@ -204,10 +219,6 @@ def is_ours(values: Values) -> bool:
     """Tell whether values of the agent chart, or variables of Airflow, stand in a document."""
     has_parts = any(True for _ in find_agents(values.data))
     return has_parts or from_values(values).is_of_agents
-
-
-def _has_pods(documents: tuple[Values, ...]) -> bool:
-    return bool(read_pods(documents, sources=()).variables)
 
 
 def _unheaded(text: str) -> str:
@@ -224,25 +235,18 @@ def _unheaded(text: str) -> str:
     return above + ("" if rest.strip() == "null" else rest)
 
 
-def _kind_by_name(name: str) -> Kind | None:
-    path = Path(name)
-    if path.name == ".env" or path.name.startswith(".env.") or path.suffix == ".env":
+def _kind_by_look(name: str, text: str) -> Kind | None:
+    """Return env or cfg for what is named or begins like one, ``None`` for what may be YAML."""
+    own = Path(name).name
+    if own.endswith(".env") or own.startswith(".env."):
         return "env"
-    if path.suffix == ".cfg":
+    if own.endswith(".cfg"):
         return "cfg"
-    return None
-
-
-def _kind_by_text(text: str) -> Kind | None:
-    """Return env or cfg for what begins like one, ``None`` for what is left to YAML."""
-    for line in text.removeprefix("\ufeff").splitlines():
-        stripped = line.strip()
-        if not stripped or stripped[0] in "#;":
-            continue
-        if re.fullmatch(r"\[[\w.-]+\]", stripped):
-            return "cfg"
-        return "env" if _ENV_LINE.match(stripped) else None
-    return None
+    lines = (line.strip() for line in text.removeprefix("\ufeff").splitlines())
+    first = next((line for line in lines if line and line[0] not in "#;"), "")
+    if re.fullmatch(r"\[[\w.-]+\]", first):
+        return "cfg"
+    return "env" if _ENV_LINE.match(first) else None
 
 
 def _kind_of(documents: tuple[Values, ...]) -> Kind:
@@ -254,11 +258,11 @@ def _kind_of(documents: tuple[Values, ...]) -> Kind:
     return "values"
 
 
-def _refuse_other_charts(documents: tuple[Values, ...], *, name: str, kind: Kind) -> None:
+def _refuse_other_charts(documents: tuple[Values, ...], *, name: str) -> None:
     """Refuse what is surely no file of the agent chart: its rules would say nothing true."""
     keys = {key for values in documents for key in values.data}
-    is_ours = any(is_of_agents(values.data) for values in documents)
-    if kind == "values" and not is_ours and len(keys & _AIRFLOW_CHART_KEYS) > 1:
+    is_other = len(keys & _AIRFLOW_CHART_KEYS) > 1
+    if is_other and not any(is_of_agents(values.data) for values in documents):
         problem = f"{name}:1:1: values of the Airflow chart, not of the agent chart."
         raise NothingHereError(problem, hint="name the agents' file, or say --kind values.")
 
@@ -266,14 +270,3 @@ def _refuse_other_charts(documents: tuple[Values, ...], *, name: str, kind: Kind
 def _variables(file: Source) -> tuple[Variable, ...]:
     read = read_env if file.kind == "env" else read_cfg
     return read(file.text, name=file.name)
-
-
-def _airflow(files: Sequence[Source]) -> Configuration:
-    """Return env files and airflow.cfg as one Airflow: variables stand over options."""
-    ordered = sorted(files, key=lambda file: file.kind == "env")
-    return Configuration(
-        kind=ordered[-1].kind,
-        sources=tuple(files),
-        variables={COMPONENT: tuple(v for file in ordered for v in _variables(file))},
-        homes={COMPONENT: (ordered[-1].name, 1)},
-    )

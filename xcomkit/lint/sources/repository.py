@@ -6,7 +6,6 @@ base in the same folder or above lies below it. Pods and services of one folder 
 
 import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,8 +21,9 @@ from xcomkit.lint.sources.reading import (
     combine,
     is_ours,
     read_file,
+    read_installed,
 )
-from xcomkit.lint.sources.releases import CHART, Maps, Release, find_maps, plain
+from xcomkit.lint.sources.releases import CHART, Release, find_maps, plain
 from xcomkit.lint.sources.resolving import Found, Repository, resolve
 from xcomkit.lint.sources.unread import SUFFIXES, find_settings, form_of, unread_file
 from xcomkit.values.values import Values
@@ -53,6 +53,7 @@ class _Folder:
     top: Path
     reads: dict[Path, Read] = field(default_factory=dict)
     listed: dict[Path, list[Path]] = field(default_factory=dict)
+    commands: set[str] = field(default_factory=set)
     found: Found = field(default_factory=Found)
 
 
@@ -63,12 +64,11 @@ def read_folder(top: Path) -> Found:
         InputError: nothing does, or there are more files than in any repository.
     """
     folder = _Folder(top)
-    commands: set[str] = set()
     for path in _list_files(top):
         folder.listed.setdefault(path.parent, []).append(path)
         text = _text(path, folder=folder)
         if text is not None:
-            _take(path, text, folder=folder, commands=commands)
+            _take(path, text, folder=folder)
     _take_beside(folder)
     _read_again(folder)
     repository = Repository.around(top)
@@ -96,16 +96,10 @@ def _list_files(top: Path) -> Iterator[Path]:
                     problem = f"{top}: more than {_MOST_FILES} files."
                     raise InputError(problem, hint="name the folder of the agents.")
                 path = Path(parent, name)
-                if name not in _OF_CHARTS and _is_ordinary(path):
+                # pathlib raises where a folder may be listed and not entered
+                is_link = os.path.islink(path)  # noqa: PTH114
+                if name not in _OF_CHARTS and not is_link and os.path.isfile(path):  # noqa: PTH113
                     yield path
-
-
-def _is_ordinary(path: Path) -> bool:
-    """Tell whether a path is a file itself: neither a link nor a pipe, which nobody would fill."""
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
 
 
 def _text(path: Path, *, folder: _Folder) -> str | None:
@@ -126,7 +120,7 @@ def _text(path: Path, *, folder: _Folder) -> str | None:
     return text
 
 
-def _take(path: Path, text: str, *, folder: _Folder, commands: set[str]) -> None:
+def _take(path: Path, text: str, *, folder: _Folder) -> None:
     """Read one file; a template of a chart, and what is no YAML, is said once per command."""
     name = str(path)
     has_settings = find_settings(text, name=name) is not None
@@ -138,8 +132,8 @@ def _take(path: Path, text: str, *, folder: _Folder, commands: set[str]) -> None
     except NothingHereError:
         return
     except InputError as error:
-        if has_settings and not (command in commands and command):
-            commands.add(command)
+        if has_settings and not (command in folder.commands and command):
+            folder.commands.add(command)
             reason = "" if what else str(error.args[0]).rstrip(".")
             folder.found.findings.append(unread_file(name, text=text, reason=reason))
         return
@@ -154,30 +148,34 @@ def _take_beside(folder: _Folder) -> None:
     kinds = ("pod", "compose", "env")
     homes = {path.parent for path, read in folder.reads.items() if read.source.kind in kinds}
     for path in (path for home in homes for path in folder.listed[home]):
-        if path not in folder.reads and not form_of(path.name)[0]:
-            try:
-                read = read_file(str(path))
-            except InputError:
-                continue
-            if read.source.kind in kinds:
-                folder.reads[path] = read
+        read = None if form_of(path.name)[0] else _read(path, folder=folder)
+        if read is not None and read.source.kind in kinds:
+            folder.reads[path] = read
+
+
+def _read(path: Path, *, folder: _Folder) -> Read | None:
+    try:
+        return folder.reads.get(path) or read_file(str(path))
+    except InputError:
+        return None
 
 
 def _read_again(folder: _Folder) -> None:
-    """Read manifests once more that name objects of other files."""
-    documents = [d for read in folder.reads.values() for d in read.source.documents]
-    maps: Maps = find_maps(documents)
-    for path, read in folder.reads.items():
+    """Read manifests once more that name objects of other files, best those of their folder."""
+    reads = folder.reads
+    maps = find_maps([document for read in reads.values() for document in read.source.documents])
+    for path, read in reads.items():
         if read.releases and re.search("valuesFrom|chartRef", read.source.text):
-            beside = [d for p, r in folder.reads.items() if p.parent == path.parent
-                      for d in r.source.documents]  # fmt: skip
-            folder.reads[path] = read_file(str(path), maps={**maps, **find_maps(beside)})
+            near = [reads[one] for one in folder.listed[path.parent] if one in reads]
+            own = find_maps([document for one in near for document in one.source.documents])
+            installed = read_installed(read.source.documents, {**maps, **own})
+            reads[path] = replace(read, releases=installed)
 
 
 def _releases(folder: _Folder) -> list[Release]:
     """Return what manifests install; objects that a release takes values from are none."""
     reads = folder.reads.values()
-    found = [one for read in reads for one in read.releases if not _is_plain(one)]
+    found = [one for read in reads if read.values is None for one in read.releases]
     taken = {
         (one.name, one.line())
         for release in found
@@ -186,10 +184,6 @@ def _releases(folder: _Folder) -> list[Release]:
         if isinstance(one, Values)
     }
     return [one for one in found if not (one.may_be_part and one.place in taken)]
-
-
-def _is_plain(release: Release) -> bool:
-    return release.may_be_part and not release.label
 
 
 def _laid_over(releases: Sequence[Release]) -> Iterator[Release]:
@@ -207,9 +201,9 @@ def _laid_over(releases: Sequence[Release]) -> Iterator[Release]:
 def _values(folder: _Folder, repository: Repository) -> None:
     """Judge values files that no manifest names: overlays over their base, others alone."""
     ours = {
-        path: read.source.documents[0]
+        path: read.values
         for path, read in folder.reads.items()
-        if any(_is_plain(one) for one in read.releases) and is_ours(read.source.documents[0])
+        if read.values is not None and is_ours(read.values)
     }
     bases = {path.parent: path for path in reversed(ours) if _BASE.fullmatch(path.name)}
     for home, base in bases.items():
@@ -221,24 +215,17 @@ def _values(folder: _Folder, repository: Repository) -> None:
     below = {p: _base_of(p, v, bases=bases, top=folder.top) for p, v in ours_alone.items()}
     covered = set(below.values())
     for path, values in ours_alone.items():
-        base_of = below[path]
-        if base_of is not None:
-            release = replace(plain(values), layers=(ours[base_of], values))
-            resolve(release, repository, folder.found)
-        elif path not in covered:
-            resolve(plain(values), repository, folder.found)
+        if below[path] or path not in covered:
+            layers = tuple(ours[one] for one in (below[path], path) if one)
+            resolve(replace(plain(values), layers=layers), repository, folder.found)
 
 
 def _overlay(path: Path, *, over: Values, folder: _Folder) -> Values | None:
     """Return the values in a file beside a base, where their keys are those of the base."""
-    read = folder.reads.get(path)
-    try:
-        read = read or read_file(str(path))
-    except InputError:
+    read = _read(path, folder=folder)
+    values = read.values if read else None
+    if values is None:
         return None
-    if not any(_is_plain(one) for one in read.releases):
-        return None
-    values = read.source.documents[0]
     shared = set(values.data) & set(over.data)
     is_named = "values" in path.name or (path.parent / "Chart.yaml").exists()
     return values if shared and (is_named or shared & _CHART_ONLY) else None
@@ -247,19 +234,14 @@ def _overlay(path: Path, *, over: Values, folder: _Folder) -> Values | None:
 def _base_of(path: Path, values: Values, *, bases: dict[Path, Path], top: Path) -> Path | None:
     """Return what lies below a values file: the base beside its chart, or the nearest of a part."""
     own = bases.get(path.parent)
-    if own == path:
-        own = None
-    elif own is not None and (path.parent / "Chart.yaml").exists():
+    if own not in (None, path) and (path.parent / "Chart.yaml").exists():
         return own
-    if not is_part(values):
-        return None
-    homes = [path.parent, *path.parents[1:]]
-    for home in homes:
+    for home in path.parents if is_part(values) else ():
         near = [bases.get(home), *(bases.get(home / name) for name in ("base", "common"))]
         found = next((one for one in near if one not in (None, path)), None)
         if found is not None or home == top:
             return found
-    return own
+    return None
 
 
 def _say_unread(folder: _Folder) -> None:
@@ -287,11 +269,9 @@ def _pods_and_services(folder: _Folder) -> None:
             documents = [d for source in objects for d in source.documents]
             pods = tuple(one for one in objects if one.kind == "pod")
             _add(folder, read_pods(documents, sources=pods or tuple(objects)))
-        for group in _composed(services):
-            if _is_of_agents([*group, *env]):
-                _add(folder, combine([*group, *env]))
-        if not services and _is_of_agents([*env, *cfg]):
-            _add(folder, combine([*env, *cfg]))
+        for group in [[*one, *env] for one in _composed(services)] or [[*env, *cfg]]:
+            if _is_of_agents(group):
+                _add(folder, combine(group))
 
 
 def _composed(services: Sequence[Source]) -> Iterator[list[Source]]:

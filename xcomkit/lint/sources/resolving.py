@@ -73,9 +73,7 @@ class Repository:
     def expand(self, file: File, *, manifest: str) -> Iterator[str]:
         """Yield what may stand for the one template in a path, so that the file is there."""
         pattern = _BRACES.sub("*", file.path)
-        shape = re.compile(
-            "([^/]+)".join(re.escape(part) for part in _BRACES.split(file.path)) + r"\Z"
-        )
+        shape = re.compile("([^/]+)".join(map(re.escape, _BRACES.split(file.path))))
         for base in self._bases(file, manifest=manifest):
             for path in sorted(base.glob(pattern))[:300] if ".." not in pattern else ():
                 match = shape.fullmatch(path.relative_to(base).as_posix())
@@ -86,8 +84,7 @@ class Repository:
         for base in self._bases(file, manifest=manifest):
             path = base / file.path
             try:
-                is_inside = path.resolve().is_relative_to(self.top)
-                if is_inside and path.is_file():
+                if path.resolve().is_relative_to(self.top) and path.is_file():
                     return path
             except (OSError, RuntimeError, ValueError):  # a loop of links, a name that is none
                 continue
@@ -95,14 +92,10 @@ class Repository:
 
     def _bases(self, file: File, *, manifest: str) -> list[Path]:
         own = Path(manifest).parent
-        if not file.from_top:
-            return [own]
-        above = [*own.parents, *(own.absolute().parents if not own.is_absolute() else ())]
-        chain = [own, *above]
-        known: dict[Path, Path] = {}
-        for one in chain:  # the way in which the user names a folder is the one that is shown
-            known.setdefault(one.resolve(), one)
-        return [one for real, one in known.items() if real.is_relative_to(self.top)][::-1]
+        chain = [own, *own.parents, *own.absolute().parents] if file.from_top else [own]
+        # the way in which the user names a folder is the one that is shown
+        known = {one.resolve(): one for one in reversed(chain)}
+        return [one for real, one in known.items() if real.is_relative_to(self.top)]
 
 
 def resolve(release: Release, repository: Repository, found: Found) -> None:
@@ -115,11 +108,12 @@ def _expanded(release: Release, repository: Repository) -> Iterator[Release]:
     """Yield a release for each file that the one template in its paths can stand for."""
     files = [one for one in release.layers if isinstance(one, File)]
     templates = {text for file in files for text in _BRACES.findall(file.path)}
-    names: dict[str, None] = {}
-    if len(templates) == 1:
-        for file in files:
-            if _BRACES.search(file.path):
-                names |= dict.fromkeys(repository.expand(file, manifest=release.place[0]))
+    names = dict.fromkeys(
+        name
+        for file in files
+        if len(templates) == 1 and _BRACES.search(file.path)
+        for name in repository.expand(file, manifest=release.place[0])
+    )
     if not names:
         yield release
     for name in names:
