@@ -177,9 +177,8 @@ class Standing:
 
     def may_assume(self, role: str, *, trust: object, action: str) -> bool:
         """Return whether a signed-in caller may become a role: both sides have to agree."""
-        caller = replace(self.caller, names=(*self.caller.names, *self.caller.account_names))
         verdict, _ = decide_trust(
-            read_statements(trust), caller=caller, action=action, context=self.context
+            read_statements(trust), caller=self.caller, action=action, context=self.context
         )
         return verdict == "allowed" and self.may(action, role)
 
@@ -187,9 +186,13 @@ class Standing:
 def decide_trust(
     statements: Iterable[Statement], *, caller: Caller, action: str, context: Context
 ) -> tuple[Verdict, tuple[Statement, ...]]:
-    """Return what a role's trust answers to a caller; it names no resource."""
+    """Return what a role's trust answers to a caller; it names no resource.
+
+    An account as principal leaves the decision to the policies of its own roles.
+    """
+    named = replace(caller, names=(*caller.names, *caller.account_names))
     return decide(
-        (s, both((s.has_action(action), s.has_principal(caller), s.is_met(context))))
+        (s, both((s.has_action(action), s.has_principal(named), s.is_met(context))))
         for s in statements
     )
 

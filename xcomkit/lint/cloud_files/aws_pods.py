@@ -34,12 +34,9 @@ def judge_pods(
         is_unknown=True,
     )
     if not any(s.has_action(TAG_SESSION) for s in pods):
-        report.add(
-            XC060,
-            f"EKS Pod Identity without {TAG_SESSION}: no pod gets the role",
-            expected=f"{ASSUME} and {TAG_SESSION}",
-            fix=json.dumps([ASSUME, TAG_SESSION]),
-        )
+        text = f"EKS Pod Identity without {TAG_SESSION}: no pod gets the role"
+        fix = json.dumps([ASSUME, TAG_SESSION])
+        report.add(XC060, text, expected=f"{ASSUME} and {TAG_SESSION}", fix=fix)
 
 
 def find_associations(data: object) -> list[Any] | None:

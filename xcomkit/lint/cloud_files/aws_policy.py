@@ -245,22 +245,15 @@ def _judge_width(statement: Statement, *, rights: _Rights, report: Collector) ->
     if met is False or not any(map(statement.has_action, (*_ON_BUCKET, *_ON_OBJECTS, *_BEYOND))):
         return
     if any("*" in texts(who) for who in (statement.principals or {}).values()):
-        report.add(
-            XC067,
-            f"{statement.label} of the bucket's policy lets in everybody",
-            expected="named principals",
-            is_unknown=met is None,
-        )
+        text = f"{statement.label} of the bucket's policy lets in everybody"
+        report.add(XC067, text, expected="named principals", is_unknown=met is None)
     problems = list(_excesses(statement, rights=rights))
     if problems:
         grants = [rights.grant(_ON_BUCKET), rights.grant(_ON_OBJECTS)]
-        report.add(
-            XC066,
-            f"{statement.label}: {'; '.join(problems)}",
-            expected=f"five actions of s3 on {rights.bucket} and {rights.objects}",
-            fix=json.dumps({"Version": "2012-10-17", "Statement": grants}, indent=2),
-            is_unknown=met is None,
-        )
+        text = f"{statement.label}: {'; '.join(problems)}"
+        expected = f"five actions of s3 on {rights.bucket} and {rights.objects}"
+        fix = json.dumps({"Version": "2012-10-17", "Statement": grants}, indent=2)
+        report.add(XC066, text, expected=expected, fix=fix, is_unknown=met is None)
 
 
 def _excesses(statement: Statement, *, rights: _Rights) -> Iterator[str]:

@@ -40,12 +40,9 @@ def judge_role_trust(document: object, *, role: str, report: Collector) -> None:
     statements = read_policy(document, name=report.name, most=MOST_TEXTS)
     takes_pods = any(_providers(s) or speaks_of_pods(s) for s in statements)
     if role and agents.identities and role not in (*agents.identities, *agents.assumed):
-        report.add(
-            XC060,
-            f"the trust is of {quoted(role)}; the service accounts become"
-            f" {listed(agents.identities)}",
-            expected=f"the trust of {listed(agents.identities)}",
-        )
+        ours = listed(agents.identities)
+        text = f"the trust is of {quoted(role)}; the service accounts become {ours}"
+        report.add(XC060, text, expected=f"the trust of {ours}")
     elif role in agents.assumed or (agents.assumed and not role and not takes_pods):
         _judge_assumption(statements, report=report)
     else:
@@ -57,15 +54,13 @@ def _judge_assumption(statements: tuple[Statement, ...], *, report: Collector) -
     """Judge the trust of a role that the agents' own role is to become."""
     agents = report.agents
     expected = f"{ASSUME} for {listed(agents.identities) or 'the role of the agents'}"
-    callers = [Caller(names=(arn,), account=account_of(arn)) for arn in agents.identities]
     is_let_in: dict[str, bool | None] = {}
-    for caller in callers:
-        # the account as principal leaves the decision to the policies of its roles
-        named = replace(caller, names=(*caller.names, *caller.account_names))
+    for arn in agents.identities:
+        caller = Caller(names=(arn,), account=account_of(arn))
         keys = {key: None for s in statements for _, key, _ in s.clauses}
-        verdict, _ = decide_trust(statements, caller=named, action=ASSUME, context=keys)
-        is_let_in[caller.names[0]] = {"allowed": True, "unknown": None}.get(verdict, False)
-    if not callers:
+        verdict, _ = decide_trust(statements, caller=caller, action=ASSUME, context=keys)
+        is_let_in[arn] = {"allowed": True, "unknown": None}.get(verdict, False)
+    if not agents.identities:
         text = "which role the pods have is not in the values"
         report.add(XC060, text, expected=expected, is_unknown=True)
     allow = {"Effect": "Allow", "Principal": {"AWS": sorted(agents.identities)}, "Action": ASSUME}
@@ -105,12 +100,9 @@ def _judge_tokens(statements: tuple[Statement, ...], *, account: str, report: Co
                 text = f"{statement.label}: {problem}"
                 report.add(XC061, text, expected=expected, fix=fix, is_unknown=is_unknown)
             for host in own.loose_audiences(subjects):
-                report.add(
-                    XC062,
-                    f"{statement.label}: no exact condition on {quoted(host + ':aud')}",
-                    expected=f"StringEquals {host[:100]}:aud = {AUDIENCE}",
-                    fix=fix,
-                )
+                text = f"{statement.label}: no exact condition on {quoted(host + ':aud')}"
+                audience = f"StringEquals {host[:100]}:aud = {AUDIENCE}"
+                report.add(XC062, text, expected=audience, fix=fix)
 
 
 def _lets_in(

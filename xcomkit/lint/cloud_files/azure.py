@@ -80,11 +80,8 @@ def judge_credentials(found: list[Any], *, report: Collector) -> None:
         fix=lambda subjects: "\n".join(_create(one, entries=entries) for one in subjects),
     )
     if len(entries) > MOST_CREDENTIALS:
-        report.add(
-            XC060,
-            f"{len(entries)} credentials; a managed identity takes {MOST_CREDENTIALS}",
-            expected=f"at most {MOST_CREDENTIALS}",
-        )
+        text = f"{len(entries)} credentials; a managed identity takes {MOST_CREDENTIALS}"
+        report.add(XC060, text, expected=f"at most {MOST_CREDENTIALS}")
     for entry in entries:
         if entry in flexible:
             text = f"{quoted(entry['claimsMatchingExpression'])} may match others as well"
@@ -124,12 +121,9 @@ def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) ->
     entries = [e for e in everybodys if _is_ours(e, agents=agents)]
     if everybodys and not entries:
         holders = dict.fromkeys(str(e["principalName"]) for e in everybodys)
-        report.add(
-            XC063,
-            f"{listed(agents.identities)} has nothing; who has rights: {listed(holders)}",
-            expected=f"{expected} for the identity of the annotations",
-            fix=_assign(path),
-        )
+        text = f"{listed(agents.identities)} has nothing; who has rights: {listed(holders)}"
+        expected += " for the identity of the annotations"
+        report.add(XC063, text, expected=expected, fix=_assign(path))
         return
     reaching = [
         (e, reach)
@@ -145,13 +139,10 @@ def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) ->
         report.add(XC063, observed, expected=expected, fix=_assign(path), is_unknown=is_unknown)
     principals = {str(e["principalId"]) for e, _ in reaching if e.get("principalId")}
     if len(principals) > 1:
-        report.add(
-            XC063,
-            f"assignments of {len(principals)} principals; which is the agents' is unknown",
-            expected="the assignments of one identity",
-            fix="az role assignment list --assignee PRINCIPAL-ID --all -o json",
-            is_unknown=True,
-        )
+        text = f"assignments of {len(principals)} principals; which is the agents' is unknown"
+        wanted = "the assignments of one identity"
+        fix = "az role assignment list --assignee PRINCIPAL-ID --all -o json"
+        report.add(XC063, text, expected=wanted, fix=fix, is_unknown=True)
     for entry, reach in reaching:
         if problems := "; ".join(_excesses(_role(entry), reach=reach)):
             report.add(XC066, problems, expected=expected, fix=_assign(path))

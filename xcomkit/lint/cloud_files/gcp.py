@@ -186,18 +186,13 @@ def _judge_member(grant: Grant, *, path: BasePath, report: Collector) -> None:
     """Note a grant to everybody, or to every pod of a namespace, a cluster or a pool."""
     if grant.member in _EVERYBODY:
         role = pasted(grant.role, otherwise="ROLE")
-        report.add(
-            XC067,
-            f"{grant.member} has {quoted(grant.role)}",
-            expected="named members",
-            fix=_bucket_command("remove", path=path, role=role, member=grant.member),
-        )
+        fix = _bucket_command("remove", path=path, role=role, member=grant.member)
+        text = f"{grant.member} has {quoted(grant.role)}"
+        report.add(XC067, text, expected="named members", fix=fix)
     elif grant.crowd and PERMISSIONS.get(grant.role, frozenset()) & _OBJECT:
-        report.add(
-            XC066,
-            f"{grant.crowd} has {quoted(grant.role)}, whether an agent or not",
-            expected="a member principal://.../subject/ns/NAMESPACE/sa/NAME for each agent",
-        )
+        text = f"{grant.crowd} has {quoted(grant.role)}, whether an agent or not"
+        expected = "a member principal://.../subject/ns/NAMESPACE/sa/NAME for each agent"
+        report.add(XC066, text, expected=expected)
 
 
 def _judge_agents(
@@ -233,12 +228,9 @@ def _judge_agents(
         )
     excesses = (_excess(grant, path=path, agents=report.agents) for grant in own)
     for problem in filter(None, excesses):
-        report.add(
-            XC066,
-            f"{who}: {problem}",
-            expected=f"{OBJECTS} on a condition and {READER}",
-            fix=_bucket_command("add", path=path, role=OBJECTS, member=member),
-        )
+        fix = _bucket_command("add", path=path, role=OBJECTS, member=member)
+        expected = f"{OBJECTS} on a condition and {READER}"
+        report.add(XC066, f"{who}: {problem}", expected=expected, fix=fix)
 
 
 def _permissions(

@@ -156,11 +156,8 @@ def _is_of_paths(cloud: CloudName, *, data: Any, report: Collector) -> bool:
     for path, other in zip(report.agents.paths, clouds, strict=True):
         if other is not None and other != cloud:
             place = quoted(f"{path.scheme}://{path.bucket}")
-            report.add(
-                XC074,
-                f"a file of {TERMS[cloud].store}, but {place} is {TERMS[other].store}",
-                expected=f"a file of {TERMS[other].store}",
-            )
+            text = f"a file of {TERMS[cloud].store}, but {place} is {TERMS[other].store}"
+            report.add(XC074, text, expected=f"a file of {TERMS[other].store}")
     return cloud in clouds or not any(clouds)
 
 

@@ -58,26 +58,17 @@ def judge_expiry(
         elif rerun_days is None:
             report.add(XC072, text, expected="the longest re-run in days: --rerun-days")
         elif end.days < rerun_days:
-            report.add(
-                XC070,
-                f"{text}, re-runs reach back {rerun_days} d",
-                expected=expected,
-                fix=_rule(cloud, path=path, days=rerun_days),
-            )
+            fix = _rule(cloud, path=path, days=rerun_days)
+            text += f", re-runs reach back {rerun_days} d"
+            report.add(XC070, text, expected=expected, fix=fix)
     if "deletes" not in done_to_all:
-        report.add(
-            XC071,
-            f"no rule expires every object below {below}",
-            expected="a rule for the path",
-            fix=_rule(cloud, path=path, days=rerun_days or _DAYS),
-        )
+        text = f"no rule expires every object below {below}"
+        fix = _rule(cloud, path=path, days=rerun_days or _DAYS)
+        report.add(XC071, text, expected="a rule for the path", fix=fix)
     if cloud == "aws" and "aborts uploads" not in done_to_all:
-        report.add(
-            XC073,
-            f"no rule aborts unfinished uploads below {below}",
-            expected="AbortIncompleteMultipartUpload",
-            fix=_rule(cloud, path=path, leave_out=("Expiration", "NoncurrentVersionExpiration")),
-        )
+        text = f"no rule aborts unfinished uploads below {below}"
+        fix = _rule(cloud, path=path, leave_out=("Expiration", "NoncurrentVersionExpiration"))
+        report.add(XC073, text, expected="AbortIncompleteMultipartUpload", fix=fix)
 
 
 def judge_state(cloud: CloudName, rules: list[Any], *, path: BasePath, report: Collector) -> None:

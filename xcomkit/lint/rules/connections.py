@@ -194,10 +194,8 @@ def _options(connection: Connection, cloud: CloudName) -> dict[str, Any]:
 
 def is_other_store(config: Configuration) -> bool:
     """Tell whether the S3 connection leads to a store that is not AWS, which signs with keys."""
-    for _, _, connection, _ in connections_of_paths(config):
-        if not _is_of_cloud(_options(connection, "aws").get("endpoint_url")):
-            return True
-    return False
+    found = (_options(connection, "aws") for _, _, connection, _ in connections_of_paths(config))
+    return any(not _is_of_cloud(options.get("endpoint_url")) for options in found)
 
 
 def _is_of_cloud(address: object) -> bool:
