@@ -127,9 +127,7 @@ def read_statements(document: object) -> tuple[Statement, ...]:
     return tuple(found)
 
 
-def decide(
-    found: Iterable[tuple[Statement, bool | None]],
-) -> tuple[Verdict, tuple[Statement, ...]]:
+def decide(found: Iterable[tuple[Statement, bool | None]]) -> tuple[Verdict, tuple[Statement, ...]]:
     """Return the answer to a request of which every statement speaks, or does not, or perhaps.
 
     Within one account an explicit deny anywhere wins, then one allow anywhere is enough. Beside

@@ -90,7 +90,10 @@ def _judge_tokens(statements: tuple[Statement, ...], *, account: str, report: Co
     if pods and missing:
         is_let_in = {s: verdict for s, verdict in is_let_in.items() if verdict is not False}
         judge_pods(pods, missing=missing, expected=expected, report=report)
-    why = _why_not(statements, providers=providers, named=named, account=account)
+    why = _foreign_claim(statements, providers=providers)
+    if named and not providers:
+        why = f"the OIDC provider {quoted(named[0])} is of another account than the role"
+        why += f" ({account}), and STS looks for it in the role's"
     report.add_left_out(is_let_in, expected=expected, fix=lambda _: fix, why=why)
     denials = tuple(s for s in statements if s.denies)
     for statement in statements:
@@ -130,19 +133,8 @@ def _lets_in(
     return True if "allowed" in verdicts and not is_perhaps_denied else None
 
 
-def _why_not(
-    statements: tuple[Statement, ...],
-    *,
-    providers: tuple[str, ...],
-    named: tuple[str, ...],
-    account: str,
-) -> str:
-    """Return why no token of a trusted provider opens the role, where the file shows it."""
-    if named and not providers:
-        return (
-            f"the OIDC provider {quoted(named[0])} is of another account than the role"
-            f" ({account}), and STS looks for it in the role's"
-        )
+def _foreign_claim(statements: tuple[Statement, ...], *, providers: tuple[str, ...]) -> str:
+    """Return why no token of the providers opens the role, where the file shows it."""
     claims = {f"{_host(one)}:{claim}" for one in providers for claim in ("sub", "aud")}
     keys = [key for s in statements if not s.denies for _, key, _ in s.clauses]
     foreign = [key for key in keys if key.endswith((":sub", ":aud")) and key not in claims]
@@ -173,11 +165,7 @@ class _Tokens:
     """Which tokens one statement takes, as long as no other statement denies them."""
 
     def __init__(
-        self,
-        statement: Statement,
-        *,
-        denials: tuple[Statement, ...],
-        providers: tuple[str, ...],
+        self, statement: Statement, *, denials: tuple[Statement, ...], providers: tuple[str, ...]
     ) -> None:
         self.statement = statement
         self._denials = denials

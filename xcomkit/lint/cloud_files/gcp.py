@@ -249,11 +249,8 @@ def _permissions(
         if is_ours is False:
             continue
         if known is None or start is None or is_ours is None:
-            unsure.append(
-                grant.role
-                + ("" if grant.condition is None else " on a condition")
-                + ("" if is_ours else f" of {grant.member}")
-            )
+            condition = "" if grant.condition is None else " on a condition"
+            unsure.append(f"{grant.role}{condition}{'' if is_ours else f' of {grant.member}'}")
             possible = None if known is None or possible is None else possible | known
         elif _objects(path).startswith(start):
             # a condition on objects' names holds for no request about the bucket

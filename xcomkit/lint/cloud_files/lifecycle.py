@@ -38,12 +38,7 @@ def find_lifecycle(data: object) -> tuple[CloudName, list[Any]] | None:
 
 
 def judge_expiry(
-    cloud: CloudName,
-    rules: list[Any],
-    *,
-    path: BasePath,
-    rerun_days: int | None,
-    report: Collector,
+    cloud: CloudName, rules: list[Any], *, path: BasePath, rerun_days: int | None, report: Collector
 ) -> None:
     """Note expiry that comes too soon, is missing, or cannot be compared."""
     effects = read_lifecycle(cloud, rules, bucket=path.bucket, prefix=path.prefix)

@@ -18,7 +18,7 @@ _LONGEST_TEXT = 20_000  # a policy as text; longer ones are refused where they a
 _TEMPLATE = re.compile(
     r"<[^<>\s]{1,60}>|\{\{[^{}]{1,60}\}\}|\$\{(?![*?$]\}|[\w.-]+:[^:{}])[^{}]{1,60}\}"
     r"|\b(?:[A-Z]+_)*(?:ACCOUNT|PROJECT|SUBSCRIPTION|TENANT|CLUSTER|NAMESPACE|OIDC|ROLE|POOL)"
-    r"_(?:ID|NUMBER|NAME|PROVIDER|ARN)\b|(?<=:iam::)(?!aws:|cloudfront:)[A-Za-z][\w-]*(?=:)",
+    r"_(?:ID|NUMBER|NAME|PROVIDER|ARN)\b|(?<=:iam::)(?!aws:|cloudfront:)[A-Za-z][\w-]*(?=:)"
 )
 _PLAIN = re.compile(r"[\w.:/@\[\]~+=,()* -]{1,400}", re.ASCII)
 
@@ -54,13 +54,7 @@ class Collector:
         self.names_accounts = False
 
     def add(
-        self,
-        rule: Rule,
-        observed: str,
-        *,
-        expected: str,
-        fix: str = "",
-        is_unknown: bool = False,
+        self, rule: Rule, observed: str, *, expected: str, fix: str = "", is_unknown: bool = False
     ) -> None:
         """Note what a rule objects to."""
         finding = Finding(

@@ -55,10 +55,8 @@ def _found(entry: LintRule, *, config: Configuration) -> Iterator[Finding]:
     hidden = [v.value for v in config.written if v.is_hidden and v.value and len(v.value) > _SHORT]
     for objection in dict.fromkeys(entry.find(config)):
         file, line = objection.place
-        observed, fix = (
-            plain(objection.observed),
-            render(objection.fix or entry.fix, kind=config.kind),
-        )
+        observed = plain(objection.observed)
+        fix = render(objection.fix or entry.fix, kind=config.kind)
         for value in hidden:
             observed = observed.replace(repr(value[:120]), "(hidden)").replace(value, "(hidden)")
             fix = "" if value in fix else fix

@@ -10,11 +10,7 @@ from xcomkit.lint.configuration import Configuration, Place
 from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.lint.rules.prefixes import clouds
 from xcomkit.settings.terms import TERMS
-from xcomkit.values.names import (
-    find_placeholder,
-    is_reference,
-    without_templates,
-)
+from xcomkit.values.names import find_placeholder, is_reference, without_templates
 from xcomkit.values.values import Key
 
 CLIENT_ID = "AZURE_CLIENT_ID"

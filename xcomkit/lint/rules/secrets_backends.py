@@ -62,9 +62,7 @@ def _knows(path: str | None, kwargs: str | None) -> bool | None:
 
 
 @lint_rule(
-    XC052,
-    "a JSON mapping",
-    fix=(SECRETS_KWARGS, '{"connections_prefix": "airflow/connections"}'),
+    XC052, "a JSON mapping", fix=(SECRETS_KWARGS, '{"connections_prefix": "airflow/connections"}')
 )
 def _unreadable_kwargs(config: Configuration) -> Iterator[Objection]:
     for name in _KWARGS:

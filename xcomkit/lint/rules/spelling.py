@@ -6,13 +6,9 @@ from collections.abc import Iterator
 
 from xcomkit.findings.model import Rule
 from xcomkit.lint.configuration import Configuration, place_of
-from xcomkit.lint.registry import Fix, Objection, lint_rule
+from xcomkit.lint.registry import Objection, lint_rule
 from xcomkit.values.environment import Variable
-from xcomkit.values.names import (
-    CONNECTION_PREFIX,
-    XCOM_SETTINGS,
-    is_setting,
-)
+from xcomkit.values.names import CONNECTION_PREFIX, XCOM_SETTINGS, is_setting
 from xcomkit.values.sensitive import is_shown
 
 XC017 = Rule(
@@ -63,7 +59,10 @@ def _misspelt(config: Configuration) -> Iterator[Objection]:
     for variable in config.written:
         if meant := _meant(variable.name):
             text = f"{variable.name[:80]!r} is not read; Airflow reads {meant}"
-            yield Objection(text, place_of(variable), fix=_renamed(variable, meant))
+            value = variable.value or ""
+            is_harmless = is_shown(variable.name, value) and is_shown(meant, value)
+            fix = (meant, value.strip()) if is_harmless and variable.value is not None else ""
+            yield Objection(text, place_of(variable), fix=fix)
 
 
 def _meant(name: str) -> str:
@@ -77,12 +76,6 @@ def _meant(name: str) -> str:
     if not near or (near[0] == "XCOMBACKEND" and not place.startswith(("AIRFLOW", "CORE"))):
         return ""
     return _OPTIONS[near[0]]
-
-
-def _renamed(variable: Variable, meant: str) -> Fix:
-    value = variable.value
-    hidden = value is None or not (is_shown(variable.name, value) and is_shown(meant, value))
-    return "" if hidden or value is None else (meant, value.strip())
 
 
 @lint_rule(XC023, "values, or $(NAME) set above", kinds=("values", "pod"))
