@@ -231,6 +231,7 @@ def step(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
             "deployment": ground.plane.url,
             "token_variable": TOKEN,
             "workers": "spot-worker-a,default-worker",
+            "state_store": False,
         }
     )
     platform = Platform(label="", issuer=stand_in.issuer, environment=stand_in.platform_environment)
