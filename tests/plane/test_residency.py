@@ -60,11 +60,11 @@ STORED_NOWHERE = "found nowhere; XC708 is about arguments"
     [
         ("xcom", "value", "", ("pass", STORED_NOWHERE), ("pass", "found nowhere")),
         ("xcom", "value", mark(RUN.run_id, STORED),
-         ("fail", "xcom.value (1 rows)"), ("pass", "found nowhere")),
+         ("fail", "found in xcom.value (1 rows)"), ("pass", "found nowhere")),
         ("xcom", "value", mark(RUN.run_id, STORED).encode(),
-         ("fail", "xcom.value (1 rows)"), ("pass", "found nowhere")),
+         ("fail", "found in xcom.value (1 rows)"), ("pass", "found nowhere")),
         (RENDERED, "rendered_fields", f'{{"op_args": "{mark(RUN.run_id, ARGUMENT)}"}}',
-         ("pass", STORED_NOWHERE), ("warn", f"{RENDERED}.rendered_fields (1 rows)")),
+         ("pass", STORED_NOWHERE), ("warn", f"found in {RENDERED}.rendered_fields (1 rows)")),
     ],
     ids=["nowhere", "text", "bytes", "rendered field"],
 )  # fmt: skip
@@ -91,7 +91,7 @@ def test_stored_state_in_the_database_is_named(metadata: Metadata) -> None:
     *_, found = judge_residency(done, plane=metadata.plane, has_state=True)
 
     assert (clean.id, clean.status) == ("XC721", "pass")
-    assert (found.status, found.observed) == ("fail", "xcom.value (1 rows)")
+    assert (found.status, found.observed) == ("fail", "found in xcom.value (1 rows)")
 
 
 def test_state_counts_only_if_the_second_try_found_it_and_its_object_is_there() -> None:
@@ -114,7 +114,7 @@ def test_value_in_a_log_is_named_wherever_it_stands(metadata: Metadata, before: 
 
     stored, _ = judge_residency(RUN, plane=metadata.plane)
 
-    assert (stored.status, stored.observed) == ("fail", "airflow/logs/task.log")
+    assert (stored.status, stored.observed) == ("fail", "found in airflow/logs/task.log")
 
 
 def test_search_that_does_not_even_find_the_run_is_unknown(metadata: Metadata) -> None:
@@ -163,8 +163,14 @@ def test_value_that_rest_shows_is_named_by_task() -> None:
 
     stored, argument = judge_residency(replace(RUN, xcoms=(row,), tasks=(task,)), plane=None)
 
-    assert (stored.status, stored.observed) == ("fail", "XCom 'return_value' of push_large")
-    assert (argument.status, argument.observed) == ("warn", "rendered fields of take_argument")
+    assert (stored.status, stored.observed) == (
+        "fail",
+        "found in XCom 'return_value' of push_large",
+    )
+    assert (argument.status, argument.observed) == (
+        "warn",
+        "found in rendered fields of take_argument",
+    )
 
 
 def test_task_that_ran_on_the_plane_is_named(metadata: Metadata) -> None:

@@ -127,20 +127,21 @@ def judge_residency(
         how += ", every table of the metadata database, and every log of the plane"
 
     def judged(rule: Rule, name: str, *, is_visible: bool) -> Check:
-        expected, task = "the mark hidden in the value is found nowhere", _PASSED_ON_BY[name]
+        expected, task = "the value is found nowhere in the plane", _PASSED_ON_BY[name]
         unknown = "" if task in done else f"no such value: {task} did not succeed"
         if not is_run_found:
             unknown = "the search found not even the id of the run"
         if plane is None and not is_visible and not unknown:
             observed = "not proved: the REST API shows none"
             return rule.skip(expected=expected, observed=observed, how=how)
+        found = f"found in {listed(places[name], most=_QUOTED)}" if places[name] else ""
         nowhere = "found nowhere" + f"; {XC708.id} is about arguments" * (name == STORED)
         if plane is None:
             nowhere += "; not proved here: what the database and the servers' logs hold beside that"
         return rule.judge(
             False if places[name] else None if unknown else True,
             expected=expected,
-            observed=listed(places[name], most=_QUOTED) or unknown or nowhere,
+            observed=found or unknown or nowhere,
             how=how,
             basis="behaviour",
         )

@@ -103,7 +103,9 @@ def facts(record: Record) -> show.Table:
 def _to_install(record: Record) -> str:
     if not record.good:
         return "nothing yet: what failed has to be fixed first"
-    return record.install or "nothing: step 03 did not run"
+    if not record.install:
+        return "nothing: step 03 did not run"
+    return f"{'practice, not for your agents: ' if record.practice else ''}{record.install}"
 
 
 def _versions(record: Record) -> str:
