@@ -115,10 +115,9 @@ class Configuration:
     @cached_property
     def environment(self) -> Mapping[str, Mapping[str, str]]:
         """Return the known variables, by component."""
-        if self.kind in ("values", "pod"):
-            return {name: expanded(variables) for name, variables in self.variables.items()}
-        return {  # only Kubernetes fills in $(NAME)
-            name: expanded(replace(variable, is_literal=True) for variable in variables)
+        fills_in = self.kind in ("values", "pod")  # only Kubernetes replaces $(NAME)
+        return {
+            name: expanded(v if fills_in else replace(v, is_literal=True) for v in variables)
             for name, variables in self.variables.items()
         }
 

@@ -4,7 +4,7 @@ Everything is read from a folder of files; each is optional, and what is missing
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.saved_files import FILES
+from xcomkit.lint.sources.at import At, objects
 from xcomkit.lint.sources.reading import read_configuration
 from xcomkit.lint.symptoms import RULES as SYMPTOM_RULES
 from xcomkit.lint.symptoms import SYMPTOMS, Harm, find_symptoms
@@ -167,32 +168,31 @@ def _local(finding: Finding) -> Finding:
     return replace(finding, file=Path(finding.file).name)
 
 
-def _pods(documents: Iterable[Values]) -> Iterator[tuple[tuple[str, int], str, dict[str, Any]]]:
-    """Yield each pod with its place and its name."""
-    for values in documents:
-        items = values.get("items")
-        for index, pod in enumerate(items if isinstance(items, list) else [values.data]):
-            if isinstance(pod, dict) and pod.get("kind", "Pod") == "Pod":
-                path = ("items", index) if isinstance(items, list) else ()
-                yield values.place(*path), str(_mapping(pod.get("metadata")).get("name"))[:200], pod
+def _pods(documents: Sequence[Values]) -> Iterator[tuple[At, str]]:
+    """Yield each pod with its name."""
+    for one in objects(documents):
+        if isinstance(one.get(), dict) and one.text("kind") in ("", "Pod"):
+            yield one, str(one.get("metadata", "name"))[:200]
 
 
-def _find_stopped(documents: Iterable[Values]) -> Iterator[Finding]:
+def _find_stopped(documents: Sequence[Values]) -> Iterator[Finding]:
     """Yield each container that waits or ended badly, with the reason Kubernetes gives."""
-    for place, name, pod in _pods(documents):
-        status = _mapping(pod.get("status"))
-        for key in ("initContainerStatuses", "containerStatuses"):
-            for container in _mappings(status.get(key)):
-                state = _mapping(_mapping(container.get("state")).get("waiting"))
-                last = _mapping(_mapping(container.get("lastState")).get("terminated"))
-                if state.get("reason") in (None, "", *_STARTING):
-                    state = last if last.get("exitCode") else {}
-                if reason := str(state.get("reason") or ""):
-                    more = f", before that {last['reason']}" if last.get("reason") else ""
-                    said = str(state.get("message") or "")[:200]
-                    times = container.get("restartCount") or 0
-                    observed = f"{name}:{container.get('name')}: {reason}{more}, {times} restarts."
-                    yield Finding(XC158, *place, f"{observed} {said}".rstrip(), expected="running")
+    for pod, name in _pods(documents):
+        statuses = ("initContainerStatuses", "containerStatuses")
+        for container in (one for key in statuses for one in pod.rows("status", key)):
+            waiting, last = (
+                container.at("state", "waiting"),
+                container.at("lastState", "terminated"),
+            )
+            is_starting = waiting.get("reason") in (None, "", *_STARTING)
+            state = last if is_starting else waiting
+            if (reason := state.text("reason")) and (not is_starting or last.get("exitCode")):
+                more = f", before that {last.get('reason')}" if last.get("reason") else ""
+                said = state.text("message")[:200]
+                times = container.get("restartCount") or 0
+                observed = f"{name}:{container.get('name')}: {reason}{more}, {times} restarts."
+                text = f"{observed} {said}".rstrip()
+                yield Finding(XC158, *pod.place(), text, expected="running")
 
 
 def _accounts(release: Configuration | None) -> frozenset[str]:
@@ -200,13 +200,14 @@ def _accounts(release: Configuration | None) -> frozenset[str]:
     return frozenset(account.name for account in found if not account.name.startswith("-"))
 
 
-def _find_accounts(documents: Iterable[Values], *, accounts: frozenset[str]) -> Iterator[Finding]:
+def _find_accounts(documents: Sequence[Values], *, accounts: frozenset[str]) -> Iterator[Finding]:
     """Yield each pod of the agents that runs as an account that is not of the release."""
-    for place, name, pod in _pods(documents):
-        account = str(_mapping(pod.get("spec")).get("serviceAccountName") or "")
+    for pod, name in _pods(documents):
+        account = pod.text("spec", "serviceAccountName")
         if account and account not in accounts and "sentinel" not in name:
             expected = " or ".join(sorted(accounts))[:300]
-            yield Finding(XC157, *place, f"{name} runs as {account[:100]}", expected=expected)
+            observed = f"{name} runs as {account[:100]}"
+            yield Finding(XC157, *pod.place(), observed, expected=expected)
 
 
 def _find_drift(release: Configuration, pods: Configuration) -> Iterator[Finding]:
@@ -267,11 +268,3 @@ def _strings(document: Any) -> Iterator[str]:
             waiting += item.values()
         elif isinstance(item, list):
             waiting += item
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _mappings(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

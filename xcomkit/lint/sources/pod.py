@@ -122,15 +122,17 @@ def _containers(documents: Sequence[Values]) -> Iterator[tuple[At, At, str, str]
                     yield pod, container, name, one.text("metadata", "namespace")
 
 
-def _is_bystander(container: At, name: str) -> bool:
+def _is_bystander(container: At, owner: str) -> bool:
     """Tell whether a container is a helper by the words of its name, or its pod is the sentinel."""
-    own, pod = (
-        f"-{re.sub('[^a-z0-9]+', '-', text.lower())}-" for text in (container.text("name"), name)
-    )
-    if "-sentinel-" in pod and not any(f"-{word}-" in pod for word in _AGENTS):
+    name = container.text("name")
+    if _has_word(owner, ("sentinel",)) and not _has_word(owner, _AGENTS):
         return True
-    is_agent = any(f"-{word}-" in own for word in _AGENTS)
-    return not is_agent and any(f"-{word}-" in own for word in _BYSTANDERS)
+    return _has_word(name, _BYSTANDERS) and not _has_word(name, _AGENTS)
+
+
+def _has_word(name: str, words: Sequence[str]) -> bool:
+    hyphened = f"-{re.sub('[^a-z0-9]+', '-', name.lower())}-"
+    return any(f"-{word}-" in hyphened for word in words)
 
 
 def _unique(name: str, taken: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ from xcomkit.lint.sources.releases import (
     read_releases,
 )
 from xcomkit.lint.sources.resolving import Found, Repository, resolve
-from xcomkit.lint.sources.unread import find_settings, form_of, unread_file
+from xcomkit.lint.sources.unread import form_of, unread_file
 from xcomkit.values.environment import Variable
 from xcomkit.values.parts import find_agents, is_of_agents, quote_templates
 from xcomkit.values.values import Values, read_documents, read_values
@@ -102,13 +102,13 @@ def read_together(names: Sequence[str], *, kind: Kind | None = None) -> Found:
     if len(read) == 1 and read[0].releases:
         pods = read_pods(read[0].source.documents, sources=(read[0].source,))
         found.configurations += [pods] if pods.variables else []
-    is_empty = not (found.findings or any(one.variables for one in found.configurations))
-    if is_empty and read and find_settings(read[0].source.text, name=read[0].source.name):
-        found.findings.append(unread_file(read[0].source.name, text=read[0].source.text))
-    elif is_empty:
-        text = f"{', '.join(names)}: nothing in it runs an agent."
-        hint = "name the file that holds AIRFLOW__ variables or the values of the agent chart."
-        raise NothingHereError(text, hint=hint)
+    if not (found.findings or any(one.variables for one in found.configurations)):
+        for file in read[:1]:
+            found.findings += unread_file(file.source.name, text=file.source.text)
+        if not found.findings:
+            text = f"{', '.join(names)}: nothing in it runs an agent."
+            hint = "name the file that holds AIRFLOW__ variables or the values of the agent chart."
+            raise NothingHereError(text, hint=hint)
     return found
 
 
@@ -162,8 +162,7 @@ def read_file(name: str, *, kind: Kind | None = None) -> Read:
     label = "stdin" if name == "-" else name if name.isprintable() else ascii(name)
     text = _unheaded(read_text(Path(name), name=label))
     if kind is None and form_of(label)[0] and not label.endswith(YAML):
-        findings = (unread_file(label, text=text),) if find_settings(text, name=label) else ()
-        return Read(Source(label, "values", text), findings=findings)
+        return Read(Source(label, "values", text), findings=unread_file(label, text=text))
     kind = kind or _kind_by_look(name, text)
     if kind in ("env", "cfg"):
         return Read(Source(label, kind, text))
@@ -180,8 +179,9 @@ def _read_yaml(text: str, *, name: str, kind: Kind | None) -> Read:
             return Read(Source(name, "values", text, documents), found)
         if kind == "values":
             _refuse_other_charts(documents, name=name)
-            if find_settings(text, name=name) and not any(is_ours(one) for one in documents):
-                return Read(Source(name, kind, text), findings=(unread_file(name, text=text),))
+            is_other = not any(is_ours(one) for one in documents)
+            if is_other and (findings := unread_file(name, text=text)):
+                return Read(Source(name, kind, text), findings=findings)
     if kind == "values":
         is_stream = len(documents) != 1 or "\n---" in text  # helm reads one document
         return _plain(read_values(text, name=name) if is_stream else documents[0])

@@ -132,7 +132,7 @@ def _argo(one: At, *, kind: str) -> Iterator[Release]:
             for row in helm.rows("valueFiles")
         ]
         layers += _written(helm.at("valuesObject")) or _written(helm.at("values"))
-        layers += _parameters(helm.rows("parameters"), text_key="forceString")
+        layers += _parameters(helm.rows("parameters"))
         layers += [
             Unread(f"fileParameters {str(row.get())[:60]}", row.place())
             for row in helm.rows("fileParameters")
@@ -275,15 +275,13 @@ def _unread(one: At, *path: str, what: str) -> list[Layer]:
     return [] if one.get(*path) is None else [Unread(what, one.place(*path))]
 
 
-def _parameters(
-    rows: Sequence[At], *, text_key: str = "", is_text: bool = False
-) -> list[Parameter]:
+def _parameters(rows: Sequence[At], *, is_text: bool = False) -> list[Parameter]:
     return [
         Parameter(
             str(row.get("name")),
             "" if row.get("value") is None else str(row.get("value")),
             row.place("value"),
-            is_text or row.get(text_key) is True,
+            is_text or row.get("forceString") is True,
         )
         for row in rows
         if isinstance(row.get(), dict)

@@ -113,9 +113,8 @@ def _text(path: Path, *, folder: _Folder) -> str | None:
         return None
     text = raw.decode("utf-8", "replace")
     if len(raw) > MAX_BYTES:
-        if find_settings(text, name=str(path)):
-            reason = f"more than {MAX_BYTES // 1_000_000} MB"
-            folder.found.findings.append(unread_file(str(path), text=text, reason=reason))
+        reason = f"more than {MAX_BYTES // 1_000_000} MB"
+        folder.found.findings += unread_file(str(path), text=text, reason=reason)
         return None
     return text
 
@@ -123,7 +122,6 @@ def _text(path: Path, *, folder: _Folder) -> str | None:
 def _take(path: Path, text: str, *, folder: _Folder) -> None:
     """Read one file; a template of a chart, and what is no YAML, is said once per command."""
     name = str(path)
-    has_settings = find_settings(text, name=name) is not None
     what, command = form_of(name)
     try:
         if what and "{{" in text and path.name.endswith(YAML):
@@ -132,10 +130,11 @@ def _take(path: Path, text: str, *, folder: _Folder) -> None:
     except NothingHereError:
         return
     except InputError as error:
-        if has_settings and not (command in folder.commands and command):
+        reason = "" if what else str(error.args[0]).rstrip(".")
+        findings = unread_file(name, text=text, reason=reason)
+        if findings and not (command in folder.commands and command):
             folder.commands.add(command)
-            reason = "" if what else str(error.args[0]).rstrip(".")
-            folder.found.findings.append(unread_file(name, text=text, reason=reason))
+            folder.found.findings += findings
         return
     if not read.findings:
         folder.reads[path] = read
@@ -250,9 +249,9 @@ def _say_unread(folder: _Folder) -> None:
     seen = {source.name for config in found.configurations for source in config.sources}
     seen |= {one.file for one in found.findings}
     for read in folder.reads.values():
-        name, text = read.source.name, read.source.text
-        if name not in seen and not name.endswith(".json") and find_settings(text, name=name):
-            found.findings.append(unread_file(name, text=text))
+        name = read.source.name
+        if name not in seen and not name.endswith(".json"):
+            found.findings += unread_file(name, text=read.source.text)
 
 
 def _pods_and_services(folder: _Folder) -> None:

@@ -51,37 +51,37 @@ class Repository:
         is_below = own.resolve().is_relative_to(work)
         return cls(work if is_below and not path.is_dir() else own.resolve())
 
-    def read(self, file: File, *, manifest: str) -> Values | None:
+    def read(self, file: File) -> Values | None:
         """Return the values in a file that a manifest names, or ``None`` where there is none.
 
         Raises:
             InputError: it is there and cannot be read.
         """
-        path = self._find(file, manifest=manifest)
+        path = self._find(file)
         if path is None:
             return None
         self.used.add(path.resolve())
         name = os.path.normpath(path)
         return read_values(read_text(path, name=name), name=name)
 
-    def is_chart_of_agents(self, file: File, *, manifest: str) -> bool:
+    def is_chart_of_agents(self, file: File) -> bool:
         """Tell whether a chart's own values stand beside a Chart.yaml that names the agents'."""
         chart = replace(file, path=os.path.join(os.path.dirname(file.path), "Chart.yaml"))  # noqa: PTH118, PTH120
-        path = self._find(chart, manifest=manifest)
+        path = self._find(chart)
         return path is not None and CHART in read_text(path, name=str(path))
 
-    def expand(self, file: File, *, manifest: str) -> Iterator[str]:
+    def expand(self, file: File) -> Iterator[str]:
         """Yield what may stand for the one template in a path, so that the file is there."""
         pattern = _BRACES.sub("*", file.path)
         shape = re.compile("([^/]+)".join(map(re.escape, _BRACES.split(file.path))))
-        for base in self._bases(file, manifest=manifest):
+        for base in self._bases(file):
             for path in sorted(base.glob(pattern))[:300] if ".." not in pattern else ():
                 match = shape.fullmatch(path.relative_to(base).as_posix())
                 if match and len(set(match.groups())) == 1:
                     yield match[1]
 
-    def _find(self, file: File, *, manifest: str) -> Path | None:
-        for base in self._bases(file, manifest=manifest):
+    def _find(self, file: File) -> Path | None:
+        for base in self._bases(file):
             path = base / file.path
             try:
                 if path.resolve().is_relative_to(self.top) and path.is_file():
@@ -90,8 +90,8 @@ class Repository:
                 continue
         return None
 
-    def _bases(self, file: File, *, manifest: str) -> list[Path]:
-        own = Path(manifest).parent
+    def _bases(self, file: File) -> list[Path]:
+        own = Path(file.place[0]).parent  # of the manifest
         chain = [own, *own.parents, *own.absolute().parents] if file.from_top else [own]
         # the way in which the user names a folder is the one that is shown
         known = {one.resolve(): one for one in reversed(chain)}
@@ -112,7 +112,7 @@ def _expanded(release: Release, repository: Repository) -> Iterator[Release]:
         name
         for file in files
         if len(templates) == 1 and _BRACES.search(file.path)
-        for name in repository.expand(file, manifest=release.place[0])
+        for name in repository.expand(file)
     )
     if not names:
         yield release
@@ -125,7 +125,6 @@ def _expanded(release: Release, repository: Repository) -> Iterator[Release]:
 
 
 def _resolve(release: Release, repository: Repository, found: Found) -> None:
-    manifest = release.place[0]
     unread = [one for one in release.layers if isinstance(one, Unread)]
     parameters = [one for one in release.layers if isinstance(one, Parameter)]
     layers: list[Values] = []
@@ -134,9 +133,9 @@ def _resolve(release: Release, repository: Repository, found: Found) -> None:
         if isinstance(one, Values):
             layers.append(one)
         elif isinstance(one, File):
-            layers += _read(one, repository, manifest=manifest, unread=unread)
+            layers += _read(one, repository, unread)
             own = one.is_optional and not is_ours
-            is_ours = is_ours or (own and repository.is_chart_of_agents(one, manifest=manifest))
+            is_ours = is_ours or (own and repository.is_chart_of_agents(one))
     for values in layers:
         if is_sops(values.data):
             command = f"sops decrypt {values.name} | xcomkit lint -"
@@ -152,11 +151,9 @@ def _resolve(release: Release, repository: Repository, found: Found) -> None:
     found.findings += [unread_part(release, part) for part in unread if paths]
 
 
-def _read(
-    file: File, repository: Repository, *, manifest: str, unread: list[Unread]
-) -> list[Values]:
+def _read(file: File, repository: Repository, unread: list[Unread]) -> list[Values]:
     try:
-        values = repository.read(file, manifest=manifest)
+        values = repository.read(file)
     except InputError as error:
         unread.append(Unread(str(error.args[0]).rstrip("."), file.place))
         return []

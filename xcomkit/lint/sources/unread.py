@@ -81,17 +81,18 @@ def form_of(name: str) -> tuple[str, str]:
     return "", ""
 
 
-def unread_file(name: str, *, text: str, reason: str = "") -> Finding:
-    """Return the finding for a file that configures agents in a form that is not read."""
-    what, command = form_of(name)
+def unread_file(name: str, *, text: str, reason: str = "") -> tuple[Finding, ...]:
+    """Return the finding for a file of agents in a form that is not read, nothing for others."""
     match = find_settings(text, name=name)
-    line = text.encode()[: match.start()].count(b"\n") + 1 if match else 1
+    if match is None:
+        return ()
+    what, command = form_of(name)
+    line = text.encode()[: match.start()].count(b"\n") + 1
     kind = re.search(r"^kind: *(\w{1,60})", text, re.MULTILINE)
     what = what or (f"a Kubernetes {kind[1]}" if kind else "a form that is not read")
     observed = f"{what} ({reason})" if reason else what
-    if match:
-        observed += f": {match[0][:40].decode(errors='replace')} stands in it"
-    return _finding(XC075, (name, line), observed, command or _cut_out(name, text))
+    observed += f": {match[0][:40].decode(errors='replace')} stands in it"
+    return (_finding(XC075, (name, line), observed, command or _cut_out(name, text)),)
 
 
 def unread_release(release: Release, parts: list[Unread]) -> Finding:
