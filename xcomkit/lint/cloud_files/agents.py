@@ -1,6 +1,5 @@
 """What a configuration tells of its agents, for comparing it with what the cloud says."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xcomkit.findings.errors import InputError
@@ -63,7 +62,7 @@ def read_agents(config: Configuration, *, namespace: str, needs_subjects: bool) 
     paths = _paths(config, PATH)
     clouds = {cloud for path in paths if (cloud := cloud_of(path.scheme))}
     cloud = clouds.pop() if len(clouds) == 1 else None
-    identities = tuple(dict.fromkeys(_annotated(config, cloud))) if cloud else ()
+    identities = _annotated(config, cloud) if cloud else ()
     connections = [one for _, _, one, _ in connections_of_paths(config)]
     becomes = {signers(one, cloud=cloud) for one in connections} if cloud else set()
     if len(becomes) == 1:
@@ -90,13 +89,12 @@ def _paths(config: Configuration, name: str) -> tuple[BasePath, ...]:
     return tuple(dict.fromkeys(path for path in found if path and path.bucket))
 
 
-def _annotated(config: Configuration, cloud: CloudName) -> Iterator[str]:
-    """Yield the identities that service accounts are annotated with, in the form they must have."""
+def _annotated(config: Configuration, cloud: CloudName) -> tuple[str, ...]:
+    """Return the identities service accounts are annotated with, in the form they must have."""
     key = TERMS[cloud].annotation
-    for account in read_accounts(config.values, prefix="") if config.kind == "values" else ():
-        found = account.annotations.get(key, "")
-        if account.created and FORMS[key][0].fullmatch(found):
-            yield found
+    accounts = read_accounts(config.values, prefix="") if config.kind == "values" else ()
+    found = dict.fromkeys(one.annotations.get(key, "") for one in accounts if one.created)
+    return tuple(filter(FORMS[key][0].fullmatch, found))
 
 
 def _subjects(config: Configuration, *, namespace: str, needed: bool) -> tuple[str, ...]:

@@ -117,7 +117,8 @@ def _names(roles: tuple[str, ...]) -> tuple[str, ...]:
 def _judge_statements(statements: list[Statement], *, path: BasePath, report: Collector) -> None:
     rights = _Rights(statements, path=path, agents=report.agents)
     is_of_role = not statements or any(s.principals is None for s in statements)
-    if not is_of_role and not rights.are_enough():
+    answers = {action: rights.ask(action) for _, actions in _RIGHTS for action in actions}
+    if not is_of_role and any(said != "allowed" for said, _ in answers.values()):
         holders = rights.list_holders()
         observed = "only the bucket's own policy is in the file, so the role's rights are unknown"
         if holders:
@@ -125,9 +126,8 @@ def _judge_statements(statements: list[Statement], *, path: BasePath, report: Co
             observed += f" who may write: {listed(holders)}"
         report.add(XC063, observed, expected="the policies of the role", is_unknown=not holders)
     for rule, actions in _RIGHTS:
-        answers = {action: rights.ask(action) for action in actions}
         for verdict in ("denied", "missing", "unknown"):
-            found = {a: because for a, (said, because) in answers.items() if said == verdict}
+            found = {a: answers[a][1] for a in actions if answers[a][0] == verdict}
             if found and (is_of_role or verdict != "missing"):
                 _add_verdict(rule, verdict, found, rights=rights, report=report)
     for statement in statements:
@@ -169,10 +169,6 @@ class _Rights:
                 s for s, is_about in concerned if is_about is not False and not s.denies
             )
         return verdict, because
-
-    def are_enough(self) -> bool:
-        """Tell whether the statements surely give an agent all that it needs."""
-        return all(self.ask(a)[0] == "allowed" for _, actions in _RIGHTS for a in actions)
 
     def list_holders(self) -> list[str]:
         """Return who may write below the path where agents, known by name, surely may not."""

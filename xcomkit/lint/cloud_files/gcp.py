@@ -7,7 +7,7 @@ whichever pool they are of: the values do not tell which cluster is.
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from xcomkit.cloud_documents import Block, block, items, texts
 from xcomkit.cloud_documents.access.gcp import BECOME, OBJECTS, PERMISSIONS, READER, condition_start
@@ -30,6 +30,7 @@ _GET, _CREATE, _DELETE, _LIST = (
 _PROBE = "storage.buckets.get"
 _OBJECT = frozenset({_GET, _CREATE, _DELETE})
 _RIGHTS = ((XC063, (_GET, _CREATE, _LIST)), (XC064, (_PROBE,)), (XC065, (_DELETE,)))
+_ANYTHING = frozenset[str]().union(*PERMISSIONS.values())  # what a role of one's own may hold
 _TOO_MUCH = ("roles/storage.admin", "roles/storage.legacyBucketOwner")
 
 
@@ -214,7 +215,7 @@ def _judge_agents(
         if not missing:
             continue
         role = READER if {_LIST, _PROBE}.issuperset(missing) else OBJECTS
-        is_perhaps = possible is None or possible.issuperset(missing)
+        is_perhaps = possible.issuperset(missing)
         why = f"; {listed(unsure)} may or may not grant it" if is_perhaps else ""
         if holders and not is_perhaps and rule is XC063:
             why = f"; who has rights: {listed(holders)}"
@@ -235,13 +236,10 @@ def _judge_agents(
 
 def _permissions(
     grants: tuple[Grant, ...], who: str, *, path: BasePath
-) -> tuple[set[str], list[str], set[str] | None]:
-    """Return what somebody surely has, the grants that are unsure, and what those may add.
-
-    ``None`` is a role of one's own, which may hold anything.
-    """
+) -> tuple[set[str], list[str], set[str]]:
+    """Return what somebody surely has, the grants that are unsure, and all they may have."""
     have: set[str] = set()
-    possible: set[str] | None = set()
+    possible: set[str] = set()
     unsure: list[str] = []
     for grant in grants:
         is_ours = grant.is_of(who) if who else False
@@ -251,11 +249,11 @@ def _permissions(
         if known is None or start is None or is_ours is None:
             condition = "" if grant.condition is None else " on a condition"
             unsure.append(f"{grant.role}{condition}{'' if is_ours else f' of {grant.member}'}")
-            possible = None if known is None or possible is None else possible | known
-        elif _objects(path).startswith(start):
+            possible |= _ANYTHING if known is None else known
+        elif _objects(path.bucket, path.prefix).startswith(start):
             # a condition on objects' names holds for no request about the bucket
             have |= known if grant.condition is None else known & _OBJECT
-    return have, unsure, possible if possible is None else possible | have
+    return have, unsure, possible | have
 
 
 def _excess(grant: Grant, *, path: BasePath, agents: Agents) -> str:
@@ -264,18 +262,17 @@ def _excess(grant: Grant, *, path: BasePath, agents: Agents) -> str:
         return f"{grant.role} may change the bucket itself"
     start = condition_start(grant.condition)
     touches = PERMISSIONS.get(grant.role, frozenset()) & _OBJECT
-    ours = tuple(_objects(replace(path, prefix=one)) for one in agents.prefixes(path.bucket))
+    ours = tuple(_objects(path.bucket, one) for one in agents.prefixes(path.bucket))
     if not touches or not path.prefix or start is None or start.startswith(ours):
         return ""
-    if not _objects(path).startswith(start):
-        further = start.removeprefix(_objects(replace(path, prefix="")))
+    if not _objects(path.bucket, path.prefix).startswith(start):
+        further = start.removeprefix(_objects(path.bucket, ""))
         return f"{grant.role} on {quoted(further)} as well" if further != start else ""
     return f"{grant.role} reaches beyond {quoted(path.prefix + '/')}"
 
 
-def _objects(path: BasePath) -> str:
-    prefix = f"{path.prefix}/" if path.prefix else ""
-    return f"projects/_/buckets/{path.bucket}/objects/{prefix}"
+def _objects(bucket: str, prefix: str) -> str:
+    return f"projects/_/buckets/{bucket}/objects/{prefix}{'/' if prefix else ''}"
 
 
 def _account_command(verb: str, *, role: str, member: str) -> str:
@@ -286,6 +283,7 @@ def _account_command(verb: str, *, role: str, member: str) -> str:
 def _bucket_command(verb: str, *, path: BasePath, role: str, member: str) -> str:
     condition = "None"
     if role == OBJECTS and path.prefix:
-        condition = f'title=xcom-prefix,expression=resource.name.startsWith("{_objects(path)}")'
+        start = _objects(path.bucket, path.prefix)
+        condition = f'title=xcom-prefix,expression=resource.name.startsWith("{start}")'
     words = ["gcloud", "storage", "buckets", f"{verb}-iam-policy-binding", f"gs://{path.bucket}"]
     return shlex.join([*words, f"--role={role}", f"--member={member}", f"--condition={condition}"])

@@ -251,9 +251,8 @@ def _unreadable(config: Configuration) -> Iterator[Objection]:
         unread = _unread(config, scheme, connection, setting)
         found = [connection.problem] if connection.problem else []
         found = found or _words(one for one in unread if one.is_decisive)
-        if not found and cloud_of(scheme) == "azure" and not _names_account(
-            config, connection, setting
-        ):  # fmt: skip
+        lacks_account = not _names_account(config, connection, setting)
+        if not found and cloud_of(scheme) == "azure" and lacks_account:
             found = ["no storage account: neither account_name nor connection_string in the extra"]
         for problem in found:
             yield Objection(f"{name[:80]}: {problem}", setting.place)
@@ -288,8 +287,7 @@ def _unread(
         return
     environment = config.environment[setting.components[0]]
     for one in connection_fields.find_unread(connection.fields, connection.extra, cloud=cloud):
-        is_account = one.instead == "account_name"
-        if is_account and _names_account(config, connection, setting):
+        if one.instead == "account_name" and _names_account(config, connection, setting):
             continue
         value = {**connection.fields, **connection.extra}.get(one.name.removeprefix("extra."))
         is_usual = value is True or (cloud != "azure" and "endpoint" in one.instead

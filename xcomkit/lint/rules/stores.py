@@ -44,7 +44,5 @@ STORES: Mapping[CloudName, Store] = {
 
 def cloud_of(scheme: str) -> CloudName | None:
     """Return the cloud a scheme leads to, or ``None``."""
-    for cloud, store in STORES.items():
-        if scheme in (*store.schemes, *store.other_schemes):
-            return cloud
-    return None
+    found = (c for c, s in STORES.items() if scheme in (*s.schemes, *s.other_schemes))
+    return next(found, None)
