@@ -262,7 +262,5 @@ def test_folder_is_a_repository_with_a_line_for_each_deployment(lint, tmp_path):
 
 def test_folder_that_configures_no_agents_or_stands_beside_a_file_is_2(lint, tmp_path):
     (tmp_path / "values.yaml").write_text("replicaCount: 1\n")
-
-    code, _, text = lint(tmp_path)
-    assert (code, "no file below it configures agents" in text) == (2, True)
+    assert lint(tmp_path)[0] == 2
     assert lint(tmp_path, GOOD)[0] == 2

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -68,7 +69,9 @@ def test_result_goes_beside_the_file_with_the_diff_on_stdout_and_a_second_merge_
     assert Path("values.xcom.yaml").read_text() == VALUES + ADDED
     assert out.startswith("--- values.yaml\n+++ values.yaml (merged)\n")
     assert f"+  - name: {PATH}\n" in out
-    assert err == "values.xcom.yaml written, values.yaml is as it was.\n"
+    assert err.startswith("values.xcom.yaml written, values.yaml is as it was.\n")
+    assert "values.xcom.yaml:6: XC026 fails: " in err  # the bucket's name is too short
+    assert err.endswith("\nNext: xcomkit lint values.xcom.yaml\n")
 
     code, _, err = merge()
     assert code == 0
@@ -82,6 +85,14 @@ def test_result_goes_beside_the_file_with_the_diff_on_stdout_and_a_second_merge_
     assert (code, out) == (0, "")
     assert err.startswith("nothing had to change; again.yaml written")
     assert Path("again.yaml").read_bytes() == Path("values.xcom.yaml").read_bytes()
+
+
+def test_fragment_goes_below_the_key_of_a_subchart_and_not_between_two(merge, refused):
+    Path("values.yaml").write_text(umbrella := "other: {}\nagents:\n" + indent(VALUES, "  "))
+    merge()
+    assert Path("values.xcom.yaml").read_text() == umbrella + indent(ADDED, "  ")
+    Path("values.yaml").write_text(umbrella + umbrella.replace("agents", "more").split("\n", 1)[1])
+    assert "values of several agents, below agents, more" in refused()
 
 
 def test_conflicts_are_displayed_with_place_and_both_values_and_the_result_is_written(merge):

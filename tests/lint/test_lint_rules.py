@@ -164,6 +164,16 @@ def test_backend_class_is_known_good_known_bad_or_unknown(backend, status) -> No
     assert check.status == status
 
 
+def test_what_is_pasted_takes_the_place_of_the_entry_and_is_one_value_per_setting(judged) -> None:
+    found = judged(GOOD.replace("THRESHOLD", "THRESHHOLD").replace('"0"', '"9"'))
+    fixes = {f.fix for f in (*found["XC002"], *found["XC017"])}
+    above = "  # replaces the entry in line 7\n"
+    assert fixes == {f'{above}  - name: {COMMON}THRESHOLD\n    value: "9"\n'}
+    keys = judged(GOOD.replace("commonEnv", "commonEnvs").replace("workers:", "workers: {}\nx:"))
+    assert "did you mean commonEnv?" in keys["XC017"][0].observed
+    assert keys["XC006"][0].remedy == "Write workers as a list of worker groups."
+
+
 def test_misspelt_backend_variable_is_pointed_at() -> None:
     text = re.sub(r"xcomBackend: .*\n", "", with_entry("AIRFLOW__CORE__XCOM__BACKEND", "x"))
     assert checks(text, "XC009")[0].status == "fail"

@@ -75,12 +75,29 @@ def act(options: argparse.Namespace) -> int:
         _show(merged.text, end="")
         done = "the result is on stdout"
     else:
+        values_file = options.values
+        options.out = options.out or values_file.with_stem(f"{values_file.stem}.xcom")
         done = _write(merged.text, options)
         _show(merged.diff)
     has_problems = _tell_problems(merged, values)
     same = "nothing had to change; " if is_same else ""
     note(f"{same}{done}, {name} is as it was.")
+    if options.out != STDOUT:
+        _tell_next(options.out)
     return int(has_problems)
+
+
+def _tell_next(out: Path) -> None:
+    """Name what lint fails in the result, and the command that says what to do about it."""
+    from xcomkit.lint.run import CloudFiles, judge, read_each
+
+    found, *_ = read_each([str(out)], kind=None)
+    report = judge(found.configurations, cloud=CloudFiles(), unread=found.findings)
+    for finding in report.findings[:20]:
+        if finding.severity == "fail":
+            said = f"{finding.rule.id} fails: {finding.rule.title}: {finding.observed}"
+            note(plain(f"{finding.where}: {said}"))
+    note(f"Next: xcomkit lint {out}")
 
 
 def _tell_problems(merged: "Merged", values: "Values") -> bool:
@@ -109,8 +126,7 @@ def _write(text: str, options: argparse.Namespace) -> str:
     Raises:
         InputError: it cannot be written, or would replace what no merge has written.
     """
-    values = options.values
-    out = options.out or values.with_name(f"{values.stem}.xcom{values.suffix}")
+    values, out = options.values, options.out
     try:
         target = out.resolve()
         was_there = target.exists()

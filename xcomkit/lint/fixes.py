@@ -6,7 +6,8 @@ from xcomkit.findings.model import DURABLE_BACKEND
 from xcomkit.lint.file_types import Kind
 from xcomkit.lint.registry import Fix
 from xcomkit.values import emit
-from xcomkit.values.names import BACKEND
+from xcomkit.values.environment import Variable
+from xcomkit.values.names import BACKEND, CHART_FIELDS
 
 _OPTION = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
 
@@ -19,13 +20,22 @@ _CLASSES = (
 )
 
 
-def render(fix: Fix, *, kind: Kind) -> str:
-    """Return the lines to paste; a text stays as it is, a setting is written for the kind."""
+def render(fix: Fix, *, kind: Kind, over: Variable | None = None, indent: int = 0) -> str:
+    """Return the lines to paste; a text stays as it is, a setting is written for the kind.
+
+    ``over`` is the entry that they replace, ``indent`` how far it is indented.
+    """
     if isinstance(fix, str):  # a piece of YAML for Kubernetes
         return fix if kind in ("values", "pod") else ""
     name, value = fix
-    entry = emit.block([{"name": name, "value": value}], indent=2)
+    row = [{"name": name, "value": value}]
+    entry = emit.block(row, indent=2)
     match kind:
+        case "values" if over:
+            own = [f"{over.source}: {emit.quote(value)}"] if over.source in CHART_FIELDS else []
+            above = f"# replaces the entry in line {over.line}"
+            lines = [above, *(own or emit.block(row, indent=0))]
+            lines = [" " * indent + line for line in lines]
         case "values" if name == BACKEND:
             lines = [f"xcomBackend: {emit.quote(value)}"]
         case "values":
@@ -36,7 +46,8 @@ def render(fix: Fix, *, kind: Kind) -> str:
             style = "'" if '"' in value else '"'
             lines = ["environment:", f"  {name}: {emit.quote(value, style=style)}"]
         case "env":
-            lines = [f"{name}={_shell(value)}"]
+            lines = [f"# replaces line {over.line}"] if over else []
+            lines += [f"{name}={_shell(value)}"]
         case "cfg":
             lines = _option(name, value)
     if name == BACKEND:

@@ -17,13 +17,14 @@ Fix = str | tuple[str, str]
 class Objection:
     """Something a rule objects to; ``holds`` is ``None`` where the file cannot tell.
 
-    ``fix`` replaces the rule's own where the right text is known.
+    ``fix`` and ``advice`` replace the rule's own where the right text is known.
     """
 
     observed: str
     place: Place
     holds: bool | None = False
     fix: Fix = ""
+    advice: str = ""
 
 
 Find = Callable[[Configuration], Iterable[Objection]]

@@ -191,8 +191,8 @@ def _entry(entry: Any, *, line: int, source: str) -> Variable:
     if value is None or isinstance(value, str):  # null is "" to Kubernetes
         return Variable(name, value or "", line, source)
     kind = {bool: "a boolean", int: "a number", float: "a number"}.get(type(value), "no text")
-    problem = f"the value is {kind}; put it in quotes"
     scalar = value if isinstance(value, (bool, int, float)) else None
+    problem = f"the value is {kind}" + ("; put it in quotes" if scalar is not None else "")
     return Variable(name, None, line, source, problem, scalar=scalar)
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xcomkit.findings.errors import InputError
+from xcomkit.findings.text import listed
 from xcomkit.values import sensitive
 from xcomkit.values.edits import apply
 from xcomkit.values.merge_plan import Change, Conflict, MergePlan
-from xcomkit.values.merge_rules import canonical
+from xcomkit.values.merge_rules import canonical, label
 from xcomkit.values.names import is_sops
-from xcomkit.values.values import Values, read_values
+from xcomkit.values.parts import below, find_agents
+from xcomkit.values.values import Key, Values, read_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,11 @@ def merge(original: str, fragment: Mapping[str, Any], *, name: str) -> Merged:
     """
     before = read_values(original, name=name)
     _refuse_wrapped(before)
-    plan = MergePlan(before, fragment)
+    plan = MergePlan(before, fragment, below=_place_of_agents(before))
     text = apply(original, plan.edits)
     after = _verified(text, before=before, plan=plan, fragment=fragment)
-    return Merged(after, tuple(plan.conflicts), _diff(before, after), frozenset(plan.rewritten))
+    within = below(after, *plan.below) if plan.below else after
+    return Merged(within, tuple(plan.conflicts), _diff(before, after), frozenset(plan.rewritten))
 
 
 def _refuse_wrapped(values: Values) -> None:
@@ -70,11 +73,25 @@ def _refuse_wrapped(values: Values) -> None:
         raise InputError(problem, hint=hint)
 
 
+def _place_of_agents(values: Values) -> Key:
+    """Return the key of a subchart below which the agents' values stand, or the top.
+
+    Raises:
+        InputError: there are several.
+    """
+    places = list(find_agents(values.data))
+    if len(places) > 1:
+        names = listed([label(place) for place in places], most=10)
+        problem = f"{values.name}: values of several agents, below {names}."
+        raise InputError(problem, hint="keep those of each release in a file of its own.")
+    return places[0] if places else ()
+
+
 def _verified(text: str, *, before: Values, plan: MergePlan, fragment: Mapping[str, Any]) -> Values:
     """Return the result read back, after checking that it says what it should and no more."""
     try:
         after = read_values(text, name=before.name)
-        again = MergePlan(after, fragment)
+        again = MergePlan(after, fragment, below=plan.below)
     except InputError as error:
         raise _unsafe(before.name, str(error.args[0]).rstrip(".")) from None
     if again.edits:

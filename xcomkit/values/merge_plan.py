@@ -32,6 +32,7 @@ from xcomkit.values.merge_rules import (
     label,
 )
 from xcomkit.values.names import CHART_FIELDS, COMPRESSION, PATH, STATE_COMPRESSION, STATE_PATH
+from xcomkit.values.parts import find_node
 from xcomkit.values.tree import Node
 from xcomkit.values.values import Key, Values
 
@@ -74,17 +75,17 @@ class _Spot:
         return _Spot((*self.path, name), (*self.place, place))
 
 
-def _as_written(fragment: Mapping[str, Any], values: Values) -> Mapping[str, Any]:
+def _as_written(fragment: Mapping[str, Any], values: Values, below: Key) -> Mapping[str, Any]:
     """Return the fragment with the chart's fields as variables where the file has them so.
 
     Both together would be one setting in two places, of which the chart's would be ours.
     """
-    entries = values.get("commonEnv")
+    entries = values.get(*below, "commonEnv")
     written = {e.get("name") for e in entries or () if isinstance(e, Mapping)}
     moved = {
         field: variable
         for field, variable in CHART_FIELDS.items()
-        if field in fragment and variable in written and values.get(field) in (None, "")
+        if field in fragment and variable in written and values.get(*below, field) in (None, "")
     }
     if not moved:
         return fragment
@@ -94,16 +95,18 @@ def _as_written(fragment: Mapping[str, Any], values: Values) -> Mapping[str, Any
 
 
 class MergePlan:
-    """The edits, changes and conflicts of one pass over a values file."""
+    """The edits, changes and conflicts of one pass over the values below a key of a file."""
 
-    def __init__(self, values: Values, fragment: Mapping[str, Any]) -> None:
+    def __init__(self, values: Values, fragment: Mapping[str, Any], *, below: Key = ()) -> None:
+        self.below = below
         self.edits: list[Edit] = []
         self.changes: list[Change] = []
         self.conflicts: list[Conflict] = []
         self.rewritten: set[int] = set()
         self._values = values
         self._text = values.text
-        self._into_mapping(values.root, _as_written(fragment, values), spot=_Spot())
+        top, wanted = find_node(values, below) or values.root, _as_written(fragment, values, below)
+        self._into_mapping(top, wanted, spot=_Spot(place=below))
 
     def _into_mapping(self, node: Node, wanted: Mapping[str, Any], *, spot: _Spot) -> None:
         for key, value in wanted.items():

@@ -26,6 +26,12 @@ CHART_FIELDS = {
     "xcomBackend": BACKEND, "secretBackend": SECRETS_BACKEND, "stateStoreBackend": STATE_BACKEND,
 }  # fmt: skip
 
+CHART_KEYS = frozenset(
+    {*CHART_FIELDS, "commonEnv", "dagProcessor", "loggingSidecar", "resourceNamePrefix",
+     "sentinel", "serviceAccount", "triggerer", "workers"}
+)  # fmt: skip
+"""Keys at the top of the chart's values that decide what agents do with XComs, and as whom."""
+
 _PLACEHOLDER = re.compile(
     r"<[A-Za-z][\w .:/-]{0,60}>|<\d[\w-]{3,60}>"
     r"|\b(?:REPLACE|CHANGE)[_-]?ME\b|\byour[-_][a-z][a-z_-]{1,40}",

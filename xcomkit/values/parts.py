@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from xcomkit.values.names import CHART_KEYS
 from xcomkit.values.tree import Node
 from xcomkit.values.values import DuplicateKey, Key, Values, read_values
 
@@ -30,14 +31,28 @@ def is_of_agents(data: object) -> bool:
 
 
 def find_agents(data: object, path: Key = ()) -> Iterator[Key]:
-    """Yield where values of the agent chart stand in plain data, the outermost only."""
-    if is_of_agents(data):
-        yield path
+    """Yield where values of the agent chart stand in plain data, the outermost only.
+
+    Those of a subchart stand before those beside its key, which helm does not hand to it.
+    """
+    if not isinstance(data, dict):
         return
-    inner = data.items() if isinstance(data, dict) else ()
-    for key, value in inner:
+    if is_of_agents(data):
+        subcharts = [k for k, v in data.items() if k not in CHART_KEYS and is_of_agents(v)]
+        yield from ((*path, key) for key in subcharts)
+        if not subcharts:
+            yield path
+        return
+    for key, value in data.items():
         if isinstance(value, dict):
             yield from find_agents(value, (*path, key))
+
+
+def find_stray(values: Values, path: Key) -> Iterator[str]:
+    """Yield the agents' keys that stand beside a subchart's and do not say what it says itself."""
+    for key, value in values.data.items() if path and is_of_agents(values.data) else ():
+        if key in CHART_KEYS and value not in (None, values.get(*path, key)):
+            yield key
 
 
 def find_parts(values: Values) -> Iterator[Values]:

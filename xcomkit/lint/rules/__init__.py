@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from xcomkit.findings.model import Check, Finding, Rule
 from xcomkit.findings.text import plain
-from xcomkit.lint.configuration import Configuration, from_values
+from xcomkit.lint.configuration import Configuration, Place, from_values, place_of
 from xcomkit.lint.fixes import render
-from xcomkit.lint.registry import FOUND, LintRule
+from xcomkit.lint.registry import FOUND, Fix, LintRule
 from xcomkit.lint.rules import (  # noqa: F401 - importing a module makes its rules known
     agreement,
     annotations,
@@ -56,7 +56,7 @@ def _found(entry: LintRule, *, config: Configuration) -> Iterator[Finding]:
     for objection in dict.fromkeys(entry.find(config)):
         file, line = objection.place
         observed = plain(objection.observed)
-        fix = render(objection.fix or entry.fix, kind=config.kind)
+        fix = _rendered(objection.fix or entry.fix, config=config, place=objection.place)
         for value in hidden:
             observed = observed.replace(repr(value[:120]), "(hidden)").replace(value, "(hidden)")
             fix = "" if value in fix else fix
@@ -70,7 +70,16 @@ def _found(entry: LintRule, *, config: Configuration) -> Iterator[Finding]:
             is_unknown=objection.holds is None
             or bool(config.partial and entry.rule.id in _OF_THE_WHOLE),
             subject=config.subjects.get(objection.place, ""),
+            advice=objection.advice,
         )
+
+
+def _rendered(fix: Fix, *, config: Configuration, place: Place) -> str:
+    """Return what to paste, for the entry at the place where there is one."""
+    over = next((v for v in config.written if place_of(v) == place and v.name != v.source), None)
+    text = next((one.text for one in config.sources if one.name == place[0]), "")
+    line = (text.splitlines()[place[1] - 1 :] or [""])[0]
+    return render(fix, kind=config.kind, over=over, indent=len(line) - len(line.lstrip(" ")))
 
 
 def lint(values: Values) -> tuple[Check, ...]:

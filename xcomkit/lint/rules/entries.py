@@ -112,6 +112,7 @@ SHAPES: dict[str, tuple[type, str]] = {
     "image": (str, "a string: repository and tag in one"),
 }
 _NAMELESS = "(no name)"
+_ADVICE = "Write a list of entries, each with a name, and a value in quotes or valueFrom."
 _BY_REFERENCE = (
     "- name: <NAME>\n  valueFrom:\n    secretKeyRef:\n      name: <secret>\n      key: <key>\n"
 )
@@ -124,14 +125,16 @@ def _refused(config: Configuration) -> Iterator[Objection]:
     for key, (kind, words) in SHAPES.items():
         found = config.values.get(key)
         if found not in (None, "") and not isinstance(found, kind):
-            yield Objection(f"{key}: must be {words}", config.values.place(key))
+            text = f"{key}: must be {words}"
+            yield Objection(text, config.values.place(key), advice=f"Write {key} as {words}.")
     for variable in config.written:
         if variable.problem:
             text = f"{variable.source}: {variable.name[:80]!r}: {variable.problem}"
             scalar = str(variable.scalar)
             quoted = variable.scalar is not None and is_shown(variable.name, scalar)
             fix = (variable.name, scalar) if quoted else ""
-            yield Objection(text, place_of(variable), fix=fix)
+            advice = _ADVICE if variable.scalar is None else ""
+            yield Objection(text, place_of(variable), fix=fix, advice=advice)
 
 
 @lint_rule(XC007, "each name once per list")

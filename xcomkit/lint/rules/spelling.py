@@ -6,18 +6,23 @@ from collections.abc import Iterator
 
 from xcomkit.findings.model import Rule
 from xcomkit.lint.configuration import Configuration, place_of
-from xcomkit.lint.registry import Objection, lint_rule
+from xcomkit.lint.registry import Fix, Objection, lint_rule
 from xcomkit.values.environment import Variable
-from xcomkit.values.names import CONNECTION_PREFIX, XCOM_SETTINGS, is_setting
+from xcomkit.values.names import (
+    CHART_KEYS,
+    CONNECTION_PREFIX,
+    XCOM_SETTINGS,
+    is_setting,
+)
 from xcomkit.values.sensitive import is_shown
 
 XC017 = Rule(
     id="XC017",
-    title="No variable is a misspelt XCom setting",
+    title="No XCom setting and no key of the chart is misspelt",
     severity="fail",
-    why="Airflow reads one spelling only and says nothing about the others, so the setting stays"
-    " at its default and values go to the metadata database.",
-    remedy="Use the name Airflow reads; the options of common.io are not in [core].",
+    why="One spelling is read, and nothing is said about the others, so the setting stays at its"
+    " default and values go to the metadata database.",
+    remedy="Use the name that is read; the options of common.io are not in [core].",
     source="Airflow, setting configuration options: AIRFLOW__{SECTION}__{KEY}",
 )
 XC023 = Rule(
@@ -57,15 +62,17 @@ _DEPENDENT = re.compile(r"(?<!\$)\$\([A-Za-z_][\w.-]*\)")
 @lint_rule(XC017, "the names Airflow reads")
 def _misspelt(config: Configuration) -> Iterator[Objection]:
     for variable in config.written:
-        if meant := _meant(variable.name):
-            text = f"{variable.name[:80]!r} is not read; Airflow reads {meant}"
-            value = variable.value or ""
-            is_harmless = is_shown(variable.name, value) and is_shown(meant, value)
-            fix = (meant, value.strip()) if is_harmless and variable.value is not None else ""
-            yield Objection(text, place_of(variable), fix=fix)
+        if right := meant(variable.name):
+            text = f"{variable.name[:80]!r} is not read; Airflow reads {right}"
+            yield Objection(text, place_of(variable), fix=renamed(variable, right))
+    lowered = {key.lower(): key for key in CHART_KEYS}
+    for key in config.values.data.keys() - CHART_KEYS:
+        for near in difflib.get_close_matches(key.lower()[:80], lowered, n=1, cutoff=0.9):
+            text = f"{key[:80]!r} is no key of the chart; did you mean {lowered[near]}?"
+            yield Objection(text, config.values.place(key))
 
 
-def _meant(name: str) -> str:
+def meant(name: str) -> str:
     """Return the setting a name was meant to be, or ``""``."""
     letters = re.sub(r"[^A-Z]", "", name.upper()[:200])
     if name in _KNOWN or "XCOM" not in letters:
@@ -76,6 +83,13 @@ def _meant(name: str) -> str:
     if not near or (near[0] == "XCOMBACKEND" and not place.startswith(("AIRFLOW", "CORE"))):
         return ""
     return _OPTIONS[near[0]]
+
+
+def renamed(variable: Variable, right: str) -> Fix:
+    """Return the fix that gives a variable's value to another name, where it may be shown."""
+    value = variable.value or ""
+    is_harmless = is_shown(variable.name, value) and is_shown(right, value)
+    return (right, value.strip()) if is_harmless and variable.value is not None else ""
 
 
 @lint_rule(XC023, "values, or $(NAME) set above", kinds=("values", "pod"))

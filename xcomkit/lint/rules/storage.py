@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND, STOCK_STATE_STORE, Rule
-from xcomkit.lint.configuration import Configuration, Place, Setting
+from xcomkit.lint.configuration import Configuration, Place, Setting, place_of
 from xcomkit.lint.registry import Objection, lint_rule, value_rule
 from xcomkit.lint.rules.connections import read_connection
 from xcomkit.lint.rules.secrets_backends import knows_connections
+from xcomkit.lint.rules.spelling import meant, renamed
 from xcomkit.lint.rules.stores import STORES, cloud_of
 from xcomkit.settings.terms import TERMS
 from xcomkit.values.names import (
@@ -114,6 +115,8 @@ _ZERO = (THRESHOLD, "0")
 
 def _missing(config: Configuration, name: str) -> Iterator[Objection]:
     """Yield the components without a setting; what is written wrongly is XC006's."""
+    if not isinstance(config.values.get("commonEnv") or [], list):
+        return
     for setting in config.settings(name):
         is_empty = not setting.value or not setting.value.strip()
         if setting.is_elsewhere:
@@ -121,7 +124,10 @@ def _missing(config: Configuration, name: str) -> Iterator[Objection]:
         elif setting.variable is None or (
             name != THRESHOLD and not setting.variable.problem and is_empty
         ):
-            yield Objection(f"{name} is missing in {setting.where}", setting.place)
+            near = next((v for v in config.written if meant(v.name) == name), None)
+            place = place_of(near) if near else setting.place
+            fix = renamed(near, name) if near else ""
+            yield Objection(f"{name} is missing in {setting.where}", place, fix=fix)
 
 
 def set_elsewhere(name: str, setting: Setting) -> Objection:
@@ -134,7 +140,7 @@ def set_elsewhere(name: str, setting: Setting) -> Objection:
 @lint_rule(XC001, PATH, fix=_PATH)
 def _missing_path(config: Configuration) -> Iterator[Objection]:
     for objection in _missing(config, PATH):
-        yield replace(objection, fix=(PATH, _sample_path(config)))
+        yield replace(objection, fix=objection.fix or (PATH, _sample_path(config)))
 
 
 def _sample_path(config: Configuration) -> str:

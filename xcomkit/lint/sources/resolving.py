@@ -13,10 +13,10 @@ from xcomkit.findings.text import plain
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import BELOW, Configuration, from_values, is_part
 from xcomkit.lint.sources.releases import CHART, File, Parameter, Release, Unread
-from xcomkit.lint.sources.unread import unread_part, unread_release
+from xcomkit.lint.sources.unread import stray_keys, unread_part, unread_release
 from xcomkit.values.layers import layer
 from xcomkit.values.names import is_sops
-from xcomkit.values.parts import below, find_agents
+from xcomkit.values.parts import below, find_agents, find_stray
 from xcomkit.values.values import Key, Values, read_values
 
 _BRACES = re.compile(r"\{\{[^{}]*\}\}")
@@ -141,11 +141,14 @@ def _resolve(release: Release, repository: Repository, found: Found) -> None:
             command = f"sops decrypt {values.name} | xcomkit lint -"
             place = values.place("sops")
             unread.append(Unread(f"{values.name} is encrypted by sops", place, command))
-    whole = layer(layers)[0].data if layers else {}
+    laid = layer(layers)[0] if layers else None
+    whole = laid.data if laid else {}
     is_written = bool(whole) or release.may_be_part
     paths = list(find_agents(whole)) or ([()] if is_ours and is_written else [])
     if not paths and is_ours:
         found.findings.append(unread_release(release, unread))
+    if laid and paths and (stray := tuple(find_stray(laid, paths[0]))):
+        found.findings.append(stray_keys(laid, stray, subchart=str(paths[0][-1])))
     for path in paths:
         found.configurations.append(_configuration(release, layers, parameters, path, unread))
     found.findings += [unread_part(release, part) for part in unread if paths]

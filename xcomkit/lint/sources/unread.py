@@ -1,18 +1,21 @@
 """What runs agents and is not read: said as a finding, with the command that prints it."""
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePath
+from typing import Any
 
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.findings.text import plain
+from xcomkit.findings.text import listed, plain
 from xcomkit.lint.configuration import Place
 from xcomkit.lint.sources.releases import CHART, Release, Unread
+from xcomkit.values.values import Values
 
 XC075 = Rule(
     id="XC075",
-    title="Settings of agents stand where they can be read",
+    title="Settings of agents stand where they are read",
     severity="fail",
-    why="The file configures agents in a form that is not read, so nothing in it was judged.",
+    why="What stands elsewhere configures no agent, or has a form that was not judged.",
     remedy="Print what the tool makes of it, and lint that.",
     source="own rule",
 )
@@ -109,6 +112,13 @@ def unread_part(release: Release, part: Unread) -> Finding:
     return _finding(XC076, part.place, text, part.command, is_unknown=True)
 
 
+def stray_keys(values: Values, keys: Sequence[str], *, subchart: str) -> Finding:
+    """Return the finding for agents' keys that stand beside the key of the agents' subchart."""
+    observed = f"helm does not hand {listed(keys, most=10)} to the subchart {subchart}"
+    advice = f"Move {'it' if len(keys) == 1 else 'them'} below {subchart}."
+    return _finding(XC075, values.place(keys[0]), observed, "", advice=plain(advice))
+
+
 def _cut_out(name: str, text: str) -> str:
     """Return a command for YAML that holds environment variables under keys of its own."""
     if "airflow.cfg" in text:
@@ -121,10 +131,8 @@ def _cut_out(name: str, text: str) -> str:
     return f"yq -o=shell '{query}' {name} | xcomkit lint - --kind env"
 
 
-def _finding(
-    rule: Rule, place: Place, observed: str, command: str, *, is_unknown: bool = False
-) -> Finding:
+def _finding(rule: Rule, place: Place, observed: str, command: str, **more: Any) -> Finding:
     file, line = place
     expected = "values that can be read"
     fix = f"{plain(command)}\n" if command else ""
-    return Finding(rule, file, line, plain(observed[:600]), expected, fix, is_unknown=is_unknown)
+    return Finding(rule, file, line, plain(observed[:600]), expected, fix, **more)
