@@ -145,11 +145,6 @@ def test_env_shows_value_and_place_per_component(capsys):
     assert "good.yaml:7 commonEnv" in text
 
 
-def test_env_of_a_component_that_is_not_there_names_those_that_are(capsys):
-    assert main(["env", GOOD, "--component", "worker"]) == 2
-    assert "worker:default-worker, dagProcessor, triggerer" in capsys.readouterr().err
-
-
 def test_lint_loads_no_sdk_no_airflow_no_pandas_and_no_pydantic():
     code = (
         "import sys; from xcomkit.__main__ import main; main(['lint', sys.argv[1]]);"
@@ -258,9 +253,3 @@ def test_folder_is_a_repository_with_a_line_for_each_deployment(lint, tmp_path):
     assert f"✔ {tmp_path}/a/values.yaml: 0 fail" in text
     assert f"✖ {tmp_path}/b/values.yaml: 1 fail" in text
     assert lint(tmp_path / "a")[0] == 0
-
-
-def test_folder_that_configures_no_agents_or_stands_beside_a_file_is_2(lint, tmp_path):
-    (tmp_path / "values.yaml").write_text("replicaCount: 1\n")
-    assert lint(tmp_path)[0] == 2
-    assert lint(tmp_path, GOOD)[0] == 2

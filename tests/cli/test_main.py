@@ -12,6 +12,7 @@ from xcomkit.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 LOCAL = str(ROOT / "parameters/local-aws.yaml")
+GOOD = str(ROOT / "tests/lint/good.yaml")
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +86,9 @@ def test_version_is_said(capsys):
         (["scan-dags", "{folder}"], "no Python file that Airflow loads, so nothing was read. Next"),
         (["scan-dags", "{folder}/file"], "no Python file. Next: name the folder"),
         (["lint", "{folder}"], "no file below it configures agents"),
+        (["lint", "{folder}", LOCAL], "a folder and files."),
+        (["merge", "x", "y", "--check", "--out", "z"], "not allowed with argument --check"),
+        (["env", GOOD, "--component", "web"], "no component 'web'. Next: there is worker:"),
         (["env", "{folder}"], "a folder. Next: name a file, or: xcomkit lint "),
     ],
     ids=str,

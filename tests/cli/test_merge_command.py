@@ -1,6 +1,7 @@
 """``xcomkit merge`` as a user meets it: what is written, what is said, and the exit code."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -70,8 +71,7 @@ def test_result_goes_beside_the_file_with_the_diff_on_stdout_and_a_second_merge_
     assert out.startswith("--- values.yaml\n+++ values.yaml (merged)\n")
     assert f"+  - name: {PATH}\n" in out
     assert err.startswith("values.xcom.yaml written, values.yaml is as it was.\n")
-    assert "values.xcom.yaml:6: XC026 fails: " in err  # the bucket's name is too short
-    assert err.endswith("\nNext: xcomkit lint values.xcom.yaml\n")
+    assert re.search(r"yaml:6: XC026 fails: .*\nNext: xcomkit lint values.xcom.yaml\n\Z", err)
 
     code, _, err = merge()
     assert code == 0
@@ -224,13 +224,6 @@ def test_unreadable_file_is_one_line_with_its_name_and_place(refused, part, cont
     if content is not None:
         Path(name).write_bytes(content)
     assert f"xcomkit: {name}{reason}" in refused(**{part: name})
-
-
-def test_out_and_check_exclude_each_other(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["merge", "values.yaml", "fragment.yaml", "--check", "--out", "x.yaml"])
-    assert caught.value.code == 2
-    assert "not allowed with argument" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [(), ("--check",)])

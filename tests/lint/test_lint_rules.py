@@ -152,7 +152,6 @@ def test_path_that_does_not_lead_to_a_bucket_fails_with_its_reason(path, word) -
         ("XComObjectStorageBackend", "fail"),
         ("airflow.models.xcom.BaseXCom", "fail"),
         ("airflow.providers.common.io.xcom.backend.XcomObjectStorageBackend", "fail"),
-        ("Airflow.providers.common.io.xcom.Backend.XComObjectStorageBackend", "fail"),
         ("xcomkit.durable.Durable", "fail"),
         ("{type: k8s}", "fail"),
         ("my_company.xcom.Confirming", "unknown"),
@@ -166,9 +165,8 @@ def test_backend_class_is_known_good_known_bad_or_unknown(backend, status) -> No
 
 def test_what_is_pasted_takes_the_place_of_the_entry_and_is_one_value_per_setting(judged) -> None:
     found = judged(GOOD.replace("THRESHOLD", "THRESHHOLD").replace('"0"', '"9"'))
-    fixes = {f.fix for f in (*found["XC002"], *found["XC017"])}
-    above = "  # replaces the entry in line 7\n"
-    assert fixes == {f'{above}  - name: {COMMON}THRESHOLD\n    value: "9"\n'}
+    lines = "  # replaces the entry in line 7", f"  - name: {COMMON}THRESHOLD", '    value: "9"\n'
+    assert {f.fix for f in (*found["XC002"], *found["XC017"])} == {"\n".join(lines)}
     keys = judged(GOOD.replace("commonEnv", "commonEnvs").replace("workers:", "workers: {}\nx:"))
     assert "did you mean commonEnv?" in keys["XC017"][0].observed
     assert keys["XC006"][0].remedy == "Write workers as a list of worker groups."

@@ -107,9 +107,8 @@ def test_values_are_judged_where_they_stand_and_nothing_else_is_found(found, tex
 
 def test_agents_keys_beside_a_subchart_are_named_and_the_subchart_is_judged(found):
     text = below(f"commonEnv: []\nnamespace: own\n{CHART}:\n", 2)
-    judged = [(f.rule.id, f.observed.partition(" to the")[0]) for f in found({"a.yaml": text})]
-    assert judged[0] == ("XC075", "helm does not hand commonEnv")
-    assert [rule for rule, _ in judged[1:]] == ["XC010"]
+    judged = {f.rule.id: f.observed.partition(" to the")[0] for f in found({"a.yaml": text})}
+    assert judged == {"XC010": judged["XC010"], "XC075": "helm does not hand commonEnv"}
 
 
 def test_ignore_comment_counts_inside_a_text_too(found):
