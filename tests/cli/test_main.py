@@ -56,10 +56,8 @@ def test_every_command_to_type_stands_on_a_line_of_its_own(capsys, command):
 
 
 def test_version_is_said(capsys):
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(SystemExit, match=r"^0$"):
         main(["--version"])
-
-    assert stopped.value.code == 0
     assert re.fullmatch(r"xcomkit \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
@@ -79,7 +77,6 @@ def test_version_is_said(capsys):
         (["verify-record", "{folder}"], "no readable manifest"),
         (["lintt", "x"], "'lintt'. Did you mean lint? Next: xcomkit --help"),
         (["lint", "--trst", "x"], "--trst. Did you mean --trust? Next: xcomkit lint --help"),
-        (["zzzz"], "'merge', 'scan-dags', 'matrix'"),
         (["lint", "x", "--rerun-days", "-5"], "'-5' is no number of days"),
         (["lint", "x", "--set-json", "a=b"], "helm template RELEASE CHART -f values.yaml --set-"),
         (["merge", "x"], "xcomkit merge: the following arguments are required: FRAGMENT. Next:"),

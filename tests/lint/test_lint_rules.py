@@ -169,15 +169,9 @@ def test_what_is_pasted_takes_the_place_of_the_entry_and_is_one_value_per_settin
     assert {f.fix for f in (*found["XC002"], *found["XC017"])} == {"\n".join(lines)}
     keys = judged(GOOD.replace("commonEnv", "commonEnvs").replace("workers:", "workers: {}\nx:"))
     assert "did you mean commonEnv?" in keys["XC017"][0].observed
+    (found,) = judged(with_entry("AIRFLOW__CORE__XCOM__BACKEND", "x"))["XC017"]
+    assert "is not read; Airflow reads AIRFLOW__CORE__XCOM_BACKEND" in found.observed
     assert keys["XC006"][0].remedy == "Write workers as a list of worker groups."
-
-
-def test_misspelt_backend_variable_is_pointed_at() -> None:
-    text = re.sub(r"xcomBackend: .*\n", "", with_entry("AIRFLOW__CORE__XCOM__BACKEND", "x"))
-    assert checks(text, "XC009")[0].status == "fail"
-    (check,) = checks(text, "XC017")
-    assert check.how == "read from values.yaml:4"
-    assert "is not read; Airflow reads AIRFLOW__CORE__XCOM_BACKEND" in check.observed
 
 
 def test_path_of_white_space_is_missing_and_nothing_else() -> None:
