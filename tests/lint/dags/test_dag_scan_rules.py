@@ -374,6 +374,7 @@ FINE: dict[tuple[str, str], list[str]] = {
         "PythonOperator(task_id='x', python_callable=helper, do_xcom_push=False)",
         "PythonSensor(task_id='x', python_callable=helper)",
         "DAG('x', default_args={'do_xcom_push': False})\n@t\ndef push():\n    return b'x'",
+        "more = {}\nmore['do_xcom_push'] = False\n@t\ndef push():\n    return b'x'",
         "class Op(BaseOperator):\n  do_xcom_push = False\n  def execute(self, c): return b'x'",
         "class Op(BaseOperator):\n    def helper(self):\n        return b'x'",
         "class Op(BaseOperator):\n  def execute(self, c): return b'x'\nOp(do_xcom_push=False)",

@@ -1,4 +1,4 @@
-"""XC030 and XC095: XCom in callbacks, judged by where Airflow runs them."""
+"""XC030, XC031 and XC095: XCom in triggers and callbacks, judged by where Airflow runs them."""
 
 import ast
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from xcomkit.lint.dags.airflow_names import (
     named_values,
 )
 from xcomkit.lint.dags.building import is_dag, is_dag_mapping
+from xcomkit.lint.dags.references import is_pulling
 from xcomkit.lint.dags.resolving import CALLABLE_METHODS, Project, origin, value_of
 from xcomkit.lint.dags.running import Run, find_uses
 from xcomkit.lint.dags.scopes import FUNCTIONS, Module, Scope, Site
-from xcomkit.lint.dags.templates import is_pulling
 
 CALLBACKS = frozenset(
     {
@@ -57,6 +57,18 @@ XC095 = Rule(
     " needed. The vendor supports XCom in no callback.",
     remedy=_REMEDY,
     source="measured with Airflow 3.3.2 under its own supervisor; apache/airflow PR 53058",
+)
+_TRIGGER_METHODS = ("run", "serialize", "__init__", "cleanup", "on_kill")
+XC031 = Rule(
+    id="XC031",
+    title="Triggers use no XCom, or every agent runs Agent Client 1.5.0 or later",
+    severity="warn",
+    why="With a custom backend older agents have no XCom in the triggerer: the trigger fails, and"
+    " the task that waits for it.",
+    remedy="Pull in the operator before self.defer(...) and give the value to the trigger as an"
+    " argument; push what comes back in execute_complete. Or run Agent Client 1.5.0 or later on"
+    " every agent and accept XC031 with that reason.",
+    source="configure XCom backend, limitations",
 )
 _EXPECTED = "no XCom in what a callback runs"
 
@@ -106,9 +118,9 @@ def _given(module: Module, project: Project) -> Iterator[Given]:
                 is_dags = is_dag_mapping(one.holder, one.scope, project)
             else:
                 is_dags = is_dag(one.holder, one.scope, project, given=name)
-            yield one.value, one.scope, f"given as {name}", _rule(is_dags=is_dags)
+            yield one.value, one.scope, f"given as {name}", XC030 if is_dags else XC095
     for owner in module.classes:
-        rule = _rule(is_dags=project.is_kind_of(owner, *DAG_CLASSES))
+        rule = XC030 if project.is_kind_of(owner, *DAG_CLASSES) else XC095
         for name in sorted(CALLBACKS & owner.names.keys()):
             for bound in owner.names[name]:
                 if bound.value is not None:
@@ -149,10 +161,6 @@ def _calls(project: Project) -> dict[Scope, list[Site[ast.Call]]]:
     return found
 
 
-def _rule(*, is_dags: bool) -> Rule:
-    return XC030 if is_dags else XC095
-
-
 def _templates(value: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[str, int]]:
     """Yield file and line of the templates that pull when a notifier renders them."""
     todo = [one for one in project.expressions(value, scope) if isinstance(one[0], ast.Call)]
@@ -171,3 +179,17 @@ def _templates(value: ast.expr, scope: Scope, project: Project) -> Iterator[tupl
         for text, node in owner.module.texts:
             if begin <= node.lineno <= end and is_pulling(text):
                 yield owner.module.file, node.lineno
+
+
+def find_triggers(module: Module, project: Project) -> Iterator[Finding]:
+    """Yield the uses of XCom in the triggers of a file and what their methods call."""
+    roots = [
+        Run(method, f"a method of the trigger {owner.name}")
+        for owner in module.classes
+        if project.is_kind_of(owner, "Trigger")
+        and (project.method(owner, "run") or project.method(owner, "serialize"))
+        for method in (project.method(owner, name) for name in _TRIGGER_METHODS)
+        if method is not None
+    ]
+    expected = "values come in as arguments and leave as the event"
+    yield from find_uses(XC031, roots, project, expected=expected)

@@ -13,6 +13,7 @@ from xcomkit.lint.dags.airflow_names import (
     decorator_role,
     decorators,
     is_airflow_class,
+    named_values,
     role,
 )
 from xcomkit.lint.dags.building import is_dag_file
@@ -69,6 +70,7 @@ _MADE_BY = {
     **dict.fromkeys(("builtins.bytes", "base64.b64encode"), (XC036, "bytes")),
     **dict.fromkeys((f"pathlib.{n}" for n in ("Path", "PurePath", "PosixPath")), (XC036, "a Path")),
     "numpy.array": (XC036, "an ndarray"),
+    DECIMAL: (XC037, "a Decimal"),
     "builtins.open": (XC036, "an open file"),
 }
 _GUARDED = frozenset(
@@ -82,9 +84,6 @@ _MIXINS = frozenset(
     {"builtins.str", "builtins.int", "builtins.float", "enum.StrEnum", "enum.IntEnum"}
 )
 _NO_RETURN = frozenset({"bash", "kubernetes_cmd", "stub", "sensor"})  # what returns is no XCom
-
-Pushed = tuple[ast.expr, Scope, str]
-"""A value that is pushed, where it stands, and by what words."""
 
 
 def find_pushed(module: Module, project: Project) -> Iterator[Finding]:
@@ -193,9 +192,7 @@ def _annotated(unit: Scope, project: Project) -> Iterator[tuple[int, Rule, str]]
     for node in ast.walk(returns) if returns is not None else ():
         if isinstance(node, (ast.Name, ast.Attribute)):
             name = origin(node, unit.around)
-            if name == DECIMAL:
-                yield node.lineno, XC037, "a Decimal"
-            elif name in _MADE_BY:
+            if name in _MADE_BY:
                 yield node.lineno, *_MADE_BY[name]
             for owner in project.classes(node, unit.around):
                 for rule, what in _verdict_on_class(owner, project):
@@ -240,17 +237,17 @@ def _put_into(module: Module) -> dict[tuple[Scope, str], list[tuple[ast.expr, Sc
                 args=[*_, value],
             ):
                 found.setdefault((site.scope.unit, name), []).append((value, site.scope))
-    for assign in module.assigns:
-        for target in assign.node.targets:
-            match target:
-                case ast.Subscript(value=ast.Name(id=name)):
-                    put = assign.node.value, assign.scope
-                    found.setdefault((assign.scope.unit, name), []).append(put)
+    for one in named_values(module):
+        match one.node:
+            case ast.Subscript(value=ast.Name(id=name)):
+                found.setdefault((one.scope.unit, name), []).append((one.value, one.scope))
     return found
 
 
-def _pushed(module: Module, pushers: list[tuple[Scope, str]]) -> Iterator[Pushed]:
-    """Yield the values that the tasks of a file return or push themselves."""
+def _pushed(
+    module: Module, pushers: list[tuple[Scope, str]]
+) -> Iterator[tuple[ast.expr, Scope, str]]:
+    """Yield the values that the tasks of a file return or push, where, and by what words."""
     for unit, how in pushers:
         yield from ((result, unit, how) for result in unit.results)
     for site in module.calls:
@@ -315,17 +312,15 @@ def _made_tasks(call: ast.Call, scope: Scope, project: Project) -> Iterator[tupl
 def _silent(module: Module, project: Project) -> set[Module | Scope]:
     """Return what pushes nothing by a switch that stands elsewhere: defaults, override, calls."""
     silent: set[Module | Scope] = set()
-    for mapping in module.dicts:
-        for key, value in zip(mapping.node.keys, mapping.node.values, strict=True):
-            if isinstance(key, ast.Constant) and key.value == "do_xcom_push" and _is_off(value):
-                silent.add(module)
+    for one in named_values(module):
+        is_switch = one.is_mapping and getattr(one.key, "value", "") == "do_xcom_push"
+        if is_switch and _is_off(one.value):
+            silent.add(module)
     for site in module.calls:
         call = site.node
         if _pushes(call):
             continue
-        if origin(call.func, site.scope) == "builtins.dict":
-            silent.add(module)
-        elif isinstance(call.func, ast.Attribute) and call.func.attr == "override":
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "override":
             silent.update(project.callables(call.func.value, site.scope))
         else:
             silent.update(project.classes(call.func, site.scope))

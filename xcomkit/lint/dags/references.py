@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.airflow_names import (
@@ -15,9 +16,9 @@ from xcomkit.lint.dags.airflow_names import (
     text_of,
 )
 from xcomkit.lint.dags.deletions import asks_for_xcoms, deleted_queries
+from xcomkit.lint.dags.reading import Unreadable, parse
 from xcomkit.lint.dags.resolving import Project, origin
 from xcomkit.lint.dags.scopes import Module, Scope
-from xcomkit.lint.dags.templates import pulls_in
 
 XC034 = Rule(
     id="XC034",
@@ -60,7 +61,10 @@ _XCOM = re.compile(r"(^|[/_.-])xcoms?([/_.-]|$)", re.IGNORECASE)
 _BUILT = re.compile(
     rf"f.{_SCHEMES}[^/]*/(.*[/_.-])?xcoms?[/_.-].*\{{[^}}]*\b(dag_)?run_id\b", re.IGNORECASE
 )
-MOST_CHARACTERS = 2000  # of one text
+MOST_CHARACTERS = 2000  # of one text, or call in it
+_PULL = re.compile(r"xcom_pull\(")
+MOST_BRACKETS = 20  # of one call
+MOST_CALLS = 50  # of one template
 
 
 def find_references(module: Module, project: Project) -> Iterator[Finding]:
@@ -116,6 +120,35 @@ def _pulls(module: Module) -> Iterator[tuple[ast.Call, Scope, int]]:
         for call, shift in pulls_in(text):
             inside = node.lineno < (node.end_lineno or node.lineno)
             yield call, module.root, node.lineno + (shift if inside else 0)
+
+
+def is_pulling(value: object) -> bool:
+    """Tell whether a value is a template that pulls when it is rendered."""
+    return isinstance(value, str) and "xcom_pull(" in value and ("{{" in value or "{%" in value)
+
+
+def pulls_in(text: str) -> Iterator[tuple[ast.Call, int]]:
+    """Yield the calls of ``xcom_pull`` in a template, and how many lines below its begin.
+
+    What is no Python, because it uses Jinja's own syntax, is left out.
+    """
+    if "{{" in text or "{%" in text:
+        for match in islice(_PULL.finditer(text), MOST_CALLS):
+            call = _parse_call(text[match.start() : match.start() + MOST_CHARACTERS])
+            if call is not None:
+                yield call, text.count("\n", 0, match.start())
+
+
+def _parse_call(text: str) -> ast.Call | None:
+    """Return the call a text begins with, up to the first bracket that makes it Python."""
+    for bracket in islice(re.finditer(r"\)", text), MOST_BRACKETS):
+        try:
+            statement = parse(text[: bracket.end()].encode("utf-8", "replace")).body[0]
+        except Unreadable:
+            continue
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            return statement.value
+    return None
 
 
 def _verb(call: ast.Call) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.text import plain
-from xcomkit.lint.dags.callbacks import XC030, XC095, find_callbacks
+from xcomkit.lint.dags.callbacks import XC030, XC031, XC095, find_callbacks, find_triggers
 from xcomkit.lint.dags.collecting import index
 from xcomkit.lint.dags.deletions import XC096, find_deletions
 from xcomkit.lint.dags.environment import XC039, find_settings
@@ -23,7 +23,6 @@ from xcomkit.lint.dags.reading import TOO_DEEP, Unreadable, list_files, read_tre
 from xcomkit.lint.dags.references import XC034, XC035, find_references
 from xcomkit.lint.dags.resolving import Project
 from xcomkit.lint.dags.scopes import Module
-from xcomkit.lint.dags.triggers import XC031, find_triggers
 
 MOST_FINDINGS = 100  # per rule and file; a file with more has one cause
 
