@@ -131,3 +131,39 @@ def test_sums_of_another_bucket_are_not_gone_on_from(file, capsys, tmp_path):
 
     assert code == 2
     assert "these are sums of" in capsys.readouterr().err
+
+
+def test_old_versions_and_unfinished_uploads_are_counted_on_request(there, file, capsys):
+    if there.cloud_name == "aws":
+        s3, place = there.client("s3"), {"Bucket": there.settings.bucket}
+        s3.delete_object(**place, Key=f"astro/xcom/c/{HOSTILE}")  # lists no versions of such a key
+        s3.put_bucket_versioning(**place, VersioningConfiguration={"Status": "Enabled"})
+    old = f"astro/xcom/a/{RUN}/t0/{UUID}"
+    for body in (b"[1, 2]", b"[1, 2, 3]"):
+        there.put_object(old, body)
+    there.put_object(f"astro/xcom2/a/{RUN}/t0/{UUID}", b"1")
+    there.put_object(f"astro/xcom2/a/{RUN}/t0/{UUID}", b"2")
+    gone = f"astro/xcom/a/{RUN}/t2/{UUID}.zst"
+    if there.cloud_name == "aws":
+        s3.delete_object(**place, Key=gone)
+        for name in ("astro/xcom/a/<script>\u202e+", "astro/other"):
+            begun = s3.create_multipart_upload(**place, Key=name)
+            part = {"UploadId": begun["UploadId"], "PartNumber": 1, "Body": b"12345"}
+            s3.upload_part(**place, Key=name, **part)
+
+    main(["inspect", "-f", str(file), "--versions", "--format", "json"])
+    answer = json.loads(capsys.readouterr().out)
+    found, status = answer["beside"], {one["id"]: one["status"] for one in answer["checks"]}
+    main(["inspect", "-f", str(file), "--versions"])
+    shown = capsys.readouterr().out
+
+    assert found["unseen"] == found["unseen_uploads"] == ""
+    # Replaced were [1] and [1, 2], deleted was [1]; other stand-ins keep no versions.
+    expected = (3, 12, 1, 1, 5) if there.has_versions else (0, 0, 0, 0, 0)
+    counted = ("old", "old_size", "markers", "uploads", "upload_size")
+    assert tuple(found[name] for name in counted) == expected
+    assert status["XC609"] == ("pass" if there.cloud_name == "aws" else "skip")
+
+    assert ("not listed here" in shown) is (there.cloud_name != "aws")
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown

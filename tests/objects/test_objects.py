@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcomkit.findings.errors import ServiceError
-from xcomkit.findings.model import Check, Codec, StoredCodec, StoredObject, StoredXCom
-from xcomkit.objects.checks import RULES, checks
+from xcomkit.findings.errors import AccessDeniedError, ServiceError
+from xcomkit.findings.model import Check, Codec, StoredCodec, StoredObject, StoredXCom, Upload
+from xcomkit.objects.beside import Beside, count_beside
+from xcomkit.objects.checks import RULES, XC609, checks, judge_uploads
 from xcomkit.objects.decode import Decoded, UnreadableError, decode, read_value
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.reading import unpack
@@ -398,7 +399,7 @@ def test_checks_of_a_tidy_bucket_pass():
 
     found = checks(summary(xcom(1), xcom(2)), decoded=decoded, key="p/1")
 
-    assert {check.id for check in found} == {rule.id for rule in RULES}
+    assert {check.id for check in found} == {rule.id for rule in RULES} - {XC609.id}
     assert {check.status for check in found} == {"pass"}
 
 
@@ -406,7 +407,7 @@ def test_empty_prefix_skips_every_check_and_a_refused_listing_is_unknown():
     found = by_id(checks(None))
 
     assert {check.status for check in checks(summary())} == {"skip"}
-    assert {found[rule.id].status for rule in (*RULES[:4], *RULES[6:])} == {"unknown"}
+    assert {found[rule.id].status for rule in (*RULES[:4], *RULES[6:8])} == {"unknown"}
 
 
 def test_old_foreign_and_mixed_objects_are_named():
@@ -466,3 +467,64 @@ def test_value_that_is_not_there_or_too_large_is_refused_with_the_next_step(body
 
     assert caught.value.hint
     assert len(str(caught.value)) < 400
+
+
+class Beneath:
+    """A bucket whose versions and uploads end in an error, behind what was seen until then."""
+
+    no_uploads = ""
+
+    def __init__(self, uploads: list[Upload], *, error: BaseException | None = None) -> None:
+        self.uploads, self.error = uploads, error
+
+    def list_old_versions(self, prefix: str) -> Iterator[int | None]:
+        assert prefix == "p/"
+        yield from (5, None, 6)
+        if self.error:
+            raise self.error
+
+    def list_uploads(self, prefix: str) -> Iterator[Upload]:
+        assert prefix == "p/"
+        yield from self.uploads
+        if self.error:
+            raise self.error
+
+
+def upload(*, days: float, size: int | None = 7) -> Upload:
+    return Upload("p/<script>\x1b[31m", size, NOW - timedelta(days=days))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(AccessDeniedError("no right"), "no right"), (KeyboardInterrupt(), "interrupted")],
+)
+def test_what_is_beside_the_objects_is_counted_up_to_where_its_listing_ends(error, words):
+    found = count_beside(
+        Beneath([upload(days=1), upload(days=2, size=None)], error=error), prefix="p"
+    )
+
+    assert (found.old, found.old_size, found.markers) == (2, 11, 1)
+    assert (found.uploads, found.upload_size, found.unmeasured) == (2, 7, 1)
+    assert words in found.unseen
+    assert words in found.unseen_uploads
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        (Beside(), "pass"),
+        (count_beside(Beneath([upload(days=31)]), prefix="p"), "pass"),
+        (count_beside(Beneath([upload(days=31), upload(days=33)]), prefix="p"), "warn"),
+        (Beside(unseen_uploads="no right"), "unknown"),
+        (
+            count_beside(Beneath([upload(days=33)], error=AccessDeniedError("no")), prefix="p"),
+            "warn",
+        ),
+        (Beside(no_uploads="not listed here"), "skip"),
+    ],
+)
+def test_unfinished_uploads_older_than_the_retention_are_a_warning_that_names_one(found, status):
+    check = judge_uploads(found, now=NOW, days=30)
+
+    assert check.status == status
+    assert ("p/<script>\\x1b[31m" in check.observed) is (found.oldest is not None)

@@ -48,6 +48,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--price", type=float, metavar="PRICE",
         help="what a GiB costs you per month, to say what the objects cost",
     )  # fmt: skip
+    parser.add_argument(
+        "--versions", action="store_true",
+        help="count old versions, delete markers and unfinished uploads too: a second, slower"
+        " listing, by the cloud's own SDK",
+    )  # fmt: skip
     one = parser.add_argument_group("find one value, in place of a listing")
     one.add_argument("--dag", metavar="ID")
     one.add_argument("--run", metavar="ID")
@@ -72,27 +77,35 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit.clouds import open_cloud
     from xcomkit.findings.model import worst
     from xcomkit.objects import saved
-    from xcomkit.objects.checks import checks
+    from xcomkit.objects.beside import count_beside
+    from xcomkit.objects.checks import checks, judge_uploads
     from xcomkit.objects.retention import monthly_cost
-    from xcomkit.steps.inspect_objects import TABLES, deletions, list_prefix
+    from xcomkit.steps.inspect_objects import TABLES, beside_table, deletions, list_prefix
     from xcomkit.steps.opening import open_platform
 
     listing = _begin(options.resume, settings=settings)
     platform, _ = open_platform(settings)
     cloud = open_cloud(settings, platform=platform)
     summary = list_prefix(cloud, listing=listing, say=note)
-    found = checks(summary)
+    found, beside = checks(summary), None
+    if options.versions and listing.is_whole:
+        note("counting old versions with the cloud's own SDK, one answer per 1,000 of them")
+        beside = count_beside(cloud, prefix=settings.prefix)
+        days = settings.retention_days
+        found = (*found, judge_uploads(beside, now=summary.now, days=days))
     if options.save:
         saved.write(listing, path=options.save)
         note(f"sums: {options.save}")
     if options.format == "json":
-        say(saved.to_json(listing, summary=summary, checks=found))
+        say(saved.to_json(listing, summary=summary, checks=found, beside=beside))
     else:
         from xcomkit.notebook import show
 
         for table in TABLES.values():
             say(f"{table(summary)!r}\n")
         say(f"{deletions(summary, cloud=cloud)!r}\n")
+        if beside:
+            say(f"{beside_table(beside)!r}\n")
         if options.price is not None:
             cost = monthly_cost(listing.sums.size, price=options.price)
             say(f"Keeping these {listing.sums.size:,} bytes costs {cost:,.2f} per month.\n")

@@ -15,7 +15,7 @@ from typing import Any
 
 from xcomkit.clouds.errors import Errors, find
 from xcomkit.findings.errors import MissingError
-from xcomkit.findings.model import ObjectDetails, StoredObject
+from xcomkit.findings.model import ObjectDetails, StoredObject, Upload
 from xcomkit.findings.text import plain
 from xcomkit.settings.settings import Settings
 
@@ -36,6 +36,8 @@ class Objects(ABC):
     page = 1_000
     """Objects that one answer of a listing holds."""
     _has_warned = False
+    no_uploads = ""
+    """Why unfinished uploads are not listed here, where they are not."""
     ca_variable: str
     """The variable that names the file of the certificates that this cloud's SDK trusts."""
 
@@ -63,6 +65,12 @@ class Objects(ABC):
     @abstractmethod
     def _list_versions(self, prefix: str) -> Iterator[Version]:
         """Yield every version below the prefix, those of a key together."""
+
+    @abstractmethod
+    def _list_old(self, prefix: str) -> Iterator[int | None]: ...
+
+    def _list_uploads(self, _prefix: str) -> Iterator[Upload]:
+        return iter(())
 
     @abstractmethod
     def _delete(self, key: str, version: Any) -> None: ...
@@ -146,6 +154,16 @@ class Objects(ABC):
         """Yield every key below the prefix, also those of which only old versions are left."""
         for key, _ in groupby(self._versions(prefix), key=itemgetter(0)):
             yield key
+
+    def list_old_versions(self, prefix: str) -> Iterator[int | None]:
+        """Yield the bytes of every version that is not current, ``None`` for a delete marker."""
+        with self._errors("listing versions"):
+            yield from self._list_old(prefix)
+
+    def list_uploads(self, prefix: str) -> Iterator[Upload]:
+        """Yield the unfinished uploads; nothing where ``no_uploads`` says why they are not seen."""
+        with self._errors("listing unfinished uploads"):
+            yield from self._list_uploads(prefix)
 
     def find_left(self, keys: Collection[str]) -> tuple[str, ...]:
         """Return those of the keys that still have any version."""

@@ -255,6 +255,15 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload in parts that was begun and not finished; ``size`` is ``None`` if not measured."""
+
+    key: str
+    size: int | None
+    begun: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectDetails(StoredObject):
     """What the store says of one object beside its bytes."""
 

@@ -1,9 +1,11 @@
 """Rules of step 05: what a listing and one opened object say about the bucket."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from xcomkit.findings.model import Check, Rule
 from xcomkit.findings.text import number_of
+from xcomkit.objects.beside import Beside
 from xcomkit.objects.decode import Decoded
 from xcomkit.objects.summary import Summary
 from xcomkit.objects.sums import GRACE, Examples
@@ -77,7 +79,17 @@ XC608 = Rule(
     remedy="Clear the task that wrote it; step 04 shows which class and codec lose writes.",
     source="apache-airflow-providers-common-io, deserialize_value",
 )
-RULES = (XC601, XC602, XC603, XC604, XC605, XC606, XC607, XC608)
+XC609 = Rule(
+    id="XC609",
+    title="No unfinished upload is older than the retention",
+    severity="warn",
+    why="Parts of an upload that was never finished are paid for, and no listing of objects shows"
+    " them.",
+    remedy="Add AbortIncompleteMultipartUpload to the lifecycle rule, as step 01 does.",
+    source="Amazon S3 User Guide, aborting incomplete multipart uploads",
+    fix_in="01",
+)
+RULES = (XC601, XC602, XC603, XC604, XC605, XC606, XC607, XC608, XC609)
 
 _HOW = "listed the prefix and parsed every key"
 _EXPECTED = {
@@ -98,6 +110,21 @@ def checks(
     ``summary`` is ``None`` when listing was refused or failed: unknown, not empty.
     """
     return (*_of_listing(summary), *_of_object(decoded, key=key))
+
+
+def judge_uploads(found: Beside, *, now: datetime, days: int) -> Check:
+    """Return the check of unfinished uploads; those not seen are unknown, or not looked for."""
+    expected, how = f"none older than {days} days", "listed the unfinished uploads"
+    if found.no_uploads:
+        return XC609.skip(expected=expected, observed=found.no_uploads, how=how)
+    holds: bool | None = found.oldest is None or now - found.oldest <= timedelta(days=days) + GRACE
+    observed = number_of(found.uploads, "unfinished upload")
+    if found.oldest:
+        since = f"{found.oldest:%Y-%m-%d %H:%M} UTC"
+        observed += f", the oldest begun {since}: {_short(found.oldest_key)}"
+    if holds and found.unseen_uploads:  # what was found in a part stays found
+        holds, observed = None, found.unseen_uploads
+    return XC609.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
 
 
 def _of_listing(summary: Summary | None) -> Iterable[Check]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Check, StoredObject, StoredXCom
+from xcomkit.objects.beside import Beside
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.listing import Listing
 from xcomkit.objects.summary import Summary
@@ -19,13 +20,16 @@ _EXAMPLES = ("empty", "past", "foreign", "state")
 _GROUP = ("dag_id", "task_id", "layout", "codec", "objects", "bytes")
 
 
-def to_json(listing: Listing, *, summary: Summary, checks: Iterable[Check]) -> str:
+def to_json(
+    listing: Listing, *, summary: Summary, checks: Iterable[Check], beside: Beside | None = None
+) -> str:
     """Return what a listing found, for tools."""
     found = {
         "schema": 1,
         "bucket": listing.bucket,
         "prefix": listing.sums.prefix,
         "summary": asdict(summary),
+        "beside": beside and asdict(beside),
         "checks": [asdict(check) for check in checks],
     }
     return json.dumps(found, indent=1, sort_keys=True, default=_plain)

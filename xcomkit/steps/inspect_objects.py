@@ -12,6 +12,7 @@ from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import StoredXCom
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
+from xcomkit.objects.beside import Beside
 from xcomkit.objects.checks import checks
 from xcomkit.objects.decode import Decoded, decode
 from xcomkit.objects.keys import parse_key
@@ -82,6 +83,19 @@ def deletions(summary: Summary, *, cloud: Cloud) -> show.Table | show.Text:
         return show.Text("No lifecycle rule of the bucket deletes all XComs, so they stay.")
     caption = f"What the bucket deletes per day, {days:g} days after the writing, {how}"
     return _totals("day (UTC)", forecast(summary, days=days), caption=caption)
+
+
+def beside_table(found: Beside) -> show.Table:
+    """Return what the bucket keeps beside the current objects, and what of it was not seen."""
+    at_least = "at least " if found.unmeasured else ""
+    uploads = (f"{found.uploads:,}", f"{at_least}{found.upload_size:,}", found.unseen_uploads)
+    rows = [
+        ("old versions", f"{found.old:,}", f"{found.old_size:,}", found.unseen),
+        ("delete markers", f"{found.markers:,}", "0", found.unseen),
+        ("unfinished uploads", *(("-", "-", found.no_uploads) if found.no_uploads else uploads)),
+    ]
+    caption = "Kept beside the current objects, as the listing of versions says"
+    return show.table(("what", "count", "bytes", "not seen"), rows, caption=caption)
 
 
 def _totals(name: str, totals: tuple[Total, ...], *, caption: str) -> show.Table:

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any
 
 from xcomkit.clouds.aws.session import Clients, aws_errors, is_unsupported
 from xcomkit.clouds.objects import Objects, Version
-from xcomkit.findings.errors import AccessDeniedError, ServiceError, UnreachableError
-from xcomkit.findings.model import ObjectDetails, StoredObject
+from xcomkit.findings.errors import AccessDeniedError, MissingError, ServiceError, UnreachableError
+from xcomkit.findings.model import ObjectDetails, StoredObject, Upload
 
 _BULK = 1000
 """Objects one DeleteObjects call may name (Amazon S3 API reference)."""
+_MEASURED = 100
+"""Unfinished uploads whose parts are listed, which takes up to ten requests each."""
 
 
 class AwsObjects(Objects):
@@ -72,14 +75,43 @@ class AwsObjects(Objects):
         )
 
     def _list_versions(self, prefix: str) -> Iterator[Version]:
+        for entry in self._entries(prefix):
+            yield entry["Key"], entry["VersionId"]
+
+    def _list_old(self, prefix: str) -> Iterator[int | None]:
+        for entry in self._entries(prefix):
+            if "Size" not in entry:
+                yield None
+            elif not entry["IsLatest"]:
+                yield entry["Size"]
+
+    def _list_uploads(self, prefix: str) -> Iterator[Upload]:
+        where: dict[str, Any] = {"Bucket": self.settings.bucket}
+        pages = self.clients.s3.get_paginator("list_multipart_uploads").paginate(
+            Prefix=prefix, **where
+        )
+        found = (upload for page in pages for upload in page.get("Uploads", ()))
+        for number, upload in enumerate(found):
+            size = self._size_of(upload, **where) if number < _MEASURED else None
+            yield Upload(upload["Key"], size, upload["Initiated"])
+
+    def _size_of(self, upload: Any, **where: Any) -> int | None:
+        """Return the bytes of an upload's parts, ``None`` if it was ended meanwhile."""
+        name = {"Key": upload["Key"], "UploadId": upload["UploadId"], **where}
+        with suppress(MissingError), aws_errors(f"listing the parts of {upload['Key']}"):
+            pages = self.clients.s3.get_paginator("list_parts").paginate(**name)
+            return sum(part["Size"] for page in pages for part in page.get("Parts", ()))
+        return None
+
+    def _entries(self, prefix: str) -> Iterator[Any]:
+        """Yield every version and delete marker below the prefix, those of a key together."""
         marker: dict[str, Any] = {}
         while True:
             page = self.clients.s3.list_object_versions(
                 Bucket=self.settings.bucket, Prefix=prefix, **marker
             )
             entries: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            for entry in sorted(entries, key=itemgetter("Key")):  # a key may have both
-                yield entry["Key"], entry["VersionId"]
+            yield from sorted(entries, key=itemgetter("Key"))  # a key may have both
             if not page["IsTruncated"]:
                 return
             before, marker = marker, _next(page, entries)

@@ -13,6 +13,7 @@ class AzureObjects(Objects):
 
     _errors = staticmethod(azure_errors)
     page = 5_000
+    no_uploads = "not listed here: Azure drops uncommitted blocks by itself after a week"
     ca_variable = "REQUESTS_CA_BUNDLE"
     clients: Clients
 
@@ -62,6 +63,14 @@ class AzureObjects(Objects):
         )
         for blob in listed:
             yield blob.name, blob.version_id or ""
+
+    def _list_old(self, prefix: str) -> Iterator[int | None]:
+        listed = self.clients.container.list_blobs(
+            name_starts_with=prefix or None, include=["versions"]
+        )
+        for blob in listed:
+            if blob.version_id and not blob.is_current_version:
+                yield int(blob.size or 0)
 
     def _delete_versions(self, versions: Sequence[Version]) -> None:
         """Delete the blobs first, which makes their current version an earlier one."""

@@ -12,6 +12,7 @@ class GcpObjects(Objects):
     """The objects of one bucket; a version is a generation."""
 
     _errors = staticmethod(gcp_errors)
+    no_uploads = "not listed here: Google drops resumable ones after a week, its XML API has more"
     ca_variable = "REQUESTS_CA_BUNDLE"
     clients: Clients
 
@@ -70,6 +71,11 @@ class GcpObjects(Objects):
     def _list_versions(self, prefix: str) -> Iterator[Version]:
         for blob in self._blobs(prefix, versions=True):
             yield blob.name, int(blob.generation)
+
+    def _list_old(self, prefix: str) -> Iterator[int | None]:
+        for blob in self._blobs(prefix, versions=True):
+            if blob.time_deleted:
+                yield int(blob.size or 0)
 
     def _delete(self, key: str, version: int) -> None:
         self.clients.bucket.delete_blob(key, generation=version, **patience())
