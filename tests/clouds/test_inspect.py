@@ -136,8 +136,8 @@ def test_sums_of_another_bucket_are_not_gone_on_from(file, capsys, tmp_path):
 def test_old_versions_and_unfinished_uploads_are_counted_on_request(there, file, capsys):
     if there.cloud_name == "aws":
         s3, place = there.client("s3"), {"Bucket": there.settings.bucket}
-        s3.delete_object(**place, Key=f"astro/xcom/c/{HOSTILE}")  # lists no versions of such a key
-        s3.put_bucket_versioning(**place, VersioningConfiguration={"Status": "Enabled"})
+        odd = {**place, "Key": f"astro/xcom/c/{HOSTILE}"}  # the stand-in lists no versions of it
+        s3.delete_object(**odd, VersionId=s3.head_object(**odd).get("VersionId", "null"))
     old = f"astro/xcom/a/{RUN}/t0/{UUID}"
     for body in (b"[1, 2]", b"[1, 2, 3]"):
         there.put_object(old, body)
@@ -162,7 +162,8 @@ def test_old_versions_and_unfinished_uploads_are_counted_on_request(there, file,
     expected = (3, 12, 1, 1, 5) if there.has_versions else (0, 0, 0, 0, 0)
     counted = ("old", "old_size", "markers", "uploads", "upload_size")
     assert tuple(found[name] for name in counted) == expected
-    assert status["XC609"] == ("pass" if there.cloud_name == "aws" else "skip")
+    # The stand-in begins every upload in 2010.
+    assert status["XC609"] == ("warn" if there.cloud_name == "aws" else "skip")
 
     assert ("not listed here" in shown) is (there.cloud_name != "aws")
     assert "\x1b" not in shown
