@@ -164,7 +164,8 @@ def test_class_that_nobody_configured_is_not_the_configured_one():
 @pytest.mark.parametrize(
     ("text", "is_one", "is_sent"),
     [("-1", False, False), ("0", True, False), ("1", True, True), ("2", True, True),
-     ("", False, False), ("0.5", False, False)],
+     (" 0 ", True, False), ("1048576", True, True), ("1e6", True, False),
+     *((text, False, False) for text in ("", "0.5", "1MB", "0  # all", "inf", "nan", "1e400"))],
 )  # fmt: skip
 def test_threshold_from_0_is_one_and_from_1_on_it_keeps_a_probe_back(text, is_one, is_sent):
     assert is_threshold(text) is is_one

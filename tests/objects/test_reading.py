@@ -1,7 +1,7 @@
 import pytest
 
 from xcomkit.backend.comparison import difference
-from xcomkit.backend.configuration import connection_id, is_threshold
+from xcomkit.backend.configuration import connection_id
 from xcomkit.backend.round_trip import object_key
 
 
@@ -31,16 +31,6 @@ def test_a_reference_gives_the_key_only_inside_the_bucket(reference, key):
 )
 def test_the_connection_id_stands_before_the_bucket(path, found):
     assert connection_id(path) == found
-
-
-@pytest.mark.parametrize("text", ["0", " 0 ", "1048576", "1e6"])
-def test_thresholds_airflow_reads_are_accepted(text):
-    assert is_threshold(text)
-
-
-@pytest.mark.parametrize("text", ["-1", "1MB", "0.5", "", "0  # all", "inf", "nan", "1e400"])
-def test_thresholds_airflow_refuses_or_that_keep_values_in_the_database_are_not(text):
-    assert not is_threshold(text)
 
 
 def test_the_first_difference_is_told_with_its_place_and_both_types():
