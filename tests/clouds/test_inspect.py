@@ -138,14 +138,11 @@ def test_old_versions_and_unfinished_uploads_are_counted_on_request(there, file,
         s3, place = there.client("s3"), {"Bucket": there.settings.bucket}
         odd = {**place, "Key": f"astro/xcom/c/{HOSTILE}"}  # the stand-in lists no versions of it
         s3.delete_object(**odd, VersionId=s3.head_object(**odd).get("VersionId", "null"))
-    old = f"astro/xcom/a/{RUN}/t0/{UUID}"
-    for body in (b"[1, 2]", b"[1, 2, 3]"):
-        there.put_object(old, body)
-    there.put_object(f"astro/xcom2/a/{RUN}/t0/{UUID}", b"1")
-    there.put_object(f"astro/xcom2/a/{RUN}/t0/{UUID}", b"2")
-    gone = f"astro/xcom/a/{RUN}/t2/{UUID}.zst"
+    for folder in ("xcom", "xcom2"):
+        for body in (b"[1, 2]", b"[1, 2, 3]"):
+            there.put_object(f"astro/{folder}/a/{RUN}/t0/{UUID}", body)
     if there.cloud_name == "aws":
-        s3.delete_object(**place, Key=gone)
+        s3.delete_object(**place, Key=f"astro/xcom/a/{RUN}/t2/{UUID}.zst")
         for name in ("astro/xcom/a/<script>\u202e+", "astro/other"):
             begun = s3.create_multipart_upload(**place, Key=name)
             part = {"UploadId": begun["UploadId"], "PartNumber": 1, "Body": b"12345"}

@@ -229,14 +229,7 @@ def test_forecast_tells_the_day_of_each_deletion_and_what_is_overdue():
     assert monthly_cost(3 * 2**30, price=0.02) == pytest.approx(0.06)
 
 
-def test_summary_of_nothing_is_empty_and_of_one_object_again_and_again_no_error():
-    found = summary()
-
-    assert (found.count, found.size, found.largest, found.oldest) == (0, 0, (), None)
-    assert len(summary(*[xcom(1)] * 30).largest) == 10
-
-
-def test_summary_keeps_ten_objects_and_the_largest_dags_of_many():
+def test_summary_keeps_ten_objects_and_the_largest_dags_of_many_of_one_and_of_none():
     def listing() -> Iterator[list[StoredObject]]:
         for start in range(0, 20_000, 1_000):
             yield [xcom(n, dag=f"dag{n}", size=n) for n in range(start, start + 1_000)]
@@ -252,6 +245,9 @@ def test_summary_keeps_ten_objects_and_the_largest_dags_of_many():
     assert (found.dags[50].name, len(found.dags)) == (OTHERS, 51)
     assert sum(total.count for total in found.dags) == found.count == 20_000
     assert sum(total.size for total in found.dags) == found.size == sum(range(20_000))
+    assert len(summary(*[xcom(1)] * 30).largest) == 10
+    nothing = summary()
+    assert (nothing.count, nothing.size, nothing.largest, nothing.oldest) == (0, 0, (), None)
 
 
 @pytest.mark.parametrize("codec", PACKED)
@@ -459,6 +455,6 @@ def test_part_of_what_is_beside_the_objects_is_counted_and_judged_by_what_it_has
     assert (found.old, found.old_size, found.markers, found.unseen) == (2, 11, 1, "no right")
     assert (found.uploads, found.upload_size, found.unmeasured) == (2, 1, 1)
     late = judge_uploads(found, now=NOW, days=30)
-    assert (late.status, late.observed.endswith("p/\\x1b")) == ("warn", True)
+    assert (late.status, "\x1b" in late.observed) == ("warn", False)
     assert judge_uploads(found, now=NOW, days=31).status == "unknown"
     assert judge_uploads(Beside(), now=NOW, days=30).status == "pass"
