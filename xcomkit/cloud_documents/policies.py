@@ -175,10 +175,14 @@ class Standing:
 
     def may_assume(self, role: str, *, trust: object, action: str) -> bool:
         """Return whether a signed-in caller may become a role: both sides have to agree."""
+        return self.is_trusted(trust, action=action) and self.may(action, role)
+
+    def is_trusted(self, trust: object, *, action: str) -> bool:
+        """Return whether a role's trust policy lets the caller in."""
         verdict, _ = decide_trust(
             read_statements(trust), caller=self.caller, action=action, context=self.context
         )
-        return verdict == "allowed" and self.may(action, role)
+        return verdict == "allowed"
 
 
 def decide_trust(
@@ -193,18 +197,6 @@ def decide_trust(
         (s, both((s.has_action(action), s.has_principal(named), s.is_met(context))))
         for s in statements
     )
-
-
-def trust_allows(document: object, *, provider: str, action: str, context: Context) -> bool:
-    """Return whether a role's trust policy lets in whom an OIDC provider, by ARN, vouches for.
-
-    ``context`` holds ``<issuer>:sub``, ``<issuer>:aud`` and what else is known of the request.
-    """
-    caller = Caller(arn=provider, names=(provider,))
-    verdict, _ = decide_trust(
-        read_statements(document), caller=caller, action=action, context=context
-    )
-    return verdict == "allowed"
 
 
 def find_policy_problem(document: bytes | str, *, bucket_arn: str) -> str:

@@ -24,7 +24,7 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket, s3_backends
 from moto.sts.responses import TokenResponse
 
-from xcomkit.cloud_documents.policies import Standing, find_policy_problem, trust_allows
+from xcomkit.cloud_documents.policies import Caller, Standing, find_policy_problem
 from xcomkit.stand_ins.aws.actions import (
     kms_key_arn,
     kms_key_exists,
@@ -245,9 +245,8 @@ def _check_web_identity(state: AwsState, response: Any) -> None:
     }
     trace.principal = subject
     trust = read_trust(str(response._get_param("RoleArn")))
-    if trust is None or not trust_allows(
-        trust, provider=provider, action=f"sts:{WEB_IDENTITY}", context=context
-    ):
+    guest = Standing(Caller(names=(provider,)), (), context)
+    if not guest.is_trusted(trust, action=f"sts:{WEB_IDENTITY}"):
         raise refuse("sts", "AccessDenied", f"Not authorized to perform sts:{WEB_IDENTITY}")
 
 
