@@ -142,13 +142,12 @@ def _rules_of(cloud: CloudFiles) -> Iterable[Rule]:
     """Return the rules about the documents that were given, each once."""
     from xcomkit.lint import cloud_files
 
-    return dict.fromkeys(
-        (
-            *(cloud_files.TRUST_RULES if cloud.trust else ()),
-            *(cloud_files.POLICY_RULES if cloud.policy else ()),
-            *(cloud_files.LIFECYCLE_RULES if cloud.lifecycle else ()),
-        )
+    given = (
+        (cloud.trust, cloud_files.TRUST_RULES),
+        (cloud.policy, cloud_files.POLICY_RULES),
+        (cloud.lifecycle, cloud_files.LIFECYCLE_RULES),
     )
+    return dict.fromkeys(rule for name, rules in given if name for rule in rules)
 
 
 def _compare(config: Configuration, *, cloud: CloudFiles) -> "list[Collector]":

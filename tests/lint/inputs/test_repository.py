@@ -126,12 +126,12 @@ TOGETHER = {
          "m.yaml": f"{MAP}  values.yaml: |\n{indent(GOOD, '    ')}"},
         {"m.yaml (Flux HelmRelease agents)"},
     ),
-    "flux with values of a generator": (
+    "flux with values of a generator, patched in another folder": (
         {"a.yaml": f"{FLUX}  chart: {{spec: {{chart: {CHART}}}}}\n"
                    "  valuesFrom: [{kind: ConfigMap, name: m}]\n",
          "k/kustomization.yaml": "configMapGenerator: [{name: m, files: [values.yaml=v.yaml]}]\n",
-         "k/v.yaml": GOOD},
-        {"k/v.yaml (Flux HelmRelease agents)"},
+         "k/v.yaml": GOOD, "prod/p.yaml": f"{FLUX}  values: {{}}\n"},
+        {"k/v.yaml, prod/p.yaml (Flux HelmRelease agents)"},
     ),
     "helmfile by its environments": (
         {"helmfile.yaml": f"releases:\n  - name: a\n    chart: x/{CHART}\n"

@@ -36,6 +36,11 @@ class At:
         found = self.get(*path)
         return [self.at(*path, n) for n in range(len(found))] if isinstance(found, list) else []
 
+    def entries(self, *path: str | int) -> "list[At]":
+        """Return what is below each key of a mapping below this place."""
+        found = self.get(*path)
+        return [self.at(*path, key) for key in found] if isinstance(found, dict) else []
+
 
 def objects(documents: Sequence[Values]) -> Iterator[At]:
     """Yield each Kubernetes object of documents, those of a List one by one."""

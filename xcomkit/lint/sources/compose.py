@@ -3,12 +3,13 @@
 Source: Compose file reference, services: environment, env_file, interpolation, merge.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from xcomkit.findings.errors import InputError
-from xcomkit.lint.configuration import Configuration, Place, Source
+from xcomkit.lint.configuration import Configuration, Place, Source, dotted
+from xcomkit.lint.sources.at import At
 from xcomkit.lint.sources.env_file import interpolate
 from xcomkit.values.environment import Variable
 from xcomkit.values.parts import find_node
@@ -36,19 +37,18 @@ def read_compose(
     elsewhere: dict[str, str] = {}
     images: dict[str, str] = {}
     for values in files:
-        for name, service in _services(values):
-            tag = _tag(values, "services", name) or _tag(values, "services")
+        for service in At(values).entries("services"):
+            name, tag = str(service.path[-1]), _tag(service) or _tag(At(values, ("services",)))
             if tag:
                 for known_of in (variables, elsewhere, images):
                     known_of.pop(name, None)
-            if tag == _RESET:
+            if tag == _RESET or not (tag or isinstance(service.get(), dict)):
                 continue
             given, missing = _env_files(service, beside=beside)
-            before = _left(variables.get(name, ()), values=values, service=name)
-            own = _environment(values, name, known)
-            variables[name] = (*given, *before, *own)
-            homes.setdefault(name, values.place("services", name))
-            images[name] = str(service.get("image") or images.get(name, ""))
+            before = _left(variables.get(name, ()), service)
+            variables[name] = (*given, *before, *_environment(service, known))
+            homes.setdefault(name, service.place())
+            images[name] = service.text("image") or images.get(name, "")
             missing += ["extends"] if service.get("extends") else []
             if missing:
                 elsewhere[name] = f"env_file {', '.join(missing)}"[:120]
@@ -68,37 +68,26 @@ def read_compose(
     )
 
 
-def _tag(values: Values, *path: str) -> str:
-    """Return the ``!reset`` or ``!override`` in front of what a path leads to, or ``""``."""
-    node = find_node(values, path)
+def _tag(at: At) -> str:
+    """Return the ``!reset`` or ``!override`` in front of what is at a place, or ``""``."""
+    node = find_node(at.doc, at.path)
     return node.tag if node and node.tag in (_RESET, _OVERRIDE) else ""
 
 
-def _left(before: tuple[Variable, ...], *, values: Values, service: str) -> tuple[Variable, ...]:
+def _left(before: tuple[Variable, ...], service: At) -> tuple[Variable, ...]:
     """Return what a later file leaves of the variables that earlier ones give a service."""
-    path = ("services", service)
-    is_own, is_of_files = (bool(_tag(values, *path, key)) for key in ("environment", "env_file"))
+    own = service.at("environment")
+    is_own, is_of_files = bool(_tag(own)), bool(_tag(service.at("env_file")))
     return tuple(
         v
         for v in before
-        if not (is_own if v.source == _source(service) else is_of_files)
-        and not _tag(values, *path, "environment", v.name)
+        if not (is_own if v.source == dotted(own.path) else is_of_files)
+        and not _tag(own.at(v.name))
     )
 
 
-def _source(service: str) -> str:
-    return f"services.{service}.environment"
-
-
-def _services(values: Values) -> Iterator[tuple[str, dict[str, Any]]]:
-    found = values.get("services")
-    for name, service in (found if isinstance(found, dict) else {}).items():
-        if isinstance(service, dict) or _tag(values, "services", name):
-            yield name, service if isinstance(service, dict) else {}
-
-
 def _env_files(
-    service: dict[str, Any], *, beside: Mapping[str, tuple[Variable, ...]]
+    service: At, *, beside: Mapping[str, tuple[Variable, ...]]
 ) -> tuple[list[Variable], list[str]]:
     """Return the variables of the env files that are at hand, and the names of the others."""
     named = service.get("env_file") or []
@@ -119,9 +108,10 @@ def _runs_airflow(variables: tuple[Variable, ...], image: str) -> bool:
     return is_image or any(v.name.startswith("AIRFLOW__") for v in variables)
 
 
-def _environment(values: Values, name: str, known: Mapping[str, str]) -> tuple[Variable, ...]:
-    path = ("services", name, "environment")
-    found = None if _tag(values, *path) == _RESET else values.get(*path)
+def _environment(service: At, known: Mapping[str, str]) -> tuple[Variable, ...]:
+    own = service.at("environment")
+    found = None if _tag(own) == _RESET else own.get()
+    rows: list[tuple[str, Any, str | int]]
     if isinstance(found, dict):
         rows = [(key, value, key) for key, value in found.items()]
     else:
@@ -129,12 +119,12 @@ def _environment(values: Values, name: str, known: Mapping[str, str]) -> tuple[V
         rows = [(key, value if has else None, n) for n, (key, has, value) in enumerate(items)]
     variables = []
     for index, (key, value, at) in enumerate(rows):
-        if _tag(values, *path, key) == _RESET:
+        if _tag(own.at(key)) == _RESET:
             continue
-        file, line = values.place(*path, at)
+        file, line = own.place(at)
         is_text = not isinstance(value, (bool, dict, list))
         is_known = is_text and value is not None
         text = interpolate(str(value), known, defaults=True) if is_known else None
         problem = "" if is_text else "the value is no text"
-        variables.append(Variable(key, text, line, _source(name), problem, file, index=index))
+        variables.append(Variable(key, text, line, dotted(own.path), problem, file, index=index))
     return tuple(variables)

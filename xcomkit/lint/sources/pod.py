@@ -145,9 +145,8 @@ def _keys(one: At) -> Iterator[Variable]:
     kind, name = one.text("kind"), str(one.get("metadata", "name"))
     is_secret = kind == "Secret"
     for field in ("data", "stringData") if is_secret else ("data",):
-        entries = one.get(field)
-        for key, value in entries.items() if isinstance(entries, dict) else ():
-            file, line = one.place(field, key)
+        for entry in one.entries(field):
+            key, value, (file, line) = str(entry.path[-1]), entry.get(), entry.place()
             text, problem = (value, "") if isinstance(value, str) else (None, _NO_TEXT)
             if is_secret and field == "data" and text is not None:
                 text, problem = _decoded(text)

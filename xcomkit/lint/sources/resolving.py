@@ -51,18 +51,18 @@ class Repository:
         is_below = own.resolve().is_relative_to(work)
         return cls(work if is_below and not path.is_dir() else own.resolve())
 
-    def read(self, file: File) -> Values | None:
-        """Return the values in a file that a manifest names, or ``None`` where there is none.
-
-        Raises:
-            InputError: it is there and cannot be read.
-        """
+    def read(self, file: File) -> Values | Unread | None:
+        """Return the values in a file that a manifest names, ``None`` where it may be missing."""
         path = self._find(file)
         if path is None:
-            return None
+            what = f"{file.path[:120]} is not in the repository"
+            return None if file.is_optional else Unread(what, file.place)
         self.used.add(path.resolve())
         name = os.path.normpath(path)
-        return read_values(read_text(path, name=name), name=name)
+        try:
+            return read_values(read_text(path, name=name), name=name)
+        except InputError as error:
+            return Unread(str(error.args[0]).rstrip("."), file.place)
 
     def is_chart_of_agents(self, file: File) -> bool:
         """Tell whether a chart's own values stand beside a Chart.yaml that names the agents'."""
@@ -130,12 +130,13 @@ def _resolve(release: Release, repository: Repository, found: Found) -> None:
     layers: list[Values] = []
     is_ours = CHART in release.chart
     for one in release.layers:
-        if isinstance(one, Values):
-            layers.append(one)
-        elif isinstance(one, File):
-            layers += _read(one, repository, unread)
-            own = one.is_optional and not is_ours
-            is_ours = is_ours or (own and repository.is_chart_of_agents(one))
+        read = repository.read(one) if isinstance(one, File) else one
+        if isinstance(read, Values):
+            layers.append(read)
+        elif isinstance(one, File) and isinstance(read, Unread):
+            unread.append(read)
+        if isinstance(one, File) and one.is_optional and not is_ours:
+            is_ours = repository.is_chart_of_agents(one)
     for values in layers:
         if is_sops(values.data):
             command = f"sops decrypt {values.name} | xcomkit lint -"
@@ -152,17 +153,6 @@ def _resolve(release: Release, repository: Repository, found: Found) -> None:
     for path in paths:
         found.configurations.append(_configuration(release, layers, parameters, path, unread))
     found.findings += [unread_part(release, part) for part in unread if paths]
-
-
-def _read(file: File, repository: Repository, unread: list[Unread]) -> list[Values]:
-    try:
-        values = repository.read(file)
-    except InputError as error:
-        unread.append(Unread(str(error.args[0]).rstrip("."), file.place))
-        return []
-    if values is None and not file.is_optional:
-        unread.append(Unread(f"{file.path[:120]} is not in the repository", file.place))
-    return [values] if values is not None else []
 
 
 def _configuration(
