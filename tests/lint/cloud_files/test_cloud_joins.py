@@ -153,7 +153,7 @@ def test_audience_is_not_asked_for_where_nobody_gets_in(compared) -> None:
 @pytest.mark.parametrize(
     "host",
     ["oidc.eks.eu-central-1.amazonaws.com/id/<0A1B2C3D>", "${OIDC_HOST}", "${var.oidc}",
-     "{{ oidc }}", "<OIDC_PROVIDER>"],
+     "{{ oidc }}", "<OIDC_PROVIDER>", "x.com/id/EXAMPLED5"],
 )  # fmt: skip
 def test_placeholder_in_a_trust_fails(compared, host) -> None:
     provider = f"arn:aws:iam::111122223333:oidc-provider/{host}"

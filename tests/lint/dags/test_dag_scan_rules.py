@@ -241,7 +241,7 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "async def run(self):\n    yield TaskSuccessEvent(xcoms={'a': 1})",
         "def done(values):\n    return TaskFailedEvent(xcoms=values)",
         "import airflow.triggers.base as b\nb.TaskSkippedEvent(xcoms={'a': 1})",
-        "End = TaskSuccessEvent\nEnd(xcoms=values)",
+        "End = TaskSuccessEvent\nout = {}\nout['a'] = 1\nEnd(xcoms=out)",
         "End = TaskSuccessEvent if OK else TaskFailedEvent\nEnd(xcoms=values)",
         "more = {'xcoms': values}\nTaskSuccessEvent(**more)",
         "more = dict(xcoms=values)\nTaskSuccessEvent(**more)",

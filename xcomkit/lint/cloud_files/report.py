@@ -19,6 +19,7 @@ _TEMPLATE = re.compile(
     r"<[^<>\s]{1,60}>|\{\{[^{}]{1,60}\}\}|\$\{(?![*?$]\}|[\w.-]+:[^:{}])[^{}]{1,60}\}"
     r"|\b(?:[A-Z]+_)*(?:ACCOUNT|PROJECT|SUBSCRIPTION|TENANT|CLUSTER|NAMESPACE|OIDC|ROLE|POOL)"
     r"_(?:ID|NUMBER|NAME|PROVIDER|ARN)\b|(?<=:iam::)(?!aws:|cloudfront:)[A-Za-z][\w-]*(?=:)"
+    r"|(?<=/id/)EXAMPLE\w{0,60}|\bregion-code\b"  # the issuer of the EKS guide
 )
 _PLAIN = re.compile(r"[\w.:/@\[\]~+=,()* -]{1,400}", re.ASCII)
 

@@ -54,7 +54,9 @@ def _events(module: Module, project: Project) -> Iterator[tuple[int, str]]:
     for one in named_values(module):
         value, _ = value_of(one.value, one.scope)
         is_spread = one.key is None and value in mappings
-        if is_spread or (_is_xcoms(one) and ast.unparse(value) not in ("None", "{}", "dict()")):
+        # a name that begins as an empty mapping is filled before it is given
+        empty = ("None",) if isinstance(one.value, ast.Name) else ("None", "{}", "dict()")
+        if is_spread or (_is_xcoms(one) and ast.unparse(value) not in empty):
             is_set = isinstance(one.node, ast.Attribute)
             for name in _event_names(one.holder, one.scope, project):
                 text = f"xcoms of {name} are set" if is_set else f"xcoms given to {name}"
