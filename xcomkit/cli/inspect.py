@@ -4,11 +4,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xcomkit.cli.terminal import note, read_pair, say
+from xcomkit.cli.terminal import note, read_days, read_pair, say
 from xcomkit.findings.errors import InputError, MissingError
 
 if TYPE_CHECKING:
+    from xcomkit.clouds import Cloud
+    from xcomkit.findings.model import Check
+    from xcomkit.objects.beside import Beside
     from xcomkit.objects.listing import Listing
+    from xcomkit.objects.summary import Summary
     from xcomkit.settings.settings import Settings
 
 PARTIAL = 130
@@ -49,6 +53,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="what a GiB costs you per month, to say what the objects cost",
     )  # fmt: skip
     parser.add_argument(
+        "--rerun-days", type=read_days, metavar="N",
+        help="days after its run in which a task may still be cleared and run again",
+    )  # fmt: skip
+    parser.add_argument(
         "--versions", action="store_true",
         help="count old versions, delete markers and unfinished uploads too: a second, slower"
         " listing, by the cloud's own SDK",
@@ -77,8 +85,7 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit.clouds import open_cloud
     from xcomkit.findings.model import worst
     from xcomkit.objects import saved
-    from xcomkit.objects.beside import count_beside
-    from xcomkit.objects.checks import checks, judge_uploads
+    from xcomkit.objects.checks import checks
     from xcomkit.objects.retention import monthly_cost
     from xcomkit.steps.inspect_objects import TABLES, beside_table, deletions, list_prefix
     from xcomkit.steps.opening import open_platform
@@ -87,12 +94,8 @@ def act(options: argparse.Namespace) -> int:
     platform, _ = open_platform(settings)
     cloud = open_cloud(settings, platform=platform)
     summary = list_prefix(cloud, listing=listing, say=note)
-    found, beside = checks(summary), None
-    if options.versions and listing.is_whole:
-        note("counting old versions with the cloud's own SDK, one answer per 1,000 of them")
-        beside = count_beside(cloud, prefix=settings.prefix)
-        days = settings.retention_days
-        found = (*found, judge_uploads(beside, now=summary.now, days=days))
+    beside, asked = _judge_more(options, cloud=cloud, summary=summary)
+    found = (*checks(summary), *asked)
     if options.save:
         saved.write(listing, path=options.save)
         note(f"sums: {options.save}")
@@ -113,6 +116,25 @@ def act(options: argparse.Namespace) -> int:
     if not listing.is_whole:
         return PARTIAL
     return int(worst(found) in ("fail", "unknown"))
+
+
+def _judge_more(
+    options: argparse.Namespace, *, cloud: "Cloud", summary: "Summary"
+) -> tuple["Beside | None", list["Check"]]:
+    """Return what is kept beside the objects, and the checks that only options ask for."""
+    from xcomkit.objects.beside import count_beside
+    from xcomkit.objects.checks import judge_reruns, judge_uploads
+    from xcomkit.steps.inspect_objects import read_expiry
+
+    beside, found = None, []
+    if options.versions and summary.is_whole:
+        note("counting old versions with the cloud's own SDK, one answer per 1,000 of them")
+        beside = count_beside(cloud, prefix=cloud.settings.prefix)
+        found.append(judge_uploads(beside, now=summary.now, days=summary.retention_days))
+    if (again := options.rerun_days) is not None:
+        days, how, is_read = read_expiry(cloud)
+        found.append(judge_reruns(days, is_read=is_read, how=how, rerun_days=again))
+    return beside, found
 
 
 def _show_values(options: argparse.Namespace, *, settings: "Settings") -> int:

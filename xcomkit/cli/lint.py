@@ -5,7 +5,7 @@ from pathlib import Path
 
 from xcomkit.cli.configuration import add_files, read_kind
 from xcomkit.cli.reporting import add_options, write_report
-from xcomkit.cli.terminal import note
+from xcomkit.cli.terminal import note, read_days
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.text import plain
 
@@ -61,7 +61,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         " management-policy show, gcloud storage buckets describe",
     )  # fmt: skip
     parser.add_argument(
-        "--rerun-days", type=_days, metavar="N",
+        "--rerun-days", type=read_days, metavar="N",
         help="days after its run in which a task may still be cleared and run again",
     )  # fmt: skip
     parser.add_argument(
@@ -89,12 +89,6 @@ class _HelmFlag(argparse.Action):
         """End in the usage, with the command that reads the flag."""
         text = f"{flag} is read by helm: helm template RELEASE CHART -f values.yaml {flag} ..."
         parser.error(f"{text} | xcomkit lint -")
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
-    return int(text)
 
 
 def act(options: argparse.Namespace) -> int:

@@ -86,3 +86,10 @@ def relative(path: Path) -> Path:
     """Return a path as seen from the working directory, where it lies below it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def read_days(text: str) -> int:
+    """Return the number of days that an option gives."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return int(text)

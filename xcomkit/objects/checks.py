@@ -89,7 +89,16 @@ XC609 = Rule(
     source="Amazon S3 User Guide, aborting incomplete multipart uploads",
     fix_in="01",
 )
-RULES = (XC601, XC602, XC603, XC604, XC605, XC606, XC607, XC608, XC609)
+XC610 = Rule(
+    id="XC610",
+    title="XComs live as long as their run may be cleared",
+    severity="warn",
+    why="A task that runs again after its input expired gets a path instead of the value.",
+    remedy="Raise retention_days to the longest re-run, and run step 01.",
+    source="measured with common.io, pull of a deleted object",
+    fix_in="01",
+)
+RULES = (XC601, XC602, XC603, XC604, XC605, XC606, XC607, XC608, XC609, XC610)
 
 _HOW = "listed the prefix and parsed every key"
 _EXPECTED = {
@@ -125,6 +134,19 @@ def judge_uploads(found: Beside, *, now: datetime, days: int) -> Check:
     if holds and found.unseen_uploads:  # what was found in a part stays found
         holds, observed = None, found.unseen_uploads
     return XC609.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
+
+
+def judge_reruns(days: float | None, *, is_read: bool, how: str, rerun_days: int) -> Check:
+    """Return the check of a lifecycle that deletes after so many days, ``None`` for never."""
+    observed = "never deleted" if days is None else f"deleted after {days:g} days, {how}"
+    holds = days is None or days >= rerun_days
+    return XC610.judge(
+        holds if is_read else None,
+        expected=f"{rerun_days} days or more, in which a run may be cleared",
+        observed=observed,
+        how="read the lifecycle of the bucket",
+        basis="echo",
+    )
 
 
 def _of_listing(summary: Summary | None) -> Iterable[Check]:
