@@ -146,10 +146,8 @@ def test_old_versions_and_unfinished_uploads_are_counted_on_request(there, file,
     if there.cloud_name == "aws":
         s3.delete_object(**place, Key=f"astro/xcom/a/{RUN}/t2/{UUID}.zst")
         for name in ("astro/xcom/a/<script>\u202e+", "astro/other"):
-            part = {**place, "Key": name, "PartNumber": 1, "Body": b"12345"}
-            s3.upload_part(
-                **part, UploadId=s3.create_multipart_upload(**place, Key=name)["UploadId"]
-            )
+            begun = s3.create_multipart_upload(**place, Key=name)["UploadId"]
+            s3.upload_part(**place, Key=name, UploadId=begun, PartNumber=1, Body=b"12345")
 
     main(["inspect", "-f", str(file), "--versions", "--format", "json"])
     answer = json.loads(capsys.readouterr().out)

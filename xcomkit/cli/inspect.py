@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcomkit.cli.terminal import note, read_days, read_pair, say
-from xcomkit.findings.errors import InputError, MissingError
+from xcomkit.findings.errors import InputError, MissingError, XcomkitError
 
 if TYPE_CHECKING:
+    from xcomkit.cloud_documents.lifecycle import Effect
     from xcomkit.clouds import Cloud
     from xcomkit.findings.model import Check
     from xcomkit.objects.beside import Beside
@@ -124,7 +125,6 @@ def _judge_more(
     """Return what is kept beside the objects, and the checks that only options ask for."""
     from xcomkit.objects.beside import count_beside
     from xcomkit.objects.checks import judge_reruns, judge_uploads
-    from xcomkit.steps.inspect_objects import read_expiry
 
     beside, found = None, []
     if options.versions and summary.is_whole:
@@ -132,8 +132,13 @@ def _judge_more(
         beside = count_beside(cloud, prefix=cloud.settings.prefix)
         found.append(judge_uploads(beside, now=summary.now, days=summary.retention_days))
     if (again := options.rerun_days) is not None:
-        days, how, is_read = read_expiry(cloud)
-        found.append(judge_reruns(days, is_read=is_read, how=how, rerun_days=again))
+        effects: tuple[Effect, ...] = ()
+        unread = ""
+        try:
+            effects = cloud.bucket.read_lifecycle()
+        except XcomkitError as error:
+            unread = str(error)
+        found.append(judge_reruns(effects, unread=unread, rerun_days=again))
     return beside, found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from xcomkit.cloud_documents.lifecycle import Effect
 from xcomkit.findings.model import Check, Rule
 from xcomkit.findings.text import number_of
 from xcomkit.objects.beside import Beside
@@ -136,14 +137,16 @@ def judge_uploads(found: Beside, *, now: datetime, days: int) -> Check:
     return XC609.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
 
 
-def judge_reruns(days: float | None, *, is_read: bool, how: str, rerun_days: int) -> Check:
-    """Return the check of a lifecycle that deletes after so many days, ``None`` for never."""
-    observed = "never deleted" if days is None else f"deleted after {days:g} days, {how}"
-    holds = days is None or days >= rerun_days
+def judge_reruns(effects: Iterable[Effect], *, unread: str, rerun_days: int) -> Check:
+    """Return the check of what a lifecycle takes away, and when; ``unread`` says why none is."""
+    takings = [one for one in effects if one.takes]
+    early = [one for one in takings if one.days is not None and one.days < rerun_days]
+    is_known = not unread and all(one.days is not None for one in takings)
+    rules = ", ".join(f"rule {_short(one.label)} {one.text}" for one in early or takings)
     return XC610.judge(
-        holds if is_read else None,
+        False if early else True if is_known else None,
         expected=f"{rerun_days} days or more, in which a run may be cleared",
-        observed=observed,
+        observed=unread or rules or "nothing takes XComs away",
         how="read the lifecycle of the bucket",
         basis="echo",
     )

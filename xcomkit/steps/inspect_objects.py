@@ -65,24 +65,20 @@ def _dags(summary: Summary) -> show.Table:
     return _totals("Dag", summary.dags, caption=f"Below the prefix: {partial}{total}")
 
 
-def read_expiry(cloud: Cloud) -> tuple[float | None, str, bool]:
-    """Return after how many days the bucket deletes XComs, how this is known, and if it is read."""
+def read_expiry(cloud: Cloud) -> tuple[float | None, str]:
+    """Return after how many days the bucket deletes XComs, and how this is known."""
     try:
         effects = cloud.bucket.read_lifecycle()
     except XcomkitError as error:
-        return (
-            float(cloud.settings.retention_days),
-            f"as retention_days says, because {error}",
-            False,
-        )
+        return float(cloud.settings.retention_days), f"as retention_days says, because {error}"
     days = [one.days for one in effects if one.action == "deletes" and one.reach == "all"]
     known = [number for number in days if number is not None]
-    return (min(known), "as its lifecycle says", True) if known else (None, "", not days)
+    return (min(known), "as its lifecycle says") if known else (None, "")
 
 
 def deletions(summary: Summary, *, cloud: Cloud) -> show.Table | show.Text:
     """Return what the bucket deletes on each day of the coming month."""
-    days, how, _ = read_expiry(cloud)
+    days, how = read_expiry(cloud)
     if days is None:
         return show.Text("No lifecycle rule of the bucket deletes all XComs, so they stay.")
     caption = f"What the bucket deletes per day, {days:g} days after the writing, {how}"
