@@ -90,7 +90,11 @@ def test_hostile_text_is_read_and_not_run(walked):
 
 def test_same_parameters_without_jupyterlab_give_the_same_checks(walked, directory, run):
     if walked.step in {result.name for result in run.results}:
-        assert facts(directory, walked.step) == facts(run.directory, walked.step)
+        found, others = (
+            [fact for fact in facts(folder, walked.step) if fact[0] != "XC003"]
+            for folder in (directory, run.directory)  # the run accepts a risk of its threshold
+        )
+        assert found == others
     else:  # a second plane would take as long as all else
         passed = {fact[0] for fact in facts(directory, walked.step) if fact[2] in ("pass", "warn")}
         assert passed >= {f"XC{n}" for n in (701, 702, 703, 704, 706, 707, 708, 709, 710)}
