@@ -169,6 +169,16 @@ def test_files_that_belong_together_are_judged_as_one(lint, files, expected):
     assert missing or failed(report) == []
 
 
+@pytest.mark.parametrize(("value", "expected"), [("1MB", "XC010"), ("{}", "XC076")])
+def test_json_patch_of_a_release_is_applied_or_said(lint, value, expected):
+    row = f"- {{op: replace, path: /spec/values/commonEnv/1/value, value: {value}}}"
+    head = "patches:\n  - target: {kind: HelmRelease, name: agents}\n    patch: |\n      "
+    found = lint(
+        {"base/a.yaml": RELEASE.replace("1MB", "0"), "k.yaml": f"{head}{row}\n      # x\n"}
+    )
+    assert [f.rule.id for f in found.findings if "k.yaml" in f.file] == [expected]
+
+
 def test_file_of_an_overlay_is_judged_with_what_lies_below(lint):
     report = lint({"values.yaml": WHOLE, "values-prod.yaml": "commonEnv: []\n"})
 

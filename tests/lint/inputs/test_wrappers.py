@@ -277,6 +277,14 @@ UNREAD = {
         "kind: AirflowCluster\nspec:\n  envOverrides:\n    AIRFLOW__CORE__XCOM_BACKEND: x\n",
         '"envOverrides"',
     ),
+    "play.yml": (
+        "- hosts: all\n  tasks:\n    - kubernetes.core.helm:\n        xcomBackend: x\n",
+        "xcomkit lint -",
+    ),
+    "airflow.yaml": (
+        "executor: x\nenv:\n  - name: AIRFLOW__CORE__XCOM_BACKEND\n",
+        "helm template",
+    ),
     "values.yaml": ("agents:\n  env:\n    AIRFLOW__CORE__XCOM_BACKEND: x\n", 'has("env")'),
 }
 

@@ -41,6 +41,7 @@ _REST = re.compile(r"^COMPUTED VALUES:", re.MULTILINE)
 YAML = (".yaml", ".yml", ".json")
 # what tools render themselves, and hold templates without quotes
 _RENDERED = re.compile(r"^(?:releases:|kind: *ApplicationSet\b)", re.MULTILINE)
+_LIST = re.compile(r"(?:\s|#.*\n|---.*\n)*- ")  # tasks of a playbook, a JSON patch
 _ENV_LINE = re.compile(r"(?:export\s+)?[A-Za-z_]\w*=")
 
 
@@ -172,16 +173,18 @@ def read_file(name: str, *, kind: Kind | None = None) -> Read:
 
 
 def _read_yaml(text: str, *, name: str, kind: Kind | None) -> Read:
+    if kind is None and _LIST.match(text) and (findings := unread_file(name, text=text)):
+        return Read(Source(name, "values", text), findings=findings)
     documents = _documents(text, name=name)
     if kind is None:
         kind = _kind_of(documents)
         if kind != "compose" and (found := read_installed(documents, {})):
             return Read(Source(name, "values", text, documents), found)
         if kind == "values":
-            _refuse_other_charts(documents, name=name)
             is_other = not any(is_ours(one) for one in documents)
             if is_other and (findings := unread_file(name, text=text)):
                 return Read(Source(name, kind, text), findings=findings)
+            _refuse_other_charts(documents, name=name)
     if kind == "values":
         is_stream = len(documents) != 1 or "\n---" in text  # helm reads one document
         return _plain(read_values(text, name=name) if is_stream else documents[0])

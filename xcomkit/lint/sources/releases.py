@@ -11,6 +11,7 @@ from posixpath import basename, dirname, join, normpath, relpath
 
 from xcomkit.lint.configuration import Place, dotted
 from xcomkit.lint.sources.at import At, objects
+from xcomkit.lint.sources.patches import inline_manifests, operations
 from xcomkit.values.parts import below, find_parts, inside
 from xcomkit.values.values import Values
 
@@ -98,6 +99,9 @@ def read_releases(document: Values, *, maps: Maps) -> tuple[Release, ...]:
     whole = At(document)
     if not whole.get("kind"):
         found += [_helmfile(release) for release in whole.rows("releases")]
+    for patch in inline_manifests(document):
+        found += read_releases(patch, maps=maps)
+    found += _json_patches(document)
     home = whole.text("helmGlobals", "chartHome") or "charts"
     for key in ("helmCharts", "helmChartInflationGenerator"):
         found += [_kustomize(chart, home=home) for chart in whole.rows(key)]
@@ -201,6 +205,19 @@ def _values_from(row: At, *, maps: Maps) -> Layer:
     decode = " | base64 -d" if kind == "Secret" else ""
     command = f"kubectl get {kind.lower()} {name} -o jsonpath='{{.data.{escaped}}}'{decode}"
     return Unread(f"valuesFrom {kind} {name}"[:120], row.place(), f"{command} > {name}.yaml")
+
+
+def _json_patches(doc: Values) -> Iterator[Release]:
+    """Yield what JSON patches change in values, together for each manifest."""
+    layers: dict[str, list[Unread | Parameter]] = {}
+    for label, place, name, value in operations(doc):
+        layers.setdefault(label, []).append(
+            Unread(f"a JSON patch of {name}"[:120], place)
+            if value is None
+            else Parameter(name, str(value), place, isinstance(value, str))
+        )
+    for label, found in layers.items():
+        yield Release(label, found[0].place, tuple(found), is_templated=True, is_patch=True)
 
 
 def _helmfile(release: At) -> Release:

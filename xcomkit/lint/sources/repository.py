@@ -33,7 +33,8 @@ _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 _MARKS = re.compile(
     rb"AIRFLOW_|xcom_objectstorage_|XComObjectStorage|remote-execution-agent|xcomBackend|commonEnv"
     rb"|secretBackend|resourceNamePrefix|agentToken|astroDeploymentAPIURL|dagProcessor"
-    rb"|argoproj\.io/|helm\.toolkit\.fluxcd\.io|helmChart|(?m:^(?:releases|\w+Generator):)"
+    rb"|argoproj\.io/|helm\.toolkit\.fluxcd\.io|kind: *HelmRelease|helmChart"
+    rb"|(?m:^(?:releases|\w+Generator):)"
 )
 _OF_CHARTS = frozenset({"Chart.yaml", "Chart.yml", "Chart.lock", "values.schema.json"})
 _BASE = re.compile(
@@ -248,6 +249,10 @@ def _say_unread(folder: _Folder) -> None:
     found = folder.found
     seen = {source.name for config in found.configurations for source in config.sources}
     seen |= {one.file for one in found.findings}
+    labels = tuple({config.label for config in found.configurations})
+    for release in (one for read in folder.reads.values() for one in read.releases):
+        if release.is_patch and any(label.startswith(release.label) for label in labels):
+            seen.add(release.place[0])
     for read in folder.reads.values():
         name = read.source.name
         if name not in seen and not name.endswith(".json"):
