@@ -150,7 +150,7 @@ def _report(found: "Diagnosis") -> None:
     wrong = sum(harm != "other" for harm, _ in found.findings)
     lost = sum(harm == "lost" for harm, _ in found.findings)
     verdict = f"{wrong} things are wrong" if wrong != 1 else "1 thing is wrong"
-    unknown = " What is marked ? could not be told." if any(
+    unknown = " What is marked ? is not known." if any(
         f.is_unknown for _, f in found.findings
     ) else ""  # fmt: skip
     say(f"\n{verdict if wrong else 'Nothing that is known is wrong in what was looked at'}"

@@ -154,8 +154,8 @@ def _find(folder: Path, *, names: set[str], logs: Iterable[str]) -> Iterator[Fin
         if release := configurations.get("values.yaml") or configurations.get("manifest.yaml"):
             drifted = _find_drift(release, configurations["pods.yaml"])
             # What is wrong in the release itself is fixed there first.
-            told = "\n".join(f"{f.observed} {f.fix} {f.rule.remedy}" for f in failed)
-            yield from (_local(f) for f in drifted if f.observed.split(" ")[1] not in told)
+            faults = "\n".join(f"{f.observed} {f.fix} {f.rule.remedy}" for f in failed)
+            yield from (_local(f) for f in drifted if f.observed.split(" ")[1] not in faults)
         if accounts := _accounts(configurations.get("values.yaml")):
             yield from map(_local, _find_accounts(pods.documents, accounts=accounts))
     for name in logs:
