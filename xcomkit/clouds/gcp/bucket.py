@@ -5,6 +5,7 @@ a bucket that is there is patched and read back, setting by setting.
 """
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,12 +15,10 @@ from xcomkit.clouds.gcp.bucket_settings import SETTINGS, GcpSetting
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.clouds.rows import ABSENT, row, shell
 from xcomkit.findings.errors import AccessDeniedError, ConflictError, SettingsError
-from xcomkit.findings.model import Change
+from xcomkit.findings.model import Change, Plan
 
 if TYPE_CHECKING:
     from google.cloud.storage import Bucket as Handle
-
-    from xcomkit.clouds import Cloud
 
 _CREATE = (
     "gcloud storage buckets create gs://{bucket} --project={project} --location={region}"
@@ -27,6 +26,21 @@ _CREATE = (
 )
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 _FOREIGN = "belongs to another project"
+
+
+def check_labels(tags: Mapping[str, str]) -> None:
+    """Do nothing for tags that may be labels of a bucket.
+
+    Raises:
+        SettingsError: one of them is none.
+    """
+    for name, value in tags.items():
+        if not (_LABEL.fullmatch(name) and _LABEL.fullmatch(value) and name[:1].isalpha()):
+            raise SettingsError(
+                f"tags: {name}={value} is invalid: labels are lower case letters, digits,"
+                " _ and -, up to 63, beginning with a letter.",
+                hint="correct tags.",
+            )
 
 
 class GcpBucket(Bucket):
@@ -37,15 +51,10 @@ class GcpBucket(Bucket):
     removal = "gcloud storage buckets delete gs://{bucket}"
     _clients: Clients
 
-    def __init__(self, cloud: "Cloud") -> None:
-        for name, value in cloud.settings.tags.items():
-            if not (_LABEL.fullmatch(name) and _LABEL.fullmatch(value) and name[:1].isalpha()):
-                raise SettingsError(
-                    f"tags: {name}={value} is invalid: labels are lower case letters, digits,"
-                    " _ and -, up to 63, beginning with a letter.",
-                    hint="correct tags.",
-                )
-        super().__init__(cloud)
+    def plan(self) -> Plan:
+        """Return the rows of the bucket and its settings, before and after."""
+        check_labels(self._settings.tags)
+        return super().plan()
 
     @property
     def _title(self) -> str:
