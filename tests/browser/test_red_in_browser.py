@@ -45,7 +45,7 @@ def test_what_is_red_stands_above_what_holds_with_its_remedy_in_sight(red):
     checks = red.outputs.filter(has_text="The values file:")
     block = checks.locator("#XC017")
 
-    expect(block).to_contain_text("What to do: Use the name Airflow reads")
+    expect(block).to_contain_text("What to do: Use the name that is read")
     expect(block).to_contain_text("Where: values.xcom.yaml:")
     expect(block.get_by_text("Why:")).to_be_hidden()
     first_held = checks.locator("details", has_text="pass").last
