@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.expectation import Expectation
@@ -40,10 +41,17 @@ class Scope:
     problem: str = ""
 
 
+def prefixes(run_id: str) -> tuple[str, ...]:
+    """Return below the path of the state store what only this run writes to."""
+    names = {at.asset_name or at.asset_uri for at in places(run_id).values()} - {""}
+    assets = (f"assets/{quote(name, safe='')}/" for name in sorted(names))
+    return (f"{DAG_ID}/{quote(run_id, safe='')}", *assets)  # the other run's id begins so, too
+
+
 def places(run_id: str) -> dict[str, Where]:
-    """Return each scope and key that is tried, by name."""
+    """Return each scope and key that is tried, by name; no asset of the user's has these names."""
     task = Where(DAG_ID, run_id, "task", key="watermark", subject="state")
-    asset = replace(task, asset_name="orders/daily %")
+    asset = replace(task, asset_name=f"{DAG_ID}/{run_id} %")
     return {
         "a task": task,
         "map index 0": replace(task, map_index=0),
@@ -54,7 +62,7 @@ def places(run_id: str) -> dict[str, Where]:
         "key a%2Fb": replace(task, key="a%2Fb"),
         "key ü ?#": replace(task, key="ü ?#"),
         "an asset by name": asset,
-        "an asset by URI": replace(asset, asset_name="", asset_uri="s3://orders/daily?a=1#b"),
+        "an asset by URI": replace(asset, asset_name="", asset_uri=f"s3://{DAG_ID}/{run_id}?a=1#b"),
         "another key of the asset": replace(asset, key="watermark/2"),
     }
 

@@ -226,7 +226,8 @@ def _places(step: Step, *, run_id: str) -> tuple[str, ...]:
     if step.settings.state_store:
         quoted = quote(run_id, safe="")
         state = step.settings.state_prefix
-        below += [f"{state}/{one}/{quoted}/" for one in (*dag_ids, state_scopes.DAG_ID)]
+        below += [f"{state}/{one}/{quoted}/" for one in dag_ids]
+        below += [f"{state}/{one}" for one in state_scopes.prefixes(run_id)]
     return tuple(below)
 
 
