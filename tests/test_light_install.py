@@ -82,6 +82,7 @@ def test_hooks_call_commands_that_are_there(command):
 def test_action_writes_reports_and_ends_with_the_worst_code(command, tmp_path):
     bad = ROOT / "tests/lint/bad.yaml"
     (tmp_path / "dags").mkdir()
+    (tmp_path / "dags/dag.py").write_text("x = 1\n")
     environment = {
         "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
         "FILES": str(bad),
