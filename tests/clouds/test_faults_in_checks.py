@@ -21,7 +21,7 @@ from xcomkit.clouds.aws import without_tls
 from xcomkit.clouds.aws.bucket_settings import SETTINGS
 from xcomkit.clouds.aws.permission_tests import simulate
 from xcomkit.clouds.bucket import Reading
-from xcomkit.clouds.lifecycle import judge_sooner
+from xcomkit.clouds.lifecycle import judge_takings
 from xcomkit.clouds.permission_tests import allowed, forbidden, untested
 from xcomkit.clouds.rules import EXISTS, OUTSIDE, PUT, UNTRUSTED
 from xcomkit.findings.errors import (
@@ -348,5 +348,6 @@ def test_only_a_refusal_without_tls_passes_and_none_at_a_url_without_tls(
 def test_expiry_is_compared_with_the_retention_and_unknown_where_it_says_no_days(days, status):
     rule = {"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": days}}
 
-    assert judge_sooner(settings_of("aws"), [rule], how="read").status == status
-    assert judge_sooner(settings_of("aws"), None, how="read", unread="403").status == "unknown"
+    assert next(judge_takings(settings_of("aws"), [rule], how="read")).status == status
+    unread = next(judge_takings(settings_of("aws"), None, how="read", unread="403"))
+    assert unread.status == "unknown"

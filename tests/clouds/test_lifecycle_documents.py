@@ -15,7 +15,7 @@ from gcp_rig import GcpRig
 from refusing import settings_of
 from rig import Rig
 
-from xcomkit.clouds.lifecycle import judge_sooner
+from xcomkit.clouds.lifecycle import judge_takings
 from xcomkit.findings.model import CloudName, Finding
 from xcomkit.lint.cloud_files import Agents, judge_lifecycle
 from xcomkit.values.names import BasePath
@@ -191,7 +191,7 @@ def lint(cloud: CloudName, rules: list[dict[str, Any]], *, bucket: str) -> dict[
 def test_step_and_lint_say_the_same_of_a_rule(cloud, rule, text):
     rules = within("acme", [rule])
 
-    check = judge_sooner(settings_of(cloud, prefix="astro/xcom"), rules, how="read")
+    check = next(judge_takings(settings_of(cloud, prefix="astro/xcom"), rules, how="read"))
     finding = lint(cloud, rules, bucket="acme").get("XC070")
 
     if text:
@@ -230,7 +230,7 @@ def test_step_reads_the_rules_of_the_bucket_itself(made, cloud):
     ],
 )
 def test_rule_that_tells_no_time_is_unknown_to_both(cloud, rule, text):
-    check = judge_sooner(settings_of(cloud, prefix="astro/xcom"), [rule], how="read")
+    check = next(judge_takings(settings_of(cloud, prefix="astro/xcom"), [rule], how="read"))
     finding = lint(cloud, [rule], bucket="acme")["XC070"]
 
     assert (check.status, finding.is_unknown) == ("unknown", True)

@@ -48,7 +48,7 @@ class Settings(ProofSettings):
     """What a run is bound to; every field is a parameter."""
 
     tags: Annotated[dict[str, str], BeforeValidator(split_tags)] = parameter(
-        {}, "01 02 06 07", "tags of what is created, name and value joined by an equals sign"
+        {}, "01 02 06", "tags of what is created, name and value joined by an equals sign"
     )
     accepted: Annotated[tuple[str, ...], BeforeValidator(partial(split, at=";"))] = parameter(
         (), "", "risks taken knowingly, as XC123: reason; XC124: reason"

@@ -30,6 +30,9 @@ def is_of_agents(data: object) -> bool:
     return bool(_SURE & set(data)) or isinstance(data.get("commonEnv"), list) or has_components
 
 
+_NO_SUBCHART = CHART_KEYS | {"labels", "annotations"}
+
+
 def find_agents(data: object, path: Key = ()) -> Iterator[Key]:
     """Yield where values of the agent chart stand in plain data, the outermost only.
 
@@ -44,7 +47,7 @@ def find_agents(data: object, path: Key = ()) -> Iterator[Key]:
             yield path
         return
     for key, value in data.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and (path or key not in _NO_SUBCHART):
             yield from find_agents(value, (*path, key))
 
 
