@@ -88,7 +88,7 @@ class Cell:
 
     @property
     def holds(self) -> bool | None:
-        """Tell whether the task was told of the fault, or never needed to be; None: not proved."""
+        """Tell whether the task noticed the fault, or did not need to; None: not proved."""
         return None if self.verdict == "not proved" else self.verdict not in SILENT
 
 

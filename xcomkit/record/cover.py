@@ -25,7 +25,7 @@ _MOST = 120_000  # characters of all checks
 _FILESYSTEMS: Mapping[CloudName, str] = {"aws": "s3fs", "azure": "adlfs", "gcp": "gcsfs"}
 _FATES = ("created", "changed", "deleted", "fulfilled_already", "not_made")
 _HEARD = ("raised", "retried and stored", "retried and read", "retried and deleted", "stored")
-"""Ends of a fault of which the task was told, or never needed to be."""
+"""Ends of a fault that the task noticed, or did not need to notice."""
 _SHORT = 150  # characters of an observation on the cover; the check itself has the whole
 
 
