@@ -167,6 +167,26 @@ def test_setting_that_is_wrong_in_the_release_is_no_difference_of_the_pods(tmp_p
     assert "XC159" not in {f.rule.id for _, f in diagnose(tmp_path).findings}
 
 
+@pytest.mark.parametrize("text", ["commonEnv: [", "apiVersion: v1\nkind: List\nitems: []\n"])
+def test_file_that_cannot_be_read_is_named_and_the_rest_is_looked_at(tmp_path, text):
+    (tmp_path / "pods.yaml").write_text(text)
+    (tmp_path / "worker.log").write_text(DENIED.format("PutObject"))
+
+    found = {f.rule.id: (harm, f.file) for harm, f in diagnose(tmp_path).findings}
+
+    assert found == {"XC161": ("fails", "pods.yaml"), "XC145": ("fails", "worker.log")}
+
+
+def test_reference_below_a_longer_prefix_is_of_somebody_else(tmp_path):
+    (tmp_path / "values.yaml").write_text(GOOD)
+    (tmp_path / "xcoms.json").write_text(json.dumps([ROW.replace("/xcom/d", "/xcom-2/d"), ROW]))
+    (tmp_path / "objects.json").write_text("[]")
+
+    (lost,) = (f for _, f in diagnose(tmp_path).findings if f.rule.id == "XC160")
+
+    assert lost.observed == f"1 references without an object: {ROW}"
+
+
 def test_errors_that_are_not_known_are_named_by_their_class_and_never_green(tmp_path):
     (tmp_path / "a.log").write_text(
         "INFO fine\nsomething.else.OddError: token=hunter2\n2026 ERROR hunter2\n"

@@ -27,8 +27,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="run the steps and write the record",
         description="Run the runbook's steps on one target and write OUT/<UTC>-NAME/record.html.",
         epilog="example:\n  xcomkit run -f parameters/local-aws.yaml -p compression=gzip\n"
-        "takes about two minutes on the stand-in, a minute and a half of them steps 04 and 06; some"
-        f" minutes more on a cloud, or with fault_depth=full\n{EXIT_CODES}",
+        "takes about a minute on the stand-in, most of it steps 04 and 06; longer on a cloud, or"
+        f" with fault_depth=full\n{EXIT_CODES}",
     )
     run.add_argument("steps", nargs="*", metavar="STEP", help="e.g. 04 or 04_round_trip; all steps")
     run.add_argument("-f", "--file", type=Path, required=True, help="a file of parameters/")
@@ -76,9 +76,9 @@ def act(options: argparse.Namespace) -> int:
     )
     path = write_record(run)
     _report(run)
-    say(f"\n{cover.tell(read_record(run.directory))}")
+    record = read_record(run.directory)
+    say(f"\n{cover.tell(record)}")
     if options.only:
-        record = read_record(run.directory)
         drift = compare_with_last(record, runs=options.out.resolve())
         say("\n".join(map(plain, list_drift(drift, record))))
     say(f"\n{marked(run.verdict)}: {run.sentence}")

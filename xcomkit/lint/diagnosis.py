@@ -20,7 +20,7 @@ from xcomkit.lint.sources.reading import read_configuration
 from xcomkit.lint.symptoms import RULES as SYMPTOM_RULES
 from xcomkit.lint.symptoms import SYMPTOMS, Harm, find_symptoms
 from xcomkit.values.accounts import read_accounts
-from xcomkit.values.names import PATH, parse_base_path
+from xcomkit.values.names import PATH, STATE_BACKEND, parse_base_path
 from xcomkit.values.sensitive import show
 from xcomkit.values.values import Values
 
@@ -59,7 +59,15 @@ XC160 = Rule(
     remedy="Run the tasks that pushed them again; what else is found here says why they were lost.",
     source="common.io provider, xcom backend",
 )
-RULES: tuple[Rule, ...] = (XC157, XC158, XC159, XC160, *SYMPTOM_RULES)
+XC161 = Rule(
+    id="XC161",
+    title="What was saved of the agents can be read",
+    severity="fail",
+    why="Nothing is known of what it would have shown.",
+    remedy="Save it again, of the namespace and the release of the agents.",
+    source="xcomkit doctor --help",
+)
+RULES: tuple[Rule, ...] = (XC157, XC161, XC158, XC159, XC160, *SYMPTOM_RULES)
 
 _SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028"})
 _REFUSED = frozenset({"XC145", "XC146", "XC148", "XC142", "XC144"})
@@ -78,10 +86,9 @@ HARMS: Mapping[Harm, str] = {
     "other": "To be looked at",
 }
 """What each harm is called, the worst first."""
-_OURS = ("AIRFLOW__COMMON_IO__", "AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONN_")
+_OURS = ("AIRFLOW__COMMON_IO__", "AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONN_", STATE_BACKEND)
 _STARTING = ("ContainerCreating", "PodInitializing")
 _MOST_NAMED = 10
-_MOST_REFERENCES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,11 @@ def _find(folder: Path, *, names: set[str], logs: Iterable[str]) -> Iterator[Fin
     for name in ("values.yaml", "manifest.yaml", "pods.yaml"):
         if name not in names:
             continue
-        config = configurations[name] = read_configuration([str(folder / name)])
+        try:
+            config = configurations[name] = read_configuration([str(folder / name)])
+        except InputError as error:  # what is wrong with the others is said all the same
+            yield Finding(XC161, name, 1, str(error), expected="agents of the chart")
+            continue
         asked = cloud if config.kind == "values" else CloudFiles()
         findings = judge((config,), cloud=asked).findings
         # The same fault of the release is in its manifest and in its pods.
@@ -152,10 +163,10 @@ def _find(folder: Path, *, names: set[str], logs: Iterable[str]) -> Iterator[Fin
         (pods,) = configurations["pods.yaml"].sources
         yield from map(_local, _find_stopped(pods.documents))
         if release := configurations.get("values.yaml") or configurations.get("manifest.yaml"):
-            drifted = _find_drift(release, configurations["pods.yaml"])
             # What is wrong in the release itself is fixed there first.
             faults = "\n".join(f"{f.observed} {f.fix} {f.rule.remedy}" for f in failed)
-            yield from (_local(f) for f in drifted if f.observed.split(" ")[1] not in faults)
+            drifted = _find_drift(release, configurations["pods.yaml"], faults=faults)
+            yield from map(_local, drifted)
         if accounts := _accounts(configurations.get("values.yaml")):
             yield from map(_local, _find_accounts(pods.documents, accounts=accounts))
     for name in logs:
@@ -210,8 +221,11 @@ def _find_accounts(documents: Sequence[Values], *, accounts: frozenset[str]) -> 
             yield Finding(XC157, *pod.place(), observed, expected=expected)
 
 
-def _find_drift(release: Configuration, pods: Configuration) -> Iterator[Finding]:
-    """Yield each XCom setting of a pod that no component of the release has."""
+def _find_drift(release: Configuration, pods: Configuration, *, faults: str) -> Iterator[Finding]:
+    """Yield each XCom setting of a pod that no component of the release has.
+
+    ``faults`` is what lint says of the release; a setting that it names is left out.
+    """
     wanted: dict[str, set[str]] = {}
     for environment in release.environment.values():
         for name, value in environment.items():
@@ -219,7 +233,8 @@ def _find_drift(release: Configuration, pods: Configuration) -> Iterator[Finding
     known = {variable.name for variable in release.written}
     for component, environment in pods.environment.items():
         for name, value in environment.items():
-            if not name.startswith(_OURS) or value in wanted.get(name, ()):
+            is_same = value in wanted.get(name, ())
+            if not name.startswith(_OURS) or is_same or name in faults:
                 continue
             if name in known and name not in wanted:  # the release takes it from a secret
                 continue
@@ -238,7 +253,8 @@ def _find_lost(folder: Path, configurations: Iterable[Configuration]) -> Iterato
     for text in _strings(_json(folder / "xcoms.json")):
         found = parse_base_path(text)
         for base in paths:
-            if found and found.bucket == base.bucket and found.prefix.startswith(base.prefix):
+            below = f"{base.prefix}/" if base.prefix else ""
+            if found and found.bucket == base.bucket and found.prefix.startswith(below):
                 lost += [] if found.prefix in keys or text in keys else [text]
                 break
     if lost:
@@ -258,9 +274,7 @@ def _json(path: Path) -> Any:
 def _strings(document: Any) -> Iterator[str]:
     """Yield every text of a JSON document, however the cloud's command arranges it."""
     waiting = [document]
-    for _ in range(_MOST_REFERENCES * 20):
-        if not waiting:
-            return
+    while waiting:
         item = waiting.pop()
         if isinstance(item, str):
             yield item
