@@ -35,8 +35,6 @@ class Runbook:
             "cloud": "aws", "endpoint_url": swift.http, "bucket": self.bucket,
             "prefix": "astro/xcom", "payload_sizes": "1000", "repetitions": 1,
             "tags": "team=data", "apply": True,
-            # a container that held state is not deleted: some of its versions are never listed
-            "state_store": False,
         }  # fmt: skip
         self.file.write_text(yaml.safe_dump(values))
         self.environment = {**os.environ, **swift.environment}

@@ -150,6 +150,11 @@ class Objects(ABC):
         """
         return find(self._errors, f"looking for {key}", lambda: self._head(key)) is not None
 
+    @property
+    def _passes(self) -> int:
+        """Return how often keys are looked for and deleted: some stores leave an entry at first."""
+        return 1
+
     def list_keys_ever(self, prefix: str) -> Iterator[str]:
         """Yield every key below the prefix, also those of which only old versions are left."""
         for key, _ in groupby(self._versions(prefix), key=itemgetter(0)):
@@ -177,9 +182,13 @@ class Objects(ABC):
         Raises:
             ServiceError: a deletion was refused.
         """
-        found = self._find_versions(keys)
-        self._delete_versions(found)
-        return len(found)
+        count = 0
+        for _ in range(self._passes):
+            if not (found := self._find_versions(keys)):
+                break
+            self._delete_versions(found)
+            count += len(found)
+        return count
 
     def _delete_versions(self, versions: Sequence[Version]) -> None:
         """Delete exactly these versions; one that is gone already is no error."""
