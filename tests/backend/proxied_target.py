@@ -31,7 +31,7 @@ class ProxiedTarget:
         self.rig = KINDS[cloud](stand_in)
         self.rig.make_bucket()
         self.rig.make_access()
-        self.cloud = self.rig.open()
+        self.cloud = self.rig.cloud  # signed in, since a test may come without the environment
         settings = self.rig.settings
         identity = self.cloud.worker_identity(SUBJECTS[0], directory=directory)
         connection = json.dumps(dict(self.cloud.connection()))
