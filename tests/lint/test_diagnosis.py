@@ -184,7 +184,7 @@ def test_reference_below_a_longer_prefix_is_of_somebody_else(tmp_path):
 
     (lost,) = (f for _, f in diagnose(tmp_path).findings if f.rule.id == "XC160")
 
-    assert lost.observed == f"1 references without an object: {ROW}"
+    assert lost.observed == f"1 reference without an object: {ROW}"
 
 
 def test_errors_that_are_not_known_are_named_by_their_class_and_never_green(tmp_path):

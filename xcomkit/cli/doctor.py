@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from xcomkit.cli import run
 from xcomkit.cli.terminal import note, say
 from xcomkit.findings.errors import SettingsError, UnreachableError
-from xcomkit.findings.text import plain
+from xcomkit.findings.text import number_of, plain
 from xcomkit.lint.saved_files import FILES
 
 if TYPE_CHECKING:
@@ -149,9 +149,9 @@ def _report(found: "Diagnosis") -> None:
         note(f"not looked at: {name} ({command})")
     wrong = sum(harm != "other" for harm, _ in found.findings)
     lost = sum(harm == "lost" for harm, _ in found.findings)
-    verdict = f"{wrong} things are wrong" if wrong != 1 else "1 thing is wrong"
-    unknown = " What is marked ? is not known." if any(
-        f.is_unknown for _, f in found.findings
-    ) else ""  # fmt: skip
-    say(f"\n{verdict if wrong else 'Nothing that is known is wrong in what was looked at'}"
-        f"{'; values were lost already' if lost else ''}.{unknown}")  # fmt: skip
+    verdict = "Nothing that is known is wrong in what was looked at."
+    if wrong:
+        verdict = f"{number_of(wrong, 'fault')}{'; values were lost already' if lost else ''}."
+    if any(finding.is_unknown for _, finding in found.findings):
+        verdict += " What is marked ? is not known."
+    say(f"\n{verdict}")

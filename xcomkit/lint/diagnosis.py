@@ -11,6 +11,7 @@ from typing import Any
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
+from xcomkit.findings.text import number_of
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.run import CloudFiles, judge
@@ -260,7 +261,7 @@ def _find_lost(folder: Path, configurations: Iterable[Configuration]) -> Iterato
     if lost:
         named = ", ".join(lost[:_MOST_NAMED])
         more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
-        observed = f"{len(lost)} references without an object: {named}{more}"
+        observed = f"{number_of(len(lost), 'reference')} without an object: {named}{more}"
         yield Finding(XC160, "xcoms.json", 1, observed, expected="an object for each")
 
 

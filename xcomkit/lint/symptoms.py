@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xcomkit.findings.model import Finding, Rule
+from xcomkit.findings.text import number_of
 
 Harm = Literal["lost", "silent", "leaves", "fails", "other"]
 """Values were lost; can be lost silently; leave the execution plane; tasks fail; the rest."""
@@ -41,12 +42,18 @@ def find_symptoms(text: str, *, file: str) -> Iterator[Finding]:
         if not known and (error := _ERROR.match(line[:2000])):
             others.append((number, error[1] or "ERROR"))
     for symptom, (times, number, found) in seen.items():
-        observed = f"{found!r} on {times} line{'s' if times > 1 else ''}"
+        observed = f"{found!r} on {number_of(times, 'line')}"
         yield Finding(symptom.rule, file, number, observed, expected="no such line")
     if others:
         names = ", ".join(list(dict.fromkeys(name for _, name in others))[:_MOST_NAMED])
         yield Finding(
-            XC129, file, others[-1][0], f"{len(others)} error lines: {names}", "none", "", True
+            XC129,
+            file,
+            others[-1][0],
+            f"{number_of(len(others), 'error line')}: {names}",
+            "none",
+            "",
+            True,
         )
 
 
