@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -243,3 +244,25 @@ def test_fragment_read_from_its_own_text_is_the_same_and_fills_an_empty_file(
         assert is_equal(read_values(result.text, name="v").data, fragment)
         assert result.conflicts == ()
     assert merge(text, fragment, name="v").text == text
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(FRAGMENTS, FRAGMENTS)
+def test_merge_below_a_subchart_gives_what_the_merge_of_its_values_alone_gives(
+    own: dict[str, Any], fragment: dict[str, Any]
+) -> None:
+    own = {"xcomBackend": "x", **own}
+    assume(not has_subchart(own) and not has_subchart(fragment) and is_of_agents(own))
+    try:
+        alone = merge("\n".join(block(own, indent=0)), fragment, name="v")
+    except InputError:
+        with pytest.raises(InputError):
+            merge("\n".join(block({"agents": own}, indent=0)), fragment, name="v")
+        return
+
+    text = "\n".join(block({"agents": own, "image": "a"}, indent=0))
+    wrapped = merge(text, fragment, name="v")
+    found = read_values(wrapped.text, name="v").data
+    assert is_equal(found.pop("agents"), read_values(alone.text, name="v").data)
+    assert found == {"image": "a"}
+    assert len(wrapped.conflicts) == len(alone.conflicts)
