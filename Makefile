@@ -40,7 +40,7 @@ lab: $(READY) ## walk through the notebooks in JupyterLab: make lab [CLOUD=azure
 test: $(READY) ## run every test (17 minutes on two cores)
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10
 
-test-fast: $(READY) ## run the tests without planes, whole lines, notebooks and a browser (2 minutes)
+test-fast: $(READY) ## run the tests without planes, whole lines, notebooks and a browser (2.5 minutes)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 live: $(READY) ## run the contract on live clouds: XCOMKIT_LIVE=aws XCOMKIT_LIVE_AWS=FILE make live
@@ -87,7 +87,7 @@ lock: $(READY) ## choose new versions for requirements.lock
 sbom: $(READY) ## write sbom.json (CycloneDX) of requirements.lock
 	$(BIN)/uv tool run --from cyclonedx-bom cyclonedx-py requirements requirements.lock --output-format JSON -o sbom.json
 
-audit: $(READY) ## ask the advisory database about requirements.lock; says so where it cannot be reached
+audit: $(READY) ## ask the advisory database about requirements.lock; fails where it cannot be reached
 	$(BIN)/uv tool run pip-audit --strict -r requirements.lock --no-deps --disable-pip
 
 clean: ## remove what make and tests left behind; runs stay
