@@ -126,14 +126,14 @@ def _findings(found: Found) -> show.Table:
         (
             show.Cell(check.id, link=f"#{check.id}"),
             show.status_cell(check.status, accepted=bool(check.accepted)),
-            show.Cell(_brief(f"{check.title}: {check.observed}")),
+            show.Cell(f"Expected: {check.title}. Observed: {_brief(check.observed)}"),
             show.Cell(f"accepted: {check.accepted}" if check.accepted else check.remedy),
             show.Cell(step[:2]),
         )
         for step, check in sorted(found, key=lambda pair: not pair[1].closes_gate)
         if check.status not in ("pass", "skip")
     )
-    headers = ("id", "status", "what was observed", "what to do, or why accepted", "step")
+    headers = ("id", "status", "expected and observed", "what to do, or why accepted", "step")
     return show.Table(f"Not as expected: {len(rows) or 'nothing'}", headers, rows)
 
 
