@@ -68,7 +68,6 @@ STATE = Subject(
     ("set", "get", "delete"),
     "None, as if nothing had ever been stored",
 )
-SUBJECTS = (XCOM, STATE)
 
 
 @dataclass(frozen=True, slots=True)

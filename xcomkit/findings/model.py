@@ -20,7 +20,6 @@ StoredCodec = Codec | Literal["zstd", "lz4"]
 Layout = Literal["uuid", "key", "state", "foreign"]
 CloudName = Literal["aws", "azure", "gcp"]
 
-STATUSES: tuple[Status, ...] = get_args(Status)
 CODECS: tuple[Codec, ...] = get_args(Codec)
 STOCK_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
 DURABLE_BACKEND = "xcomkit.durable.DurableXComObjectStorageBackend"

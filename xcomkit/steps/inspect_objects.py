@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from xcomkit.clouds import Cloud, open_cloud
+from xcomkit.clouds import Cloud
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import StoredXCom
 from xcomkit.notebook import show
@@ -136,9 +136,7 @@ def forecast_deletions(step: Step) -> show.Table | show.Text:
     summary = _summary(step)
     if summary is None:
         return show.Text("Nothing was listed.")
-    # A bucket of Google's is opened with its tags, which decide nothing of what is found here.
-    settings = Settings.model_construct(**step.settings.__dict__)
-    return deletions(summary, cloud=open_cloud(settings, platform=step.platform))
+    return deletions(summary, cloud=step.cloud)
 
 
 @cell
