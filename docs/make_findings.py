@@ -26,7 +26,7 @@ injected by a proxy. What is listed was seen. A cell reads as in the record: **s
 loss** the push succeeded and no object is there, **silent wrong value** the task got something else
 and no error, **silent leftover** the purge succeeded and the object is still there.
 
-Three of these defects have a reproduction without this project in [upstream](upstream/README.md).
+Four of these defects have a reproduction without this project in [upstream](upstream/README.md).
 """
 
 
@@ -79,10 +79,12 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
     yield from _lost(facts["lost_writes"])
     yield from _references(run["checks"], REFERENCES)
     yield from _sizes(facts["measurements"])
-    if state := facts.get("state_store"):
-        yield "\nThe state store, by the same faults (push is set, pull is get, purge is delete):\n"
-        yield from _faults(state.get("faults", ()))
-        yield from _lost(state.get("lost_writes", ()))
+    state = facts.get("state_store", {})
+    if state.get("faults"):
+        yield f"\n### State store, {settings['backend']} on {settings['cloud']}\n"
+        yield "The same faults: push is set, pull is get, purge is delete.\n"
+        yield from _faults(state["faults"])
+        yield from _lost(state["lost_writes"])
         yield from _references(run["checks"], STATE_REFERENCES)
 
 

@@ -83,6 +83,24 @@ def test_terminal_shows_tables_in_which_hostile_keys_are_inert(file, capsys, tmp
     assert json.loads(sums.read_text())["reached"] is None
 
 
+def test_state_is_listed_below_its_own_prefix_and_not_where_no_store_is_configured(
+    there, file, capsys
+):
+    for key in (f"d/{RUN.replace(':', '%3A').replace('+', '%2B')}/t/-1/job", "assets/a/k", "odd"):
+        there.put_object(f"{there.settings.state_prefix}/{key}", b"12")
+
+    main(["inspect", "-f", str(file), "--format", "json"])
+    found = json.loads(capsys.readouterr().out)["state_store"]
+    main(["inspect", "-f", str(file)])
+    shown = capsys.readouterr().out
+    main(["inspect", "-f", str(file), "-p", "state_store=false"])
+
+    assert {one["name"]: one["size"] for one in found["states"]} == {"d t": 2, "asset a": 2}
+    assert found["foreign"]["keys"] == [f"{there.settings.state_prefix}/odd"]
+    assert "Below the prefix of the state store: 2 states with 4 bytes, 1 other keys" in shown
+    assert "the prefix of the state store" not in capsys.readouterr().out
+
+
 def test_bucket_without_a_lifecycle_and_one_that_may_not_be_read_are_told_apart(
     there, file, capsys, monkeypatch
 ):

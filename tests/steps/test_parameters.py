@@ -25,7 +25,7 @@ CELLS = (
     helm_values.plan, helm_values.apply, helm_values.show_environment, helm_values.verify,
     helm_values.show_next_steps,
     inspect_objects.summarise_prefix, inspect_objects.forecast_deletions,
-    inspect_objects.open_newest, inspect_objects.verify,
+    inspect_objects.summarise_state, inspect_objects.open_newest, inspect_objects.verify,
     tear_down.plan_objects, tear_down.remove_objects, tear_down.verify_objects,
     tear_down.plan_target, tear_down.remove_target, tear_down.verify_target,
 )  # fmt: skip

@@ -88,28 +88,31 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit.objects import saved
     from xcomkit.objects.checks import checks
     from xcomkit.objects.retention import monthly_cost
-    from xcomkit.steps.inspect_objects import TABLES, beside_table, deletions, list_prefix
+    from xcomkit.steps import inspect_objects as objects
     from xcomkit.steps.opening import open_platform
 
     listing = _begin(options.resume, settings=settings)
     platform, _ = open_platform(settings)
     cloud = open_cloud(settings, platform=platform)
-    summary = list_prefix(cloud, listing=listing, say=note)
+    summary = objects.list_prefix(cloud, listing=listing, say=note)
+    state = objects.list_state(cloud, say=note) if listing.is_whole else None
     beside, asked = _judge_more(options, cloud=cloud, summary=summary)
     found = (*checks(summary), *asked)
     if options.save:
         saved.write(listing, path=options.save)
         note(f"sums: {options.save}")
     if options.format == "json":
-        say(saved.to_json(listing, summary=summary, checks=found, beside=beside))
+        say(saved.to_json(listing, summary=summary, checks=found, beside=beside, state=state))
     else:
         from xcomkit.notebook import show
 
-        for table in TABLES.values():
+        for table in objects.TABLES.values():
             say(f"{table(summary)!r}\n")
-        say(f"{deletions(summary, cloud=cloud)!r}\n")
+        say(f"{objects.deletions(summary, cloud=cloud)!r}\n")
+        if state:
+            say(f"{objects.state_table(state)!r}\n")
         if beside:
-            say(f"{beside_table(beside)!r}\n")
+            say(f"{objects.beside_table(beside)!r}\n")
         if options.price is not None:
             cost = monthly_cost(listing.sums.size, price=options.price)
             say(f"Keeping these {listing.sums.size:,} bytes costs {cost:,.2f} per month.\n")

@@ -21,7 +21,12 @@ _GROUP = ("dag_id", "task_id", "layout", "codec", "objects", "bytes")
 
 
 def to_json(
-    listing: Listing, *, summary: Summary, checks: Iterable[Check], beside: Beside | None = None
+    listing: Listing,
+    *,
+    summary: Summary,
+    checks: Iterable[Check],
+    beside: Beside | None = None,
+    state: Summary | None = None,
 ) -> str:
     """Return what a listing found, for tools."""
     found = {
@@ -30,6 +35,7 @@ def to_json(
         "prefix": listing.sums.prefix,
         "summary": asdict(summary),
         "beside": beside and asdict(beside),
+        "state_store": state and asdict(state),
         "checks": [asdict(check) for check in checks],
     }
     return json.dumps(found, indent=1, sort_keys=True, default=_plain)

@@ -50,11 +50,13 @@ class Summary:
     foreign: Examples
     empty: Examples
     state: Examples
+    states: tuple[Total, ...]
 
 
 def to_summary(sums: Sums, *, is_whole: bool) -> Summary:
     """Return what sums say."""
     xcoms = {group: tally for group, tally in sums.groups.items() if group[2] != "state"}
+    states = {group: tally for group, tally in sums.groups.items() if group[2] == "state"}
     return Summary(
         now=sums.now,
         retention_days=sums.retention_days,
@@ -80,6 +82,7 @@ def to_summary(sums: Sums, *, is_whole: bool) -> Summary:
         foreign=sums.foreign,
         empty=sums.empty,
         state=sums.state,
+        states=_top(states, lambda group: f"{group[0] or 'asset'} {group[1]}"),
     )
 
 

@@ -24,7 +24,7 @@ from xcomkit.settings.validators import (
 _NEVER_EMPTY = ("prefix", "state_prefix", "namespace", "release", "resource_name_prefix")
 _AGENTS = "02 03 04 06"  # what reads the values file, and makes the agents' environment of it
 _IDENTITY = "02 03 04 06 07"
-_STATE = "01 02 03 04 06"
+_STATE = "01 02 03 04 05 06"
 _BUCKET = "01 02 06"  # step 06 looks whether the bucket still expires what it wrote
 
 WholeNumber = Annotated[int, BeforeValidator(whole_number)]

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from xcomkit.clouds import Cloud
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import StoredXCom
+from xcomkit.findings.text import number_of
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.beside import Beside
@@ -29,9 +30,9 @@ _PARTS: dict[Path, Listing] = {}
 """Per run directory the listing that was interrupted, to go on with."""
 
 
-def begin_listing(settings: Settings) -> Listing:
-    """Return a listing of the prefix in which nothing was counted yet."""
-    sums = Sums(settings.prefix, datetime.now(UTC), settings.retention_days)
+def begin_listing(settings: Settings, *, prefix: str = "") -> Listing:
+    """Return a listing of the prefix of XComs, or another, in which nothing was counted yet."""
+    sums = Sums(prefix or settings.prefix, datetime.now(UTC), settings.retention_days)
     return Listing(settings.place, sums)
 
 
@@ -39,6 +40,28 @@ def list_prefix(cloud: Cloud, *, listing: Listing, say: Callable[[str], None]) -
     """Count what is left to count, and return what the sums say."""
     listing.run(cloud, say=say)
     return to_summary(listing.sums, is_whole=listing.is_whole)
+
+
+def list_state(cloud: Cloud, *, say: Callable[[str], None]) -> Summary | None:
+    """Return what lies below the prefix of the state store, if there is one; it has its own."""
+    if not cloud.settings.state_store:
+        return None
+    listing = begin_listing(cloud.settings, prefix=cloud.settings.state_prefix)
+    return list_prefix(cloud, listing=listing, say=say)
+
+
+def state_table(found: Summary) -> show.Table:
+    """Return whose state lies below the prefix of the state store, and what else does."""
+    caption = (
+        f"{_lead(found, 'the prefix of the state store')}{number_of(found.state.count, 'state')}"
+        f" with {found.state.size:,} bytes, {found.count + found.foreign.count:,} other keys"
+    )
+    return _totals("Dag and task, or asset", found.states[:10], caption=caption)
+
+
+def _lead(found: Summary, place: str) -> str:
+    partial = "" if found.is_whole else "PARTIAL, the listing was interrupted: "
+    return f"Below {place}: {partial}"
 
 
 def _objects(summary: Summary) -> show.Table:
@@ -61,8 +84,7 @@ def _dags(summary: Summary) -> show.Table:
         f"{summary.count:,} XComs with {summary.size:,} bytes,"
         f" {summary.foreign.count:,} other keys, {summary.state.count:,} of the state store"
     )
-    partial = "" if summary.is_whole else "PARTIAL, the listing was interrupted: "
-    return _totals("Dag", summary.dags, caption=f"Below the prefix: {partial}{total}")
+    return _totals("Dag", summary.dags, caption=f"{_lead(summary, 'the prefix')}{total}")
 
 
 def read_expiry(cloud: Cloud) -> tuple[float | None, str]:
@@ -122,6 +144,13 @@ def summarise_prefix(step: Step) -> show.Table:
     if not listing.is_whole:
         _PARTS[step.run] = listing
     return TABLES["dags"](summary)
+
+
+@cell
+def summarise_state(step: Step) -> show.Table | show.Text:
+    """Return the totals of the state store, which is listed anew each time."""
+    step.facts["state_store"] = found = list_state(step.cloud, say=step.say)
+    return state_table(found) if found else show.Text("No state store is configured.")
 
 
 def list_part(step: Step, name: str) -> show.Table | show.Text:

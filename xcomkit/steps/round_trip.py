@@ -162,7 +162,7 @@ def prove_state(
     own.pushed = found.values
     yield found.checks
     codec = bound.settings.get("compression") or "none"
-    own.codecs = timing.chosen(bound.backend, codec, depth="quick", subject=STATE)
+    own.codecs = timing.chosen(bound.backend, codec, depth=settings.fault_depth, subject=STATE)
     if not _is_stored(own, found):
         return
     scopes = state_scopes.examine(worker, run_id=run_id)
