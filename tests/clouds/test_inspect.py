@@ -1,7 +1,9 @@
 """``xcomkit inspect`` on each cloud: what it counts is what the SDK lists, one object at a time."""
 
 import gzip
+import io
 import json
+import zipfile
 from collections import Counter
 
 import pytest
@@ -12,6 +14,7 @@ from gcp_rig import GcpRig
 
 from xcomkit.__main__ import main
 from xcomkit.clouds.bucket import Reading
+from xcomkit.findings.errors import AccessDeniedError
 from xcomkit.objects.keys import parse_key
 
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -177,3 +180,69 @@ def test_old_versions_and_unfinished_uploads_are_counted_on_request(there, file,
     counted = ("old", "old_size", "markers", "uploads", "upload_size")
     assert tuple(found[name] for name in counted) == expected
     assert status["XC609"] == ("warn" if there.cloud_name == "aws" else "skip")  # begun in 2010
+
+
+def test_deep_scan_names_what_is_wrong_and_shows_it_inert(there, file, capsys):
+    folder, settings = f"astro/xcom/scan/{RUN}", there.settings
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("file", b"[1]")
+    reference = f"s3://c@{settings.bucket}/{settings.prefix}/d/r/t/{UUID}"
+    hostile = {"__classname__": "antigravity.<script>\x1b[31m", "__data__": [reference]}
+    values = {
+        f"zip/{UUID}.zip": packed.getvalue(),
+        f"cut/{UUID}.gz": gzip.compress(b"[1, 2]")[:-4],
+        f"bomb/{UUID}.gz": gzip.compress(b"0" * 50_000_000),
+        f"deep/{UUID}": b"[" * 100_000,
+        f"hostile/{UUID}": json.dumps(hostile).encode(),
+    }
+    for key, body in values.items():
+        there.put_object(f"{folder}/{key}", body)
+    found = {}
+    for decode in ("all", "sample"):
+        code = main(["inspect", "-f", str(file), "--decode", decode, "--format", "json"])
+        found[decode] = json.loads(capsys.readouterr().out)
+        assert code == 1
+
+    kinds = {name: one["count"] for name, one in found["all"]["scan"]["found"].items()}
+    status = {one["id"]: one["status"] for one in found["all"]["checks"]}
+    assert kinds.pop("empty", 1) == 1
+    assert kinds.pop("undecodable") == 3  # what is nested too deeply, and [1] under .gz and .zst
+    assert kinds == {
+        "bytes of another codec": 2, "truncated": 1, "larger than the limit": 1,
+        "stored uncompressed by zip": 1, "a reference in place of a value": 1,
+    }  # fmt: skip
+    assert [status[name] for name in ("XC605", "XC606", "XC611", "XC612")] == [
+        "fail", "fail", "warn", "fail",
+    ]  # fmt: skip
+    assert status["XC613"] == "pass"
+    assert found["all"]["scan"] == found["sample"]["scan"]  # a sample of so few is all of them
+    main(["inspect", "-f", str(file), "--decode", "sample"])
+    shown = capsys.readouterr()
+    assert "gzip would save" in shown.out
+    assert "class antigravity.<script>\\x1b[31m" in shown.out
+    assert "\x1b" not in shown.out + shown.err
+
+
+@pytest.mark.usefixtures("there")
+def test_scan_without_the_right_to_read_is_unknown_and_says_why(file, capsys, monkeypatch):
+    def refuse(*_, **__):
+        raise AccessDeniedError("403 for this key")
+
+    for kind in (AwsRig, AzureRig, GcpRig):
+        monkeypatch.setattr(
+            f"xcomkit.clouds.{kind.cloud_name}.objects.{kind.cloud_name.title()}Objects._read",
+            refuse,
+        )
+
+    assert main(["inspect", "-f", str(file), "--decode", "all"]) == 1
+
+    shown = capsys.readouterr().out
+    assert "? unknown  XC605" in shown
+    assert "not read, 403 for this key" in shown
+
+
+@pytest.mark.usefixtures("there")
+def test_part_of_a_listing_is_not_sampled(file, capsys):
+    assert main(["inspect", "-f", str(file), "--decode", "sample", "--resume", "x.json"]) == 2
+    assert "leave one out" in capsys.readouterr().err

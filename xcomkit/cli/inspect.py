@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xcomkit.findings.model import Check
     from xcomkit.objects.beside import Beside
     from xcomkit.objects.listing import Listing
+    from xcomkit.objects.scan import Scan
     from xcomkit.objects.summary import Summary
     from xcomkit.settings.settings import Settings
 
@@ -62,6 +63,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="count old versions, delete markers and unfinished uploads too: a second, slower"
         " listing, by the cloud's own SDK",
     )  # fmt: skip
+    deep = parser.add_argument_group("open the objects, within bounds and without Airflow")
+    deep.add_argument(
+        "--decode", choices=("none", "sample", "all"), default="none",
+        help="open none of them, a thousand drawn by chance, or all",
+    )  # fmt: skip
+    deep.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="another number draws another sample"
+    )
     one = parser.add_argument_group("find one value, in place of a listing")
     one.add_argument("--dag", metavar="ID")
     one.add_argument("--run", metavar="ID")
@@ -82,44 +91,77 @@ def act(options: argparse.Namespace) -> int:
         raise InputError(
             f"--save {options.save}: no format.", hint="name a .json or a .parquet file."
         )
+    if options.resume and options.decode != "none":
+        raise InputError(
+            "--decode draws from a whole listing, and --resume lists a part.", hint="leave one out."
+        )
 
     from xcomkit.clouds import open_cloud
     from xcomkit.findings.model import worst
+    from xcomkit.notebook import show
     from xcomkit.objects import saved
     from xcomkit.objects.checks import checks
     from xcomkit.objects.retention import monthly_cost
+    from xcomkit.objects.summary import to_summary
     from xcomkit.steps import inspect_objects as objects
+    from xcomkit.steps.deep_scan import scan_table
     from xcomkit.steps.opening import open_platform
 
     listing = _begin(options.resume, settings=settings)
     platform, _ = open_platform(settings)
     cloud = open_cloud(settings, platform=platform)
-    summary = objects.list_prefix(cloud, listing=listing, say=note)
+    scan, opened = _list_and_scan(options, listing=listing, cloud=cloud)
+    summary = to_summary(listing.sums, is_whole=listing.is_whole)
     state = objects.list_state(cloud, say=note) if listing.is_whole else None
     beside, asked = _judge_more(options, cloud=cloud, summary=summary)
-    found = (*checks(summary), *asked)
+    found = (*checks(summary, opened=opened), *asked)
     if options.save:
         saved.write(listing, path=options.save)
         note(f"sums: {options.save}")
     if options.format == "json":
-        say(saved.to_json(listing, summary=summary, checks=found, beside=beside, state=state))
+        say(
+            saved.to_json(
+                listing, summary=summary, checks=found, beside=beside, state=state, scan=scan
+            )
+        )
     else:
-        from xcomkit.notebook import show
-
-        for table in objects.TABLES.values():
-            say(f"{table(summary)!r}\n")
-        say(f"{objects.deletions(summary, cloud=cloud)!r}\n")
-        if state:
-            say(f"{objects.state_table(state)!r}\n")
-        if beside:
-            say(f"{objects.beside_table(beside)!r}\n")
+        shown: list[object] = [table(summary) for table in objects.TABLES.values()]
+        shown.append(objects.deletions(summary, cloud=cloud))
+        shown += [objects.state_table(state)] if state else []
+        shown += [objects.beside_table(beside)] if beside else []
+        shown += [scan_table(scan, listed=listing.sums.readable)] if scan else []
         if options.price is not None:
-            cost = monthly_cost(listing.sums.size, price=options.price)
-            say(f"Keeping these {listing.sums.size:,} bytes costs {cost:,.2f} per month.\n")
+            size = listing.sums.size
+            cost = monthly_cost(size, price=options.price)
+            shown.append(show.Text(f"Keeping these {size:,} bytes costs {cost:,.2f} per month."))
+        for one in shown:
+            say(f"{one!r}\n")
         say(repr(show.checks(found)))
     if not listing.is_whole:
         return PARTIAL
     return int(worst(found) in ("fail", "unknown"))
+
+
+def _list_and_scan(
+    options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud"
+) -> tuple["Scan | None", tuple["Check", ...]]:
+    """List the prefix, and return what is in the objects if they are to be opened."""
+    from xcomkit.objects.checks import judge_scan
+    from xcomkit.steps.deep_scan import scan_prefix
+
+    if options.decode == "none":
+        listing.run(cloud, say=note)
+        return None, ()
+    scan = scan_prefix(
+        listing, cloud=cloud, decode=options.decode, seed=options.seed, say=note
+    )  # fmt: skip
+    encryption = unread = ""
+    try:
+        encryption = cloud.bucket.read_encryption()
+    except XcomkitError as error:
+        unread = str(error)
+    listed = listing.sums.readable
+    return scan, judge_scan(scan, listed=listed, encryption=encryption, unread=unread)
 
 
 def _judge_more(

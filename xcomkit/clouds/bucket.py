@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from xcomkit.cloud_documents.lifecycle import Effect
 from xcomkit.clouds.lifecycle import judge_takings, read_ours
 from xcomkit.clouds.rows import ABSENT, as_text, keep, row, shell
-from xcomkit.clouds.rules import EXISTS, LIFECYCLE, REGION, TAGS
+from xcomkit.clouds.rules import ENCRYPTION, EXISTS, LIFECYCLE, REGION, TAGS
 from xcomkit.findings.errors import (
     AccessDeniedError,
     ConflictError,
@@ -255,16 +255,28 @@ class Bucket(ABC):
         Raises:
             ServiceError: it cannot be read.
         """
-        setting = next(one for one in self.table if one.rule is LIFECYCLE)
+        return read_ours(self._settings, _rules(*self._read_one(LIFECYCLE)))
+
+    def read_encryption(self) -> str:
+        """Return how the bucket encrypts by default, as a text, empty where it does not say.
+
+        Raises:
+            ServiceError: it cannot be read.
+        """
+        _, reading = self._read_one(ENCRYPTION)
+        return as_text(reading.value) if reading.state == "set" and reading.value else ""
+
+    def _read_one(self, rule: Rule) -> tuple[Any, Reading]:
+        setting = next(one for one in self.table if one.rule is rule)
         found = self.find()
         if found is None:
             raise MissingError(f"there is no bucket {self._settings.bucket}")
         reading = self.read(setting, found)
         if reading.state == "denied":
-            raise AccessDeniedError(f"the lifecycle may not be read: {reading.detail}")
+            raise AccessDeniedError(f"the {setting.name} may not be read: {reading.detail}")
         if reading.state == "unsupported":
-            raise ServiceError(f"the store has no lifecycle: {reading.detail}")
-        return read_ours(self._settings, _rules(setting, reading))
+            raise ServiceError(f"the store has no {setting.name}: {reading.detail}")
+        return setting, reading
 
     def plan_removal(self) -> list[Change]:
         """Return what deleting the bucket would do; one that holds objects stays."""

@@ -18,15 +18,15 @@ _HUNDREDS: Mapping[str, str] = {
 }  # fmt: skip
 """What the rules of a hundred are about, but for those below."""
 _OTHERS: Mapping[str, tuple[int, ...]] = {
-    PRIVATE: (67,),
+    PRIVATE: (67, 613),
     ACCESS: (
         4, 16, 19, 22, *range(45, 51), *range(60, 67), 68, 404, *range(407, 413), 502, 510, 513,
         514,
     ),
-    VALUES: (5, 15, *range(36, 39), 70, 208, 605, 606),
+    VALUES: (5, 15, *range(36, 39), 70, 208, 605, 606, 612),
     INSIDE: (2, 3, 14, 512, 702, *range(704, 709)),
     LEFT: (71, 72, 73, 207, 507, 517, 709, 710),
-    AS_MEANT: (520,),
+    AS_MEANT: (520, 611),
 }  # fmt: skip
 _BY_NUMBER = {number: question for question, numbers in _OTHERS.items() for number in numbers}
 

@@ -8,6 +8,7 @@ from xcomkit.findings.model import Check, Rule
 from xcomkit.findings.text import number_of
 from xcomkit.objects.beside import Beside
 from xcomkit.objects.decode import Decoded
+from xcomkit.objects.scan import Kind, Scan
 from xcomkit.objects.summary import Summary
 from xcomkit.objects.sums import GRACE, Examples
 
@@ -99,7 +100,33 @@ XC610 = Rule(
     source="measured with common.io, pull of a deleted object",
     fix_in="01",
 )
-RULES = (XC601, XC602, XC603, XC604, XC605, XC606, XC607, XC608, XC609, XC610)
+XC611 = Rule(
+    id="XC611",
+    title="zip compresses what it stores",
+    severity="warn",
+    why="Airflow's zip stores values as they are, and every pull takes four requests.",
+    remedy="Set XCOM_OBJECTSTORAGE_COMPRESSION to gzip, or remove it; old objects expire.",
+    source="measured with fsspec, ZipFile in mode w",
+    fix_in="03",
+)
+XC612 = Rule(
+    id="XC612",
+    title="No value is a reference to another XCom",
+    severity="fail",
+    why="A task pulled the path of an object that was missing in place of its value, and passed it"
+    " on.",
+    remedy="Clear the task that wrote the object it names, then those behind it.",
+    source="measured with common.io, pull of a missing object",
+)
+XC613 = Rule(
+    id="XC613",
+    title="Objects are encrypted as the bucket says",
+    severity="warn",
+    why="A default holds for what is written after it; older objects keep their key.",
+    remedy="Let them expire, or copy them onto themselves.",
+    source="Amazon S3 User Guide, default encryption; Cloud Storage, default keys",
+)
+RULES = (XC601, XC602, XC603, XC604, XC605, XC606, XC607, XC608, XC609, XC610, XC611, XC612, XC613)
 
 _HOW = "listed the prefix and parsed every key"
 _EXPECTED = {
@@ -113,13 +140,17 @@ _EXPECTED = {
 
 
 def checks(
-    summary: Summary | None, *, decoded: Decoded | None = None, key: str = ""
+    summary: Summary | None,
+    *,
+    decoded: Decoded | None = None,
+    key: str = "",
+    opened: Iterable[Check] = (),
 ) -> tuple[Check, ...]:
-    """Return the checks of a listing and of the object behind ``key``.
+    """Return the checks of a listing and of the object behind ``key``, or those of a scan.
 
     ``summary`` is ``None`` when listing was refused or failed: unknown, not empty.
     """
-    return (*_of_listing(summary), *_of_object(decoded, key=key))
+    return (*_of_listing(summary), *(opened or _of_object(decoded, key=key)))
 
 
 def judge_uploads(found: Beside, *, now: datetime, days: int) -> Check:
@@ -150,6 +181,54 @@ def judge_reruns(effects: Iterable[Effect], *, unread: str, rerun_days: int) -> 
         how="read the lifecycle of the bucket",
         basis="echo",
     )
+
+
+_KINDS: tuple[tuple[Rule, str, tuple[Kind, ...]], ...] = (
+    (XC605, "JSON in every object that was opened whole", ("truncated", "undecodable")),
+    (XC606, "bytes of the codec in the suffix", ("bytes of another codec",)),
+    (XC611, "none stored as it is", ("stored uncompressed by zip",)),
+    (XC612, "none", ("a reference in place of a value",)),
+)
+
+
+def judge_scan(scan: Scan, *, listed: int, encryption: str, unread: str = "") -> tuple[Check, ...]:
+    """Return the checks of a deep scan of some of the ``listed`` objects.
+
+    ``encryption`` is what the bucket says of it, ``unread`` why that is not known.
+    """
+    opened = f"{scan.opened.count:,} of {number_of(listed, 'object')}"
+    how = f"opened {opened}, bounded and without Airflow"
+    missed = scan.count("not read").count
+    unseen = f"; {missed:,} not read, {scan.why}" if missed or not scan.is_whole else ""
+    whole = scan.opened.count - scan.count("empty", "larger than the limit").count
+    found = []
+    for rule, expected, kinds in _KINDS:
+        bad = scan.count(*kinds)
+        observed = f"{_counted(bad, 'found')}{unseen}"
+        if not (whole or unseen or bad.count):
+            found.append(rule.skip(expected=expected, observed="not proved: none opened", how=how))
+            continue
+        holds = False if bad.count else None if unseen else True
+        found.append(
+            rule.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
+        )
+    return (*found, _judge_encryption(scan, says=encryption, unread=unread))
+
+
+def _judge_encryption(scan: Scan, *, says: str, unread: str) -> Check:
+    """Return the check of encryption; Azure says that it encrypts, and not by whose key."""
+    how = f"asked for the encryption of {number_of(scan.gzip.objects, 'object')} and of the bucket"
+    observed = ", ".join(f"{name} {one.count:,}" for name, one in sorted(scan.encryptions.items()))
+    if not unread and not (says and observed):
+        nothing = observed and "the bucket says nothing of encryption"
+        return XC613.skip(observed=nothing or "no object was measured", how=how)
+    others = [
+        name
+        for name in scan.encryptions
+        if name != "microsoft-managed" and name.partition("/cryptoKeyVersions/")[0] not in says
+    ]
+    holds = None if unread or others == ["not reported"] else not others
+    return XC613.judge(holds, expected=says, observed=unread or observed, how=how, basis="echo")
 
 
 def _of_listing(summary: Summary | None) -> Iterable[Check]:

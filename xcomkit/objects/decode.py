@@ -18,6 +18,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 from xcomkit.findings.errors import ServiceError
 from xcomkit.findings.model import StoredCodec
 
+LIMIT = 5_000_000
+"""Bytes that an opened object may have, compressed and decompressed."""
 PREVIEW_CHARACTERS = 2_000
 MAX_TYPES = 50
 MAX_TAG_CHARACTERS = 200
@@ -77,6 +79,13 @@ class UnreadableError(Exception):
 
 def decode(source: bytes, *, codec: StoredCodec, limit_bytes: int) -> Decoded:
     """Return what one object holds, reading and decompressing at most ``limit_bytes`` each."""
+    return decode_with_body(source, codec=codec, limit_bytes=limit_bytes)[0]
+
+
+def decode_with_body(
+    source: bytes, *, codec: StoredCodec, limit_bytes: int
+) -> tuple[Decoded, bytes]:
+    """Return what one object holds, and at most ``limit_bytes`` of its content."""
     stored = source[: limit_bytes + 1]
     body, root, problem = b"", "", ""
     types: dict[str, None] = {}
@@ -95,7 +104,7 @@ def decode(source: bytes, *, codec: StoredCodec, limit_bytes: int) -> Decoded:
         problem, cut = str(error), len(stored) > limit_bytes
     if cut:
         problem = f"more than {limit_bytes} bytes, of which only the beginning was read"
-    return Decoded(
+    found = Decoded(
         codec=codec,
         found_codec=_sniff(stored),
         size=min(len(body), limit_bytes),
@@ -106,6 +115,7 @@ def decode(source: bytes, *, codec: StoredCodec, limit_bytes: int) -> Decoded:
         is_json=None if cut else not problem,
         problem=problem,
     )
+    return found, body[:limit_bytes]
 
 
 def read_value(source: bytes, *, codec: StoredCodec, limit_bytes: int) -> Any:
@@ -182,6 +192,8 @@ def _unzip(stored: bytes, *, limit: int) -> bytes:
     """
     if stored.count(b"PK\x01\x02") > _MAX_MEMBERS:
         raise UnreadableError(f"more than {_MAX_MEMBERS} members, where Airflow writes one")
+    if b"PK\x05\x06" not in stored and _sniff(stored) == "zip":  # its directory is at the end
+        raise EOFError
     with ZipFile(io.BytesIO(stored)) as archive:
         members = archive.infolist()
         if len(members) != 1:
@@ -202,7 +214,15 @@ def _parse(body: bytes, *, note: Callable[[dict[str, Any]], Any] | None = None) 
         return json.loads(body.decode("utf-8"), object_hook=note)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        if isinstance(error, json.JSONDecodeError) and _is_cut(error):
+            reason = "it ends too early"
         raise UnreadableError(f"not JSON: {reason}"[:200]) from None
+
+
+def _is_cut(error: json.JSONDecodeError) -> bool:
+    """Tell whether all that is there is JSON, as far as it goes."""
+    is_at_end = error.pos >= len(error.doc.rstrip())
+    return bool(error.doc) and (is_at_end or error.msg.startswith("Unterminated string"))
 
 
 def _preview(body: bytes) -> str:

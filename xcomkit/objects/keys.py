@@ -7,8 +7,12 @@ writes ``<dag>/<run>/[region=<uuid>/]<task>/<map index>/<key>[.suffix]`` and
 ``assets/<asset>/<key>[.suffix]``, every part quoted as in a URL.
 """
 
+import json
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import unquote
 
@@ -60,6 +64,22 @@ def parse_key(stored: StoredObject, *, prefix: str) -> StoredXCom:
     ):
         return replace(_xcom(stored, parts[:-2], layout="key"), task_instance=instance["id"] or "")
     return _state(stored, parts) or _foreign(stored)
+
+
+def find_references(text: bytes, *, bucket: str, prefix: str) -> Iterator[str]:
+    """Yield the keys of XComs that texts in JSON refer to.
+
+    A reference is what Airflow keeps in place of a value, ``<scheme>://<connection>@<bucket>/<key>``
+    as a whole text.
+    """
+    below = f"{bucket}/{prefix}/" if prefix else f"{bucket}/"
+    pattern = rb'"[a-z0-9]{2,8}://(?:[^"/@\\]{1,250}@)?%b((?:[^"\\]|\\.){1,2000}")'
+    for match in re.finditer(pattern % re.escape(below).encode(), text):
+        with suppress(ValueError):  # no JSON
+            key = below.removeprefix(f"{bucket}/") + json.loads(b'"' + match[1])
+            stored = StoredObject(key, 0, datetime.fromtimestamp(0, UTC))
+            if parse_key(stored, prefix=prefix).layout in ("uuid", "key"):
+                yield key
 
 
 def strict_patterns(prefix: str) -> dict[Literal["uuid", "key"], str]:

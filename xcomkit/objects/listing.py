@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any, Protocol
 
 from xcomkit.findings.errors import ServiceError
-from xcomkit.objects.sums import Sums
+from xcomkit.objects.sums import Columns, Sums, read_columns
 
 AT_ONCE = 8
 """Folders that are listed at once: with 20 ms per page they keep a core busy, more take memory."""
@@ -37,12 +37,14 @@ class Listing:
     next begins, and is counted; what a page does not hold of its last folder is listed meanwhile.
     ``reached`` is the key behind which no folder was looked for, ``None`` once there is none;
     ``folders`` maps those found to the last key that was counted, ``None`` once they are done.
+    ``also`` gets every batch that is counted.
     """
 
     bucket: str
     sums: Sums
     reached: str | None = ""
     folders: dict[str, str | None] = field(default_factory=dict)
+    also: Callable[[Columns], None] | None = field(default=None, compare=False)
 
     @property
     def is_whole(self) -> bool:
@@ -101,7 +103,7 @@ class Listing:
                     f"The listing does not go on behind {self.reached[-200:]!r}.",
                     hint="the store must list in order, and from a given key on.",
                 )
-            self.sums.add(batch)
+            self._add(batch)
             name, slash, _ = last.removeprefix(below).partition("/")
             if slash:
                 folder = f"{below}{name}/"
@@ -119,9 +121,14 @@ class Listing:
             async for batch in lister.list_batches(folder, after=self.folders[folder] or ""):
                 if stop.is_set():
                     return
-                self.sums.add(batch)
+                self._add(batch)
                 self.folders[folder] = _last_key(batch)
             self.folders[folder] = None
+
+    def _add(self, batch: Any) -> None:
+        self.sums.add(batch)
+        if self.also:
+            self.also(read_columns(batch))
 
 
 def _last_key(batch: Any) -> str:

@@ -12,6 +12,7 @@ from xcomkit.findings.model import Check, StoredObject, StoredXCom
 from xcomkit.objects.beside import Beside
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.listing import Listing
+from xcomkit.objects.scan import Scan
 from xcomkit.objects.summary import Summary
 from xcomkit.objects.sums import Examples, Sums
 
@@ -27,6 +28,7 @@ def to_json(
     checks: Iterable[Check],
     beside: Beside | None = None,
     state: Summary | None = None,
+    scan: Scan | None = None,
 ) -> str:
     """Return what a listing found, for tools."""
     found = {
@@ -36,6 +38,7 @@ def to_json(
         "summary": asdict(summary),
         "beside": beside and asdict(beside),
         "state_store": state and asdict(state),
+        "scan": scan and {**asdict(scan), "share": scan.gzip.share(of=listing.sums.readable)},
         "checks": [asdict(check) for check in checks],
     }
     return json.dumps(found, indent=1, sort_keys=True, default=_plain)

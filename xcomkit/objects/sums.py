@@ -51,6 +51,12 @@ class Examples:
                 key for key, _ in zip(keys, range(EXAMPLES - len(self.keys)), strict=False)
             ]
 
+    def join(self, other: "Examples") -> None:
+        """Count those of another part, too; the keys are then the first ones in their order."""
+        self.count += other.count
+        self.size += other.size
+        self.keys = sorted({*self.keys, *other.keys})[:EXAMPLES]
+
 
 @dataclass(slots=True)
 class Sums:
@@ -87,9 +93,14 @@ class Sums:
         """Return how many bytes they have."""
         return sum(size for _, size in list(self.days.values()))
 
+    @property
+    def readable(self) -> int:
+        """Return how many of them have a key that Airflow writes."""
+        return sum(count for count, _ in self.groups.values())
+
     def add(self, batch: Any) -> None:
         """Count a batch: of Arrow with ``path``, ``size`` and ``last_modified``, or of objects."""
-        columns = _columns(batch)
+        columns = read_columns(batch)
         if not columns.count:
             return
         strict = _read_strict(columns, prefix=self.prefix)
@@ -104,7 +115,7 @@ class Sums:
         if len(self.groups) > 2 * MAX_GROUPS:
             self._prune()
 
-    def _add_columns(self, columns: "_Columns") -> None:
+    def _add_columns(self, columns: "Columns") -> None:
         import numpy as np
 
         age = _microseconds(self.now) - columns.modified
@@ -161,7 +172,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
+class Columns:
     """The columns of a batch: keys in Arrow, sizes and microseconds since 1970 in numpy."""
 
     keys: Any
@@ -170,12 +181,15 @@ class _Columns:
 
     @property
     def count(self) -> int:
+        """Return how many objects there are."""
         return len(self.keys)
 
     def key(self, row: int) -> str:
+        """Return the key in a row."""
         return str(self.keys[row])
 
     def stored(self, row: int) -> StoredObject:
+        """Return the object in a row."""
         modified = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(self.modified[row]))
         return StoredObject(self.key(row), int(self.size[row]), modified)
 
@@ -187,7 +201,7 @@ class _Strict:
     groups: list[tuple[Group, Tally]]
     rows: Any
     others: Any
-    columns: _Columns
+    columns: Columns
 
     def candidates(self, sums: Sums) -> Iterable[int]:
         """Return the rows that may be among the largest, the oldest and the newest."""
@@ -207,7 +221,8 @@ class _Strict:
             yield int(self.rows[number])
 
 
-def _columns(batch: Any) -> _Columns:
+def read_columns(batch: Any) -> Columns:
+    """Return the columns of a batch: of Arrow, or of objects."""
     import numpy as np
     import pyarrow as pa
 
@@ -215,7 +230,7 @@ def _columns(batch: Any) -> _Columns:
         objects: Sequence[StoredObject] = batch
         keys = [one.key.encode("utf-8", "backslashreplace") for one in objects]
         ends = np.cumsum([0, *map(len, keys)], dtype=np.int32)
-        return _Columns(  # pa.array imports pandas as well
+        return Columns(  # pa.array imports pandas as well
             pa.StringArray.from_buffers(
                 len(keys), pa.py_buffer(ends), pa.py_buffer(b"".join(keys))
             ),
@@ -224,7 +239,7 @@ def _columns(batch: Any) -> _Columns:
         )
     table = pa.record_batch(batch)
     modified = table["last_modified"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    return _Columns(table["path"], _numbers(table["size"]).astype(np.int64), _numbers(modified))
+    return Columns(table["path"], _numbers(table["size"]).astype(np.int64), _numbers(modified))
 
 
 def _numbers(array: Any) -> Any:
@@ -237,7 +252,7 @@ def _numbers(array: Any) -> Any:
     return np.from_dlpack(array)
 
 
-def _read_strict(columns: _Columns, *, prefix: str) -> _Strict:
+def _read_strict(columns: Columns, *, prefix: str) -> _Strict:
     """Return the groups of the keys that match a strict pattern, read column by column."""
     import numpy as np
     import pyarrow.compute as pc

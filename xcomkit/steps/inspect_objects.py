@@ -15,16 +15,13 @@ from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.beside import Beside
 from xcomkit.objects.checks import checks
-from xcomkit.objects.decode import Decoded, decode
+from xcomkit.objects.decode import LIMIT, Decoded, decode
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.listing import Listing
 from xcomkit.objects.retention import forecast
 from xcomkit.objects.summary import Summary, Total, size_text, to_summary
 from xcomkit.objects.sums import Sums
 from xcomkit.settings.settings import Settings
-
-LIMIT = 5_000_000
-"""Bytes an opened object may have, compressed and decompressed."""
 
 _PARTS: dict[Path, Listing] = {}
 """Per run directory the listing that was interrupted, to go on with."""
