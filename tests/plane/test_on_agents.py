@@ -29,6 +29,7 @@ from leftovers import (
 from xcomkit.clouds import Platform, open_cloud
 from xcomkit.findings.errors import MissingError, ProcessError
 from xcomkit.findings.model import BACKENDS, Check, StoredXCom
+from xcomkit.lint.saved_xcoms import judge_rows
 from xcomkit.plane.agents import TRIGGERER, Agent, Agents, open_agents
 from xcomkit.plane.control_plane import (
     DATABASE_FILE,
@@ -41,6 +42,7 @@ from xcomkit.plane.control_plane import (
 )
 from xcomkit.plane.dag_run import DAG_ID, DagRun, TaskResult
 from xcomkit.plane.deployment import Deployment, open_deployment
+from xcomkit.plane.newest_rows import read_newest_rows
 from xcomkit.plane.reruns import judge_rerun
 from xcomkit.plane.residency import STORED, judge_residency, judge_separation, mark
 from xcomkit.plane.verdict import judge, judge_triggerer, row_keys
@@ -48,6 +50,7 @@ from xcomkit.settings.settings import Settings
 from xcomkit.settings.terms import EMBEDDED
 from xcomkit.steps import verify_dag, verify_reruns
 from xcomkit.steps.orchestration import DagStep
+from xcomkit.values.names import PATH, THRESHOLD
 
 CONF = {"payload_bytes": 1_000, "mapped_tasks": 1}
 OPTION = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE"
@@ -93,6 +96,16 @@ def first_environments(home: Path, names: Sequence[str]) -> dict[str, dict[str, 
 
     assert wait_until(look, seconds=TIMEOUT)
     return found
+
+
+def newest_rows_judged(ground: "Ground", run_id: str) -> dict[str, str]:
+    """Return what the doctor says of a run's rows over the REST API, and of their objects."""
+    rows, _ = read_newest_rows(ground.airflow.client)
+    keys = {found.key for found in ground.bucket.listing()}
+    of_agents = {PATH: ground.bucket.settings.base_path, THRESHOLD: "0"}
+    of_run = [row for row in rows if row["run_id"] == run_id]
+    found = judge_rows(of_run, keys=keys, environments=[of_agents])
+    return {finding.rule.id: finding.observed for finding in found}
 
 
 @dataclass(frozen=True)
@@ -505,6 +518,7 @@ class TestRefused:
         environment = self.environment(ground, "push_large", backend="stock")
         with ground.agents(environment) as agents:
             seen = ground.finish(ground.trigger(), agents)
+            of_doctor = newest_rows_judged(ground, seen.run.run_id)
             before = {found.key for found in seen.objects}
             pushed = next(found.key for found in seen.objects if found.task_id == "push_small")
             ground.airflow.clear(DAG_ID, seen.run.run_id, task_ids=("push_small", "read_small"))
@@ -522,6 +536,8 @@ class TestRefused:
         assert "read_back: ValueError: XCom returned the reference s3://" in seen.said("XC701")
         assert "no object for 1: " in seen.said("XC703")
         assert "/push_large/" in seen.said("XC703")
+        assert set(of_doctor) == {"XC160"}
+        assert "/push_large/" in of_doctor["XC160"]
         assert "no row for 1: " in seen.said("XC703")
         assert "/push_after_retry/" in seen.said("XC703")
         assert "1 x Exception ignored in" in seen.said("XC704")
@@ -551,7 +567,11 @@ class TestThreshold:
         environment = ground.environment()
         seen = ground.run(environment | {f"{OPTION}_THRESHOLD": "1000000"})
         text = mark(seen.run.run_id, STORED)
+        of_doctor = newest_rows_judged(ground, seen.run.run_id)
 
+        assert set(of_doctor) == {"XC162"}
+        assert of_doctor["XC162"].startswith(f"{len(seen.run.xcoms)} rows: ")
+        assert text not in of_doctor["XC162"]
         assert {"XC702", "XC707"} <= seen.red
         values = len(seen.run.xcoms) - 1  # the choice of a branch is no value
         assert f"{values} of {len(seen.run.xcoms)} rows hold" in seen.said("XC702")

@@ -1,6 +1,7 @@
 """``xcomkit doctor``: what is wrong with agents that are installed, the worst first."""
 
 import argparse
+import os
 import shutil
 import subprocess
 import tempfile
@@ -11,19 +12,22 @@ from typing import TYPE_CHECKING
 
 from xcomkit.cli import run
 from xcomkit.cli.terminal import note, say
-from xcomkit.findings.errors import SettingsError, UnreachableError
+from xcomkit.findings.errors import SettingsError, UnreachableError, XcomkitError
 from xcomkit.findings.text import number_of, plain
 from xcomkit.lint.saved_files import FILES
 
 if TYPE_CHECKING:
     from xcomkit.lint.diagnosis import Diagnosis
+    from xcomkit.lint.saved_xcoms import Row
 
 _EXAMPLES = """examples:
   xcomkit doctor --release astro-agent -n astro
   xcomkit doctor --from saved/
   xcomkit doctor --release astro-agent -n astro -f parameters/aws.yaml
 
-Nothing is changed. A folder for --from holds what somebody with access saved, each file optional:
+Nothing is changed. Where AIRFLOW_API_URL and AIRFLOW_API_TOKEN are set, --release asks that Airflow
+for the XCom rows of its newest runs as well, and with -f the bucket for their objects.
+A folder for --from holds what somebody with access saved, each file optional:
 {files}
 
 exit codes: 0 nothing is wrong, 1 something is, 2 a file cannot be read, 3 the cluster cannot"""
@@ -65,7 +69,9 @@ def act(options: argparse.Namespace) -> int:
             hint="xcomkit doctor --release NAME -n NAMESPACE, or xcomkit doctor --from DIR.",
         )
     with _folder(options) as folder:
-        found = diagnose(folder)
+        rows = _read_rows() if options.release else None
+        keys = _find_objects(rows, file=options.file) if rows and options.file else None
+        found = diagnose(folder, rows=rows, keys=keys)
     _report(found)
     code = 1 if any(harm != "other" for harm, _ in found.findings) else 0
     if options.file:
@@ -108,6 +114,49 @@ def _save(folder: Path, *, release: str, namespace: str) -> None:
         name = pod.partition("/")[2]
         command = ["kubectl", "logs", name, *space, "--all-containers", "--tail=2000"]
         _run(command, into=folder / f"{name}.log")
+
+
+def _read_rows() -> "list[Row] | None":
+    """Return XCom rows of the Airflow that the environment names, which is written nowhere."""
+    url, token = (os.environ.get(f"AIRFLOW_API_{name}", "").strip() for name in ("URL", "TOKEN"))
+    if not url:
+        return None
+    try:
+        from xcomkit.plane.deployment import open_deployment
+        from xcomkit.plane.newest_rows import read_newest_rows
+
+        with open_deployment(url, token=token) as deployment:
+            rows, total = read_newest_rows(deployment.client)
+    except (XcomkitError, ModuleNotFoundError) as error:
+        note(plain(f"not looked at: XCom rows: {error}"))
+        return None
+    note(f"read {len(rows)} of {number_of(total, 'XCom row')} of the newest runs")
+    return rows
+
+
+def _find_objects(rows: "list[Row]", *, file: Path) -> set[str] | None:
+    """Return the keys of those objects of the rows that the bucket of the parameters has."""
+    from xcomkit.clouds import open_cloud
+    from xcomkit.objects.reading import is_there
+    from xcomkit.settings.settings import Settings
+    from xcomkit.steps.opening import open_platform
+    from xcomkit.values.names import parse_base_path
+
+    settings = Settings.from_yaml(file)
+    found = [parse_base_path(row["value"]) for row in rows if isinstance(row["value"], str)]
+    answers: dict[str, bool | None] = {}
+    try:
+        platform, _ = open_platform(settings)
+        cloud = open_cloud(settings, platform=platform)
+        for one in filter(None, found):
+            is_ours = one.bucket == settings.bucket
+            answers[one.prefix] = is_there(one.prefix, reader=cloud) if is_ours else None
+    except XcomkitError as error:
+        note(plain(f"not looked at: objects: {error}"))
+        return None
+    if unknown := sum(one is None for one in answers.values()):
+        note(f"not looked at: {number_of(unknown, 'object')}, which the bucket does not tell of")
+    return {key for key, one in answers.items() if one is not False}
 
 
 def _run(command: list[str], *, into: Path | None = None) -> str:

@@ -3,25 +3,24 @@
 Everything is read from a folder of files; each is optional, and what is missing is named.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
-from xcomkit.findings.text import number_of
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.saved_files import FILES
+from xcomkit.lint.saved_xcoms import RULES as ROW_RULES
+from xcomkit.lint.saved_xcoms import Row, judge_rows, read_keys, read_rows
 from xcomkit.lint.sources.at import At, objects
 from xcomkit.lint.sources.reading import read_configuration
 from xcomkit.lint.symptoms import RULES as SYMPTOM_RULES
 from xcomkit.lint.symptoms import SYMPTOMS, Harm, find_symptoms
 from xcomkit.values.accounts import read_accounts
-from xcomkit.values.names import PATH, STATE_BACKEND, parse_base_path
+from xcomkit.values.names import STATE_BACKEND
 from xcomkit.values.sensitive import show
 from xcomkit.values.values import Values
 
@@ -52,14 +51,6 @@ XC159 = Rule(
     " set beside them.",
     source="Kubernetes: a container keeps the environment it was started with",
 )
-XC160 = Rule(
-    id="XC160",
-    title="The object of every XCom reference is in the bucket",
-    severity="fail",
-    why="The value is lost: the stock class hands its path to the task that pulls it.",
-    remedy="Run the tasks that pushed them again; what else is found here says why they were lost.",
-    source="common.io provider, xcom backend",
-)
 XC161 = Rule(
     id="XC161",
     title="What was saved of the agents can be read",
@@ -68,16 +59,16 @@ XC161 = Rule(
     remedy="Save it again, of the namespace and the release of the agents.",
     source="xcomkit doctor --help",
 )
-RULES: tuple[Rule, ...] = (XC157, XC161, XC158, XC159, XC160, *SYMPTOM_RULES)
+RULES: tuple[Rule, ...] = (XC157, XC161, XC158, XC159, *ROW_RULES, *SYMPTOM_RULES)
 
-_SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028"})
+_SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028", "XC163"})
 _REFUSED = frozenset({"XC145", "XC146", "XC148", "XC142", "XC144"})
-_LEAVES = frozenset({"XC001", "XC002", "XC003", "XC009", "XC017", "XC039"})
+_LEAVES = frozenset({"XC001", "XC002", "XC003", "XC009", "XC017", "XC039", "XC162"})
 _HARMS: Mapping[str, Harm] = {
     **{symptom.rule.id: symptom.harm for symptom in SYMPTOMS},
     **dict.fromkeys(_SILENT, "silent"),
     **dict.fromkeys(_LEAVES, "leaves"),
-    XC160.id: "lost",
+    "XC160": "lost",
 }
 HARMS: Mapping[Harm, str] = {
     "lost": "Values were lost",
@@ -89,7 +80,6 @@ HARMS: Mapping[Harm, str] = {
 """What each harm is called, the worst first."""
 _OURS = ("AIRFLOW__COMMON_IO__", "AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONN_", STATE_BACKEND)
 _STARTING = ("ContainerCreating", "PodInitializing")
-_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +91,10 @@ class Diagnosis:
     not_looked_at: tuple[tuple[str, str], ...]
 
 
-def diagnose(folder: Path) -> Diagnosis:
-    """Return what the files of a folder show.
+def diagnose(
+    folder: Path, *, rows: Sequence[Row] | None = None, keys: Collection[str] | None = None
+) -> Diagnosis:
+    """Return what the files of a folder show; ``rows`` and ``keys`` stand for its last two.
 
     Raises:
         InputError: the folder holds none of the files, or one of them cannot be read.
@@ -110,6 +102,12 @@ def diagnose(folder: Path) -> Diagnosis:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder.", hint="name the one with the saved files.")
     names = {path.name for path in folder.iterdir()}
+    if rows is None and "xcoms.json" in names:
+        rows = read_rows(read_text(folder / "xcoms.json", name="xcoms.json"))
+    if keys is None and "objects.json" in names:
+        keys = read_keys(read_text(folder / "objects.json", name="objects.json"))
+    given = {"xcoms.json": rows, "objects.json": keys}
+    names |= {name for name, one in given.items() if one is not None}
     logs = sorted(name for name in names if name.endswith(".log"))
     seen = [name for name in FILES if name in names] + logs
     if not seen:
@@ -118,7 +116,7 @@ def diagnose(folder: Path) -> Diagnosis:
             hint=f"save there, for instance: {FILES['pods.yaml']} > pods.yaml",
         )
     missing = [name for name in FILES if name not in names and not (name == "*.log" and logs)]
-    found = list(_find(folder, names=names, logs=logs))
+    found = list(_find(folder, names=names, logs=logs, rows=rows, keys=keys))
     order = list(HARMS)
     ids = {finding.rule.id for finding in found if finding.severity == "fail"}
     # A container that waits is what follows from the rest.
@@ -137,7 +135,10 @@ def _harm(finding: Finding, *, ids: set[str]) -> Harm:
     return _HARMS.get(finding.rule.id, "fails")
 
 
-def _find(folder: Path, *, names: set[str], logs: Iterable[str]) -> Iterator[Finding]:
+def _find(
+    folder: Path, *, names: set[str], logs: Iterable[str],
+    rows: Sequence[Row] | None, keys: Collection[str] | None,
+) -> Iterator[Finding]:  # fmt: skip
     given = {
         name: str(folder / f"{name}.json") if f"{name}.json" in names else ""
         for name in ("trust", "policy", "lifecycle")
@@ -172,8 +173,9 @@ def _find(folder: Path, *, names: set[str], logs: Iterable[str]) -> Iterator[Fin
             yield from map(_local, _find_accounts(pods.documents, accounts=accounts))
     for name in logs:
         yield from find_symptoms(read_text(folder / name, name=name), file=name)
-    if {"xcoms.json", "objects.json"} <= names:
-        yield from _find_lost(folder, configurations.values())
+    if rows is not None:
+        environments = [e for c in configurations.values() for e in c.environment.values()]
+        yield from judge_rows(rows, keys=keys, environments=environments)
 
 
 def _local(finding: Finding) -> Finding:
@@ -243,43 +245,3 @@ def _find_drift(release: Configuration, pods: Configuration, *, faults: str) -> 
             (setting,) = [s for s in pods.settings(name) if component in s.components][:1]
             observed = f"{component}: {name} is {show(name, value)}"
             yield Finding(XC159, *setting.place, observed, expected=expected or "not set")
-
-
-def _find_lost(folder: Path, configurations: Iterable[Configuration]) -> Iterator[Finding]:
-    """Yield the references whose object is not in the list of objects."""
-    texts = [env.get(PATH, "") for config in configurations for env in config.environment.values()]
-    paths = {base for base in map(parse_base_path, texts) if base and base.bucket}
-    keys = set(_strings(_json(folder / "objects.json")))
-    lost: list[str] = []
-    for text in _strings(_json(folder / "xcoms.json")):
-        found = parse_base_path(text)
-        for base in paths:
-            below = f"{base.prefix}/" if base.prefix else ""
-            if found and found.bucket == base.bucket and found.prefix.startswith(below):
-                lost += [] if found.prefix in keys or text in keys else [text]
-                break
-    if lost:
-        named = ", ".join(lost[:_MOST_NAMED])
-        more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
-        observed = f"{number_of(len(lost), 'reference')} without an object: {named}{more}"
-        yield Finding(XC160, "xcoms.json", 1, observed, expected="an object for each")
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(read_text(path, name=path.name))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path.name}: is no JSON: {error}.", hint="save it again.") from error
-
-
-def _strings(document: Any) -> Iterator[str]:
-    """Yield every text of a JSON document, however the cloud's command arranges it."""
-    waiting = [document]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, dict):
-            waiting += item.values()
-        elif isinstance(item, list):
-            waiting += item

@@ -10,7 +10,7 @@ FILES: Mapping[str, str] = {
     "trust.json": "who may become the identity, as for xcomkit lint --trust",
     "policy.json": "what it may do, as for xcomkit lint --policy",
     "lifecycle.json": "when objects expire, as for xcomkit lint --lifecycle",
-    "xcoms.json": "XCom rows of Airflow's REST API with their values",
+    "xcoms.json": "answers of Airflow's REST API to .../xcomEntries/KEY, one after another",
     "objects.json": "the keys below the path, such as aws s3api list-objects-v2",
 }
 """What is looked for in the folder, and the command that prints it."""

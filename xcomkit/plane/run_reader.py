@@ -63,9 +63,9 @@ class RunReader:
         instances = sorted(self.instances(), key=lambda found: (found.task_id, found.map_index))
         ran = [found for found in instances if found.state in _RAN and found.tries]
         chosen = sorted(ran, key=lambda found: found.state != "failed")[:MOST_LOGS]
-        logs = dict(zip(chosen, _together(self._log, chosen), strict=True))
+        logs = dict(zip(chosen, together(self._log, chosen), strict=True))
         again = [found for found in instances if found.tries > 1]
-        earlier = dict(zip(again, _together(self._earlier, again), strict=True))
+        earlier = dict(zip(again, together(self._earlier, again), strict=True))
         notes = [note for _, missing in logs.values() for note in missing]
         if len(ran) > len(chosen):
             notes.append(f"the logs of {len(ran) - len(chosen)} task instances were not read")
@@ -80,7 +80,7 @@ class RunReader:
             run_id=self.run_id,
             state=self._name(run.get("state")),
             tasks=tuple(tasks),
-            xcoms=tuple(self._rows()),
+            xcoms=tuple(together(self._row, self.places())),
             log=(),
             seconds=_seconds(run),
             unread=tuple(notes),
@@ -100,11 +100,12 @@ class RunReader:
             if number(one.get("try_number"), otherwise=0) < found.tries and one.get("id")
         )
 
-    def _rows(self) -> list[XComRow]:
+    def places(self) -> list[tuple[str, int, str]]:
+        """Return task, map index and key of every XCom row."""
         call = self._call("list the XComs of", "xcom.get")
         # A tilde stands for every task.
         path = f"{self._path('taskInstances')}/~/xcomEntries"
-        places = {
+        found = {
             (
                 self._name(entry.get("task_id")),
                 number(entry.get("map_index"), otherwise=-1),
@@ -112,14 +113,13 @@ class RunReader:
             )
             for entry in self.client.pages(path, "xcom_entries", call=call)
         }
-        return _together(self._row, sorted(places))
+        return sorted(found)
 
-    def _row(self, place: tuple[str, int, str]) -> XComRow:
-        """Return a row with what the database holds, which is a reference and never followed.
+    def value(self, task_id: str, map_index: int, key: str) -> Any:
+        """Return what the database holds of a row: of a reference the text, never followed.
 
         ``deserialize`` would interpret it, and ``stringify`` write Python's text of it.
         """
-        task_id, map_index, key = place
         answer = self.client.get(
             self._path("taskInstances", task_id, "xcomEntries", key),
             call=self._call("read an XCom of", "xcom.get"),
@@ -136,10 +136,13 @@ class RunReader:
                 f"{self.client.url} answered with another XCom than {key!r} of {task_id}.",
                 hint="check that it is Airflow 3.1 or later.",
             )
-        value = answer["value"]
+        return answer["value"]
+
+    def _row(self, place: tuple[str, int, str]) -> XComRow:
+        value = self.value(*place)
         written = json.dumps(value)  # as SQLAlchemy writes it into the column
         stored = value if isinstance(value, str) else written
-        return XComRow(task_id, map_index, key, self._text(stored, MAX_STORED), len(written))
+        return XComRow(*place, self._text(stored, MAX_STORED), len(written))
 
     def _log(self, found: TaskResult) -> tuple[tuple[str, ...], list[str]]:
         """Return the lines of all tries, and a note per try that could not be read."""
@@ -185,7 +188,7 @@ class RunReader:
         return redact(whole[: 2 * most], secrets=self.client.secrets)[:most]
 
 
-def _together(function: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:
+def together(function: Callable[[_In], _Out], items: Iterable[_In]) -> list[_Out]:
     """Return the results in order, ``_THREADS`` calls at a time; the first error ends all."""
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(function, items))
