@@ -71,6 +71,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     deep.add_argument(
         "--seed", type=int, default=0, metavar="N", help="another number draws another sample"
     )
+    deep.add_argument(
+        "--scheduler", default="local", metavar="ADDRESS",
+        help="local: threads here; else the address of a Dask cluster, such as tcp://HOST:8786",
+    )  # fmt: skip
     one = parser.add_argument_group("find one value, in place of a listing")
     one.add_argument("--dag", metavar="ID")
     one.add_argument("--run", metavar="ID")
@@ -153,7 +157,8 @@ def _list_and_scan(
         listing.run(cloud, say=note)
         return None, ()
     scan = scan_prefix(
-        listing, cloud=cloud, decode=options.decode, seed=options.seed, say=note
+        listing, cloud=cloud, decode=options.decode, seed=options.seed,
+        scheduler=options.scheduler, say=note,
     )  # fmt: skip
     encryption = unread = ""
     try:

@@ -1,15 +1,15 @@
-"""The deep scan of ``xcomkit inspect``: objects opened by threads, while others are listed."""
+"""The deep scan of ``xcomkit inspect``: objects opened by threads here, or by a Dask cluster."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from threading import Lock, Semaphore
 from typing import Literal
 
 from xcomkit.clouds import Cloud, Platform, open_cloud
-from xcomkit.findings.errors import ServiceError
+from xcomkit.findings.errors import ServiceError, UnreachableError, XcomkitError
 from xcomkit.findings.model import StoredXCom
 from xcomkit.findings.text import number_of, plain
 from xcomkit.notebook import show
@@ -21,6 +21,7 @@ from xcomkit.objects.sums import Columns
 from xcomkit.settings.settings import Settings
 
 Decode = Literal["none", "sample", "all"]
+LOCAL = "local"
 THREADS = 16
 """Objects that are fetched at once from here."""
 CHUNK = 25
@@ -28,6 +29,8 @@ CHUNK = 25
 _AHEAD = 4
 """Chunks per thread that are under way, so that none waits and few are held."""
 _EVERY = 5.0
+_PATIENCE = 30
+"""Seconds until a scheduler has answered, and has a worker."""
 _CLASSES = 20
 _OPENING = Lock()
 
@@ -52,16 +55,50 @@ def _open(parameters: str) -> Cloud:
     return cloud
 
 
+@contextmanager
+def open_pool(scheduler: str) -> Iterator[tuple[Executor, int]]:
+    """Yield what opens chunks, and how many at once: threads, or the workers of a Dask cluster.
+
+    A chunk whose worker is killed goes to another one; after three of them it has failed.
+
+    Raises:
+        XcomkitError: Dask is not installed.
+        UnreachableError: no scheduler answers at the address, or it has no workers.
+    """
+    if scheduler == LOCAL:
+        with ThreadPoolExecutor(THREADS) as pool:
+            yield pool, THREADS
+        return
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise XcomkitError(
+            f"--scheduler {scheduler} needs {error.name}, which is not installed.",
+            hint="pip install 'xcomkit[dask]', here and on the workers.",
+        ) from None
+    try:
+        client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+        client.wait_for_workers(1, timeout=_PATIENCE)
+    except (OSError, ValueError) as error:  # a TimeoutError is an OSError
+        raise UnreachableError(
+            f"--scheduler {scheduler}: no Dask cluster with workers ({type(error).__name__}).",
+            hint="give the address that the scheduler logs, such as tcp://HOST:8786.",
+        ) from None
+    with client:
+        yield client.get_executor(pure=False), sum(client.nthreads().values())
+
+
 class Scanning:
     """Chunks of objects that a pool opens; memory is bounded by how many are under way."""
 
     def __init__(self, settings: Settings, *, pool: Executor, threads: int, measure: bool) -> None:
         self.total = Scan()
-        self._parameters = json.dumps(settings.to_parameters())
+        self._parameters = json.dumps(settings.recorded)
         self._prefix, self._pool, self._measure = settings.prefix, pool, measure
         self._ahead = threads * _AHEAD
         self._room, self._adding = Semaphore(self._ahead), Lock()
         self._next: list[StoredXCom] = []
+        self._pending: set[Future[Scan]] = set()
 
     def add(self, columns: Columns) -> None:
         """Open the XComs of a batch of a listing; waits while enough are under way."""
@@ -88,7 +125,8 @@ class Scanning:
                     say(f"{self.total.opened.count:,} objects opened")
         except KeyboardInterrupt:
             self._end("the scan was interrupted")
-            self._pool.shutdown(cancel_futures=True)
+            for future in self._pending.copy():
+                future.cancel()
         return self.total
 
     def _submit(self) -> None:
@@ -96,6 +134,7 @@ class Scanning:
             self._room.acquire()
             chunk, self._next = self._next, []
             future = self._pool.submit(scan_chunk, self._parameters, chunk, measure=self._measure)
+            self._pending.add(future)
             future.add_done_callback(self._take)
 
     def _take(self, future: "Future[Scan]") -> None:
@@ -106,6 +145,7 @@ class Scanning:
                 self._end(f"{type(error).__name__}: {error}")
             elif not future.cancelled():
                 self.total.add(future.result())
+        self._pending.discard(future)
         self._room.release()
 
     def _end(self, why: str) -> None:
@@ -113,7 +153,7 @@ class Scanning:
 
 
 def scan_prefix(
-    listing: Listing, *, cloud: Cloud, decode: Decode, seed: int,
+    listing: Listing, *, cloud: Cloud, decode: Decode, seed: int, scheduler: str,
     say: Callable[[str], None],
 ) -> Scan:  # fmt: skip
     """List the prefix, open its XComs or a sample of them, and return what is in them.
@@ -121,9 +161,9 @@ def scan_prefix(
     Encryption and what gzip would save are measured on the sample in either case.
     """
     sample = Sample(cloud.settings.prefix, seed)
-    with ThreadPoolExecutor(THREADS) as pool:
+    with open_pool(scheduler) as (pool, threads):
         every, drawn = (
-            Scanning(cloud.settings, pool=pool, threads=THREADS, measure=measure)
+            Scanning(cloud.settings, pool=pool, threads=threads, measure=measure)
             for measure in (False, True)
         )
 
