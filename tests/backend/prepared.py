@@ -51,15 +51,16 @@ class Prepared:
     def __init__(self, address: str) -> None:
         self.address = address
 
-    def start(self, launch: Launch, *, environment: Any, home: str, stderr: Any,
+    def start(self, launch: Launch, *, environment: Any, home: str, stderr: Any, sockets: Any,
               **given: Any) -> Any:  # fmt: skip
+        given["sockets"] = sockets
         if launch != Launch():
             return start(launch, environment=environment, home=home, stderr=stderr, **given)
         (read, stdin), (stdout, write) = os.pipe(), os.pipe()
         own = {"HOME": home, "AIRFLOW_HOME": f"{home}/airflow", "PATH": os.environ["PATH"]}
         door = socket.socket(socket.AF_UNIX)
         door.connect(self.address)
-        socket.send_fds(door, [b"."], [read, write, stderr.fileno()])
+        socket.send_fds(door, [b"."], [read, write, stderr.fileno(), *sockets])
         door.sendall(json.dumps([{**environment, **own}, home]).encode() + b"\n")
         os.close(read)
         os.close(write)
@@ -88,7 +89,7 @@ def open_prepared(directory: Path) -> Iterator[Prepared]:
 
 def serve(door: socket.socket) -> None:
     """Become a worker with the environment and the channels that are sent."""
-    _, channels, _, _ = socket.recv_fds(door, 1, 3)
+    _, (*channels, copied), _, _ = socket.recv_fds(door, 1, 4)
     environment, home = json.loads(door.makefile("rb").readline())
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     os.environ.clear()
@@ -99,6 +100,7 @@ def serve(door: socket.socket) -> None:
         os.dup2(channel, number)
         os.close(channel)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    sys.argv[1:] = [str(copied)]
     door.sendall(str(os.getpid()).encode())
     worker.main()
 

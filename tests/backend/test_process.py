@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import certifi
 import pytest
@@ -217,6 +218,26 @@ def test_function_of_a_users_own_runs_in_the_fork_and_not_in_the_worker(tmp_path
         (told,) = worker.run([own])
         pid = worker._process.pid
     assert told.canonical[1] != str(pid)
+
+
+def test_copy_answers_while_the_worker_is_busy_and_ends_with_it():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        open_worker(unanswered(silent), timeout=60) as worker,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other = worker.beside()
+        assert other is not None
+        busy = pool.submit(worker.run_all, [Request([push(SMALL, where=WHERE)])])
+        caller, _ = silent.accept()  # from here on the worker waits
+        (answered,) = other.run([encode(SMALL, describe=True)])
+        assert not busy.done()
+        process._kill(worker._process)
+        with pytest.raises(ProcessError, match=r"ended before it answered|is gone"):
+            other.run([encode(SMALL)])
+        caller.close()
+    assert answered.value
+    assert isinstance(busy.result()[0], ProcessError)
 
 
 def test_killed_worker_is_an_error_and_leaves_no_process():

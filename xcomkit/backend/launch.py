@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,10 +135,12 @@ def start(
     environment: Mapping[str, str],
     home: str,
     stderr: IO[bytes],
+    sockets: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Return the process that runs the worker's text; requests go to its stdin.
 
     On this machine ``environment`` is what it sees, and ``home`` its HOME; a pod has its own.
+    A copy of it answers on each of the ``sockets``, which are descriptors.
 
     Raises:
         ProcessError: when it cannot be started.
@@ -152,7 +154,7 @@ def start(
         command, variables = [*launch.kubectl, "sh", "-c", _SHELL, "sh", bootstrap], None
     else:
         texts = []
-        command = [launch.python or sys.executable, "-P", str(worker)]
+        command = [launch.python or sys.executable, "-P", str(worker), *map(str, sockets)]
         variables = {**environment, **_own_variables(launch, environment, home=home)}
     try:
         process = subprocess.Popen(
@@ -162,6 +164,7 @@ def start(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
+            pass_fds=sockets,
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

@@ -5,11 +5,13 @@ import math
 import os
 import select
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -41,8 +43,10 @@ class Worker:
         secrets: Sequence[str],
         timeout: float,
         launch: Launch,
+        channel: socket.socket | None = None,
     ) -> None:
         self._process = process
+        self._channel = channel
         self._stdin: Any = process.stdin
         self._stdout: Any = process.stdout
         self._launch = launch
@@ -66,6 +70,19 @@ class Worker:
         found = {one.name: reply[one.name] for one in fields(Hello)}
         state = {**reply["state"], "error": self._failure(reply["state"]["error"])}
         return Hello(**{**found, "error": self._failure(reply["error"]), "state": state})
+
+    def beside(self) -> "Worker | None":
+        """Return a copy that answers at the same time and ends with this one; none in a pod.
+
+        Raises:
+            ProcessError: the worker does not greet.
+        """
+        if self._channel is None:
+            return None
+        _ = self.hello  # it is said once, for both
+        found = copy(self)
+        vars(found).update(_stdin=self._channel.makefile("wb"), _stdout=self._channel)
+        return found
 
     def run(
         self,
@@ -112,7 +129,7 @@ class Worker:
         try:
             self._stdin.write(json.dumps(line).encode() + b"\n")
             self._stdin.flush()
-        except BrokenPipeError:
+        except ConnectionError:
             raise self._lost("is gone") from None
         reply = self._read(time.monotonic() + max(deadlines) + GRACE_SECONDS)
         return tuple(
@@ -140,7 +157,9 @@ class Worker:
                 if left <= LOOK_SECONDS:
                     raise self._lost("gave no answer in time")
                 continue
-            block = os.read(self._stdout.fileno(), 1 << 16)
+            block = b""
+            with suppress(ConnectionError):  # a socket says so where a pipe just ends
+                block = os.read(self._stdout.fileno(), 1 << 16)
             if not block:
                 with suppress(subprocess.TimeoutExpired):  # it may still be saying why
                     self._process.wait(GRACE_SECONDS)
@@ -222,11 +241,20 @@ def open_worker(
         tempfile.TemporaryDirectory(prefix="xcomkit-worker-", ignore_cleanup_errors=True) as home,
         Path(home, "stderr").open("w+b") as stderr,
     ):
-        process = start(launch, worker=WORKER, environment=environment, home=home, stderr=stderr)
-        try:
-            yield Worker(process, stderr=stderr, secrets=secrets, timeout=timeout, launch=launch)
-        finally:
-            _stop(process, seconds=GRACE_SECONDS if launch.pod else 0)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            process = start(
+                launch, worker=WORKER, environment=environment, home=home, stderr=stderr,
+                sockets=() if launch.pod else (theirs.fileno(),),
+            )  # fmt: skip
+            theirs.close()
+            try:
+                yield Worker(
+                    process, stderr=stderr, secrets=secrets, timeout=timeout, launch=launch,
+                    channel=None if launch.pod else ours,
+                )  # fmt: skip
+            finally:
+                _stop(process, seconds=GRACE_SECONDS if launch.pod else 0)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

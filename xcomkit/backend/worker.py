@@ -788,12 +788,21 @@ def greet() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Greet, then answer one request per line until stdin ends."""
+    """Greet, then answer one request per line until stdin ends.
+
+    A copy of this process answers on a socket meanwhile, if one is given: one import serves both.
+    """
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     with leave_nobody():
         greeting = greet()
     send(channel, greeting)
+    for copied in map(int, sys.argv[1:]):
+        if os.fork() == 0:
+            channel.close()
+            os.dup2(copied, 0)
+            channel = os.fdopen(os.dup(copied), "w", encoding="utf-8")
+        os.close(copied)
     for line in sys.stdin:
         run(json.loads(line)["requests"], channel)
 

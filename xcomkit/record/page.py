@@ -67,8 +67,10 @@ def encodable(html: str) -> str:
 def _sections(record: Record, *, notebooks: Path, room: int) -> Iterator[tuple[str, str | None]]:
     """Yield each step with its notebook, if that fits into the bytes that are left."""
     names = [step.name for step in record.steps]
+    exporter = _exporter()
     for name in names:
-        html = _link_sections(_notebook(notebooks / f"{name}.ipynb"), names=names)
+        html = _notebook(notebooks / f"{name}.ipynb", exporter=exporter)
+        html = _link_sections(html, names=names)
         size = len(encodable(html).encode())
         yield name, html if size <= room else None
         room -= size if size <= room else 0
@@ -134,11 +136,7 @@ def _bound(outputs: Iterable[dict[str, Any]]) -> None:
         left -= len(str(output))
 
 
-def _notebook(path: Path) -> str:
-    """Return an executed notebook as sanitised HTML; a step that was not run has none."""
-    if not path.exists():
-        return "<p>This step was not run.</p>"
-    import nbformat
+def _exporter() -> Any:
     from nbconvert import HTMLExporter
     from nbconvert.preprocessors import TagRemovePreprocessor
 
@@ -150,6 +148,15 @@ def _notebook(path: Path) -> str:
     # The form displays the parameters, and the cover how far the run came.
     left_out = {"parameters", "injected-parameters", "guide"}
     exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=left_out), enabled=True)
+    return exporter
+
+
+def _notebook(path: Path, *, exporter: Any) -> str:
+    """Return an executed notebook as sanitised HTML; a step that was not run has none."""
+    if not path.exists():
+        return "<p>This step was not run.</p>"
+    import nbformat
+
     notebook = nbformat.read(path, as_version=4)
     _bound(output for cell in notebook.cells for output in cell.get("outputs", ()))
     html, _ = exporter.from_notebook_node(notebook)

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -53,12 +54,10 @@ def prove(step: Step) -> Proof:
             # Recorded before anything is written, in case the proof is cut off.
             places = _places(step, run_id=run_id)
             evidence.record_created(step.run, kind="prefixes", names=places)
-            with open_agent(step) as agent:
+            with ThreadPoolExecutor(1) as beside, open_agent(step) as agent:
                 step.facts["identity"] = agent.identity.proves
                 step.facts["component"] = agent.component.name
-                for checks in prove_parts(step, agent, proof, run_id=run_id):
-                    proof.checks += checks
-                for checks in prove_state(step, agent, proof, run_id=run_id):
+                for checks in prove_parts(step, agent, proof, run_id=run_id, beside=beside):
                     proof.checks += checks
             # Also keys of which only old versions are left.
             keys = [key for place in places for key in step.cloud.list_keys_ever(place)]
@@ -93,9 +92,13 @@ def _check_bucket(step: Step) -> Check | None:
 
 
 def prove_parts(
-    step: Step, agent: Agent, proof: Proof, *, run_id: str
+    step: Step, agent: Agent, proof: Proof, *, run_id: str, beside: Executor
 ) -> Iterator[tuple[Check, ...]]:
-    """Yield the checks of each part of the proof, and put what was measured beside them into it."""
+    """Yield the checks of each part of the proof, and put what was measured beside them into it.
+
+    ``beside`` is where the state store is proved while values of XCom are lost; when codecs are
+    timed nothing else runs.
+    """
     worker, settings = agent.worker, step.settings
     signed_in = _sign_in(step, agent)
     yield (*signed_in, *check_drift(step, agent), *check_image(step, agent))
@@ -116,9 +119,23 @@ def prove_parts(
     configured = worker.hello.settings["compression"] or "none"
     step.facts["configured"] = (proof.class_name, configured)
     proof.codecs = timing.chosen(proof.backend, configured, depth=settings.fault_depth)
-    if not _is_stored(proof, found):  # timing each codec's failure would only take time
+    is_stored = _is_stored(proof, found)
+    losses = _prove_losses(step, agent, proof, run_id=run_id) if is_stored else iter(())
+    other = worker.beside()
+    own = replace(agent, worker=other or worker)
+    state = prove_state(step, own, proof, run_id=run_id)
+    if other is None:
+        yield from losses
+        yield from state
+    else:
+        found_of_state: list[tuple[Check, ...]] = []  # what was found before an error stays
+        done = beside.submit(found_of_state.extend, state)
+        yield from losses
+        wait([done])
+        yield from found_of_state
+        done.result()
+    if not is_stored:  # timing each codec's failure would only take time
         return
-    yield from _prove_losses(step, agent, proof, run_id=run_id)
     _leave_sample(worker, run_id=run_id)
     measured = timing.measure(
         worker, settings=settings, codecs=timing.distinct(configured), progress=step.say,
