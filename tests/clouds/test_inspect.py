@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 import yaml
@@ -243,6 +244,31 @@ def test_scan_without_the_right_to_read_is_unknown_and_says_why(file, capsys, mo
 
 
 @pytest.mark.usefixtures("there")
-def test_part_of_a_listing_is_not_sampled(file, capsys):
-    assert main(["inspect", "-f", str(file), "--decode", "sample", "--resume", "x.json"]) == 2
-    assert "leave one out" in capsys.readouterr().err
+def test_part_of_a_listing_is_neither_sampled_nor_joined(file, capsys):
+    for asked in (["--decode", "sample"], ["--orphans", "rows.csv"]):
+        assert main(["inspect", "-f", str(file), *asked, "--resume", "x.json"]) == 2
+        assert "leave out --resume" in capsys.readouterr().err
+
+
+def test_objects_without_a_row_and_rows_without_an_object_are_named(there, file, capsys, tmp_path):
+    rows = tmp_path / "rows.csv"
+    base = f"s3://conn@{there.settings.bucket}/astro/xcom"
+    refers = [f"{base}/a/{RUN}/t0/{UUID}", f"{base}/a/{RUN}/gone/{UUID}", "<script>\x1b[31m"]
+    lines = [f'2026-01-01,"""{one}"""' for one in refers]
+    rows.write_text("\n".join(["timestamp,value", *lines, f"{datetime.now(UTC)},1"]))
+    asked = ["inspect", "-f", str(file), "--orphans", str(rows)]
+
+    code = main([*asked, "--older-than", "0", "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    main(asked)
+    shown = capsys.readouterr()
+
+    joined, status = found["orphans"], {one["id"]: one["status"] for one in found["checks"]}
+    listed = [parse_key(o, prefix="astro/xcom") for o in there.cloud.list_objects("astro/xcom/")]
+    lost = [one for one in listed if one.layout in ("uuid", "key") and one.task_id != "t0"]
+    assert joined["without_row"]["count"] == len(lost) >= 3
+    assert joined["without_row"]["size"] == sum(one.size for one in lost)
+    assert joined["without_object"]["keys"] == [f"astro/xcom/a/{RUN}/gone/{UUID}"]
+    assert (status["XC614"], status["XC615"], code) == ("warn", "fail", 1)
+    assert "Without a row: " in shown.out
+    assert "\x1b" not in shown.out + shown.err

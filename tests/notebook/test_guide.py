@@ -140,7 +140,7 @@ def test_odd_evidence_is_no_traceback(done):
 
 FIXED_IN = {
     "01": {
-        "XC602", "XC609", "XC610", "XC710",
+        "XC602", "XC609", "XC610", "XC614", "XC710",
     },
     "02": {
         "XC503", "XC507", "XC513", "XC514", "XC532", "XC536", "XC709",

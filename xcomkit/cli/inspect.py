@@ -1,8 +1,11 @@
 """``xcomkit inspect``: what lies below the prefix of a bucket."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xcomkit.cli.terminal import note, read_days, read_pair, say
 from xcomkit.findings.errors import InputError, MissingError, XcomkitError
@@ -11,9 +14,7 @@ if TYPE_CHECKING:
     from xcomkit.cloud_documents.lifecycle import Effect
     from xcomkit.clouds import Cloud
     from xcomkit.findings.model import Check
-    from xcomkit.objects.beside import Beside
     from xcomkit.objects.listing import Listing
-    from xcomkit.objects.scan import Scan
     from xcomkit.objects.summary import Summary
     from xcomkit.settings.settings import Settings
 
@@ -75,6 +76,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--scheduler", default="local", metavar="ADDRESS",
         help="local: threads here; else the address of a Dask cluster, such as tcp://HOST:8786",
     )  # fmt: skip
+    joined = parser.add_argument_group("join the objects with the rows of XCom")
+    joined.add_argument(
+        "--orphans", metavar="ROWS",
+        help="https://HOST/PATH of the Deployment, whose token is in the variable that"
+        " token_variable names; or a CSV, JSON or SQLite file with the tables of XCom",
+    )  # fmt: skip
+    joined.add_argument(
+        "--older-than", type=read_days, default=7, metavar="DAYS",
+        help="leave out what is younger, 7 unless given: more than the longest Dag run takes",
+    )  # fmt: skip
     one = parser.add_argument_group("find one value, in place of a listing")
     one.add_argument("--dag", metavar="ID")
     one.add_argument("--run", metavar="ID")
@@ -95,9 +106,10 @@ def act(options: argparse.Namespace) -> int:
         raise InputError(
             f"--save {options.save}: no format.", hint="name a .json or a .parquet file."
         )
-    if options.resume and options.decode != "none":
+    if options.resume and (options.decode != "none" or options.orphans):
         raise InputError(
-            "--decode draws from a whole listing, and --resume lists a part.", hint="leave one out."
+            "--decode and --orphans need a whole listing, and --resume lists a part.",
+            hint="leave out --resume.",
         )
 
     from xcomkit.clouds import open_cloud
@@ -108,32 +120,26 @@ def act(options: argparse.Namespace) -> int:
     from xcomkit.objects.retention import monthly_cost
     from xcomkit.objects.summary import to_summary
     from xcomkit.steps import inspect_objects as objects
-    from xcomkit.steps.deep_scan import scan_table
     from xcomkit.steps.opening import open_platform
 
     listing = _begin(options.resume, settings=settings)
     platform, _ = open_platform(settings)
     cloud = open_cloud(settings, platform=platform)
-    scan, opened = _list_and_scan(options, listing=listing, cloud=cloud)
+    parts = [*_list(options, listing=listing, cloud=cloud)]
     summary = to_summary(listing.sums, is_whole=listing.is_whole)
-    state = objects.list_state(cloud, say=note) if listing.is_whole else None
-    beside, asked = _judge_more(options, cloud=cloud, summary=summary)
+    parts += _look_further(options, cloud=cloud, summary=summary)
+    opened = [check for part in parts if part.name == "scan" for check in part.checks]
+    asked = [check for part in parts if part.name != "scan" for check in part.checks]
     found = (*checks(summary, opened=opened), *asked)
     if options.save:
         saved.write(listing, path=options.save)
         note(f"sums: {options.save}")
     if options.format == "json":
-        say(
-            saved.to_json(
-                listing, summary=summary, checks=found, beside=beside, state=state, scan=scan
-            )
-        )
+        more = {part.name: part.found for part in parts if part.found}
+        say(saved.to_json(listing, summary=summary, checks=found, more=more))
     else:
         shown: list[object] = [table(summary) for table in objects.TABLES.values()]
-        shown.append(objects.deletions(summary, cloud=cloud))
-        shown += [objects.state_table(state)] if state else []
-        shown += [objects.beside_table(beside)] if beside else []
-        shown += [scan_table(scan, listed=listing.sums.readable)] if scan else []
+        shown += [objects.deletions(summary, cloud=cloud), *(p.table for p in parts if p.table)]
         if options.price is not None:
             size = listing.sums.size
             cost = monthly_cost(size, price=options.price)
@@ -146,16 +152,42 @@ def act(options: argparse.Namespace) -> int:
     return int(worst(found) in ("fail", "unknown"))
 
 
-def _list_and_scan(
-    options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud"
-) -> tuple["Scan | None", tuple["Check", ...]]:
-    """List the prefix, and return what is in the objects if they are to be opened."""
-    from xcomkit.objects.checks import judge_scan
-    from xcomkit.steps.deep_scan import scan_prefix
+class _Part(NamedTuple):
+    """What an option asked for: its name in JSON, what was found, its table and its checks."""
 
-    if options.decode == "none":
-        listing.run(cloud, say=note)
-        return None, ()
+    name: str
+    found: Any = None
+    table: object = None
+    checks: tuple["Check", ...] = ()
+
+
+def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") -> Iterator[_Part]:
+    """List the prefix, and yield what was found in the objects and of their rows meanwhile."""
+    settings = cloud.settings
+    with ExitStack() as stack:
+        if options.orphans:
+            from xcomkit.objects.orphans import Join, judge_orphans
+            from xcomkit.steps.orphans import join_rows, orphans_table
+
+            join = stack.enter_context(closing(Join(settings.bucket, settings.prefix)))
+            listing.also.append(join.add_objects)
+        if options.decode == "none":
+            listing.run(cloud, say=note)
+        else:
+            yield _scan(options, listing=listing, cloud=cloud)
+        if options.orphans:
+            found = join_rows(
+                join, rows=options.orphans, settings=settings, days=options.older_than, say=note
+            )
+            judged = judge_orphans(found, is_whole=listing.is_whole)
+            yield _Part("orphans", found, orphans_table(found), judged)
+
+
+def _scan(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") -> _Part:
+    """List the prefix, and return what is in the objects."""
+    from xcomkit.objects.checks import judge_scan
+    from xcomkit.steps.deep_scan import scan_prefix, scan_table
+
     scan = scan_prefix(
         listing, cloud=cloud, decode=options.decode, seed=options.seed,
         scheduler=options.scheduler, say=note,
@@ -166,21 +198,26 @@ def _list_and_scan(
     except XcomkitError as error:
         unread = str(error)
     listed = listing.sums.readable
-    return scan, judge_scan(scan, listed=listed, encryption=encryption, unread=unread)
+    checks = judge_scan(scan, listed=listed, encryption=encryption, unread=unread)
+    found = {**asdict(scan), "share": scan.gzip.share(of=listed)}
+    return _Part("scan", found, scan_table(scan, listed=listed), checks)
 
 
-def _judge_more(
+def _look_further(
     options: argparse.Namespace, *, cloud: "Cloud", summary: "Summary"
-) -> tuple["Beside | None", list["Check"]]:
-    """Return what is kept beside the objects, and the checks that only options ask for."""
+) -> Iterator[_Part]:
+    """Yield what is beside the objects, and the checks that only options ask for."""
     from xcomkit.objects.beside import count_beside
     from xcomkit.objects.checks import judge_reruns, judge_uploads
+    from xcomkit.steps.inspect_objects import beside_table, list_state, state_table
 
-    beside, found = None, []
+    if summary.is_whole and (state := list_state(cloud, say=note)):
+        yield _Part("state_store", state, state_table(state))
     if options.versions and summary.is_whole:
         note("counting old versions with the cloud's own SDK, one answer per 1,000 of them")
         beside = count_beside(cloud, prefix=cloud.settings.prefix)
-        found.append(judge_uploads(beside, now=summary.now, days=summary.retention_days))
+        check = judge_uploads(beside, now=summary.now, days=summary.retention_days)
+        yield _Part("beside", beside, beside_table(beside), (check,))
     if (again := options.rerun_days) is not None:
         effects: tuple[Effect, ...] = ()
         unread = ""
@@ -188,14 +225,12 @@ def _judge_more(
             effects = cloud.bucket.read_lifecycle()
         except XcomkitError as error:
             unread = str(error)
-        found.append(judge_reruns(effects, unread=unread, rerun_days=again))
-    return beside, found
+        yield _Part("", checks=(judge_reruns(effects, unread=unread, rerun_days=again),))
 
 
 def _show_values(options: argparse.Namespace, *, settings: "Settings") -> int:
     """Show the objects of one task of a run, decoded within bounds."""
     import json
-    from dataclasses import asdict
     from itertools import islice
 
     from xcomkit.clouds import open_cloud

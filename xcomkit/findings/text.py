@@ -14,6 +14,12 @@ def listed(texts: Sequence[str], *, most: int, separator: str = ", ") -> str:
     return separator.join(map(plain, texts[:most])) + more
 
 
+def shorten(key: str) -> str:
+    """Return a key as one bounded line; control characters are escaped."""
+    text = key if key.isprintable() else ascii(key)
+    return text if len(text) <= 160 else f"{text[:80]}...{text[-77:]}"
+
+
 def number_of(count: int, thing: str) -> str:
     """Return a count with its noun, as ``1 check`` and ``2 checks``."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 from xcomkit.cloud_documents.lifecycle import Effect
 from xcomkit.findings.model import Check, Rule
-from xcomkit.findings.text import number_of
+from xcomkit.findings.text import number_of, shorten
+from xcomkit.objects import orphans
 from xcomkit.objects.beside import Beside
 from xcomkit.objects.decode import Decoded
 from xcomkit.objects.scan import Kind, Scan
 from xcomkit.objects.summary import Summary
-from xcomkit.objects.sums import GRACE, Examples
+from xcomkit.objects.sums import GRACE
 
 XC601 = Rule(
     id="XC601",
@@ -126,7 +127,10 @@ XC613 = Rule(
     remedy="Let them expire, or copy them onto themselves.",
     source="Amazon S3 User Guide, default encryption; Cloud Storage, default keys",
 )
-RULES = (XC601, XC602, XC603, XC604, XC605, XC606, XC607, XC608, XC609, XC610, XC611, XC612, XC613)
+RULES: tuple[Rule, ...] = (
+    XC601, XC602, XC603, XC604, XC605, XC606, XC607, XC608, XC609, XC610, XC611, XC612, XC613,
+    *orphans.RULES,
+)  # fmt: skip
 
 _HOW = "listed the prefix and parsed every key"
 _EXPECTED = {
@@ -162,7 +166,7 @@ def judge_uploads(found: Beside, *, now: datetime, days: int) -> Check:
     observed = number_of(found.uploads, "unfinished upload")
     if found.oldest:
         since = f"{found.oldest:%Y-%m-%d %H:%M} UTC"
-        observed += f", the oldest begun {since}: {_short(found.oldest_key)}"
+        observed += f", the oldest begun {since}: {shorten(found.oldest_key)}"
     if holds and found.unseen_uploads:  # what was found in a part stays found
         holds, observed = None, found.unseen_uploads
     return XC609.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
@@ -173,7 +177,7 @@ def judge_reruns(effects: Iterable[Effect], *, unread: str, rerun_days: int) -> 
     takings = [one for one in effects if one.takes]
     early = [one for one in takings if one.days is not None and one.days < rerun_days]
     is_known = not unread and all(one.days is not None for one in takings)
-    rules = ", ".join(f"rule {_short(one.label)} {one.text}" for one in early or takings)
+    rules = ", ".join(f"rule {shorten(one.label)} {one.text}" for one in early or takings)
     return XC610.judge(
         False if early else True if is_known else None,
         expected=f"{rerun_days} days or more, in which a run may be cleared",
@@ -204,7 +208,7 @@ def judge_scan(scan: Scan, *, listed: int, encryption: str, unread: str = "") ->
     found = []
     for rule, expected, kinds in _KINDS:
         bad = scan.count(*kinds)
-        observed = f"{_counted(bad, 'found')}{unseen}"
+        observed = f"{bad.counted('found')}{unseen}"
         if not (whole or unseen or bad.count):
             found.append(rule.skip(expected=expected, observed="not proved: none opened", how=how))
             continue
@@ -244,11 +248,11 @@ def _of_listing(summary: Summary | None) -> Iterable[Check]:
             summary.count > 0,
             f"{number_of(summary.count, 'XCom')}, {number_of(summary.size, 'byte')}",
         ),
-        (XC602, not summary.past.count, _counted(summary.past, days)),
-        (XC603, not summary.foreign.count, _counted(summary.foreign, "foreign")),
+        (XC602, not summary.past.count, summary.past.counted(days)),
+        (XC603, not summary.foreign.count, summary.foreign.counted("foreign")),
         (XC604, len(summary.codecs) < 2, codecs),
-        (XC607, not summary.state.count, _counted(summary.state, "of the state store")),
-        (XC608, not summary.empty.count, _counted(summary.empty, "without bytes")),
+        (XC607, not summary.state.count, summary.state.counted("of the state store")),
+        (XC608, not summary.empty.count, summary.empty.counted("without bytes")),
     )
     return [_of_part(*one, summary) for one in found]
 
@@ -273,7 +277,7 @@ def _skip(rule: Rule, observed: str) -> Check:
 
 
 def _of_object(decoded: Decoded | None, *, key: str) -> Iterable[Check]:
-    how = f"opened {_short(key)}, bounded and without Airflow" if key else "opened one object"
+    how = f"opened {shorten(key)}, bounded and without Airflow" if key else "opened one object"
     json, bytes_of = "JSON", "bytes of the codec in the suffix"
     if decoded is None:
         absent = "no object was there to open"
@@ -289,17 +293,3 @@ def _of_object(decoded: Decoded | None, *, key: str) -> Iterable[Check]:
         XC605.judge(is_json, expected=json, observed=inside, how=how, basis="behaviour"),
         XC606.judge(holds, expected=bytes_of, observed=codecs, how=how, basis="behaviour"),
     )
-
-
-def _counted(examples: Examples, what: str) -> str:
-    """Return ``5 foreign: key, key and 3 more``."""
-    keys, count = examples.keys, examples.count
-    named = ": " + ", ".join(_short(key) for key in keys) if keys else ""
-    more = f" and {count - len(keys):,} more" if count > len(keys) else ""
-    return f"{count:,} {what}{named}{more}"
-
-
-def _short(key: str) -> str:
-    """Return a key as one bounded line; control characters are escaped."""
-    text = key if key.isprintable() else ascii(key)
-    return text if len(text) <= 160 else f"{text[:80]}...{text[-77:]}"

@@ -37,14 +37,14 @@ class Listing:
     next begins, and is counted; what a page does not hold of its last folder is listed meanwhile.
     ``reached`` is the key behind which no folder was looked for, ``None`` once there is none;
     ``folders`` maps those found to the last key that was counted, ``None`` once they are done.
-    ``also`` gets every batch that is counted.
+    Each of ``also`` gets every batch that is counted.
     """
 
     bucket: str
     sums: Sums
     reached: str | None = ""
     folders: dict[str, str | None] = field(default_factory=dict)
-    also: Callable[[Columns], None] | None = field(default=None, compare=False)
+    also: list[Callable[[Columns], None]] = field(default_factory=list, compare=False)
 
     @property
     def is_whole(self) -> bool:
@@ -127,8 +127,8 @@ class Listing:
 
     def _add(self, batch: Any) -> None:
         self.sums.add(batch)
-        if self.also:
-            self.also(read_columns(batch))
+        for take in self.also:
+            take(read_columns(batch))
 
 
 def _last_key(batch: Any) -> str:

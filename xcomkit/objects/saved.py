@@ -2,44 +2,37 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Check, StoredObject, StoredXCom
-from xcomkit.objects.beside import Beside
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.listing import Listing
-from xcomkit.objects.scan import Scan
 from xcomkit.objects.summary import Summary
 from xcomkit.objects.sums import Examples, Sums
 
+_PARTS = ("beside", "orphans", "scan", "state_store")
+"""What is there, as null, where it was not asked for."""
 _TALLIES = ("days", "sizes", "ages")
 _EXAMPLES = ("empty", "past", "foreign", "state")
 _GROUP = ("dag_id", "task_id", "layout", "codec", "objects", "bytes")
 
 
 def to_json(
-    listing: Listing,
-    *,
-    summary: Summary,
-    checks: Iterable[Check],
-    beside: Beside | None = None,
-    state: Summary | None = None,
-    scan: Scan | None = None,
+    listing: Listing, *, summary: Summary, checks: Iterable[Check], more: Mapping[str, Any]
 ) -> str:
-    """Return what a listing found, for tools."""
+    """Return what a listing found, for tools, and what else was asked for."""
     found = {
         "schema": 1,
         "bucket": listing.bucket,
         "prefix": listing.sums.prefix,
-        "summary": asdict(summary),
-        "beside": beside and asdict(beside),
-        "state_store": state and asdict(state),
-        "scan": scan and {**asdict(scan), "share": scan.gzip.share(of=listing.sums.readable)},
-        "checks": [asdict(check) for check in checks],
+        "summary": summary,
+        **dict.fromkeys(_PARTS),
+        **more,
+        "checks": list(checks),
     }
     return json.dumps(found, indent=1, sort_keys=True, default=_plain)
 
@@ -142,7 +135,9 @@ def _edges(sums: Sums) -> tuple[tuple[str, StoredXCom | None], ...]:
     return ("oldest", sums.oldest), ("newest", sums.newest)
 
 
-def _plain(value: object) -> str:
+def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     raise TypeError(f"sums hold no {type(value).__name__}")

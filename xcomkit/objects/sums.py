@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from xcomkit.findings.model import StoredCodec, StoredObject, StoredXCom
+from xcomkit.findings.text import shorten
 from xcomkit.objects.keys import CODECS, MAX_ID, parse_key, strict_patterns
 
 LARGEST = 10
@@ -50,6 +51,12 @@ class Examples:
             self.keys += [
                 key for key, _ in zip(keys, range(EXAMPLES - len(self.keys)), strict=False)
             ]
+
+    def counted(self, what: str) -> str:
+        """Return ``5 foreign: key, key and 3 more``."""
+        named = ": " + ", ".join(map(shorten, self.keys)) if self.keys else ""
+        more = self.count - len(self.keys)
+        return f"{self.count:,} {what}{named}" + (f" and {more:,} more" if more else "")
 
     def join(self, other: "Examples") -> None:
         """Count those of another part, too; the keys are then the first ones in their order."""

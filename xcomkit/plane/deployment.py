@@ -10,17 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.findings.text import listed
 from xcomkit.plane.dag_run import DagRun, TaskResult
-from xcomkit.plane.rest_client import Call, RestClient, path_of
+from xcomkit.plane.rest_client import Call, Parameters, RestClient, path_of
 from xcomkit.plane.run_reader import ENDED, RunReader
 
 _POLL = 1.0  # seconds
 _SLOWEST_POLL = 15.0
 _NAMED = 10
+_MOST_ROWS = 1_000_000
 _RIGHT = "deployment.airflow."  # as Astro's reference of custom roles spells them
 
 
@@ -143,6 +145,23 @@ class Deployment:
     def read_run(self, dag_id: str, run_id: str) -> DagRun:
         """Return what is left of a run: states, rows, and the masked logs of all tries."""
         return RunReader(self.client, dag_id, run_id).read()
+
+    def list_xcoms(self, *, pause: float) -> Iterator[dict[str, Any]]:
+        """Yield the rows of XCom that the token may read, without their values."""
+        path = "/api/v2/dags/~/dagRuns/~/taskInstances/~/xcomEntries"
+        call = Call("list the XComs of all runs", f"{_RIGHT}xcom.get")
+        return self.client.pages(path, "xcom_entries", call=call, most=_MOST_ROWS, pause=pause)
+
+    def oldest_running(self) -> datetime | None:
+        """Return when the longest running Dag run began."""
+        call = Call("list the running Dag runs", f"{_RIGHT}dagRun.get")
+        params: Parameters = {"state": "running", "order_by": "start_date", "limit": 1}
+        found = self.client.get("/api/v2/dags/~/dagRuns", call=call, params=params)
+        try:
+            starts = [datetime.fromisoformat(str(run["start_date"])) for run in found["dag_runs"]]
+        except (LookupError, TypeError, ValueError):
+            raise ServiceError(f"{self.client.url} answered with runs without a start.") from None
+        return min(starts, default=None)
 
     def read_states(self, dag_id: str, run_id: str, *, task_id: str) -> Counter[str]:
         """Return how many instances of a mapped task are in which state."""

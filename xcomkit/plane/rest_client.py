@@ -159,11 +159,13 @@ class RestClient:
         answer = self._exchange(method, path, call=call, body=body)
         return {} if answer.status == 204 else self._document(answer, call=call)
 
-    def pages(self, path: str, key: str, *, call: Call) -> Iterator[dict[str, Any]]:
-        """Yield every object of the listing ``key`` at ``path``.
+    def pages(
+        self, path: str, key: str, *, call: Call, most: int = MAX_ENTRIES, pause: float = 0
+    ) -> Iterator[dict[str, Any]]:
+        """Yield every object of the listing ``key`` at ``path``, with a pause between pages.
 
         Raises:
-            ServiceError: it ends before its own total, or has more than ``MAX_ENTRIES``; and the
+            ServiceError: it ends before its own total, or has more than ``most``; and the
                 errors of get.
         """
         seen, total = 0, 1
@@ -171,13 +173,14 @@ class RestClient:
             page = self.get(path, call=call, params={"limit": _PAGE, "offset": seen})
             found, total = page.get(key), number(page.get("total_entries"), otherwise=-1)
             is_whole = isinstance(found, list) and (seen == total or bool(found))
-            if not isinstance(found, list) or not is_whole or not 0 <= total <= MAX_ENTRIES:
+            if not isinstance(found, list) or not is_whole or not 0 <= total <= most:
                 raise ServiceError(
-                    f"{self.url} answered {seen} of {total} entries, at most {MAX_ENTRIES} are"
+                    f"{self.url} answered {seen} of {total} entries, at most {most} are"
                     f" read, asked to {call.to}.",
                     hint="try again with a smaller run, and check that it is Airflow 3.1 or later.",
                 )
             seen += len(found)
+            time.sleep(pause)
             yield from (entry for entry in found if isinstance(entry, dict))
 
     def quoted(self, value: object, *, most: int = _QUOTED) -> str:

@@ -172,7 +172,7 @@ def scan_prefix(
             if decode == "all":
                 every.add(columns)
 
-        listing.also = take
+        listing.also.append(take)
         listing.run(cloud, say=say)
         whole = every.finish(say=say)
         for one in sample.objects if whole.is_whole else ():

@@ -53,7 +53,7 @@ def state_table(found: Summary) -> show.Table:
         f"{_lead(found, 'the prefix of the state store')}{number_of(found.state.count, 'state')}"
         f" with {found.state.size:,} bytes, {found.count + found.foreign.count:,} other keys"
     )
-    return _totals("Dag and task, or asset", found.states[:10], caption=caption)
+    return totals("Dag and task, or asset", found.states[:10], caption=caption)
 
 
 def _lead(found: Summary, place: str) -> str:
@@ -81,7 +81,7 @@ def _dags(summary: Summary) -> show.Table:
         f"{summary.count:,} XComs with {summary.size:,} bytes,"
         f" {summary.foreign.count:,} other keys, {summary.state.count:,} of the state store"
     )
-    return _totals("Dag", summary.dags, caption=f"{_lead(summary, 'the prefix')}{total}")
+    return totals("Dag", summary.dags, caption=f"{_lead(summary, 'the prefix')}{total}")
 
 
 def read_expiry(cloud: Cloud) -> tuple[float | None, str]:
@@ -101,7 +101,7 @@ def deletions(summary: Summary, *, cloud: Cloud) -> show.Table | show.Text:
     if days is None:
         return show.Text("No lifecycle rule of the bucket deletes all XComs, so they stay.")
     caption = f"What the bucket deletes per day, {days:g} days after the writing, {how}"
-    return _totals("day (UTC)", forecast(summary, days=days), caption=caption)
+    return totals("day (UTC)", forecast(summary, days=days), caption=caption)
 
 
 def beside_table(found: Beside) -> show.Table:
@@ -117,18 +117,19 @@ def beside_table(found: Beside) -> show.Table:
     return show.table(("what", "count", "bytes", "not seen"), rows, caption=caption)
 
 
-def _totals(name: str, totals: tuple[Total, ...], *, caption: str) -> show.Table:
-    rows = [(one.name, f"{one.count:,}", f"{one.size:,}", size_text(one.size)) for one in totals]
+def totals(name: str, found: tuple[Total, ...], *, caption: str) -> show.Table:
+    """Return counts and bytes per name."""
+    rows = [(one.name, f"{one.count:,}", f"{one.size:,}", size_text(one.size)) for one in found]
     return show.table((name, "objects", "bytes", "size"), rows, caption=caption)
 
 
 TABLES: Mapping[str, Callable[[Summary], show.Table]] = {
     "dags": _dags,
-    "tasks": lambda found: _totals("Dag and task", found.tasks[:10], caption="The largest tasks"),
+    "tasks": lambda found: totals("Dag and task", found.tasks[:10], caption="The largest tasks"),
     "objects": _objects,
-    "ages": lambda found: _totals("age", found.ages, caption="Ages of all objects"),
-    "sizes": lambda found: _totals("size", found.sizes, caption="Sizes of all objects"),
-    "codecs": lambda found: _totals("codec", found.codecs, caption="Codecs of XComs"),
+    "ages": lambda found: totals("age", found.ages, caption="Ages of all objects"),
+    "sizes": lambda found: totals("size", found.sizes, caption="Sizes of all objects"),
+    "codecs": lambda found: totals("codec", found.codecs, caption="Codecs of XComs"),
 }
 """What a listing found, as a person reads it in the notebook and in the terminal."""
 

@@ -58,7 +58,7 @@ class Orchestration:
         self._begin()
         settings, hold = self._step.settings, self._resources.enter_context
         if settings.deployment != LOCAL:
-            token = _token(settings.token_variable)
+            token = read_token(settings.token_variable)
             self.deployment = hold(open_deployment(settings.deployment, token=token))
             return
         self.plane = plane = attach() or hold(open_plane(original=self._step.values.original))
@@ -140,7 +140,12 @@ def open_plane(*, original: Values | None) -> AbstractContextManager[ControlPlan
     return open_control_plane(queues=[*dict.fromkeys(queue for group in listed for queue in group)])
 
 
-def _token(variable: str) -> str:
+def read_token(variable: str) -> str:
+    """Return the token in an environment variable.
+
+    Raises:
+        CredentialsError: there is none.
+    """
     token = os.environ.get(variable, "").strip()
     if not token:
         raise CredentialsError(

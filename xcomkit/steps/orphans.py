@@ -1,0 +1,92 @@
+"""``xcomkit inspect --orphans``: objects joined with the rows of XCom of a Deployment."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from xcomkit.findings.errors import MissingError
+from xcomkit.notebook import show
+from xcomkit.objects.orphans import (
+    MOST,
+    Entry,
+    Join,
+    Orphans,
+    Row,
+    read_export,
+    read_oldest_running,
+)
+from xcomkit.objects.summary import size_text
+from xcomkit.plane.deployment import Deployment, open_deployment
+from xcomkit.plane.rest_client import number
+from xcomkit.plane.run_reader import RunReader
+from xcomkit.settings.settings import Settings
+from xcomkit.steps.inspect_objects import totals
+from xcomkit.steps.orchestration import read_token
+
+_PAUSE = 0.1
+"""Seconds between two questions to a Deployment, which has other things to do."""
+_NAMES = ("dag_id", "run_id", "task_id", "key")
+
+
+def join_rows(
+    join: Join, *, rows: str, settings: Settings, days: int, say: Callable[[str], None]
+) -> Orphans:
+    """Return what has no counterpart among the objects that a join has, and rows from somewhere.
+
+    Nothing counts that was written in the last ``days``, since the longest running Dag run began,
+    or after the newest row of an export.
+
+    Raises:
+        XcomkitError: the rows cannot be read.
+    """
+    before = datetime.now(UTC) - timedelta(days=days)
+    if "://" not in rows:
+        file = Path(rows)
+        join.add_rows(read_export(file))
+        times = (join.newest, read_oldest_running(file))
+        return join.result(source=file.name, before=min(filter(None, (before, *times))), unread="")
+    token = read_token(settings.token_variable)
+    with open_deployment(rows, token=token) as deployment:
+        before = min(filter(None, (before, deployment.oldest_running())))
+        say("reading the rows of XCom, 100 at a time and ten times a second at most")
+        join.add_rows(_entries(deployment))
+        unread = join.unread_rows(before=before)
+        join.add_rows(_values(deployment, unread[:MOST]))
+    why = f"of {MOST:,} rows whose task has no object the value was read, there are more"
+    return join.result(source=rows, before=before, unread=why if len(unread) > MOST else "")
+
+
+def orphans_table(found: Orphans) -> show.Table:
+    """Return whose the objects without a row are."""
+    one, since = found.without_row, f"{found.oldest:%Y-%m-%d}" if found.oldest else "-"
+    caption = (
+        f"Without a row: {one.count:,} of {found.objects:,} objects with {size_text(one.size)}, the"
+        f" oldest of {since}; without an object: {found.without_object.count:,} references in"
+        f" {found.rows:,} rows"
+    )
+    return totals("Dag", found.dags, caption=caption)
+
+
+def _entries(deployment: Deployment) -> Iterator[Row]:
+    """Yield whose every row is that the token may read, without their values."""
+    for entry in deployment.list_xcoms(pause=_PAUSE):
+        try:
+            at = datetime.fromisoformat(str(entry.get("timestamp")))
+        except ValueError:
+            at = datetime.max.replace(tzinfo=UTC)
+        dag, run, task, key = (str(entry.get(name)) for name in _NAMES)
+        index = number(entry.get("map_index"), otherwise=-1)
+        yield Row(at, entry=Entry(dag, run, task, index, key))
+
+
+def _values(deployment: Deployment, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows with their values; one that was deleted meanwhile refers to nothing."""
+    for row in rows:
+        time.sleep(_PAUSE)
+        if one := row.entry:
+            reader = RunReader(deployment.client, one.dag, one.run)
+            with suppress(MissingError):
+                yield Row(row.at, json.dumps(reader.value(one.task, one.map_index, one.key)))
