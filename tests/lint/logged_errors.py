@@ -32,6 +32,7 @@ def push_object():
 
 def pull():
     path = os.environ["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"]
+    path = os.environ.get("WRITTEN_BELOW", path)
     reference = f"{path}/d/r/t/11111111-1111-1111-1111-111111111111"
     backend().deserialize_value(SimpleNamespace(value=reference))
 

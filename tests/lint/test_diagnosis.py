@@ -217,6 +217,22 @@ def test_text_of_a_log_beside_the_known_one_is_never_shown(tmp_path):
     assert (finding.file, finding.line) == ("a.log", 3)
 
 
+def test_line_with_two_known_texts_is_said_once_and_names_the_cause(tmp_path):
+    (tmp_path / "a.log").write_text(DENIED.format("PutObject").strip() + ": kms:GenerateDataKey")
+
+    assert [f.rule.id for _, f in diagnose(tmp_path).findings] == ["XC146"]
+
+
+@pytest.mark.parametrize(("replicas", "found"), [(0, []), (1, ["no pod of the worker group b"])])
+def test_worker_group_without_a_pod_is_named_unless_it_has_no_replicas(tmp_path, replicas, found):
+    group = f"  - name: b\n    replicas: {replicas}\n"
+    (tmp_path / "values.yaml").write_text(changed(("workers:\n", f"workers:\n{group}")))
+    of_pods = pods(SETTINGS).replace("astro-agent-worker-0", "astro-agent-worker-default-worker-0")
+    (tmp_path / "pods.yaml").write_text(of_pods)
+
+    assert [f.observed for _, f in diagnose(tmp_path).findings if f.rule.id == "XC158"] == found
+
+
 def test_folder_without_any_known_file_says_what_to_save(tmp_path):
     with pytest.raises(InputError, match="nothing to look at") as refused:
         diagnose(tmp_path)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from xcomkit.lint.symptoms import SYMPTOMS, find_symptoms, to_markdown
+from xcomkit.lint.logs import find_symptoms
+from xcomkit.lint.symptoms import SYMPTOMS, to_markdown
 
 ROOT = Path(__file__).parents[2]
 STOCK = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
@@ -31,6 +32,10 @@ ANSWERS = {
     "no-role": {"GET": (403, "AuthorizationPermissionMismatch", "not authorized")},
     "trust": {"POST": (403, "AccessDenied",
                        "Not authorized to perform sts:AssumeRoleWithWebIdentity")},
+    "region": {"PUT": (400, "AuthorizationHeaderMalformed", "the region 'us-east-1' is wrong")},
+    "length": {"PUT": (411, "MissingContentLength", "Unknown")},
+    "keys": {"PUT": (403, "InvalidAccessKeyId", "The Access Key Id does not exist")},
+    "no-store": {"PUT": (405, "MethodNotAllowed", "The method is not allowed")},
     "oidc": {"POST": (400, "InvalidIdentityToken",
                       "No OpenIDConnect provider found in your account for https://oidc")},
 }  # fmt: skip
@@ -129,6 +134,11 @@ def cases(url: str) -> dict:
         "XC152": s3("x", do="hook"),
         "XC155": s3("x", AIRFLOW_CONN_AWS_DEFAULT='{"conn_type":"aws","extra":'
                     '{"endpoint_url":"http://127.0.0.1:9"}}'),
+        "XC163": s3("x", do="pull", backend=DURABLE, WRITTEN_BELOW="s3://aws_default@x/before"),
+        "XC165": s3("region"),
+        "XC166": s3("length"),
+        "XC167": s3("keys"),
+        "XC168": s3("no-store"),
         "XC142": s3("x", **{f"{IO}PATH": "abfs://acc@no-role/x", "AIRFLOW_CONN_ACC": azure}),
         "XC144": s3("x", **{f"{IO}PATH": "gs://g@right/x", "AIRFLOW_CONN_G": google}),
         "XC139": s3("x", AWS_ENDPOINT_URL_STS=f"{url}/trust", **web),

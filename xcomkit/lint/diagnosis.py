@@ -9,18 +9,21 @@ from pathlib import Path
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
+from xcomkit.findings.text import number_of
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration
+from xcomkit.lint.logs import RULES as LOG_RULES
+from xcomkit.lint.logs import find_symptoms
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.saved_files import FILES
 from xcomkit.lint.saved_xcoms import RULES as ROW_RULES
 from xcomkit.lint.saved_xcoms import Row, judge_rows, read_keys, read_rows
 from xcomkit.lint.sources.at import At, objects
 from xcomkit.lint.sources.reading import read_configuration
-from xcomkit.lint.symptoms import RULES as SYMPTOM_RULES
-from xcomkit.lint.symptoms import SYMPTOMS, Harm, find_symptoms
+from xcomkit.lint.symptoms import SYMPTOMS, Harm
 from xcomkit.values.accounts import read_accounts
-from xcomkit.values.names import STATE_BACKEND
+from xcomkit.values.environment import worker_groups
+from xcomkit.values.names import STATE_BACKEND, is_reference
 from xcomkit.values.sensitive import show
 from xcomkit.values.values import Values
 
@@ -29,7 +32,8 @@ XC158 = Rule(
     title="Every container of the agents runs",
     severity="fail",
     why="A container that waits or is restarted again and again runs no task.",
-    remedy="Read the reason: kubectl describe pod, and kubectl logs --previous.",
+    remedy="Read the reason: kubectl describe pod, and kubectl logs --previous; where there is no"
+    " pod, kubectl describe replicaset: its service account is missing, or a quota is full.",
     source="Kubernetes, container states",
 )
 XC157 = Rule(
@@ -59,7 +63,15 @@ XC161 = Rule(
     remedy="Save it again, of the namespace and the release of the agents.",
     source="xcomkit doctor --help",
 )
-RULES: tuple[Rule, ...] = (XC157, XC161, XC158, XC159, *ROW_RULES, *SYMPTOM_RULES)
+XC164 = Rule(
+    id="XC164",
+    title="The release holds no value that another tool was to fill in",
+    severity="fail",
+    why="helm was given the file as it lies in Git: agents get the encrypted text or a reference.",
+    remedy="Install it by the tool that fills it in, such as helm secrets, vals or Argo's plugin.",
+    source="sops; vals; Argo CD Vault plugin",
+)
+RULES = tuple(dict.fromkeys((XC157, XC161, XC158, XC159, XC164, *ROW_RULES, *LOG_RULES)))
 
 _SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028", "XC163"})
 _REFUSED = frozenset({"XC145", "XC146", "XC148", "XC142", "XC144"})
@@ -143,7 +155,7 @@ def _find(
         name: str(folder / f"{name}.json") if f"{name}.json" in names else ""
         for name in ("trust", "policy", "lifecycle")
     }
-    cloud = CloudFiles(given["trust"], given["policy"], given["lifecycle"], rerun_days=1)
+    cloud = CloudFiles(given["trust"], given["policy"], given["lifecycle"], rerun_days=2)
     found: set[str] = set()
     failed: list[Finding] = []
     configurations: dict[str, Configuration] = {}
@@ -156,7 +168,7 @@ def _find(
             yield Finding(XC161, name, 1, str(error), expected="agents of the chart")
             continue
         asked = cloud if config.kind == "values" else CloudFiles()
-        findings = judge((config,), cloud=asked).findings
+        findings = [*judge((config,), cloud=asked).findings, *_find_unfilled(config)]
         # The same fault of the release is in its manifest and in its pods.
         yield from (_local(f) for f in findings if f.rule.id not in found and f.severity != "info")
         found |= {finding.rule.id for finding in findings}
@@ -164,6 +176,8 @@ def _find(
     if "pods.yaml" in configurations:
         (pods,) = configurations["pods.yaml"].sources
         yield from map(_local, _find_stopped(pods.documents))
+        if values := configurations.get("values.yaml"):
+            yield from _find_absent(values.values, pods.documents)
         if release := configurations.get("values.yaml") or configurations.get("manifest.yaml"):
             # What is wrong in the release itself is fixed there first.
             faults = "\n".join(f"{f.observed} {f.fix} {f.rule.remedy}" for f in failed)
@@ -176,6 +190,16 @@ def _find(
     if rows is not None:
         environments = [e for c in configurations.values() for e in c.environment.values()]
         yield from judge_rows(rows, keys=keys, environments=environments)
+
+
+def _find_unfilled(release: Configuration) -> Iterator[Finding]:
+    """Yield the first value that is still encrypted, or a reference to a secret elsewhere."""
+    for source in release.sources:
+        lines = enumerate(source.text.splitlines(), start=1)
+        found = [number for number, line in lines if is_reference(line)]
+        if found:
+            observed = f"{number_of(len(found), 'value')} as sops, vals or a plugin reads it"
+            yield Finding(XC164, source.name, found[0], observed, expected="the value itself")
 
 
 def _local(finding: Finding) -> Finding:
@@ -207,6 +231,18 @@ def _find_stopped(documents: Sequence[Values]) -> Iterator[Finding]:
                 observed = f"{name}:{container.get('name')}: {reason}{more}, {times} restarts."
                 text = f"{observed} {said}".rstrip()
                 yield Finding(XC158, *pod.place(), text, expected="running")
+
+
+def _find_absent(values: Values, documents: Sequence[Values]) -> Iterator[Finding]:
+    """Yield each worker group without a pod, unless pods are not called after their groups."""
+    names = " ".join(name for _, name in _pods(documents))
+    groups = [
+        name for at, name in worker_groups(values) if values.get("workers", at, "replicas") != 0
+    ]
+    if "worker" not in names or any(group in names for group in groups):
+        for group in (one for one in groups if one not in names):
+            observed = f"no pod of the worker group {group[:100]}"
+            yield Finding(XC158, "pods.yaml", 1, observed, expected="running")
 
 
 def _accounts(release: Configuration | None) -> frozenset[str]:

@@ -3,13 +3,11 @@
 ``python -m xcomkit.lint.symptoms`` writes them as ``docs/troubleshooting.md``.
 """
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from xcomkit.findings.model import Finding, Rule
-from xcomkit.findings.text import number_of
+from xcomkit.findings.model import Rule
+from xcomkit.lint.saved_xcoms import XC163
 
 Harm = Literal["lost", "silent", "leaves", "fails", "other"]
 """Values were lost; can be lost silently; leave the execution plane; tasks fail; the rest."""
@@ -24,58 +22,12 @@ class Symptom:
     harm: Harm = "fails"
 
 
-def find_symptoms(text: str, *, file: str) -> Iterator[Finding]:
-    """Yield each symptom that a log shows once: at its last line, with how often it is there.
-
-    Of a line the known text alone is shown, because the rest may hold a value. Errors that are not
-    known are one finding that is unknown, with the names of their classes.
-    """
-    seen: dict[Symptom, tuple[int, int, str]] = {}
-    others: list[tuple[int, str]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        known = False
-        for symptom in SYMPTOMS:
-            if found := next((text for text in symptom.texts if text in line), ""):
-                known = True
-                times = seen.get(symptom, (0, 0, ""))[0]
-                seen[symptom] = times + 1, number, found
-        if not known and (error := _ERROR.match(line[:2000])):
-            others.append((number, error[1] or "ERROR"))
-    for symptom, (times, number, found) in seen.items():
-        observed = f"{found!r} on {number_of(times, 'line')}"
-        yield Finding(symptom.rule, file, number, observed, expected="no such line")
-    if others:
-        names = ", ".join(list(dict.fromkeys(name for _, name in others))[:_MOST_NAMED])
-        yield Finding(
-            XC129,
-            file,
-            others[-1][0],
-            f"{number_of(len(others), 'error line')}: {names}",
-            "none",
-            "",
-            True,
-        )
-
-
 def _symptom(
     number: int, title: str, *texts: str, why: str, remedy: str, source: str, harm: Harm = "fails"
 ) -> Symptom:
     return Symptom(Rule(f"XC{number}", title, "fail", why, remedy, source), texts, harm)
 
 
-XC129 = Rule(
-    "XC129",
-    "The logs show no error that is not known here",
-    "warn",
-    "What is not in the index of texts may still be about XCom.",
-    "Read the log at that line.",
-    "docs/troubleshooting.md",
-)
-_ERROR = re.compile(
-    r"(?:(?:[a-z_]\w{0,40}\.){0,8}([A-Z]\w{0,60}(?:Error|Exception))(?:: |$)"
-    r"|.{0,80}\b(?:ERROR|CRITICAL)\b|.{0,80}\[error {0,5}\])"
-)
-_MOST_NAMED = 8
 _AIRFLOW = "Airflow's own message"
 SYMPTOMS: tuple[Symptom, ...] = (
     _symptom(
@@ -202,6 +154,13 @@ SYMPTOMS: tuple[Symptom, ...] = (
         source="Cloud Storage",
     ),
     _symptom(
+        146, "The agents may use the bucket's key",
+        "kms:GenerateDataKey", "kms:Decrypt", "cloudkms.cryptoKeyVersions.",
+        why="The bucket is encrypted by a key that the agents' identity may not use.",
+        remedy="Allow kms:GenerateDataKey and kms:Decrypt in the key's policy and in the role.",
+        source="AWS KMS; Cloud KMS",
+    ),
+    _symptom(
         145, "The role may read, write, list and delete below the path",
         "(AccessDenied) when calling the PutObject", "(AccessDenied) when calling the GetObject",
         "(AccessDenied) when calling the ListObjects",
@@ -210,13 +169,6 @@ SYMPTOMS: tuple[Symptom, ...] = (
         remedy="Compare them: aws iam get-role-policy --role-name ROLE --policy-name NAME >"
         " policy.json, then xcomkit lint values.yaml --policy policy.json.",
         source="Amazon S3",
-    ),
-    _symptom(
-        146, "The agents may use the bucket's key",
-        "kms:GenerateDataKey", "kms:Decrypt", "cloudkms.cryptoKeyVersions.",
-        why="The bucket is encrypted by a key that the agents' identity may not use.",
-        remedy="Allow kms:GenerateDataKey and kms:Decrypt in the key's policy and in the role.",
-        source="AWS KMS; Cloud KMS",
     ),
     _symptom(
         147, "The bucket exists",
@@ -297,8 +249,41 @@ SYMPTOMS: tuple[Symptom, ...] = (
         " settings in commonEnv.",
         source="Astro docs, remote execution agents",
     ),
+    _symptom(
+        165, "The connection names the region of the bucket",
+        "AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException",
+        why="The request was signed for, or sent to, another region than the bucket's.",
+        remedy="Set extra.region_name of the connection to the bucket's region, and leave out an"
+        " endpoint_url of another one.",
+        source="Amazon S3, error codes",
+    ),
+    _symptom(
+        166, "The store takes uploads as the client sends them",
+        "MissingContentLength", "(XAmzContentSHA256Mismatch)", "(NotImplemented) when calling",
+        why="New clients add checksums in a form that stores other than AWS may not know.",
+        remedy="Set AWS_REQUEST_CHECKSUM_CALCULATION to when_required in commonEnv.",
+        source="botocore, data integrity protections; Ceph and Swift, measured",
+    ),
+    _symptom(
+        167, "The store knows the keys that agents sign with",
+        "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidClientTokenId",
+        why="The keys are of another store or account, expired, or incomplete; a connection without"
+        " endpoint_url sends the keys of any store to AWS.",
+        remedy="Compare the connection's login and endpoint_url with the store's; on AWS take the"
+        " keys out, for the workload identity.",
+        source="Amazon S3 and STS, error codes",
+    ),
+    _symptom(
+        168, "Requests go to the store, and not to another server",
+        "(405) when calling", "(MethodNotAllowed) when calling", "XMLParseError",
+        "Unable to parse response",
+        why="What answers is no object store: an endpoint_url, AWS_ENDPOINT_URL or proxy of"
+        " something else.",
+        remedy="Correct endpoint_url, and take AWS_ENDPOINT_URL out of the pods.",
+        source="botocore",
+    ),
+    Symptom(XC163, ("is a reference, but not below",), "silent"),
 )  # fmt: skip
-RULES: tuple[Rule, ...] = (XC129, *(symptom.rule for symptom in SYMPTOMS))
 
 
 def to_markdown() -> str:
