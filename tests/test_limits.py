@@ -29,7 +29,7 @@ def summed(found: Iterator[StoredObject] | list[StoredObject]) -> summary.Summar
     counted = sums.Sums("", NOW, 30)
     for one in found:
         counted.add([one])
-    return summary.to_summary(counted, is_whole=True)
+    return summary.to_summary(counted)
 
 
 @pytest.mark.parametrize(("more", "count"), [(-A_SECOND, 0), (timedelta(), 0), (A_SECOND, 1)])

@@ -7,6 +7,8 @@ import zipfile
 from collections import Counter
 from datetime import UTC, datetime
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from aws_rig import AwsRig
@@ -272,3 +274,30 @@ def test_objects_without_a_row_and_rows_without_an_object_are_named(there, file,
     assert (status["XC614"], status["XC615"], code) == ("warn", "fail", 1)
     assert "Without a row: " in shown.out
     assert "\x1b" not in shown.out + shown.err
+
+
+def test_inventory_of_the_bucket_says_what_its_listing_says(there, file, capsys, tmp_path):
+    names = {
+        "azure": ("Name", "Content-Length", "Last-Modified"),
+        "gcp": ("name", "size", "updated"),
+    }
+    key, size, time = names.get(there.cloud_name, ("key", "size", "last_modified_date"))
+    base = f"{there.settings.bucket}/" if there.cloud_name == "azure" else ""
+    rows = [
+        {key: base + one.key, size: one.size, time: one.modified}
+        for one in there.cloud.list_objects("")
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "all.parquet")
+    found = []
+    for more in ([], ["--inventory", str(tmp_path)]):
+        main(["inspect", "-f", str(file), "--format", "json", *more])
+        found.append(json.loads(capsys.readouterr().out))
+
+    listed, read = (one["summary"] for one in found)
+    for name in listed.keys() - {"now"}:
+        assert read[name] == listed[name], name
+    statuses = [{check["id"]: check["status"] for check in one["checks"]} for one in found]
+    assert statuses[0] == statuses[1]
+    code = main(["inspect", "-f", str(file), "--inventory", str(tmp_path), "--versions"])
+    assert code == 2
+    assert "leave out --resume, --versions, --decode and --orphans" in capsys.readouterr().err

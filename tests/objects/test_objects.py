@@ -186,7 +186,7 @@ def summary(*objects: StoredObject) -> Summary:
     sums = Sums("p", NOW, 30)
     for one in objects:
         sums.add([one])
-    return to_summary(sums, is_whole=True)
+    return to_summary(sums)
 
 
 def test_summary_adds_up_per_dag_task_codec_and_layout():
@@ -237,7 +237,7 @@ def test_summary_keeps_ten_objects_and_the_largest_dags_of_many_of_one_and_of_no
     sums = Sums("p", NOW, 30)
     for batch in listing():
         sums.add(batch)
-    found = to_summary(sums, is_whole=True)
+    found = to_summary(sums)
 
     assert [largest.size for largest in found.largest] == list(range(19_999, 19_989, -1))
     assert len(sums.groups) <= 2 * MAX_GROUPS
@@ -428,7 +428,7 @@ def test_part_of_a_listing_proves_what_it_found_and_nothing_else():
     sums = Sums("p", NOW, 30)
     sums.add([xcom(1), xcom(2, days=40)])
 
-    found = by_id(checks(to_summary(sums, is_whole=False)))
+    found = by_id(checks(to_summary(sums, part="the listing was interrupted")))
 
     assert {name: found[name].status for name in ("XC601", "XC602", "XC603", "XC608")} == {
         "XC601": "pass", "XC602": "warn", "XC603": "unknown", "XC608": "unknown",

@@ -33,7 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         " number of objects. Ctrl-C ends the listing and shows the part that was counted.",
         epilog="example: xcomkit inspect -f parameters/aws.yaml --save sums.json | exit codes: 0"
         " nothing is red, 1 a check is red or unknown, 2 bad parameters, 3 environment or service,"
-        " 130 interrupted",
+        " 130 only a part was counted",
     )
     parser.add_argument("-f", "--file", type=Path, required=True, help="a file of parameters/")
     parser.add_argument(
@@ -50,6 +50,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--resume", type=Path, metavar="FILE",
         help="go on where the listing was interrupted whose sums are in FILE.json",
+    )  # fmt: skip
+    parser.add_argument(
+        "--inventory", type=Path, nargs="+", metavar="PATH",
+        help="read an inventory in place of a listing: the folder with manifest and data of S3"
+        " Inventory, Azure Blob Inventory or Google's inventory reports, or Parquet of S3 Metadata",
+    )  # fmt: skip
+    parser.add_argument(
+        "--journal", type=Path, nargs="+", metavar="PATH",
+        help="show who deleted what, of S3 Metadata's journal as Parquet, in place of a listing",
     )  # fmt: skip
     parser.add_argument(
         "--price", type=float, metavar="PRICE",
@@ -102,15 +111,9 @@ def act(options: argparse.Namespace) -> int:
     settings = Settings.from_yaml(options.file, overrides=overrides)
     if options.dag or options.run or options.task:
         return _show_values(options, settings=settings)
-    if options.save and options.save.suffix not in (".json", ".parquet"):
-        raise InputError(
-            f"--save {options.save}: no format.", hint="name a .json or a .parquet file."
-        )
-    if options.resume and (options.decode != "none" or options.orphans):
-        raise InputError(
-            "--decode and --orphans need a whole listing, and --resume lists a part.",
-            hint="leave out --resume.",
-        )
+    if options.journal:
+        return _show_deletions(options, settings=settings)
+    _refuse(options)
 
     from xcomkit.clouds import open_cloud
     from xcomkit.findings.model import worst
@@ -126,7 +129,7 @@ def act(options: argparse.Namespace) -> int:
     platform, _ = open_platform(settings)
     cloud = open_cloud(settings, platform=platform)
     parts = [*_list(options, listing=listing, cloud=cloud)]
-    summary = to_summary(listing.sums, is_whole=listing.is_whole)
+    summary = to_summary(listing.sums, part=listing.part)
     parts += _look_further(options, cloud=cloud, summary=summary)
     opened = [check for part in parts if part.name == "scan" for check in part.checks]
     asked = [check for part in parts if part.name != "scan" for check in part.checks]
@@ -152,6 +155,30 @@ def act(options: argparse.Namespace) -> int:
     return int(worst(found) in ("fail", "unknown"))
 
 
+def _refuse(options: argparse.Namespace) -> None:
+    """Go on with options that fit together.
+
+    Raises:
+        InputError: they do not.
+    """
+    if options.save and options.save.suffix not in (".json", ".parquet"):
+        raise InputError(
+            f"--save {options.save}: no format.", hint="name a .json or a .parquet file."
+        )
+    if options.resume and (options.decode != "none" or options.orphans):
+        raise InputError(
+            "--decode and --orphans need a whole listing, and --resume lists a part.",
+            hint="leave out --resume.",
+        )
+    if options.inventory and (
+        options.resume or options.versions or options.decode != "none" or options.orphans
+    ):
+        raise InputError(
+            "an inventory is older than the bucket and its rows, and has its old versions in it.",
+            hint="leave out --resume, --versions, --decode and --orphans.",
+        )
+
+
 class _Part(NamedTuple):
     """What an option asked for: its name in JSON, what was found, its table and its checks."""
 
@@ -171,7 +198,9 @@ def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
 
             join = stack.enter_context(closing(Join(settings.bucket, settings.prefix)))
             listing.also.append(join.add_objects)
-        if options.decode == "none":
+        if options.inventory:
+            yield from _read_inventory(options, listing=listing, settings=settings)
+        elif options.decode == "none":
             listing.run(cloud, say=note)
         else:
             yield _scan(options, listing=listing, cloud=cloud)
@@ -181,6 +210,18 @@ def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
             )
             judged = judge_orphans(found, is_whole=listing.is_whole)
             yield _Part("orphans", found, orphans_table(found), judged)
+
+
+def _read_inventory(
+    options: argparse.Namespace, *, listing: "Listing", settings: "Settings"
+) -> Iterator[_Part]:
+    """Count what an inventory says in place of a listing, and yield what it has beside it."""
+    from xcomkit.objects.inventory import count_inventory
+    from xcomkit.steps.inspect_objects import beside_table
+
+    beside = count_inventory(options.inventory, listing=listing, settings=settings, say=note)
+    if beside:
+        yield _Part("beside", beside, beside_table(beside))
 
 
 def _scan(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") -> _Part:
@@ -211,7 +252,7 @@ def _look_further(
     from xcomkit.objects.checks import judge_reruns, judge_uploads
     from xcomkit.steps.inspect_objects import beside_table, list_state, state_table
 
-    if summary.is_whole and (state := list_state(cloud, say=note)):
+    if summary.is_whole and not options.inventory and (state := list_state(cloud, say=note)):
         yield _Part("state_store", state, state_table(state))
     if options.versions and summary.is_whole:
         note("counting old versions with the cloud's own SDK, one answer per 1,000 of them")
@@ -276,3 +317,18 @@ def _begin(resumed: Path | None, *, settings: "Settings") -> "Listing":
             hint="name the file that --save wrote for this bucket and prefix.",
         )
     return listing
+
+
+def _show_deletions(options: argparse.Namespace, *, settings: "Settings") -> int:
+    """Show who deleted what."""
+    import json
+
+    from xcomkit.objects.inventory import read_journal
+    from xcomkit.steps.inspect_objects import deletion_tables
+
+    found = read_journal(options.journal, settings=settings)
+    if options.format == "json":
+        say(json.dumps({"schema": 1, "deletions": asdict(found)}, indent=1, sort_keys=True))
+    else:
+        say("\n\n".join(map(repr, deletion_tables(found))))
+    return 0

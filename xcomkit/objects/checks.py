@@ -238,7 +238,7 @@ def _judge_encryption(scan: Scan, *, says: str, unread: str) -> Check:
 def _of_listing(summary: Summary | None) -> Iterable[Check]:
     if summary is None:
         return [_judge(rule, None, "the prefix could not be listed") for rule in _EXPECTED]
-    if not summary.count and not summary.foreign.count:
+    if summary.is_whole and not summary.count and not summary.foreign.count:
         return [_skip(rule, "nothing lies below the prefix yet") for rule in _EXPECTED]
     days = f"older than {summary.retention_days} days and {GRACE.days} of grace"
     codecs = ", ".join(f"{total.name} {total.count:,}" for total in summary.codecs)
@@ -261,7 +261,7 @@ def _of_part(rule: Rule, holds: bool, observed: str, summary: Summary) -> Check:
     """Return a check; what is fine in a part of a listing may be otherwise in the rest."""
     is_settled = holds is (rule is XC601)  # what was found in a part stays found
     if not summary.is_whole and not is_settled:
-        return _judge(rule, None, f"{observed}, but the listing was interrupted")
+        return _judge(rule, None, f"{observed}, but {summary.part}")
     if not summary.count and rule in (XC604, XC608):
         return _skip(rule, "not proved: no XComs")
     return _judge(rule, holds, observed)

@@ -37,7 +37,7 @@ class Listing:
     next begins, and is counted; what a page does not hold of its last folder is listed meanwhile.
     ``reached`` is the key behind which no folder was looked for, ``None`` once there is none;
     ``folders`` maps those found to the last key that was counted, ``None`` once they are done.
-    Each of ``also`` gets every batch that is counted.
+    Each of ``also`` gets every batch that is counted; ``missing`` says what an inventory lacks.
     """
 
     bucket: str
@@ -45,11 +45,18 @@ class Listing:
     reached: str | None = ""
     folders: dict[str, str | None] = field(default_factory=dict)
     also: list[Callable[[Columns], None]] = field(default_factory=list, compare=False)
+    missing: str = ""
 
     @property
     def is_whole(self) -> bool:
         """Tell whether everything was counted."""
-        return self.reached is None and not any(self.folders.values())
+        return not self.part
+
+    @property
+    def part(self) -> str:
+        """Return why only a part was counted; empty where it is the whole."""
+        is_listed = self.reached is None and not any(self.folders.values())
+        return self.missing or ("" if is_listed else "the listing was interrupted")
 
     def run(self, lister: Lister, *, say: Callable[[str], None]) -> None:
         """Count what is left to count; an interruption leaves what was counted until then.
@@ -103,7 +110,7 @@ class Listing:
                     f"The listing does not go on behind {self.reached[-200:]!r}.",
                     hint="the store must list in order, and from a given key on.",
                 )
-            self._add(batch)
+            self.add(batch)
             name, slash, _ = last.removeprefix(below).partition("/")
             if slash:
                 folder = f"{below}{name}/"
@@ -121,11 +128,12 @@ class Listing:
             async for batch in lister.list_batches(folder, after=self.folders[folder] or ""):
                 if stop.is_set():
                     return
-                self._add(batch)
+                self.add(batch)
                 self.folders[folder] = _last_key(batch)
             self.folders[folder] = None
 
-    def _add(self, batch: Any) -> None:
+    def add(self, batch: Any) -> None:
+        """Count a batch, and hand it on."""
         self.sums.add(batch)
         for take in self.also:
             take(read_columns(batch))

@@ -79,6 +79,7 @@ def _to_document(listing: Listing) -> dict[str, Any]:
         "bucket": listing.bucket,
         "reached": listing.reached,
         "folders": listing.folders,
+        "missing": listing.missing,
         "prefix": sums.prefix,
         "now": sums.now,
         "retention_days": sums.retention_days,
@@ -105,7 +106,8 @@ def _from_document(document: Mapping[str, Any]) -> Listing:
         one = document[name]
         setattr(sums, name, one and _read_stored(one, prefix=prefix))
     folders = {str(name): last for name, last in document["folders"].items()}
-    return Listing(str(document["bucket"]), sums, document["reached"], folders)
+    missing = str(document.get("missing", ""))
+    return Listing(str(document["bucket"]), sums, document["reached"], folders, missing=missing)
 
 
 def _write_parquet(sums: Sums, *, path: Path) -> None:

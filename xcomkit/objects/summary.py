@@ -27,13 +27,14 @@ class Summary:
     """What lies below a prefix; sizes in bytes, ages counted back from ``now``.
 
     ``past``, ``ages``, ``sizes`` and ``days`` speak of every object, because a lifecycle
-    rule expires them all; what is not named otherwise speaks of XComs. ``is_whole`` is false where
-    the listing was interrupted.
+    rule expires them all; what is not named otherwise speaks of XComs. ``part`` says why only a
+    part was counted, where this is so.
     """
 
     now: datetime
     retention_days: int
     is_whole: bool
+    part: str
     count: int
     size: int
     dags: tuple[Total, ...]
@@ -53,14 +54,15 @@ class Summary:
     states: tuple[Total, ...]
 
 
-def to_summary(sums: Sums, *, is_whole: bool) -> Summary:
+def to_summary(sums: Sums, *, part: str = "") -> Summary:
     """Return what sums say."""
     xcoms = {group: tally for group, tally in sums.groups.items() if group[2] != "state"}
     states = {group: tally for group, tally in sums.groups.items() if group[2] == "state"}
     return Summary(
         now=sums.now,
         retention_days=sums.retention_days,
-        is_whole=is_whole,
+        is_whole=not part,
+        part=part,
         count=sum(count for count, _ in xcoms.values()),
         size=sum(size for _, size in xcoms.values()),
         dags=_top(xcoms, lambda group: group[0]),

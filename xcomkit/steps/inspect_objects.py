@@ -16,6 +16,7 @@ from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.beside import Beside
 from xcomkit.objects.checks import checks
 from xcomkit.objects.decode import LIMIT, Decoded, decode
+from xcomkit.objects.inventory import Deletions
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.listing import Listing
 from xcomkit.objects.retention import forecast
@@ -36,7 +37,7 @@ def begin_listing(settings: Settings, *, prefix: str = "") -> Listing:
 def list_prefix(cloud: Cloud, *, listing: Listing, say: Callable[[str], None]) -> Summary:
     """Count what is left to count, and return what the sums say."""
     listing.run(cloud, say=say)
-    return to_summary(listing.sums, is_whole=listing.is_whole)
+    return to_summary(listing.sums, part=listing.part)
 
 
 def list_state(cloud: Cloud, *, say: Callable[[str], None]) -> Summary | None:
@@ -57,7 +58,7 @@ def state_table(found: Summary) -> show.Table:
 
 
 def _lead(found: Summary, place: str) -> str:
-    partial = "" if found.is_whole else "PARTIAL, the listing was interrupted: "
+    partial = "" if found.is_whole else f"PARTIAL, {found.part}: "
     return f"Below {place}: {partial}"
 
 
@@ -113,8 +114,18 @@ def beside_table(found: Beside) -> show.Table:
         ("delete markers", f"{found.markers:,}", "0", found.unseen),
         ("unfinished uploads", *(("-", "-", found.no_uploads) if found.no_uploads else uploads)),
     ]
-    caption = "Kept beside the current objects, as the listing of versions says"
+    caption = "Kept beside the current objects, as the listing of versions or the inventory says"
     return show.table(("what", "count", "bytes", "not seen"), rows, caption=caption)
+
+
+def deletion_tables(found: Deletions) -> tuple[show.Table, ...]:
+    """Return what a journal says was deleted: by whom, and the newest of it."""
+    caption = f"{number_of(found.count, 'deletion')} below the prefix in the journal of S3 Metadata"
+    headers = ("at (UTC)", "key", "by", "from", "how")
+    return (
+        show.table(("by", "deletions", "first (UTC)", "last (UTC)"), found.by, caption=caption),
+        show.table(headers, found.newest, caption="The newest deletions"),
+    )
 
 
 def totals(name: str, found: tuple[Total, ...], *, caption: str) -> show.Table:
