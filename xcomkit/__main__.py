@@ -1,6 +1,8 @@
 """The command line: every command, and one line instead of a traceback."""
 
 import argparse
+import atexit
+import gc
 import io
 import os
 import sys
@@ -24,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = next(iter(sys.argv[1:] if arguments is None else arguments), "")
     if asked not in _READERS:
         _set_up_logging()
+    elif arguments is None:  # a process of its own: what it would free goes when it ends
+        gc.disable()
+        atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no ✔ gets \u2714
             stream.reconfigure(errors="backslashreplace")

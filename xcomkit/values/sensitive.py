@@ -161,12 +161,14 @@ def _take_apart(value: str) -> dict[str, Any] | None:
         if value.lstrip().startswith("{"):
             document = json.loads(value)
             return document if isinstance(document, dict) else None
+        if "://" not in value:
+            return None
         parts = urlsplit(value)
         password = {"password": parts.password} if parts.password else {}
         fields = dict(parse_qsl(parts.query, keep_blank_values=True))
     except (ValueError, RecursionError):
         return None
-    return {**fields, **password} if "://" in value else None
+    return {**fields, **password}
 
 
 def list_secrets(values: Values) -> tuple[Secret, ...]:

@@ -1,6 +1,5 @@
 """What a finding is known by when the file around it was edited."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -18,6 +17,8 @@ def fingerprints(findings: Iterable[Finding]) -> dict[Finding, str]:
     What has no subject is known by what was observed, without the lines it names. Several of one
     name are counted in the order of the file, and so are the lines that one finding is about.
     """
+    import hashlib  # what writes no fingerprints does without it
+
     counts: Counter[tuple[str, ...]] = Counter()
     found: dict[Finding, str] = {}
     for one in sorted(set(findings), key=lambda f: (f.file, f.line, f.rule.id, f.observed)):

@@ -76,7 +76,10 @@ def _found(entry: LintRule, *, config: Configuration) -> Iterator[Finding]:
 
 def _rendered(fix: Fix, *, config: Configuration, place: Place) -> str:
     """Return what to paste, for the entry at the place where there is one."""
-    over = next((v for v in config.written if place_of(v) == place and v.name != v.source), None)
+    if not fix:
+        return ""
+    there = [v for v in config.written if place_of(v) == place and v.name != v.source]
+    over = next((v for v in there if v.name == fix[0]), next(iter(there), None))
     text = next((one.text for one in config.sources if one.name == place[0]), "")
     line = (text.splitlines()[place[1] - 1 :] or [""])[0]
     return render(fix, kind=config.kind, over=over, indent=len(line) - len(line.lstrip(" ")))
