@@ -237,6 +237,21 @@ def test_duplicate_key_is_named_with_what_helm_loses_and_is_no_success(merge, wo
     assert f"{said}: merge both into one key.\n" in err
 
 
+@pytest.mark.parametrize("words", [(), ("--check",), ("--out", "-")])
+@pytest.mark.parametrize(("key", "spaces"), [("", 0), ("agents:\n", 2)])
+def test_duplicate_name_in_a_list_is_named_and_is_no_success(merge, words, key, spaces):
+    Path("values.yaml").write_text(
+        key + indent(f"{VALUES}  - name: A\n    value: '2'\n", " " * spaces)
+    )
+
+    code, _, err = merge(*words)
+
+    assert code == 1
+    line = 4 + bool(key)
+    said = f"values.yaml:{line + 2}: duplicate name A in commonEnv, first in line {line}"
+    assert f"{said}; Helm 3 takes the last, Helm 4 may refuse both: keep one.\n" in err
+
+
 def test_secrets_are_in_the_result_only(merge):
     values = (
         f"agentToken: {HUSH}1\nA_PASSWORD: {HUSH}2\nnote: 'Authorization: Bearer {HUSH}3'\n"

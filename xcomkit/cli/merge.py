@@ -101,10 +101,16 @@ def _tell_next(out: Path) -> None:
 
 
 def _tell_problems(merged: "Merged", values: "Values") -> bool:
-    """Name duplicate keys and conflicts, and return whether there are any."""
+    """Name duplicate keys, names and conflicts, and return whether there are any."""
+    from xcomkit.values.environment import list_repeated
     from xcomkit.values.merge_rules import label
+    from xcomkit.values.parts import below, find_agents
 
     path = values.name
+    repeated = list_repeated(below(values, *next(find_agents(values.data), ())))
+    for source, name, (first, *_, last) in repeated:
+        said = f"duplicate name {name} in {source}, first in line {first}; Helm 3 takes the last"
+        note(f"{plain(path)}:{last}: {plain(said)}, Helm 4 may refuse both: keep one.")
     for key in values.duplicates:
         first, *_, last = key.lines
         lost = f", without {listed(key.lost, most=10)}" if key.lost else ""
@@ -117,7 +123,7 @@ def _tell_problems(merged: "Merged", values: "Values") -> bool:
     if count := len(merged.conflicts):
         word = "conflict" if count == 1 else "conflicts"
         note(f"{count} {word}: look at the lines above before you install it.")
-    return bool(merged.conflicts or values.duplicates)
+    return bool(merged.conflicts or values.duplicates or repeated)
 
 
 def _write(text: str, options: argparse.Namespace) -> str:

@@ -1,8 +1,9 @@
 """What a worker, the Dag processor and the triggerer will see once a values file is installed."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from xcomkit.findings.errors import InputError
@@ -92,6 +93,14 @@ def list_variables(values: Values) -> dict[str, tuple[Variable, ...]]:
     }
 
 
+def list_repeated(values: Values) -> list[tuple[str, str, list[int]]]:
+    """Return the names that one list holds more than once: the list, the name, and its lines."""
+    found: dict[tuple[str, str], dict[int, int]] = {}
+    for variable in (v for variables in list_variables(values).values() for v in variables):
+        found.setdefault((variable.source, variable.name), {})[variable.index] = variable.line
+    return [(*key, [*lines.values()]) for key, lines in found.items() if len(lines) > 1]
+
+
 def list_elsewhere(values: Values) -> dict[str, str]:
     """Return the components that are given variables by an ``envFrom``, with its words."""
     paths: dict[str, Key] = {f"worker:{name}": ("workers", n) for n, name in worker_groups(values)}
@@ -177,23 +186,23 @@ def read_entries(values: Values, *, path: Key, source: str) -> Iterator[Variable
         return
     for index, entry in enumerate(found):
         file, line = values.place(*path, index)
-        yield replace(_entry(entry, line=line, source=source), index=index, file=file)
+        yield _entry(entry, partial(Variable, line=line, source=source, file=file, index=index))
 
 
-def _entry(entry: Any, *, line: int, source: str) -> Variable:
+def _entry(entry: Any, make: Callable[..., Variable]) -> Variable:
     if not isinstance(entry, dict) or not _text(entry.get("name")):
-        return Variable("(no name)", None, line, source, "needs a name that is a text")
+        return make("(no name)", None, problem="needs a name that is a text")
     name = _text(entry["name"])
     if entry.get("valueFrom") is not None:
         both = "has value and valueFrom; Kubernetes takes one of them"
-        return Variable(name, None, line, source, both if entry.get("value") else "")
+        return make(name, None, problem=both if entry.get("value") else "")
     value = entry.get("value")
     if value is None or isinstance(value, str):  # null is "" to Kubernetes
-        return Variable(name, value or "", line, source)
+        return make(name, value or "")
     kind = {bool: "a boolean", int: "a number", float: "a number"}.get(type(value), "no text")
     scalar = value if isinstance(value, (bool, int, float)) else None
     problem = f"the value is {kind}" + ("; put it in quotes" if scalar is not None else "")
-    return Variable(name, None, line, source, problem, scalar=scalar)
+    return make(name, None, problem=problem, scalar=scalar)
 
 
 def _text(value: object) -> str:
