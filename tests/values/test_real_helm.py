@@ -14,8 +14,8 @@ from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Check
 from xcomkit.lint.rendered import judge_rendered
 from xcomkit.lint.rules import find
+from xcomkit.lint.sources.layers import Parameter
 from xcomkit.lint.sources.reading import read_configuration
-from xcomkit.lint.sources.releases import Parameter
 from xcomkit.lint.sources.resolving import _set
 from xcomkit.settings.settings import Settings
 from xcomkit.values.accounts import read_accounts
@@ -307,6 +307,7 @@ kind: Deployment
 metadata: {name: {{ .name }}}
 spec:
   template:
+    metadata: {labels: {{ toJson (.values.podLabels | default .values.labels) }}}
     spec:
       serviceAccountName: {{ .name }}
       containers:
@@ -322,7 +323,7 @@ spec:
 {{- if $.Values.serviceAccount.workers.create }}
 kind: ServiceAccount
 apiVersion: v1
-metadata: {name: p-worker-{{ .name }}}
+metadata: {annotations: {{ toJson $.Values.shown }}, name: p-worker-{{ .name }}}
 ---
 {{- end }}
 {{- end }}
@@ -333,6 +334,8 @@ metadata: {name: p-worker-{{ .name }}}
     "values" $.Values) }}
 {{- end }}
 """
+ROLE = "eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/r'"
+USE = "azure.workload.identity/use: 'true'"
 DEFAULTS = """workers: [{name: default-worker}]
 serviceAccount: {workers: {create: true}}
 triggerer: {replicas: 1}
@@ -451,6 +454,13 @@ def test_chart_that_is_not_there_is_no_verdict(chart) -> None:
         ("serviceAccount: {workers: {name: mine}}", "fail",
          "worker:default-worker: runs as p-worker-default-worker, not as mine"),
         ("triggerer: ~", "unknown", "no pod of triggerer was found"),
+        (f"shown: {{{ROLE}}}\nserviceAccount: {{workers: {{annotations: {{{ROLE}}}}}}}", "pass",
+         "the same"),
+        (f"serviceAccount: {{workers: {{annotations: {{{ROLE}}}}}}}", "fail",
+         "worker:default-worker: the service account lacks eks.amazonaws.com/role-arn"),
+        (f"labels: {{{USE}}}", "pass", "the same"),
+        (f"labels: {{{USE}}}\npodLabels: {{a: b}}", "fail",
+         "worker:default-worker: the pod lacks the label azure.workload.identity/use"),
     ],
 )  # fmt: skip
 def test_pods_that_helm_rendered_are_compared_with_what_was_computed(

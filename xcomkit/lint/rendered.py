@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from xcomkit.findings.model import Check, Rule
 from xcomkit.findings.text import listed
-from xcomkit.lint.configuration import Configuration, from_values
+from xcomkit.lint.configuration import NO_VALUES, Configuration, from_values
+from xcomkit.lint.rules.annotations import FORMS
+from xcomkit.lint.rules.identity import AZURE_LABEL
 from xcomkit.lint.sources.pod import read_pods
 from xcomkit.values.accounts import ServiceAccount, read_accounts
 from xcomkit.values.environment import DAG_PROCESSOR, TRIGGERER
@@ -15,8 +17,8 @@ XC083 = Rule(
     id="XC083",
     title="The rendered pods are what was computed from the file",
     severity="fail",
-    why="What is proved is what was computed; the order of commonEnv and env and the accounts of"
-    " pods are in the chart's templates.",
+    why="What is proved is what was computed; the order of commonEnv and env, the accounts of pods,"
+    " and where annotations and labels go are in the chart's templates.",
     remedy="Keep each variable in one place, and name the service account in the file.",
     source="helm template; Kubernetes API, Container and PodSpec",
 )
@@ -38,7 +40,10 @@ def judge_rendered(text: str, *, values: Values, prefix: str) -> Check:
         wanted = computed[account.component]
         found = _find(rendered, account.component, wanted=wanted)
         if found:
-            problems += _differences(rendered, found, wanted=wanted, account=account)
+            problems += _differences(
+                rendered, found, wanted=wanted, account=account,
+                label=values.get("labels", AZURE_LABEL),
+            )  # fmt: skip
         else:
             missing.append(f"no pod of {account.component} was found")
     return XC083.judge(
@@ -58,7 +63,12 @@ def _find(rendered: Configuration, component: str, *, wanted: Mapping[str, str])
 
 
 def _differences(
-    rendered: Configuration, found: str, *, wanted: Mapping[str, str], account: ServiceAccount
+    rendered: Configuration,
+    found: str,
+    *,
+    wanted: Mapping[str, str],
+    account: ServiceAccount,
+    label: object,
 ) -> Iterator[str]:
     known = rendered.environment[found]
     entries = Counter(v.name for v in rendered.variables[found] if v.index >= 0)
@@ -66,6 +76,13 @@ def _differences(
         yield f"{account.component}: another {listed(other, most=5)}"
     if twice := [name for name, count in entries.items() if count > 1]:
         yield f"{account.component}: {listed(twice, most=5)} twice in one list"
-    runs_as = next(pod.account for pod in rendered.pods if pod.component == found)
-    if runs_as != account.name:
-        yield f"{account.component}: runs as {runs_as or 'default'}, not as {account.name}"
+    pod = next(pod for pod in rendered.pods if pod.component == found)
+    if pod.account != account.name:
+        yield f"{account.component}: runs as {pod.account or 'default'}, not as {account.name}"
+    made = next((d for d in rendered.documents if d.get("kind") == "ServiceAccount"
+                 and d.get("metadata", "name") == account.name), NO_VALUES)  # fmt: skip
+    for key in FORMS if account.created else ():
+        if account.annotations.get(key) not in (None, made.get("metadata", "annotations", key)):
+            yield f"{account.component}: the service account lacks {key}, or has another value"
+    if label not in (None, pod.labels.get(AZURE_LABEL)):
+        yield f"{account.component}: the pod lacks the label {AZURE_LABEL}, or has another value"
