@@ -153,7 +153,8 @@ def test_audience_is_not_asked_for_where_nobody_gets_in(compared) -> None:
 @pytest.mark.parametrize(
     "host",
     ["oidc.eks.eu-central-1.amazonaws.com/id/<0A1B2C3D>", "${OIDC_HOST}", "${var.oidc}",
-     "{{ oidc }}", "<OIDC_PROVIDER>", "x.com/id/EXAMPLED5"],
+     "{{ oidc }}", "<OIDC_PROVIDER>", "x.com/id/EXAMPLED5", "$oidc_provider", "%OIDC%",
+     "x.com/id/XXXXXXXX"],
 )  # fmt: skip
 def test_placeholder_in_a_trust_fails(compared, host) -> None:
     provider = f"arn:aws:iam::111122223333:oidc-provider/{host}"
@@ -161,7 +162,9 @@ def test_placeholder_in_a_trust_fails(compared, host) -> None:
     assert severities(found)["XC008"] == {"fail"}
 
 
-@pytest.mark.parametrize("account", ["ACCOUNT_ID", "account-id", "${AWS::AccountId}", "<account>"])
+@pytest.mark.parametrize(
+    "account", ["ACCOUNT_ID", "account-id", "${AWS::AccountId}", "<account>", "$account_id"]
+)
 def test_placeholder_of_an_account_fails(compared, account) -> None:
     provider = PROVIDER.replace("111122223333", account)
     assert "XC008" in compared(trust=trust(tokens(provider), arn=""))
@@ -253,9 +256,60 @@ def test_policy_of_the_bucket_is_joined_by_its_principals(compared, principal, e
     assert ("who may write" in words(found, "XC063")) is (expected == {"XC063": {"fail"}})
 
 
+ALL = {rule: {"fail"} for rule in ("XC063", "XC064", "XC065")}
+MAYBE = {rule: {"warn"} for rule in ALL}
+ADMIN = "arn:aws:iam::111122223333:role/admin"
+
+
+@pytest.mark.parametrize(
+    ("unless", "expected"),
+    [
+        ({"StringNotLike": {"aws:PrincipalArn": [OURS, "arn:aws:iam::*:role/admin*"]}}, {}),
+        ({"ArnNotEquals": {"aws:PrincipalArn": ADMIN}}, ALL),
+        ({"StringNotEquals": {"aws:PrincipalAccount": "111122223333"}}, {}),
+        ({"StringNotEquals": {"aws:PrincipalAccount": "444455556666"}}, ALL),
+        ({"NumericLessThan": {"s3:TlsVersion": "1.2"}}, {}),
+        ({"StringNotEquals": {"s3:signatureversion": "AWS4-HMAC-SHA256"}}, {}),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, MAYBE),
+    ],
+)
+def test_denial_in_the_buckets_policy_is_judged_by_what_the_role_and_its_requests_are(
+    compared, unless, expected
+) -> None:
+    denial = {"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Principal": "*"}
+    own = [rights("agents"), {"Statement": [{**denial, "Condition": unless}]}]
+    assert severities(compared(identity=OURS, policy=own)) == expected
+
+
+@pytest.mark.parametrize(
+    ("spared", "expected"),
+    [([ADMIN], ALL), ([OURS, "arn:aws:iam::111122223333:root"], MAYBE)],  # sessions are not named
+)
+def test_denial_to_all_but_some_is_one_to_a_role_that_is_not_named(
+    compared, spared, expected
+) -> None:
+    denial = {"Effect": "Deny", "Action": "s3:*", "Resource": "*", "NotPrincipal": {"AWS": spared}}
+    own = [rights("agents"), {"Statement": [denial]}]
+    assert severities(compared(identity=OURS, policy=own)) == expected
+
+
+def test_role_that_may_become_itself_trusts_nobody_else(compared) -> None:
+    itself = {"Effect": "Allow", "Principal": {"AWS": OURS}, "Action": "sts:AssumeRole"}
+    assert compared(identity=OURS, trust=trust(tokens(), itself)) == {}
+
+
+def test_permissions_boundary_of_the_role_leaves_its_rights_open(compared) -> None:
+    role = trust(tokens())
+    role["Role"]["PermissionsBoundary"] = {"PermissionsBoundaryArn": "arn:aws:iam::1:policy/b"}
+    found = compared(identity=OURS, trust=role)
+    assert severities(found) == {"XC063": {"warn"}}
+    assert "arn:aws:iam::1:policy/b" in words(found, "XC063")
+
+
 @pytest.mark.parametrize(
     "bucket",
     ["acme-ap-k3j2h1g0f9e8d7c6b5a4z3-s3alias", "acme--euc1-az2--x-s3",
+     "acme-ol-k3j2h1g0f9e8d7c6b5a4z3y2x1w0veuc1a--ol-s3",
      "arn:aws:s3:eu-central-1:111122223333:accesspoint/acme-ap"],
 )  # fmt: skip
 def test_other_name_of_a_bucket_has_rights_that_no_policy_tells(compared, bucket) -> None:
@@ -280,7 +334,12 @@ def test_missing_annotation_is_answered_by_what_the_cloud_says_of_the_pods(compa
     listed = associations(*NAMES)["associations"]
     assert compared(trust=listed) == {}
     assert severities(compared(trust={"association": listed[0]})) == {"XC060": {"fail"}}
+    assert compared(trust=[{"association": one} for one in listed]) == {}
     assert severities(compared(trust=trust(PODS))) == {"XC060": {"warn"}}
+    for space, severity in (("astro", "warn"), ("web", "fail")):
+        tag = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": space}}
+        tagged = compared(trust=trust({**PODS, "Condition": tag}))
+        assert severities(tagged) == {"XC060": {severity}}
     assert "XC046" in compared(trust=trust(tokens()))
 
 
@@ -296,8 +355,11 @@ def test_bucket_of_google_cloud_is_asked_for_the_annotated_account(compared) -> 
     assert f"--member=serviceAccount:{EMAIL}" in found["XC063"][0].fix
     ours = compared("gs", EMAIL, policy=bound(f"serviceAccount:{EMAIL}"))
     assert severities(ours) == {"XC066": {"warn"}}
-    group = compared("gs", EMAIL, policy=bound("group:agents@acme.example"))
-    assert severities(group) == {rule: {"warn"} for rule in ("XC063", "XC064", "XC065")}
+    project = "principalSet://cloudresourcemanager.googleapis.com/projects/1/type/ServiceAccount"
+    for several in ("group:agents@acme.example", project):
+        assert severities(compared("gs", EMAIL, policy=bound(several))) == MAYBE
+    lister = compared("gs", EMAIL, policy=bound("group:agents@acme.example", roles=["objectUser"]))
+    assert severities(lister) == MAYBE
 
 
 @pytest.mark.parametrize(
@@ -365,6 +427,11 @@ def test_assignments_are_joined_by_client_id_and_storage_account(compared, assig
     found = compared("abfs", CLIENT, policy=[assigned])
     assert severities(found) == ({"XC063": {"fail"}} if text else {})
     assert text in words(found, "XC063")
+
+
+def test_assignment_of_a_group_may_be_the_agents_or_not(compared) -> None:
+    group = assignment(principalName="data-team", principalType="Group")
+    assert severities(compared("abfs", CLIENT, policy=[group])) == {"XC063": {"warn"}}
 
 
 def test_placeholder_in_a_policy_or_a_lifecycle_fails(compared) -> None:

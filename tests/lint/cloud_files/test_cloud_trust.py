@@ -236,7 +236,12 @@ CREDENTIALS = [credential(s) for s in SUBJECTS]
 
 @pytest.mark.parametrize(
     "file",
-    [CREDENTIALS, {"value": CREDENTIALS}, [{"id": "/s", "properties": c} for c in CREDENTIALS]],
+    [
+        CREDENTIALS,
+        {"value": CREDENTIALS},
+        [{"id": "/s", "properties": c} for c in CREDENTIALS],
+        [credential(s, audience="api://AzureADTokenExchangeUSGov") for s in SUBJECTS],
+    ],
 )
 def test_azure_credentials_for_exactly_the_agents_pass_in_every_shape(file) -> None:
     assert judge(file) == ()
@@ -293,10 +298,17 @@ VIEWER = bindings("user:eve@example.com", role="roles/iam.serviceAccountViewer")
     [
         [BOUND],
         [bindings(f"principal://{POOL}/subject/ns/airflow/sa/astro-worker", member(TRIGGERER))],
+        [bindings(*(f"principal://{POOL}/subject/{subject}" for subject in SUBJECTS))],
         [BOUND, VIEWER],
         [BOUND, {**BOUND, "condition": {"expression": "false"}}],
     ],
-    ids=["pool", "principal", "role that only looks", "a condition beside it"],
+    ids=[
+        "pool",
+        "principal",
+        "of a federated cluster",
+        "role that only looks",
+        "a condition beside it",
+    ],
 )
 def test_gcp_trust_in_exactly_the_agents_passes(listed) -> None:
     assert judge({"bindings": listed, "etag": "x"}) == ()

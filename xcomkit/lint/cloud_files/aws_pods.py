@@ -5,6 +5,7 @@ import shlex
 from typing import Any
 
 from xcomkit.cloud_documents import block, texts
+from xcomkit.cloud_documents.conditions import Context
 from xcomkit.cloud_documents.policies import Statement
 from xcomkit.lint.cloud_files.report import Collector, listed, quoted
 from xcomkit.lint.cloud_files.rules import XC060, XC061
@@ -25,6 +26,11 @@ def judge_pods(
 ) -> None:
     """Note that the associations say who gets the role, and a statement that gives it nobody."""
     report.names_accounts = True
+    shut_out = [one for one in missing if not any(_takes(s, subject=one) for s in pods)]
+    if shut_out:
+        text = f"a condition on the tags of EKS Pod Identity keeps out {listed(shut_out)}"
+        report.add(XC060, text, expected=expected)
+        return
     report.add(
         XC060,
         "EKS Pod Identity: which service accounts get the role is in the associations, not in this"
@@ -39,10 +45,20 @@ def judge_pods(
         report.add(XC060, text, expected=f"{ASSUME} and {TAG_SESSION}", fix=fix)
 
 
+def _takes(statement: Statement, *, subject: str) -> bool:
+    """Tell whether a statement may take the session tags of a service account."""
+    space, name = subject.split(":")[-2:]
+    tags = {"kubernetes-namespace": (space,), "kubernetes-service-account": (name,)}
+    known: Context = {f"aws:requesttag/{tag}": value for tag, value in tags.items()}
+    keys = {key for _, key, _ in statement.clauses}
+    return statement.is_met({**dict.fromkeys(keys), **known}) is not False
+
+
 def find_associations(data: object) -> list[Any] | None:
     """Return the associations of a list or of one description, ``None`` where there are none."""
     if isinstance(data, list):
-        return data if data and all("serviceAccount" in block(one) for one in data) else None
+        rows = [block(one).get("association", one) for one in data]
+        return rows if data and all("serviceAccount" in block(row) for row in rows) else None
     found = block(data)
     one, several = found.get("association"), found.get("associations")
     return several if isinstance(several, list) else [one] if block(one) else None

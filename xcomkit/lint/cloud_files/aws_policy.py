@@ -27,13 +27,18 @@ _RIGHTS: tuple[tuple[Rule, tuple[str, ...]], ...] = (
 _ON_BUCKET = ("s3:ListBucket",)
 _ASSUME = "sts:AssumeRole"
 # the policy of such a name speaks of what is behind it
-_BEHIND = ("-s3alias", "--x-s3")
+_BEHIND = ("-s3alias", "--ol-s3", "--x-s3")
 _ON_OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
 _BEYOND = (
     "s3:DeleteBucket", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "s3:PutBucketAcl",
 )  # fmt: skip
 _SSE = "s3:x-amz-server-side-encryption"
-_SENT: Context = {"aws:securetransport": ("true",)}
+_SENT: Context = {
+    "aws:securetransport": ("true",),
+    "s3:tlsversion": ("1.3",),  # or 1.2, where a policy asks for no more
+    "s3:signatureversion": ("AWS4-HMAC-SHA256",),
+    "s3:authtype": ("REST-HEADER",),
+}
 # headers and parameters that s3fs does not send, so that the keys are absent
 _NOT_SENT = ("s3:prefix", "s3:delimiter", "s3:max-keys", "s3:x-amz-acl", "s3:versionid")
 
@@ -151,9 +156,10 @@ class _Rights:
         """Return whether an agent may do this, and the statements that made it so."""
         key = f"{self.prefix}/dag/run/task/object".lstrip("/")
         arn = self.bucket if action in _ON_BUCKET else f"{self.bucket}/{key}"
-        contexts = [_SENT]
+        sent = {**_SENT, **self._caller()}
+        contexts = [sent]
         if action == "s3:ListBucket":  # the probe carries no prefix, a listing does
-            contexts.append({**_SENT, "s3:prefix": (f"{self.prefix}/dag".lstrip("/"),)})
+            contexts.append({**sent, "s3:prefix": (f"{self.prefix}/dag".lstrip("/"),)})
         concerned = [
             (s, both((s.has_action(action), s.has_resource(arn), self._is_ours(s))))
             for s in self._statements
@@ -184,11 +190,23 @@ class _Rights:
             if who != "*"
         ]
 
+    def _caller(self) -> Context:
+        """Return what the role that signs makes known of a request, if it is one role."""
+        arns = [arn for arn in self._signers if account_of(arn)]
+        if len(arns) != 1 or len(self._signers) != 1:
+            return {}
+        return {"aws:principalarn": (arns[0],), "aws:principalaccount": (account_of(arns[0]),)}
+
     def _is_ours(self, statement: Statement) -> bool | None:
         """Return whether a statement is about who signs, where the files tell who that is."""
         if statement.principals is None:
             return True
-        if "NotPrincipal" not in statement.source:
+        if "NotPrincipal" in statement.source:
+            # one that names the role has to name each of its sessions as well
+            spared = str(statement.source["NotPrincipal"])
+            names = _names(self._signers)
+            return None if not names or any(f"/{name}" in spared for name in names) else True
+        if statement.principals:
             named = [who for value in statement.principals.values() for who in texts(value)]
             if "*" in named:
                 return True
@@ -280,4 +298,5 @@ def _is_met(statement: Statement, context: Context) -> bool | None:
     """Return whether the request meets the conditions; what else they ask for is unknown."""
     keys = {key for _, key, _ in statement.clauses}
     known = {key for key in keys if key in (*_SENT, *_NOT_SENT) or key.startswith(_SSE)}
+    known |= keys & {*context}
     return statement.is_met({**dict.fromkeys(keys - known), **context})

@@ -18,7 +18,7 @@ from xcomkit.lint.cloud_files.agents import Agents, account_of
 from xcomkit.lint.cloud_files.aws_pods import ASSUME, POD_IDENTITY, judge_pods, speaks_of_pods
 from xcomkit.lint.cloud_files.reading import read_policy
 from xcomkit.lint.cloud_files.report import Collector, listed, pasted, quoted
-from xcomkit.lint.cloud_files.rules import XC060, XC061, XC062
+from xcomkit.lint.cloud_files.rules import XC060, XC061, XC062, XC063
 from xcomkit.values.tree import invalid
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
@@ -144,6 +144,8 @@ def _foreign_claim(statements: tuple[Statement, ...], *, providers: tuple[str, .
 def _list_others(own: "_Tokens", *, agents: Agents) -> Iterator[tuple[str, bool]]:
     """Yield who else is let in, and whether that is unknown."""
     for who in _others(own.statement):
+        if who in agents.identities:  # a role that may become itself
+            continue
         yield f"{quoted(who)} may become the role as well", False
     for provider in own.providers:
         is_named = False
@@ -258,6 +260,14 @@ def _fix(statements: tuple[Statement, ...], *, subjects: tuple[str, ...], accoun
         provider = f"{start.rpartition(':')[0]}:{account}{_PROVIDER}{issuer}"
     wanted = trust(provider_arn=provider, issuer=issuer, subjects=subjects)
     return json.dumps(wanted, indent=2)
+
+
+def add_boundary(data: object, *, report: Collector) -> None:
+    """Note a permissions boundary: what it leaves out, no policy grants."""
+    found = block(block(block(data).get("Role") or data).get("PermissionsBoundary"))
+    if arn := found.get("PermissionsBoundaryArn"):
+        text = f"the role has the permissions boundary {quoted(arn)}, which may withhold rights"
+        report.add(XC063, text, expected="the same rights in the boundary", is_unknown=True)
 
 
 def find_role_trust(data: object) -> tuple[str, object] | None:

@@ -32,6 +32,8 @@ _MANAGEMENT = {
 }
 _KNOWN = {**_FULL, **_NOT_ENOUGH, **_MANAGEMENT}
 _READS_KEYS = ("Owner", "Contributor", "Storage Account Contributor")
+# beside the public one those of the clouds of governments and of China
+_AUDIENCES = {f"{AUDIENCE}{cloud}" for cloud in ("", "USGov", "China", "USNat", "USSec")}
 _CONTAINERS = "/blobservices/default/containers/"
 _SCOPES = {
     "storage account": r".*/providers/microsoft\.storage/storageaccounts/[^/]+"
@@ -72,7 +74,7 @@ def judge_credentials(found: list[Any], *, report: Collector) -> None:
     expected = f"one credential each for {listed(sorted(subjects))}, audience {AUDIENCE}"
     entries = [unwrapped(entry) for entry in found]
     flexible = [e for e in entries if not _subject(e) and e.get("claimsMatchingExpression")]
-    good = {_subject(e) for e in entries if AUDIENCE in texts(e.get("audiences"))}
+    good = {_subject(e) for e in entries if _AUDIENCES & {*texts(e.get("audiences"))}}
     otherwise = None if flexible else False  # an expression may let in any of them
     report.add_left_out(
         {subject: True if subject in good else otherwise for subject in subjects},
@@ -131,9 +133,8 @@ def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) ->
         if (reach := _reach(e, container=path.bucket, account=agents.storage_account))
     ]
     full = [e for e, _ in reaching if _role(e) in _FULL.values()]
-    if all(e.get("condition") for e in full):
-        held = (f"{_role(e)}{' on a condition' if e.get('condition') else ''} on {e.get('scope')}"
-                for e in entries)  # fmt: skip
+    if all(_doubt(e) for e in full):
+        held = (f"{_role(e)}{_doubt(e)} on {e.get('scope')}" for e in entries)
         observed = f"nothing surely lets agents write: {listed(held) or 'no assignment at all'}"
         is_unknown = bool(full) or any(_role(e) not in _KNOWN.values() for e, _ in reaching)
         report.add(XC063, observed, expected=expected, fix=_assign(path), is_unknown=is_unknown)
@@ -164,10 +165,18 @@ def _role(entry: Block) -> str:
     return _KNOWN.get(short) or str(entry.get("roleDefinitionName") or short)
 
 
+def _doubt(entry: Block) -> str:
+    """Return why an assignment may not be the agents', or not hold, as words, or ``""``."""
+    group = " of a group" if entry.get("principalType") == "Group" else ""
+    return group + (" on a condition" if entry.get("condition") else "")
+
+
 def _is_ours(entry: Block, *, agents: Agents) -> bool:
     """Tell whether an assignment may be of the agents' identity: its client id is no other one."""
     name = entry.get("principalName")
     ours = {one.lower() for one in agents.identities}
+    if entry.get("principalType") == "Group":  # of which the identity may be a member
+        return True
     return not ours or not isinstance(name, str) or not name or name.lower() in ours
 
 

@@ -21,7 +21,12 @@ _IMPERSONATE = "roles/iam.serviceAccountTokenCreator"
 _HARMLESS = ("roles/iam.serviceAccountViewer", "roles/iam.securityReviewer")
 _EVERYBODY = ("allUsers", "allAuthenticatedUsers")
 _POOL_MEMBER = re.compile(r"serviceAccount:[^\[\]]*\.svc\.id\.goog\[([^\[\]/]+)/([^\[\]/]+)\]")
-_DIRECT = re.compile(r"principal://iam\.googleapis\.com/.*/subject/ns/([^/]+)/sa/([^/]+)")
+# of GKE, and of a pool that takes the tokens of another cluster
+_DIRECT = re.compile(
+    r"principal://iam\.googleapis\.com/.*/subject/(?:ns/|system:serviceaccount:)"
+    r"([^/:]+)(?:/sa/|:)([^/:]+)"
+)
+_ACCOUNTS = "/type/ServiceAccount"
 _SET = re.compile(r"principalSet://iam\.googleapis\.com/.*/workloadIdentityPools/([^/]+)/(.+)")
 
 _GET, _CREATE, _DELETE, _LIST = (
@@ -65,8 +70,9 @@ class Grant:
 
         ``None`` is a group, or a set by an attribute: the file does not tell who is in it.
         """
-        if who.startswith("serviceAccount:"):
-            return None if self.member.startswith("group:") else self.member == who
+        if who.startswith("serviceAccount:"):  # or one of a group, or of a whole project
+            is_open = self.member.startswith("group:") or self.member.endswith(_ACCOUNTS)
+            return None if is_open else self.member == who
         match = _SET.fullmatch(self.member)
         if match and match[2].startswith("namespace/"):
             return match[2] == f"namespace/{who.split(':')[2]}"
@@ -225,7 +231,7 @@ def _judge_agents(
             expected=f"{OBJECTS} below the path and {READER}",
             fix=_bucket_command("add", path=path, role=role, member=member),
             # refused the bucket itself, gcsfs lists instead: enough unless the bucket is empty
-            is_unknown=is_perhaps or (rule is XC064 and _LIST in have),
+            is_unknown=is_perhaps or (rule is XC064 and _LIST in possible),
         )
     excesses = (_excess(grant, path=path, agents=report.agents) for grant in own)
     for problem in filter(None, excesses):

@@ -64,6 +64,7 @@ def judge_trust(text: str, *, name: str, agents: Agents) -> Collector:
     elif role is not None:
         arn, document = role
         aws_trust.judge_role_trust(document, role=arn, report=report)
+        aws_trust.add_boundary(data, report=report)
     elif cloud == "aws":
         aws_pods.judge_associations(associations or [], report=report)
     elif cloud == "gcp":

@@ -137,7 +137,7 @@ XC438 = Rule(
     source="common.io provider, state_store backend, key layout",
 )
 
-TRUST_RULES: tuple[Rule, ...] = (XC060, XC061, XC062, XC074)
+TRUST_RULES: tuple[Rule, ...] = (XC060, XC061, XC062, XC063, XC074)
 POLICY_RULES: tuple[Rule, ...] = (XC063, XC064, XC065, XC066, XC067, XC068, XC074)
 LIFECYCLE_RULES: tuple[Rule, ...] = (XC070, XC071, XC072, XC073, XC074, XC438)
 RULES: tuple[Rule, ...] = tuple(
