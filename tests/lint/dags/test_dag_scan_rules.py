@@ -124,6 +124,7 @@ WRONG: dict[tuple[str, str], list[str]] = {
     ("XC031", ""): [
         "class T(ATrigger):\n  def run(self): ...\n  def cleanup(self):\n    ti.xcom_pull()",
         "class T(BaseTrigger):\n  def serialize(self):\n    ti.xcom_pull()",
+        "class T(BaseTrigger):\n  def run(self): ...\n  def cleanup(self): later(XCom.get_one)",
     ],
     ("XC032", PATH): [
         "base.read_text()",
@@ -199,6 +200,8 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "@t\ndef push(x):\n    y = []\n    y.append(b'x')\n    return y",
         "@t\ndef push(x):\n    y = {}\n    y['a'] = b'x'\n    return {'y': y}",
         "@t\ndef push(x):\n    return dict(a=b'x')",
+        "@t\ndef push(x):\n    path = pathlib.Path('x') / 'y'\n    return {'path': path}",
+        "@t\ndef push(x):\n    return pathlib.Path('x').resolve()",
     ],
     ("XC039", SETTINGS): [
         "os.environ[NAME] = '0'",
@@ -236,6 +239,8 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "hook.run(f'TRUNCATE TABLE xcom_v2 /* {name} */')",
         "BashOperator(task_id='x', bash_command='airflow db clean --yes')",
         "BashOperator(task_id='x', bash_command='airflow db clean -t log,xcom')",
+        "session.execute(sa.text(f'DELETE FROM {XCom.__tablename__} WHERE a = 1'))",
+        "import subprocess\nsubprocess.run(['airflow', 'db', 'clean', '--yes', '-v'])",
     ],
     ("XC097", "from airflow.triggers.base import TaskFailedEvent, TaskSuccessEvent\n"): [
         "async def run(self):\n    yield TaskSuccessEvent(xcoms={'a': 1})",
@@ -245,6 +250,7 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "End = TaskSuccessEvent if OK else TaskFailedEvent\nEnd(xcoms=values)",
         "more = {'xcoms': values}\nTaskSuccessEvent(**more)",
         "more = dict(xcoms=values)\nTaskSuccessEvent(**more)",
+        "more = {'xcoms': values} if values else {}\nTaskSuccessEvent(**more)",
         "class T:\n  end = TaskSuccessEvent\n  def run(self): yield self.end(xcoms=values)",
         "class E(TaskSuccessEvent):\n  def __init__(self, x): super().__init__(xcoms=x)",
         "from functools import partial\nEnd = partial(TaskSuccessEvent, xcoms=values)",
@@ -271,6 +277,8 @@ FINE: dict[tuple[str, str], list[str]] = {
         "from airflow.sdk.execution_time.xcom import XCom as X\nX.delete(key='a')",
         "hook.run('delete from xcom_archive_of_ours')",
         "BashOperator(task_id='x', bash_command='airflow db clean --tables log,job --yes')",
+        "import subprocess\nsubprocess.run(['airflow', 'db', 'clean', '--tables', 'log'])",
+        "session.execute(sa.text(f'DELETE FROM {Order.__tablename__}'))",
     ],
     ("XC097", "from airflow.triggers.base import TaskSuccessEvent, TriggerEvent\n"): [
         "TaskSuccessEvent()",
@@ -413,6 +421,8 @@ REFUSED_VALUES = {
     "Shape('round')": "a member of the Enum Shape",
     "{'k': lambda: 1}": "a function",
     "open('x')": "an open file",
+    "map(str, x)": "a map object",
+    "{'a': range(3)}": "a range object",
     "[Thing()]": "an instance of Thing, a class without serialize()",
     "Wide()": "an instance of Wide, a class without serialize()",
 }
@@ -705,6 +715,7 @@ def test_example_dags_of_airflow_itself_have_one_finding():
         "return price(x)",
         "ti.xcom_push(key='a', value=D(x))",
         "return [price(row) for row in x]",
+        "return decimal.getcontext().create_decimal(x)",
     ],
 )
 def test_decimal_is_a_warning_as_it_is_rounded_without_an_error(body):
@@ -783,6 +794,14 @@ def test_class_of_a_dag_file_is_a_warning_with_a_remedy_that_works_there(value):
     assert (finding.rule.id, finding.severity) == ("XC099", "warn")
     assert "model_dump()" in finding.remedy
     assert "ALLOWED_DESERIALIZATION_CLASSES" not in finding.remedy
+
+
+@pytest.mark.parametrize(
+    "ask", ["@task.llm(output_type=list[Part])\n", "@task.agent(output_type=Part)\n"]
+)
+def test_class_that_a_model_is_to_answer_with_is_pushed_as_well(ask):
+    findings = scan_text(f"from airflow.sdk import task\n{MODELS}\n{ask}\ndef f(): return 'x'\n")
+    assert [one.rule.id for one in findings] == ["XC099"]
 
 
 def test_class_of_a_file_that_builds_a_dag_is_of_a_dag_file_though_others_import_it(tmp_path):

@@ -1,11 +1,11 @@
-"""Which expressions are a Decimal, as far as that can be known without their values."""
+"""Which expressions are a Decimal, and what names stand for, without knowing any value."""
 
 import ast
 from functools import lru_cache
 
-from xcomkit.lint.dags.airflow_names import role
+from xcomkit.lint.dags.airflow_names import named_values, role
 from xcomkit.lint.dags.resolving import origin
-from xcomkit.lint.dags.scopes import Scope
+from xcomkit.lint.dags.scopes import Module, Scope
 
 DECIMAL = "decimal.Decimal"
 _MAKERS = frozenset({DECIMAL, f"{DECIMAL}.from_float"})
@@ -27,7 +27,7 @@ def is_decimal(node: ast.expr, scope: Scope, seen: set[ast.expr] | None = None) 
     seen.add(node)
     parts: list[tuple[ast.expr, Scope]] = []
     match node:
-        case ast.Call(func=func) if origin(func, scope) in _MAKERS:
+        case ast.Call(func=func) if _makes_decimal(func, scope):
             return True
         case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in _METHODS:
             parts = [(value, scope)]
@@ -48,6 +48,11 @@ def is_decimal(node: ast.expr, scope: Scope, seen: set[ast.expr] | None = None) 
     return any(is_decimal(one, here, seen) for one, here in parts)
 
 
+def _makes_decimal(func: ast.expr, scope: Scope) -> bool:
+    is_of_context = getattr(func, "attr", "") in ("create_decimal", "create_decimal_from_float")
+    return is_of_context or origin(func, scope) in _MAKERS
+
+
 def bound_values(name: ast.Name, scope: Scope) -> list[tuple[ast.expr, Scope]]:
     """Return what a name may stand for; nothing where it is made of what it was, but by adding."""
     found = scope.find(name.id)
@@ -65,6 +70,24 @@ def bound_values(name: ast.Name, scope: Scope) -> list[tuple[ast.expr, Scope]]:
 @lru_cache(maxsize=10_000)
 def _names(value: ast.expr) -> frozenset[str]:
     return frozenset(node.id for node in ast.walk(value) if isinstance(node, ast.Name))
+
+
+@lru_cache(maxsize=1)
+def put_into(module: Module) -> dict[tuple[Scope, str], list[tuple[ast.expr, Scope]]]:
+    """Return what functions put into the lists and mappings of a name."""
+    found: dict[tuple[Scope, str], list[tuple[ast.expr, Scope]]] = {}
+    for site in module.calls:
+        match site.node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name), attr="append" | "add" | "insert"),
+                args=[*_, value],
+            ):
+                found.setdefault((site.scope.unit, name), []).append((value, site.scope))
+    for one in named_values(module):
+        match one.node:
+            case ast.Subscript(value=ast.Name(id=name)):
+                found.setdefault((one.scope.unit, name), []).append((one.value, one.scope))
+    return found
 
 
 def is_followed(unit: Scope) -> bool:

@@ -113,12 +113,24 @@ def _calls(module: Module, project: Project) -> Iterator[tuple[int, str]]:
             yield call.lineno, f"{verb} deletes rows of the metadata database"
 
 
+def _part(part: ast.expr, module: Module) -> str:
+    """Return a part of an f-string as a text; the name of the table of a class of XComs is one."""
+    if isinstance(part, ast.FormattedValue):
+        owner, _, name = origin(part.value, module.root).rpartition(".")
+        return "xcom" if name == "__tablename__" and is_xcom_class(owner) else "x"
+    return str(getattr(part, "value", "x"))
+
+
 def _texts(module: Module) -> Iterator[tuple[int, str]]:
     """Yield the SQL and the commands that delete XComs."""
     texts = [(text, node.lineno) for text, node in module.texts]
     for built in module.built_texts:
-        parts = [str(getattr(one, "value", "x")) for one in built.values]
+        parts = [_part(one, module) for one in built.values]
         texts.append(("".join(parts), built.lineno))
+    for words in (one for site in module.calls for one in site.node.args):
+        if isinstance(words, (ast.List, ast.Tuple)):  # a command, word by word
+            given = [str(getattr(one, "value", "x")) for one in words.elts]
+            texts.append((" ".join(given), words.lineno))
     for text, line in texts:
         if _SQL.search(text):
             yield line, "SQL deletes rows of the table of XComs"

@@ -53,7 +53,8 @@ def _events(module: Module, project: Project) -> Iterator[tuple[int, str]]:
     mappings = {one.holder for one in named_values(module) if _is_xcoms(one)}
     for one in named_values(module):
         value, _ = value_of(one.value, one.scope)
-        is_spread = one.key is None and value in mappings
+        spread = project.expressions(one.value, one.scope) if one.key is None else ()
+        is_spread = any(part in mappings for part, _ in spread)
         # a name that begins as an empty mapping is filled before it is given
         empty = ("None",) if isinstance(one.value, ast.Name) else ("None", "{}", "dict()")
         if is_spread or (_is_xcoms(one) and ast.unparse(value) not in empty):

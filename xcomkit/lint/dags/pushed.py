@@ -5,19 +5,25 @@ Only what can be known without knowing the values: literals, and calls of names 
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
 
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.lint.dags.airflow_names import (
     argument,
     decorator_role,
     decorators,
+    is_airflow,
     is_airflow_class,
     named_values,
     role,
 )
 from xcomkit.lint.dags.building import is_dag_file
-from xcomkit.lint.dags.decimals import DECIMAL, bound_values, is_decimal, is_followed
+from xcomkit.lint.dags.decimals import (
+    DECIMAL,
+    bound_values,
+    is_decimal,
+    is_followed,
+    put_into,
+)
 from xcomkit.lint.dags.resolving import Project, origin
 from xcomkit.lint.dags.scopes import Module, Scope
 
@@ -29,7 +35,7 @@ XC036 = Rule(
     remedy="Push text, numbers, lists and dicts: str(path), base64 text for bytes, list(...) for"
     " generators and arrays; write files to an ObjectStoragePath and push its path; or set"
     " do_xcom_push=False where nobody reads the value.",
-    source="measured with task-sdk: bytes, Path, generator, ndarray, lambda, file, plain class;"
+    source="measured with task-sdk: bytes, Path, generator, map, range, ndarray, file, plain class;"
     " Airflow, XComs",
 )
 XC037 = Rule(
@@ -69,6 +75,14 @@ _EXPECTED = {
 _MADE_BY = {
     **dict.fromkeys(("builtins.bytes", "base64.b64encode"), (XC036, "bytes")),
     **dict.fromkeys((f"pathlib.{n}" for n in ("Path", "PurePath", "PosixPath")), (XC036, "a Path")),
+    **{
+        f"pathlib.Path{n}": (XC036, "a Path")
+        for n in (".cwd", ".home", "().resolve", "().absolute", "().joinpath", "().with_suffix")
+    },
+    **{
+        f"builtins.{n}": (XC036, f"a {n} object")
+        for n in ("map", "filter", "zip", "range", "bytearray", "enumerate", "reversed")
+    },
     "numpy.array": (XC036, "an ndarray"),
     DECIMAL: (XC037, "a Decimal"),
     "builtins.open": (XC036, "an open file"),
@@ -104,10 +118,20 @@ def find_pushed(module: Module, project: Project) -> Iterator[Finding]:
                 yield Finding(rule, file, node.lineno, observed, _EXPECTED[rule])
             todo += reversed(_parts(node, here, project))
     for unit, how in pushers:
-        for line, rule, what in _annotated(unit, project):
+        for line, rule, what in _named(getattr(unit.node, "returns", None), unit.around, project):
             if (how, rule) not in said:
                 observed = f"{what} by the annotation, {how}"
                 yield Finding(rule, unit.module.file, line, observed, _EXPECTED[rule])
+    yield from _answered(module, project)
+
+
+def _answered(module: Module, project: Project) -> Iterator[Finding]:
+    """Yield the classes of which a model is to answer with an instance, which is pushed."""
+    for site in module.calls:
+        asked = argument(site.node, "output_type")
+        if is_airflow(origin(site.node.func, site.scope)):
+            for line, rule, what in _named(asked, site.scope, project):
+                yield Finding(rule, module.file, line, f"{what}, as output_type", _EXPECTED[rule])
 
 
 def _verdicts(node: ast.expr, scope: Scope, project: Project) -> Iterator[tuple[Rule, str]]:
@@ -186,15 +210,16 @@ def _is_plain_enum(owner: Scope, project: Project) -> bool:
     return bool(_PLAIN_ENUMS & bases) and not _MIXINS & bases
 
 
-def _annotated(unit: Scope, project: Project) -> Iterator[tuple[int, Rule, str]]:
-    """Yield what the annotation of a function says of the values that it returns."""
-    returns = getattr(unit.node, "returns", None)
-    for node in ast.walk(returns) if returns is not None else ():
+def _named(
+    expression: ast.expr | None, scope: Scope, project: Project
+) -> Iterator[tuple[int, Rule, str]]:
+    """Yield what an annotation, or a type that is asked for, says of the values that are pushed."""
+    for node in ast.walk(expression) if expression is not None else ():
         if isinstance(node, (ast.Name, ast.Attribute)):
-            name = origin(node, unit.around)
+            name = origin(node, scope)
             if name in _MADE_BY:
                 yield node.lineno, *_MADE_BY[name]
-            for owner in project.classes(node, unit.around):
+            for owner in project.classes(node, scope):
                 for rule, what in _verdict_on_class(owner, project):
                     yield node.lineno, rule, what
 
@@ -215,33 +240,17 @@ def _parts(node: ast.expr, scope: Scope, project: Project) -> list[tuple[ast.exp
             parts, scope = [part], scope.module.scopes[node]
         case ast.IfExp(body=left, orelse=right):
             parts = [left, right]
+        case ast.BinOp(left=left, op=ast.Div()):  # of a path and a name
+            parts = [left]
         case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
             parts = [one.value for one in keywords]
         case ast.Name(id=name):
-            put = _put_into(scope.module).get((scope.unit, name), ())
+            put = put_into(scope.module).get((scope.unit, name), ())
             return [*bound_values(node, scope), *put]
         case ast.Call(func=func):
             called = [one for one in project.callables(func, scope) if is_followed(one)]
             return [(result, unit) for unit in called for result in unit.results]
     return [(one, scope) for one in parts]
-
-
-@lru_cache(maxsize=1)
-def _put_into(module: Module) -> dict[tuple[Scope, str], list[tuple[ast.expr, Scope]]]:
-    """Return what functions put into the lists and mappings of a name."""
-    found: dict[tuple[Scope, str], list[tuple[ast.expr, Scope]]] = {}
-    for site in module.calls:
-        match site.node:
-            case ast.Call(
-                func=ast.Attribute(value=ast.Name(id=name), attr="append" | "add" | "insert"),
-                args=[*_, value],
-            ):
-                found.setdefault((site.scope.unit, name), []).append((value, site.scope))
-    for one in named_values(module):
-        match one.node:
-            case ast.Subscript(value=ast.Name(id=name)):
-                found.setdefault((one.scope.unit, name), []).append((one.value, one.scope))
-    return found
 
 
 def _pushed(

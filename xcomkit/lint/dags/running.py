@@ -45,7 +45,11 @@ def xcom_uses(unit: Scope, project: Project) -> Iterator[tuple[int, str]]:
     """Yield the uses of XCom that run when a unit runs: on which line, and how it is written."""
     for site in unit.attributes:
         node = site.node
-        if node.attr in METHODS and isinstance(node.ctx, ast.Load) and not site.is_guarded:
+        if site.is_guarded or not isinstance(node.ctx, ast.Load):
+            continue
+        if node.attr in CLASS_METHODS and is_xcom_class(name := origin(node.value, site.scope)):
+            yield node.lineno, f"{name.rpartition('.')[2]}.{node.attr}"
+        if node.attr in METHODS:
             owners = project.classes(node.value, site.scope)
             # a method that a class of the scan defines is not Airflow's
             if not any(project.method(one, node.attr) for one in owners):
@@ -54,9 +58,6 @@ def xcom_uses(unit: Scope, project: Project) -> Iterator[tuple[int, str]]:
         match call_site.node:
             case _ if call_site.is_guarded:
                 continue
-            case ast.Call(func=ast.Attribute(value=value, attr=verb)) if verb in CLASS_METHODS:
-                name = origin(value, call_site.scope)
-                text = f"{name.rpartition('.')[2]}.{verb}" if is_xcom_class(name) else ""
             case ast.Call(func=func, args=[_, ast.Constant(value=verb), *_]) if verb in METHODS:
                 is_getattr = origin(func, call_site.scope) == "builtins.getattr"
                 text = f"getattr of {verb}" if is_getattr else ""
