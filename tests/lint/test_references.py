@@ -125,6 +125,14 @@ def test_key_of_somebody_else_with_an_identity_is_left_alone(judged, key, value)
         ("<bucket> and </b>", True),
         ("id/<0A1B2C3D>", True),
         ("1 <2 and 3> 1", False),
+        ("line<br>line<br/><hr>", False),
+        (r"(?P<name>\w+)", False),
+        ("know-your-customer", False),
+        ("your-team", True),
+        ("XXXXXXXX", True),
+        ("INSERT_TOKEN_HERE", True),
+        ("TODO", True),
+        ("todo", False),
     ],
 )
 def test_markup_is_no_placeholder(judged, text, is_placeholder):
@@ -135,7 +143,9 @@ def test_markup_is_no_placeholder(judged, text, is_placeholder):
     ("bucket", "is_name"),
     [
         ("acme-ap-k3j2h1g0f9e8d7c6b5a4z3y2x1w0veuc1a-s3alias", True),
+        ("acme-ol-k3j2h1g0f9e8d7c6b5a4z3y2x1w0veuc1a--ol-s3", True),
         ("acme-xcom--euc1-az2--x-s3", True),
+        ("acme-xcom.s3.eu-central-1.amazonaws.com", False),
         ("acme-123456789012-eu-central-1-an", True),
         ("arn:aws:s3:eu-central-1:111122223333:accesspoint/acme-ap", True),
         ("arn:aws:s3:eu-central-1:111122223333:accesspoint:acme-ap", True),

@@ -48,7 +48,9 @@ _RULES: Mapping[CloudName, Sequence[tuple[str, str]]] = {"aws": _S3, "azure": _A
 
 
 # S3 user guide: what stands where a bucket's name does, and what s3fs takes for one
-_OTHER_NAMES = re.compile(r"(.*)-s3alias|(.*)--[a-z0-9]+-az\d+--x-s3", re.DOTALL)
+_OTHER_NAMES = re.compile(
+    r"(.*)-s3alias|(.+-[a-z0-9]{30,40})--ol-s3|(.*)--[a-z0-9]+-az\d+--x-s3", re.DOTALL
+)
 _ACCESS_POINT = re.compile(r"arn:aws[\w-]*:s3:[a-z0-9-]+:\d{12}:accesspoint(?::[a-z0-9-]{3,50})?")
 
 
@@ -71,5 +73,7 @@ def path_problem(name: str, *, cloud: CloudName) -> str:
     if other and not re.fullmatch(*_LENGTH[:1], name):
         return _LENGTH[1]
     if other:
-        name = other[1] or other[2] or "-"
+        name = next(filter(None, other.groups()), "-")
+    if cloud == "aws" and name.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return "must be the name alone, not the address"
     return bucket_problem(name.replace(".", "-") if cloud == "gcp" else name, cloud=cloud)

@@ -33,10 +33,12 @@ CHART_KEYS = frozenset(
 """Keys at the top of the chart's values that decide what agents do with XComs, and as whom."""
 
 _PLACEHOLDER = re.compile(
-    r"<[A-Za-z][\w .:/-]{0,60}>|<\d[\w-]{3,60}>"
-    r"|\b(?:REPLACE|CHANGE)[_-]?ME\b|\byour[-_][a-z][a-z_-]{1,40}",
+    r"(?<!\?P)<[A-Za-z][\w .:/-]{0,60}>|<\d[\w-]{3,60}>"
+    r"|\b(?:REPLACE|CHANGE|FILL)[_-]?ME\b|(?<![\w-])your[-_][a-z][a-z_-]{1,40}"
+    r"|(?<!\w)x{4,40}(?!\w)|(?<!\w)INSERT_\w{1,40}_HERE\b|^(?-i:TODO|TBD|FIXME)$",
     re.IGNORECASE,
 )
+_MARKUP = re.compile(r"</?(?:br|hr|p|li|img)\s*/?>", re.IGNORECASE)  # which nothing has to close
 # what a tool puts in before helm or Kubernetes see the file: sops, eyaml, vals, bank-vaults,
 # argocd-vault-plugin, 1Password, berglas, ansible-vault
 _REFERENCE = re.compile(
@@ -96,7 +98,7 @@ def without_templates(text: str) -> str:
 def find_placeholder(text: str) -> str:
     """Return what still waits to be filled in, such as ``<your-bucket>``, or ``""``.
 
-    ``<green>`` before ``</green>`` is markup.
+    ``<green>`` before ``</green>`` is markup, and so is ``<br>``.
     """
-    found = (match[0] for match in _PLACEHOLDER.finditer(text))
+    found = (match[0] for match in _PLACEHOLDER.finditer(text) if not _MARKUP.match(match[0]))
     return next((one for one in found if one[0] != "<" or f"</{one[1:]}" not in text), "")

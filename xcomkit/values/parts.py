@@ -75,6 +75,8 @@ def find_parts(values: Values) -> Iterator[Values]:
         if part is not None and is_of_agents(part.data):
             count += 1
             yield part
+        elif part is not None:  # a manifest in a manifest
+            yield from find_parts(part)
 
 
 def below(values: Values, *path: str | int) -> Values:
@@ -106,8 +108,8 @@ def inside(values: Values, *path: str | int, text: str | None = None) -> Values:
     """
     node = find_node(values, path)
     written = values.get(*path) if text is None else text
-    line = node.line if node else values.line(*path)
-    is_block = node is not None and node.style == "|"
+    line = values.line(*path)
+    is_block = node is not None and node.style == "|" and node.line == line
     above = "\n" * (line if is_block else line - 1)
     found = read_values(above + quote_templates(str(written)), name=values.name)
     lines = {(): line} | (dict(found.lines) if is_block else dict.fromkeys(found.lines, line))

@@ -4,6 +4,7 @@ import pytest
 
 from xcomkit.lint.sources.compose import read_compose
 from xcomkit.lint.sources.env_file import read_env
+from xcomkit.lint.sources.reading import read_configuration
 from xcomkit.values.values import read_documents
 
 ANCHORED = """
@@ -111,6 +112,23 @@ def test_service_that_a_later_file_resets_is_gone(over, services):
 
     assert set(found.environment) == services
     assert all("AIRFLOW__A__B" not in seen for seen in found.environment.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {airflow-worker: {environment: !reset null}}\n",
+        "services: {airflow-worker: !reset null}\n",
+        "services: {airflow-worker: {environment: !reset {AIRFLOW__A__B: '1'}}}\n",
+        SERVICE % "!override {AIRFLOW__A__B: '1'}",
+    ],
+)
+def test_override_alone_lacks_nothing_for_sure(text, tmp_path):
+    (tmp_path / "compose.prod.yaml").write_text(text)
+
+    found = read_configuration([str(tmp_path / "compose.prod.yaml")])
+    assert (found.kind, len(found.variables)) == ("compose", 1)
+    assert list(found.elsewhere.values()) == ["the compose file that this one lies over"]
 
 
 def test_default_of_a_reference_counts_where_no_file_knows_the_name():

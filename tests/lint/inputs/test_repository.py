@@ -179,6 +179,54 @@ def test_json_patch_of_a_release_is_applied_or_said(lint, value, expected):
     assert [f.rule.id for f in found.findings if "k.yaml" in f.file] == [expected]
 
 
+@pytest.mark.parametrize("name", ["agents", ".*", "ag.*", ""])
+@pytest.mark.parametrize(("value", "expected"), [("1MB", "XC010"), ("{}", "XC076")])
+def test_json_patch_in_a_file_of_its_own_is_applied_to_the_releases_of_its_target(
+    lint, name, value, expected
+):
+    row = f"op: replace\n  path: /spec/values/commonEnv/1/value\n  value: {value}\n"
+    target = "{kind: HelmRelease" + (f", name: '{name}'}}" if name else "}")
+    found = lint(
+        {
+            "base/a.yaml": RELEASE.replace("1MB", "0"),
+            "base/b.yaml": RELEASE.replace("1MB", "0").replace("agents}", "others}", 1),
+            "prod/kustomization.yaml": f"patches: [{{path: p.yaml, target: {target}}}]\n",
+            "prod/p.yaml": f"# prod\n- op: test\n  path: /spec\n- {row}",
+        }
+    ).findings
+    ours = [f for f in found if f.rule.id == expected]
+    assert {f.where for f in ours} == {"r/prod/p.yaml:4"}
+    assert {f.rule.id for f in found} <= {expected, "XC028"}
+
+
+def test_patch_file_that_is_not_there_is_said(lint):
+    rows = "patchesJson6902: [{path: gone.yaml, target: {kind: HelmRelease, name: agents}}]\n"
+    found = lint({"a.yaml": RELEASE.replace("1MB", "0"), "kustomization.yaml": rows}).findings
+    assert [(f.rule.id, f.is_unknown) for f in found] == [("XC076", True)]
+
+
+WORKER = """\
+kind: Deployment
+apiVersion: apps/v1
+metadata: {name: worker}
+spec: {%s, template: {spec: {containers: [{name: worker, env: [{name: %s, value: '%s'}]}]}}}
+"""
+
+
+@pytest.mark.parametrize("over", ["a", "z"])
+def test_patch_of_a_deployment_is_laid_over_it_or_is_a_part(lint, over):
+    whole = WORKER % ("selector: {a: b}", THRESHOLD, "0")
+    patch = WORKER % ("replicas: 3", THRESHOLD, "1MB")
+    together = lint({"d/base.yaml": whole, f"d/{over}.yaml": patch})
+    assert ("XC010", f"r/d/{over}.yaml:4") in failed(together)
+    assert not {"XC007", "XC018"} & {f.rule.id for f in together.findings}
+    assert ("XC001", "r/d/base.yaml:4") in failed(together)
+
+
+def test_patch_of_a_deployment_alone_lacks_nothing_for_sure(lint):
+    assert failed(lint({"p.yaml": WORKER % ("replicas: 3", THRESHOLD, "0")})) == []
+
+
 def test_file_of_an_overlay_is_judged_with_what_lies_below(lint):
     report = lint({"values.yaml": WHOLE, "values-prod.yaml": "commonEnv: []\n"})
 

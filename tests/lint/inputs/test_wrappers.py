@@ -1,5 +1,7 @@
 """Values of the agent chart as teams keep them in git: inside of what other tools read."""
 
+import json
+from base64 import b64encode
 from pathlib import Path
 from textwrap import indent
 
@@ -77,6 +79,18 @@ WRAPPED = {
     "config map": below(CONFIG_MAP, 4),
     "k3s": below(K3S, 4),
     "crossplane": below(CROSSPLANE, 6),
+    "config map of an application": CONFIG_MAP.replace("values.yaml", "app.yaml")
+    + indent(below(f"{ARGO}      values: |\n", 8), "    "),
+    "argo plugin": below(
+        ARGO.replace("helm:", "plugin:") + "      env:\n        - name: HELM_VALUES\n"
+        "          value: |\n",
+        12,
+    ),
+    "helmfile with templates": below(
+        f"releases:\n  - name: a\n    chart: x/{CHART}\n    namespace: {{{{ .Namespace }}}}\n"
+        "    values:\n      -\n",
+        8,
+    ),
     "fleet": below("defaultNamespace: astro\nhelm:\n  releaseName: agents\n  values:\n", 4),
 }
 
@@ -103,6 +117,64 @@ def test_values_are_judged_where_they_stand_and_nothing_else_is_found(found, tex
 
     assert [(f.rule.id, f.where) for f in found({"a.yaml": text})] == [("XC010", f"a.yaml:{line}")]
     assert found({"a.yaml": text.replace("1MB", "0")}) == []
+
+
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: v}\ndata:\n  agents.yaml: "
+SET = {"name": "commonEnv[1].value", "value": "1MB", "type": "string"}
+PLAN = {"type": "helm_release", "address": "helm_release.a",
+        "values": {"chart": CHART, "values": [GOOD], "set": [SET]}}  # fmt: skip
+MANIFEST = {"type": "kubectl_manifest",
+            "values": {"yaml_body": below(f"{ARGO}      values: |\n", 8)}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (SECRET + b64encode(BAD.encode()).decode() + "\n", 5),
+        (json.dumps({"values": {"root_module": {"resources": [PLAN]}}}), 1),
+        (json.dumps({"planned_values": {"root_module": {"child_modules": [
+            {"resources": [PLAN]}]}}}, indent=1), 18),
+        (json.dumps({"values": {"root_module": {"resources": [MANIFEST]}}}), 1),
+    ],
+    ids=["secret", "terraform", "terraform's plan", "manifest of terraform"],
+)  # fmt: skip
+def test_values_that_are_encoded_are_judged_with_the_line_they_begin_in(found, text, line):
+    assert [(f.rule.id, f.where) for f in found({"a.json": text})] == [("XC010", f"a.json:{line}")]
+
+
+def test_secret_with_other_values_is_none_of_agents(found):
+    with pytest.raises(InputError, match="nothing in it runs an agent"):
+        found({"a.yaml": f"{SECRET}{b64encode(b'replicas: 1').decode()}\n"})
+
+
+POST = (
+    f"{FLUX}  postRenderers:\n    - kustomize:\n"
+    "        patches: [{patch: '- {op: add, path: /spec/%s}'}]\n  values:\n"
+)
+FROM = f"{ARGO}      valueFiles: ['%s']\n      valuesObject:\n"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "command"),
+    [
+        (POST % "env/-, value: AIRFLOW__A__B", "helm get manifest"),
+        (POST % "tty", ""),
+        (FROM % "secrets://a.enc.yaml", "sops decrypt a.enc.yaml | "),
+        (FROM % "secrets+age-import:///k?$ref/a.enc.yaml", "sops decrypt a.enc.yaml | "),
+    ],
+    ids=["variables behind helm", "no variables", "helm-secrets", "helm-secrets with a key"],
+)  # fmt: skip
+def test_part_that_another_tool_adds_is_said_with_what_prints_it(found, manifest, command):
+    spaces = 4 if manifest.startswith(FLUX) else 8
+    findings = found({"a.yaml": below(manifest, spaces, GOOD)})
+    assert [f.rule.id for f in findings] == (["XC076"] if command else [])
+    assert all(command in f.fix and f.is_unknown for f in findings)
+
+
+def test_values_of_one_target_beside_those_of_all_are_judged_as_a_part(found):
+    more = f"targetCustomizations:\n  - helm:\n      values:\n{indent(OVER, ' ' * 8)}"
+    findings = found({"fleet.yaml": below(f"helm:\n  values:\n{indent(GOOD, ' ' * 4)}", 0, more)})
+    assert {(f.rule.id, f.is_unknown) for f in findings} >= {("XC001", True), ("XC002", True)}
 
 
 def test_agents_keys_beside_a_subchart_are_named_and_the_subchart_is_judged(found):
@@ -270,6 +342,15 @@ def test_file_with_image_workers_and_variables_is_whole_and_lacks_its_backend(fo
 
 UNREAD = {
     "main.tf": ('values = [<<EOF\nxcomBackend: "x"\nEOF\n]\n', "terraform show -json"),
+    "json.tf": ('values = [jsonencode({ xcomBackend = "x" })]\n', "terraform show -json"),
+    "templates/app.yaml": (
+        f"{{{{- if .Values.a }}}}\n{ARGO}      values: |\n        xcomBackend: x\n",
+        "helm template RELEASE . ",
+    ),
+    "apps/kustomization.yaml": (
+        "kind: Kustomization\nconfigMapGenerator:\n  - literals: [AIRFLOW__CORE__XCOM_BACKEND=x]\n",
+        "kustomize build apps",
+    ),
     "values.yaml.gotmpl": ("xcomBackend: {{ .Values.x }}\n", "helmfile"),
     "Dockerfile.agent": ("FROM x\nENV AIRFLOW__CORE__XCOM_BACKEND=x\n", "docker run"),
     "values.jsonnet": ("{ xcomBackend: 'x' }\n", "jsonnet values.jsonnet"),
@@ -301,6 +382,14 @@ def test_what_configures_agents_and_is_not_read_fails_with_the_command_that_prin
     assert finding.line == next(
         n for n, one in enumerate(text.splitlines(), 1) if "XCOM" in one.upper()
     )
+
+
+@pytest.mark.parametrize("kind", ["SealedSecret", "ExternalSecret"])
+def test_settings_that_a_controller_puts_into_a_secret_are_unknown(found, kind):
+    text = f"kind: {kind}\napiVersion: a/v1\nspec: {{a: AIRFLOW__CORE__XCOM_BACKEND}}\n"
+    (finding,) = found({"a.yaml": text})
+    assert (finding.rule.id, finding.is_unknown) == ("XC076", True)
+    assert "kubectl get secret" in finding.fix
 
 
 def test_comment_about_agents_makes_no_file_one_of_agents(found):

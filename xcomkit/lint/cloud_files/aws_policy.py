@@ -192,10 +192,9 @@ class _Rights:
 
     def _caller(self) -> Context:
         """Return what the role that signs makes known of a request, if it is one role."""
-        arns = [arn for arn in self._signers if account_of(arn)]
-        if len(arns) != 1 or len(self._signers) != 1:
-            return {}
-        return {"aws:principalarn": (arns[0],), "aws:principalaccount": (account_of(arns[0]),)}
+        arn, *others = self._signers or ("",)
+        known = {"aws:principalarn": (arn,), "aws:principalaccount": (account_of(arn),)}
+        return known if arn and not others else {}
 
     def _is_ours(self, statement: Statement) -> bool | None:
         """Return whether a statement is about who signs, where the files tell who that is."""

@@ -73,7 +73,7 @@ def _names(value: ast.expr) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def put_into(module: Module) -> dict[tuple[Scope, str], list[tuple[ast.expr, Scope]]]:
+def put_in(module: Module) -> dict[tuple[Scope, str], list[tuple[ast.expr, Scope]]]:
     """Return what functions put into the lists and mappings of a name."""
     found: dict[tuple[Scope, str], list[tuple[ast.expr, Scope]]] = {}
     for site in module.calls:

@@ -17,13 +17,7 @@ from xcomkit.lint.dags.airflow_names import (
     role,
 )
 from xcomkit.lint.dags.building import is_dag_file
-from xcomkit.lint.dags.decimals import (
-    DECIMAL,
-    bound_values,
-    is_decimal,
-    is_followed,
-    put_into,
-)
+from xcomkit.lint.dags.decimals import DECIMAL, bound_values, is_decimal, is_followed, put_in
 from xcomkit.lint.dags.resolving import Project, origin
 from xcomkit.lint.dags.scopes import Module, Scope
 
@@ -245,7 +239,7 @@ def _parts(node: ast.expr, scope: Scope, project: Project) -> list[tuple[ast.exp
         case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
             parts = [one.value for one in keywords]
         case ast.Name(id=name):
-            put = put_into(scope.module).get((scope.unit, name), ())
+            put = put_in(scope.module).get((scope.unit, name), ())
             return [*bound_values(node, scope), *put]
         case ast.Call(func=func):
             called = [one for one in project.callables(func, scope) if is_followed(one)]

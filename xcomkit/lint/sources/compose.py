@@ -18,6 +18,7 @@ from xcomkit.values.values import Values
 MOST_SERVICES = 300
 _RESET, _OVERRIDE = "!reset", "!override"  # of Compose 2.24: nothing, or this alone
 _AIRFLOW = ("airflow", "astro")
+_BELOW = "the compose file that this one lies over"
 
 
 def read_compose(
@@ -39,21 +40,26 @@ def read_compose(
     for values in files:
         for service in At(values).entries("services"):
             name, tag = str(service.path[-1]), _tag(service) or _tag(At(values, ("services",)))
+            is_gone = tag == _RESET and name in variables
             if tag:
                 for known_of in (variables, elsewhere, images):
                     known_of.pop(name, None)
-            if tag == _RESET or not (tag or isinstance(service.get(), dict)):
+            if is_gone or not (tag or isinstance(service.get(), dict)):
                 continue
+            images[name] = service.text("image") or service.text("build") or images.get(name, "")
             given, missing = _env_files(service, beside=beside)
             before = _left(variables.get(name, ()), service)
             variables[name] = (*given, *before, *_environment(service, known))
             homes.setdefault(name, service.place())
-            images[name] = service.text("image") or images.get(name, "")
             missing += ["extends"] if service.get("extends") else []
             if missing:
                 elsewhere[name] = f"env_file {', '.join(missing)}"[:120]
+    for name in (name for name in variables if not images[name]):  # which no whole service is
+        elsewhere.setdefault(name, _BELOW)
     variables = {
-        name: found for name, found in variables.items() if _runs_airflow(found, images[name])
+        name: found
+        for name, found in variables.items()
+        if _runs_airflow(found, images[name] or name)
     }
     if len(variables) > MOST_SERVICES:
         problem = f"{files[0].name}:1:1: more than {MOST_SERVICES} services run Airflow."

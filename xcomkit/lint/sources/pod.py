@@ -31,6 +31,7 @@ _TEMPLATES: dict[str, Key] = {
 _BYSTANDERS = ("sentinel", "sidecar", "vector", "istio-proxy", "git-sync", "linkerd-proxy")
 _AGENTS = ("worker", "triggerer", "dag-processor", "dagprocessor")
 MOST_CONTAINERS = 300
+_BELOW = "the object that this patch is for"
 _NO_TEXT = "the value is no text"
 
 
@@ -50,21 +51,27 @@ def read_pods(documents: Sequence[Values], *, sources: tuple[Source, ...]) -> Co
     homes: dict[str, Place] = {}
     elsewhere: dict[str, str] = {}
     pods: list[Pod] = []
-    for pod, container, name, space in _containers(documents):
+    for pod, container, name, space in sorted(
+        _containers(documents), key=lambda found: _is_patch(found[1])
+    ):
         file, line = home = container.place()
         if len(variables) >= MOST_CONTAINERS:
             problem = f"{file}:{line}:1: more than {MOST_CONTAINERS} containers."
             raise InputError(problem, hint="give the agents' pods only.")
         own = container.get("name") or container.path[-1]
-        component = _unique(f"{name}:{own}"[:200], variables)
+        component = f"{name}:{own}"[:200]
+        is_patch = _is_patch(container)
+        component = component if is_patch else _unique(component, variables)
         found, rest = _from_maps(container, maps, space=space)
         path = (*container.path, "env")
         for entry in read_entries(container.doc, path=path, source=f"{component}.env"):
             found.append(_by_reference(entry, container, maps, space=space))
-        variables[component] = tuple(found)
+        if rest or (is_patch and component not in variables):
+            elsewhere[component] = f"envFrom {', '.join(rest)}" if rest else _BELOW
+        variables[component] = (*variables.get(component, ()), *found)
+        if is_patch and component in homes:
+            continue
         homes[component] = home
-        if rest:
-            elsewhere[component] = f"envFrom {', '.join(rest)}"
         labels = pod.get("metadata", "labels")
         known = labels if isinstance(labels, dict) else {}
         account = pod.text("spec", "serviceAccountName")
@@ -120,6 +127,13 @@ def _containers(documents: Sequence[Values]) -> Iterator[tuple[At, At, str, str]
             for container in pod.rows("spec", "containers"):
                 if isinstance(container.get(), dict) and not _is_bystander(container, name):
                     yield pod, container, name, one.text("metadata", "namespace")
+
+
+def _is_patch(container: At) -> bool:
+    """Tell whether kustomize lays an object over another one: a whole one has a selector."""
+    spec = At(container.doc, container.path[:-4])
+    is_workload = container.path[-4:-2] == ("template", "spec") and spec.path[-1:] == ("spec",)
+    return is_workload and spec.get("selector") is None and not container.get("image")
 
 
 def _is_bystander(container: At, owner: str) -> bool:

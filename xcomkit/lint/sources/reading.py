@@ -11,9 +11,6 @@ from xcomkit.findings.text import listed
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration, Source, from_values
 from xcomkit.lint.file_types import DESCRIPTIONS, Kind
-from xcomkit.lint.sources.airflow_cfg import read_cfg
-from xcomkit.lint.sources.compose import read_compose
-from xcomkit.lint.sources.env_file import read_env
 from xcomkit.lint.sources.pod import is_kubernetes, read_pods
 from xcomkit.lint.sources.releases import (
     CHART,
@@ -41,6 +38,9 @@ _REST = re.compile(r"^COMPUTED VALUES:", re.MULTILINE)
 YAML = (".yaml", ".yml", ".json")
 # what tools render themselves, and hold templates without quotes
 _RENDERED = re.compile(r"^(?:releases:|kind: *ApplicationSet\b)", re.MULTILINE)
+_HELMFILE = re.compile(r"helmfile[\w.-]*\.ya?ml\.gotmpl")
+# what a template has in lines of its own, and no values file
+_ACTION = re.compile(r"(?m)^\s*(?:\{\{-?\s*(?:if|range|with|include|define|end|else)\b|\{%)")
 _LIST = re.compile(r"(?:\s|#.*\n|---.*\n)*- ")  # tasks of a playbook, a JSON patch
 _ENV_LINE = re.compile(r"(?:export\s+)?[A-Za-z_]\w*=")
 
@@ -147,6 +147,8 @@ def combine(files: Sequence[Source]) -> Configuration:
             homes={COMPONENT: (last.name, 1)},
         )
     if kinds <= {"compose", "env"}:
+        from xcomkit.lint.sources.compose import read_compose
+
         composed = [document for file in files for document in file.documents]
         return read_compose(composed, beside=beside, sources=tuple(files))
     given = "; ".join(f"{file.name} is {DESCRIPTIONS[file.kind]}" for file in files[:5])
@@ -162,14 +164,23 @@ def read_file(name: str, *, kind: Kind | None = None) -> Read:
     """
     label = "stdin" if name == "-" else name if name.isprintable() else ascii(name)
     text = _unheaded(read_text(Path(name), name=label))
-    if kind is None and form_of(label)[0] and not label.endswith(YAML):
+    is_read = label.endswith(YAML) or _HELMFILE.fullmatch(Path(name).name)
+    if kind is None and form_of(label)[0] and not is_read:
         return Read(Source(label, "values", text), findings=unread_file(label, text=text))
     kind = kind or _kind_by_look(name, text)
     if kind in ("env", "cfg"):
         return Read(Source(label, kind, text))
     if kind == "values":
         return _plain(read_values(text, name=label))
-    return _read_yaml(text, name=label, kind=kind)
+    try:
+        return _read_yaml(text, name=label, kind=kind)
+    except InputError as error:
+        reason = str(error.args[0]).rstrip(".")
+        is_template = kind is None and _ACTION.search(text)
+        findings = unread_file(label, text=text, reason=reason) if is_template else ()
+        if not findings:
+            raise
+        return Read(Source(label, "values", text), findings=findings)
 
 
 def _read_yaml(text: str, *, name: str, kind: Kind | None) -> Read:
@@ -213,8 +224,9 @@ def read_installed(documents: tuple[Values, ...], maps: Maps) -> tuple[Release, 
     found = [one for document in documents for one in read_releases(document, maps=known)]
     if not found and any(is_kubernetes(one) for one in documents):
         found = [one for document in documents for one in read_parts(document)]
-    elif not found and len(documents) == 1 and not any(find_agents(documents[0].data)):
-        found += read_parts(documents[0])
+    elif not found and len(documents) == 1:
+        parts = read_parts(documents[0])  # of an umbrella chart none is in a list or in a text
+        found += parts if len(parts) > len([*find_agents(documents[0].data)]) else ()
     return tuple(found)
 
 
@@ -255,8 +267,8 @@ def _kind_by_look(name: str, text: str) -> Kind | None:
 def _kind_of(documents: tuple[Values, ...]) -> Kind:
     if any(is_kubernetes(values) for values in documents):
         return "pod"
-    services = documents[0].get("services") if documents else None
-    if isinstance(services, dict) and any(isinstance(s, dict) for s in services.values()):
+    services = documents[0].root.pair("services") if documents else None
+    if services and any(one.kind == "mapping" or one.tag for _, one in services[1].pairs):
         return "compose"
     return "values"
 
@@ -271,5 +283,8 @@ def _refuse_other_charts(documents: tuple[Values, ...], *, name: str) -> None:
 
 
 def _variables(file: Source) -> tuple[Variable, ...]:
-    read = read_env if file.kind == "env" else read_cfg
+    if file.kind == "env":
+        from xcomkit.lint.sources.env_file import read_env as read
+    else:
+        from xcomkit.lint.sources.airflow_cfg import read_cfg as read
     return read(file.text, name=file.name)

@@ -4,6 +4,7 @@ Source: Argo CD, "Helm" and "Multiple sources"; Flux, "HelmRelease"; helmfile, "
 kustomize, "helmCharts".
 """
 
+import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from posixpath import basename, dirname, join, normpath, relpath
 
 from xcomkit.lint.configuration import Place, dotted
 from xcomkit.lint.sources.at import At, objects
-from xcomkit.lint.sources.patches import inline_manifests, operations
+from xcomkit.lint.sources.layers import File, Parameter, Unread
+from xcomkit.lint.sources.patches import inline_manifests, operations, patch_files
 from xcomkit.values.parts import below, find_parts, inside
 from xcomkit.values.values import Values
 
@@ -19,38 +21,6 @@ CHART = "remote-execution-agent"  # the end of the chart's name, in every regist
 
 Maps = Mapping[tuple[str, str], At]
 """Where the keys of each ConfigMap and Secret stand, by kind and name."""
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A layer in a file: its path, relative to the manifest or to the top of the repository.
-
-    ``is_optional`` is a file that the tool itself does without.
-    """
-
-    path: str
-    place: Place
-    from_top: bool = False
-    is_optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A layer that is not read: what it is, and the command that prints it."""
-
-    what: str
-    place: Place
-    command: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One ``--set``: the path as helm takes it, and its value."""
-
-    name: str
-    value: str
-    place: Place
-    is_text: bool = False
 
 
 Layer = Values | File | Unread | Parameter
@@ -99,6 +69,8 @@ def read_releases(document: Values, *, maps: Maps) -> tuple[Release, ...]:
     whole = At(document)
     if not whole.get("kind"):
         found += [_helmfile(release) for release in whole.rows("releases")]
+    for key in ("values", "planned_values"):
+        found += _terraform(whole.at(key, "root_module"))
     for patch in inline_manifests(document):
         found += read_releases(patch, maps=maps)
     found += _json_patches(document)
@@ -117,9 +89,13 @@ def read_parts(document: Values) -> tuple[Release, ...]:
     """Return the values of the agent chart that stand anywhere in a document of any other tool."""
     whole = At(document)
     name = f"{whole.text('kind')} {whole.text('metadata', 'name')}".strip()
+    parts = [*find_parts(document)]
+    for one in whole.entries("data") if whole.get("kind") == "Secret" else ():
+        decoded = _text(one, is_base64=True) if isinstance(one.get(), str) else None
+        parts += find_parts(decoded) if isinstance(decoded, Values) else []
     return tuple(
-        Release(name[:120], (part.name, part.line()), (part,), may_be_part=True)
-        for part in find_parts(document)
+        Release(name[:120] or "a part", (part.name, part.line()), (part,), may_be_part=True)
+        for part in parts
     )
 
 
@@ -136,6 +112,12 @@ def _argo(one: At, *, kind: str) -> Iterator[Release]:
             for row in helm.rows("valueFiles")
         ]
         layers += _written(helm.at("valuesObject")) or _written(helm.at("values"))
+        layers += [  # argocd-vault-plugin and others take whole values files so
+            one
+            for row in source.rows("plugin", "env")
+            if "\n" in row.text("value")
+            for one in _written(row.at("value"))
+        ]
         layers += _parameters(helm.rows("parameters"))
         layers += [
             Unread(f"fileParameters {str(row.get())[:60]}", row.place())
@@ -158,7 +140,9 @@ def _argo_file(name: str, *, place: Place, chart: str, is_optional: bool) -> Fil
     if name.startswith("$"):
         return File(name.partition("/")[2], place, from_top=True, is_optional=is_optional)
     if "://" in name:
-        return Unread(f"valueFiles {name[:100]}", place, f"curl -fsS {name} | xcomkit lint -")
+        file = re.split(r"://|\?(?:\$\w+/)?", name)[-1]
+        command = f"sops decrypt {file}" if name.startswith("secrets") else f"curl -fsS {name}"
+        return Unread(f"valueFiles {name[:100]}", place, f"{command} | xcomkit lint -")
     if not chart and not name.startswith("/"):
         return Unread(f"valueFiles {name[:100]} inside the chart", place)
     # a path that begins with / stays as it is
@@ -177,6 +161,7 @@ def _flux(one: At, *, maps: Maps) -> Release:
         layers += _local_chart(path.removeprefix("./"), chart.place(), from_top=True)
     layers += [_values_from(row, maps=maps) for row in spec.rows("valuesFrom")]
     layers += _written(spec.at("values"))
+    layers += _later(spec, "postRenderers", command="helm get manifest RELEASE")
     reference = spec.text("chartRef", "name")
     referred = maps.get((spec.text("chartRef", "kind"), reference))
     return Release(
@@ -209,13 +194,11 @@ def _values_from(row: At, *, maps: Maps) -> Layer:
 
 def _json_patches(doc: Values) -> Iterator[Release]:
     """Yield what JSON patches change in values, together for each manifest."""
-    layers: dict[str, list[Unread | Parameter]] = {}
-    for label, place, name, value in operations(doc):
-        layers.setdefault(label, []).append(
-            Unread(f"a JSON patch of {name}"[:120], place)
-            if value is None
-            else Parameter(name, str(value), place, isinstance(value, str))
-        )
+    layers: dict[str, list[Unread | Parameter | File]] = {}
+    for label, operation in operations(doc):
+        layers.setdefault(label, []).append(operation)
+    for label, file, place in patch_files(doc):
+        layers.setdefault(label, []).append(File(file, place, is_patch=True))
     for label, found in layers.items():
         yield Release(label, found[0].place, tuple(found), is_templated=True, is_patch=True)
 
@@ -230,8 +213,24 @@ def _helmfile(release: At) -> Release:
     layers += _parameters(release.rows("setString"), is_text=True)
     for key in ("inherit", "setTemplate"):
         layers += _unread(release, key, what=f"{key} of the release {name}"[:120])
+    for key in ("strategicMergePatches", "jsonPatches", "transformers"):
+        layers += _later(release, key, command="helmfile template")
     label = f"helmfile release {name}"[:120]
     return Release(label, release.place(), tuple(layers), chart=chart, is_templated=True)
+
+
+def _terraform(module: At) -> Iterator[Release]:
+    """Yield what a module of Terraform installs, as ``terraform show -json`` prints it."""
+    for row in module.rows("resources"):
+        if row.text("type") == "helm_release":
+            own = row.at("values")
+            layers: list[Layer] = [one for text in own.rows("values") for one in _written(text)]
+            for key in ("set", "set_list", "set_sensitive"):
+                layers += _parameters(own.rows(key))
+            chart, label = own.text("chart"), f"Terraform {row.text('address')}"
+            yield Release(label[:120], row.place(), tuple(layers), chart=chart)
+    for child in module.rows("child_modules"):
+        yield from _terraform(child)
 
 
 def _helmfile_layer(row: At) -> Layer:
@@ -292,13 +291,20 @@ def _unread(one: At, *path: str, what: str) -> list[Layer]:
     return [] if one.get(*path) is None else [Unread(what, one.place(*path))]
 
 
+def _later(one: At, key: str, *, command: str) -> list[Layer]:
+    """Return that what changes pods behind helm is not read, where it sets their variables."""
+    what = f"{key}, which set variables behind helm"
+    is_ours = "AIRFLOW_" in one.text(key)
+    return [Unread(what, one.place(key), f"{command} | xcomkit lint -")] if is_ours else []
+
+
 def _parameters(rows: Sequence[At], *, is_text: bool = False) -> list[Parameter]:
     return [
         Parameter(
             str(row.get("name")),
             "" if row.get("value") is None else str(row.get("value")),
             row.place("value"),
-            is_text or row.get("forceString") is True,
+            is_text or row.get("forceString") is True or row.get("type") == "string",
         )
         for row in rows
         if isinstance(row.get(), dict)

@@ -7,7 +7,9 @@ base in the same folder or above lies below it. Pods and services of one folder 
 import os
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
@@ -25,7 +27,7 @@ from xcomkit.lint.sources.reading import (
 )
 from xcomkit.lint.sources.releases import CHART, Release, find_maps, plain
 from xcomkit.lint.sources.resolving import Found, Repository, resolve
-from xcomkit.lint.sources.unread import SUFFIXES, find_settings, form_of, unread_file
+from xcomkit.lint.sources.unread import SUFFIXES, XC075, find_settings, form_of, unread_file
 from xcomkit.values.values import Values
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
@@ -34,7 +36,7 @@ _MARKS = re.compile(
     rb"AIRFLOW_|xcom_objectstorage_|XComObjectStorage|remote-execution-agent|xcomBackend|commonEnv"
     rb"|secretBackend|resourceNamePrefix|agentToken|astroDeploymentAPIURL|dagProcessor"
     rb"|argoproj\.io/|helm\.toolkit\.fluxcd\.io|kind: *HelmRelease|helmChart"
-    rb"|(?m:^(?:releases|\w+Generator):)"
+    rb"|(?m:^(?:releases|\w+Generator):)|values[\w.-]*\.ya?ml: *[\w+/]{40}"
 )
 _OF_CHARTS = frozenset({"Chart.yaml", "Chart.yml", "Chart.lock", "values.schema.json"})
 _BASE = re.compile(
@@ -77,7 +79,7 @@ def read_folder(top: Path) -> Found:
         resolve(release, repository, folder.found)
     _values(folder, repository)
     _pods_and_services(folder)
-    _say_unread(folder)
+    _say_unread(folder, used=repository.used)
     if not (folder.found.configurations or folder.found.findings):
         problem = f"{top}: no file below it configures agents."
         raise InputError(problem, hint="name the folder that holds their values.")
@@ -189,12 +191,18 @@ def _releases(folder: _Folder) -> list[Release]:
 def _laid_over(releases: Sequence[Release]) -> Iterator[Release]:
     """Yield releases with the patches of other files over them, each patch with its own base."""
     bases = {one.label: one for one in reversed(releases) if not one.is_patch}
-    patched = {one.label for one in releases if one.is_patch}
-    for release in releases:
-        base = bases.get(release.label)
-        if release.is_patch and base is not None:
+    # the name in the target of a patch may be a pattern, such as .*
+    below = [
+        [label for label in bases if fnmatchcase(label, one.label.replace(".*", "*"))]
+        if one.is_patch
+        else []
+        for one in releases
+    ]
+    patched = {label for labels in below for label in labels}
+    for release, labels in zip(releases, below, strict=True):
+        for base in map(bases.__getitem__, labels):
             yield replace(base, layers=(*base.layers, *release.layers), place=release.place)
-        elif release.is_patch or release.label not in patched:
+        if not labels and release.label not in patched:
             yield release
 
 
@@ -244,9 +252,14 @@ def _base_of(path: Path, values: Values, *, bases: dict[Path, Path], top: Path) 
     return None
 
 
-def _say_unread(folder: _Folder) -> None:
+def _say_unread(folder: _Folder, *, used: AbstractSet[Path]) -> None:
     """Add a finding for each file that configures agents and of which nothing was judged."""
     found = folder.found
+    found.findings = [  # a patch in a file of its own has been read by now
+        one
+        for one in found.findings
+        if one.rule is not XC075 or Path(one.file).resolve() not in used
+    ]
     seen = {source.name for config in found.configurations for source in config.sources}
     seen |= {one.file for one in found.findings}
     labels = tuple({config.label for config in found.configurations})
@@ -299,6 +312,7 @@ def _add(folder: _Folder, config: Configuration) -> None:
         component: variables
         for component, variables in config.variables.items()
         if any(variable.name.startswith("AIRFLOW_") for variable in variables)
+        or (config.kind == "compose" and not variables)
     }
     if ours:
         pods = tuple(pod for pod in config.pods if pod.component in ours)

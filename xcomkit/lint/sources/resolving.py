@@ -12,7 +12,9 @@ from xcomkit.findings.model import Finding
 from xcomkit.findings.text import plain
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import BELOW, Configuration, from_values, is_part
-from xcomkit.lint.sources.releases import CHART, File, Parameter, Release, Unread
+from xcomkit.lint.sources.layers import File, Parameter, Unread
+from xcomkit.lint.sources.patches import read_operations
+from xcomkit.lint.sources.releases import CHART, Layer, Release
 from xcomkit.lint.sources.unread import stray_keys, unread_part, unread_release
 from xcomkit.values.layers import layer
 from xcomkit.values.names import is_sops
@@ -53,16 +55,29 @@ class Repository:
 
     def read(self, file: File) -> Values | Unread | None:
         """Return the values in a file that a manifest names, ``None`` where it may be missing."""
-        path = self._find(file)
-        if path is None:
-            what = f"{file.path[:120]} is not in the repository"
-            return None if file.is_optional else Unread(what, file.place)
-        self.used.add(path.resolve())
-        name = os.path.normpath(path)
+        name = self._take(file)
+        if name is None:
+            return None if file.is_optional else _gone(file)
         try:
-            return read_values(read_text(path, name=name), name=name)
+            return read_values(read_text(Path(name), name=name), name=name)
         except InputError as error:
             return Unread(str(error.args[0]).rstrip("."), file.place)
+
+    def read_patch(self, file: File) -> list[Layer]:
+        """Return what a JSON patch in a file changes; another patch is a manifest of its own."""
+        name = self._take(file)
+        if name is None:
+            return [_gone(file)]
+        text = read_text(Path(name), name=name)
+        return [*read_operations(text, place=(name, 1), is_file=True)]
+
+    def _take(self, file: File) -> str | None:
+        """Return the name of a file, which is judged where it was named and nowhere else."""
+        path = self._find(file)
+        if path is None:
+            return None
+        self.used.add(path.resolve())
+        return os.path.normpath(path)
 
     def is_chart_of_agents(self, file: File) -> bool:
         """Tell whether a chart's own values stand beside a Chart.yaml that names the agents'."""
@@ -98,10 +113,20 @@ class Repository:
         return [one for real, one in known.items() if real.is_relative_to(self.top)]
 
 
+def _gone(file: File) -> Unread:
+    return Unread(f"{file.path[:120]} is not in the repository", file.place)
+
+
 def resolve(release: Release, repository: Repository, found: Found) -> None:
     """Add what a release makes of all its layers; nothing where it is not of agents."""
-    for one in _expanded(release, repository):
-        _resolve(one, repository, found)
+    layers: list[Layer] = []
+    for one in release.layers:
+        is_patch = isinstance(one, File) and one.is_patch
+        layers += repository.read_patch(one) if isinstance(one, File) and is_patch else [one]
+    if release.is_patch and not layers:
+        return
+    for each in _expanded(replace(release, layers=tuple(layers)), repository):
+        _resolve(each, repository, found)
 
 
 def _expanded(release: Release, repository: Repository) -> Iterator[Release]:

@@ -8,7 +8,8 @@ from typing import Any
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.text import listed, plain
 from xcomkit.lint.configuration import Place
-from xcomkit.lint.sources.releases import CHART, Release, Unread
+from xcomkit.lint.sources.layers import Unread
+from xcomkit.lint.sources.releases import CHART, Release
 from xcomkit.values.values import Values
 
 XC075 = Rule(
@@ -36,18 +37,20 @@ _SETTINGS = re.compile(
 )
 _CHART = re.compile(CHART.encode())
 # what tells that Terraform holds values itself, and names no file of them
-_INLINE = re.compile(rb"<<|\byamlencode\b|\btemplatefile\b|\bset\b")
-_TERRAFORM = "Terraform"
+_INLINE = re.compile(rb"<<|\b(?:yaml|json)encode\b|\btemplatefile\b|\bset\b")
+_TERRAFORM, _HELMFILE = "Terraform", "a template of helmfile"
 _STATE = "terraform show -json | xcomkit lint -"
 # what a file is by the end of its name, and what prints its settings
 _FORMS = (
     ((".tf", ".tofu", ".tf.json", ".tfvars", ".hcl"), _TERRAFORM, _STATE),
-    ((".gotmpl", ".tmpl"), "a template of helmfile",
+    ((".gotmpl", ".tmpl"), _HELMFILE,
      "helmfile template | xcomkit lint -"),
     ((".tpl", ".j2", ".jinja", ".jinja2", ".erb"), "a template",
      "render it, and: xcomkit lint RENDERED.yaml"),
     ((".jsonnet", ".libsonnet"), "Jsonnet", "jsonnet {name} | xcomkit lint -"),
     ((".cue",), "CUE", "cue export --out yaml {name} | xcomkit lint -"),
+    (("kustomization.yaml", "kustomization.yml", "kustomization"), "a kustomization",
+     "kustomize build {folder} | xcomkit lint -"),
     (("dockerfile", "containerfile"), "a Dockerfile",
      "docker run --rm IMAGE env | xcomkit lint - --kind env"),
     ((".sh", ".bash", ".ps1", "makefile", ".mk"), "a script",
@@ -55,6 +58,8 @@ _FORMS = (
     ((".ts", ".js", ".go", ".java", ".cs"), "a program",
      "helm get values RELEASE | xcomkit lint -"),
 )  # fmt: skip
+# whose controllers put values into a Secret that only the cluster has
+_MADE_INTO_SECRETS = ("SealedSecret", "ExternalSecret", "VaultStaticSecret", "SecretProviderClass")
 SUFFIXES = tuple(suffix for suffixes, _, _ in _FORMS for suffix in suffixes)
 _TEMPLATE = "a template of a Helm chart"
 
@@ -62,7 +67,8 @@ _TEMPLATE = "a template of a Helm chart"
 def find_settings(text: str, *, name: str) -> re.Match[bytes] | None:
     """Return what tells that a text configures agents, outside of comments; offsets are bytes."""
     raw = text.encode()
-    has_values = form_of(name)[0] == _TERRAFORM and _INLINE.search(raw)
+    form = form_of(name)[0]
+    has_values = (form == _TERRAFORM and _INLINE.search(raw)) or form == _HELMFILE
     for pattern in (_SETTINGS, _CHART) if has_values else (_SETTINGS,):
         if pattern.search(raw):
             code = re.sub(rb"(?m)^[ \t]*#.*", lambda line: b" " * len(line[0]), raw)
@@ -77,7 +83,7 @@ def form_of(name: str) -> tuple[str, str]:
     lower = re.sub(r"^((?:docker|container)file)\..*", r"\1", path.name.lower())
     for suffixes, what, command in _FORMS:
         if lower.endswith(suffixes):
-            return what, command.replace("{name}", name)
+            return what, command.replace("{name}", name).replace("{folder}", str(path.parent))
     if "templates" in path.parts[:-1]:
         chart = PurePath(*path.parts[: path.parts.index("templates")])
         return _TEMPLATE, f"helm template RELEASE {chart} | xcomkit lint -"
@@ -92,6 +98,9 @@ def unread_file(name: str, *, text: str, reason: str = "") -> tuple[Finding, ...
     what, command = form_of(name)
     line = text.encode()[: match.start()].count(b"\n") + 1
     kind = re.search(r"^kind: *(\w{1,60})", text, re.MULTILINE)
+    if kind and kind[1] in _MADE_INTO_SECRETS:
+        command = "kubectl get secret NAME -n NAMESPACE -o yaml > secret.yaml"
+        return (_finding(XC076, (name, line), f"a {kind[1]}", command, is_unknown=True),)
     what = what or (f"a Kubernetes {kind[1]}" if kind else "a form that is not read")
     observed = f"{what} ({reason})" if reason else what
     observed += f": {match[0][:40].decode(errors='replace')} stands in it"
