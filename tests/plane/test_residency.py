@@ -94,16 +94,33 @@ def test_stored_state_in_the_database_is_named(metadata: Metadata) -> None:
     assert (found.status, found.observed) == ("fail", "found in xcom.value (1 rows)")
 
 
-def test_state_counts_only_if_the_second_try_found_it_and_its_object_is_there() -> None:
-    task = replace(TASK, task_id="push_after_retry", tries=2)
-    done = replace(RUN, tasks=(task,))
-    keys = ["task-state/dag/run/push_after_retry/-1/watermark"]
+@pytest.mark.parametrize(
+    ("retry", "cleared", "second", "objects", "status"),
+    [
+        ("success", "success", "success", 3, "pass"),
+        ("success", "success", "success", 2, "fail"),
+        ("failed", "success", "success", 3, "fail"),
+        ("success", "failed", "success", 3, "fail"),
+        ("success", "success", "failed", 3, "fail"),
+        ("failed", None, None, 3, "fail"),
+        ("success", None, None, 3, "unknown"),
+    ],
+)
+def test_state_counts_only_if_all_who_look_for_it_found_it_and_its_objects_are_there(
+    retry, cleared, second, objects, status
+) -> None:
+    def ended(task_id: str, state: str | None) -> DagRun | None:
+        task = replace(TASK, task_id=task_id, state=state or "")
+        return replace(RUN, tasks=(task,)) if state else None
 
-    assert judge_state(done, keys=keys).status == "pass"
-    assert judge_state(done, keys=[]).status == "fail"
-    failed = replace(RUN, tasks=(replace(task, state="failed"),))
-    assert judge_state(failed, keys=keys).status == "fail"
-    assert judge_state(RUN, keys=keys).status == "fail"
+    found = judge_state(
+        ended("push_after_retry", retry),
+        again=ended("push_after_retry", cleared),
+        second=ended("find_state", second),
+        keys=("task", "name", "uri")[:objects],
+    )
+
+    assert found.status == status
 
 
 @pytest.mark.parametrize("before", [0, 10, (1 << 20) - 20, (1 << 20) - 64])

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 DAG_ID = "xcom_runbook_check"
+SECOND_DAG_ID = "xcom_runbook_second_run"
+ASSET_NAMES = ("xcom_runbook_check", "x-xcom-runbook://check")
+"""By which the Dags store state with their asset: its name and its URI."""
 DAGS_FOLDER = Path(__file__).parent / "dags"
 MAX_STORED = 4_096
 

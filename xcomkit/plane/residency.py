@@ -7,7 +7,7 @@ from pathlib import Path
 from xcomkit.findings.model import Check, Rule
 from xcomkit.findings.text import listed
 from xcomkit.plane.control_plane import ControlPlane
-from xcomkit.plane.dag_run import DagRun
+from xcomkit.plane.dag_run import ASSET_NAMES, DagRun
 from xcomkit.plane.metadata import search
 
 XC706 = Rule(
@@ -41,9 +41,9 @@ XC708 = Rule(
 )
 XC720 = Rule(
     id="XC720",
-    title="A task finds its state when it is tried again, and the state is in the bucket",
+    title="A retry, a cleared task and a second run find the state, which is in the bucket",
     severity="fail",
-    why="A retry that finds nothing submits its external job a second time.",
+    why="A retry that finds nothing submits its job a second time, a watermark starts over.",
     remedy="See XC530 to XC547 in step 04; the task's log says what it found.",
     source="airflow.sdk.execution_time.context, TaskStateStoreAccessor",
     fix_in="03",
@@ -63,6 +63,7 @@ STORED, ARGUMENT, STATE = "stored", "argument", "state"
 _PASSED_ON_BY = {STORED: "push_large", ARGUMENT: "take_argument", STATE: "push_after_retry"}
 """The tasks of the shipped Dag without which there was no such value."""
 _QUOTED = 5
+_NOT_TRIED = "not tried"
 _BLOCK = 1 << 20  # bytes
 _AGENTS_ONLY = ("AIRFLOW__COMMON_IO__", "AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONN_", "AWS_",
                 "AIRFLOW__WORKERS__STATE_STORE", "AZURE_", "GOOGLE_", "GCE_METADATA_")  # fmt: skip
@@ -89,19 +90,38 @@ def judge_separation(run: DagRun, *, plane: ControlPlane, agents: Collection[str
     )
 
 
-def judge_state(run: DagRun, *, keys: Collection[str]) -> Check:
-    """Return whether the task that is tried again found its state; ``keys`` of the run's state."""
-    tries = [task for task in run.tasks if task.task_id == _PASSED_ON_BY[STATE]]
-    is_done = bool(tries) and tries[0].state == "success"
-    found = [key for key in keys if f"/{_PASSED_ON_BY[STATE]}/" in key]
+def judge_state(
+    run: DagRun,
+    *,
+    keys: Collection[str],
+    again: DagRun | None = None,
+    second: DagRun | None = None,
+) -> Check:
+    """Return whether the state of a run was found again by each of those who look for it.
+
+    ``keys`` are those of the run's state before anybody deletes it, ``again`` is the run after its
+    task was cleared, and ``second`` one that looks for the state of the asset.
+    """
+    task = _PASSED_ON_BY[STATE]
+    ends = {
+        "second try": _end(run, task),
+        "cleared": _end(again, task),
+        "second run": _end(second, "find_state"),
+    }
+    is_red = {*ends.values()} - {"success", _NOT_TRIED} or len(keys) != 1 + len(ASSET_NAMES)
     return XC720.judge(
-        is_done and bool(found),
-        expected="the second try succeeds, and one object below the prefix of the state store",
-        observed=f"{_PASSED_ON_BY[STATE]}: {tries[0].state if tries else 'did not run'};"
-        f" {', '.join(found) or 'no object'}",
-        how="stored in the first try, compared in the second; the prefix listed",
+        False if is_red else None if _NOT_TRIED in ends.values() else True,
+        expected="success each time, and an object for the task and two for its asset",
+        observed="; ".join((*(f"{who}: {end}" for who, end in ends.items()), *sorted(keys))),
+        how="stored in the first try, compared by each of them; the prefix listed",
         basis="behaviour",
     )
+
+
+def _end(run: DagRun | None, task_id: str) -> str:
+    tasks = run.tasks if run else ()
+    ended = next((task.state for task in tasks if task.task_id == task_id), "did not run")
+    return ended if run else _NOT_TRIED
 
 
 def judge_residency(

@@ -94,9 +94,18 @@ class Orchestration:
         """
         self._begin()
         self.deployment.wait_until_parsed(dag_id, timeout=self._left(), progress=self._step.say)
+        self.start(dag_id, run_id=run_id, conf=conf)
+        self._wait(dag_id, run_id)
+
+    def start(self, dag_id: str, *, run_id: str, conf: Mapping[str, object]) -> None:
+        """Start a run of a Dag that is there."""
         self.deployment.unpause(dag_id)
         self.deployment.trigger(dag_id, run_id=run_id, conf=conf)
+
+    def finish(self, dag_id: str, *, run_id: str) -> DagRun:
+        """Return how a run went, once it has ended."""
         self._wait(dag_id, run_id)
+        return self.deployment.read_run(dag_id, run_id)
 
     def rerun(self, done: DagRun, *, task_ids: Sequence[str]) -> DagRun:
         """Return the run after some of its tasks were cleared and ran again.
@@ -106,8 +115,7 @@ class Orchestration:
         """
         self._begin()
         self.deployment.clear(done.dag_id, done.run_id, task_ids=task_ids)
-        self._wait(done.dag_id, done.run_id)
-        return self.deployment.read_run(done.dag_id, done.run_id)
+        return self.finish(done.dag_id, run_id=done.run_id)
 
     def close(self) -> None:
         """End everything that was started for this step; a plane of the run ends with the run."""

@@ -17,8 +17,8 @@ from xcomkit.lint.dags.run import judge as judge_dags
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step, cell
 from xcomkit.objects.keys import parse_key
-from xcomkit.plane.dag_run import DAG_ID, DAGS_FOLDER
-from xcomkit.plane.residency import judge_residency, judge_separation, judge_state
+from xcomkit.plane.dag_run import ASSET_NAMES, DAG_ID, DAGS_FOLDER
+from xcomkit.plane.residency import judge_residency, judge_separation
 from xcomkit.plane.verdict import judge, judge_place, judge_triggerer
 from xcomkit.settings.deployment import LOCAL
 from xcomkit.steps.orchestration import DagStep, Orchestration
@@ -106,7 +106,7 @@ def run(step: DagStep) -> show.Text | show.Table:
     if found is None:
         return show.Text("The Dag did not run.")
     run_id = new_run_id("runbook")
-    places = (place_of(step, run_id=run_id), state_place_of(step, run_id=run_id))
+    places = (place_of(step, run_id=run_id), *state_places(step, run_id=run_id))
     evidence.record_created(step.run, kind="prefixes", names=places)  # step 07 removes them
     done = found.run(DAG_ID, run_id=run_id, conf={})
     for place in places:
@@ -154,11 +154,7 @@ def verify(step: DagStep) -> show.Checks:
         step.facts["seconds"] = {**airflow, "triggering, reading and judging": max(rest, 0.0)}
         if found.plane is not None and found.agents is not None:
             step.check(judge_separation(done, plane=found.plane, agents=found.agents.names))
-        has_state = bool(worker.environment.get(STATE_BACKEND))
-        step.check(*judge_residency(done, plane=found.plane, has_state=has_state))
-        if has_state:
-            place = state_place_of(step, run_id=done.run_id)
-            step.check(judge_state(done, keys=[one.key for one in step.cloud.list_objects(place)]))
+        step.check(*judge_residency(done, plane=found.plane, has_state=has_state(step)))
     return show.checks(step.checks, caption="The Dag")
 
 
@@ -172,9 +168,16 @@ def place_of(step: Step, *, run_id: str, dag_id: str = DAG_ID) -> str:
     return f"{step.settings.prefix}/{dag_id}/{run_id}/"
 
 
-def state_place_of(step: Step, *, run_id: str) -> str:
-    """Return the prefix of the state of a run's tasks."""
-    return f"{step.settings.state_prefix}/{DAG_ID}/{quote(run_id, safe='')}/"
+def has_state(step: Step) -> bool:
+    """Tell whether the agents have a state store."""
+    return bool(step.values.first_worker.environment.get(STATE_BACKEND))
+
+
+def state_places(step: Step, *, run_id: str) -> tuple[str, ...]:
+    """Return how the keys of the state of a run begin: of its tasks, and of the Dag's asset."""
+    prefix, run = step.settings.state_prefix, quote(run_id, safe="")
+    assets = (f"{prefix}/assets/{quote(name, safe='')}/{run}" for name in ASSET_NAMES)
+    return (f"{prefix}/{DAG_ID}/{run}/", *assets)
 
 
 def objects_of(step: Step, run_id: str, *, dag_id: str = DAG_ID) -> list[StoredXCom]:

@@ -4,22 +4,39 @@ from xcomkit.clouds.rules import LIFECYCLE
 from xcomkit.findings import evidence
 from xcomkit.notebook import show
 from xcomkit.notebook.step import cell
+from xcomkit.plane.dag_run import SECOND_DAG_ID
 from xcomkit.plane.reruns import XC709, XC710, judge_deletion, judge_rerun
+from xcomkit.plane.residency import judge_state
 from xcomkit.plane.verdict import earlier_keys, row_keys
 from xcomkit.steps.orchestration import DagStep
-from xcomkit.steps.verify_dag import objects_of
+from xcomkit.steps.verify_dag import has_state, new_run_id, objects_of, state_places
 
-_CLEARED = ("push_small", "read_small")
+_CLEARED = ("push_small", "read_small", "push_after_retry")
 
 
 @cell
 def clear(step: DagStep) -> show.Checks:
     """Clear a pushing and a reading task, let them run again, and look for what is left."""
     found, done = step.orchestration, step.dag_run
-    if found is None or done is None or done.state != "success":
+    if found is None or done is None:
+        return step.check(XC709.skip(expected="no object without a row", **_nothing(step)))
+    places = state_places(step, run_id=done.run_id) if has_state(step) else ()
+    state = [one.key for place in places for one in step.cloud.list_objects(place)]
+    if done.state != "success":
+        if places:
+            step.check(judge_state(done, keys=state))
         return step.check(XC709.skip(expected="no object without a row", **_nothing(step)))
     before = {one.key for one in objects_of(step, done.run_id)}
+    second = new_run_id("second")
+    if places:  # it runs beside what is cleared
+        found.start(SECOND_DAG_ID, run_id=second, conf={"first_run": done.run_id})
     again = found.rerun(done, task_ids=_CLEARED)
+    if places:
+        later = found.finish(SECOND_DAG_ID, run_id=second)
+        check = judge_state(done, keys=state, again=again, second=later)
+        step.check(check)
+        if check.status == "pass":
+            found.deployment.delete_run(SECOND_DAG_ID, second)
     objects = objects_of(step, done.run_id)
     after = {one.key for one in objects}
     evidence.record_created(step.run, kind="objects", names=after)

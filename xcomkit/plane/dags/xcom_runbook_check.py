@@ -7,7 +7,8 @@ what was written. It pulls inside the task: what a task takes as an argument is 
 of which Airflow keeps up to 4,096 characters in the metadata database.
 
 The file needs Airflow and its standard provider alone, and can be copied to any Deployment. The
-variable XCOM_RUNBOOK_QUEUES names further queues, separated by commas that shall take part.
+variable XCOM_RUNBOOK_QUEUES names further queues, separated by commas that shall take part. Its
+second Dag is a later run that finds what the first one stored with an asset.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
-from airflow.sdk import Param, dag, task
+from airflow.sdk import Asset, Param, dag, task
 
 QUEUES = [name for name in os.environ.get("XCOM_RUNBOOK_QUEUES", "").split(",") if name]
 SMALL = {"text": "Grüße, 東京", "count": 3, "ratio": 0.25, "missing": None, "flag": True}
@@ -30,6 +31,12 @@ LONG_AGO = "2024-02-29T23:59:59+00:00"
 def mark(run_id: str, name: str) -> str:
     """Return a text that is found nowhere but in a value of this run."""
     return hashlib.sha256(f"xcom runbook {name} {run_id}".encode()).hexdigest()
+
+
+def assets() -> dict[str, Any]:
+    """Return the asset that state is stored with, in both ways in which a task names one."""
+    name, uri = "xcom_runbook_check", "x-xcom-runbook://check"
+    return {"by name": Asset(name=name, uri=uri), "by URI": Asset.ref(uri=uri)}
 
 
 def large_value(size: int, marked: str) -> list[dict[str, Any]]:
@@ -148,21 +155,34 @@ def square(number: int) -> int:
     return number * number
 
 
-@task(retries=1, retry_delay=timedelta(0), multiple_outputs=False)  # type: ignore[untyped-decorator]
-def push_after_retry(ti: Any, task_state_store: Any = None) -> Any:
+@task(  # type: ignore[untyped-decorator]
+    retries=1, retry_delay=timedelta(0), multiple_outputs=False, inlets=[*assets().values()]
+)
+def push_after_retry(ti: Any, task_state_store: Any = None, asset_state_store: Any = None) -> Any:
     """Fail in the first push of a return value; what that try had pushed must not stay.
 
-    Its state must: Airflow 3.3 and newer have a store for it.
+    Its state must, also when the task is cleared: Airflow 3.3 and newer have a store for it.
     """
     watermark = {"mark": mark(ti.run_id, "state")}
     if ti.try_number == 1 and task_state_store is not None:
         task_state_store.set("watermark", watermark)
+        for way, asset in assets().items():
+            asset_state_store[asset].set(f"{ti.run_id} {way}", watermark)
     elif task_state_store is not None:
         expect(task_state_store.get("watermark"), watermark)
     if ti.try_number == 1:
         ti.xcom_push(key="of the first try", value=SMALL)
         return object()  # no encoder knows it
     return SMALL
+
+
+@task(inlets=[*assets().values()])  # type: ignore[untyped-decorator]
+def find_state(params: dict[str, Any], asset_state_store: Any = None) -> None:
+    """Compare what an earlier run stored with the asset, and delete it."""
+    for way, asset in assets().items():
+        store, key = asset_state_store[asset], f"{params['first_run']} {way}"
+        expect(store.get(key), {"mark": mark(params["first_run"], "state")})
+        store.delete(key)
 
 
 @task(trigger_rule="none_failed_min_one_success")  # type: ignore[untyped-decorator]
@@ -215,4 +235,16 @@ def xcom_runbook_check() -> None:
     pushed >> waiting >> take_argument(pushed["argument"])
 
 
+@dag(  # type: ignore[untyped-decorator]
+    schedule=None,
+    default_args={"retries": 0},
+    params={"first_run": Param("", type="string")},
+    tags=["xcom-runbook"],
+)
+def xcom_runbook_second_run() -> None:
+    """Find what a run of the Dag above stored with an asset."""
+    find_state()
+
+
 xcom_runbook_check()
+xcom_runbook_second_run()
