@@ -71,10 +71,9 @@ class ProxiedTarget:
         settings = self.rig.settings
         with self.line(backend) as (worker, proxy):
             found = run(
-                worker, proxy=proxy, cases=cases, codecs=codecs, reader=self.cloud,
+                worker.about(subject), proxy=proxy, cases=cases, codecs=codecs, reader=self.cloud,
                 bucket=settings.bucket, run_id="manual__2026-01-02T03:04:05+00:00", progress=str,
                 prefix=settings.prefix if subject is XCOM else settings.state_prefix,
-                subject=subject,
             )  # fmt: skip
         return {(f"{c.case.operation} {c.case.label}", c.codec): c for c in found}
 

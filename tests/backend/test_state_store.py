@@ -30,7 +30,7 @@ def variables(target: Target, backend: str, codec: str = "") -> dict[str, str]:
 @contextmanager
 def working(target: Target, backend: str, codec: str = "", **changes: object) -> Iterator[Worker]:
     with target.worker(**{**variables(target, backend, codec), **changes}) as worker:
-        yield worker
+        yield worker.about(STATE)
 
 
 def proved(target: Target, **changes: str) -> dict[str, Check]:
@@ -38,9 +38,9 @@ def proved(target: Target, **changes: str) -> dict[str, Check]:
     given = {**variables(target, "durable"), **changes}
     with target.worker(**given) as worker:
         proof = round_trip.prove(
-            worker, settings=settings, environment={**target.effective, **given},
+            worker.about(STATE), settings=settings, environment={**target.effective, **given},
             identity=target.identity(), reader=target, run_id=RUN_ID,
-            payloads=round_trip.STATE_PAYLOADS, subject=STATE,
+            payloads=round_trip.STATE_PAYLOADS,
         )  # fmt: skip
     return {one.id: one for one in proof.checks}
 
@@ -104,7 +104,7 @@ def test_reference_that_leads_nowhere_is_silent_with_the_stock_class_only(
         with working(shared_target, backend) as worker:
             found = silent_references.check(
                 worker, environment=shared_target.effective, reader=shared_target, delete=delete,
-                bucket=shared_target.bucket, run_id=RUN_ID, subject=STATE,
+                bucket=shared_target.bucket, run_id=RUN_ID,
             )  # fmt: skip
         statuses[backend] = {one.id: one.status for one in found}
     assert statuses["durable"] == dict.fromkeys(("XC542", "XC543", "XC544"), "pass")
@@ -130,9 +130,9 @@ def test_lost_writes_types_and_components_are_looked_at_for_state_too(
     with working(shared_target, "durable") as worker:
         writes = lost_writes.probe(
             worker, reader=shared_target, bucket=shared_target.bucket, codecs=("none", "gzip"),
-            repetitions=2, run_id=RUN_ID, progress=str, subject=STATE,
+            repetitions=2, run_id=RUN_ID, progress=str,
         )  # fmt: skip
-        kinds = types.examine(worker, run_id=RUN_ID, subject=STATE)
+        kinds = types.examine(worker, run_id=RUN_ID)
         moved = {STATE.path_variable: f"{shared_target.settings.base_path}/elsewhere"}
         pair = [Participant("one", worker), Participant("other", worker, moved)]
         readings = components.examine(pair, run_id=RUN_ID, subject=STATE)

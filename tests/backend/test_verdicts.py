@@ -8,9 +8,9 @@ import pytest
 from backend_target import THRESHOLD
 
 from xcomkit.backend import cross_read, round_trip, silent_references
-from xcomkit.backend.configuration import check_class, check_path, is_threshold, send_small_values
+from xcomkit.backend.configuration import check_class, check_path, is_threshold
 from xcomkit.backend.expectation import all_hold
-from xcomkit.backend.protocol import Failure, Hello, Outcome, Payload, PushedValue
+from xcomkit.backend.protocol import XCOM, Failure, Hello, Outcome, Payload, PushedValue
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.objects.decode import UnreadableError
 from xcomkit.objects.reading import unpack
@@ -55,6 +55,8 @@ class Reader:
 
 class Answers:
     """A worker that has its outcomes ready."""
+
+    subject = XCOM
 
     def __init__(self, *outcomes: Outcome) -> None:
         self.outcomes = outcomes
@@ -108,7 +110,7 @@ def test_only_the_same_value_is_the_same_and_no_answer_is_unknown(answer, verdic
         references=[pushed.pushed.reference], pulled=answers, purged=(),
     )  # fmt: skip
     gone = silent_references.judge(
-        silent_references.XC521, answers, pushed.encoded, change="deleted"
+        silent_references.GONE[XCOM], answers, pushed.encoded, change="deleted"
     )
 
     assert (reading.verdict, gone.status) == (verdict, status)
@@ -169,7 +171,7 @@ def test_class_that_nobody_configured_is_not_the_configured_one():
 )  # fmt: skip
 def test_threshold_from_0_is_one_and_from_1_on_it_keeps_a_probe_back(text, is_one, is_sent):
     assert is_threshold(text) is is_one
-    assert send_small_values(text) == ({THRESHOLD: "0"} if is_sent else {})
+    assert XCOM.send_small_values(text) == ({THRESHOLD: "0"} if is_sent else {})
 
 
 @pytest.mark.parametrize("limit", [8, 9, 10])

@@ -1,27 +1,31 @@
 """Written by one component, read by every other: workers, Dag processor, triggerer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xcomkit.backend.cross_read import Participant, Reading, cross_read
-from xcomkit.backend.expectation import Expectation, all_hold
-from xcomkit.backend.protocol import STATE, XCOM, Payload, Subject
-from xcomkit.backend.state_rules import XC545
-from xcomkit.findings.model import Check, Rule
+from xcomkit.backend.expectation import all_hold, expect, rules
+from xcomkit.backend.protocol import XCOM, Payload, Subject
+from xcomkit.findings.model import Check
 
 DAG_ID = "xcomkit_components"
-_EXPECTED = "the same value, whoever wrote and whoever reads"
-
-XC526 = Rule(
-    id="XC526",
-    title="Every component can read the others' XComs",
-    severity="fail",
-    why="A group with other variables or another service account reads paths as values.",
-    remedy="Put XCom settings in commonEnv only, and let one identity trust every service account.",
+_READ = expect(
+    ("XC526", "Every component can read the others' XComs"),
+    ("XC545", "Every component can read the others' state"),
+    why=(
+        "A group with other variables or another service account reads paths as values.",
+        "A retry may run on another worker group, and a trigger reads what a task stored.",
+    ),
+    remedy=(
+        "Put XCom settings in commonEnv only, and let one identity trust every service account.",
+        "Put the state store's settings in commonEnv only.",
+    ),
     source="remote agents Helm reference: commonEnv, workers, dagProcessor, triggerer",
     fix_in="03",
+    expected="the same value, whoever wrote and whoever reads",
+    how="each component's own variables, a fresh process each",
 )
-RULES: tuple[Rule, ...] = (XC526,)
-_RULES = {XCOM.name: XC526, STATE.name: XC545}
+RULES = rules(_READ)
 
 
 def examine(
@@ -34,9 +38,8 @@ def examine(
 
 def one_pod_only(pod: str, *, subject: Subject = XCOM) -> Check:
     """Return the check where a single pod was entered, so that nothing could be read across."""
-    return Expectation(
-        _RULES[subject.name], _EXPECTED, "each component's own variables, a fresh process each"
-    ).skip(f"not proved: only {pod} was entered; run_in: local reads across")
+    observed = f"not proved: only {pod} was entered; run_in: local reads across"
+    return _READ[subject].skip(observed)
 
 
 def check(readings: Sequence[Reading], *, identity: str, subject: Subject = XCOM) -> Check:
@@ -49,5 +52,5 @@ def check(readings: Sequence[Reading], *, identity: str, subject: Subject = XCOM
     if not verdict:
         observed = "; ".join(f"{one.writer} to {one.reader}: {one.reason}" for one in wrong)
     how = f"each component's own variables, as {identity}, a fresh process each"
-    expected = Expectation(_RULES[subject.name], _EXPECTED, how)
-    return expected.judge(verdict, observed or "no component was asked")
+    read = replace(_READ[subject], how=how)
+    return read.judge(verdict, observed or "no component was asked")

@@ -1,26 +1,33 @@
 """Judge what a worker is bound to before anything is pushed: class, connection, codec, path."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from xcomkit.backend.expectation import Expectation
+from xcomkit.backend.expectation import Expectation, expect
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import STATE, XCOM, Hello, Subject, connection
-from xcomkit.backend.state_rules import XC530, XC531
 from xcomkit.findings.model import Check, Rule, WorkerIdentity
 
 SCHEMES = ("s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl")
 """Schemes of Airflow that leave the pod and honour the connection id."""
 _GREETING = "a fresh process with only the effective environment"
 
-XC501 = Rule(
-    id="XC501",
-    title="Airflow resolves the configured backend class",
-    severity="fail",
-    why="A class that cannot be imported stops every task; the default class uses the database.",
-    remedy="Set xcomBackend to the class path and install common-io and the provider in the image.",
-    source="airflow.sdk.execution_time.xcom",
-    blocks=True,
+_CLASS = expect(
+    ("XC501", "Airflow resolves the configured backend class"),
+    ("XC530", "Airflow resolves the configured state store class"),
+    why="A class that cannot be imported fails every task that needs it; without one each {value}"
+    " stays in the database.",
+    remedy=(
+        "Set xcomBackend to the class path and install common-io and the provider in the image.",
+        "Set stateStoreBackend to the class path, with common-io 1.8 or xcomkit in the image.",
+    ),
+    source=(
+        "airflow.sdk.execution_time.xcom",
+        "airflow.sdk.execution_time.context; [workers] state_store_backend",
+    ),
     fix_in="03",
+    blocks=True,
+    how=f"import in {_GREETING}",
 )
 XC502 = Rule(
     id="XC502",
@@ -66,7 +73,21 @@ XC527 = Rule(
     source="airflow.sdk.execution_time.task_runner, check_xcom_backend_supports_loops",
     fix_in="03",
 )
-RULES: tuple[Rule, ...] = (XC501, XC502, XC509, XC510, XC512, XC527)
+XC531 = Rule(
+    id="XC531",
+    title="Path, threshold and compression of the state store are accepted",
+    severity="fail",
+    why="Without a path every task that stores state fails, as with a negative threshold or an"
+    " unknown codec.",
+    remedy="Set the path to <protocol>://<connection-id>@<bucket>/<prefix>, the threshold to 0.",
+    source=f"{STATE.module}, _get_base_path and _get_threshold",
+    fix_in="03",
+)
+RULES_OF: Mapping[Subject, tuple[Rule, ...]] = {
+    XCOM: (_CLASS[XCOM].rule, XC502, XC509, XC510, XC512, XC527),
+    STATE: (_CLASS[STATE].rule, XC531),
+}
+RULES = (*RULES_OF[XCOM], *RULES_OF[STATE])
 
 _CONNECTION = Expectation(
     XC502,
@@ -91,12 +112,14 @@ _LOOPS = Expectation(XC527, "no refusal", f"asked the installed task runner in {
 def check_configuration(
     worker: Worker, *, environment: Mapping[str, str], identity: WorkerIdentity
 ) -> tuple[Check, ...]:
-    """Return one check per rule of this module, from the greeting and one look-up.
+    """Return one check per rule of the worker's subject, from the greeting and one look-up.
 
     Raises:
         ProcessError: when the worker is gone.
     """
     hello = worker.hello
+    if worker.subject is STATE:
+        return check_state_store(hello, environment=environment)
     resolved, connected = check_connection(worker)
     return (
         check_class(hello, configured=environment.get(XCOM.class_variable, "")),
@@ -110,9 +133,9 @@ def check_configuration(
 
 def check_class(hello: Hello, *, configured: str, subject: Subject = XCOM) -> Check:
     """Return whether Airflow resolves the class that the environment names (XC501, XC530)."""
-    rule, bound = XC530 if subject is STATE else XC501, hello.bound(subject)
+    bound = hello.bound(subject)
     expected = configured or f"a class path in {subject.class_variable}"
-    return Expectation(rule, expected, f"import in {_GREETING}").judge(
+    return replace(_CLASS[subject], expected=expected).judge(
         bound.error is None and bound.backend == configured.strip() != "",
         str(bound.error or bound.backend),
     )
@@ -147,16 +170,6 @@ def check_connection(worker: Worker) -> tuple[str, Check]:
     reasons = found.reasons if found.error is None else (str(found.error),)
     check = _CONNECTION.judge(found.resolved, "; ".join((observed, *reasons)))
     return conn_id if found.signs else "", check
-
-
-def send_small_values(threshold: str, *, subject: Subject = XCOM) -> dict[str, str]:
-    """Return the variable under which a probe's small value leaves for the bucket as well.
-
-    A threshold that keeps it in the database by choice is judged by XC503 and XC512; one that is
-    unset or no number stays as it is.
-    """
-    is_chosen = threshold.strip().isdigit() and int(threshold) > 0
-    return {subject.threshold_variable: "0"} if is_chosen else {}
 
 
 def connection_id(path: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
     XCOM,
@@ -124,7 +123,7 @@ def _ask(
 
 def _variables(one: Participant, subject: Subject) -> dict[str, str]:
     threshold = one.environment.get(subject.threshold_variable, "")
-    return {**one.environment, **send_small_values(threshold, subject=subject)}
+    return {**one.environment, **subject.send_small_values(threshold)}
 
 
 def _write(writer: str, *, payloads: Sequence[Payload], where: Where) -> list[Step]:

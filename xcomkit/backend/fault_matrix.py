@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import Literal
 from urllib.parse import quote
 
-from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
     STATE,
@@ -84,7 +83,6 @@ class Cell:
     verdict: Verdict
     observed: str
     seconds: float = 0.0
-    subject: str = XCOM.name
 
     @property
     def holds(self) -> bool | None:
@@ -169,7 +167,6 @@ def run(
     prefix: str,
     run_id: str,
     progress: Callable[[str], None],
-    subject: Subject = XCOM,
 ) -> tuple[Cell, ...]:
     """Return one cell per case and codec, but for requests that the class never sends.
 
@@ -182,12 +179,11 @@ def run(
         for codec in codecs
         if case.payload is SMALL or codec in ("none", "zip", "gzip", CONTRAST)
     ]
+    subject = worker.subject
     # the state store quotes every part of its keys
     place = f"{prefix}/{DAG_ID}/{quote(run_id, safe='') if subject is STATE else run_id}"
-    threshold = worker.hello.bound(subject).settings["threshold"]
-    small = send_small_values(threshold, subject=subject)
-    forks = _Forks(worker, subject, {**proxy.environment, **small})
-    where = {t: Where(DAG_ID, run_id, t.name, subject=subject.name) for t in trials}
+    forks = _Forks(worker, {**proxy.environment, **worker.small})
+    where = {t: worker.where(DAG_ID, run_id, t.name) for t in trials}
     proxy.disturb(place, {t.name: t.case.fault for t in trials if t.case.operation == "push"})
     progress(f"pushing while the store fails, {len(trials)} combinations")
     stores = {t: _push(t, where=where[t], subject=subject) for t in trials}
@@ -204,9 +200,7 @@ def run(
             continue
         key = object_key(references.get(trial, ""), bucket=bucket)
         there = is_there(key, reader=reader) if key else False
-        cells.append(
-            _judge(trial, pushed[trial], seen[trial], hits=hits, there=there, subject=subject)
-        )
+        cells.append(_judge(trial, pushed[trial], seen[trial], hits=hits, there=there))
     return tuple(cells)
 
 
@@ -232,7 +226,6 @@ class _Forks:
     """Forks of a worker, and the variables that all of them have."""
 
     worker: Worker
-    subject: Subject
     environment: Mapping[str, str]
 
     def run(
@@ -250,7 +243,7 @@ class _Forks:
         requests = [
             Request(
                 [step for trial in members for step in steps[trial]],
-                {**self.environment, **compression(codec, subject=self.subject)},
+                {**self.environment, **compression(codec, subject=self.worker.subject)},
                 SLOW_CASE_SECONDS if own else QUICK_FORK_SECONDS,
             )
             for (own, codec), members in groups
@@ -272,19 +265,17 @@ def _judge(
     *,
     hits: int,
     there: bool | None,
-    subject: Subject,
 ) -> Cell:
     case = trial.case
     if isinstance(pushed, str) or isinstance(seen, str):
         reason = pushed if isinstance(pushed, str) else str(seen)
-        return Cell(case, trial.codec, "not proved", reason, subject=subject.name)
+        return Cell(case, trial.codec, "not proved", reason)
     encoded, push = pushed
     acted = push if case.operation == "push" else (seen[0] if seen else push)
     verdict, observed = _verdict(case, encoded, push, seen[0] if seen else None, there=there)
     if not hits and verdict not in SILENT:  # what is lost needs no fault to be lost
         verdict, observed = "not proved", f"no request was disturbed ({observed})"
-    seconds = acted.ms / 1000
-    return Cell(case, trial.codec, verdict, observed, seconds=seconds, subject=subject.name)
+    return Cell(case, trial.codec, verdict, observed, seconds=acted.ms / 1000)
 
 
 def _verdict(

@@ -8,11 +8,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from xcomkit.backend.configuration import send_small_values
-from xcomkit.backend.expectation import Expectation
+from xcomkit.backend.expectation import expect, rules
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
-    STATE,
     STAYED,
     XCOM,
     Outcome,
@@ -26,29 +24,26 @@ from xcomkit.backend.protocol import (
     size,
 )
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.state_rules import XC541
 from xcomkit.backend.timing import compression
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
-from xcomkit.findings.model import Check, Rule
+from xcomkit.findings.model import Check
 from xcomkit.objects.decode import UnreadableError
 from xcomkit.objects.reading import ObjectReader, unpack
 
 DAG_ID = "xcomkit_lost_writes"
 PAYLOAD = Payload("records", 1_000)
 
-XC515 = Rule(
-    id="XC515",
-    title="Pushed objects exist at once and after the process has ended",
-    severity="fail",
-    why="A task that ends in success before its value is stored has lost it: the next task gets"
-    " the path as a string instead of the value, without an error.",
+FOUND_AGAIN = expect(
+    ("XC515", "Pushed objects exist at once and after the process has ended"),
+    ("XC541", "Stored state exists at once and after the process has ended"),
+    why="A task that ends before its {value} is stored has lost it, without an error: {lost}.",
     remedy="Set backend to durable, or compression to none.",
-    source="common-io backend: the codec's wrapper leaves the file open; gcsfs closes in a thread",
+    source="{module}: the codec's wrapper leaves the file open; gcsfs closes in a thread",
     fix_in="03",
+    expected="every {push} there at once and after the process has ended",
+    how="the backend's own filesystem at once, another client afterwards; no fault injected",
 )
-RULES: tuple[Rule, ...] = (XC515,)
-_EXPECTED = "every push there at once and after the process has ended"
-_HOW = "the backend's own filesystem at once, another client afterwards; no fault injected"
+RULES = rules(FOUND_AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,6 @@ def probe(
     repetitions: int,
     run_id: str,
     progress: Callable[[str], None],
-    subject: Subject = XCOM,
 ) -> tuple[Writes, ...]:
     """Return what became of the pushes with each codec; their objects are left.
 
@@ -96,15 +90,10 @@ def probe(
     pushes once more and ends, and the reader, which is not Airflow, looks for its last object.
     """
     progress(f"looking for lost writes with {', '.join(codecs)}")
-    threshold = worker.hello.bound(subject).settings["threshold"]
-    small = send_small_values(threshold, subject=subject)
     requests = [
         Request(
-            _steps(
-                Where(DAG_ID, run_id, f"{codec}_{number}", subject=subject.name),
-                repetitions=repetitions,
-            ),
-            {**compression(codec, subject=subject), **small},
+            _steps(worker.where(DAG_ID, run_id, f"{codec}_{number}"), repetitions=repetitions),
+            {**compression(codec, subject=worker.subject), **worker.small},
         )
         for codec in codecs
         for number in range(repetitions)
@@ -167,7 +156,7 @@ def _is_whole(outcomes: Sequence[Outcome], *, reader: ObjectReader, bucket: str)
 
 def check(writes: Sequence[Writes], *, configured: str, subject: Subject = XCOM) -> Check:
     """Return whether the configured codec loses writes (XC515, XC541)."""
-    found_again = Expectation(XC541 if subject is STATE else XC515, _EXPECTED, _HOW)
+    found_again = FOUND_AGAIN[subject]
     own = next((one for one in writes if one.codec == configured), None)
     if own is None:
         return found_again.skip(f"not proved: nothing was probed with {configured}")

@@ -15,10 +15,20 @@ from copy import copy
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from xcomkit.backend.launch import Launch, start
-from xcomkit.backend.protocol import Failure, Hello, Outcome, Request, Step
+from xcomkit.backend.protocol import (
+    XCOM,
+    Bound,
+    Failure,
+    Hello,
+    Outcome,
+    Request,
+    Step,
+    Subject,
+    Where,
+)
 from xcomkit.findings.errors import ProcessError, UnreachableError
 from xcomkit.findings.redaction import redact, secret_texts
 
@@ -33,7 +43,9 @@ LOOK_SECONDS = 15.0
 
 
 class Worker:
-    """A running worker; made by ``open_worker``."""
+    """A running worker, which is asked about XComs unless said otherwise; see ``open_worker``."""
+
+    subject: Subject = XCOM
 
     def __init__(
         self,
@@ -83,6 +95,27 @@ class Worker:
         found = copy(self)
         vars(found).update(_stdin=self._channel.makefile("wb"), _stdout=self._channel)
         return found
+
+    def about(self, subject: Subject) -> Self:
+        """Return the same process, asked about another subject."""
+        _ = self.hello  # there is one greeting for both
+        other = copy(self)
+        other.subject = subject
+        return other
+
+    @property
+    def bound(self) -> Bound:
+        """Return class and settings of the subject, as Airflow resolves them."""
+        return self.hello.bound(self.subject)
+
+    @property
+    def small(self) -> dict[str, str]:
+        """Return the variables under which a probe's small value leaves for the bucket as well."""
+        return self.subject.send_small_values(self.bound.settings["threshold"])
+
+    def where(self, dag_id: str, run_id: str, task_id: str) -> Where:
+        """Return the place of a task's value of the subject."""
+        return Where(dag_id, run_id, task_id, subject=self.subject.name)
 
     def run(
         self,

@@ -12,6 +12,7 @@ from xcomkit.findings.model import (
     STOCK_BACKEND,
     STOCK_STATE_STORE,
 )
+from xcomkit.values.names import STATE_SETTINGS, XCOM_SETTINGS
 
 PayloadKind = Literal[
     "small_dict", "records", "random", "text", "typed", "dataframe", "json", "callable"
@@ -28,32 +29,32 @@ class Subject:
 
     name: Literal["xcom", "state"]
     class_variable: str
-    variables: str
+    path_variable: str
+    threshold_variable: str
+    codec_variable: str
     stock: str
     durable: str
     verbs: tuple[str, str, str]
     missing: str
 
     @property
-    def path_variable(self) -> str:
-        """Return the variable of the path."""
-        return f"{self.variables}PATH"
+    def module(self) -> str:
+        """Return the module of the stock class."""
+        return self.stock.rpartition(".")[0]
 
-    @property
-    def threshold_variable(self) -> str:
-        """Return the variable of the threshold."""
-        return f"{self.variables}THRESHOLD"
+    def send_small_values(self, threshold: str) -> dict[str, str]:
+        """Return the variable under which a probe's small value leaves for the bucket as well.
 
-    @property
-    def codec_variable(self) -> str:
-        """Return the variable of the compression."""
-        return f"{self.variables}COMPRESSION"
+        A threshold that keeps it in the database by choice is judged by XC503 and XC512; one that
+        is unset or no number stays as it is.
+        """
+        is_chosen = threshold.strip().isdigit() and int(threshold) > 0
+        return {self.threshold_variable: "0"} if is_chosen else {}
 
 
 XCOM = Subject(
     "xcom",
-    "AIRFLOW__CORE__XCOM_BACKEND",
-    "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_",
+    *XCOM_SETTINGS,
     STOCK_BACKEND,
     DURABLE_BACKEND,
     ("push", "pull", "purge"),
@@ -61,8 +62,7 @@ XCOM = Subject(
 )
 STATE = Subject(
     "state",
-    "AIRFLOW__WORKERS__STATE_STORE_BACKEND",
-    "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_",
+    *STATE_SETTINGS,
     STOCK_STATE_STORE,
     DURABLE_STATE_STORE,
     ("set", "get", "delete"),

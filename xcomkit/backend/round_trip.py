@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xcomkit.backend.configuration import RULES as CONFIGURATION_RULES
-from xcomkit.backend.configuration import check_configuration, check_state_store
-from xcomkit.backend.expectation import Expectation, all_hold
+from xcomkit.backend.configuration import RULES_OF, check_configuration
+from xcomkit.backend.expectation import Expectation, all_hold, rules
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
     STATE,
@@ -19,12 +19,19 @@ from xcomkit.backend.protocol import (
     Payload,
     PushedValue,
     Subject,
-    Where,
     encode_and_push,
     pull,
     purge,
 )
-from xcomkit.backend.round_trip_rules import EXPECTATIONS, Expectations
+from xcomkit.backend.round_trip_rules import (
+    ALL,
+    CONTENT,
+    OBJECT,
+    PULL,
+    PURGE,
+    PUSH,
+    SILENCE,
+)
 from xcomkit.findings.errors import (
     MissingError,
     ProcessError,
@@ -32,7 +39,7 @@ from xcomkit.findings.errors import (
     UnreachableError,
     find_cause,
 )
-from xcomkit.findings.model import Check, Rule, WorkerIdentity
+from xcomkit.findings.model import Check, WorkerIdentity
 from xcomkit.objects.decode import UnreadableError
 from xcomkit.objects.reading import ObjectReader, is_there, unpack
 from xcomkit.settings.settings import Settings
@@ -48,7 +55,7 @@ PAYLOADS = (
     Payload("dataframe", 4_000),
 )
 STATE_PAYLOADS = (Payload("small_dict"), Payload("records", 20_000))
-RULES: tuple[Rule, ...] = (*CONFIGURATION_RULES, *(one.rule for one in EXPECTATIONS[XCOM.name]))
+RULES = (*CONFIGURATION_RULES, *rules(*ALL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,42 +83,34 @@ def prove(
     run_id: str,
     obstacle: str = "",
     payloads: Sequence[Payload] = PAYLOADS,
-    subject: Subject = XCOM,
 ) -> Proof:
     """Return the checks XC501 to XC512 of a whole round trip, XC530 to XC537 of the state store.
 
     A worker that dies on the way leaves ``unknown`` checks, and so does an ``obstacle``: why a push
     need not even be tried. The worker has ``environment`` and the variables of ``identity``.
     """
-    expected = EXPECTATIONS[subject.name]
-    if subject is STATE:
-        checks = check_state_store(worker.hello, environment=environment)
-    else:
-        checks = _guarded(
-            [Expectation(rule, rule.title, "a fresh process") for rule in CONFIGURATION_RULES],
-            lambda: check_configuration(worker, environment=environment, identity=identity),
-        )
+    subject = worker.subject
+    checks = _guarded(
+        [Expectation(rule, rule.title, "a fresh process") for rule in RULES_OF[subject]],
+        lambda: check_configuration(worker, environment=environment, identity=identity),
+    )
     if obstacle:
-        return Proof((*checks, *_untried(obstacle, expected)), values=())
+        return Proof((*checks, *_untried(obstacle, subject)), values=())
     values: tuple[PushedValue, ...] = ()
-    if worker.hello.bound(subject).error is None:
+    if worker.bound.error is None:
         try:
-            values = push_all(
-                worker, settings=settings, run_id=run_id, payloads=payloads, subject=subject
-            )
+            values = push_all(worker, settings=settings, run_id=run_id, payloads=payloads)
         except ProcessError as error:
-            checks += (expected.push.judge(None, str(error)),)
+            checks += (PUSH[subject].judge(None, str(error)),)
     if any(one.pushed.error for one in values) and (gone := why_gone(settings, reader=reader)):
-        return Proof((*checks, *_untried(gone, expected)), values)
+        return Proof((*checks, *_untried(gone, subject)), values)
     if values:
         checks += check_push(values, settings=settings, subject=subject)
     checks += check_objects(values, reader=reader, subject=subject)
-    checks += _guarded([expected.pull], lambda: (check_pull(worker, values, subject=subject),))
-    checks += _guarded(
-        [expected.purge], lambda: (check_purge(worker, values, reader=reader, subject=subject),)
-    )
+    checks += _guarded([PULL[subject]], lambda: (check_pull(worker, values),))
+    checks += _guarded([PURGE[subject]], lambda: (check_purge(worker, values, reader=reader),))
     made = {check.id for check in checks}
-    checks += tuple(_combine(one, ()) for one in expected if one.rule.id not in made)
+    checks += tuple(_combine(one[subject], ()) for one in ALL if one[subject].rule.id not in made)
     return Proof(tuple(sorted(checks, key=lambda check: check.id)), values)
 
 
@@ -132,7 +131,6 @@ def push_all(
     settings: Settings,
     run_id: str,
     payloads: Sequence[Payload] = PAYLOADS,
-    subject: Subject = XCOM,
 ) -> tuple[PushedValue, ...]:
     """Return every payload after its push, each described and encoded before.
 
@@ -141,7 +139,7 @@ def push_all(
     """
     ours = [payload for payload in payloads if payload in (*PAYLOADS, *STATE_PAYLOADS)]
     users = [payload for payload in payloads if payload not in ours]
-    places = [Where(DAG_ID, run_id, one.kind, subject=subject.name) for one in (*ours, *users)]
+    places = [worker.where(DAG_ID, run_id, one.kind) for one in (*ours, *users)]
     steps = [
         encode_and_push(one, where=where)
         for one, where in zip((*ours, *users), places, strict=True)
@@ -171,16 +169,15 @@ def check_push(
     values: Sequence[PushedValue], *, settings: Settings, subject: Subject = XCOM
 ) -> tuple[Check, Check]:
     """Return whether references were stored (XC503) and nothing was swallowed (XC508)."""
-    expected = EXPECTATIONS[subject.name]
-    is_state = subject is STATE
-    threshold = settings.state_threshold if is_state else settings.threshold
-    prefix = settings.state_prefix if is_state else settings.prefix
+    threshold, prefix = settings.threshold, settings.prefix
+    if subject is STATE:
+        threshold, prefix = settings.state_threshold, settings.state_prefix
     pushed = [_judge_push(value, threshold=threshold, prefix=prefix) for value in values]
     if all(one.holds for one in pushed) and not any(value.pushed.reference for value in values):
         pushed = []  # all of it stayed in the database by choice: no push was seen
     silence = [(_judge_silence(value), value.pushed) for value in values]
     seen = [one for one, push in silence if push.reference or push.error or not one.holds]
-    return _combine(expected.push, pushed), _combine(expected.silence, seen)
+    return _combine(PUSH[subject], pushed), _combine(SILENCE[subject], seen)
 
 
 def _judge_push(value: PushedValue, *, threshold: int, prefix: str) -> _Finding:
@@ -207,7 +204,6 @@ def check_objects(
     values: Sequence[PushedValue], *, reader: ObjectReader, subject: Subject = XCOM
 ) -> tuple[Check, Check]:
     """Return whether the objects are there (XC504) and hold what was encoded (XC505)."""
-    expected = EXPECTATIONS[subject.name]
     present, equal = [], []
     for value in values:
         if not value.key:
@@ -222,7 +218,7 @@ def check_objects(
         else:
             present.append(_Finding(kind, True, f"{len(body)} bytes"))
             equal.append(_judge_body(value, body))
-    return _combine(expected.object, present), _combine(expected.content, equal)
+    return _combine(OBJECT[subject], present), _combine(CONTENT[subject], equal)
 
 
 def _judge_body(value: PushedValue, body: bytes) -> _Finding:
@@ -237,7 +233,7 @@ def _judge_body(value: PushedValue, body: bytes) -> _Finding:
     return _Finding(kind, True, f"{size} bytes of JSON")
 
 
-def check_pull(worker: Worker, values: Sequence[PushedValue], *, subject: Subject = XCOM) -> Check:
+def check_pull(worker: Worker, values: Sequence[PushedValue]) -> Check:
     """Return whether what was pushed comes back, in a process that has not pushed it (XC506).
 
     Raises:
@@ -248,7 +244,7 @@ def check_pull(worker: Worker, values: Sequence[PushedValue], *, subject: Subjec
     outcomes = worker.run(steps) if steps else ()
     pairs = zip(stored, outcomes, strict=True)
     found = [_judge_pull(value, outcome) for value, outcome in pairs]
-    return _combine(EXPECTATIONS[subject.name].pull, found)
+    return _combine(PULL[worker.subject], found)
 
 
 def _judge_pull(value: PushedValue, pulled: Outcome) -> _Finding:
@@ -258,9 +254,7 @@ def _judge_pull(value: PushedValue, pulled: Outcome) -> _Finding:
     return _Finding(value.payload.kind, not text, text or "the same")
 
 
-def check_purge(
-    worker: Worker, values: Sequence[PushedValue], *, reader: ObjectReader, subject: Subject = XCOM
-) -> Check:
+def check_purge(worker: Worker, values: Sequence[PushedValue], *, reader: ObjectReader) -> Check:
     """Return whether a purge removes the objects, as somebody else sees it (XC507).
 
     Raises:
@@ -271,7 +265,7 @@ def check_purge(
     outcomes = worker.run(steps) if steps else ()
     pairs = zip(stored, outcomes, strict=True)
     found = [_judge_purge(value, outcome, reader) for value, outcome in pairs]
-    return _combine(EXPECTATIONS[subject.name].purge, found)
+    return _combine(PURGE[worker.subject], found)
 
 
 def _judge_purge(value: PushedValue, purged: Outcome, reader: ObjectReader) -> _Finding:
@@ -315,10 +309,10 @@ def _guarded(
         return tuple(one.judge(None, str(error)) for one in expectations)
 
 
-def _untried(reason: str, expected: Expectations) -> tuple[Check, ...]:
+def _untried(reason: str, subject: Subject) -> tuple[Check, ...]:
     """Return the checks of push, object, pull and purge as unknown, because none was tried."""
     return tuple(
-        one.judge(None, f"not tried: {reason}", remedy=find_cause(reason)[1])
-        for one in expected
-        if one is not expected.silence
+        one[subject].judge(None, f"not tried: {reason}", remedy=find_cause(reason)[1])
+        for one in ALL
+        if one is not SILENCE
     )

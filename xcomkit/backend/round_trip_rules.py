@@ -1,110 +1,67 @@
 """The rules of a round trip, what each must show, and how it is looked at."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from xcomkit.backend.expectation import expect
 
-from xcomkit.backend import state_rules as state
-from xcomkit.backend.expectation import Expectation
-from xcomkit.backend.protocol import STATE, XCOM
-from xcomkit.findings.model import Rule
-
-XC503 = Rule(
-    id="XC503",
-    title="A push stores a reference below the configured path",
-    severity="fail",
-    why="A value that is not behind a reference lies in the orchestration plane's database.",
-    remedy="Give the identity the right to put, set threshold 0 and the path of this bucket.",
-    source="airflow.providers.common.io.xcom.backend",
+PUSH = expect(
+    ("XC503", "A push stores a reference below the configured path"),
+    ("XC532", "Stored state is a reference below the configured path"),
+    why="{Value} that is not behind a reference lies in the orchestration plane's database.",
+    remedy="Give the identity the right to put below {prefix}, and set the path and threshold 0.",
+    source="{module}",
     fix_in="02",
+    expected=("a reference below the XCom path", "a reference below the state's path"),
+    how="{serialize} in a fresh process",
 )
-XC504 = Rule(
-    id="XC504",
-    title="The pushed object is in the bucket",
-    severity="fail",
-    why="A push may report success although nothing was uploaded.",
+OBJECT = expect(
+    ("XC504", "The pushed object is in the bucket"),
+    ("XC533", "The stored state is in the bucket"),
+    why="A {push} may report success although nothing was uploaded.",
     remedy="Look for a denied upload in the access log; set compression to none.",
     source="read by a client that is not Airflow",
     fix_in="03",
+    expected="every reference leads to an object",
+    how="read without Airflow, after the push",
 )
-XC505 = Rule(
-    id="XC505",
-    title="The object holds exactly what Airflow encoded",
-    severity="fail",
-    why="Truncated or foreign bytes are read back as a wrong value or as the path.",
+CONTENT = expect(
+    ("XC505", "The object holds exactly what Airflow encoded"),
+    ("XC534", "The object holds exactly the JSON of the state"),
+    why="Truncated or foreign bytes make a task fail, or go on with a wrong {value}.",
     remedy="Look for whoever else writes below this prefix, and for proxies that rewrite bodies.",
-    source="sha256 of airflow.utils.json.XComEncoder's text",
+    source="sha256 of the JSON that Airflow makes of the {value}",
+    expected="length and sha256 as encoded",
+    how="unpacked without Airflow",
 )
-XC506 = Rule(
-    id="XC506",
-    title="A pull returns the same value and type",
-    severity="fail",
-    why="A missing object is read back as its own path, without an error.",
-    remedy="Keep objects longer than any re-run, and path and connection id unchanged.",
-    source="airflow.providers.common.io.xcom.backend, deserialize_value",
+PULL = expect(
+    ("XC506", "A pull returns the same value and type"),
+    ("XC535", "Another process gets the same state back"),
+    why=(
+        "A missing object is read back as its own path, without an error.",
+        "A retry that gets nothing submits its external job a second time.",
+    ),
+    remedy="Leave path and connection id unchanged, and {expiry}.",
+    source="{module}",
+    expected="value and type as stored",
+    how="{deserialize} in another fresh process",
 )
-XC507 = Rule(
-    id="XC507",
-    title="A purge removes the object",
-    severity="fail",
-    why="Without the right to delete a purge reports success and the object stays.",
-    remedy="Give the identity the right to delete below the prefix.",
+PURGE = expect(
+    ("XC507", "A purge removes the object"),
+    ("XC536", "Deleting state removes the object"),
+    why="The {purge} reports success without the right to delete, and the object stays.",
+    remedy="Give the identity the right to delete below {prefix}.",
     source="s3fs drops the error of a single key in a bulk delete; DELETE of adlfs and gcsfs",
     fix_in="02",
+    expected="no object after the {purge}",
+    how="{purge} in a third process, then read without Airflow",
 )
-XC508 = Rule(
-    id="XC508",
-    title="No exception is swallowed during a push",
-    severity="fail",
+SILENCE = expect(
+    ("XC508", "No exception is swallowed during a push"),
+    ("XC537", "No exception is swallowed while state is stored"),
     why="An exception in a finalizer is printed and ignored, the task goes on as if all were well.",
-    remedy="Set compression to none, or use a backend class that confirms its writes.",
+    remedy="Set compression to none, or use a class that confirms its writes.",
     source="Python, sys.unraisablehook",
     fix_in="03",
+    expected="no ignored exception, no logged error",
+    how="sys.unraisablehook and log of the push",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Expectations:
-    """What a round trip must show, in the order in which it is looked at."""
-
-    push: Expectation
-    object: Expectation
-    content: Expectation
-    pull: Expectation
-    purge: Expectation
-    silence: Expectation
-
-    def __iter__(self) -> Iterator[Expectation]:
-        """Yield each of them."""
-        return (getattr(self, one.name) for one in fields(self))
-
-
-_OBJECT = ("every reference leads to an object", "read without Airflow, after the push")
-_CONTENT = ("length and sha256 as encoded", "unpacked without Airflow")
-_SILENCE = ("no ignored exception, no logged error", "sys.unraisablehook and log of the push")
-_PURGED = "a third process, then read without Airflow"
-EXPECTATIONS: Mapping[str, Expectations] = {
-    XCOM.name: Expectations(
-        Expectation(XC503, "a reference below the XCom path", "serialize_value in a fresh process"),
-        Expectation(XC504, *_OBJECT),
-        Expectation(XC505, *_CONTENT),
-        Expectation(
-            XC506, "value and type as pushed", "deserialize_value in another fresh process"
-        ),
-        Expectation(XC507, "no object after the purge", f"purge in {_PURGED}"),
-        Expectation(XC508, *_SILENCE),
-    ),
-    STATE.name: Expectations(
-        Expectation(
-            state.XC532,
-            "a reference below the state's path",
-            "task_state_store.set in a fresh process",
-        ),
-        Expectation(state.XC533, *_OBJECT),
-        Expectation(state.XC534, *_CONTENT),
-        Expectation(
-            state.XC535, "value and type as set", "task_state_store.get in another fresh process"
-        ),
-        Expectation(state.XC536, "no object after the delete", f"delete in {_PURGED}"),
-        Expectation(state.XC537, *_SILENCE),
-    ),
-}
+ALL = (PUSH, OBJECT, CONTENT, PULL, PURGE, SILENCE)
+"""In the order in which they are looked at."""

@@ -5,60 +5,56 @@ the prefix is moved, the connection gets another name, the object expires.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from xcomkit.backend.configuration import connection_id, send_small_values
-from xcomkit.backend.expectation import Expectation
+from xcomkit.backend.configuration import connection_id
+from xcomkit.backend.expectation import Expectation, expect, rules
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
-    STATE,
-    XCOM,
     Outcome,
     Payload,
     Request,
-    Subject,
-    Where,
     encode_and_push,
     pull,
 )
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.state_rules import XC542, XC543, XC544
 from xcomkit.findings.errors import ProcessError, XcomkitError
-from xcomkit.findings.model import Check, Rule
+from xcomkit.findings.model import Check
 from xcomkit.objects.reading import ObjectReader, is_there
 
 DAG_ID = "xcomkit_references"
-_REMEDY = "Set backend to durable, which raises; never change the path while XComs are alive."
-
-XC518 = Rule(
-    id="XC518",
-    title="A reference below a moved prefix is an error",
-    severity="fail",
-    why="After the prefix is changed every earlier value is read as its own path, silently.",
-    remedy=_REMEDY,
-    source="airflow.providers.common.io.xcom.backend, _get_full_path",
+_is_error = partial(
+    expect,
+    source="{module}",
     fix_in="03",
+    expected="an error, or the value itself",
+    how="pulled in a fresh process",
 )
-XC519 = Rule(
-    id="XC519",
-    title="A reference under a renamed connection is an error",
-    severity="fail",
-    why="The connection id is part of the path: a new one makes every earlier value its own path.",
-    remedy=_REMEDY,
-    source="airflow.providers.common.io.xcom.backend, _get_full_path",
-    fix_in="03",
+MOVED = _is_error(
+    ("XC518", "A reference below a moved prefix is an error"),
+    ("XC542", "State below a moved prefix is an error"),
+    why="After the prefix is changed {every} stored before, silently.",
+    remedy=(
+        "Set backend to durable, which raises; never change the path while XComs are alive.",
+        "Move the objects with the prefix, or let running jobs end before it is changed.",
+    ),
 )
-XC521 = Rule(
-    id="XC521",
-    title="An expired object is an error",
-    severity="fail",
-    why="Lifecycle deletes objects and keeps references: a late re-run reads paths as values.",
-    remedy="Set backend to durable, which raises; keep objects longer than any re-run.",
-    source="airflow.providers.common.io.xcom.backend, deserialize_value",
-    fix_in="03",
+RENAMED = _is_error(
+    ("XC519", "A reference under a renamed connection is an error"),
+    ("XC543", "State under a renamed connection is an error"),
+    why="The connection id is part of the path: under a new one {every} stored before.",
+    remedy=(
+        "Set backend to durable, which raises; never change the path while XComs are alive.",
+        "Leave the connection id as it is.",
+    ),
 )
-RULES: tuple[Rule, ...] = (XC518, XC519, XC521)
-_RULES = {XCOM.name: RULES, STATE.name: (XC542, XC543, XC544)}
-"""Of a moved prefix, a renamed connection and an object that is gone."""
+GONE = _is_error(
+    ("XC521", "An expired object is an error"),
+    ("XC544", "State whose object is gone is an error"),
+    why="Lifecycle deletes objects and keeps references: a late re-run gets {missing}.",
+    remedy="Set backend to durable, which raises; {expiry}.",
+)
+RULES = rules(MOVED, RENAMED, GONE)
 
 
 def check(
@@ -69,27 +65,25 @@ def check(
     delete: Callable[[list[str]], object],
     bucket: str,
     run_id: str,
-    subject: Subject = XCOM,
 ) -> tuple[Check, ...]:
     """Return what becomes of a stored value when its surroundings change.
 
     The renamed connection is made of ``environment``; ``delete`` takes keys as lifecycle would.
     """
-    rules, settings = _RULES[subject.name], worker.hello.bound(subject).settings
-    path = settings["path"].rstrip("/")
+    moves = [one[worker.subject] for one in (MOVED, RENAMED, GONE)]
+    path = worker.bound.settings["path"].rstrip("/")
     conn_id = connection_id(path)
-    small = send_small_values(settings["threshold"], subject=subject)
     if not conn_id:
-        return _unknown(rules, "the path names no connection id")
-    where = Where(DAG_ID, run_id, "reference", subject=subject.name)
+        return _unknown(moves, "the path names no connection id")
+    where = worker.where(DAG_ID, run_id, "reference")
     steps = encode_and_push(Payload("small_dict"), where=where)
     try:
-        encoded, pushed = worker.run(steps, environment=small)
+        encoded, pushed = worker.run(steps, environment=worker.small)
         key = object_key(pushed.reference, bucket=bucket)
         if not key or not is_there(key, reader=reader):
             reason = str(pushed.error or "the value is not in the bucket")
-            return _unknown(rules, f"nothing to try it on: {reason}")
-        variable = subject.path_variable
+            return _unknown(moves, f"nothing to try it on: {reason}")
+        variable = worker.subject.path_variable
         renamed = _renamed(path, conn_id, environment, variable=variable)
         look = [pull(pushed.reference, describe=True, where=where)]
         moved, other, here = worker.run_all(
@@ -97,17 +91,17 @@ def check(
         )
         if isinstance(here, ProcessError) or here[0].difference(encoded):
             observed = here if isinstance(here, ProcessError) else here[0].difference(encoded)
-            return _unknown(rules, f"the value does not come back anyway: {observed}")
+            return _unknown(moves, f"the value does not come back anyway: {observed}")
         delete([key])
         if is_there(key, reader=reader) is not False:
-            return _unknown(rules, "the object is not known to be gone after it was deleted")
+            return _unknown(moves, "the object is not known to be gone after it was deleted")
         (gone,) = worker.run_all([Request(look)])
     except XcomkitError as error:
-        return _unknown(rules, str(error))
+        return _unknown(moves, str(error))
     return (
-        judge(rules[0], moved, encoded, change=f"path {path}-moved"),
-        judge(rules[1], other, encoded, change=f"path {renamed[variable]}"),
-        judge(rules[2], gone, encoded, change="the object was deleted, the reference stayed"),
+        judge(moves[0], moved, encoded, change=f"path {path}-moved"),
+        judge(moves[1], other, encoded, change=f"path {renamed[variable]}"),
+        judge(moves[2], gone, encoded, change="the object was deleted, the reference stayed"),
     )
 
 
@@ -121,22 +115,22 @@ def _renamed(
     return {**variables, f"AIRFLOW_CONN_{new.upper()}": uri} if uri else variables
 
 
-def _expect(rule: Rule) -> Expectation:
-    return Expectation(rule, "an error, or the value itself", "pulled in a fresh process")
-
-
 def judge(
-    rule: Rule, answer: tuple[Outcome, ...] | ProcessError, encoded: Outcome, *, change: str
+    error: Expectation,
+    answer: tuple[Outcome, ...] | ProcessError,
+    encoded: Outcome,
+    *,
+    change: str,
 ) -> Check:
     """Return whether a pull raised, or gave back the value; silent is whatever else came back."""
     if isinstance(answer, ProcessError):
-        return _expect(rule).judge(None, f"{answer}; {change}")
+        return error.judge(None, f"{answer}; {change}")
     (pulled,) = answer
     difference = pulled.difference(encoded)
     is_silent = bool(difference) and not pulled.error
     observed = f"{difference}, without an error" if is_silent else difference or "the value"
-    return _expect(rule).judge(not is_silent, f"{observed}; {change}")
+    return error.judge(not is_silent, f"{observed}; {change}")
 
 
-def _unknown(rules: Sequence[Rule], reason: str) -> tuple[Check, ...]:
-    return tuple(_expect(rule).judge(None, reason) for rule in rules)
+def _unknown(moves: Sequence[Expectation], reason: str) -> tuple[Check, ...]:
+    return tuple(one.judge(None, reason) for one in moves)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.expectation import Expectation
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
@@ -20,17 +19,25 @@ from xcomkit.backend.protocol import (
     push,
     size,
 )
-from xcomkit.backend.state_rules import XC547
 from xcomkit.findings.errors import ProcessError
-from xcomkit.findings.model import Check
+from xcomkit.findings.model import Check, Rule
 
 DAG_ID = "xcomkit_scopes"
 EMPTY = "an empty key"
 _OWN = Expectation(
-    XC547,
+    Rule(
+        id="XC547",
+        title="Every task, map index, asset and key has a state of its own",
+        severity="fail",
+        why="Two keys in one object mean that a task goes on from another one's state.",
+        remedy="Use a class that quotes every part of the path, as common-io's and xcomkit's do.",
+        source=f"{STATE.module}, _build_task_path and _build_asset_path",
+        fix_in="03",
+    ),
     "the own value for each, also after another one was deleted; an empty key is an error",
     "set in one process; read, deleted and read in another, as a retry does",
 )
+RULES = (_OWN.rule,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +78,12 @@ def examine(worker: Worker, *, run_id: str) -> tuple[Scope, ...] | ProcessError:
     """Return what became of the state of every scope; each object is deleted again."""
     tried = places(run_id)
     values = {name: Payload("json", text=json.dumps([name])) for name in tried}
-    small = send_small_values(worker.hello.bound(STATE).settings["threshold"], subject=STATE)
     stores = [
         step for name, at in tried.items() for step in encode_and_push(values[name], where=at)
     ]
     refused = push(Payload("small_dict"), where=replace(tried["a task"], key=""))
     try:
-        *stored, empty = worker.run([*stores, refused], environment=small)
+        *stored, empty = worker.run([*stores, refused], environment=worker.small)
         pushed = dict(zip(tried, stored[1::2], strict=True))
         encoded = dict(zip(tried, stored[::2], strict=True))
         there = {name: at for name, at in tried.items() if pushed[name].reference}
@@ -91,7 +97,7 @@ def examine(worker: Worker, *, run_id: str) -> tuple[Scope, ...] | ProcessError:
                 size(pushed[name].reference),
             )
         ]
-        looked = worker.run(look, environment=small)
+        looked = worker.run(look, environment=worker.small)
     except ProcessError as error:
         return error
     triples = zip(looked[::3], looked[1::3], looked[2::3], strict=True)

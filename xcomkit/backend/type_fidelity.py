@@ -2,37 +2,40 @@
 
 from dataclasses import dataclass
 
-from xcomkit.backend.configuration import send_small_values
-from xcomkit.backend.expectation import Expectation
+from xcomkit.backend.expectation import expect, rules
 from xcomkit.backend.process import Worker
-from xcomkit.backend.protocol import STATE, XCOM, Subject, Where, types
-from xcomkit.backend.state_rules import XC546
+from xcomkit.backend.protocol import XCOM, Subject, types
 from xcomkit.findings.errors import ProcessError
-from xcomkit.findings.model import Check, Rule
+from xcomkit.findings.model import Check
 
 DAG_ID = "xcomkit_types"
 UNCHANGED = "kept"
 KNOWN = frozenset({"tuple in a list", "tuple in a dict", "frozenset in a dict"})
 """What ``airflow.utils.json`` makes lists of; a value of your own is judged by the round trip."""
 
-XC524 = Rule(
-    id="XC524",
-    title="Object storage changes no type beyond those known to change",
+_UNCHANGED = expect(
+    ("XC524", "Object storage changes no type beyond those known to change"),
+    ("XC546", "The state store changes no type that the database keeps"),
     severity="warn",
-    why="A Dag that ran with XComs in the database gets another type, without an error; known are a"
-    " tuple and a frozenset inside a list or dict, which come back as lists.",
-    remedy="Let tasks return such values in a form that both ways keep; try your own with"
-    " payload_file or payload_callable.",
-    source="airflow.utils.json for objects, airflow.sdk.serde for the database",
-)
-RULES: tuple[Rule, ...] = (XC524,)
-_HOW = "stored and read by Airflow in one process"
-_UNCHANGED = {
-    XCOM.name: Expectation(
-        XC524, "the same on both ways, but for a tuple or frozenset inside a list or dict", _HOW
+    why=(
+        "A Dag gets another type, without an error; known: inner tuples, frozensets become lists.",
+        "A Dag whose state was in the database gets another type, without an error.",
     ),
-    STATE.name: Expectation(XC546, "the same on both ways", _HOW),
-}
+    remedy=(
+        "Return what both ways keep; try your own values with payload_file or payload_callable.",
+        "Store text, numbers, booleans, lists and dicts with text as keys only.",
+    ),
+    source=(
+        "airflow.utils.json for objects, airflow.sdk.serde for the database",
+        "airflow.sdk.execution_time.context, TaskStateStoreAccessor",
+    ),
+    expected=(
+        "the same on both ways, but for a tuple or frozenset inside a list or dict",
+        "the same on both ways",
+    ),
+    how="stored and read by Airflow in one process",
+)
+RULES = rules(_UNCHANGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,11 @@ class TypeResult:
         return self.through_object.startswith("becomes") and self.through_database == UNCHANGED
 
 
-def examine(
-    worker: Worker, *, run_id: str, subject: Subject = XCOM
-) -> tuple[TypeResult, ...] | ProcessError:
+def examine(worker: Worker, *, run_id: str) -> tuple[TypeResult, ...] | ProcessError:
     """Return what the configured backend and the database do with a value of each type."""
-    where = Where(dag_id=DAG_ID, run_id=run_id, task_id="types", subject=subject.name)
     try:
-        threshold = worker.hello.bound(subject).settings["threshold"]
-        small = send_small_values(threshold, subject=subject)
-        (outcome,) = worker.run([types(where)], environment=small)
+        where = worker.where(DAG_ID, run_id, "types")
+        (outcome,) = worker.run([types(where)], environment=worker.small)
     except ProcessError as error:
         return error
     if outcome.error:
@@ -67,7 +66,7 @@ def examine(
 
 def check(found: tuple[TypeResult, ...] | ProcessError, *, subject: Subject = XCOM) -> Check:
     """Return whether the object alters more types than it is known to alter (XC524, XC546)."""
-    unchanged = _UNCHANGED[subject.name]
+    unchanged = _UNCHANGED[subject]
     if isinstance(found, ProcessError):
         return unchanged.judge(None, str(found))
     altered = {one.name: one.through_object for one in found if one.is_altered}

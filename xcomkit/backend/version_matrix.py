@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from xcomkit.backend.configuration import send_small_values
 from xcomkit.backend.cross_read import Participant, Reading, cross_read
 from xcomkit.backend.launch import Launch
 from xcomkit.backend.process import Worker, open_worker
@@ -101,7 +100,7 @@ def measure(
             environments.append(found)
             participants.append(Participant(row.version, worker, problem=found.problem))
         cells: list[Reading] = []
-        small = send_small_values(environment.get(XCOM.threshold_variable, ""))
+        small = XCOM.send_small_values(environment.get(XCOM.threshold_variable, ""))
         for codec in codecs:
             progress(f"every version writes with {codec} and reads what the others wrote")
             variables = {**compression(codec), **small}
@@ -147,12 +146,11 @@ def _behave(worker: Worker, *, run_id: str) -> Behaviour:
     hello = worker.hello
     where = Where(dag_id=DAG_ID, run_id=run_id, task_id="behaviour")
     records = Payload("records", 20_000)
-    small = send_small_values(hello.settings["threshold"])
     steps = [encode(records), push(records, where=where), size(), purge(), size(), pull()]
     found = Behaviour(loops={None: "has none", "": "run"}.get(hello.loops, "refused"))
     try:
         encoded, pushed, there, _, left, gone = worker.run(
-            steps, environment={**compression("zip"), **small}, timeout=ROUND_SECONDS
+            steps, environment={**compression("zip"), **worker.small}, timeout=ROUND_SECONDS
         )
     except ProcessError:
         return found

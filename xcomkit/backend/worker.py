@@ -394,9 +394,11 @@ def runner() -> Any:
 class Task:
     """A running task as its own code sees it, with a class as its XCom backend.
 
-    Every task is a task instance of its own, as every try is. ``row`` is what the database holds
-    for a reference.
+    Every task is a task instance of its own, as every try is. ``row`` returns what the database
+    holds for a reference, and ``answer`` what the backend made of a value, by its row.
     """
+
+    row = answer = staticmethod(lambda one: one)
 
     def __init__(self, where: dict[str, Any], backend_class: Any) -> None:
         self.key = where["key"]
@@ -410,16 +412,6 @@ class Task:
             region_index=None,
             task=types.SimpleNamespace(returns_dag_result=False),
         )
-
-    @staticmethod
-    def row(reference: str) -> Any:
-        """Return the row of a reference."""
-        return reference
-
-    @staticmethod
-    def answer(row: Any) -> Any:
-        """Return what the backend made of a value, by its row."""
-        return row
 
     def push(self, value: object) -> None:
         """Push a value as a task does, whichever hook of the backend that leads to."""
@@ -441,6 +433,8 @@ class State:
     An asset is named by ``asset_name`` or ``asset_uri``.
     """
 
+    answer = staticmethod(lambda row: next(iter(row.values())))
+
     def __init__(self, where: dict[str, Any], backend_class: Any) -> None:
         self.key, ids = where["key"], ("dag_id", "run_id", "task_id", "map_index")
         self.context: Any = importlib.import_module("airflow.sdk.execution_time.context")
@@ -453,14 +447,8 @@ class State:
 
     @staticmethod
     def row(reference: str) -> Any:
-        """Return the row of a reference."""
-        wrap = airflow("sdk.execution_time.context", "_wrap_external_ref")
-        return wrap(reference)
-
-    @staticmethod
-    def answer(row: Any) -> Any:
-        """Return what the backend made of a value, by its row."""
-        return next(iter(row.values()))
+        """Return what the database holds for a reference."""
+        return airflow("sdk.execution_time.context", "_wrap_external_ref")(reference)
 
     def push(self, value: Any) -> None:
         """Set the key as a task does."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from xcomkit.backend import fault_checks, fault_matrix, silent_references
-from xcomkit.backend.protocol import STATE, Subject
+from xcomkit.backend.protocol import STATE
 from xcomkit.findings.errors import ProcessError
 from xcomkit.findings.model import Check
 from xcomkit.notebook.step import Step
@@ -16,12 +16,9 @@ from xcomkit.steps.proof import Proof
 def examine(step: Step, agent: Agent, proof: Proof, *, run_id: str) -> tuple[Check, ...]:
     """Return the checks of faults and of silent references; the faults are recorded."""
     worker, subject = agent.worker, proof.subject
-    bound = worker.hello.bound(subject)
-    codec = bound.settings["compression"]
+    codec = worker.bound.settings["compression"]
     try:
-        proof.cells = cells = _inject(
-            step, agent, codecs=proof.codecs, run_id=run_id, subject=subject
-        )
+        proof.cells = cells = _inject(step, agent, codecs=proof.codecs, run_id=run_id)
         proof.facts["faults"] = [
             {"operation": c.case.operation, "fault": c.case.label, "acts": c.case.fault.acts,
              **{k: v for k, v in asdict(c).items() if k != "case"}}
@@ -30,7 +27,7 @@ def examine(step: Step, agent: Agent, proof: Proof, *, run_id: str) -> tuple[Che
         checks = fault_checks.check(cells, configured=codec or "none", subject=subject)
     except ProcessError as error:
         checks = fault_checks.not_injected(
-            str(error), codec=codec, backend=bound.backend, in_pod=bool(agent.pod), subject=subject
+            str(error), codec=codec, backend=proof.backend, in_pod=bool(agent.pod), subject=subject
         )
     step.say("moving the prefix, renaming the connection, letting an object expire")
     references = silent_references.check(
@@ -40,13 +37,12 @@ def examine(step: Step, agent: Agent, proof: Proof, *, run_id: str) -> tuple[Che
         delete=step.cloud.delete_keys,
         bucket=step.settings.bucket,
         run_id=run_id,
-        subject=subject,
     )
     return (*checks, *references)
 
 
 def _inject(
-    step: Step, agent: Agent, *, codecs: Sequence[str], run_id: str, subject: Subject
+    step: Step, agent: Agent, *, codecs: Sequence[str], run_id: str
 ) -> tuple[fault_matrix.Cell, ...]:
     """Return what became of each fault, of forks of the same worker that go through a proxy.
 
@@ -58,7 +54,8 @@ def _inject(
         raise ProcessError(message)
     settings, depth = step.settings, step.settings.fault_depth
     cases = fault_matrix.cases(settings.cloud, depth=depth)
-    if subject is STATE and depth == "quick":  # one filesystem: what it tries again XCom has shown
+    is_state = agent.worker.subject is STATE
+    if is_state and depth == "quick":  # one filesystem: what it tries again XCom has shown
         cases = tuple(case for case in cases if not case.fault.times)
     with open_fault_proxy(settings.cloud, environment=agent.environment) as proxy:
         return fault_matrix.run(
@@ -68,8 +65,7 @@ def _inject(
             codecs=codecs,
             reader=step.cloud,
             bucket=settings.bucket,
-            prefix=settings.state_prefix if subject is STATE else settings.prefix,
-            subject=subject,
+            prefix=settings.state_prefix if is_state else settings.prefix,
             run_id=run_id,
             progress=step.say,
         )

@@ -54,7 +54,7 @@ def examine(step: Step, agent: Agent, proof: Proof, *, run_id: str) -> tuple[Che
     """Return the checks of types and of components that read one another."""
     subject = proof.subject
     step.say("sending every type through object and database")
-    found = type_fidelity.examine(agent.worker, run_id=run_id, subject=subject)
+    found = type_fidelity.examine(agent.worker, run_id=run_id)
     if not isinstance(found, ProcessError):
         proof.facts["types"] = proof.types_seen = found
     unchanged = type_fidelity.check(found, subject=subject)

@@ -37,7 +37,8 @@ class Proof:
     """The parts of the proof; one that was not reached is empty.
 
     ``backend`` is the path of the class, ``codecs`` those that are tried, the configured one first;
-    ``facts`` takes what is recorded. ``state`` is the same of the state store, where there is one.
+    ``is_stored`` tells that values were stored, ``facts`` takes what is recorded. ``state`` is the
+    same of the state store, where there is one.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Proof:
     checks: list[Check] = field(default_factory=list)
     table: show.Checks = field(default_factory=lambda: show.checks(()))
     pushed: tuple[PushedValue, ...] = ()
+    is_stored: bool = False
     backend: str = ""
     codecs: tuple[str, ...] = ()
     writes: tuple[Writes, ...] = ()

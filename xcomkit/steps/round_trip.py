@@ -1,11 +1,10 @@
 """Step 04: the backend of the values file, exercised with these values and this identity."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 from xcomkit.backend import (
@@ -15,7 +14,6 @@ from xcomkit.backend import (
     fault_matrix,
     lost_writes,
     round_trip,
-    round_trip_rules,
     sign_in,
     silent_references,
     state_scopes,
@@ -24,6 +22,7 @@ from xcomkit.backend import (
 )
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import STATE, XCOM, Payload, Where, push
+from xcomkit.backend.round_trip_rules import PUSH
 from xcomkit.clouds.rules import EXISTS
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import AccessDeniedError, ConflictError, XcomkitError
@@ -103,24 +102,16 @@ def prove_parts(
     signed_in = _sign_in(step, agent)
     yield (*signed_in, *check_drift(step, agent), *check_image(step, agent))
     step.say(f"pushing, reading, pulling and purging as {agent.identity.proves}")
-    found = round_trip.prove(
-        worker,
-        settings=settings,
-        environment=agent.component.environment,
-        identity=agent.identity,
-        reader=step.cloud,
+    yield _prove_values(
+        step,
+        agent,
+        proof,
         run_id=run_id,
         obstacle="" if signed_in[0].status in ("pass", "skip") else signed_in[0].observed,
         payloads=(*round_trip.PAYLOADS, *fidelity.own_payloads(step)),
     )
-    proof.pushed = found.values
-    yield found.checks
-    proof.backend = worker.hello.backend
-    configured = worker.hello.settings["compression"] or "none"
-    step.facts["configured"] = (proof.class_name, configured)
-    proof.codecs = timing.chosen(proof.backend, configured, depth=settings.fault_depth)
-    is_stored = _is_stored(proof, found)
-    losses = _prove_losses(step, agent, proof, run_id=run_id) if is_stored else iter(())
+    step.facts["configured"] = (proof.class_name, configured := proof.codecs[0])
+    losses = _prove_losses(step, agent, proof, run_id=run_id) if proof.is_stored else iter(())
     other = worker.beside()
     own = replace(agent, worker=other or worker)
     state = prove_state(step, own, proof, run_id=run_id)
@@ -134,7 +125,7 @@ def prove_parts(
         wait([done])
         yield from found_of_state
         done.result()
-    if not is_stored:  # timing each codec's failure would only take time
+    if not proof.is_stored:  # timing each codec's failure would only take time
         return
     _leave_sample(worker, run_id=run_id)
     measured = timing.measure(
@@ -157,15 +148,29 @@ def prove_state(
     step: Step, agent: Agent, proof: Proof, *, run_id: str
 ) -> Iterator[tuple[Check, ...]]:
     """Yield the checks of the state store by the same parts, where the values configure one."""
-    worker, settings = agent.worker, step.settings
-    configured = agent.component.environment.get(STATE.class_variable, "")
-    bound = worker.hello.bound(STATE)
-    if not configured and not bound.backend:
+    agent = replace(agent, worker=agent.worker.about(STATE))
+    if not agent.component.environment.get(STATE.class_variable) and not agent.worker.bound.backend:
         return
     step.say("proving the state store in the same way")
-    facts: dict[str, Any] = {}
-    step.facts["state_store"] = facts
-    proof.state = own = Proof(facts=facts, subject=STATE, backend=bound.backend)
+    proof.state = own = Proof(subject=STATE)
+    step.facts["state_store"] = own.facts
+    yield _prove_values(step, agent, own, run_id=run_id, payloads=round_trip.STATE_PAYLOADS)
+    if own.is_stored:
+        yield (state_scopes.check(state_scopes.examine(agent.worker, run_id=run_id)),)
+        yield from _prove_losses(step, agent, own, run_id=run_id)
+
+
+def _prove_values(
+    step: Step,
+    agent: Agent,
+    proof: Proof,
+    *,
+    run_id: str,
+    payloads: Sequence[Payload],
+    obstacle: str = "",
+) -> tuple[Check, ...]:
+    """Return the checks of the round trip, and put into the proof what is proved from here on."""
+    worker, settings = agent.worker, step.settings
     found = round_trip.prove(
         worker,
         settings=settings,
@@ -173,25 +178,18 @@ def prove_state(
         identity=agent.identity,
         reader=step.cloud,
         run_id=run_id,
-        payloads=round_trip.STATE_PAYLOADS,
-        subject=STATE,
+        obstacle=obstacle,
+        payloads=payloads,
     )
-    own.pushed = found.values
-    yield found.checks
-    codec = bound.settings.get("compression") or "none"
-    own.codecs = timing.chosen(bound.backend, codec, depth=settings.fault_depth, subject=STATE)
-    if not _is_stored(own, found):
-        return
-    scopes = state_scopes.examine(worker, run_id=run_id)
-    yield (state_scopes.check(scopes),)
-    yield from _prove_losses(step, agent, own, run_id=run_id)
-
-
-def _is_stored(proof: Proof, found: round_trip.Proof) -> bool:
-    """Tell whether values were stored, or stayed in the database by a threshold above all."""
-    rule = round_trip_rules.EXPECTATIONS[proof.subject.name].push.rule
-    pushes = [check.status for check in found.checks if check.id == rule.id]
-    return pushes == ["pass"] or (pushes == ["skip"] and bool(found.values))
+    proof.pushed, proof.backend = found.values, worker.bound.backend
+    configured = worker.bound.settings.get("compression") or "none"
+    proof.codecs = timing.chosen(
+        proof.backend, configured, depth=settings.fault_depth, subject=proof.subject
+    )
+    pushes = [one.status for one in found.checks if one.id == PUSH[proof.subject].rule.id]
+    # all of it may have stayed in the database by choice
+    proof.is_stored = pushes == ["pass"] or (pushes == ["skip"] and bool(found.values))
+    return found.checks
 
 
 def _prove_losses(
@@ -206,7 +204,6 @@ def _prove_losses(
         repetitions=step.settings.repetitions if proof.subject is XCOM else 2,
         run_id=run_id,
         progress=step.say,
-        subject=proof.subject,
     )
     configured, subject = proof.codecs[0], proof.subject
     yield (lost_writes.check(proof.writes, configured=configured, subject=subject),)

@@ -12,7 +12,7 @@ from xcomkit.backend import (
     round_trip,
     sign_in,
     silent_references,
-    state_rules,
+    state_scopes,
     type_fidelity,
 )
 from xcomkit.clouds import rules as clouds
@@ -48,7 +48,7 @@ _SOURCES = (
     lost_writes,
     fault_checks,
     silent_references,
-    state_rules,
+    state_scopes,
     type_fidelity,
     components,
     drift,
