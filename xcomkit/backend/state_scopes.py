@@ -3,15 +3,16 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from urllib.parse import quote
 
+from xcomkit.backend.cross_read import not_purged
 from xcomkit.backend.expectation import Expectation
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
     STATE,
-    STAYED,
-    Outcome,
     Payload,
+    PushedValue,
     Where,
     encode_and_push,
     pull,
@@ -77,46 +78,38 @@ def places(run_id: str) -> dict[str, Where]:
 def examine(worker: Worker, *, run_id: str) -> tuple[Scope, ...] | ProcessError:
     """Return what became of the state of every scope; each object is deleted again."""
     tried = places(run_id)
-    values = {name: Payload("json", text=json.dumps([name])) for name in tried}
+    values = [Payload("json", text=json.dumps([name])) for name in tried]
     stores = [
-        step for name, at in tried.items() for step in encode_and_push(values[name], where=at)
+        step
+        for value, at in zip(values, tried.values(), strict=True)
+        for step in encode_and_push(value, where=at)
     ]
     refused = push(Payload("small_dict"), where=replace(tried["a task"], key=""))
     try:
         *stored, empty = worker.run([*stores, refused], environment=worker.small)
-        pushed = dict(zip(tried, stored[1::2], strict=True))
-        encoded = dict(zip(tried, stored[::2], strict=True))
-        there = {name: at for name, at in tried.items() if pushed[name].reference}
+        written = [*map(PushedValue, values, stored[::2], stored[1::2])]
         # every read but the first comes after all earlier ones were deleted
         look = [
             step
-            for name, at in there.items()
+            for one, at in zip(written, tried.values(), strict=True)
             for step in (
-                pull(pushed[name].reference, describe=True, where=at),
-                purge(pushed[name].reference, where=at),
-                size(pushed[name].reference),
+                pull(one.pushed.reference, describe=True, where=at),
+                purge(one.pushed.reference, where=at),
+                size(one.pushed.reference),
             )
+            if not one.problem
         ]
-        looked = worker.run(look, environment=worker.small)
+        looked = iter(worker.run(look, environment=worker.small))
     except ProcessError as error:
         return error
-    triples = zip(looked[::3], looked[1::3], looked[2::3], strict=True)
-    seen = dict(zip(there, triples, strict=True))
-    found = [Scope(name, _problem(pushed[name], encoded[name], seen.get(name))) for name in tried]
+    found = []
+    for name, one in zip(tried, written, strict=True):
+        problem = one.problem
+        if not problem:
+            pulled, purged, left = islice(looked, 3)
+            problem = pulled.difference(one.encoded) or not_purged(purged, left)
+        found.append(Scope(name, problem))
     return (*found, Scope(EMPTY, "" if empty.error else "is stored"))
-
-
-def _problem(
-    pushed: Outcome, encoded: Outcome, seen: tuple[Outcome, Outcome, Outcome] | None
-) -> str:
-    if seen is None:
-        return f"set raised {pushed.error}" if pushed.error else STAYED
-    pulled, purged, left = seen
-    if difference := pulled.difference(encoded):
-        return difference
-    if error := purged.error or left.error:
-        return f"delete raised {error}"
-    return "" if left.bytes is None else "the object is still there after the delete"
 
 
 def check(found: Sequence[Scope] | ProcessError) -> Check:
