@@ -66,13 +66,17 @@ def value_rule(
     """Make the function below the one that says what is wrong with a value of one variable."""
 
     def register(problem: Callable[[str], str]) -> Callable[[str], str]:
-        @lint_rule(rule, expected, **more)
-        def find(config: Configuration) -> Iterator[Objection]:
-            for value, setting in config.known(variable):
-                if text := problem(value):
-                    observed = f"{show(variable, value)} in {setting.where}: {text}"
-                    yield Objection(observed, setting.place)
-
+        lint_rule(rule, expected, **more)(lambda config: judge_values(config, variable, problem))
         return problem
 
     return register
+
+
+def judge_values(
+    config: Configuration, variable: str, problem: Callable[[str], str]
+) -> Iterator[Objection]:
+    """Yield what is wrong with each value of a variable."""
+    for value, setting in config.known(variable):
+        if text := problem(value):
+            observed = f"{show(variable, value)} in {setting.where}: {text}"
+            yield Objection(observed, setting.place)

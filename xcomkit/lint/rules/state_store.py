@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 from xcomkit.findings.model import DURABLE_STATE_STORE, STOCK_STATE_STORE, Rule
 from xcomkit.lint.configuration import Configuration
-from xcomkit.lint.registry import Objection, lint_rule, value_rule
+from xcomkit.lint.registry import Objection, judge_values, lint_rule, value_rule
 from xcomkit.lint.rules.chart_keys import list_agents
 from xcomkit.lint.rules.prefixes import display, list_log_paths, overlap, paths
 from xcomkit.lint.rules.storage import (
     class_objection,
     is_durable,
+    missing,
     path_problem,
     read_threshold,
     set_elsewhere,
 )
 from xcomkit.values.names import STATE_BACKEND, STATE_PATH, STATE_THRESHOLD
-from xcomkit.values.sensitive import show
 
 _AGENT_SINCE, _RUNTIME_SINCE = (1, 8, 0), (3, 3)
 _SOURCE = "remote agents Helm reference, stateStoreBackend; Agent Client 1.8.0"
@@ -142,17 +142,8 @@ def _bad_class(config: Configuration) -> Iterator[Objection]:
 
 @lint_rule(XC434, "s3, gs, abfs or adl", fix=_PATH, applies=_is_set)
 def _bad_path(config: Configuration) -> Iterator[Objection]:
-    for setting in config.settings(STATE_PATH):
-        value = setting.value
-        if not any(config.environment[name].get(STATE_BACKEND) for name in setting.components):
-            continue
-        if setting.is_elsewhere:
-            yield set_elsewhere(STATE_PATH, setting)
-        elif not (value or "").strip():
-            yield Objection(f"{STATE_PATH} is missing in {setting.where}", setting.place)
-        elif problem := path_problem(value or ""):
-            text = f"{show(STATE_PATH, value or '')} in {setting.where}: {problem}"
-            yield Objection(text, setting.place)
+    yield from missing(config, STATE_PATH, beside=STATE_BACKEND)
+    yield from judge_values(config, STATE_PATH, path_problem)
 
 
 @value_rule(XC435, STATE_THRESHOLD, "a whole number from 0", fix=(STATE_THRESHOLD, "0"))

@@ -113,11 +113,16 @@ _PATH = (PATH, "s3://aws_default@<bucket>/<prefix>")
 _ZERO = (THRESHOLD, "0")
 
 
-def _missing(config: Configuration, name: str) -> Iterator[Objection]:
-    """Yield the components without a setting; what is written wrongly is XC006's."""
+def missing(config: Configuration, name: str, *, beside: str = "") -> Iterator[Objection]:
+    """Yield the components without a setting; what is written wrongly is XC006's.
+
+    Components that lack ``beside`` need it not.
+    """
     if not isinstance(config.values.get("commonEnv") or [], list):
         return
     for setting in config.settings(name):
+        if beside and not any(config.environment[one].get(beside) for one in setting.components):
+            continue
         is_empty = not setting.value or not setting.value.strip()
         if setting.is_elsewhere:
             yield set_elsewhere(name, setting)
@@ -139,7 +144,7 @@ def set_elsewhere(name: str, setting: Setting) -> Objection:
 
 @lint_rule(XC001, PATH, fix=_PATH)
 def _missing_path(config: Configuration) -> Iterator[Objection]:
-    for objection in _missing(config, PATH):
+    for objection in missing(config, PATH):
         yield replace(objection, fix=objection.fix or (PATH, _sample_path(config)))
 
 
@@ -157,7 +162,7 @@ def _sample_path(config: Configuration) -> str:
 
 @lint_rule(XC002, f"{THRESHOLD} of 0 or more", fix=_ZERO)
 def _missing_threshold(config: Configuration) -> Iterator[Objection]:
-    yield from _missing(config, THRESHOLD)
+    yield from missing(config, THRESHOLD)
     for value, setting in config.known(THRESHOLD):
         number = read_threshold(value)
         if number is not None and number < 0:
