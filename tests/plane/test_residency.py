@@ -94,33 +94,21 @@ def test_stored_state_in_the_database_is_named(metadata: Metadata) -> None:
     assert (found.status, found.observed) == ("fail", "found in xcom.value (1 rows)")
 
 
-@pytest.mark.parametrize(
-    ("retry", "cleared", "second", "objects", "status"),
-    [
-        ("success", "success", "success", 3, "pass"),
-        ("success", "success", "success", 2, "fail"),
-        ("failed", "success", "success", 3, "fail"),
-        ("success", "failed", "success", 3, "fail"),
-        ("success", "success", "failed", 3, "fail"),
-        ("failed", None, None, 3, "fail"),
-        ("success", None, None, 3, "unknown"),
-    ],
-)
-def test_state_counts_only_if_all_who_look_for_it_found_it_and_its_objects_are_there(
-    retry, cleared, second, objects, status
-) -> None:
-    def ended(task_id: str, state: str | None) -> DagRun | None:
-        task = replace(TASK, task_id=task_id, state=state or "")
-        return replace(RUN, tasks=(task,)) if state else None
+def test_state_counts_only_if_all_who_look_for_it_found_it_and_its_objects_are_there() -> None:
+    def judged(*ends: str, objects: int = 3) -> str:
+        names = ("push_after_retry", "push_after_retry", "find_state")
+        tasks = [
+            replace(TASK, task_id=name, state=end) for name, end in zip(names, ends, strict=False)
+        ]
+        run, again, second, *_ = (*(replace(RUN, tasks=(one,)) for one in tasks), None, None)
+        keys = ("task", "name", "uri")[:objects]
+        return judge_state(run, again=again, second=second, keys=keys).status
 
-    found = judge_state(
-        ended("push_after_retry", retry),
-        again=ended("push_after_retry", cleared),
-        second=ended("find_state", second),
-        keys=("task", "name", "uri")[:objects],
-    )
-
-    assert found.status == status
+    good = ["success"] * 3
+    assert (judged(*good), judged(*good, objects=2)) == ("pass", "fail")
+    assert (judged("success"), judged("failed")) == ("unknown", "fail")
+    for place in range(3):
+        assert judged(*good[:place], "failed", *good[place + 1 :]) == "fail"
 
 
 @pytest.mark.parametrize("before", [0, 10, (1 << 20) - 20, (1 << 20) - 64])

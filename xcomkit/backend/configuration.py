@@ -54,14 +54,19 @@ XC510 = Rule(
     remedy="Repeat the round trip in an agent pod, or with a service-account token of the agents.",
     source="workload identity on EKS, AKS and GKE",
 )
-XC512 = Rule(
-    id="XC512",
-    title="Path and threshold send values to the bucket",
-    severity="fail",
-    why="Without a path values land in a folder of the pod, without a threshold in the database.",
+_PATH = expect(
+    ("XC512", "Path and threshold send values to the bucket"),
+    ("XC531", "Path, threshold and compression of the state store are accepted"),
+    why=(
+        "Without a path values land in a folder of the pod, without a threshold in the database.",
+        "Without a path, or with a negative threshold, every task that stores state fails.",
+    ),
     remedy="Set the path to <protocol>://<connection-id>@<bucket>/<prefix> and the threshold to 0.",
     source="apache-airflow-providers-common-io, configuration reference",
     fix_in="03",
+    expected="a path with a bucket and a threshold from 0",
+    how=f"settings as Airflow reads them in {_GREETING}",
+    basis="rule",
 )
 XC527 = Rule(
     id="XC527",
@@ -73,19 +78,9 @@ XC527 = Rule(
     source="airflow.sdk.execution_time.task_runner, check_xcom_backend_supports_loops",
     fix_in="03",
 )
-XC531 = Rule(
-    id="XC531",
-    title="Path, threshold and compression of the state store are accepted",
-    severity="fail",
-    why="Without a path every task that stores state fails, as with a negative threshold or an"
-    " unknown codec.",
-    remedy="Set the path to <protocol>://<connection-id>@<bucket>/<prefix>, the threshold to 0.",
-    source=f"{STATE.module}, _get_base_path and _get_threshold",
-    fix_in="03",
-)
 RULES_OF: Mapping[Subject, tuple[Rule, ...]] = {
-    XCOM: (_CLASS[XCOM].rule, XC502, XC509, XC510, XC512, XC527),
-    STATE: (_CLASS[STATE].rule, XC531),
+    XCOM: (_CLASS[XCOM].rule, XC502, XC509, XC510, _PATH[XCOM].rule, XC527),
+    STATE: (_CLASS[STATE].rule, _PATH[STATE].rule),
 }
 RULES = (*RULES_OF[XCOM], *RULES_OF[STATE])
 
@@ -93,18 +88,6 @@ _CONNECTION = Expectation(
     XC502,
     "the connection resolves from the environment or the secrets backend",
     f"Connection.get in {_GREETING}",
-)
-_PATH = Expectation(
-    XC512,
-    "a path with a bucket and a threshold from 0",
-    f"settings as Airflow reads them in {_GREETING}",
-    "rule",
-)
-_STATE_SETTINGS = Expectation(
-    XC531,
-    "a path with a bucket, a threshold from 0, and a codec this environment knows",
-    f"settings as Airflow reads them in {_GREETING}",
-    "rule",
 )
 _LOOPS = Expectation(XC527, "no refusal", f"asked the installed task runner in {_GREETING}")
 
@@ -119,7 +102,8 @@ def check_configuration(
     """
     hello = worker.hello
     if worker.subject is STATE:
-        return check_state_store(hello, environment=environment)
+        configured = environment.get(STATE.class_variable, "")
+        return check_class(hello, configured=configured, subject=STATE), check_path(hello, STATE)
     resolved, connected = check_connection(worker)
     return (
         check_class(hello, configured=environment.get(XCOM.class_variable, "")),
@@ -139,22 +123,6 @@ def check_class(hello: Hello, *, configured: str, subject: Subject = XCOM) -> Ch
         bound.error is None and bound.backend == configured.strip() != "",
         str(bound.error or bound.backend),
     )
-
-
-def check_state_store(hello: Hello, *, environment: Mapping[str, str]) -> tuple[Check, ...]:
-    """Return whether class (XC530) and settings (XC531) of the state store are accepted."""
-    bound = hello.bound(STATE)
-    resolved = check_class(
-        hello, configured=environment.get(STATE.class_variable, ""), subject=STATE
-    )
-    if bound.error:
-        return resolved, _STATE_SETTINGS.skip("the class could not be imported")
-    usual = {**bound.settings, "threshold": bound.settings["threshold"] or "0"}
-    problems, codec = _path_problems(usual), bound.settings["compression"]
-    if codec and codec not in hello.codecs:
-        problems.append(f"compression {codec} is none of {', '.join(hello.codecs)}")
-    observed = "; ".join(problems) or ", ".join(filter(None, bound.settings.values()))
-    return resolved, _STATE_SETTINGS.judge(not problems, observed)
 
 
 def check_connection(worker: Worker) -> tuple[str, Check]:
@@ -206,13 +174,19 @@ def check_identity(identity: WorkerIdentity, *, key_of: str = "") -> Check:
     )
 
 
-def check_path(hello: Hello) -> Check:
-    """Return whether path and threshold send values to a bucket (XC512)."""
-    if hello.error:
-        return _PATH.skip("Airflow could not be imported")
-    problems = _path_problems(hello.settings)
-    shown = f"{hello.settings['path']}, threshold {hello.settings['threshold']}"
-    return _PATH.judge(not problems, "; ".join(problems) or shown)
+def check_path(hello: Hello, subject: Subject = XCOM) -> Check:
+    """Return whether path and threshold send values to a bucket (XC512), as for state (XC531)."""
+    bound, expected = hello.bound(subject), _PATH[subject]
+    if bound.error:
+        return expected.skip("the class could not be imported")
+    settings, problems = dict(bound.settings), list[str]()
+    if subject is STATE:  # its threshold has a default, and its codec no check of its own
+        settings["threshold"] = settings["threshold"] or "0"
+        if (codec := settings["compression"]) and codec not in hello.codecs:
+            problems.append(f"compression {codec} is none of {', '.join(hello.codecs)}")
+    problems += _path_problems(settings)
+    shown = f"{settings['path']}, threshold {settings['threshold']}"
+    return expected.judge(not problems, "; ".join(problems) or shown)
 
 
 def _path_problems(settings: Mapping[str, str]) -> list[str]:

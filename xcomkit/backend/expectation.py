@@ -63,6 +63,7 @@ def expect(
     severity: Severity = "fail",
     fix_in: str = "",
     blocks: bool = False,
+    basis: Basis = "behaviour",
 ) -> Mapping[Subject, Expectation]:
     """Return what is expected of XComs and of state; each has an id and a title of its own."""
 
@@ -75,7 +76,7 @@ def expect(
         id_, title = (xcom, state)[place]
         texts = (say(why), say(remedy), say(source))
         rule = Rule(id_, title, severity, *texts, blocks=blocks, fix_in=fix_in)
-        return Expectation(rule, say(expected), say(how))
+        return Expectation(rule, say(expected), say(how), basis)
 
     return {XCOM: make(0), STATE: make(1)}
 
