@@ -11,8 +11,7 @@ from xcomkit.lint.registry import Objection, judge_values, lint_rule, value_rule
 from xcomkit.lint.rules.chart_keys import list_agents
 from xcomkit.lint.rules.prefixes import display, list_log_paths, overlap, paths
 from xcomkit.lint.rules.storage import (
-    class_objection,
-    is_durable,
+    judge_class,
     missing,
     path_problem,
     read_threshold,
@@ -135,9 +134,10 @@ def _unknown_to_agents(config: Configuration) -> Iterator[Objection]:
 @lint_rule(XC433, _EXPECTED, fix=_CLASS, applies=_is_set)
 def _bad_class(config: Configuration) -> Iterator[Objection]:
     for value, setting in config.known(STATE_BACKEND):
-        is_ours = value in ("", STOCK_STATE_STORE)
-        if not is_ours and not is_durable(value, durable=DURABLE_STATE_STORE):
-            yield class_objection(STATE_BACKEND, value, place=setting.place)
+        if value:  # an empty one is XC430's
+            yield from judge_class(
+                STATE_BACKEND, setting, stock=STOCK_STATE_STORE, durable=DURABLE_STATE_STORE
+            )
 
 
 @lint_rule(XC434, "s3, gs, abfs or adl", fix=_PATH, applies=_is_set)

@@ -235,23 +235,31 @@ def _undefined(
 @lint_rule(XC009, f"{STOCK_BACKEND} or the durable one", fix=(BACKEND, STOCK_BACKEND))
 def _bad_backend(config: Configuration) -> Iterator[Objection]:
     for setting in config.settings(BACKEND):
-        value = setting.value
         if setting.is_elsewhere:
             yield set_elsewhere(BACKEND, setting)
         elif setting.variable is None:
             yield Objection(f"no XCom backend in {setting.where}", setting.place)
-        elif value is None:
+        elif setting.value is None:
             yield Objection(f"no text in {setting.where}", setting.place)
-        elif value != STOCK_BACKEND and not is_durable(value):
-            module = _module_of(value)
-            reasons = {
-                "has white space around the class": value.strip() == STOCK_BACKEND,
-                "is an old name": value in OLD_CLASSES,
-                "keeps every value in the metadata database": value.strip() in DATABASE_CLASSES,
-                f"is misspelt: {module} has no XCom backend of that name": module in _MODULES,
-            }
-            reason = next((reason for reason, holds in reasons.items() if holds), "")
-            yield class_objection(BACKEND, value, place=setting.place, reason=reason)
+        else:
+            yield from judge_class(BACKEND, setting, stock=STOCK_BACKEND, durable=DURABLE_BACKEND)
+
+
+def judge_class(name: str, setting: Setting, *, stock: str, durable: str) -> Iterator[Objection]:
+    """Yield what is wrong with a class that is set: it is neither the stock nor the durable one."""
+    value = setting.value or ""
+    if value != stock and not is_durable(value, durable=durable):
+        module, kind = _module_of(value), "XCom backend" if name == BACKEND else "state store"
+        reasons = {
+            "has white space around the class": value.strip() == stock,
+            "is an old name": value in OLD_CLASSES,
+            "keeps every value in the metadata database": value.strip() in DATABASE_CLASSES,
+            f"is misspelt: {module} has no {kind} of that name": module in _MODULES,
+        }
+        reason = next((reason for reason, holds in reasons.items() if holds), "")
+        is_own = not reason and "." in value and _is_class_path(value)  # may be somebody's own
+        problem = "is a class this rule does not know" if is_own else reason or "is no class path"
+        yield Objection(f"{show(name, value)} {problem}", setting.place, None if is_own else False)
 
 
 def is_durable(class_path: str, *, durable: str = DURABLE_BACKEND) -> bool:
@@ -271,13 +279,6 @@ def _module_of(class_path: str) -> str:
 
 def _is_class_path(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
-
-
-def class_objection(name: str, value: str, *, place: Place, reason: str = "") -> Objection:
-    """Return why a class is not taken; one that may be somebody's own is unknown."""
-    is_sure = bool(reason) or "." not in value or not _is_class_path(value)
-    problem = "is no class path" if is_sure else "is a class this rule does not know"
-    return Objection(f"{show(name, value)} {reason or problem}", place, False if is_sure else None)
 
 
 _URL_OF_AZURE = "Airflow reads the part before @ as the connection id, not as the container"
