@@ -89,9 +89,7 @@ def test_terminal_shows_tables_in_which_hostile_keys_are_inert(file, capsys, tmp
     assert json.loads(sums.read_text())["reached"] is None
 
 
-def test_state_is_listed_below_its_own_prefix_and_not_where_no_store_is_configured(
-    there, file, capsys
-):
+def test_state_is_listed_below_its_own_prefix_where_a_store_is_configured(there, file, capsys):
     for key in (f"d/{RUN.replace(':', '%3A').replace('+', '%2B')}/t/-1/job", "assets/a/k", "odd"):
         there.put_object(f"{there.settings.state_prefix}/{key}", b"12")
 
