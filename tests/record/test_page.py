@@ -84,13 +84,16 @@ def test_pictures_links_and_what_the_keyboard_needs_stay_and_no_other_data_does(
         "show.Table('Wide', tuple('vwxyz'), (tuple(row),))"
     )
 
+    chart = "show.Chart(show.table('ab', (), caption='c'), (), 'bytes')"
     html, _ = record(
-        f"from IPython.display import HTML; HTML({pictures + spies!r})", f"HTML({links!r})", table
-    )
+        f"from IPython.display import HTML; HTML({pictures + spies!r})", f"HTML({links!r})", table,
+        chart,
+    )  # fmt: skip
 
     tags = re.findall(r"<img\b[^>]*", html)  # those in displayed code are escaped
     assert all(any(f'src="{picture}"' in tag for tag in tags) for picture in PICTURES)
     assert not [tag for tag in tags if re.search(r"example\.com|evil", tag)]
+    assert [tag for tag in tags if 'alt="Bar chart. c (bars: bytes). Nothing."' in tag]
     left = [unescape(found) for found in re.findall(r'<a href="([^"]*)">link<', html)]
     assert left == list(LINKS[-4:])
     (wide,) = re.findall(r'<div [^>]*aria-label="Wide".*?</table>', html, re.DOTALL)

@@ -141,7 +141,7 @@ def act(options: argparse.Namespace) -> int:
         more = {part.name: part.found for part in parts if part.found}
         say(saved.to_json(listing, summary=summary, checks=found, more=more))
     else:
-        shown: list[object] = [table(summary) for table in objects.TABLES.values()]
+        shown: list[object] = [table(summary, settings) for table in objects.TABLES.values()]
         shown += [objects.deletions(summary, cloud=cloud), *(p.table for p in parts if p.table)]
         if options.price is not None:
             size = listing.sums.size

@@ -63,7 +63,7 @@ class TargetSettings(BaseModel):
         "values", _AGENTS, "values: AIRFLOW_CONN_* in commonEnv; secrets-manager (AWS)"
     )
     threshold: WholeNumber = parameter(
-        0, _AGENTS, "bytes of JSON from which a value goes to the bucket; 0: always", ge=-1
+        0, f"{_AGENTS} 05", "bytes of JSON from which a value goes to the bucket; 0: always", ge=-1
     )
     backend: Literal["durable", "stock"] = parameter(
         "durable", _AGENTS, "durable: confirms what it writes; stock: common-io's class"

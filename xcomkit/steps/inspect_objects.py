@@ -23,6 +23,7 @@ from xcomkit.objects.retention import forecast
 from xcomkit.objects.summary import Summary, Total, size_text, to_summary
 from xcomkit.objects.sums import Sums
 from xcomkit.settings.settings import Settings
+from xcomkit.steps import object_charts as charts
 
 _PARTS: dict[Path, Listing] = {}
 """Per run directory the listing that was interrupted, to go on with."""
@@ -134,25 +135,39 @@ def totals(name: str, found: tuple[Total, ...], *, caption: str) -> show.Table:
     return show.table((name, "objects", "bytes", "size"), rows, caption=caption)
 
 
-TABLES: Mapping[str, Callable[[Summary], show.Table]] = {
-    "dags": _dags,
-    "tasks": lambda found: totals("Dag and task", found.tasks[:10], caption="The largest tasks"),
-    "objects": _objects,
-    "ages": lambda found: totals("age", found.ages, caption="Ages of all objects"),
-    "sizes": lambda found: totals("size", found.sizes, caption="Sizes of all objects"),
-    "codecs": lambda found: totals("codec", found.codecs, caption="Codecs of XComs"),
+def _days(summary: Summary) -> show.Table:
+    caption = "Growth: what was written per day and is still there"
+    written = tuple(one for one in charts.last_days(summary) if one.count)
+    return totals("day (UTC)", written, caption=caption)
+
+
+def _sizes(found: Summary, settings: Settings) -> show.Chart:
+    table = totals("size", found.sizes, caption="Sizes of all objects, as they are stored")
+    return charts.draw_sizes(found, table, threshold=settings.threshold)
+
+
+TABLES: Mapping[str, Callable[[Summary, Settings], show.Table | show.Chart]] = {
+    "dags": lambda found, _: charts.draw_dags(found, _dags(found)),
+    "tasks": lambda found, _: totals("Dag and task", found.tasks[:10], caption="The largest tasks"),
+    "objects": lambda found, _: _objects(found),
+    "days": lambda found, _: charts.draw_days(found, _days(found)),
+    "ages": lambda found, _: charts.draw_ages(
+        found, totals("age", found.ages, caption="Ages of all objects")
+    ),
+    "sizes": _sizes,
+    "codecs": lambda found, _: totals("codec", found.codecs, caption="Codecs of XComs"),
 }
 """What a listing found, as a person reads it in the notebook and in the terminal."""
 
 
 @cell
-def summarise_prefix(step: Step) -> show.Table:
+def summarise_prefix(step: Step) -> show.Table | show.Chart:
     """Return the totals per Dag; an interrupted listing goes on where it was."""
     listing = _PARTS.pop(step.run, None) or begin_listing(step.settings)
     step.facts["summary"] = summary = list_prefix(step.cloud, listing=listing, say=step.say)
     if not listing.is_whole:
         _PARTS[step.run] = listing
-    return TABLES["dags"](summary)
+    return TABLES["dags"](summary, step.settings)
 
 
 @cell
@@ -162,10 +177,10 @@ def summarise_state(step: Step) -> show.Table | show.Text:
     return state_table(found) if found else show.Text("No state store is configured.")
 
 
-def list_part(step: Step, name: str) -> show.Table | show.Text:
+def list_part(step: Step, name: str) -> show.Table | show.Chart | show.Text:
     """Return one of ``TABLES``."""
     summary = _summary(step)
-    return TABLES[name](summary) if summary else show.Text("Nothing was listed.")
+    return TABLES[name](summary, step.settings) if summary else show.Text("Nothing was listed.")
 
 
 @cell

@@ -3,6 +3,7 @@
 Every text is escaped for where it goes: object keys and values are hostile input.
 """
 
+from xcomkit.notebook.show.chart import Bar, Chart
 from xcomkit.notebook.show.parts import (
     COLOURS,
     MARKS,
@@ -18,6 +19,6 @@ from xcomkit.notebook.show.results import facts, measurements, plan, table
 from xcomkit.notebook.show.verdicts import Checks, checks, counted
 
 __all__ = (
-    "COLOURS", "MARKS", "Cell", "Checks", "Table", "Text", "aligned", "checks", "counted", "facts",
-    "marked", "measurements", "plan", "status_cell", "table", "widget_bundle",
+    "COLOURS", "MARKS", "Bar", "Cell", "Chart", "Checks", "Table", "Text", "aligned", "checks",
+    "counted", "facts", "marked", "measurements", "plan", "status_cell", "table", "widget_bundle",
 )  # fmt: skip
