@@ -47,9 +47,19 @@ def test_kms_key_of_the_settings_becomes_the_default_encryption(new_target):
 
     target.make_bucket()
 
-    assert target.bucket_checks()["XC206"].status == "pass"
+    checks = target.bucket_checks()
+    assert [checks[name].status for name in ("XC206", "XC214")] == ["pass", "pass"]
     asked = new_target(bucket=target.settings.bucket, encryption="sse-s3")
     assert "XC206" in red(asked.bucket_checks())
+
+
+def test_bucket_whose_key_is_not_there_is_red(new_target):
+    target = new_target(encryption="sse-kms", kms_key=KEY)
+    target.make_bucket()
+
+    found = target.bucket_checks()["XC214"]
+
+    assert (found.status, found.observed) == ("fail", f"{KEY}: absent")
 
 
 @pytest.mark.parametrize(("door", "status"), [("url", "pass"), ("http_url", "fail")])

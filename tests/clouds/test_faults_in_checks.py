@@ -273,6 +273,32 @@ def test_every_decision_of_the_simulation_but_allowed_is_a_refusal(decision, all
     assert (found["XC305"], found["XC309"]) == (("pass", "fail") if allows else ("fail", "pass"))
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(DENIED, "skip"), (MissingError("404"), "fail"), (ServiceError("500"), "unknown"),
+     (UnreachableError("no answer"), "unknown")],
+    ids=str,
+)  # fmt: skip
+def test_key_of_the_bucket_that_is_not_seen_is_never_told_as_enabled(error, status):
+    key = {"encryption": "sse-kms", "kms_key": "arn:aws:kms:eu-central-1:1:key/k"}
+    cloud = cloud_of("aws", **key)
+    cloud.clients.client = lambda _: SimpleNamespace(describe_key=raising(error))
+
+    assert statuses(cloud.bucket._verify_key) == {"XC214": status}
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [("Enabled", "pass"), ("Disabled", "fail"), ("", "unknown"), (None, "unknown")],
+)
+def test_only_a_key_that_is_enabled_passes(state, status):
+    cloud = cloud_of("aws", encryption="sse-kms", kms_key="arn:aws:kms:eu-central-1:1:key/k")
+    answer = {"KeyMetadata": {} if state is None else {"KeyState": state}}
+    cloud.clients.client = lambda _: SimpleNamespace(describe_key=lambda **_: answer)
+
+    assert statuses(cloud.bucket._verify_key) == {"XC214": status}
+
+
 def no_errors(_: str) -> nullcontext[None]:
     return nullcontext()
 

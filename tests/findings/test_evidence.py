@@ -188,7 +188,9 @@ def test_gate_names_every_red_and_unknown_check_and_the_notebook_shows_how_many_
         evidence.gate([judged(True), judged(False), judged(None)])
 
     text = str(caught.value)
-    assert text.startswith("2 of 3 checks close the gate: XC999 fail: The thing holds; XC999 unk")
+    assert text.startswith(
+        "2 of 3 checks close the gate: XC999 fail, expected: The thing holds; XC999 unk"
+    )
     assert text.endswith(" Next: fix it")
     assert caught.value._render_traceback_() == ["GateError: 2 of 3 checks close the gate: XC999."]
 

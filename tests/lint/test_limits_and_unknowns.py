@@ -43,6 +43,14 @@ def test_base_image_lacks_the_durable_class_unless_a_folder_of_python_may_bring_
     assert [c.status for c in checks(mounted, "XC057")] == ["unknown"]
 
 
+def test_class_in_an_image_of_one_s_own_is_never_told_as_seen():
+    own = GOOD + "image: registry.example.com/agents:1\n"
+    durable = own.replace(STOCK_BACKEND, DURABLE_BACKEND)
+
+    assert [c.status for c in checks(durable, "XC057")] == ["skip"]
+    assert [c.status for c in checks(own, "XC057")] == ["pass"]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "holds"),
     [("s3://b", "s3://b/x", True), ("s3://b/x", "s3://b/x", True), ("s3://b/x", "s3://b/x/y", True),

@@ -73,7 +73,7 @@ def test_red_check_comes_with_its_remedy_and_the_notebook_that_fixes_it(done):
 
     assert found.next == "Fix XC507 in 02_grant_access, then run 04_round_trip again."
     assert [cell.text for cell in fixing.rows[0]] == [
-        f"XC507 {red.title}", "✖ fail", red.remedy, "02_grant_access",
+        f"XC507 expected: {red.title}", "✖ fail", red.remedy, "02_grant_access",
     ]  # fmt: skip
     assert fixing.rows[0][2].more == ("observed", HOSTILE)
     assert '<a href="02_grant_access.ipynb">' in html

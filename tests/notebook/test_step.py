@@ -198,7 +198,9 @@ def test_gate_names_everything_that_decides_it_and_what_comes_next(step):
     verdict = Verdict(str(raised.value.args[0]), step.target_name, step.verdicts, step.next_step())
     html = verdict._repr_html_()
 
-    assert raised.value.args[0].startswith("2 of 4 checks close the gate: XC203 fail: Public")
+    assert raised.value.args[0].startswith(
+        "2 of 4 checks close the gate: XC203 fail, expected: Public"
+    )
     assert "XC206 unknown" in raised.value.args[0]
     assert re.findall(r'href="([^"]+)"', html) == [
         "#XC203", "#XC206", "#XC404", "01_create_bucket.ipynb",

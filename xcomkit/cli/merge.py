@@ -95,7 +95,8 @@ def _tell_next(out: Path) -> None:
     report = judge(found.configurations, cloud=CloudFiles(), unread=found.findings)
     for finding in report.findings[:20]:
         if finding.severity == "fail":
-            said = f"{finding.rule.id} fails: {finding.rule.title}: {finding.observed}"
+            rule = finding.rule
+            said = f"{rule.id} fails, expected: {rule.title}; observed: {finding.observed}"
             note(plain(f"{finding.where}: {said}"))
     note(f"Next: xcomkit lint {out}")
 

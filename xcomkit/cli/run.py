@@ -116,10 +116,10 @@ def _report(run: "Run") -> None:
     """Say every check in a table, and the red ones to their end."""
     from xcomkit.notebook import show
 
-    rows = [(c.id, show.marked(c.status), c.title, c.observed) for _, c in run.checks]
+    rows = [(c.id, show.marked(c.status), c.headline, c.observed) for _, c in run.checks]
     say("\n" + show.aligned(("id", "status", "check", "observed"), rows))
     for check in (c for _, c in run.checks if c.closes_gate):
         # The table cuts; what is wrong and what to do about it must be there to its end.
         next_ = "" if check.remedy in check.observed else f" Next: {check.remedy}"
-        text = plain(f"{check.id} {check.title}: {check.observed}{next_}")
+        text = plain(f"{check.id} {check.headline}; observed: {check.observed}{next_}")
         say(f"\n{show.MARKS[check.status]} {text}")

@@ -111,6 +111,13 @@ SOFT_DELETE = _bucket(
     "A purge by mistake, or a container that an agent deletes, would be final.",
     "ARM blobServices deleteRetentionPolicy, containerDeleteRetentionPolicy; GCS softDeletePolicy",
 )
+KEY = _bucket(
+    214,
+    "The encryption key is there and enabled",
+    "Without its key the bucket takes no object, and gives none back.",
+    "AWS KMS DescribeKey, KeyState",
+    remedy="Enable the key, or set kms_key to another and run step 01 with apply: true.",
+)
 SHARED_KEY = _bucket(
     213,
     "Shared-key access is disabled",

@@ -79,7 +79,7 @@ class GateError(XcomkitError):
     def _render_traceback_(self) -> list[str]:
         """Return the ids alone: the verdict above says the rest, and papermill repeats this."""
         verdict, _, checks = str(self.args[0]).partition(":")
-        ids = dict.fromkeys(re.findall(r"(?<!\w)XC\d{3}(?= (?:fail|unknown):)", checks))
+        ids = dict.fromkeys(re.findall(r"(?<!\w)XC\d{3}(?= (?:fail|unknown)[,:])", checks))
         return [f"{type(self).__name__}: {verdict}: {', '.join(ids)}."]
 
 

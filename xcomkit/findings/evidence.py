@@ -238,7 +238,7 @@ def gate(checks: Iterable[Check]) -> str:
         raise GateError("Nothing was checked.", hint="run all cells, from the first one.")
     red = [check for check in checks if check.closes_gate]
     if red:
-        named = "; ".join(f"{c.id} {c.status}: {c.title}" for c in red)
+        named = "; ".join(f"{c.id} {c.status}, {c.headline}" for c in red)
         close = "closes" if len(red) == 1 else "close"
         count = number_of(len(checks), "check")
         raise GateError(f"{len(red)} of {count} {close} the gate: {named}.", hint=red[0].remedy)

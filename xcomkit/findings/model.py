@@ -20,6 +20,7 @@ StoredCodec = Codec | Literal["zstd", "lz4"]
 Layout = Literal["uuid", "key", "state", "foreign"]
 CloudName = Literal["aws", "azure", "gcp"]
 
+STATUSES: tuple[Status, ...] = get_args(Status)
 CODECS: tuple[Codec, ...] = get_args(Codec)
 STOCK_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
 DURABLE_BACKEND = "xcomkit.durable.DurableXComObjectStorageBackend"
@@ -59,6 +60,11 @@ class Check:
     def closes_gate(self) -> bool:
         """Tell whether this check stops a run: red or unknown, and not accepted by name."""
         return self.status in ("fail", "unknown") and not self.accepted
+
+    @property
+    def headline(self) -> str:
+        """Return the title; beside a red mark it reads as what was expected, not as what is."""
+        return self.title if self.status in ("pass", "skip") else f"expected: {self.title}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Verdict:
         status = worst(self.checks)
         head = badge(show.marked(status), colour=COLOURS[status])
         items = "".join(
-            f'<li><a href="#{to_html(c.id)}">{to_html(c.id)} {to_html(c.title)}</a>:'
+            f'<li><a href="#{to_html(c.id)}">{to_html(c.id)} {to_html(c.headline)}</a>:'
             f" {show.marked(c.status)}{' (accepted)' * bool(c.accepted)}</li>"
             for c in self._to_look_at
         )
@@ -40,7 +40,7 @@ class Verdict:
 
     def __repr__(self) -> str:
         """Return the verdict as text."""
-        open_ = (f"{show.marked(c.status)} {c.id} {c.title}" for c in self._to_look_at)
+        open_ = (f"{show.marked(c.status)} {c.id} {c.headline}" for c in self._to_look_at)
         next_ = (f"Next: {self.next}",) if self.next else ()
         return printable("\n".join((self.sentence, f"Target: {self.target}", *open_, *next_)))
 

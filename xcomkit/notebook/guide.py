@@ -106,7 +106,7 @@ class Guide:
         yield show.Table(caption, headers, tuple(self._row(state) for state in self.steps))
         red = tuple(
             (
-                show.Cell(f"{check.id} {check.title}"),
+                show.Cell(f"{check.id} {check.headline}"),
                 show.status_cell(check.status),
                 show.Cell(check.remedy, more=("observed", check.observed)),
                 _link(self._place(check, state)),

@@ -16,7 +16,8 @@ from xcomkit.findings.model import CloudName
 class Terms:
     """The vocabulary of one cloud.
 
-    ``encryptions`` begins with the default; the last one needs ``kms_key``. ``needed`` are the
+    ``encryptions`` begins with the default; the last one needs ``kms_key``; ``key`` is
+    its pattern, and the same in words. ``needed`` are the
     parameters without which nothing can be addressed. ``noncurrent_days`` is the range the store
     accepts, ``place`` how a person would write down where the objects are. ``annotation`` is what
     names the identity on a service account, ``rivals`` the variables that stand over the identity
@@ -29,6 +30,7 @@ class Terms:
     connection_id: str
     region: str
     encryptions: tuple[str, str]
+    key: tuple[str, str]
     needed: tuple[str, ...]
     noncurrent_days: tuple[int, int]
     annotation: str
@@ -60,6 +62,10 @@ TERMS: Mapping[CloudName, Terms] = {
         connection_id="aws_default",
         region="us-east-1",
         encryptions=("sse-s3", "sse-kms"),
+        key=(
+            r"arn:[\w-]+:kms:[\w-]+:\d+:(key|alias)/\S+",
+            "an ARN such as arn:aws:kms:REGION:ACCOUNT:key/ID",
+        ),
         needed=("role_name",),
         noncurrent_days=(1, 36_500),
         annotation="eks.amazonaws.com/role-arn",
@@ -72,6 +78,10 @@ TERMS: Mapping[CloudName, Terms] = {
         connection_id="azure_data_lake_default",
         region="westeurope",
         encryptions=("microsoft-managed", "key-vault"),
+        key=(
+            r"https://[^/\s]+/keys/[^/\s]+(/[^/\s]+)?",
+            "a URL such as https://VAULT.vault.azure.net/keys/NAME",
+        ),
         needed=("subscription_id", "resource_group", "storage_account", "managed_identity"),
         noncurrent_days=(1, 365),
         annotation="azure.workload.identity/client-id",
@@ -84,6 +94,10 @@ TERMS: Mapping[CloudName, Terms] = {
         connection_id="google_cloud_default",
         region="europe-west1",
         encryptions=("google-managed", "customer-managed"),
+        key=(
+            r"projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+",
+            "a path such as projects/P/locations/L/keyRings/R/cryptoKeys/K",
+        ),
         needed=("project", "service_account"),
         noncurrent_days=(7, 90),
         annotation="iam.gke.io/gcp-service-account",
@@ -139,13 +153,11 @@ Sources: naming rules of IAM, Azure Resource Manager, GCP IAM and Kubernetes (RF
 def contradictions(settings: Any) -> Iterator[tuple[str, str]]:
     """Yield each parameter that does not fit the others, and what it must be."""
     cloud, terms = settings.cloud, TERMS[settings.cloud]
-    usual, own_key = terms.encryptions
     low, high = terms.noncurrent_days
     is_other_store = settings.endpoint_url not in ("", EMBEDDED)
     if settings.encryption not in ("", *terms.encryptions):
-        yield "encryption", f"must be {usual} or {own_key} on {cloud}"
-    if (settings.encryption == own_key) is not bool(settings.kms_key):
-        yield "kms_key", f"{own_key} needs a key, and only {own_key} takes one"
+        yield "encryption", f"must be {' or '.join(terms.encryptions)} on {cloud}"
+    yield from _key(settings, terms)
     if not low <= settings.noncurrent_days <= high:
         yield "noncurrent_days", f"must be {low} to {high}, as {terms.store} accepts"
     yield from _state_among_xcoms(settings)
@@ -160,6 +172,15 @@ def contradictions(settings: Any) -> Iterator[tuple[str, str]]:
             yield name, "is for a store behind endpoint_url; AWS has workload identity"
     if settings.payload_callable and not re.fullmatch(r"[\w.]+:\w+", settings.payload_callable):
         yield "payload_callable", "must be module:function"
+
+
+def _key(settings: Any, terms: Terms) -> Iterator[tuple[str, str]]:
+    _, own_key = terms.encryptions
+    pattern, form = terms.key
+    if (settings.encryption == own_key) is not bool(settings.kms_key):
+        yield "kms_key", f"{own_key} needs a key, and only {own_key} takes one"
+    if settings.kms_key and not re.fullmatch(pattern, settings.kms_key):
+        yield "kms_key", f"must be {form}"
 
 
 def _state_among_xcoms(settings: Any) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,8 @@ it.
 
 import re
 import shlex
-from functools import cached_property
+from collections.abc import Iterator
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from xcomkit.clouds.aws import documents, without_tls
@@ -17,8 +18,8 @@ from xcomkit.clouds.aws.session import Clients, aws_errors, error_code, patientl
 from xcomkit.clouds.bucket import Bucket, Found, Reading
 from xcomkit.clouds.errors import find
 from xcomkit.clouds.rows import ABSENT, as_text, keep, row
-from xcomkit.clouds.rules import PUBLIC, TLS_ONLY
-from xcomkit.findings.errors import AccessDeniedError, ConflictError, XcomkitError
+from xcomkit.clouds.rules import KEY, PUBLIC, TLS_ONLY
+from xcomkit.findings.errors import AccessDeniedError, ConflictError, MissingError, XcomkitError
 from xcomkit.findings.model import Change, Check, Plan
 
 
@@ -135,6 +136,26 @@ class AwsBucket(Bucket):
         may_lack_it = reading.state != "set" or setting.rule is PUBLIC  # some switches, not all
         return self._clients.is_compatible_store and may_lack_it
 
+    def _verify_key(self) -> Iterator[Check]:
+        key, how = self._settings.kms_key, "kms DescribeKey"
+        if not key:
+            return
+        judge = partial(KEY.judge, expected="Enabled", how=how, basis="echo")
+        try:
+            with aws_errors(f"looking for the key {key}"):
+                found = self._clients.client("kms").describe_key(KeyId=key)["KeyMetadata"]
+        except AccessDeniedError:
+            observed = "not proved: kms:DescribeKey is refused; step 04 writes with the key"
+            yield KEY.skip(expected="Enabled", observed=observed, how=how)
+        except MissingError:
+            yield judge(False, observed=f"{key}: absent")
+        except XcomkitError as error:
+            yield judge(None, observed=str(error))
+        else:
+            state = found.get("KeyState")
+            holds = state == "Enabled" if state else None
+            yield judge(holds, observed=f"{key}: {state or 'the answer says no state'}")
+
     def apply(self, plan: Plan) -> tuple[str, ...]:
         """Make the pending changes; return what was not made, each with the reason."""
         pending = {change.setting: change for change in plan.pending}
@@ -168,8 +189,13 @@ class AwsBucket(Bucket):
         """Do nothing: settings are put together, with a probe object beside them."""
 
     def verify(self) -> tuple[Check, ...]:
-        """Return every bucket check; a request without TLS is tried where its address is known."""
+        """Return every bucket check, and that of its key, if the settings name one.
+
+        A request without TLS is tried where its address is known.
+        """
         checks, url = super().verify(), self._cloud.platform.plain_http_url
+        if len(checks) > 1:  # the bucket is there
+            checks = (*checks, *self._verify_key())
         if not url or len(checks) == 1:
             return checks
         clear = without_tls.verify_refused(self._settings, clients=self._clients, url=url)

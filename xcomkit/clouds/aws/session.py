@@ -32,6 +32,7 @@ _MEANINGS: Mapping[int, tuple[str, ...]] = {
         "SignatureDoesNotMatch", "UnrecognizedClientException",
     ),
     403: ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"),
+    404: ("NotFoundException",),
     409: ("BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "DeleteConflict"),
 }  # fmt: skip
 """The HTTP status that an error code means, where services answer with another one."""

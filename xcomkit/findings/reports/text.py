@@ -46,7 +46,7 @@ def to_lines(finding: Finding, *, width: int, colour: bool) -> str:
     mark = "? warn" if finding.is_unknown else _MARKS[finding.severity]
     if colour:
         mark = f"\033[{_COLOURS[finding.severity]}m{mark}\033[0m"
-    lines = [f"{mark}  {rule.id} {plain(finding.where)}", _folded("", rule.title, width)]
+    lines = [f"{mark}  {rule.id} {plain(finding.where)}", _folded("rule", rule.title, width)]
     lines.append(_folded("observed", finding.observed, width))
     lines.append(_folded("expected", finding.expected, width))
     lines.append(_folded("why", rule.why, width))

@@ -158,7 +158,14 @@ def _accounts_twice(config: Configuration) -> Iterator[Objection]:
             yield Objection(text, places.get(name) or config.values.place("serviceAccount"))
 
 
-@lint_rule(XC057, "an image of your own", kinds=("values", "pod"), applies=_tells_images)
+def _tells_class(config: Configuration) -> bool:
+    """Tell whether the base image is named, or only what every image holds is asked of it."""
+    images = [*_images(config)]
+    own = [one for one in images if is_durable(config.environment.get(one[0], {}).get(BACKEND, ""))]
+    return bool(images) and (not own or any(image.startswith(_BASE_IMAGE) for _, image, _ in own))
+
+
+@lint_rule(XC057, "an image of your own", kinds=("values", "pod"), applies=_tells_class)
 def _missing_class(config: Configuration) -> Iterator[Objection]:
     for component, image, place in _images(config):
         environment = config.environment.get(component, {})

@@ -84,7 +84,7 @@ class Checks:
 
     def _lines(self) -> Iterator[str]:
         for check, step in self.blocks:
-            yield _wrapped(f"{_status(check)}  {check.id} {check.title}")
+            yield _wrapped(f"{_status(check)}  {check.id} {check.headline}")
             for name, text in _said(check, step=step):
                 if name == "Paste":
                     yield from (f"      {printable(line)}" for line in text.splitlines())
@@ -146,7 +146,7 @@ def _block(check: Check, *, step: str, is_first: bool) -> str:
         shown.append(f'<pre style="{style}">{to_html(paste)}</pre>')
     name = f' id="{to_html(check.id)}"' if is_first else ""
     style = f"border-left: 4px solid {colour}; padding: 2px 12px; margin: 8px 0"
-    head = f"{badge(_status(check), colour=colour)} <strong>{to_html(check.title)}</strong>"
+    head = f"{badge(_status(check), colour=colour)} <strong>{to_html(check.headline)}</strong>"
     why = f"<details><summary>why and how</summary>{''.join(below)}</details>"
     return f'<div{name} style="{style}"><div>{head} {check.id}</div>{"".join(shown)}{why}</div>'
 
