@@ -3,16 +3,21 @@
 import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xcomkit.cloud_documents.lifecycle import Effect
 from xcomkit.findings import evidence, redaction
 from xcomkit.findings.errors import ServiceError
 from xcomkit.findings.model import Basis, Check, Rule, StoredObject
-from xcomkit.objects import summary, sums
-from xcomkit.objects.decode import decode, read_value
+from xcomkit.objects import checks, keys, summary, sums
+from xcomkit.objects.beside import Beside
+from xcomkit.objects.decode import _MAX_MEMBERS, decode, read_value
+from xcomkit.objects.retention import forecast
 from xcomkit.plane import task_log
 from xcomkit.record import cover, differences, picture
 
@@ -57,6 +62,37 @@ def test_names_and_examples_are_kept_up_to_their_limit(more):
     assert len(summed(old).past.keys) == min(len(old), sums.EXAMPLES)
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_names_days_and_members_count_up_to_their_limit(more):
+    name = "d" * (keys.MAX_ID + more)
+    assert keys.parse_key(stored(dag=name), prefix="").layout == ("foreign" if more > 0 else "uuid")
+
+    effect = Effect("r", {}, "deletes", 30 + more, "all", "then")
+    rerun = checks.judge_reruns([effect], unread="", rerun_days=30)
+    assert rerun.status == ("warn" if more < 0 else "pass")
+    begun = NOW - timedelta(days=30) - sums.GRACE - more * A_SECOND
+    uploads = checks.judge_uploads(Beside(oldest=begun), now=NOW, days=30)
+    assert uploads.status == ("warn" if more > 0 else "pass")
+
+    found = summed([stored(age=timedelta(days=31 + more))])
+    due = {-1: f"{NOW + timedelta(days=1):%Y-%m-%d}", 0: f"{NOW:%Y-%m-%d}", 1: "overdue"}
+    assert [one.name for one in forecast(found, days=30)] == [due[more]]
+    assert summary.size_text(1024 + more) == {-1: "1023 B", 0: "1 KiB", 1: "1 KiB"}[more]
+
+    body = b"PK\x01\x02" * (_MAX_MEMBERS + more) + b"PK\x05\x06"
+    problem = decode(body, codec="zip", limit_bytes=999).problem
+    assert ("more than 16 members" in problem) is (more > 0)
+
+
+@pytest.mark.parametrize(
+    ("days", "unread", "status"),
+    [(None, "", "unknown"), (40, "403", "unknown"), (10, "500", "warn")],
+)
+def test_lifecycle_that_is_not_known_is_no_pass(days, unread, status):
+    effect = Effect("r", {}, "deletes", days, "all", "then")
+    assert checks.judge_reruns([effect], unread=unread, rerun_days=30).status == status
+
+
 @pytest.mark.parametrize(("more", "is_whole"), [(-1, False), (0, True), (1, True)])
 @pytest.mark.parametrize("codec", ["none", "gzip"])
 def test_object_is_opened_up_to_the_limit_stored_and_unpacked(codec, more, is_whole):
@@ -82,11 +118,17 @@ def test_text_of_a_difference_is_whole_up_to_its_limit(text, longest):
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_cover_and_differences_say_what_they_leave_out(more):
+def test_cover_and_differences_say_what_they_leave_out(monkeypatch, more):
     text = "x" * (cover._LONGEST + more)
     assert (cover._cut(text) == text) is (more < 1)
 
     assert len(differences._more(differences.MOST_SHOWN + more, what="x")) == (more > 0)
+
+    monkeypatch.setattr(differences, "_lines_of_check", lambda one: [one.kind])
+    record: Any = SimpleNamespace(run="r", checks=[], steps=[], practice=False)
+    drifted = [SimpleNamespace(kind="turned")] * (differences.MOST_SHOWN + more)
+    found: Any = SimpleNamespace(checks=drifted, before=record, after=record)
+    assert ("more:" in differences.list_drift(found, record)[-1]) is (more > 0)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ print(" ".join(sys.argv[1:]), file=open({log!r}, "a"))
 answers = {answers!r}
 words = " ".join(sys.argv[1:])
 found = next((text for start, text in answers.items() if words.startswith(start)), None)
-sys.exit("Error: not permitted") if found is None else print(found)
+print(found or "kind: Part")
+sys.exit("Error: not permitted" if found is None else 0)
 """
 
 

@@ -105,6 +105,59 @@ def test_answer_that_is_empty_or_speaks_of_others_is_red(cloud, name, answer, ru
     assert statuses(lambda: access.verify_documents(SUBJECTS))[rule] == "fail"
 
 
+@pytest.mark.parametrize(
+    ("cloud", "name", "limit", "rule"),
+    [
+        ("aws", "read_identity", lambda found: found["AssumeRolePolicyDocument"]["Statement"][0][
+            "Condition"].update(IpAddress={"aws:SourceIp": "10.0.0.0/8"}), "XC302"),
+        ("azure", "read_assignments", lambda found: found[0].update(condition="@x"), "XC303"),
+        ("gcp", "read_trust", lambda found: found["bindings"][0].update(condition={"title": "x"}),
+         "XC302"),
+    ],
+)  # fmt: skip
+def test_what_holds_on_a_condition_only_is_red(cloud, name, limit, rule):
+    access = good_access(cloud)
+    found = getattr(access, name)()
+    limit(found)
+    setattr(access, name, lambda *_: found)
+
+    assert statuses(lambda: access.verify_documents(SUBJECTS))[rule] == "fail"
+
+
+@pytest.mark.parametrize("condition", ["", "request.time < x"])
+def test_binding_of_somebody_else_for_our_account_is_red_and_kept(condition):
+    access = good_access("gcp")
+    rights = access.rights._rights()
+    more = {"condition": {"title": "theirs", "expression": condition}} if condition else {}
+    role = "roles/storage.objectViewer" if not condition else rights[0]["role"]
+    theirs = {"role": role, "members": {access.rights.member}, **more}
+    written: list[Any] = []
+    policy = SimpleNamespace(bindings=[*rights, theirs])
+    access.rights._read = lambda: policy
+    access.rights._clients = SimpleNamespace(
+        bucket=SimpleNamespace(set_iam_policy=lambda *found, **_: written.append(found))
+    )
+
+    access.rights.put()
+
+    assert [row.action for row in access.rights.plan()][len(rights) :] == ["keep"]
+    assert (written, access.rights.verify().status) == ([], "fail")
+
+
+@pytest.mark.parametrize(
+    ("cloud", "identity", "is_ours"),
+    [("aws", {"Tags": [{"Key": "created-by", "Value": "xcomkit"}, {"Key": "a", "Value": "b"}]},
+      True),
+     ("aws", {"Tags": [{"Key": "created-by", "Value": "terraform"}]}, False), ("aws", {}, False),
+     ("azure", {"tags": {"created-by": "xcomkit", "a": "b"}}, True),
+     ("azure", {"tags": {"created-by": "terraform"}}, False),
+     ("gcp", {"description": "created by xcomkit"}, True),
+     ("gcp", {"description": "created by terraform"}, False), ("gcp", {}, False)],
+)  # fmt: skip
+def test_identity_is_ours_by_its_mark_alone(cloud, identity, is_ours):
+    assert cloud_of(cloud).access._is_marked(identity) is is_ours
+
+
 @pytest.mark.parametrize("member", ["allUsers", "allAuthenticatedUsers"])
 def test_bucket_that_everybody_may_read_is_red(member):
     access = good_access("gcp")
@@ -149,6 +202,7 @@ def test_setting_of_a_bucket_on_aws_that_is_not_said_never_passes(state, statuse
     found = statuses(bucket.verify)
 
     assert {found[setting.rule.id] for setting in SETTINGS} <= statuses_of
+    assert "not-supported-here" not in {check.basis for check in bucket.verify()}
     rows = {row.setting: row.action for row in bucket.plan().changes if row.setting != "bucket"}
     assert {*rows.values()} == {action}
 
@@ -214,6 +268,17 @@ def test_untrusted_account_is_kept_out_only_by_a_refusal_and_one_of_ours_that_is
     found = statuses(lambda: tests.run(SUBJECTS))
 
     assert (found["XC304"], found["XC312"]) == ("fail", status)
+
+
+@errors
+@clouds
+def test_account_that_gets_no_answer_may_still_be_let_in(cloud, error):
+    access = cloud_of(cloud).access
+    tests: Any = access.tests(access, None)
+    tests.become = raising(error)
+
+    is_refused = error in UNKNOWN[:2]
+    assert tests._become_each(SUBJECTS)[0].status == ("fail" if is_refused else "unknown")
 
 
 @errors

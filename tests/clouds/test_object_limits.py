@@ -8,8 +8,10 @@ import pytest
 from refusing import cloud_of, settings_of
 
 from xcomkit.clouds.aws import documents
+from xcomkit.clouds.aws.objects import _MEASURED
 from xcomkit.clouds.aws.session import is_unsupported
-from xcomkit.clouds.azure.bucket_settings import keep_identities
+from xcomkit.clouds.azure.bucket_settings import SETTINGS as AZURE_SETTINGS
+from xcomkit.clouds.azure.bucket_settings import keep_identities, rule_name
 from xcomkit.clouds.errors import error_for
 from xcomkit.clouds.gcp.bucket import check_labels
 from xcomkit.clouds.lifecycle import expires_sooner
@@ -94,6 +96,36 @@ def test_every_version_of_exactly_the_named_keys_is_asked_for_and_deleted(cloud)
     assert opened.delete_keys(["d/r/t/a"]) == 2
     assert asked == [["versions"] if cloud == "azure" else True]
     assert deleted == ([(), "0", "1"] if cloud == "azure" else [0, 1])
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure", "gcp"])
+def test_only_versions_that_are_not_current_are_old(cloud):
+    def blob(size: int, version: str | None, *, is_current: bool | None) -> Any:
+        deleted = None if is_current else "2026"
+        return SimpleNamespace(size=size, version_id=version, is_current_version=is_current,
+                               time_deleted=deleted if version else None)  # fmt: skip
+
+    blobs = [
+        blob(5, "2", is_current=True),
+        blob(3, "1", is_current=None),
+        blob(0, "0", is_current=None),
+        blob(9, None, is_current=None),
+    ]
+    entries = [{"Key": "k", "Size": one.size, "IsLatest": bool(one.is_current_version)}
+               for one in blobs if one.version_id]  # fmt: skip
+    marker = {"Key": "k", "IsLatest": False}
+    page = {"IsTruncated": False, "Versions": entries, "DeleteMarkers": [marker]}
+    handle = SimpleNamespace(list_blobs=lambda *_, **__: blobs)
+    opened = cloud_of(cloud)
+    opened.clients = SimpleNamespace(
+        container=handle, storage=handle, bucket=None,
+        s3=SimpleNamespace(list_object_versions=lambda **_: page),
+    )  # fmt: skip
+
+    assert [*opened.list_old_versions("")] == [3, 0, *([None] if cloud == "aws" else [])]
+
+    opened.list_objects, opened.list_keys_ever = (lambda _: iter(())), (lambda _: iter("k"))
+    assert opened.holds_objects()
 
 
 @pytest.mark.parametrize(("length", "limit"), [(0, 1), (5, 4), (5, 5), (5, 6), (5, 0)])
@@ -221,6 +253,30 @@ def test_managed_identity_takes_20_credentials_those_of_others_included(more):
         assert {c.action for c in rows if c.resource.startswith("theirs")} == {"keep"}
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_uploads_are_measured_up_to_a_limit_and_one_that_ended_is_not(more):
+    uploads = [{"Key": f"k{n}", "UploadId": "u", "Initiated": 0} for n in range(_MEASURED + more)]
+
+    def pages(name: str, key: str) -> list[dict[str, Any]]:
+        if name == "list_parts" and key == "k3":
+            raise MissingError("ended")
+        return [{"Uploads": uploads} if name != "list_parts" else {"Parts": [{"Size": 5}] * 2}]
+
+    opened = cloud_of("aws")
+    opened.clients.s3 = SimpleNamespace(get_paginator=lambda name: SimpleNamespace(
+        paginate=lambda Key="", **_: pages(name, Key)))  # fmt: skip  # noqa: N803 - S3's name
+
+    sizes = [one.size for one in opened.list_uploads("")]
+    assert sizes == [
+        10,
+        10,
+        10,
+        None,
+        *[10] * (_MEASURED - 4 + min(more, 0)),
+        *[None] * max(more, 0),
+    ]
+
+
 @pytest.mark.parametrize(("ends", "holds"), [("", True), ("/", True), (None, False)])
 def test_assignment_at_a_container_whose_name_goes_on_is_of_another(ends, holds):
     access = cloud_of("azure").access
@@ -244,6 +300,59 @@ def test_identities_that_an_account_has_are_kept(held, identity):
     body = {"properties": {}, "identity": {"type": "SystemAssigned"}}
 
     assert keep_identities(body, {"identity": held}).get("identity") == identity
+
+
+@pytest.mark.parametrize("others", [[], ["xcomkitother1", "theirs"]])
+def test_tear_down_takes_our_lifecycle_rule_and_no_other_ones(others):
+    bucket = cloud_of("azure").bucket
+    rules = [{"name": name} for name in (rule_name(bucket._settings), *others)]
+    policy = {"properties": {"policy": {"rules": rules}}}
+    done: list[Any] = []
+    policies = SimpleNamespace(
+        get=lambda *_: SimpleNamespace(as_dict=lambda: policy),
+        create_or_update=lambda *found: done.append(found[-1]),
+        delete=lambda *_: done.append("all"),
+    )
+    services = SimpleNamespace(get_service_properties=policies.get)
+    bucket._clients.storage = SimpleNamespace(
+        management_policies=policies, blob_services=services,
+        blob_containers=SimpleNamespace(delete=lambda *_: None),
+    )  # fmt: skip
+
+    bucket.delete()
+
+    left = {"properties": {"policy": {"rules": rules[1:]}}}
+    assert done == ([left] if others else ["all"])
+
+
+def test_tear_down_takes_no_role_that_the_identity_has_above_or_beside_the_container():
+    access, deleted = cloud_of("azure").access, []
+    access.read_identity = lambda: {"principal_id": "p"}
+    scopes = (access.scope.upper(), access.scope.partition("/blobServices")[0], access.scope + "-2")
+    held = [SimpleNamespace(scope=scope, name=str(n)) for n, scope in enumerate(scopes)]
+    access._clients.assignments = SimpleNamespace(
+        list_for_scope=lambda *_, **__: held, delete=lambda _, name: deleted.append(name)
+    )
+    identities = SimpleNamespace(delete=lambda *_: deleted.append("identity"))
+    access._clients.identities = SimpleNamespace(user_assigned_identities=identities)
+
+    access.delete()
+
+    assert deleted == ["0", "identity"]
+
+
+@pytest.mark.parametrize(
+    ("held", "is_same"),
+    [("https://v.vault.azure.net/", True), ("https://w.vault.azure.net/", False)],
+)
+def test_key_of_the_same_vault_is_the_same_however_its_address_ends(held, is_same):
+    key = "https://v.vault.azure.net/keys/k"
+    settings = settings_of("azure", encryption="key-vault", kms_key=key)
+    setting = next(one for one in AZURE_SETTINGS if one.name == "encryption")
+    properties = {"keyvaulturi": held, "keyname": "k", "keyversion": ""}
+    present = {"keySource": "Microsoft.Keyvault", "keyvaultproperties": properties}
+
+    assert (setting.wanted(settings, present) == present) is is_same
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from good_values import COMMON, GOOD, changed, own
+from good_values import COMMON, FROM_SECRET, GOOD, changed, own
 
 COMPRESSION = f"{COMMON}COMPRESSION"
 THRESHOLD = f"{COMMON}THRESHOLD"
@@ -88,3 +88,8 @@ def test_two_places_fail_for_what_decides_where_xcoms_go_and_are_a_warning_for_t
     found = judged(f"commonEnv:\n{entry % 'a'}triggerer:\n  env:\n{entry % 'b'}")
     assert {"XC013", "XC082"} & found.keys() == {rule}
     assert found[rule][0].line == 5
+
+
+def test_two_values_that_are_not_told_may_differ(judged):
+    entry = f"  - name: {THRESHOLD}\n    {FROM_SECRET}\n"
+    assert "XC013" in judged(f"commonEnv:\n{entry}triggerer:\n  env:\n{entry}")

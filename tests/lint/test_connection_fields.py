@@ -154,6 +154,9 @@ ROLE = "arn:aws:iam::444455556666:role/xcom-writer"
          "XC019", "impersonation_chain is"),
         ("gcp", {"extra": {"project_id": "acme-data"}}, "XC085", "project is"),
         ("aws", {"extra": {"role_arn": ROLE}}, "XC086", f"{ROLE!r} signs"),
+        ("gcp", {"extra": {"extra__google_cloud_platform__impersonation_chain": "long",
+                           "impersonation_chain": "short"}}, "XC086", "'short' signs"),
+        ("azure", {"password": "x", "extra": {"account_name": "a"}}, "XC016", "a password"),
         ("gcp", {"extra": {"extra__google_cloud_platform__impersonation_chain":
                            "a@b.iam.gserviceaccount.com, c@d.iam.gserviceaccount.com"}},
          "XC086", "'c@d.iam.gserviceaccount.com' signs"),
@@ -162,7 +165,7 @@ ROLE = "arn:aws:iam::444455556666:role/xcom-writer"
 def test_field_that_the_filesystem_does_not_read_is_named(judged, cloud, connection, rule, words):
     found = judged(connected(cloud, connection))
     assert any(words in finding.observed for finding in found[rule]), found[rule]
-    severities = {"XC019": "fail", "XC085": "warn", "XC086": "info"}
+    severities = {"XC016": "fail", "XC019": "fail", "XC085": "warn", "XC086": "info"}
     assert {finding.severity for finding in found[rule]} == {severities[rule]}
 
 

@@ -138,6 +138,20 @@ def test_cause_of_a_broken_install_comes_first(tmp_path, case):
     assert also <= {finding.rule.id for _, finding in found}
 
 
+def test_container_that_starts_before_waits_and_the_sentinel_has_its_own_account(tmp_path):
+    listed = yaml.safe_load(pods(SETTINGS, account="agents"))
+    for pod in listed["items"]:
+        pod["metadata"]["name"] = "astro-agent-sentinel-0"
+        pod["status"] = {"initContainerStatuses": [
+            {"name": "init", "state": {"waiting": {"reason": "CrashLoopBackOff"}}},
+        ]}  # fmt: skip
+    (tmp_path / "values.yaml").write_text(GOOD)
+    (tmp_path / "pods.yaml").write_text(yaml.safe_dump(listed))
+
+    rules = [finding.rule.id for _, finding in diagnose(tmp_path).findings]
+    assert ("XC158" in rules, "XC157" in rules) == (True, False)
+
+
 def test_good_install_has_nothing_wrong(tmp_path):
     (tmp_path / "values.yaml").write_text(GOOD)
     (tmp_path / "pods.yaml").write_text(pods(SETTINGS))
@@ -185,6 +199,15 @@ def test_reference_below_a_longer_prefix_is_of_somebody_else(tmp_path):
     (lost,) = (f for _, f in diagnose(tmp_path).findings if f.rule.id == "XC160")
 
     assert lost.observed == f"1 reference without an object: {ROW}"
+
+
+def test_references_without_a_path_to_look_below_are_unknown(tmp_path):
+    (tmp_path / "xcoms.json").write_text(json.dumps([ROW]))
+    (tmp_path / "objects.json").write_text("[]")
+
+    ((_, finding),) = diagnose(tmp_path).findings
+
+    assert (finding.rule.id, finding.is_unknown) == ("XC162", True)
 
 
 def test_errors_that_are_not_known_are_named_by_their_class_and_never_green(tmp_path):

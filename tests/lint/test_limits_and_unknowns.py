@@ -1,20 +1,28 @@
 """What a file does not tell stays unknown, and every limit holds below, at and above it."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 from good_values import GOOD, checks
 
-from xcomkit.cloud_documents.access.azure import MOST_CREDENTIALS
+from xcomkit.cloud_documents.access.azure import MOST_CREDENTIALS, credential_name
+from xcomkit.cloud_documents.access.gcp import condition_start
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND
 from xcomkit.lint.cloud_files import Agents, judge_trust
 from xcomkit.lint.cloud_files.aws_trust import MOST_ISSUERS
+from xcomkit.lint.configuration import from_values
+from xcomkit.lint.conventions import _LONGEST, _MOST, read_conventions
+from xcomkit.lint.rendered import judge_rendered
 from xcomkit.lint.rules import MOST_FINDINGS
 from xcomkit.lint.rules.prefixes import overlap, parse_base_path
+from xcomkit.values.accounts import read_accounts
 from xcomkit.values.environment import MOST_GROUPS, expanded, list_variables
 from xcomkit.values.layers import layer
 from xcomkit.values.merge_rules import is_owned, is_same
+from xcomkit.values.names import STATE_PATH, STATE_THRESHOLD
+from xcomkit.values.scalars import key_text, resolve
 from xcomkit.values.values import read_values
 
 SUBJECT = "system:serviceaccount:airflow:astro-worker"
@@ -49,6 +57,26 @@ def test_class_in_an_image_of_one_s_own_is_never_told_as_seen():
 
     assert [c.status for c in checks(durable, "XC057")] == ["skip"]
     assert [c.status for c in checks(own, "XC057")] == ["pass"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "found"),
+    [
+        ("3.2-1-python-3.12-astro-agent-1.4.9", {"XC058": "warn", "XC430": "pass"}),
+        ("3.2-1-python-3.12-astro-agent-1.5.0", {"XC058": "pass", "XC430": "pass"}),
+        ("3.3-1-python-3.12-astro-agent-1.7.9", {"XC058": "pass", "XC430": "pass"}),
+        ("3.2-1-python-3.12-astro-agent-1.8.0", {"XC058": "pass", "XC430": "pass"}),
+        ("3.3-1-python-3.12-astro-agent-1.8.0", {"XC058": "pass", "XC430": "fail"}),
+        ("own-astro-agent-1.8.0", {"XC058": "pass", "XC430": "unknown"}),  # on which Runtime?
+        ("own", {"XC058": "skip", "XC430": "skip"}),
+    ],
+)
+def test_versions_count_from_the_first_one_on(tag, found):
+    text = f"image: r/agents:{tag}\n{GOOD}"
+    with_one = f"{text}stateStoreBackend: x.Y\n"
+    known = "skip" if tag == "own" else "pass" if "1.8" in tag else "warn"
+    assert checks(with_one, "XC432")[0].status == known
+    assert {rule: checks(text, rule)[0].status for rule in found} == found
 
 
 @pytest.mark.parametrize(
@@ -92,6 +120,22 @@ def test_trust_may_name_so_many_issuers_and_credentials(more):
     assert len(findings) == (1 if more > 0 else 0)
 
 
+@pytest.mark.parametrize(
+    ("expression", "start"),
+    [(None, ""), ("", None), ("true", None), ("resource.name.startsWith('x')", "x")],
+)
+def test_condition_of_a_binding_that_tells_no_names_is_left_to_the_request(expression, start):
+    assert condition_start(expression) == start
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 99])
+def test_name_of_a_credential_stays_within_what_azure_takes(more):
+    subject = f"system:serviceaccount:{'n' * 50}:{'s' * (115 - 56 + more)}"
+    name = credential_name(subject)
+    assert len(name) <= 120
+    assert name != credential_name(f"{subject}s")
+
+
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_worker_groups_are_read_up_to_their_limit(more):
     groups = "".join(f"  - name: w{n}\n" for n in range(MOST_GROUPS + more))
@@ -132,10 +176,34 @@ def test_variable_that_is_told_elsewhere_and_what_refers_to_it_are_not_told():
     [(("labels", "x"), True), (("serviceAccount", "annotations", "x"), True),
      (("serviceAccount", "workers", "create"), False), (("commonEnv", "OTHER", "value"), False),
      (("commonEnv", "AIRFLOW__CORE__PARALLELISM", "value"), False),
+     (("commonEnv", STATE_PATH, "value"), False), (("commonEnv", STATE_THRESHOLD, "value"), True),
      (("commonEnv", "AIRFLOW_CONN_X", "value"), True)],
 )  # fmt: skip
 def test_only_what_is_the_runbooks_replaces_what_the_file_says(path, owned):
     assert is_owned(path) is owned
+
+
+@pytest.mark.parametrize(("sign", "most"), [("", 2**64 - 1), ("+", 2**63 - 1), ("-", 2**63)])
+def test_numbers_are_whole_up_to_64_bits(sign, most):
+    found = [resolve(f"{sign}{most + more}", tag=None, is_plain=True) for more in (-1, 0, 1)]
+    assert [type(one) for one in found] == [int, int, float]
+
+
+def test_key_may_be_a_number_of_63_bits_and_no_more():
+    assert key_text(2**63 - 1) == str(2**63 - 1)
+    with pytest.raises(ValueError, match="too large"):
+        key_text(2**63)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize(
+    "written",
+    [lambda more: "a" * (_LONGEST + more), lambda more: dict.fromkeys(range(_MOST + more), "a")],
+)
+def test_conventions_are_read_up_to_their_limits(tmp_path, written, more):
+    (tmp_path / "x.yaml").write_text(json.dumps({"bucket": written(more)}))
+    with pytest.raises(InputError) if more > 0 else nullcontext():
+        assert read_conventions(str(tmp_path / "x.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -156,3 +224,37 @@ def test_list_that_a_later_file_replaces_tells_what_was_lost(above, lost):
     _, replaced = layer([below, read_values(f"commonEnv: {above}\n", name="b.yaml")])
 
     assert [one.lost for one in replaced] == ([] if lost == [()] else lost)
+
+
+def test_key_that_stands_twice_is_known_whichever_file_it_is_in():
+    files = [read_values(text, name="v.yaml") for text in ("a: 1\na: 2\n", "b: 1\n")]
+    assert [len(layer(order)[0].duplicates) for order in (files, files[::-1])] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("missing", "account", "status"),
+    [("", "", "pass"), ("triggerer", "", "unknown"), ("triggerer", "x", "fail"), ("", "x", "fail")],
+)
+def test_component_that_helm_did_not_render_is_unknown_unless_another_one_is_wrong(
+    missing, account, status
+):
+    values = read_values(GOOD, name="v.yaml")
+    rendered = [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": one.name},
+         "spec": {"template": {"spec": {
+             "serviceAccountName": account or one.name,
+             "containers": [{"name": "agent", "env": [
+                 {"name": name, "value": value} for name, value in known.items()
+             ]}]}}}}
+        for one in read_accounts(values, prefix="p")
+        if one.component != missing
+        for known in [from_values(values).environment[one.component]]
+    ]  # fmt: skip
+    rendered += [
+        {"apiVersion": "v1", "kind": "ServiceAccount",
+         "metadata": {"name": one.name, "annotations": dict(one.annotations)}}
+        for one in read_accounts(values, prefix="p")
+    ]  # fmt: skip
+    text = "\n---\n".join(map(json.dumps, rendered))
+
+    assert judge_rendered(text, values=values, prefix="p").status == status

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
-from xcomkit.findings.errors import AccessDeniedError, InputError
+from xcomkit.findings.errors import AccessDeniedError, InputError, ServiceError
 from xcomkit.findings.model import StoredObject
 from xcomkit.objects import saved
 from xcomkit.objects.keys import parse_key
@@ -179,6 +179,17 @@ def test_folder_that_may_not_be_listed_ends_the_listing_with_its_reason():
         found.run(Refusing(MANY), say=print)
 
     assert not found.is_whole
+
+
+def test_store_that_lists_the_same_page_again_is_an_error_and_no_endless_listing():
+    class Repeating(Bucket):
+        async def list_batches(self, prefix: str, **_: Any) -> AsyncIterator[object]:
+            self.asked.append(prefix)
+            if len(self.asked) < 5:
+                yield objects(["readme.txt"])
+
+    with pytest.raises(ServiceError, match="does not go on"):
+        new().run(Repeating([]), say=print)
 
 
 def test_sums_are_written_as_parquet_with_a_row_per_group(tmp_path):

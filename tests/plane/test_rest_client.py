@@ -3,6 +3,7 @@
 import itertools
 import socket
 import time
+from contextlib import nullcontext
 from urllib.parse import unquote
 
 import pytest
@@ -483,6 +484,16 @@ def test_listing_that_is_not_whole_is_no_listing(airflow, deployment, total):
 
     with pytest.raises(ServiceError, match="list the task instances"):
         deployment.read_run("check", "r1")
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_listing_is_read_up_to_its_limit(airflow, deployment, more):
+    airflow.on("GET /api/v2/x", listing("found", [{"n": n} for n in range(150 + more)]))
+    with pytest.raises(ServiceError, match="at most 150") if more > 0 else nullcontext():
+        found = deployment.client.pages(
+            "/api/v2/x", "found", call=rest_client.Call("list"), most=150
+        )
+        assert len([*found]) == 150 + more
 
 
 def test_row_holds_what_the_database_holds(airflow, deployment):

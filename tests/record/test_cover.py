@@ -65,7 +65,9 @@ def test_failed_checks_come_first_then_warnings_and_what_was_accepted_with_its_r
 
 
 def test_what_is_not_proved_names_checks_steps_and_the_store_behind_a_stand_in(tmp_path):
-    found = (check("XC501"), check("XC503", "skip", observed="pods were not asked"))
+    found = (check("XC501"), check("XC503", "skip", observed="pods were not asked"),
+             check("XC504", "unknown", observed="no answer"), check("XC505", "fail"),
+             check("XC506", "warn", basis="not-supported-here", observed="no such"))  # fmt: skip
 
     displayed = rows(
         render(make_run(tmp_path / "r", *found, endpoint_url="embedded")), "not-proved"
@@ -73,6 +75,7 @@ def test_what_is_not_proved_names_checks_steps_and_the_store_behind_a_stand_in(t
 
     assert displayed[0][2:] == ["What Amazon S3 itself answers", "a stand-in"]
     assert ["00", "XC503", "XC503 holds", "pods were not asked"] in displayed
+    assert sorted(row[1] for row in displayed if row[1]) == ["XC503", "XC504", "XC506"]
     assert ["", "", f"What {STEPS[-1]} looks at", "not chosen"] in displayed
     assert not [row for row in displayed if "XC501" in row]
 

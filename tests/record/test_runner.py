@@ -104,10 +104,15 @@ def test_step_that_did_not_reach_its_end_is_red_and_says_why_in_one_line(
     assert [check.id for _, check in run.checks] == ids
 
 
-def test_notebook_of_which_cells_did_not_run_is_crashed(tmp_path):
-    nbformat.write(notebook("run_dir = ''", judged(FIRST)), tmp_path / "a.ipynb")
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_notebook_of_which_cells_did_not_run_is_crashed(tmp_path, silent):
+    written = notebook("run_dir = ''", judged(FIRST))
+    for number, cell in enumerate(written.cells):
+        cell.execution_count = None if number < silent else number
+    nbformat.write(written, tmp_path / "a.ipynb")
 
-    assert read_outcome(tmp_path / "a.ipynb") == ("crashed", "2 cells did not run")
+    expected = ("crashed", f"{silent} cells did not run") if silent else ("done", "")
+    assert read_outcome(tmp_path / "a.ipynb") == expected
 
 
 def test_steps_are_chosen_by_number_or_name_and_run_in_order():

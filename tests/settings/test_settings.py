@@ -26,6 +26,11 @@ def test_shipped_defaults_are_the_safe_ones():
     assert (settings.threshold, settings.compression, settings.apply) == (0, "none", False)
 
 
+def test_what_is_for_one_run_is_left_out_of_a_file():
+    settings = Settings.from_mapping({"bucket": "some-bucket", "confirm_delete": "some-bucket"})
+    assert settings.to_file() == {"cloud": "aws", "bucket": "some-bucket"}
+
+
 def test_unknown_name_is_refused_with_the_nearest_known_one():
     assert "buckt: no such parameter; did you mean bucket?" in message(buckt="x")
 

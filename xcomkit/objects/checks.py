@@ -1,5 +1,6 @@
 """Rules of step 05: what a listing and one opened object say about the bucket."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -216,23 +217,30 @@ def judge_scan(scan: Scan, *, listed: int, encryption: str, unread: str = "") ->
         found.append(
             rule.judge(holds, expected=expected, observed=observed, how=how, basis="behaviour")
         )
-    return (*found, _judge_encryption(scan, says=encryption, unread=unread))
+    return (*found, _judge_encryption(scan, says=encryption, unread=unread, unseen=unseen))
 
 
-def _judge_encryption(scan: Scan, *, says: str, unread: str) -> Check:
+def _judge_encryption(scan: Scan, *, says: str, unread: str, unseen: str) -> Check:
     """Return the check of encryption; Azure says that it encrypts, and not by whose key."""
     how = f"asked for the encryption of {number_of(scan.gzip.objects, 'object')} and of the bucket"
     observed = ", ".join(f"{name} {one.count:,}" for name, one in sorted(scan.encryptions.items()))
-    if not unread and not (says and observed):
+    if not unread and not (says and (observed or unseen)):
         nothing = observed and "the bucket says nothing of encryption"
         return XC613.skip(observed=nothing or "no object was measured", how=how)
     others = [
         name
         for name in scan.encryptions
-        if name != "microsoft-managed" and name.partition("/cryptoKeyVersions/")[0] not in says
+        if name != "microsoft-managed" and not _is_named(name.partition("/cryptoKeyV")[0], says)
     ]
-    holds = None if unread or others == ["not reported"] else not others
-    return XC613.judge(holds, expected=says, observed=unread or observed, how=how, basis="echo")
+    is_unknown = unread or others == ["not reported"] or (unseen and not others)
+    text = unread or f"{observed}{unseen}".removeprefix("; ")
+    holds = None if is_unknown else not others
+    return XC613.judge(holds, expected=says, observed=text, how=how, basis="echo")
+
+
+def _is_named(name: str, says: str) -> bool:
+    """Tell whether a key or an algorithm stands in a text, and not as a part of a longer name."""
+    return bool(re.search(rf"(?<![\w:/-]){re.escape(name)}(?![\w:/-])", says))
 
 
 def _of_listing(summary: Summary | None) -> Iterable[Check]:

@@ -103,6 +103,13 @@ def test_unfinished_uploads_count_on_s3_only_and_below_the_path() -> None:
     assert marks(judge({"Rules": [bare, s3(99, "elsewhere/")]})) == [("XC073", "warn")]
 
 
+@pytest.mark.parametrize(("bucket", "rules"), [("acme-xcom", ["XC438"]), ("acme-state", [])])
+def test_state_is_looked_for_in_the_bucket_of_the_file_alone(bucket, rules) -> None:
+    state = BasePath("s3", "aws", bucket, "prod/state")
+    found = judge({"Rules": [s3(), s3(99, "prod/state/")]}, state_paths=(state,))
+    assert [one.rule.id for one in found] == rules
+
+
 def test_path_without_prefix_is_reached_by_every_rule() -> None:
     bucket = BasePath("s3", "aws", "acme-xcom", "")
     assert judge({"Rules": [s3(prefix="")]}, path=bucket) == ()

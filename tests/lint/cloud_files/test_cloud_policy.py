@@ -208,7 +208,7 @@ def role(identifier="ba92f5b4-2d11-453d-a403-e96b0029c9fe", scope=CONTAINER, **m
     ],
 )
 def test_azure_contributor_on_the_container_passes_in_every_shape(file) -> None:
-    assert judge(file, path=ABFS) == ()
+    assert judge(file, path=ABFS) == judge(file, path=ABFS, storage_account="ACME") == ()
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,7 @@ def test_trust_that_no_token_of_an_agent_meets_leaves_all_out(file) -> None:
         "system:serviceaccount:airflow:*",
         "system:serviceaccount:airflow:astro-worke?",
         "system:serviceaccount:other:astro-worker",
+        "system:serviceaccount:other:astro-sentinel",
     ],
 )
 def test_further_subject_is_too_wide_and_named_with_its_statement(trusted, more) -> None:
@@ -174,6 +175,13 @@ def test_what_only_a_request_decides_is_unknown(condition, rules) -> None:
     findings = judge(policy(statement(condition)))
     assert {f.rule.id for f in findings} == rules
     assert all(f.is_unknown for f in findings if f.rule.id != "XC062")
+
+
+def test_provider_whose_tokens_are_perhaps_denied_leaves_the_agents_unknown() -> None:
+    second = json.loads(json.dumps(statement()).replace("CAFE", "BEEF"))
+    denial = {**second, "Effect": "Deny", "Condition": IN_NETWORK}
+    findings = judge(policy(statement(), second, denial))
+    assert {(f.rule.id, f.is_unknown) for f in findings} == {("XC060", True)}
 
 
 def test_explicit_deny_leaves_a_subject_out_whatever_else_allows_it() -> None:
@@ -384,4 +392,5 @@ def test_file_that_is_no_trust_is_refused_in_one_line_with_a_hint(file, words) -
 
 def test_others_are_reported_up_to_a_bound() -> None:
     many = (f"system:serviceaccount:airflow:w{n}" for n in range(100))
-    assert marks(judge(policy(subjects(*SUBJECTS, *many)))) == [("XC061", "fail")] * 20
+    found = judge(policy(subjects(*SUBJECTS, *many), statement({"StringEquals": AGENTS})))
+    assert marks(found) == [*[("XC061", "fail")] * 20, ("XC062", "warn")]

@@ -14,6 +14,7 @@ from scanning import scan_text
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.dags import scan
 from xcomkit.lint.dags.reading import MAX_BYTES, RUNNING
+from xcomkit.lint.dags.run import judge
 
 BAD = "LIMIT = ti.xcom_pull(task_ids='x')\n"
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.py"))
@@ -86,6 +87,7 @@ def test_file_that_cannot_be_read_is_a_finding_of_a_folder_and_no_pass_alone(tmp
     assert (first.rule.id, first.line, first.is_unknown) == ("XC040", line, True)
     assert (first.severity, first.file) == ("warn", str(tmp_path / "bad.py"))
     assert second.file == str(tmp_path / "good.py")
+    assert judge([tmp_path]).files_read == 1
     try:
         assert [one.rule.id for one in scan(tmp_path / "bad.py")] == ["XC040"]
     except InputError as error:

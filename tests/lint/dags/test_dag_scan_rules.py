@@ -97,6 +97,7 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "class N(Notifier):\n  text = '{{ ti.xcom_pull(1) }}'\nDAG('x', on_failure_callback=N())",
         "from airflow.sdk import SyncCallback as S\nlate = S(callback_callable=alert)",
         "AsyncCallback('orders.alert', kwargs={})",
+        "DeadlineAlert(R, I, alert)",
         "AsyncCallback(Chat, kwargs={'text': '{{ ti.xcom_pull(1) }}'})",
         "MORE = {'text': '{{ ti.xcom_pull(1) }}'}\nSyncCallback(Chat, kwargs=MORE)",
         "class Chat(BaseNotifier):\n  async def async_notify(c): alert(c)\nAsyncCallback(Chat)",
@@ -120,6 +121,7 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "def make(tell):\n  DAG('x', default_args={'on_failure_callback': tell})\nmake(tell=alert)",
         "task(on_failure_callback=(N(text='{{ ti.xcom_pull(1) }}'),))",
         "task(on_skipped_callback=alert)",
+        "a = lambda c: alert(c)\nDAG('x', on_skipped_callback=a)\ntask(on_retry_callback=a)",
     ],
     ("XC031", ""): [
         "class T(ATrigger):\n  def run(self): ...\n  def cleanup(self):\n    ti.xcom_pull()",
@@ -191,6 +193,7 @@ WRONG: dict[tuple[str, str], list[str]] = {
         "def late(ti):\n    ti.xcom_push(key='a', value={'b': b'x'})",
         "def late(ti):\n    ti.xcom_push('a', b'x')",
         "@t.sensor\ndef poke():\n    return PokeReturnValue(True, xcom_value=b'x')",
+        "@t.sensor\ndef poke():\n    return PokeReturnValue(True, b'x')",
         "from airflow.sdk import asset\n@asset(schedule=None)\ndef push():\n    return b'x'",
         "import airflow.decorators as d\n@d.task.docker(image='x')\ndef push():\n    return b'x'",
         "if X:\n import airflow.sdk as u\nelse:\n u = None\n@u.task()\ndef f():\n    return b'x'",
@@ -569,6 +572,10 @@ from airflow.sdk import ObjectStoragePath
 for one in ObjectStoragePath("s3://b/x").iterdir():  # here
     one.read_text()  # here
 """,
+    ("XC034", "the second line of a template"): '''
+BashOperator(bash_command="""
+    {{ ti.xcom_pull("a", dag_id="other") }}""")  # here
+''',
     ("XC034", "the line of a template"): '''
 BashOperator(
     bash_command="""

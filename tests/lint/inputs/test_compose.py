@@ -2,7 +2,8 @@
 
 import pytest
 
-from xcomkit.lint.sources.compose import read_compose
+from xcomkit.findings.errors import InputError
+from xcomkit.lint.sources.compose import MOST_SERVICES, read_compose
 from xcomkit.lint.sources.env_file import read_env
 from xcomkit.lint.sources.reading import read_configuration
 from xcomkit.values.values import read_documents
@@ -135,3 +136,13 @@ def test_default_of_a_reference_counts_where_no_file_knows_the_name():
     found = composed(SERVICE % "{AIRFLOW__A__B: '${X:-d}', AIRFLOW__A__C: '${X?needed}'}")
 
     assert found.environment["airflow"] == {"AIRFLOW__A__B": "d"}
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_services_are_read_up_to_their_limit(more):
+    rows = "".join(f"  a{n}: {{image: airflow}}\n" for n in range(MOST_SERVICES + more))
+    if more > 0:
+        with pytest.raises(InputError, match="more than 300 services"):
+            composed(f"services:\n{rows}")
+    else:
+        assert len(composed(f"services:\n{rows}").variables) == MOST_SERVICES + more

@@ -3,9 +3,10 @@
 import pytest
 import yaml
 
+from xcomkit.findings.errors import InputError
 from xcomkit.lint.displayed import environments
 from xcomkit.lint.rules import find
-from xcomkit.lint.sources.pod import read_pods
+from xcomkit.lint.sources.pod import MOST_CONTAINERS, read_pods
 from xcomkit.values.values import read_documents
 
 POD = {
@@ -81,6 +82,20 @@ def test_config_map_of_the_same_files_is_looked_into_and_another_is_said_to_be_m
     (component,) = found.environment
     assert found.environment[component] == {"AIRFLOW__A__B": "1"}
     assert found.elsewhere == {component: "envFrom elsewhere"}
+
+    foreign = {**config, "metadata": {"name": "here", "namespace": "other"}}
+    assert pods(pod, foreign).elsewhere[component] == "envFrom here, elsewhere"
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_containers_are_read_up_to_their_limit(more):
+    given = [{"name": f"worker-{n}"} for n in range(MOST_CONTAINERS + more)]
+    pod = {**POD, "spec": {"containers": given}}
+    if more > 0:
+        with pytest.raises(InputError, match="more than 300 containers"):
+            pods(pod)
+    else:
+        assert len(pods(pod).variables) == MOST_CONTAINERS + more
 
 
 @pytest.mark.parametrize(

@@ -169,9 +169,17 @@ def test_files_that_belong_together_are_judged_as_one(lint, files, expected):
     assert missing or failed(report) == []
 
 
-@pytest.mark.parametrize(("value", "expected"), [("1MB", "XC010"), ("{}", "XC076")])
-def test_json_patch_of_a_release_is_applied_or_said(lint, value, expected):
-    row = f"- {{op: replace, path: /spec/values/commonEnv/1/value, value: {value}}}"
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("replace, path: /spec/values/commonEnv/1/value, value: 1MB", "XC010"),
+        ("add, path: /spec/values/commonEnv/1/value, value: 1MB", "XC010"),
+        ("replace, path: /spec/values/commonEnv/1/value, value: {}", "XC076"),
+        ("add, path: /spec/values/commonEnv/1, value: 1MB", "XC076"),
+    ],
+)
+def test_json_patch_of_a_release_is_applied_or_said(lint, change, expected):
+    row = f"- {{op: {change}}}"
     head = "patches:\n  - target: {kind: HelmRelease, name: agents}\n    patch: |\n      "
     found = lint(
         {"base/a.yaml": RELEASE.replace("1MB", "0"), "k.yaml": f"{head}{row}\n      # x\n"}
@@ -287,6 +295,10 @@ def test_other_charts_hidden_folders_links_and_bytes_are_left_alone(lint):
 
     assert names(report := lint(files)) == {"values.yaml"}
     assert failed(report) == []
+
+
+def test_files_that_cannot_be_read_are_said_each(lint):
+    assert len(failed(lint({"a.yaml": BAD + "x: [\n", "b.yaml": BAD + "x: [\n"}))) == 2
 
 
 def test_file_that_is_too_large_is_said_not_passed(lint):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MEANINGS: Mapping[int, tuple[str, ...]] = {
     401: (
         "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId",
-        "SignatureDoesNotMatch", "UnrecognizedClientException",
+        "InvalidIdentityToken", "SignatureDoesNotMatch", "UnrecognizedClientException",
     ),
     403: ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"),
     404: ("NotFoundException",),

@@ -118,10 +118,14 @@ def _tells_images(config: Configuration) -> bool:
     return any(_images(config))
 
 
-@lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), applies=_tells_images)
+def _triggerers(config: Configuration) -> list[Agent]:
+    return [one for one in list_agents(config) if TRIGGERER in one.component.lower()]
+
+
+@lint_rule(XC058, "1.5.0 or later", kinds=("values", "pod"), applies=lambda c: any(_triggerers(c)))
 def _old_agents(config: Configuration) -> Iterator[Objection]:
-    for agent in list_agents(config):
-        if TRIGGERER in agent.component.lower() and agent.version < _TRIGGERS_SINCE:
+    for agent in _triggerers(config):
+        if agent.version < _TRIGGERS_SINCE:
             yield Objection(f"{agent.component[:80]}: {agent.text}", agent.place)
 
 

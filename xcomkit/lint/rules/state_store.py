@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from xcomkit.findings.model import DURABLE_STATE_STORE, STOCK_STATE_STORE, Rule
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.registry import Objection, judge_values, lint_rule, value_rule
-from xcomkit.lint.rules.chart_keys import list_agents
+from xcomkit.lint.rules.chart_keys import Agent, list_agents
 from xcomkit.lint.rules.prefixes import display, list_log_paths, overlap, paths
 from xcomkit.lint.rules.storage import (
     judge_class,
@@ -123,11 +123,17 @@ def _possible(config: Configuration) -> Iterator[Objection]:
         yield from _missing(config, is_needed=False)
 
 
-@lint_rule(XC432, "agents from 1.8.0 on", applies=_is_set, kinds=("values", "pod"))
+def _storing(config: Configuration) -> list[Agent]:
+    found = config.environment
+    return [a for a in list_agents(config) if found.get(a.component, {}).get(STATE_BACKEND)]
+
+
+@lint_rule(
+    XC432, "agents from 1.8.0 on", applies=lambda c: any(_storing(c)), kinds=("values", "pod")
+)
 def _unknown_to_agents(config: Configuration) -> Iterator[Objection]:
-    for agent in list_agents(config):
-        is_set = config.environment.get(agent.component, {}).get(STATE_BACKEND)
-        if is_set and agent.version < _AGENT_SINCE:
+    for agent in _storing(config):
+        if agent.version < _AGENT_SINCE:
             yield Objection(f"{agent.component[:80]}: {agent.text}", agent.place)
 
 
