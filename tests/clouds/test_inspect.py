@@ -17,6 +17,7 @@ from gcp_rig import GcpRig
 
 from xcomkit.__main__ import main
 from xcomkit.clouds.bucket import Reading
+from xcomkit.clouds.objects import Objects
 from xcomkit.findings.errors import AccessDeniedError
 from xcomkit.objects.keys import parse_key
 
@@ -230,11 +231,7 @@ def test_scan_without_the_right_to_read_is_unknown_and_says_why(file, capsys, mo
     def refuse(*_, **__):
         raise AccessDeniedError("403 for this key")
 
-    for kind in (AwsRig, AzureRig, GcpRig):
-        monkeypatch.setattr(
-            f"xcomkit.clouds.{kind.cloud_name}.objects.{kind.cloud_name.title()}Objects._read",
-            refuse,
-        )
+    monkeypatch.setattr(Objects, "read_object", refuse)
 
     assert main(["inspect", "-f", str(file), "--decode", "all"]) == 1
 
@@ -250,12 +247,18 @@ def test_part_of_a_listing_is_neither_sampled_nor_joined(file, capsys):
         assert "leave out --resume" in capsys.readouterr().err
 
 
-def test_objects_without_a_row_and_rows_without_an_object_are_named(there, file, capsys, tmp_path):
-    rows = tmp_path / "rows.csv"
+@pytest.fixture
+def rows(there, tmp_path):
+    """Export rows that refer to one of the objects, to one that is gone, and to none."""
+    path = tmp_path / "rows.csv"
     base = f"s3://conn@{there.settings.bucket}/astro/xcom"
     refers = [f"{base}/a/{RUN}/t0/{UUID}", f"{base}/a/{RUN}/gone/{UUID}", "<script>\x1b[31m"]
     lines = [f'2026-01-01,"""{one}"""' for one in refers]
-    rows.write_text("\n".join(["timestamp,value", *lines, f"{datetime.now(UTC)},1"]))
+    path.write_text("\n".join(["timestamp,value", *lines, f"{datetime.now(UTC)},1"]))
+    return path
+
+
+def test_objects_without_a_row_and_rows_without_an_object_are_named(there, file, capsys, rows):
     asked = ["inspect", "-f", str(file), "--orphans", str(rows)]
 
     code = main([*asked, "--older-than", "0", "--format", "json"])
@@ -299,3 +302,50 @@ def test_inventory_of_the_bucket_says_what_its_listing_says(there, file, capsys,
     code = main(["inspect", "-f", str(file), "--inventory", str(tmp_path), "--versions"])
     assert code == 2
     assert "leave out --resume, --versions, --decode and --orphans" in capsys.readouterr().err
+
+
+def keys_of(there) -> set[str]:
+    return {one.key.removeprefix("astro/xcom/") for one in there.cloud.list_objects("astro/xcom/")}
+
+
+def test_objects_without_a_row_are_deleted_where_the_prefix_is_typed_in_and_nothing_else(
+    there, file, capsys, rows, monkeypatch
+):
+    before, asked = keys_of(there), ["inspect", "-f", str(file), "--older-than", "0"]
+    lost = {one for one in before if UUID in one and "//" not in one and "/t0/" not in one}
+    for more in (
+        [], ["--orphans", str(rows)], ["--delete", "astro/xcom"],
+        ["--orphans", str(rows), "--delete", "astro"], ["--orphans", str(rows), "--delete", ""],
+        ["--orphans", "https://a.example", "--delete", "astro/xcom"],
+    ):  # fmt: skip
+        assert (main([*asked, *more]) == 2) == ("--delete" in more)
+    elsewhere = rows.with_name("elsewhere.csv")
+    elsewhere.write_text(rows.read_text().replace("/astro/xcom/", "/astro/other/"))
+    main([*asked, "--orphans", str(elsewhere), "--delete", "astro/xcom"])
+    assert "Nothing was deleted: no row refers to an object here" in capsys.readouterr().out
+    assert keys_of(there) == before
+
+    monkeypatch.setattr("xcomkit.steps.orphans.BATCH", 2)
+    delete, deletions = Objects.discard_keys, []
+
+    def delete_once(cloud, keys):
+        if deletions:
+            raise AccessDeniedError("403 from here on")
+        deletions.append(delete(cloud, keys))
+
+    with monkeypatch.context() as refused:
+        refused.setattr(Objects, "discard_keys", delete_once)
+        assert main([*asked, "--orphans", str(rows), "--delete", "astro/xcom"]) == 3
+    assert len(before - keys_of(there)) == 2
+    capsys.readouterr()
+    main([*asked, "--orphans", str(rows), "--delete", "astro/xcom"])
+
+    assert before - keys_of(there) == lost
+    shown = capsys.readouterr()
+    assert f"{len(lost) - 2} objects were deleted; they c" in shown.out
+    assert "\x1b" not in shown.out + shown.err
+    if there.cloud_name == "aws":
+        s3, place = there.client("s3"), {"Bucket": there.settings.bucket, "Prefix": "astro/xcom/a/"}
+        assert "can be restored from their last version" in shown.out
+        marked = {one["Key"] for one in s3.list_object_versions(**place)["DeleteMarkers"]}
+        assert marked == {f"astro/xcom/{one}" for one in lost if one.startswith("a/")}

@@ -95,6 +95,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--older-than", type=read_days, default=7, metavar="DAYS",
         help="leave out what is younger, 7 unless given: more than the longest Dag run takes",
     )  # fmt: skip
+    joined.add_argument(
+        "--delete", metavar="PREFIX",
+        help="delete the objects without a row, by exact key, where the prefix is typed in here:"
+        " look at them first, without this",
+    )  # fmt: skip
     one = parser.add_argument_group("find one value, in place of a listing")
     one.add_argument("--dag", metavar="ID")
     one.add_argument("--run", metavar="ID")
@@ -113,7 +118,7 @@ def act(options: argparse.Namespace) -> int:
         return _show_values(options, settings=settings)
     if options.journal:
         return _show_deletions(options, settings=settings)
-    _refuse(options)
+    _refuse(options, prefix=settings.prefix)
 
     from xcomkit.clouds import open_cloud
     from xcomkit.findings.model import worst
@@ -155,7 +160,7 @@ def act(options: argparse.Namespace) -> int:
     return int(worst(found) in ("fail", "unknown"))
 
 
-def _refuse(options: argparse.Namespace) -> None:
+def _refuse(options: argparse.Namespace, *, prefix: str) -> None:
     """Go on with options that fit together.
 
     Raises:
@@ -177,6 +182,13 @@ def _refuse(options: argparse.Namespace) -> None:
             "an inventory is older than the bucket and its rows, and has its old versions in it.",
             hint="leave out --resume, --versions, --decode and --orphans.",
         )
+    has_values = options.orphans and "://" not in options.orphans
+    if options.delete is not None and not (has_values and options.delete == prefix):
+        raise InputError(
+            f"--delete {options.delete}: nothing is deleted.",
+            hint="type in what the parameter prefix says, and give --orphans an export or a"
+            " database: a Deployment lists no values.",
+        )
 
 
 class _Part(NamedTuple):
@@ -194,7 +206,7 @@ def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
     with ExitStack() as stack:
         if options.orphans:
             from xcomkit.objects.orphans import Join, judge_orphans
-            from xcomkit.steps.orphans import join_rows, orphans_table
+            from xcomkit.steps.orphans import delete_orphans, join_rows, orphans_table
 
             join = stack.enter_context(closing(Join(settings.bucket, settings.prefix)))
             listing.also.append(join.add_objects)
@@ -210,6 +222,8 @@ def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
             )
             judged = judge_orphans(found, is_whole=listing.is_whole)
             yield _Part("orphans", found, orphans_table(found), judged)
+            if options.delete:
+                yield _Part("", table=delete_orphans(cloud, join, found, judged[0], say=note))
 
 
 def _read_inventory(
@@ -226,6 +240,7 @@ def _read_inventory(
 
 def _scan(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") -> _Part:
     """List the prefix, and return what is in the objects."""
+    from xcomkit.clouds.rules import ENCRYPTION
     from xcomkit.objects.checks import judge_scan
     from xcomkit.steps.deep_scan import scan_prefix, scan_table
 
@@ -235,7 +250,7 @@ def _scan(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
     )  # fmt: skip
     encryption = unread = ""
     try:
-        encryption = cloud.bucket.read_encryption()
+        encryption = cloud.bucket.read_setting(ENCRYPTION)
     except XcomkitError as error:
         unread = str(error)
     listed = listing.sums.readable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from xcomkit.cloud_documents.lifecycle import Effect
 from xcomkit.clouds.lifecycle import judge_takings, read_ours
 from xcomkit.clouds.rows import ABSENT, as_text, keep, row, shell
-from xcomkit.clouds.rules import ENCRYPTION, EXISTS, LIFECYCLE, REGION, TAGS
+from xcomkit.clouds.rules import EXISTS, LIFECYCLE, REGION, TAGS
 from xcomkit.findings.errors import (
     AccessDeniedError,
     ConflictError,
@@ -257,13 +257,13 @@ class Bucket(ABC):
         """
         return read_ours(self._settings, _rules(*self._read_one(LIFECYCLE)))
 
-    def read_encryption(self) -> str:
-        """Return how the bucket encrypts by default, as a text, empty where it does not say.
+    def read_setting(self, rule: Rule) -> str:
+        """Return the present value of a setting as a text, empty where it is not set.
 
         Raises:
             ServiceError: it cannot be read.
         """
-        _, reading = self._read_one(ENCRYPTION)
+        _, reading = self._read_one(rule)
         return as_text(reading.value) if reading.state == "set" and reading.value else ""
 
     def _read_one(self, rule: Rule) -> tuple[Any, Reading]:

@@ -190,6 +190,14 @@ class Objects(ABC):
             count += len(found)
         return count
 
+    def discard_keys(self, keys: Collection[str]) -> None:
+        """Delete the current version of exactly these keys; where versions are kept, they stay.
+
+        Raises:
+            ServiceError: a deletion was refused.
+        """
+        self._delete_versions([(key, "") for key in keys])
+
     def _delete_versions(self, versions: Sequence[Version]) -> None:
         """Delete exactly these versions; one that is gone already is no error."""
         for key, version in versions:

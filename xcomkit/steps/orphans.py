@@ -5,9 +5,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
-from xcomkit.findings.errors import MissingError
+from xcomkit.clouds import Cloud
+from xcomkit.clouds.rules import VERSIONING
+from xcomkit.findings.errors import MissingError, XcomkitError
+from xcomkit.findings.model import Check
+from xcomkit.findings.text import shorten
 from xcomkit.notebook import show
 from xcomkit.objects.orphans import (
     MOST,
@@ -26,6 +31,8 @@ from xcomkit.settings.settings import Settings
 from xcomkit.steps.inspect_objects import totals
 from xcomkit.steps.orchestration import read_token
 
+BATCH = 1_000
+"""Objects that are deleted before the next line of progress."""
 _PAUSE = 0.1
 """Seconds between two questions to a Deployment, which has other things to do."""
 _NAMES = ("dag_id", "run_id", "task_id", "key")
@@ -57,6 +64,34 @@ def join_rows(
         join.add_rows(_values(deployment, unread[:MOST]))
     why = f"of {MOST:,} rows whose task has no object the value was read, there are more"
     return join.result(source=rows, before=before, unread=why if len(unread) > MOST else "")
+
+
+def delete_orphans(
+    cloud: Cloud, join: Join, found: Orphans, check: Check, *, say: Callable[[str], None]
+) -> show.Text:
+    """Delete the objects that the check found, by exact key, and return what was done.
+
+    Where it ends early, the next join finds those that are left.
+
+    Raises:
+        ServiceError: a deletion was refused.
+    """
+    if check.status != "warn":
+        return show.Text(f"Nothing was deleted: {check.observed}.")
+    try:
+        kept = cloud.bucket.read_setting(VERSIONING)
+        undo = "cannot be brought back: the bucket keeps no versions"
+        if kept == "true" or "Enabled" in kept:
+            undo = "can be restored from their last version until the lifecycle removes it"
+    except XcomkitError:
+        undo = "may be lost for good: whether the bucket keeps versions was not seen"
+    say(f"deleting {found.without_row.count:,} objects; they {undo}")
+    keys, count = (key for key, *_ in join.orphans(found.before)), 0
+    while batch := list(islice(keys, BATCH)):
+        cloud.discard_keys(batch)
+        count += len(batch)
+        say(f"{count:,} objects deleted, the last one is {shorten(batch[-1])}")
+    return show.Text(f"{count:,} objects were deleted; they {undo}.")
 
 
 def orphans_table(found: Orphans) -> show.Table:

@@ -153,7 +153,7 @@ class AwsObjects(Objects):
             first = errors[0]
             text = f"{len(errors)} versions were not deleted, {first.get('Code')} first."
             kind = AccessDeniedError if first.get("Code") == "AccessDenied" else ServiceError
-            raise kind(text, hint="ask for s3:DeleteObjectVersion on the prefix.")
+            raise kind(text, hint="ask for s3:DeleteObject and s3:DeleteObjectVersion.")
 
     def _delete(self, key: str, version: str) -> None:
         self.clients.s3.delete_object(

@@ -1,7 +1,7 @@
 """The objects of the bucket, read without Airflow, and their generations."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from xcomkit.clouds.gcp.session import Clients, gcp_errors, patience
 from xcomkit.clouds.objects import Objects, Version
@@ -77,5 +77,6 @@ class GcpObjects(Objects):
             if blob.time_deleted:
                 yield int(blob.size or 0)
 
-    def _delete(self, key: str, version: int) -> None:
-        self.clients.bucket.delete_blob(key, generation=version, **patience())
+    def _delete(self, key: str, version: int | Literal[""]) -> None:
+        generation = None if version == "" else version
+        self.clients.bucket.delete_blob(key, generation=generation, **patience())
