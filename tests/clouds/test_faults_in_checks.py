@@ -291,8 +291,9 @@ def test_other_buckets_that_cannot_be_listed_leave_it_unknown(cloud, error):
 
 @pytest.mark.parametrize(
     ("names", "asked", "status"),
-    [(["acme", "other"], ["other"], "fail"), (["acme"], [], "skip"), ([], [], "skip")],
-)
+    [(["acme", "other"], ["other"], "fail"), (["acme", "acme-2"], ["acme-2"], "fail"),
+     (["acme"], [], "skip"), ([], [], "skip")],
+)  # fmt: skip
 def test_another_bucket_is_never_our_own(names, asked, status):
     access, found = cloud_of("gcp").access, []
     tests: Any = access.tests(access, None)

@@ -1,11 +1,13 @@
 """At a limit, above it and over a page: versions, documents and words beside them."""
 
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from refusing import cloud_of, settings_of
+from contract import read_batches
+from refusing import CLOUDS, cloud_of, settings_of
 
 from xcomkit.clouds.aws import documents
 from xcomkit.clouds.aws.objects import _MEASURED
@@ -24,6 +26,7 @@ from xcomkit.findings.errors import (
     ServiceError,
     SettingsError,
 )
+from xcomkit.findings.model import StoredObject
 
 KEY = "astro/xcom/d/r/t/a"
 PAGE = 1000
@@ -275,6 +278,15 @@ def test_uploads_are_measured_up_to_a_limit_and_one_that_ended_is_not(more):
         *[10] * (_MEASURED - 4 + min(more, 0)),
         *[None] * max(more, 0),
     ]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_listing_goes_on_behind_a_key_where_the_service_begins_with_it(cloud):
+    opened = cloud_of(cloud)
+    found = [StoredObject(f"p//{name}", 1, datetime.now(UTC)) for name in "abc"]
+    opened._list = lambda _, after: (one for one in found if one.key >= after)
+
+    assert read_batches(opened, "p//", after="p//a") == found[1:]
 
 
 @pytest.mark.parametrize(("ends", "holds"), [("", True), ("/", True), (None, False)])
