@@ -96,6 +96,7 @@ def kinds(suffix: str, body: object) -> set[str]:
         ("", json.dumps(REFERENCE.replace("@bucket", "@other")).encode(), set()),
         ("", json.dumps("s3://bucket/p/exports/2026.csv").encode(), set()),
     ],
+    ids=lambda value: type(value).__name__,  # compressed bytes hold the time
 )  # fmt: skip
 def test_what_is_wrong_with_an_object_is_named(suffix, body, expected):
     assert kinds(suffix, body) == expected
