@@ -2,19 +2,22 @@
 
 import bz2
 import hashlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from backend_target import THRESHOLD
 
-from xcomkit.backend import cross_read, round_trip, silent_references
+from xcomkit.backend import cross_read, fault_matrix, round_trip, silent_references
 from xcomkit.backend.configuration import check_class, check_path, is_threshold
 from xcomkit.backend.expectation import all_hold
+from xcomkit.backend.fault_matrix import Case
 from xcomkit.backend.protocol import XCOM, Failure, Hello, Outcome, Payload, PushedValue
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.objects.decode import UnreadableError
 from xcomkit.objects.reading import unpack
 from xcomkit.settings.settings import Settings
+from xcomkit.stand_ins.fault_proxy.faults import Fault
 
 REFUSED = [AccessDeniedError("403"), ServiceError("500")]
 ERROR = Failure("PermissionError", "403", "")
@@ -200,3 +203,30 @@ def test_look_after_a_purge_that_failed_proves_nothing(purged, looked, is_clean)
 )
 def test_one_unknown_leaves_all_unknown_and_one_that_is_wrong_is_told(verdicts, together):
     assert all_hold(verdicts) is together
+
+
+def test_pair_that_could_build_no_value_is_unknown():
+    made = value()
+    written: Any = SimpleNamespace(problem="", pushed=made.pushed, encoded=made.encoded,
+                                   payload=made.payload, is_unavailable=True)  # fmt: skip
+    reading = cross_read._judge(
+        cross_read.Reading("a", "b", "unknown"), written=(written,),
+        references=[made.pushed.reference], pulled=(made.encoded,), purged=(),
+    )  # fmt: skip
+    assert (reading.verdict, reading.tried) == ("unknown", 0)
+
+
+@pytest.mark.parametrize("hits", [0, 1])
+@pytest.mark.parametrize("there", [True, False, None])
+@pytest.mark.parametrize("operation", ["push", "pull", "purge"])
+def test_fault_that_met_no_request_or_whose_object_is_not_seen_is_not_proved(
+    operation, there, hits
+):
+    made = value()
+    trial: Any = SimpleNamespace(case=Case(operation, "403", Fault("403", ())), codec="none")
+    cell = fault_matrix._judge(
+        trial, (made.encoded, made.pushed), (made.encoded,), hits=hits, there=there
+    )
+    is_silent = operation == "purge" and there
+    is_seen = there is not None or operation == "pull"
+    assert (cell.verdict == "not proved") is not (is_seen and (hits > 0 or is_silent))

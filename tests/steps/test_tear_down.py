@@ -122,3 +122,25 @@ def test_deletion_that_cannot_be_looked_at_is_unknown(rig, tmp_path):
     tear_down.verify_target(step)
 
     assert [(check.id, check.status) for check in step.checks] == [("XC802", "unknown")]
+
+
+@pytest.mark.parametrize(
+    ("action", "status"), [("unchanged", "pass"), ("keep", "fail"), ("delete", "fail")]
+)
+def test_target_is_gone_only_where_nothing_of_it_is_left(rig, tmp_path, action, status):
+    rig.settings = rig.settings.model_copy(update={"confirm_delete": rig.settings.bucket})
+    row = SimpleNamespace(action=action, setting="bucket", resource="b", note="", before="there")
+    cloud = SimpleNamespace(plan_tear_down=lambda: SimpleNamespace(changes=[row]))
+    step = open_step(rig, tmp_path, cloud)
+
+    tear_down.verify_target(step)
+
+    assert [check.status for check in step.checks] == [status]
+
+
+def test_what_lies_below_a_recorded_prefix_is_recorded(rig, tmp_path):
+    evidence.record_created(tmp_path, kind="prefixes", names=[PLACE])
+    evidence.record_created(tmp_path, kind="objects", names=["a"])
+    step = open_step(rig, tmp_path, SimpleNamespace(list_keys_ever=lambda place: [f"{place}old"]))
+
+    assert tear_down._recorded(step) == ["a", f"{PLACE}old"]
