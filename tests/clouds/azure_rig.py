@@ -1,5 +1,6 @@
 """The contract's target on Azure, and a hand in the subscription behind it, over plain REST."""
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
@@ -245,9 +246,9 @@ class AzureRig(Rig):
     def at_somebody_elses(self) -> "AzureRig":
         return AzureRig(self.stand_in, storage_account=FOREIGN_ACCOUNT)
 
-    def become_nobody(self, set_variable: Callable[[str, str], None]) -> None:
+    def become_nobody(self, set_variable: Callable[[str, str], None], *roles: str) -> None:
         assert self.stand_in is not None
-        made = self.stand_in.add_principal("nobody")
+        made = self.stand_in.add_principal("nobody", *map(json.loads, roles))
         set_variable("AZURE_CLIENT_ID", made["client_id"])
         set_variable("AZURE_CLIENT_SECRET", made["client_secret"])
 

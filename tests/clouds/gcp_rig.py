@@ -7,9 +7,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
+from uuid import uuid4
 
 import google.auth
 import requests
+import yaml
 from google.auth.transport.requests import AuthorizedSession
 from rig import Rig
 
@@ -177,10 +179,12 @@ class GcpRig(Rig):
     def at_somebody_elses(self) -> "GcpRig":
         return GcpRig(self.stand_in, bucket=FOREIGN_BUCKET)
 
-    def become_nobody(self, set_variable: Callable[[str, str], None]) -> None:
+    def become_nobody(self, set_variable: Callable[[str, str], None], *roles: str) -> None:
         assert self.stand_in is not None
+        permissions = [one for role in roles for one in yaml.safe_load(role)["includedPermissions"]]
+        made = self.stand_in.add_user(f"nobody-{uuid4().hex[:8]}@example.com", *permissions)
         file = Path(tempfile.mkdtemp()) / "nobody.json"
-        file.write_text(json.dumps(self.stand_in.add_user("nobody@example.com")))
+        file.write_text(json.dumps(made))
         set_variable("GOOGLE_APPLICATION_CREDENTIALS", str(file))
 
     def sign_out(self, delete_variable: Callable[[str], None]) -> None:

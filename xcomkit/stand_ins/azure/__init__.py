@@ -2,7 +2,7 @@
 
 import sys
 from functools import partial
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from xcomkit.findings.model import CloudName
 from xcomkit.stand_ins.azure import azurite
@@ -52,7 +52,7 @@ class AzureStandIn(StandIn):
             "AZURE_CLIENT_SECRET": self.facts["client_secret"],
         }
 
-    def add_principal(self, name: str) -> dict[str, str]:
-        """Return client id and secret of a new service principal that has no role at all."""
-        found: dict[str, str] = self.call("principal", name=name)
+    def add_principal(self, name: str, *roles: dict[str, Any]) -> dict[str, str]:
+        """Return client id and secret of a new service principal with these custom roles alone."""
+        found: dict[str, str] = self.call("principal", name=name, roles=roles)
         return found

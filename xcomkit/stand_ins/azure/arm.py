@@ -1,7 +1,7 @@
 """Resource Manager for the Azure stand-in: stores and returns resources, refuses malformed bodies.
 
-Only the administrator manages; agents and others get 403. Paths are compared without case, as Azure
-does.
+The administrator manages, and whoever has a custom role with the operation; others get 403. Paths
+are compared without case, as Azure does.
 """
 
 import re
@@ -49,7 +49,8 @@ class ResourceManager:
             answer.headers["WWW-Authenticate"] = 'Bearer authorization_uri="https://login"'
             return answer, "", ""
         action = f"{request.method} {request.path}"
-        if caller != self._state.administrator:
+        is_administrator = caller == self._state.administrator
+        if not is_administrator and not self._state.is_granted(caller, _operation(request)):
             text = f"The client '{caller}' has no authorization to perform '{action}'."
             return _arm_error(403, "AuthorizationFailed", text), action, caller
         try:
@@ -129,6 +130,13 @@ class ResourceManager:
             if _are_related(one["properties"]["scope"], place.parent)
             and (wanted is None or one["properties"]["principalId"] == wanted[1])
         ]
+
+
+def _operation(request: Request) -> str:
+    """Return the operation as role definitions name it: ``Microsoft.X/types/of/the/path/read``."""
+    provider, *parts = request.path.rpartition("/providers/")[2].rstrip("/").split("/")
+    verb = {"PUT": "write", "PATCH": "write", "DELETE": "delete"}.get(request.method, "read")
+    return "/".join((provider, *parts[::2], verb))
 
 
 def _arm_error(status: int, code: str, message: str) -> Response:

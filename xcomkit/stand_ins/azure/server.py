@@ -18,7 +18,7 @@ from xcomkit.stand_ins.azure.arm import ResourceManager
 from xcomkit.stand_ins.azure.blobs import SUFFIX, BlobDoor
 from xcomkit.stand_ins.azure.entra import AUDIENCE, answer_entra
 from xcomkit.stand_ins.azure.entra import HOST as ENTRA
-from xcomkit.stand_ins.azure.state import OWNER, AzureState
+from xcomkit.stand_ins.azure.state import OWNER, AzureState, Document
 from xcomkit.stand_ins.common.server import Answer, Application, serve
 from xcomkit.stand_ins.common.upstream import Upstream
 
@@ -53,9 +53,11 @@ def main(directory: Path) -> None:
             return door.answer(request)
         return Response("The stand-in does not know this host.", status=501), "", ""
 
-    def add_principal(name: str) -> dict[str, str]:
-        made = state.add_principal(name, with_secret=True).client_id
-        return {"client_id": made, "client_secret": state.client_secrets[made]}
+    def add_principal(name: str, roles: list[Document]) -> dict[str, str]:
+        made = state.add_principal(name, with_secret=True)
+        state.granted[made.object_id] = roles
+        secret = state.client_secrets[made.client_id]
+        return {"client_id": made.client_id, "client_secret": secret}
 
     application = Application(
         state, dispatch=dispatch, endpoints={"principal": add_principal}, audience=AUDIENCE

@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from typing import Any
 
 from xcomkit.stand_ins.common.authority import TokenAuthority
@@ -33,7 +34,8 @@ class AzureState(State):
     """Everything but blobs, which Azurite keeps.
 
     ``resources`` holds documents by lower-case id; ``taken`` the names of all storage accounts;
-    ``administrator`` an object id.
+    ``administrator`` an object id; ``granted`` definitions of custom roles by object id, each held
+    at every scope.
     """
 
     entra: TokenAuthority = field(default_factory=TokenAuthority)
@@ -43,6 +45,7 @@ class AzureState(State):
     resources: dict[str, Document] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     administrator: str = ""
+    granted: dict[str, list[Document]] = field(default_factory=dict)
 
     def add_principal(self, name: str, *, with_secret: bool) -> Principal:
         """Return a new principal, with a client secret where it is to sign in with one."""
@@ -81,9 +84,17 @@ class AzureState(State):
         with self.lock:
             return [r for i, r in self.resources.items() if "/roleassignments/" in i]
 
+    def is_granted(self, object_id: str, operation: str) -> bool:
+        """Tell whether a custom role of a principal allows an operation."""
+        kind = "DataActions" if "/blobs/" in operation else "Actions"
+        allowed = (one for role in self.granted.get(object_id, ()) for one in role[kind])
+        return any(fnmatch(operation.lower(), one.lower()) for one in allowed)
+
     def may(self, principal: Principal, action: str, *, scope: str) -> bool:
         """Tell whether a principal's roles at or above a scope allow a data action."""
-        return any(
+        below = f"containers/{action}" if action.startswith("blobs/") else action
+        operation = f"Microsoft.Storage/storageAccounts/blobServices/{below}"
+        return self.is_granted(principal.object_id, operation) or any(
             one["properties"]["principalId"] == principal.object_id
             and action in ROLES.get(one["properties"]["roleDefinitionId"].rpartition("/")[2], ())
             and f"{scope}/".lower().startswith(f"{one['properties']['scope'].rstrip('/')}/".lower())

@@ -62,7 +62,7 @@ class GcpStandIn(StandIn):
         named = {name.replace("_", ".", 1): allowed for name, allowed in constraint.items()}
         self.call("constraint", project=project, constraint=named)
 
-    def add_user(self, email: str) -> dict[str, str]:
-        """Return application default credentials of a new person who has no right at all."""
-        found: dict[str, str] = self.call("user", email=email)
+    def add_user(self, email: str, *permissions: str) -> dict[str, str]:
+        """Return application default credentials of a new person with these permissions alone."""
+        found: dict[str, str] = self.call("user", email=email, permissions=permissions)
         return found

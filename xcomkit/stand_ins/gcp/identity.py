@@ -13,11 +13,12 @@ import jwt
 from werkzeug.wrappers import Request, Response
 
 from xcomkit.stand_ins.common.server import json_reply
-from xcomkit.stand_ins.gcp.state import ADMINISTRATOR, Document, GcpState
+from xcomkit.stand_ins.gcp.state import Document, GcpState
 
 LIFETIME = 3600
 _STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED",
            404: "NOT_FOUND", 409: "ALREADY_EXISTS", 501: "UNIMPLEMENTED"}  # fmt: skip
+_VERBS = {"GET": "get", "POST": "create", "DELETE": "delete"}
 _FLAVOUR = {"Metadata-Flavor": "Google"}
 _MAY_NOT_BECOME = (
     "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
@@ -95,12 +96,13 @@ def answer_iam(state: GcpState, request: Request) -> Response:
     member = state.member(request.headers.get("Authorization", ""))
     if not member:
         return google_error(401, "Request had invalid authentication credentials.")
-    if member != f"user:{ADMINISTRATOR}":
-        return google_error(403, "Permission 'iam.serviceAccounts.get' denied on resource.")
     found = _ACCOUNT.fullmatch(request.path)
     if found is None:
         return google_error(501, "The stand-in does not know this request.")
     email, verb = found["email"] or "", found["verb"] or ""
+    permission = f"iam.serviceAccounts.{verb or _VERBS.get(request.method, '')}"
+    if not state.may_in_project(member, permission):
+        return google_error(403, f"Permission '{permission}' denied on resource.")
     body: Document = request.get_json(silent=True) or {}
     with state.lock:
         if not email and request.method == "POST":

@@ -1,6 +1,7 @@
 """What the Google Cloud stand-in remembers: people, accounts, tokens, policies and requests."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,8 @@ class GcpState(State):
     """Everything but objects and bucket properties, which the emulator keeps.
 
     ``projects`` holds the project of each bucket, ``constraints`` what organization policies say
-    to each project: the allowed values per constraint.
+    to each project: the allowed values per constraint, ``granted`` the permissions that a custom
+    role gives a member in every project.
     """
 
     people: dict[str, str] = field(default_factory=dict)
@@ -28,12 +30,14 @@ class GcpState(State):
     bucket_policies: dict[str, Document] = field(default_factory=dict)
     projects: dict[str, str] = field(default_factory=dict)
     constraints: dict[str, Document] = field(default_factory=dict)
+    granted: dict[str, list[str]] = field(default_factory=dict)
 
-    def add_person(self, email: str) -> Document:
+    def add_person(self, email: str, permissions: Sequence[str] = ()) -> Document:
         """Return application default credentials of a new person, as gcloud writes them."""
         refresh = secrets.token_urlsafe(24)
         with self.lock:
             self.people[refresh] = email
+            self.granted[f"user:{email}"] = list(permissions)
         return {
             "type": "authorized_user",
             "client_id": "stand-in.apps.googleusercontent.com",
@@ -71,14 +75,21 @@ class GcpState(State):
             for binding in bindings
         )
 
+    def may_in_project(self, member: str, permission: str) -> bool:
+        """Tell whether the administrator asks, or somebody whose custom role has the permission."""
+        with self.lock:
+            is_granted = permission in self.granted.get(member, ())
+            return is_granted or member == f"user:{ADMINISTRATOR}"
+
     def may(self, member: str, permission: str, *, bucket: str, key: str = "") -> bool:
         """Tell whether a member has a permission on a bucket or on one of its objects.
 
-        The administrator owns every project but the foreign one. A condition is met only where it
-        is exactly ``resource.name.startsWith("...")``; what cannot be decided grants nothing.
+        The administrator owns every project but the foreign one, where no custom role counts
+        either. A condition is met only where it is exactly ``resource.name.startsWith("...")``;
+        what cannot be decided grants nothing.
         """
         with self.lock:
-            if member == f"user:{ADMINISTRATOR}":
+            if self.may_in_project(member, permission):
                 return self.projects.get(bucket) != FOREIGN_PROJECT
             bindings = self.bucket_policies.get(bucket, {}).get("bindings", [])
         resource = f"projects/_/buckets/{bucket}" + (f"/objects/{key}" if key else "")

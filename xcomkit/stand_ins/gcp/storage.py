@@ -15,7 +15,7 @@ from xcomkit.stand_ins.common.http_server import RAW_HEADERS
 from xcomkit.stand_ins.common.server import Answer, json_reply
 from xcomkit.stand_ins.common.upstream import Upstream
 from xcomkit.stand_ins.gcp.identity import google_error, set_policy
-from xcomkit.stand_ins.gcp.state import ADMINISTRATOR, FOREIGN_PROJECT, Document, GcpState
+from xcomkit.stand_ins.gcp.state import FOREIGN_PROJECT, Document, GcpState
 
 PAGE = 1000
 _PATH = re.compile(
@@ -86,14 +86,14 @@ class StorageDoor:
         self, member: str, right: str, bucket: str, key: str, request: Request
     ) -> str:
         """Return the permission that whoever asks lacks, or ``""``."""
-        is_administrator = member == f"user:{ADMINISTRATOR}"
+        is_allowed = self._state.may_in_project(member, right)
         lacking = right or "this"
         if not bucket:
             is_own = request.args.get("project") != FOREIGN_PROJECT
-            return "" if is_administrator and is_own else lacking
+            return "" if is_allowed and is_own else lacking
         if bucket not in self._state.projects:
             # Who has no right in any project does not learn whether a bucket exists.
-            return lacking if member.startswith("user:") and not is_administrator else ""
+            return lacking if member.startswith("user:") and not is_allowed else ""
         key = "" if right == _LIST else key or self._key_of_upload(request)
         if not self._state.may(member, right, bucket=bucket, key=key):
             return lacking
