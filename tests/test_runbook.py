@@ -297,6 +297,8 @@ class TestProcess:
         output, _ = process.communicate(timeout=120)
 
         assert process.returncode == 130, output
+        where = f"interrupted; what ran so far is in {os.path.relpath(run, ROOT)}."
+        assert where in output
         assert "Traceback" not in output
         assert psutil.wait_procs(below, timeout=60)[1] == []
         assert [*temporary.iterdir()] == []

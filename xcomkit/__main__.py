@@ -47,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             " Next: pip install 'xcomkit[runbook,local]'\n"
         )
         return 3
-    except KeyboardInterrupt:
-        sys.stderr.write("xcomkit: interrupted; what ran so far is in the run directory.\n")
+    except KeyboardInterrupt as stop:
+        sys.stderr.write(f"xcomkit: {plain('; '.join(('interrupted', *map(str, stop.args))))}.\n")
         return 130
     return code
 

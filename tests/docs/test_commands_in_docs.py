@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -66,6 +67,31 @@ def test_every_make_target_program_file_and_link_exists(document):
     assert [n for n in named(document, r"\.venv/bin/([\w-]+)") if not (BIN / n).exists()] == []
     assert [name for name in named(document, files) if not (ROOT / name).exists()] == []
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the names of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", FENCED.sub("", path.read_text()))
+    return {
+        re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
+    }
+
+
+def test_every_link_of_every_page_leads_to_a_file_and_a_heading_that_are_there():
+    listed = subprocess.run(["git", "ls-files", "-z", "*.md"], cwd=ROOT, capture_output=True,
+                            text=True, check=True).stdout  # fmt: skip
+    pages = [ROOT / name for name in listed.split("\0") if name]
+    links = {
+        (page, *target.partition("#")[::2])
+        for page in pages
+        for target in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", page.read_text())
+    }
+
+    assert len(links) > 30
+    for page, file, anchor in links:
+        there = (page.parent / file).resolve() if file else page
+        assert there.exists(), (page, file)
+        assert not anchor or anchor in anchors(there), (page, file, anchor)
 
 
 def test_commands_are_found_where_they_stand():

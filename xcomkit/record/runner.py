@@ -121,6 +121,7 @@ def run_steps(
         SettingsError: the notebooks are not there, or the run directory is of another target.
         InputError: the values file, or the URL of the plane's database, cannot be read.
         ProcessError: the stand-in did not start.
+        KeyboardInterrupt: it names the run directory.
     """
     missing = [step for step in steps if not (notebooks / f"{step}.ipynb").is_file()]
     if missing:
@@ -139,12 +140,15 @@ def run_steps(
     begun = evidence.note_begun(directory, steps=steps)
     _clear(directory, steps=steps)
     run = Run(directory, settings, describe_place(settings))
-    with hold_target(settings, steps=steps), ExitStack() as held:
-        if _VERIFY in steps and settings.deployment == LOCAL:
-            # It comes up while the steps before it work.
-            plane = held.enter_context(open_plane(original=original))
-            os.environ[CONTROL_PLANE] = plane.export()
-        _run_each(run, steps=steps, notebooks=notebooks, progress=progress)
+    try:
+        with hold_target(settings, steps=steps), ExitStack() as held:
+            if _VERIFY in steps and settings.deployment == LOCAL:
+                # It comes up while the steps before it work.
+                plane = held.enter_context(open_plane(original=original))
+                os.environ[CONTROL_PLANE] = plane.export()
+            _run_each(run, steps=steps, notebooks=notebooks, progress=progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"what ran so far is in {os.path.relpath(directory)}") from None
     now = {result.name: result for result in run.results}
     run.results = [now.get(step) or _earlier(step, run=run) for step in STEPS if step in begun]
     return run
