@@ -18,13 +18,20 @@ from xcomkit.steps import (
 )
 
 EVERYWHERE = set(parameters_of("00_prerequisites"))
+
+
+def sizes(step):
+    return inspect_objects.list_part(step, "sizes")
+
+
+sizes.__module__ = inspect_objects.__name__
 CELLS = (
     prerequisites.check_environment, prerequisites.check_caller, prerequisites.write_requirements,
     create_bucket.plan, create_bucket.apply, create_bucket.verify,
     grant_access.plan, grant_access.apply, grant_access.verify,
     helm_values.plan, helm_values.apply, helm_values.show_environment, helm_values.verify,
     helm_values.show_next_steps,
-    inspect_objects.summarise_prefix, inspect_objects.forecast_deletions,
+    inspect_objects.summarise_prefix, sizes, inspect_objects.forecast_deletions,
     inspect_objects.summarise_state, inspect_objects.open_newest, inspect_objects.verify,
     tear_down.plan_objects, tear_down.remove_objects, tear_down.verify_objects,
     tear_down.plan_target, tear_down.remove_target, tear_down.verify_target,
