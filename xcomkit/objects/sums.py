@@ -25,6 +25,7 @@ GRACE = timedelta(days=2)
 AGES = (1, 7, 30, 90)
 """Ages in days up to which objects are counted together; the last place is for older ones."""
 _DAY = 86_400_000_000
+_FEW = 10_000
 _CODECS: tuple[StoredCodec, ...] = tuple(CODECS.values())
 Group = tuple[str, str, str, str]
 """Dag, task, layout and codec."""
@@ -274,18 +275,21 @@ def _read_strict(columns: Columns, *, prefix: str) -> _Strict:
         rows, others = others[matched], others[~matched]
         if len(rows):
             strict.append(rows)
-            found = keys.filter(matches)
-            groups += _groups(found, columns.size[rows], layout=layout, base=base)
+            read = _groups(keys.filter(matches), columns.size[rows], layout=layout, base=base)
+            if read is None:
+                return _Strict([], others[:0], np.arange(columns.count), columns)
+            groups += read
         if not len(others):
             break
         keys = keys.filter(pc.invert(matches))
-    if any(len(name) > MAX_ID for group, _ in groups for name in group):
-        return _Strict([], others[:0], np.arange(columns.count), columns)
     return _Strict(groups, np.concatenate([others[:0], *strict]), others, columns)
 
 
-def _groups(keys: Any, sizes: Any, *, layout: str, base: int) -> Iterable[tuple[Group, Tally]]:
-    """Yield Dag, task and codec of keys that a strict pattern matched, with their tallies."""
+def _groups(keys: Any, sizes: Any, *, layout: str, base: int) -> list[tuple[Group, Tally]] | None:
+    """Return Dag, task and codec of keys that a strict pattern matched, with their tallies.
+
+    Nothing is returned where an id is too long to be one.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -306,21 +310,31 @@ def _groups(keys: Any, sizes: Any, *, layout: str, base: int) -> Iterable[tuple[
     few = (len(dags.dictionary), len(tasks.dictionary), len(CODECS))
     numbers = np.ravel_multi_index((_numbers(dags.indices), _numbers(tasks.indices), codecs), few)
     dag_names, task_names = dags.dictionary.to_pylist(), tasks.dictionary.to_pylist()
+    if max(map(len, (*dag_names, *task_names))) > MAX_ID:
+        return None
     found, tallies = _tallies(numbers, sizes)
-    places = np.stack(np.unravel_index(found, few), axis=1).tolist()
-    for (dag, task, codec), tally in zip(places, tallies, strict=True):
-        yield (dag_names[dag], task_names[task], layout, _CODECS[codec]), tally
+    places = zip(*(place.tolist() for place in np.unravel_index(found, few)), strict=True)
+    return [
+        ((dag_names[dag], task_names[task], layout, _CODECS[codec]), tally)
+        for (dag, task, codec), tally in zip(places, tallies, strict=True)
+    ]
 
 
 def _tallies(numbers: Any, sizes: Any) -> tuple[Any, list[Tally]]:
     """Return each number once, and how often it is there with the bytes of its objects."""
     import numpy as np
 
-    found, places = np.unique(numbers, return_inverse=True)
+    least = numbers.min()
+    places = numbers - least
+    if places.max() > 4 * len(numbers) + _FEW:  # a place for each would be too many
+        kinds, places = np.unique(numbers, return_inverse=True)
+    else:
+        kinds = np.arange(places.max() + 1) + least
     counts = np.bincount(places)
+    found = np.flatnonzero(counts)
     # A float holds every whole number up to 2**53, so the bytes of a batch are exact.
-    sums = np.bincount(places, weights=sizes).astype(np.int64)
-    return found, np.stack((counts, sums), axis=1).tolist()
+    sums = np.bincount(places, weights=sizes)[found].astype(np.int64)
+    return kinds[found], np.stack((counts[found], sums), axis=1).tolist()
 
 
 def _tally(tallies: dict[Any, Tally], name: Any, count: int, size: int) -> None:
