@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 KINDS = ("current", "elsewhere", "outside", "marker", "unreadable", "old")
 """What a row may be: an object, in another bucket, outside the prefix, a delete marker, ..."""
-_MEMORY = "100MB"
+_MEMORY, _MORE = "100MB", "2GB"
+"""What DuckDB may take; more where it has to find the newest of the versions of a key."""
 _MOST_BYTES, _LAST = 2**50, 4_102_444_800_000_000  # a petabyte, and the year 2100
 _VERSIONS = {"islatest", "iscurrentversion", "sequencenumber", "snapshot", "timedeleted"}
 _COPY = "copy the inventory again, or name a whole one."
@@ -60,6 +61,11 @@ class Rows:
     def has_versions(self) -> bool:
         """Tell whether the rows say which objects are not the current ones."""
         return not self._columns.keys().isdisjoint(_VERSIONS)
+
+    @property
+    def is_sorted(self) -> bool:
+        """Tell whether the rows of a key are sorted to find its current version."""
+        return "sequencenumber" in self._columns
 
     def select(self) -> "DuckDBPyRelation":
         """Return key, size, time and kind of every row, the key empty outside the prefix.
@@ -173,7 +179,7 @@ class Rows:
             tests.append(f"NOT {self._flag('islatest')}")
         if "iscurrentversion" in self._columns:
             tests.append(f"({version} <> '' AND NOT {self._flag('iscurrentversion')})")
-        if "sequencenumber" in self._columns:  # of S3 Metadata: the largest of a key is the newest
+        if self.is_sorted:  # of S3 Metadata: the largest of a key is the newest
             some = self._rows.filter(f"{version} NOT IN ('', 'null')").limit(1)
             if some.to_arrow_table().num_rows:
                 newest = f"PARTITION BY {self._key} ORDER BY {self._need('sequencenumber')} DESC"
@@ -201,7 +207,10 @@ def open_rows(report: Report, *, settings: Settings) -> Iterator[Rows]:
         try:
             with duckdb.connect(config=config) as database:
                 found = _open(database, report)
-                yield Rows(found, settings=settings, is_quoted=report.is_quoted)
+                rows = Rows(found, settings=settings, is_quoted=report.is_quoted)
+                if rows.is_sorted:
+                    database.execute(f"SET memory_limit = '{_MORE}'")
+                yield rows
         except (
             duckdb.Error, pa.ArrowException, OSError, EOFError, UnicodeDecodeError, csv.Error
         ) as error:  # fmt: skip
