@@ -73,8 +73,9 @@ def test_two_commands_lead_from_an_empty_folder_to_a_record(install, tmp_path):
     folder.mkdir()
 
     laid_out = run(xcomkit, "init", ".", cwd=folder)
-    assert "Next: xcomkit run -f parameters/local-aws.yaml\n" in laid_out.stdout
-    ran = run(xcomkit, "run", "01", "-f", "parameters/local-aws.yaml", cwd=folder)
+    command = laid_out.stdout.rpartition("Next: ")[2].split()  # no shell finds it by its name here
+    assert command[1:] == ["run", "-f", "parameters/local-aws.yaml"]
+    ran = run(folder / command[0], "run", "01", *command[2:], cwd=folder)
 
     record = folder / ran.stdout.rsplit("record: ", 1)[1].strip()
     assert "XC201" in record.read_text()
@@ -100,7 +101,7 @@ def test_init_keeps_files_that_are_there_and_names_those_that_differ(install, tm
     assert mine.read_text() == "bucket: mine\n"
     for done in (first, again):
         assert "folder/parameters/aws.yaml: is there and differs" in done.stdout
-        assert "Next: cd folder && xcomkit run" in done.stdout
+        assert "Next: cd folder && ../" in done.stdout
     assert again.stdout.startswith("0 files written.\n")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from xcomkit.__main__ import main
+from xcomkit.findings.text import program
 
 ROOT = Path(__file__).parents[2]
 LOCAL = str(ROOT / "parameters/local-aws.yaml")
 GOOD = str(ROOT / "tests/lint/good.yaml")
+XCOMKIT = program(seen_from=ROOT)
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +78,8 @@ def test_version_is_said(capsys):
         (["run", "-f", LOCAL, "-p", "values_file=none.yaml", "--out", "{folder}/records"],
          "No such file"),
         (["verify-record", "{folder}"], "no readable manifest"),
-        (["lintt", "x"], "'lintt'. Did you mean lint? Next: xcomkit --help"),
-        (["lint", "--trst", "x"], "--trst. Did you mean --trust? Next: xcomkit lint --help"),
+        (["lintt", "x"], "'lintt'. Did you mean lint? Next: {xcomkit} --help"),
+        (["lint", "--trst", "x"], "--trst. Did you mean --trust? Next: {xcomkit} lint --help"),
         (["lint", "x", "--rerun-days", "-5"], "'-5' is no number of days"),
         (["lint", "x", "--set-json", "a=b"], "helm template RELEASE CHART -f values.yaml --set-"),
         (["merge", "x"], "xcomkit merge: the following arguments are required: FRAGMENT. Next:"),
@@ -100,8 +103,37 @@ def test_mistake_is_one_line_and_exit_2_before_anything_is_made(capsys, tmp_path
     assert (stopped.value.code, "nothing failed" in out) == (2, False)
     assert text.startswith("xcomkit")
     assert text.count("\n") == 1
-    assert problem in text
+    assert problem.replace("{xcomkit}", XCOMKIT) in text
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_init_from_a_checkout_copies_what_is_shipped_and_none_of_the_saved_files(
+    tmp_path, monkeypatch, capsys
+):
+    checkout = tmp_path / "checkout"
+    for name in ("notebooks", "parameters", "docs/recipes"):
+        shutil.copytree(ROOT / name, checkout / name)
+    shutil.copy(ROOT / "requirements.lock", checkout)
+    (checkout / "parameters/mine.yaml").write_text("bucket: of-my-account\n")
+    monkeypatch.setattr("xcomkit.cli.init._PACKAGE", checkout / "xcomkit")
+
+    assert main(["init", str(tmp_path / "folder")]) == 0
+
+    tracked = subprocess.run(["git", "ls-files", "parameters"], capture_output=True, text=True,
+                             check=True).stdout.split()  # fmt: skip
+    copied = (tmp_path / "folder").glob("parameters/*")
+    assert sorted(f"parameters/{path.name}" for path in copied) == tracked
+    assert f"{program(seen_from=tmp_path / 'folder')} run -f parameters/" in capsys.readouterr().out
+
+
+def test_what_is_to_be_typed_is_the_name_only_where_a_shell_finds_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.defpath)
+    assert (tmp_path / program(seen_from=tmp_path)).samefile(
+        Path(sys.executable).parent / "xcomkit"
+    )
+
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    assert program(seen_from=tmp_path) == "xcomkit"
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported():

@@ -72,7 +72,7 @@ def test_result_goes_beside_the_file_with_the_diff_on_stdout_and_a_second_merge_
     assert f"+  - name: {PATH}\n" in out
     assert err.startswith("values.xcom.yaml written, values.yaml is as it was.\n")
     assert re.search(
-        r"yaml:6: XC026 fails, expected: .*\nNext: xcomkit lint values.xcom.yaml\n\Z", err
+        r"yaml:6: XC026 fails, expected: .*\nNext: \S*xcomkit lint values.xcom.yaml\n\Z", err
     )
 
     code, _, err = merge()

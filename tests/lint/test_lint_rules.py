@@ -10,13 +10,14 @@ from good_values import COMMON, CONNECTION, GOOD, changed, checks, with_entry
 from xcomkit.findings.model import DURABLE_BACKEND, STOCK_BACKEND, Finding
 from xcomkit.findings.reports import ignores
 from xcomkit.lint.fixes import render
-from xcomkit.lint.rules import RULES, lint
+from xcomkit.lint.rules import REGISTRY, RULES, lint
 from xcomkit.lint.rules.storage import read_threshold
 from xcomkit.values.names import BACKEND
 from xcomkit.values.values import read_values
 
 HERE = Path(__file__).parent
 EXAMPLES = yaml.safe_load((HERE / "examples.yaml").read_text(encoding="utf-8"))
+ROLE = "eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/xcom-agents"
 IDS = [rule.id for rule in (*RULES, *ignores.RULES)]
 BASE_PATH = "s3://aws_default@xcom-bucket/astro/xcom"
 
@@ -175,6 +176,21 @@ def test_what_is_pasted_takes_the_place_of_the_entry_and_is_one_value_per_settin
     (found,) = judged(with_entry("AIRFLOW__CORE__XCOM__BACKEND", "x"))["XC017"]
     assert "is not read; Airflow reads AIRFLOW__CORE__XCOM_BACKEND" in found.observed
     assert keys["XC006"][0].remedy == "Write workers as a list of worker groups."
+
+
+def test_one_slip_is_one_finding(judged) -> None:
+    for slip in ("iam.gkeusercontent.com/gcp-service-account: x@p.iam.gserviceaccount.com",
+                 "iam.amazonaws.com/role: xcom-agents"):  # fmt: skip
+        store = "gs" if "gke" in slip else "s3"
+        text = GOOD.replace("s3://", f"{store}://").replace(ROLE, slip)
+        assert {"XC046", "XC048"} & {*judged(text)} == {"XC048"}
+    (old,) = judged(example("XC432", "fail"))["XC432"]
+    assert all(name in old.observed for name in ("worker:", "dagProcessor", "triggerer"))
+
+
+def test_remedy_of_a_rule_for_all_files_does_not_speak_of_values_files_alone() -> None:
+    spoken = {e.rule.id for e in REGISTRY if "in commonEnv" in e.rule.remedy}
+    assert not spoken - {entry.rule.id for entry in REGISTRY if entry.kinds == ("values",)}
 
 
 def test_path_of_white_space_is_missing_and_nothing_else() -> None:

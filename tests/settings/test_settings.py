@@ -147,6 +147,16 @@ def test_value_is_accepted_up_to_its_limit_and_beyond_it_field_and_value_are_nam
         assert message(**{name: value}).startswith(f"{name}: {value!r} is invalid: ")
 
 
+def test_all_that_is_wrong_is_said_at_once_and_a_long_value_is_cut_within_its_quotes():
+    text = message(threshold=-5, prefix="/" * 200, encryption="sse-kms", buckt="x")
+
+    wrong = ("threshold: -5 is", "prefix: '///", "///' is invalid", "kms_key: '' is invalid")
+    assert all(one in text for one in (*wrong, "buckt: no such parameter"))
+    assert len(text) < 700
+    many = message(**{f"name{number}": 1 for number in range(30)})
+    assert "name9: no such parameter. and 20 more" in many
+
+
 def test_encryption_with_kms_needs_its_key():
     assert "kms_key" in message(encryption="sse-kms")
 

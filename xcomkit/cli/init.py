@@ -6,9 +6,19 @@ from pathlib import Path
 
 from xcomkit.cli.terminal import say
 from xcomkit.findings.errors import SettingsError
+from xcomkit.findings.text import program
+from xcomkit.settings.terms import TERMS
 
 _PACKAGE = Path(__file__).parents[1]
-_FOLDERS = {"notebooks": "*.ipynb", "parameters": "*.yaml", "docs/recipes": "*.*"}
+_FOLDERS = {
+    "notebooks": ("*.ipynb",),
+    # in a checkout people's own files may stand beside these
+    "parameters": (
+        *(f"{kind}{cloud}.yaml" for kind in ("", "local-") for cloud in TERMS),
+        "s3-compatible.yaml",
+    ),
+    "docs/recipes": ("*.*",),
+}
 _LOCK = "requirements.lock"
 _IGNORED = "# records hold names of your accounts and buckets\nruns/\n"
 
@@ -52,7 +62,7 @@ def act(options: argparse.Namespace) -> int:
     for name in different:
         say(f"{folder / name}: is there and differs from the one shipped; it stays as it is.")
     change = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
-    say(f"Next: {change}xcomkit run -f parameters/local-aws.yaml")
+    say(f"Next: {change}{program(seen_from=folder)} run -f parameters/local-aws.yaml")
     return 0
 
 
@@ -65,8 +75,8 @@ def shipped() -> Path:
 def _files() -> Iterator[tuple[str, bytes]]:
     """Yield the name below the folder and the content of each file."""
     source = shipped()
-    for folder, pattern in _FOLDERS.items():
-        for path in sorted((source / folder).glob(pattern)):
+    for folder, patterns in _FOLDERS.items():
+        for path in sorted(path for one in patterns for path in (source / folder).glob(one)):
             yield f"{Path(folder).name}/{path.name}", path.read_bytes()
     yield _LOCK, (source / _LOCK).read_bytes()
     yield ".gitignore", _IGNORED.encode()

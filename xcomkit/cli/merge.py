@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xcomkit.cli.terminal import note, relative
 from xcomkit.findings.errors import InputError
-from xcomkit.findings.text import listed, plain
+from xcomkit.findings.text import listed, plain, program
 from xcomkit.findings.text_file import read_text, write_text
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _tell_next(out: Path) -> None:
             rule = finding.rule
             said = f"{rule.id} fails, expected: {rule.title}; observed: {finding.observed}"
             note(plain(f"{finding.where}: {said}"))
-    note(f"Next: xcomkit lint {out}")
+    note(f"Next: {program(seen_from=Path.cwd())} lint {out}")
 
 
 def _tell_problems(merged: "Merged", values: "Values") -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from xcomkit.findings.errors import SettingsError
-from xcomkit.findings.text import plain
+from xcomkit.findings.text import plain, program
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,7 +24,8 @@ class Parser(argparse.ArgumentParser):
         near = difflib.get_close_matches(wrong[1] or wrong[2], known, n=1) if wrong else []
         said = message.partition(" (choose from")[0] if near else message
         meant = f" Did you mean {near[0]}?" if near else ""
-        self.exit(2, plain(f"{own}: {said}.{meant} Next: {own} --help") + "\n")
+        asked = own.replace("xcomkit", program(seen_from=Path.cwd()), 1)
+        self.exit(2, plain(f"{own}: {said}.{meant} Next: {asked} --help") + "\n")
 
     def words(self) -> tuple[str, list[str]]:
         """Return the command that is asked for, and the commands and options that it knows."""

@@ -22,6 +22,7 @@ from xcomkit.backend.cross_read import Reading, Verdict
 from xcomkit.backend.version_matrix import CODECS, DAG_ID, Matrix, Row, measure
 from xcomkit.clouds import Platform, open_cloud
 from xcomkit.findings.errors import MissingError, SettingsError, XcomkitError
+from xcomkit.findings.text import program
 from xcomkit.findings.text_file import SCHEMA, write_text
 from xcomkit.notebook import show
 from xcomkit.notebook.step import Step
@@ -174,7 +175,8 @@ def _prepare(step: Step) -> None:
     except MissingError:
         raise MissingError(
             f"{step.settings.place}: there is no such bucket.",
-            hint="make bucket and access first: xcomkit run 00 01 02 -f FILE -p apply=true.",
+            hint="make bucket and access first:"
+            f" {program(seen_from=Path.cwd())} run 00 01 02 -f FILE -p apply=true.",
         ) from None
 
 

@@ -1,6 +1,10 @@
-"""Makes texts of somebody else's fit for a terminal and a log."""
+"""Makes texts fit for a terminal, a log and a table: bounded, printable, ready to be typed."""
 
+import os
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def plain(text: str) -> str:
@@ -23,3 +27,19 @@ def shorten(key: str) -> str:
 def number_of(count: int, thing: str) -> str:
     """Return a count with its noun, as ``1 check`` and ``2 checks``."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def begin(text: str, *, most: int) -> str:
+    """Return a text of at most ``most`` characters; a longer one ends behind a word."""
+    if len(text) <= most:
+        return text
+    head = text[: most - 1]
+    return f"{head.rpartition(' ')[0] or head[:-1]} …"
+
+
+def program(*, seen_from: Path) -> str:
+    """Return how to call this program there: by its name where a shell finds it, else by path."""
+    own = Path(sys.executable).with_name("xcomkit")
+    if shutil.which("xcomkit") or not own.is_file():
+        return "xcomkit"
+    return os.path.relpath(own, seen_from)

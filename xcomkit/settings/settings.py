@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, ValidationError, field_validator, model_va
 from pydantic.fields import FieldInfo
 
 from xcomkit.findings.errors import SettingsError
+from xcomkit.findings.text import listed
 from xcomkit.settings.parameter_file import read_parameters
 from xcomkit.settings.proof import ProofSettings
 from xcomkit.settings.shared_target import read_choice
@@ -33,6 +34,7 @@ PRACTICE_FILE = "parameters/local-{cloud}.yaml"
 ONE_RUN_ONLY = ("confirm_delete", "run_dir")
 """Parameters that belong to one run: a saved name would delete again next time."""
 
+_MOST = 10  # problems of a file that are named
 _RISK = re.compile(r"(XC\d{3}): *(\S.*)")
 
 
@@ -153,14 +155,22 @@ class Settings(ProofSettings):
         """Return validated settings.
 
         Raises:
-            SettingsError: on the first invalid name or value, in one line.
+            SettingsError: on invalid names and values, all of them in one line.
         """
         settings, problems = cls._judge(values)
         if settings is None or problems:
-            name, problem = next(iter(problems.items()))
-            is_empty = "placeholder" in problem or ": '' is invalid" in problem
-            do = f"fill in {name} in {source}" if is_empty else f"correct {source}"
-            raise SettingsError(problem, hint=f"{do}.")
+            empty = [
+                name
+                for name, problem in problems.items()
+                if "placeholder" in problem or ": '' is invalid" in problem
+            ]
+            do = (
+                f"fill in {listed(empty, most=_MOST)} in"
+                if len(empty) == len(problems)
+                else "correct"
+            )
+            problem = listed([*problems.values()], most=_MOST, separator=" ")
+            raise SettingsError(problem, hint=f"{do} {source}.")
         return settings
 
     @classmethod
@@ -182,7 +192,12 @@ class Settings(ProofSettings):
         try:
             settings = cls(**given)
         except ValidationError as error:
-            return None, problems | in_lines(error, values)
+            found = in_lines(error, values)
+            rest = {name: value for name, value in values.items() if name not in found}
+            # what contradicts another parameter is seen only where each by itself is valid
+            is_last = "cloud" in found or len(rest) == len(values)
+            more = {} if is_last else cls._judge(rest)[1]
+            return None, problems | found | {n: p for n, p in more.items() if n not in found}
         for name in ("bucket", *TERMS[settings.cloud].needed):
             if not getattr(settings, name):
                 lack = f"{name}: '' is invalid: {settings.cloud} cannot do without it."

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ SECRET_NAME = re.compile(
 BESIDE_ADDRESS = re.compile(r"[@?#]")  # a password, a token or a signature may stand there
 ADDRESS_ALONE = "must be a URL without user, password, query and fragment"
 PLACEHOLDER = re.compile(r"<[^<>\s][^<>]*>|\bREPLACE[_-]ME\b|\bCHANGE[_-]?ME\b", re.IGNORECASE)
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 80
 _NO_SECRETS = "parameters never hold secrets; sign in with your cloud's own chain."
 
 
@@ -106,7 +109,7 @@ def in_lines(error: ValidationError, values: Mapping[str, Any]) -> dict[str, str
         name = str(one["loc"][0])
         value = values.get(name)
         is_hidden = one["type"] == "hidden" or any(SECRET.search(text) for text in texts(value))
-        displayed = "(hidden)" if value and is_hidden else repr(value)[:80]
+        displayed = "(hidden)" if value and is_hidden else _BRIEF.repr(value)
         reason = re.sub(r"^Input should be a valid boolean.*", "must be true or false", reason)
         reason = re.sub(r"^Input should be ", "must be ", reason)
         found.setdefault(name, f"{name}: {displayed} is invalid: {reason}.")

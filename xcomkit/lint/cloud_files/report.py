@@ -12,7 +12,7 @@ from xcomkit.lint.rules.entries import XC008
 from xcomkit.values.names import find_placeholder
 
 MOST_FINDINGS = 20  # per rule; a file with more has one cause
-_LONGEST = 400
+_LONGEST = 1_200  # five names and the reason, uncut
 _LONGEST_TEXT = 20_000  # a policy as text; longer ones are refused where they are read
 # ${aws:...} is a variable of IAM
 _TEMPLATE = re.compile(

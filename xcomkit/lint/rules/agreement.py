@@ -23,7 +23,7 @@ XC018 = Rule(
     title="Every component has the same settings of XCom and state store",
     severity="fail",
     why="A value written under one setting is read as a bare path, or not at all, under another.",
-    remedy="Keep these settings and the connection in commonEnv only.",
+    remedy="Keep these settings and the connection in one place for all (commonEnv of the chart).",
     source="configure XCom backend; Helm reference, commonEnv",
 )
 XC025 = Rule(

@@ -96,8 +96,8 @@ def _annotations(data: Any, *, path: Key) -> Iterator[tuple[Key, str, Any]]:
     """Yield every key of workload identity with its path and value."""
     if isinstance(data, dict):
         for key, value in data.items():
-            is_known = key.partition("/")[0] in _DOMAINS or key in _OLD_KEYS
-            if is_known or _meant(key, value, is_annotation=path[-1:] == ("annotations",)):
+            is_known = key.partition("/")[0] in _DOMAINS
+            if is_known or meant_key(key, value, is_annotation=path[-1:] == ("annotations",)):
                 yield path, key, value
             yield from _annotations(value, path=(*path, key))
     elif isinstance(data, list):
@@ -105,11 +105,13 @@ def _annotations(data: Any, *, path: Key) -> Iterator[tuple[Key, str, Any]]:
             yield from _annotations(item, path=(*path, index))
 
 
-def _meant(key: str, value: Any, *, is_annotation: bool = True) -> str:
+def meant_key(key: str, value: Any, *, is_annotation: bool = True) -> str:
     """Return the key that one which no platform reads was meant to be, or ``""``.
 
-    It is a name that is nearly right, or nearly right with an identity as its value.
+    It is a name of another tool, one that is nearly right, or nearly with an identity as its value.
     """
+    if key in _OLD_KEYS:
+        return _OLD_KEYS[key][1]
     domain, _, name = key.rpartition("/")
     known = _DOMAINS.get(domain, frozenset())
     if not isinstance(value, str) or name in known or not (domain or is_annotation):
@@ -130,10 +132,10 @@ def _meant(key: str, value: Any, *, is_annotation: bool = True) -> str:
 
 
 def _annotation_problem(key: str, value: Any) -> str:
-    if meant := _meant(key, value):
-        return f"{key[:80]!r} is read by no platform; {meant} is"
     if key in _OLD_KEYS:
         return "{} is of {}; the platform reads {}".format(key, *_OLD_KEYS[key])
+    if meant := meant_key(key, value):
+        return f"{key[:80]!r} is read by no platform; {meant} is"
     if key not in FORMS or value in (None, ""):
         return ""
     pattern, words = FORMS[key]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from xcomkit.findings.model import CloudName, Rule
 from xcomkit.lint.configuration import Configuration, dotted, place_of
 from xcomkit.lint.registry import Objection, lint_rule
-from xcomkit.lint.rules.annotations import CLIENT_ID, FORMS
+from xcomkit.lint.rules.annotations import CLIENT_ID, FORMS, meant_key
 from xcomkit.lint.rules.connections import is_other_store
 from xcomkit.lint.rules.prefixes import clouds
 from xcomkit.settings.terms import TERMS
@@ -104,7 +104,7 @@ def _nameless(config: Configuration) -> Iterator[Objection]:
 def _bare(config: Configuration, cloud: CloudName) -> Iterator[Objection]:
     key = TERMS[cloud].annotation
     found = _accounts(config)
-    missing = [a for a in found if a.created and not a.annotations.get(key)]
+    missing = [a for a in found if a.created and not _is_named(a, key=key)]
     foreign = [a for a in found if not a.created]
     place = config.values.place("serviceAccount", "annotations")
     if missing:
@@ -115,6 +115,12 @@ def _bare(config: Configuration, cloud: CloudName) -> Iterator[Objection]:
         names = ", ".join(f"{a.component}: {a.name}" for a in foreign)
         text = f"not created by the chart, so this file does not say: {names[:300]}"
         yield Objection(text, place, None)
+
+
+def _is_named(account: ServiceAccount, *, key: str) -> bool:
+    """Tell whether the annotation is there, or one that was meant to be it, which is XC048's."""
+    written = account.annotations.items()
+    return any(value and key in (name, meant_key(name, value)) for name, value in written)
 
 
 @lint_rule(XC047, "annotations on accounts that are created", kinds=("values",))

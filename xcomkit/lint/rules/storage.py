@@ -56,7 +56,7 @@ XC001 = Rule(
     title="Every component has an XCom path",
     severity="fail",
     why="Without a path values land in a relative directory of the pod, without any error.",
-    remedy=f"Set {PATH} for every component, in commonEnv.",
+    remedy=f"Set {PATH} for every component.",
     source="Airflow, object storage XCom backend, xcom_objectstorage_path",
 )
 XC002 = Rule(
@@ -64,7 +64,7 @@ XC002 = Rule(
     title="Every component has a threshold that lets values leave the database",
     severity="fail",
     why="Unset and -1 mean that every value goes to the orchestration plane's database.",
-    remedy=f"Set {THRESHOLD} to 0 for every component, in commonEnv.",
+    remedy=f"Set {THRESHOLD} to 0 for every component.",
     source="Airflow, object storage XCom backend, xcom_objectstorage_threshold",
 )
 XC003 = Rule(
