@@ -41,7 +41,7 @@ def test_faults_that_raise_or_are_retried_are_green_whatever_others_lose() -> No
 )
 def test_one_silent_fault_is_red_and_named(operation, verdict, rule) -> None:
     found = {one.id: one for one in check([*GOOD, cell(operation, verdict)], configured="none")}
-    assert found.pop(rule).observed == f"none: 403: {verdict}, as seen"
+    assert found.pop(rule).observed == f"no compression: 403: {verdict}, as seen"
     assert {one.status for one in found.values()} == {"pass"}
 
 

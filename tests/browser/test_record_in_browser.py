@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from hostile_object import HOSTILE
 from looking import find_cut_off, find_violations
 from playwright.sync_api import Browser, Page
 
+from xcomkit.record import page
 from xcomkit.record.runner import Run
-from xcomkit.record.write import write_record
+from xcomkit.record.write import make_record, write_record
 
 _READ = """(height) => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ALL);
@@ -111,22 +113,59 @@ def test_record_is_printed_on_fifteen_sheets_at_most_with_every_check_open(see):
     assert all(page.locator(".checks details > :not(summary)").evaluate_all(is_visible))
 
 
+def read_screens(browser: Browser, path: Path) -> str:
+    """Return what can be read on the first two screens, pictures by their words."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.goto(path.as_uri())
+    text: str = opened.evaluate(_READ, 2 * 900)
+    opened.close()
+    return text
+
+
 @pytest.fixture(scope="module")
 def first_screens(browser: Browser, record: Path) -> str:
-    """Return what can be read on the first two screens, pictures by their words."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(record.as_uri())
-    text: str = page.evaluate(_READ, 2 * 900)
-    page.close()
-    return text
+    return read_screens(browser, record)
+
+
+@pytest.fixture(scope="module")
+def red_screens(browser: Browser, run: Run, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the first screens of the same run where it ended after step 04 with 14 red checks."""
+    red = Run(run.directory, run.settings, run.where, run.results[:5])
+    proof = red.results[-1]
+    failed = [replace(check, status="fail", remedy="Set backend to durable.")
+              for check in [c for c in proof.checks if c.status == "pass"][:14]]  # fmt: skip
+    red.results[-1] = replace(proof, status="fail", checks=(*failed, *proof.checks[14:]))
+    path = tmp_path_factory.mktemp("red") / "record.html"
+    path.write_text(page.render(make_record(red), notebooks=run.directory / "notebooks"))
+    return read_screens(browser, path)
 
 
 @pytest.mark.parametrize(
     ("question", "answers"),
     [
-        ("usable?", ["1 accepted risk (XC003)", "no check failed"]),
+        ("usable?", ["14 failed checks (", "✖ fail", "and 9 more among all checks"]),
+        ("practice?", ["Practice run on a stand-in, 5 of 8 steps"]),
+        ("what was changed?", ["bucket xcom-runbook-local bucket, public", "role xcom-agents"]),
+        ("what was not proved?", ["What Amazon S3 itself answers", "What 05_inspect_objects, "]),
+        ("which risk was accepted, why?", ["XC003: small values may stay in the database"]),
+        ("what would have been lost with the vendor's values?", ["the vendor's: stock, zip"]),
+        ("which file to install?", ["nothing yet: what failed has to be fixed first"]),
+        ("what next?", ["Set backend to durable"]),
+        ("who ran it?", ["arn:aws:iam::123456789012:user/administrator"]),
+    ],
+)
+def test_first_two_screens_answer_for_a_red_run(red_screens, question, answers):
+    for answer in answers:
+        assert answer in red_screens, question
+
+
+@pytest.mark.parametrize(
+    ("question", "answers"),
+    [
+        ("usable?", ["1 accepted risk (XC003)", "no check failed",
+                     "It proves nothing of your own account yet"]),
         ("practice?", ["Practice run on a stand-in, 7 of 8 steps"]),
-        ("what was changed?", ["xcom-runbook-local bucket, public access block", "xcom-agents"]),
+        ("what was changed?", ["bucket xcom-runbook-local bucket, public", "role xcom-agents"]),
         ("what was not proved?", ["What Amazon S3 itself answers", "What 06_verify_dag looks at",
                                   "XC413 The agents' image holds the durable class"]),
         ("which risk was accepted, why?", ["accepted: small values may stay in the database"]),
@@ -134,7 +173,7 @@ def first_screens(browser: Browser, record: Path) -> str:
                              "chart not known"]),
         ("what would have been lost with the vendor's values?",
          ["lose something without an error with the vendor's values",
-          "push: 403 ✔ raised ✖ silent loss"]),
+          "push: the store answers 403 ✔ raised ✖ silent loss"]),
         ("which file to install?", ["values.yaml of the run directory"]),
         ("what next?", ["xcomkit run -f parameters/aws.yaml"]),
         ("who ran it?", ["arn:aws:iam::123456789012:user/administrator"]),

@@ -1,11 +1,13 @@
 import json
 import re
+from dataclasses import asdict
 
 import nbformat
 import pytest
 from record_samples import check, make_run, render
 
-from xcomkit.findings.model import Check
+from xcomkit.findings import evidence
+from xcomkit.findings.model import Check, FaultPair
 from xcomkit.notebook import show
 from xcomkit.record.write import write_record
 from xcomkit.steps.opening import STEPS
@@ -43,8 +45,8 @@ def test_every_check_stands_once_below_the_cover_with_its_basis_and_not_in_the_n
 
     below = html.split('id="checks"')[1]
     assert [below.count(f"{one['id']} holds") for one in found] == [1, 1, 1]
-    assert "h [behaviour]" in below
-    assert "h [echo]" in below
+    assert "h (seen to happen)" in below
+    assert "h (the service returned the setting)" in below
     assert 'href="#checks"' in below  # in the cell
 
 
@@ -76,8 +78,54 @@ def test_what_is_not_proved_names_checks_steps_and_the_store_behind_a_stand_in(t
     assert displayed[0][2:] == ["What Amazon S3 itself answers", "a stand-in"]
     assert ["00", "XC503", "XC503 holds", "pods were not asked"] in displayed
     assert sorted(row[1] for row in displayed if row[1]) == ["XC503", "XC504", "XC506"]
-    assert ["", "", f"What {STEPS[-1]} looks at", "not chosen"] in displayed
+    assert ["", "", f"What {', '.join(STEPS[1:])} look at", "not chosen"] in displayed
     assert not [row for row in displayed if "XC501" in row]
+
+
+def test_observed_is_cut_behind_a_word_and_stands_without_the_title_which_is_folded(tmp_path):
+    observed = "the reference " * 30
+
+    (row,) = rows(render(make_run(tmp_path / "r", check(status="fail", observed=observed))),
+                  "findings")  # fmt: skip
+
+    words, _, expected = row[2].partition(" …")
+    assert set(words.split()) == {"the", "reference"}
+    assert expected == "expectedXC201 holds"
+
+
+def test_many_findings_and_open_questions_are_counted_and_leave_room_for_the_rest(tmp_path):
+    red = [check(f"XC5{number:02}", "fail") for number in range(14)]
+    skips = [check(f"XC7{n:02}", "skip", observed=f"reason {n // 2}") for n in range(20)]
+
+    html = render(make_run(tmp_path / "r", *red, *skips))
+    findings, left_open = rows(html, "findings"), rows(html, "not-proved")
+
+    assert len(findings) == len(left_open) == 7
+    assert findings[-1][2] == "and 8 more among all checks"
+    assert left_open[1][1:] == ["XC700, XC701", "XC700 holds; XC701 holds", "reason 0"]
+    assert left_open[-1][2] == "and 10 more among all checks"
+
+
+def test_facts_say_accepted_risks_backend_and_parameters_in_words(tmp_path):
+    run = make_run(tmp_path / "none", workers="a,b", tags="team=data")
+    assert dict(rows(render(run), "run"))["accepted risks"] == "none"
+    parameters = dict(rows(render(run), "parameters"))
+    assert (parameters["workers"], parameters["tags"]) == ("a, b", "team=data")
+
+    twice = [check("XC015", "fail", accepted="we move in Q1")] * 2
+    run = make_run(tmp_path / "r", *twice, step=STEPS[4], endpoint_url="embedded")
+    facts = {
+        "configured": ["durable", "none"],
+        "compared": [asdict(FaultPair("push", "403", "raised", "raised"))],
+    }
+    evidence.write_evidence(run.directory, step=STEPS[4], content={"facts": facts})
+    html = write_record(run).read_text()
+    said = dict(rows(html, "run"))
+
+    assert said["accepted risks"] == "XC015: we move in Q1"
+    assert said["configured"] == "backend durable, no compression"
+    assert "▲ warn: Practice run" in html
+    assert "<p>Of 1 faults, 0 lose something" in html  # and no table without a row
 
 
 def test_contents_lead_to_every_part_and_tell_the_verdict_of_each_step(tmp_path):
@@ -123,7 +171,7 @@ def test_page_stays_under_5_mb_whatever_a_service_answered(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("evidence", "who"),
+    ("text", "who"),
     [
         (json.dumps({"schema": 1, "facts": {"caller": "ann (account 1)"}}), "ann (account 1)"),
         (json.dumps({"schema": 1, "facts": {"caller": ["x"]}}), "bob in account 2"),
@@ -131,8 +179,8 @@ def test_page_stays_under_5_mb_whatever_a_service_answered(tmp_path):
     ],
     ids=["of the evidence", "none in the evidence", "evidence is broken"],
 )
-def test_caller_comes_from_the_evidence_or_the_check(tmp_path, evidence, who):
+def test_caller_comes_from_the_evidence_or_the_check(tmp_path, text, who):
     run = make_run(tmp_path / "r", check("XC104", observed="bob in account 2"))
-    (run.directory / f"evidence/{STEPS[0]}.json").write_text(evidence)
+    (run.directory / f"evidence/{STEPS[0]}.json").write_text(text)
 
     assert dict(rows(write_record(run).read_text(), "run"))["who ran it"] == who

@@ -44,7 +44,7 @@ def test_record_is_one_page_that_names_verdict_and_versions_and_is_below_the_man
     assert "url(" not in html
     assert "default-src 'none'" in html
     assert str(tmp_path) not in html  # nor any other path of this machine
-    assert "Partial run: 1 of 8 steps. 1 failed check (XC201)." in html
+    assert "✖ fail: Partial run: 1 of 8 steps. 1 failed check (XC201)." in html
     assert "apache-airflow" in html.replace("<wbr>", "")
     assert run.directory.name in html
     assert (written["schema"], written["verdict"], written["good"]) == (1, "fail", False)

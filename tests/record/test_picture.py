@@ -1,5 +1,6 @@
 """The picture must not be greener than what was seen."""
 
+import re
 from base64 import b64decode
 from dataclasses import replace
 from xml.etree.ElementTree import fromstring
@@ -42,6 +43,16 @@ def test_what_only_a_file_says_is_no_proof_that_no_value_leaves(tmp_path):
 
     assert "- does a value leave?" in svg
     assert "Does anything leave the execution plane? only read from files: 1 pass." in words
+
+
+def test_words_between_the_planes_end_before_the_next_box(tmp_path):
+    svg, _ = drawn(
+        tmp_path, *[check(RESIDENCY, one) for one in ("fail", "unknown", "warn", "skip")]
+    )
+
+    lines = re.findall(r'<tspan x="400" dy="16">(.*?)</tspan>', svg)
+    assert " ".join(lines) == "1 fail, 1 unknown, 1 warn, 1 skip"
+    assert all(len(line) <= 22 for line in lines)
 
 
 def test_what_was_seen_is(tmp_path):

@@ -6,6 +6,7 @@ from hashlib import sha256
 import pytest
 from record_samples import check, make_run
 
+from xcomkit.cli.run import report
 from xcomkit.findings import evidence
 from xcomkit.findings.model import Change, FaultPair, Plan
 from xcomkit.record.manifest import find_differences
@@ -118,6 +119,16 @@ def test_what_is_next_follows_from_how_far_the_proof_is(tmp_path, checks, settin
     run.results[:] = [replace(run.results[0], name=step) for step in steps]
 
     assert said in Summary(run).next
+
+
+def test_terminal_says_settings_in_words_and_in_one_line_what_nothing_objected_to(tmp_path, capsys):
+    quiet = [check(f"XC0{number}", observed="no objection") for number in range(10, 50)]
+    report(make_run(tmp_path / "r", check("XC205", observed='{"Status": "Enabled"}'), *quiet))
+
+    said = capsys.readouterr().out
+    assert "XC205  ✔ pass  XC205 holds                Versioning: enabled" in said
+    assert "40 rules about the values  no objection" in said
+    assert said.count("no objection") == 1
 
 
 def test_damaged_evidence_says_nothing_and_stops_nothing(tmp_path):

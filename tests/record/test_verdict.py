@@ -23,6 +23,7 @@ def test_practice_run_and_part_of_a_run_are_never_called_usable(found, is_practi
     assert "usable" not in said.lower()
     assert said.startswith("Practice run on a stand-in" if is_practice else "Partial run: 1 of 8")
     assert ("2 of 8 steps" in said) == (ran == 2)
+    assert said.endswith(" yet." if is_practice else "What was left out is not proved.")
 
 
 @pytest.mark.parametrize(
@@ -31,13 +32,13 @@ def test_practice_run_and_part_of_a_run_are_never_called_usable(found, is_practi
         ((SKIPPED,), "Usable: every check that could be made passed."),
         (
             (WARNED, WARNED),
-            "Usable, with what is named here: no check failed; 2 warnings (XC708).",
+            "Usable, with what is named here: no check failed; 1 warning (XC708).",
         ),
         (
             (ACCEPTED,),
             "Usable, with what is named here: no check failed; 1 accepted risk (XC015).",
         ),
-        ((FAILED, FAILED), "Not usable as it is: 2 failed checks (XC511)."),
+        ((FAILED, FAILED), "Not usable as it is: 1 failed check (XC511)."),
         ((OPEN, ACCEPTED), "Not proved: 1 unanswered check (XC201); 1 accepted risk (XC015)."),
         ((OPEN,), "Not proved: 1 unanswered check (XC201)."),
     ],

@@ -1,4 +1,4 @@
-"""What the cells of the fault matrix mean for the configured class and codec."""
+"""What the cells of the fault matrix mean for the configured backend and compression."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from functools import partial
 from xcomkit.backend.expectation import Expectation, all_hold, expect, rules
 from xcomkit.backend.fault_matrix import SILENT, Cell, Operation
 from xcomkit.backend.protocol import XCOM, Subject
+from xcomkit.backend.timing import worded
 from xcomkit.findings.model import Check
 
 _raises = partial(
@@ -61,7 +62,7 @@ def _check(expectation: Expectation, cells: Sequence[Cell], *, configured: str) 
         for cell in cells
         if cell.holds is holds
     )
-    return expectation.judge(holds, f"{configured}: {observed or 'no fault was tried'}")
+    return expectation.judge(holds, f"{worded(configured)}: {observed or 'no fault was tried'}")
 
 
 def not_injected(
@@ -75,7 +76,7 @@ def not_injected(
     observed = f"not proved: {reason}"
     checks = [one.skip(observed) if in_pod else one.judge(None, observed) for one in expectations]
     if codec and backend == subject.stock:
-        how = "class and codec as Airflow resolves them; no fault was injected"
+        how = "backend and compression as Airflow resolves them; no fault was injected"
         known = replace(expectations[0], how=how, basis="rule")
         checks[0] = known.judge(False, f"{codec} with the stock backend")
     return tuple(checks)

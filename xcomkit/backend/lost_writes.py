@@ -24,7 +24,7 @@ from xcomkit.backend.protocol import (
     size,
 )
 from xcomkit.backend.round_trip import object_key
-from xcomkit.backend.timing import compression
+from xcomkit.backend.timing import compression, worded
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.findings.model import Check
 from xcomkit.objects.decode import UnreadableError
@@ -160,4 +160,4 @@ def check(writes: Sequence[Writes], *, configured: str, subject: Subject = XCOM)
     own = next((one for one in writes if one.codec == configured), None)
     if own is None:
         return found_again.skip(f"not proved: nothing was probed with {configured}")
-    return found_again.judge(None if own.problem else not own.lost, f"{configured}: {own}")
+    return found_again.judge(None if own.problem else not own.lost, f"{worded(configured)}: {own}")

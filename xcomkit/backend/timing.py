@@ -41,6 +41,11 @@ class Timing:
     problems: tuple[str, ...]
 
 
+def worded(codec: str) -> str:
+    """Return a codec as a person says it: nobody takes ``none: 404`` for a compression."""
+    return "no compression" if codec == "none" else codec
+
+
 def compression(codec: str, *, subject: Subject = XCOM) -> dict[str, str]:
     """Return the variables that lead one request through a codec, or through the contrast."""
     if codec == CONTRAST:

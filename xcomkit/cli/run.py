@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xcomkit.cli.init import shipped
 from xcomkit.cli.terminal import read_pair, relative, say
-from xcomkit.findings.text import plain
+from xcomkit.findings.text import number_of, plain
 
 if TYPE_CHECKING:
     from xcomkit.record.record import StepResult
@@ -75,7 +75,7 @@ def act(options: argparse.Namespace) -> int:
         progress=_show_progress(steps),
     )
     path = write_record(run)
-    _report(run)
+    report(run)
     record = read_record(run.directory)
     say(f"\n{cover.tell(record)}")
     if options.only:
@@ -112,14 +112,20 @@ def _show_progress(steps: Sequence[str]) -> Callable[["StepResult"], None]:
     return end
 
 
-def _report(run: "Run") -> None:
-    """Say every check in a table, and the red ones to their end."""
+def report(run: "Run") -> None:
+    """Say every check in a table, those to which nothing objects in one line, red ones in full."""
+    from xcomkit.lint.registry import NO_OBJECTION
     from xcomkit.notebook import show
+    from xcomkit.notebook.show.words import in_words
 
-    rows = [(c.id, show.marked(c.status), c.headline, c.observed) for _, c in run.checks]
+    told = [c for _, c in run.checks if c.observed != NO_OBJECTION]
+    rows = [(c.id, show.marked(c.status), c.headline, in_words(c.observed)) for c in told]
+    if silent := len(run.checks) - len(told):
+        count = number_of(silent, "rule")
+        rows.append(("", show.marked("pass"), f"{count} about the values", NO_OBJECTION))
     say("\n" + show.aligned(("id", "status", "check", "observed"), rows))
     for check in (c for _, c in run.checks if c.closes_gate):
         # The table cuts; what is wrong and what to do about it must be there to its end.
         next_ = "" if check.remedy in check.observed else f" Next: {check.remedy}"
-        text = plain(f"{check.id} {check.headline}; observed: {check.observed}{next_}")
+        text = plain(f"{check.id} {check.headline}; observed: {in_words(check.observed)}{next_}")
         say(f"\n{show.MARKS[check.status]} {text}")

@@ -10,7 +10,7 @@ from typing import Any
 from xcomkit.cloud_documents.lifecycle import Effect, lifecycle_rules, read_lifecycle
 from xcomkit.clouds.rules import SOONER, STATE_KEPT
 from xcomkit.findings.model import Check, Rule
-from xcomkit.findings.text import plain
+from xcomkit.findings.text import number_of, plain
 from xcomkit.settings.settings import Settings
 
 Document = dict[str, Any]
@@ -56,7 +56,7 @@ def judge_takings(
     sooner = [e for e in effects if e.days is not None and e.days < settings.retention_days]
     unknown = [effect for effect in effects if effect.days is None]
     judge = partial(_judge, rules=rules, how=how, unread=unread)
-    expected = f"every XCom can be read for {settings.retention_days} days"
+    expected = f"every XCom can be read for {number_of(settings.retention_days, 'day')}"
     yield judge(SOONER, sooner, unknown, expected=expected)
     if settings.state_store:
         of_state = read_ours(settings, rules or (), prefix=settings.state_prefix)
@@ -94,7 +94,8 @@ def expires_sooner(settings: Settings, present: Iterable[Any], wanted: Iterable[
     )  # fmt: skip
     if not old or not new or min(new) >= max(old):
         return ""
-    return f"objects expire after {min(new):g} days, so far after {max(old):g}"
+    days = "day" if min(new) == 1 else "days"
+    return f"objects expire after {min(new):g} {days}, so far after {max(old):g}"
 
 
 def _done(settings: Settings, rules: Iterable[Document]) -> set[tuple[str, float | None]]:

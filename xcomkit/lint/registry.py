@@ -46,6 +46,8 @@ class LintRule:
     applies: Callable[[Configuration], bool] = lambda _config: True
 
 
+NO_OBJECTION = "no objection"
+"""What is observed where a rule finds nothing, which is said of all of them at once."""
 FOUND: list[LintRule] = []
 """Every rule whose module was imported."""
 

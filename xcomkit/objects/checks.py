@@ -160,7 +160,7 @@ def checks(
 
 def judge_uploads(found: Beside, *, now: datetime, days: int) -> Check:
     """Return the check of unfinished uploads; those not seen are unknown, or not looked for."""
-    expected, how = f"none older than {days} days", "listed the unfinished uploads"
+    expected, how = f"none older than {number_of(days, 'day')}", "listed the unfinished uploads"
     if found.no_uploads:
         return XC609.skip(expected=expected, observed=found.no_uploads, how=how)
     holds: bool | None = found.oldest is None or now - found.oldest <= timedelta(days=days) + GRACE
@@ -181,7 +181,7 @@ def judge_reruns(effects: Iterable[Effect], *, unread: str, rerun_days: int) -> 
     rules = ", ".join(f"rule {shorten(one.label)} {one.text}" for one in early or takings)
     return XC610.judge(
         False if early else True if is_known else None,
-        expected=f"{rerun_days} days or more, in which a run may be cleared",
+        expected=f"{number_of(rerun_days, 'day')} or more, in which a run may be cleared",
         observed=unread or rules or "nothing takes XComs away",
         how="read the lifecycle of the bucket",
         basis="echo",
@@ -248,7 +248,7 @@ def _of_listing(summary: Summary | None) -> Iterable[Check]:
         return [_judge(rule, None, "the prefix could not be listed") for rule in _EXPECTED]
     if summary.is_whole and not summary.count and not summary.foreign.count:
         return [_skip(rule, "nothing lies below the prefix yet") for rule in _EXPECTED]
-    days = f"older than {summary.retention_days} days and {GRACE.days} of grace"
+    days = f"older than {number_of(summary.retention_days, 'day')} and {GRACE.days} of grace"
     codecs = ", ".join(f"{total.name} {total.count:,}" for total in summary.codecs)
     found = (
         (

@@ -5,13 +5,15 @@ with the basis of its evidence behind them. Texts are cut, so that the page stay
 service answered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 from xcomkit.findings.model import Check, CloudName, FaultPair, Status
-from xcomkit.findings.text import plain
+from xcomkit.findings.text import begin, listed, plain
 from xcomkit.notebook import show
-from xcomkit.record.record import Record
+from xcomkit.notebook.form import as_text
+from xcomkit.notebook.show.words import in_words
+from xcomkit.record.record import Record, Resource
 from xcomkit.settings.terms import TERMS
 from xcomkit.steps.opening import STEPS
 from xcomkit.values.helm import CHART
@@ -23,10 +25,22 @@ Found = list[tuple[str, Check]]
 _LONGEST = 2_000  # characters of one text; record.json has the whole
 _MOST = 120_000  # characters of all checks
 _FILESYSTEMS: Mapping[CloudName, str] = {"aws": "s3fs", "azure": "adlfs", "gcp": "gcsfs"}
-_FATES = ("created", "changed", "deleted", "fulfilled_already", "not_made")
+_FATES = {
+    "created": "created", "changed": "changed", "deleted": "deleted",
+    "fulfilled_already": "was as wanted already", "not_made": "not made",
+}  # fmt: skip
+_KINDS = {
+    "bucket": "bucket", "account": "storage account", "OIDC provider": "OIDC provider",
+    "managed identity": "managed identity", "service account": "service account",
+    "federated credential": "federated credential", "role assignment": "role assignment",
+    "trust": "role", "permissions": "role", "connection": "secret", "values file": "file",
+}  # fmt: skip
+"""What a resource is, by the first of these that is a setting of it."""
 _HEARD = ("raised", "retried and stored", "retried and read", "retried and deleted", "stored")
 """Ends of a fault that the task noticed, or did not need to notice."""
 _SHORT = 150  # characters of an observation on the cover; the check itself has the whole
+_ROWS = 6  # of a table on the cover, so that every part of it is on the first two screens
+_RISKS, _REASON = 4, 60  # accepted risks on the cover, and characters of a reason
 
 
 def make_cover(record: Record) -> tuple[Part, ...]:
@@ -49,7 +63,7 @@ def make_parts(record: Record) -> tuple[Part, ...]:
     files = show.table(
         ("file", "what it is", "SHA-256"), rows, caption="To recover what was proved"
     )
-    parameters = {n: _cut(str(v)) for n, v in record.settings.items() if v not in ("", [], {})}
+    parameters = {n: _cut(as_text(v)) for n, v in record.settings.items() if v not in ("", [], {})}
     return (
         ("checks", "Checks", checks),
         ("files", "Files that were proved", files),
@@ -86,7 +100,8 @@ def facts(record: Record) -> show.Table:
         "kind": f"{'practice run' if record.practice else 'real target'}: {record.where}",
         "steps": f"{record.ran} of {len(STEPS)} ran",
         "checks": f"{len(record.checks)}: {show.counted(check for _, check in record.checks)}",
-        "proved": f"class and codec: {record.configured}" if record.configured else "none",
+        "accepted risks": _accepted(record),
+        "configured": _backend(record.configured) or "not known: step 04 did not run",
         "to install": _to_install(record),
         "changes": "apply was on: plans were carried out"
         if record.settings["apply"]
@@ -105,7 +120,24 @@ def _to_install(record: Record) -> str:
         return "nothing yet: what failed has to be fixed first"
     if not record.install:
         return "nothing: step 03 did not run"
-    return f"{'practice, not for your agents: ' if record.practice else ''}{record.install}"
+    if record.practice:
+        return f"nothing from a practice run; on your own account: {record.install}"
+    return record.install
+
+
+def _accepted(record: Record) -> str:
+    """Return each risk that was accepted, once, with its reason."""
+    risks = {check.id: check.accepted for _, check in record.checks if check.accepted}
+    said = [f"{name}: {begin(reason, most=_REASON)}" for name, reason in risks.items()]
+    return listed(said, most=_RISKS, separator="; ") or "none"
+
+
+def _backend(configured: str) -> str:
+    """Return class and codec, as ``stock, zip``, in words."""
+    backend, _, codec = configured.partition(", ")
+    if not backend:
+        return ""
+    return f"backend {backend}, {f'compression {codec}' if codec != 'none' else 'no compression'}"
 
 
 def _versions(record: Record) -> str:
@@ -122,25 +154,37 @@ def _versions(record: Record) -> str:
 
 def _findings(found: Found) -> show.Table:
     """Return what failed, warns or was accepted, with what to do or why it was accepted."""
-    rows = tuple(
+    rows = [
         (
             show.Cell(check.id, link=f"#{check.id}"),
             show.status_cell(check.status, accepted=bool(check.accepted)),
-            show.Cell(f"Expected: {check.title}. Observed: {_brief(check.observed)}"),
+            show.Cell(_brief(check.observed), more=("expected", check.title)),
             show.Cell(f"accepted: {check.accepted}" if check.accepted else check.remedy),
             show.Cell(step[:2]),
         )
         for step, check in sorted(found, key=lambda pair: not pair[1].closes_gate)
         if check.status not in ("pass", "skip")
-    )
-    headers = ("id", "status", "expected and observed", "what to do, or why accepted", "step")
-    return show.Table(f"Not as expected: {len(rows) or 'nothing'}", headers, rows)
+    ]
+    headers = ("id", "status", "observed", "what to do, or why accepted", "step")
+    caption = f"Not as expected: {len(rows) or 'nothing'}"
+    return show.Table(caption, headers, _first(rows, left=len(rows) - _ROWS))
+
+
+def _first(
+    rows: Sequence[tuple[show.Cell, ...]], *, left: int
+) -> tuple[tuple[show.Cell, ...], ...]:
+    """Return the rows that the cover has room for, and in a last one how many are left."""
+    if len(rows) <= _ROWS:
+        return tuple(rows)
+    empty = show.Cell("")
+    more = show.Cell(f"and {left} more among all checks", link="#checks")
+    return (*rows[:_ROWS], (empty, empty, more, *[empty] * (len(rows[0]) - 3)))
 
 
 def _changes(record: Record) -> show.Table:
-    columns = {"resource": [one.name for one in record.changes]} | {
-        name.replace("_", " "): [", ".join(getattr(one, name)) for one in record.changes]
-        for name in _FATES
+    columns = {"resource": [f"{_kind(one)} {one.name}".strip() for one in record.changes]} | {
+        words: [", ".join(getattr(one, name)) for one in record.changes]
+        for name, words in _FATES.items()
     }
     used = {name: texts for name, texts in columns.items() if any(texts)}
     rows = zip(*used.values(), strict=True)
@@ -148,11 +192,16 @@ def _changes(record: Record) -> show.Table:
     return show.table([*used], rows, caption=caption)
 
 
-def faults(record: Record) -> show.Table:
+def _kind(one: Resource) -> str:
+    settings = {text.partition(" (")[0] for fate in _FATES for text in getattr(one, fate)}
+    return next((kind for setting, kind in _KINDS.items() if setting in settings), "")
+
+
+def faults(record: Record) -> show.Table | show.Text:
     """Return each fault that one of both loses, and how many there were."""
     silent = [sum(map(_is_silent, ends)) for ends in zip(*map(_ends, record.faults), strict=True)]
     rows = tuple(
-        (show.Cell(f"{one.operation}: {one.fault}"), *map(_end, _ends(one)))
+        (show.Cell(_in_plain_words(one)), *map(_end, _ends(one)))
         for one in record.faults
         if any(map(_is_silent, _ends(one)))
     )
@@ -162,8 +211,15 @@ def faults(record: Record) -> show.Table:
         if silent
         else "Not proved: no fault was injected"
     )
-    headers = ("fault", f"configured: {record.configured}", "the vendor's: stock, zip")
-    return show.Table(caption, headers, rows)
+    configured = _backend(record.configured).removeprefix("backend ")
+    headers = ("fault", f"configured: {configured}", "the vendor's: stock, zip")
+    return show.Table(caption, headers, rows) if rows else show.Text(f"{caption}.")
+
+
+def _in_plain_words(pair: FaultPair) -> str:
+    said = "200 with an error inside" if pair.fault == "error inside 200" else pair.fault
+    answers = "the store answers " if said[:3].isdecimal() else ""  # 403, 503 once
+    return f"{pair.operation}: {answers}{said}"
 
 
 def _ends(pair: FaultPair) -> tuple[str, str]:
@@ -181,23 +237,32 @@ def _end(end: str) -> show.Cell:
 
 def _unproved(record: Record, found: Found) -> show.Table:
     """Return what the run leaves open: also what a step that was not chosen would have seen."""
-    rows = []
+    open_: dict[tuple[str, str], list[tuple[str, str]]] = {}  # what one reason leaves open
     if record.practice:
         store = TERMS[record.settings["cloud"]].store
-        rows.append(("", "", f"What {store} itself answers", record.where))
+        open_["", record.where] = [("", f"What {store} itself answers")]
     ran = {step.name for step in record.steps}
-    rows += [("", "", f"What {s} looks at", "not chosen") for s in STEPS if s not in ran]
-    rows += [
-        (step[:2], check.id, check.title, _brief(check.observed))
-        for step, check in found
-        if check.status in ("unknown", "skip") or check.basis == "not-supported-here"
+    if left := [s for s in STEPS if s not in ran]:
+        verb = "looks" if len(left) == 1 else "look"
+        open_["", "not chosen"] = [("", f"What {', '.join(left)} {verb} at")]
+    for step, check in found:
+        if check.status in ("unknown", "skip") or check.basis == "not-supported-here":
+            why = step[:2], _brief(check.observed)
+            open_.setdefault(why, []).append((check.id, check.title))
+    rows = [
+        tuple(map(show.Cell, (step, ", ".join(filter(None, ids)), "; ".join(titles), why)))
+        for (step, why), (ids, titles) in (
+            (why, zip(*of, strict=True)) for why, of in open_.items()
+        )
     ]
+    counts = [len(of) for of in open_.values()]
     headers = ("step", "id", "what is not proved", "why")
-    return show.table(headers, rows, caption=f"Not proved: {len(rows) or 'nothing was left open'}")
+    caption = f"Not proved: {sum(counts) or 'nothing was left open'}"
+    return show.Table(caption, headers, _first(rows, left=sum(counts[_ROWS:])))
 
 
 def _brief(text: str) -> str:
-    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+    return begin(in_words(text), most=_SHORT)
 
 
 def _cut(text: str) -> str:

@@ -3,6 +3,7 @@
 An SVG of our own, which the page holds as an image: an image runs no script and asks for nothing.
 """
 
+import textwrap
 from base64 import b64encode
 
 from xcomkit.findings import questions
@@ -26,6 +27,7 @@ _PLACES = (
     (40, 320, questions.LEFT, "is anything left behind?"),
     (386, 88, questions.INSIDE, "does a value leave?"),
 )
+_WIDEST = {386: 22}  # letters that fit between the planes; in a box all do
 _FRAME = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 360" font-family="sans-serif" \
 font-size="12"><defs><marker id="end" markerWidth="8" markerHeight="8" refX="6" refY="3" \
@@ -53,7 +55,11 @@ def draw(record: Record) -> tuple[str, str]:
         answer = answer if found else "not proved"
         parts.append(
             f'<text x="{x}" y="{y}" fill="{show.COLOURS[status]}">{show.MARKS[status]} {text}'
-            f'<tspan x="{x + 14}" dy="16">{answer}</tspan></text>'
+            + "".join(
+                f'<tspan x="{x + 14}" dy="16">{line}</tspan>'
+                for line in textwrap.wrap(answer, _WIDEST.get(x, 60))
+            )
+            + "</text>"
         )
         words.append(f"{question} {answer}.")
     svg = _FRAME.format("".join(parts)).encode()

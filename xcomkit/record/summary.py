@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Change, Check, FaultPair, Plan
+from xcomkit.findings.text import program
 from xcomkit.record.record import KeptFile, Resource
 from xcomkit.record.runner import Run
 from xcomkit.steps import tear_down
@@ -78,11 +80,10 @@ class Summary:
         left = " ".join(step[:2] for step in STEPS if step not in self._found)
         if run.settings.is_embedded:
             file = f"parameters/{run.settings.cloud}.yaml"
-            return f"Fill in {file} for your own account, then: xcomkit run -f {file}"
+            return f"Fill in {file} for your own account, then: {_program()} run -f {file}"
         if left:
-            return (
-                f"Run what is left into this directory: xcomkit run {left} -f FILE -p run_dir=DIR"
-            )
+            then = f"{_program()} run {left} -f FILE -p run_dir=DIR"
+            return f"Run what is left into this directory: {then}"
         if run.settings.run_in == "kubectl":
             return "Hand this record over; run it all again after an upgrade of chart or image."
         needs_image = "image/Dockerfile" in self.values.files
@@ -119,6 +120,12 @@ class Summary:
             for name, row in rows.items()
         )
         return (*found, *_objects(self._run.checks, count=len(made.get("objects", ()))))
+
+
+def _program() -> str:
+    """Return how the program is called; where it lies elsewhere on this machine is nobody's."""
+    path = program(seen_from=Path.cwd())
+    return "xcomkit" if path.startswith("..") else path
 
 
 def _fates(found: _Evidence, *, made: Collection[str]) -> Iterator[tuple[str, str, _Fate, str]]:

@@ -20,9 +20,14 @@ def describe(checks: Sequence[Check], *, is_practice: bool, ran: int) -> str:
     """
     found, part = _count(checks), f"{ran} of {len(STEPS)} steps"
     if is_practice:
-        return f"Practice run on a stand-in{f', {part}' if ran < len(STEPS) else ''}: {found}."
+        extent = f", {part}" if ran < len(STEPS) else ""
+        return (
+            f"Practice run on a stand-in{extent}: {found}."
+            " It proves nothing of your own account yet."
+        )
     if ran < len(STEPS):
-        return f"Partial run: {part}. {found[0].upper()}{found[1:]}."
+        found = f"{found[0].upper()}{found[1:]}"
+        return f"Partial run: {part}. {found}. What was left out is not proved."
     match worst(checks):
         case "pass":
             return f"Usable: {found}."
@@ -35,13 +40,16 @@ def describe(checks: Sequence[Check], *, is_practice: bool, ran: int) -> str:
 
 
 def _count(checks: Sequence[Check]) -> str:
-    """Return what did not pass, by number and id; what was only skipped is not counted."""
-    found: dict[str, list[str]] = {word: [] for word in _WORDS.values()}
+    """Return what did not pass, by number and id; what was only skipped is not counted.
+
+    A check that several files or places failed, and a risk that was met several times, is one.
+    """
+    found: dict[str, dict[str, None]] = {word: {} for word in _WORDS.values()}
     for check in checks:
         if check.status in _WORDS:
-            found["accepted risk" if check.accepted else _WORDS[check.status]].append(check.id)
+            found["accepted risk" if check.accepted else _WORDS[check.status]][check.id] = None
     parts = [
-        f"{number_of(len(ids), word)} ({listed([*dict.fromkeys(ids)], most=_MOST_NAMED)})"
+        f"{number_of(len(ids), word)} ({listed([*ids], most=_MOST_NAMED)})"
         for word, ids in found.items()
         if ids
     ]

@@ -100,10 +100,11 @@ class Proof:
         return "" if self.subject is XCOM else "state store: "
 
     def label(self, codec: str) -> str:
-        """Return class and codec, and whether they are configured or the contrast."""
+        """Return backend and compression, and whether they are configured or the contrast."""
         if codec == timing.CONTRAST:
             return f"{self.lead}{timing.CONTRAST_LABEL}"
-        return f"{self.lead}{self.class_name}, {codec}{' (configured)' * (codec == self.codecs[0])}"
+        own = " (configured)" if codec == self.codecs[0] else ""
+        return f"{self.lead}{self.class_name}, {timing.worded(codec)}{own}"
 
     def values(self) -> show.Table | show.Text:
         """Return what each value did on its way."""
@@ -129,7 +130,7 @@ class Proof:
             for proof in self.both
             for one in proof.writes
         ]  # fmt: skip
-        headers = ("class and codec", "there at once", "there after exit", "verdict")
+        headers = ("backend, compression", "there at once", "there after exit", "verdict")
         caption = "Pushes found again, without any fault"
         return show.table(headers, rows, caption=caption) if rows else NOTHING
 
@@ -150,7 +151,7 @@ class Proof:
             )
             for (operation, fault, verdict, observed), labels in found.items()
         )  # fmt: skip
-        headers = ("fault", "class and codec", "verdict")
+        headers = ("fault", "backend, compression", "verdict")
         return show.Table("The store fails", headers, rows) if rows else NOTHING
 
     def types(self) -> show.Table | show.Text:

@@ -1,10 +1,11 @@
 """Cells, tables and texts: read in the light, in the dark, with the keyboard and read aloud."""
 
 import re
+from typing import get_args
 
 import pytest
 
-from xcomkit.findings.model import STATUSES
+from xcomkit.findings.model import Status
 from xcomkit.notebook import show
 
 WIDE = show.table(["a", "b", "c", "d", "e"], [["1", "2", "3", "4", "5"]], caption='A "wide" one')
@@ -22,7 +23,7 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("status", get_args(Status))
 def test_status_is_read_on_its_own_ground_whatever_the_page_is(status):
     html = show.status_cell(status).to_html()
 

@@ -11,7 +11,7 @@ from xcomkit.findings.model import Check, Finding, Rule
 from xcomkit.findings.text import plain
 from xcomkit.lint.configuration import Configuration, Place, from_values, place_of
 from xcomkit.lint.fixes import render
-from xcomkit.lint.registry import FOUND, Fix, LintRule
+from xcomkit.lint.registry import FOUND, NO_OBJECTION, Fix, LintRule
 from xcomkit.lint.rules import (  # noqa: F401 - importing a module makes its rules known
     agreement,
     annotations,
@@ -121,7 +121,7 @@ def _judged(entry: LintRule, *, config: Configuration) -> Iterator[Check]:
     how = f"read from {config.name}"
     if entry.applies(config):
         yield entry.rule.judge(
-            True, expected=entry.expected, observed="no objection", how=how, basis="rule"
+            True, expected=entry.expected, observed=NO_OBJECTION, how=how, basis="rule"
         )
     else:
         yield entry.rule.skip(

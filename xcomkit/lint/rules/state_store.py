@@ -6,16 +6,10 @@ Its connection, compression and agreement are judged by the rules that judge tho
 from collections.abc import Iterator
 
 from xcomkit.findings.model import DURABLE_STATE_STORE, STOCK_STATE_STORE, Rule
-<<<<<<< HEAD
-from xcomkit.lint.configuration import Configuration
-from xcomkit.lint.registry import Objection, judge_values, lint_rule, value_rule
-from xcomkit.lint.rules.chart_keys import Agent, list_agents
-=======
 from xcomkit.findings.text import listed
 from xcomkit.lint.configuration import Configuration, Place
-from xcomkit.lint.registry import Objection, lint_rule, value_rule
-from xcomkit.lint.rules.chart_keys import list_agents
->>>>>>> 992916fe (Wrong parameters are said all at once; commands to type next begin with the program as a shell finds it; init copies what is shipped; one lint finding per slip, its reason uncut)
+from xcomkit.lint.registry import Objection, judge_values, lint_rule, value_rule
+from xcomkit.lint.rules.chart_keys import Agent, list_agents
 from xcomkit.lint.rules.prefixes import display, list_log_paths, overlap, paths
 from xcomkit.lint.rules.storage import (
     judge_class,
@@ -139,19 +133,12 @@ def _storing(config: Configuration) -> list[Agent]:
     XC432, "agents from 1.8.0 on", applies=lambda c: any(_storing(c)), kinds=("values", "pod")
 )
 def _unknown_to_agents(config: Configuration) -> Iterator[Objection]:
-<<<<<<< HEAD
+    old: dict[tuple[str, Place], list[str]] = {}
     for agent in _storing(config):
         if agent.version < _AGENT_SINCE:
-            yield Objection(f"{agent.component[:80]}: {agent.text}", agent.place)
-=======
-    old: dict[tuple[str, Place], list[str]] = {}
-    for agent in list_agents(config):
-        is_set = config.environment.get(agent.component, {}).get(STATE_BACKEND)
-        if is_set and agent.version < _AGENT_SINCE:
             old.setdefault((agent.text, agent.place), []).append(agent.component[:80])
     for (text, place), components in old.items():
         yield Objection(f"{listed(components, most=5)}: {text}", place)
->>>>>>> 992916fe (Wrong parameters are said all at once; commands to type next begin with the program as a shell finds it; init copies what is shipped; one lint finding per slip, its reason uncut)
 
 
 @lint_rule(XC433, _EXPECTED, fix=_CLASS, applies=_is_set)

@@ -8,6 +8,7 @@ from typing import Any
 from unicodedata import category
 
 from xcomkit.findings.model import Status
+from xcomkit.findings.text import begin
 
 MARKS: Mapping[Status, str] = {"pass": "✔", "warn": "▲", "fail": "✖", "unknown": "?", "skip": "-"}
 COLOURS: Mapping[Status, str] = {
@@ -56,8 +57,8 @@ def folded(text: str, *, is_code: bool = False) -> str:
     body = f'<code style="white-space: pre-wrap">{html}</code>' if is_code else html
     if len(text) <= _FOLD or not html:
         return body if html else ""
-    head = to_html(text[: _FOLD // 2])
-    return f"<details><summary>{head} …</summary>{body}</details>"
+    head = to_html(begin(text, most=_FOLD // 2))
+    return f'<details class="cut"><summary>{head}</summary>{body}</details>'
 
 
 def badge(text: str, *, colour: str) -> str:

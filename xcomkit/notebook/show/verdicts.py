@@ -5,7 +5,7 @@ grouped by the question it answers.
 """
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -25,6 +25,11 @@ from xcomkit.notebook.show.words import in_words
 HEAD = '<div class="checks">'
 """Begins the HTML of checks, by which the record knows them in the output of a cell."""
 _ORDER = ("fail", "unknown", "warn")
+_BASES: Mapping[str, str] = {
+    "behaviour": "seen to happen", "simulation": "computed by the service's own evaluator",
+    "echo": "the service returned the setting", "rule": "read from a file",
+    "not-supported-here": "not seen here",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,11 @@ def _said(check: Check, *, step: str) -> Iterator[tuple[str, str]]:
     yield "Step", step
     yield "Expected", in_words(check.expected)
     yield "Why", check.why
-    yield "How", f"{check.how} [{check.basis}]"
+    yield "How", _how(check)
+
+
+def _how(check: Check) -> str:
+    return f"{check.how} ({_BASES.get(check.basis, check.basis)})"
 
 
 def _block(check: Check, *, step: str, is_first: bool) -> str:
@@ -166,7 +175,7 @@ def _group(name: str, pairs: list[tuple[Check, str]]) -> str:
 
 def _item(check: Check, *, step: str) -> str:
     """Return what holds, or was skipped, in a line, with how it was seen below a fold."""
-    said = [("Expected", check.expected), ("How", f"{check.how} [{check.basis}]")]
+    said = [("Expected", check.expected), ("How", _how(check))]
     said += [("Step", step), ("What to do", check.remedy)]
     if in_words(check.observed) != check.observed:
         said.append(("Observed, as it is", check.observed))
