@@ -11,6 +11,7 @@ from textwrap import indent
 import pytest
 
 from xcomkit.__main__ import main
+from xcomkit.values.names import PRACTICE
 
 HERE = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 COMMAND = [sys.executable, "-m", "xcomkit", "merge", "values.yaml", "fragment.yaml"]
@@ -111,6 +112,15 @@ def test_conflicts_are_displayed_with_place_and_both_values_and_the_result_is_wr
     result = Path("values.xcom.yaml").read_text()
     assert "namespace: ns # why\n" in result
     assert "xcomBackend: a.B\n" in result
+
+
+def test_fragment_that_was_made_in_practice_is_warned_of(merge):
+    Path("fragment.yaml").write_text(f"# {PRACTICE}\n{FRAGMENT}")
+
+    code, _, err = merge()
+
+    assert code == 0
+    assert f"fragment.yaml: {PRACTICE}; run step 03 with the parameters of your own" in err
 
 
 def test_conflict_stays_one_when_nothing_had_to_change(merge):

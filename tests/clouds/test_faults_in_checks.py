@@ -398,10 +398,12 @@ def test_only_a_refusal_says_that_a_right_is_not_there(error, may, may_not):
 def test_missing_bucket_is_made_in_step_01_and_a_missing_right_is_given_here(rule, error, is_in_01):
     check = allowed(rule, raising(error), errors=no_errors)
     (untried,) = untested([PUT], MissingError("no such bucket"))
+    (unsigned,) = untested([PUT], CredentialsError("401", hint="sign in."))
 
     here, there = (rule.remedy, ""), (EXISTS.remedy, "01")
     assert (check.remedy, check.fix_in) == (there if is_in_01 else here)
     assert (untried.status, untried.remedy, untried.fix_in) == ("unknown", *there)
+    assert unsigned.remedy == "sign in."
 
 
 @pytest.mark.parametrize(

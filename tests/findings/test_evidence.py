@@ -193,6 +193,8 @@ def test_gate_names_every_red_and_unknown_check_and_the_notebook_shows_how_many_
     )
     assert text.endswith(" Next: fix it")
     assert caught.value._render_traceback_() == ["GateError: 2 of 3 checks close the gate: XC999."]
+    caught.value.is_listed = True
+    assert caught.value._render_traceback_() == ["GateError: 2 of 3 checks close the gate."]
 
 
 def test_gate_is_open_for_accepted_and_skipped_checks_and_closed_for_none():

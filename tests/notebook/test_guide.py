@@ -13,6 +13,10 @@ from xcomkit.steps.rule_index import RULES_BY_ID
 
 SETTINGS = Settings(bucket="some-bucket")
 HOSTILE = '<script>alert(1)</script>"'
+FIX_507 = (
+    "Fix XC507 in 02_grant_access: give the identity the right to delete below the prefix;"
+    " then run 04_round_trip again."
+)
 ALL_DONE = "Every step is done and nothing is red."
 
 
@@ -71,7 +75,7 @@ def test_red_check_comes_with_its_remedy_and_the_notebook_that_fixes_it(done):
     _, fixing = found.tables()
     html = found._repr_html_()
 
-    assert found.next == "Fix XC507 in 02_grant_access, then run 04_round_trip again."
+    assert found.next == FIX_507
     assert [cell.text for cell in fixing.rows[0]] == [
         f"XC507 expected: {red.title}", "✖ fail", red.remedy, "02_grant_access",
     ]  # fmt: skip
@@ -83,12 +87,13 @@ def test_red_check_comes_with_its_remedy_and_the_notebook_that_fixes_it(done):
 def test_unknown_is_red_and_a_risk_only_as_long_as_it_is_accepted(done):
     accepted = replace(check("XC507", holds=False), accepted="we know")
     saved(done, STEPS[4], accepted)
-    assert guide(done).next == "Fix XC507 in 02_grant_access, then run 04_round_trip again."
+    assert guide(done).next == FIX_507
     assert guide(done, accepted=("XC507: we know",)).next == ALL_DONE
 
     saved(done, STEPS[4], check("XC505", holds=None))
 
-    assert guide(done).next == "Fix XC505 in 04_round_trip, then run 04_round_trip again."
+    assert guide(done).next.startswith("Fix XC505 in 04_round_trip: ")
+    assert guide(done).next.endswith("; then run 04_round_trip again.")
 
 
 def test_step_is_run_again_only_if_a_setting_that_it_reads_has_changed(done):
@@ -172,7 +177,7 @@ def test_rule_says_in_which_other_step_it_is_fixed():
 def test_step_that_is_none_sends_nobody_away(done, fix_in):
     saved(done, STEPS[4], replace(check("XC507", holds=False), fix_in=fix_in))
 
-    assert guide(done).next == f"Fix XC507 in {STEPS[4]}, then run {STEPS[4]} again."
+    assert guide(done).next.startswith(f"Fix XC507 in {STEPS[4]}: ")
 
 
 def test_every_step_that_a_remedy_names_is_there():
@@ -192,14 +197,40 @@ def test_step_with_nothing_to_look_at_is_not_proved_and_not_open(done):
     assert found.next.endswith("not proved: 05_inspect_objects.")
 
 
-def test_gate_of_a_red_step_sends_to_what_fixes_it_although_an_earlier_one_is_open(done):
+def test_what_is_red_comes_before_what_was_not_run_and_where_one_stands_before_the_others(done):
+    saved(done, STEPS[3], check("XC402", holds=False))
     saved(done, STEPS[4], check("XC507", holds=False))
     (done / f"evidence/{STEPS[0]}.json").unlink()
 
-    found = guide(done, here=STEPS[4])
+    assert guide(done, here=STEPS[4]).next == FIX_507
+    assert guide(done).next.startswith("Fix XC402 in 03_helm_values: fix the key helm names")
 
-    assert found.next == "Run 00_prerequisites: open it."
-    assert found.after_here == "Fix XC507 in 02_grant_access, then run 04_round_trip again."
+
+def test_parameter_that_decides_is_named_and_saved_and_every_step_it_concerns_is_run(done):
+    saved(done, STEPS[4], check("XC511", holds=False), check("XC521", holds=False))
+    one_setting_less = {"backend": "stock"}
+    saved(done, STEPS[2], check("XC101"), settings={**SETTINGS.recorded, **one_setting_less})
+
+    assert guide(done, here=STEPS[4]).next == (
+        "Fix XC511 and 1 more in 03_helm_values: set backend to durable, or compression to none;"
+        " save, then run 03_helm_values and 04_round_trip again."
+    )
+
+
+def test_red_that_its_fix_may_have_ended_since_is_run_again_in_its_turn(done):
+    saved(done, STEPS[4], check("XC507", holds=False), finished="2026-01-02T03:00:00+00:00")
+
+    assert guide(done).next == "Run 04_round_trip again: 02_grant_access was run since."
+    (done / f"evidence/{STEPS[3]}.json").unlink()
+    assert guide(done).next == "Run 03_helm_values: open it."
+
+
+def test_check_that_is_red_twice_is_one_row_with_all_that_was_observed(done):
+    saved(done, STEPS[3], *(check("XC015", holds=False, observed=of) for of in ("XCom", "state")))
+
+    _, fixing = guide(done).tables()
+
+    assert [row[2].more for row in fixing.rows] == [("observed", "XCom; state")]
 
 
 def test_guide_without_a_run_reads_as_text():

@@ -195,7 +195,7 @@ def test_gate_names_everything_that_decides_it_and_what_comes_next(step):
 
     with pytest.raises(GateError) as raised:
         step.gate()
-    verdict = Verdict(str(raised.value.args[0]), step.target_name, step.verdicts, step.next_step())
+    verdict = Verdict("2 of 4.", step.target_name, step.verdicts, step.next_step())
     html = verdict._repr_html_()
 
     assert raised.value.args[0].startswith(
@@ -300,6 +300,20 @@ def test_kernel_tells_the_newest_step_how_each_cell_ended(tmp_path):
 
     assert new.observed == "the step stopped early: ZeroDivisionError"
     assert (old.status, old.observed) == ("fail", "the step was opened again")
+
+
+def test_gate_lists_what_closes_it_once_and_equal_ids_together(tmp_path):
+    red = ("step.check(*(RULES_BY_ID['XC015'].judge(False, observed=of, how='h', basis='rule')"
+           " for of in ('of XCom', 'of state')))")  # fmt: skip
+    with open_kernel(tmp_path) as kernel:
+        kernel.run(OPEN)
+        kernel.run(red)
+        ran = kernel.run("step.gate()")
+
+    (shown,) = ran.texts("display_data")
+    said = "No compression hides failed uploads: ✖ fail, 2 times: of XCom; of state"
+    assert shown.splitlines() == ["2 of 2 checks close the gate.", "Target: ", f"XC015 {said}"]
+    assert ran.error["traceback"] == ["GateError: 2 of 2 checks close the gate."]
 
 
 def test_work_that_waits_for_another_step_is_fixed_there(step):

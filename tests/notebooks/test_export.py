@@ -62,7 +62,7 @@ CASES = {
     )),
     "red": ({"apply": False}, False, (  # the bucket is absent, and nothing may be made
         "✖ fail", "Run step 01 with apply: true, or choose another bucket name.",
-        "1 of 1 check closes the gate: XC201 fail", "Fix XC201 in ",
+        "1 of 1 check closes the gate.", "Fix XC201 in ",
     )),
     "accepted": ({"apply": False, "accepted": REASON}, True, (
         "✖ fail (accepted)", "Accepted:</em> ours",

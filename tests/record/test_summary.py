@@ -106,7 +106,7 @@ def test_files_of_the_proof_have_their_digests_and_the_manifest_tells_when_one_c
     ("checks", "settings", "steps", "said"),
     [
         ([check("XC511", "fail", remedy="Do this.", fix_in="03")], {}, STEPS,
-         "XC511: Do this. Then run step 03 again."),
+         "Fix XC511 in 03_helm_values: do this; then run 00_prerequisites again."),
         ([], {"endpoint_url": "embedded"}, STEPS, "xcomkit run -f parameters/aws.yaml"),
         ([], {}, STEPS[:6], "xcomkit run 06 07 -f FILE"),
         ([], {}, STEPS, "then run step 04 with run_in: kubectl"),

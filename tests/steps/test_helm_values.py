@@ -18,9 +18,13 @@ from xcomkit.settings.observed import ObservedSettings
 from xcomkit.settings.settings import Settings
 from xcomkit.steps import agent, fidelity, helm_values, orchestration
 from xcomkit.values import fragment, image, merge, values
+from xcomkit.values.names import PRACTICE
 
 ONCE = {"merge": 1, "load": 1, "fragment": 1}
 LINES = "# theirs\nnamespace: astro\nworkers:\n  - name: first\n  - name: second\ncommonEnv: []\n"
+
+
+ONE_GROUP = "namespace: astro\nworkers:\n  - name: first\n"
 
 
 def cloud() -> Cloud:
@@ -203,6 +207,64 @@ def test_cloud_that_cannot_be_asked_is_a_check_in_every_cell_and_no_traceback(st
     monkeypatch.setattr(step.cloud, "annotations", refuse)
     for cell in (helm_values.plan, helm_values.show_environment, helm_values.verify):
         cell(step)
-    helm_values.show_next_steps(step)
+    shown = helm_values.show_next_steps(step)
 
+    assert "helm upgrade" not in repr(shown)
     assert {(check.id, check.status) for check in step.checks} == {("XC901", "unknown")}
+
+
+def open_fragment(tmp_path, **more):
+    settings = Settings.from_mapping({"bucket": "some-bucket", "apply": True, **more})
+    run = tmp_path / "runs/20260101T000000Z-run"
+    return Step("03_helm_values", settings, run, Platform(label="", issuer=""), cloud())
+
+
+def rows(table):
+    return [(row[0].text, row[1].text) for row in table.rows]
+
+
+def test_fragment_is_merged_before_it_is_installed_and_files_are_named_as_they_are_typed(tmp_path):
+    theirs = tmp_path / "theirs.yaml"
+    theirs.write_text(ONE_GROUP, encoding="utf-8")
+    alone, merged = open_fragment(tmp_path), open_fragment(tmp_path, values_file=str(theirs))
+    cells_of_step_03(alone)
+    cells_of_step_03(merged)
+
+    (_, merge_line), *others = rows(helm_values.show_next_steps(alone))
+    own = rows(helm_values.show_next_steps(merged))
+
+    assert merge_line == "xcomkit merge YOURS.yaml runs/20260101T000000Z-run/values.yaml"
+    assert dict(others)["Install"].endswith("-f YOURS.xcom.yaml")
+    assert dict(own)["Install"].endswith(f"-f {tmp_path}/theirs.xcom.yaml")
+
+
+def test_red_step_offers_nothing_to_install_and_names_the_parameters_that_decide(tmp_path):
+    step = open_fragment(tmp_path, backend="stock", compression="zip")
+    cells_of_step_03(step)
+
+    red = [check for check in step.checks if check.id == "XC015"]
+    assert [check.observed.partition(" with ")[0] for check in red] == [
+        "zip of XCom", "zip of the state store",
+    ]  # fmt: skip
+    assert {check.remedy[:41] for check in red} == {"Set backend to durable, or compression to"}
+    assert rows(helm_values.show_next_steps(step)) == [
+        ("First", "Nothing is installed while a check is red: XC015."),
+    ]
+
+
+@pytest.mark.parametrize("given", [{}, {"values_file": "theirs.yaml"}], ids=["fragment", "merged"])
+def test_what_practice_writes_says_so_in_its_first_line_and_so_does_the_notebook(
+    tmp_path, monkeypatch, given
+):
+    monkeypatch.chdir(tmp_path)
+    Path("theirs.yaml").write_text(f"{ONE_GROUP}xcomBackend: old.Class\n", encoding="utf-8")
+    step = open_fragment(tmp_path, endpoint_url="embedded", **given)
+    cells_of_step_03(step)
+
+    written = Path("theirs.xcom.yaml") if given else step.run / "values.yaml"
+    assert written.read_text().startswith(f"# {PRACTICE}\n")
+    assert PRACTICE in helm_values.apply(step).text
+    assert PRACTICE in helm_values.show_next_steps(step).caption
+    if given:
+        (compared,) = (check for check in step.checks if check.id == "XC403")
+        assert compared.observed.startswith("theirs.yaml:4: xcomBackend 'old.Class' -> ")

@@ -11,6 +11,7 @@ from xcomkit.record.runner import hold_target
 from xcomkit.settings.settings import Settings
 from xcomkit.stand_ins.aws import AwsStandIn
 from xcomkit.stand_ins.common.stand_in import VARIABLE
+from xcomkit.steps import create_bucket
 from xcomkit.steps.opening import _STARTED, KERNEL_PYTHON, open_guide, open_platform, open_step
 
 REAL = Settings(bucket="some-bucket", cloud="aws", region="eu-central-1")
@@ -191,6 +192,23 @@ def test_run_directory_of_another_target_is_refused_before_anything_is_started(r
 
     assert len(servers()) == count
     assert run.parent == runbook / "runs"
+
+
+@pytest.mark.usefixtures("account", "runbook")
+def test_who_is_not_signed_in_is_told_to_sign_in_and_nothing_about_the_bucket(monkeypatch):
+    monkeypatch.delenv("AWS_PROFILE")
+    for name, value in {"EC2_METADATA_DISABLED": "true", "CONFIG_FILE": os.devnull,
+                        "SHARED_CREDENTIALS_FILE": os.devnull}.items():  # fmt: skip
+        monkeypatch.setenv(f"AWS_{name}", value)
+    step = open_step("01_create_bucket", REAL)
+    create_bucket.plan(step)
+    create_bucket.verify(step)
+    step.save()
+
+    assert [(c.id, c.status, c.remedy[:8]) for c in step.verdicts] == [
+        ("XC901", "unknown", "sign in "), ("XC201", "unknown", "sign in "),
+    ]  # fmt: skip
+    assert step.next_step().startswith("Fix XC901 and 1 more in 01_create_bucket: sign in (aws sso")
 
 
 @pytest.mark.usefixtures("runbook")

@@ -1,4 +1,4 @@
-"""Step 04 before anything can be tried."""
+"""Steps 04 and 05 before anything can be tried."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,23 +11,33 @@ from xcomkit.findings.errors import GateError
 from xcomkit.notebook.guide import read_guide
 from xcomkit.notebook.step import Step
 from xcomkit.settings.settings import Settings
-from xcomkit.steps import round_trip
+from xcomkit.steps import inspect_objects, round_trip
 from xcomkit.steps.opening import STEPS
 
+PROOF = (round_trip.prove,)
+LISTING = (
+    inspect_objects.summarise_prefix, inspect_objects.forecast_deletions,
+    inspect_objects.summarise_state, inspect_objects.open_newest, inspect_objects.verify,
+)  # fmt: skip
 SETTINGS = Settings.from_mapping({"bucket": "some-bucket"})
 
 
 @pytest.mark.parametrize("found", [None, SimpleNamespace(is_complete=False)])
-def test_missing_bucket_is_said_first_and_everywhere_and_nothing_is_tried(tmp_path: Path, found):
-    cloud = cast(Any, SimpleNamespace(bucket=SimpleNamespace(find=lambda: found, requests="Head")))
-    step = Step(STEPS[4], SETTINGS, tmp_path, Platform(label="", issuer=""), cloud)
+@pytest.mark.parametrize(("name", "cells"), [(STEPS[4], PROOF), (STEPS[5], LISTING)])
+def test_missing_bucket_is_said_first_and_everywhere_and_nothing_is_tried(
+    tmp_path: Path, name, cells, found
+):
+    bucket = SimpleNamespace(find=lambda: found, requests="Head")
+    cloud = cast(Any, SimpleNamespace(bucket=bucket, settings=SETTINGS))
+    step = Step(name, SETTINGS, tmp_path, Platform(label="", issuer=""), cloud)
 
-    proof = round_trip.prove(step)
+    shown = [work(step) for work in cells]
     step.save()
 
     assert [(c.id, c.status, c.fix_in) for c in step.verdicts] == [("XC201", "fail", "01")]
-    assert "absent, so nothing was tried" in repr(proof)
+    assert "absent, so nothing was tried" in repr(shown[0])
     with pytest.raises(GateError, match="1 of 1 check closes the gate: XC201 fail"):
         step.gate()
-    guide = read_guide(tmp_path, steps=STEPS, settings=SETTINGS, here=STEPS[4])
-    assert guide.after_here == "Fix XC201 in 01_create_bucket, then run 04_round_trip again."
+    guide = read_guide(tmp_path, steps=STEPS, settings=SETTINGS, here=name)
+    assert guide.next.startswith("Fix XC201 in 01_create_bucket: run step 01 with apply: true, or")
+    assert guide.next.endswith(f"; then run {name} again.")

@@ -57,13 +57,17 @@ def act(options: argparse.Namespace) -> int:
     """Merge, write the result, show what differed, and return the exit code."""
     from xcomkit.values.fragment_file import read_fragment
     from xcomkit.values.merge import merge
+    from xcomkit.values.names import PRACTICE, is_practice
     from xcomkit.values.values import read_values
 
     name, other = str(options.values), str(options.fragment)
     values = read_values(read_text(options.values, name=name), name=name)
-    fragment = read_fragment(read_text(options.fragment, name=other), name=other)
+    text = read_text(options.fragment, name=other)
+    fragment = read_fragment(text, name=other)
     merged = merge(values.text, fragment, name=name)
     is_same = merged.text == values.text
+    if is_practice(text):
+        note(f"{plain(other)}: {PRACTICE}; run step 03 with the parameters of your own account.")
     if options.check:
         _show(merged.diff)
         has_problems = _tell_problems(merged, values)

@@ -208,7 +208,8 @@ class Bucket(ABC):
         except ConflictError as error:
             return (exists(False, observed=str(error)),)
         except XcomkitError as error:
-            return (exists(None, observed=str(error)),)
+            cause, *_ = error.args  # what keeps from looking is mended, not the bucket
+            return (exists(None, observed=cause, remedy=error.hint, fix_in=error.fix_in),)
         if found is None or not found.is_complete:
             return (exists(False, observed="absent"),)
         checks = [exists(found.is_ours, observed=found.whose), self._verify_region(found)]
@@ -299,3 +300,25 @@ def _rules(setting: Any, reading: Reading) -> Any:
 def replaces_key(key: str) -> str:
     """Return the note where a customer's key is replaced; only a parameter can ask for that."""
     return f"encryption is set, so it replaces the customer's key {key}"
+
+
+def missing_bucket(cloud: "Cloud") -> Check | None:
+    """Return a failure where there is no bucket: whatever else failed then would mislead.
+
+    Who may not look for it may still be the one who may use it.
+    """
+    try:
+        found = cloud.bucket.find()
+    except (AccessDeniedError, ConflictError):
+        return None
+    if found is not None and found.is_complete:
+        return None
+    return EXISTS.judge(
+        False,
+        expected=f"the bucket {cloud.settings.bucket}",
+        observed="absent, so nothing was tried",
+        how=cloud.bucket.requests,
+        basis="echo",
+        remedy=EXISTS.remedy,
+        fix_in="01",
+    )

@@ -178,7 +178,7 @@ def allowed(rule: Rule, call: Call, *, errors: Errors) -> Check:
             observed=str(error),
             how=HOW,
             basis="behaviour",
-            **_remedy(error if rule in _IN_THE_BUCKET else ""),
+            **_remedy(error if rule in _IN_THE_BUCKET and not denied else ""),
         )
     return rule.judge(True, expected="allowed", observed="allowed", how=HOW, basis="behaviour")
 
@@ -223,6 +223,7 @@ def untested(rules: Iterable[Rule], reason: str | ServiceError) -> tuple[Check, 
 
 
 def _remedy(reason: str | ServiceError) -> dict[str, str]:
-    """Return what to do where the bucket itself is missing; other reasons leave the rule's own."""
-    is_missing = isinstance(reason, MissingError)
-    return {"remedy": EXISTS.remedy, "fix_in": "01"} if is_missing else {}
+    """Return what to do about the cause where it is known, the rule's own where it is not."""
+    if isinstance(reason, MissingError):
+        return {"remedy": EXISTS.remedy, "fix_in": "01"}
+    return {} if isinstance(reason, str) else {"remedy": reason.hint, "fix_in": reason.fix_in}

@@ -72,13 +72,19 @@ class ProcessError(XcomkitError):
 
 
 class GateError(XcomkitError):
-    """One or more checks are red; raised after the evidence is on disk."""
+    """One or more checks are red; raised after the evidence is on disk.
+
+    ``is_listed``: whoever reads this has the checks in sight.
+    """
 
     exit_code = 1
+    is_listed = False
 
     def _render_traceback_(self) -> list[str]:
-        """Return the ids alone: the verdict above says the rest, and papermill repeats this."""
+        """Return the ids alone, which papermill repeats, or less where the list stands above."""
         verdict, _, checks = str(self.args[0]).partition(":")
+        if self.is_listed:
+            return [f"{type(self).__name__}: {verdict.rstrip('.')}."]
         ids = dict.fromkeys(re.findall(r"(?<!\w)XC\d{3}(?= (?:fail|unknown)[,:])", checks))
         return [f"{type(self).__name__}: {verdict}: {', '.join(ids)}."]
 

@@ -13,6 +13,7 @@ from xcomkit.clouds import Cloud
 from xcomkit.settings.settings import Settings
 from xcomkit.values import accounts, environment, fragment
 from xcomkit.values.merge import Merged, merge
+from xcomkit.values.names import PRACTICE, is_practice
 from xcomkit.values.values import Values, load_values, read_values
 
 FRAGMENT = "values.yaml"
@@ -60,6 +61,11 @@ class EffectiveValues:
             secrets_backend=cloud.secrets_backend(),
         )
 
+    @property
+    def rendered(self) -> str:
+        """Return the fragment as text."""
+        return fragment.render(self.fragment, practice=self._settings.is_embedded)
+
     @cached_property
     def original(self) -> Values | None:
         """Return the user's own file, or ``None`` where none was given."""
@@ -68,16 +74,26 @@ class EffectiveValues:
 
     @cached_property
     def merged(self) -> Merged | None:
-        """Return the user's file with the fragment merged in, or ``None`` where none was given."""
+        """Return the user's file with the fragment merged in, or ``None`` where none was given.
+
+        In practice its first line says so; lines of the user's file are cited as they are there.
+        """
         if self.original is None:
             return None
-        return merge(self.original.text, self.fragment, name=self.original.name)
+        text, name = self.original.text, self.original.name
+        if not self._settings.is_embedded or is_practice(text):
+            return merge(text, self.fragment, name=name)
+        text = f"# {PRACTICE}\n{text.removeprefix(chr(0xFEFF))}"
+        marked = merge(text, self.fragment, name=name)
+        conflicts = tuple(replace(one, line=one.line - 1) for one in marked.conflicts)
+        rewritten = frozenset(number - 1 for number in marked.rewritten)
+        return replace(marked, conflicts=conflicts, rewritten=rewritten)
 
     @cached_property
     def file(self) -> Values:
         """Return the values file that is under proof."""
         if self.original is None:
-            return read_values(fragment.render(self.fragment), name=FRAGMENT)
+            return read_values(self.rendered, name=FRAGMENT)
         if self._settings.apply and self.merged:
             # Lines are those of the file that is installed, which is not the user's own.
             return replace(self.merged.values, name=name_of_merged(self.original.name))

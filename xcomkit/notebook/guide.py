@@ -4,9 +4,11 @@ It is read from the evidence of the run directory, of which every line is a pers
 program's text like any other: escaped, and never a reason to stop the notebook.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from xcomkit.findings import evidence
@@ -15,7 +17,7 @@ from xcomkit.findings.model import Check, worst
 from xcomkit.findings.text import listed
 from xcomkit.notebook import show
 from xcomkit.notebook.front_end import Display, follow_cells, is_somebody_there
-from xcomkit.notebook.gate import link_steps
+from xcomkit.notebook.gate import link_steps, united
 from xcomkit.notebook.show.parts import to_html
 from xcomkit.notebook.step import accept
 from xcomkit.settings.settings import ONE_RUN_ONLY, Settings
@@ -24,13 +26,16 @@ from xcomkit.settings.shared_target import read_choice
 _DECIDE_NOTHING = frozenset((*ONE_RUN_ONLY, "accepted", "step_timeout"))
 """Settings that say what a run may do: another value leaves what was proved as it was."""
 _NAMED = 4  # settings named in one sentence
+_SETS = re.compile(r"\b(?:set|raise|or) (\w+) to\b", re.IGNORECASE)
+"""How a remedy names a parameter, which has to be saved so that other steps take it too."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepState:
     """What the run directory holds of a step: its checks, none while it was not run to its end.
 
-    ``changed`` are the settings that the step has read and that have another value now.
+    ``changed`` are the settings that the step has read and that have another value now;
+    ``finished`` is when it ended, where this is known.
     """
 
     step: str
@@ -38,6 +43,7 @@ class StepState:
     when: str = ""
     changed: tuple[str, ...] = ()
     trouble: str = ""
+    finished: datetime | None = None
 
     @property
     def red(self) -> tuple[Check, ...]:
@@ -67,30 +73,49 @@ class Guide:
 
     @property
     def next(self) -> str:
-        """Return in a sentence what to do next."""
+        """Return in a sentence what to do next: guide, gate and record say the same.
+
+        What is red comes before what was not run, and the step that one is in before the others;
+        but red that another value or another step may have ended since is no news.
+        """
         if self.problem:
             return self.problem
-        first = next((state for state in self.steps if state.is_open), None)
-        if first is not None:
-            return self._do(first)
+        red = [state for state in self.steps if state.red and not self._outdated_by(state)]
+        here = [state for state in red if state.step == self.here]
+        if first := [*here, *red][:1]:
+            return self._fix(*first)
+        if first := [state for state in self.steps if state.is_open][:1]:
+            return self._run(*first)
         if empty := [state.step for state in self.steps if state.is_empty]:
             return f"Nothing is red. With nothing to look at, not proved: {listed(empty, most=8)}."
         return "Every step is done and nothing is red."
 
-    @property
-    def after_here(self) -> str:
-        """Return what comes after this step: what fixes it, if it is red."""
-        state = next((one for one in self.steps if one.step == self.here and one.red), None)
-        return self._do(state) if state else self.next
-
-    def _do(self, state: StepState) -> str:
+    def _outdated_by(self, state: StepState) -> str:
+        """Return what happened since a step ended, after which it may be another: empty if not."""
         if state.changed:
-            return f"Run {state.step} again: {listed(state.changed, most=_NAMED)} changed since."
-        if not state.checks:
-            how = "you are here." if state.step == self.here else "open it."
-            return f"Run {state.step}: {how}"
-        red = state.red[0]
-        return f"Fix {red.id} in {self._place(red, state)}, then run {state.step} again."
+            return f"{listed(state.changed, most=_NAMED)} changed"
+        place = self._place(state.red[0], state) if state.red else state.step
+        fixed = next((one.finished for one in self.steps if one.step == place), None)
+        is_later = fixed and state.finished and fixed > state.finished
+        return f"{place} was run" if is_later else ""
+
+    def _run(self, state: StepState) -> str:
+        if why := self._outdated_by(state):
+            return f"Run {state.step} again: {why} since."
+        return f"Run {state.step}: {'you are here' if state.step == self.here else 'open it'}."
+
+    def _fix(self, state: StepState) -> str:
+        check, more = state.red[0], len(united(state.red)) - 1
+        place, do = self._place(check, state), check.remedy.rstrip(".")
+        if do[1:2].islower():
+            do = do[:1].lower() + do[1:]
+        what = f"{check.id}{f' and {more} more' if more else ''} in {place}: {do}"
+        again = state.step if place == state.step else f"{place} and {state.step}"
+        if any(name in Settings.model_fields for name in _SETS.findall(check.remedy)):
+            return f"Fix {what}; save, then run {again} again."
+        if place == state.step and "again" in do:
+            return f"Fix {what}."
+        return f"Fix {what}; then run {state.step} again."
 
     def _place(self, check: Check, state: StepState) -> str:
         """Return the step in which a check is fixed: the one that made it, if no other is named."""
@@ -108,11 +133,12 @@ class Guide:
             (
                 show.Cell(f"{check.id} {check.headline}"),
                 show.status_cell(check.status),
-                show.Cell(check.remedy, more=("observed", check.observed)),
+                show.Cell(check.remedy, more=("observed", "; ".join(c.observed for c in same))),
                 _link(self._place(check, state)),
             )
             for state in self.steps
-            for check in state.red
+            for same in united(state.red)
+            for check in same[:1]
         )
         if red:
             fixing = ("check", "status", "what to do", "fix it in")
@@ -223,11 +249,12 @@ def _read_step(run: Path, step: str, *, asked: Settings) -> StepState:
         return StepState(step)
     # A risk is accepted by whoever looks now.
     checks = tuple(accept(check, reasons=asked.accepted_reasons) for check in checks)
-    try:
-        when = f"{datetime.fromisoformat(str(found.get('finished'))):%Y-%m-%d %H:%M}"
-    except ValueError:
-        when = "at a time unknown"
-    return StepState(step, checks, when, tuple(_changed(found, asked=asked)))
+    finished = None
+    with suppress(ValueError, OverflowError):
+        finished = datetime.fromisoformat(str(found.get("finished"))).astimezone(UTC)
+    when = f"{finished:%Y-%m-%d %H:%M}" if finished else "at a time unknown"
+    changed = tuple(_changed(found, asked=asked))
+    return StepState(step, checks, when, changed, finished=finished)
 
 
 def _changed(found: Mapping[str, object], *, asked: Settings) -> Iterator[str]:

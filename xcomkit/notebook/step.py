@@ -19,7 +19,12 @@ from xcomkit.findings.model import Check, Plan, Rule, worst
 from xcomkit.findings.text import number_of
 from xcomkit.notebook import show
 from xcomkit.notebook.effective import EffectiveValues
-from xcomkit.notebook.front_end import Display, follow_cells, is_notebook
+from xcomkit.notebook.front_end import (
+    Display,
+    follow_cells,
+    is_notebook,
+    is_somebody_there,
+)
 from xcomkit.notebook.gate import Verdict
 from xcomkit.notebook.progress import Progress
 from xcomkit.notebook.provenance import read_commit, read_versions
@@ -318,9 +323,11 @@ class Step:
         try:
             sentence = evidence.gate(checks)
         except GateError as error:
-            verdict = Verdict(error.args[0], self.target_name, checks, next_)
+            closed = error.args[0].partition(":")[0].rstrip(".")
+            verdict = Verdict(f"{closed}.", self.target_name, checks, next_)
             if is_notebook():
                 Display().show(verdict._repr_html_(), repr(verdict))
+            error.is_listed = is_somebody_there()
             raise
         return Verdict(sentence, self.target_name, checks, next_)
 

@@ -17,6 +17,7 @@ from xcomkit.findings import evidence
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Change, Check, FaultPair, Plan
 from xcomkit.findings.text import program
+from xcomkit.notebook.guide import Guide, StepState
 from xcomkit.record.record import KeptFile, Resource
 from xcomkit.record.runner import Run
 from xcomkit.steps import tear_down
@@ -73,10 +74,9 @@ class Summary:
     def next(self) -> str:
         """Return in a sentence or two what to do next."""
         run = self._run
-        red = next(((step, c) for step, c in run.checks if c.closes_gate), None)
-        if red:
-            step, check = red
-            return f"{check.id}: {check.remedy} Then run step {check.fix_in or step[:2]} again."
+        if not run.is_good:
+            steps = tuple(StepState(result.name, result.checks) for result in run.results)
+            return Guide(run.directory.name, steps).next
         left = " ".join(step[:2] for step in STEPS if step not in self._found)
         if run.settings.is_embedded:
             file = f"parameters/{run.settings.cloud}.yaml"

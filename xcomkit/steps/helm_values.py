@@ -1,11 +1,14 @@
 """Step 03: the values file under proof, what each component sees of it, and how to install it."""
 
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Change, Check, Plan, WorkerIdentity
+from xcomkit.findings.text import listed
 from xcomkit.findings.text_file import write_text
 from xcomkit.lint.rendered import judge_rendered
 from xcomkit.lint.rules import lint
@@ -14,12 +17,18 @@ from xcomkit.notebook import show
 from xcomkit.notebook.effective import FRAGMENT, Component, name_of_merged
 from xcomkit.notebook.step import Step, cell
 from xcomkit.steps import prerequisites
-from xcomkit.values import fragment, helm, image, rules, sensitive
-from xcomkit.values.names import BACKEND
+from xcomkit.values import helm, image, rules, sensitive
+from xcomkit.values.names import BACKEND, PRACTICE
 from xcomkit.values.rules import PodIdentity
 
+_YOURS = "YOURS.yaml"
+"""Stands for the file that was downloaded from the Astro UI."""
 FOLDERS = ("values", "image")
 """Folders of the run directory with what was proved of values and image, to be recovered."""
+_BY_PARAMETERS = {
+    "XC015": "Set backend to durable, or compression to none, or accept XC015 with the reason."
+}
+"""What to do about a fragment, which is not edited but made again."""
 _FILES = ("AWS_CA_BUNDLE",)
 """Variables that name a file in the pods, for which the caller's own stands in."""
 
@@ -92,7 +101,8 @@ def apply(step: Step) -> show.Text:
         mode = Path(given).expanduser().stat().st_mode & 0o777 if given else 0o644
         write_text(_target(step), step.values.file.text, mode=mode)
 
-    return show.Text(f"{step.apply(write).text} To install: {_to_install(step)}.")
+    practice = f" {PRACTICE}." if step.settings.is_embedded else ""
+    return show.Text(f"{step.apply(write).text} To install: {_to_install(step)}.{practice}")
 
 
 def _to_install(step: Step) -> str:
@@ -137,6 +147,13 @@ def verify(step: Step) -> show.Checks:
         is_needed=cloud.annotation_is_needed,
     )
     checks = [*lint(values.file), *rules.judge(values.file, settings=settings, pods=pods)]
+    if values.original is None:
+        checks = [
+            replace(one, remedy=_BY_PARAMETERS[one.id], paste="")
+            if one.closes_gate and one.id in _BY_PARAMETERS
+            else one
+            for one in checks
+        ]
     if values.original and settings.apply and values.merged:
         checks.append(rules.judge_merge(values.merged, original=values.original))
     return step.check(*checks, *_template(step), caption="The values file")
@@ -156,8 +173,7 @@ def _write_copies(step: Step) -> dict[str, str]:
     what = "the file to install" if is_merged else "the file as it is" if merged else "the fragment"
     copies = {f"values/{values.file.name}": (text, f"{what}{masks}")}
     if merged:
-        fragment_text = fragment.render(values.fragment)
-        copies["values/fragment.yaml"] = (fragment_text, "the fragment, before it was merged")
+        copies["values/fragment.yaml"] = (values.rendered, "the fragment, before it was merged")
         copies["values/merge.diff"] = (merged.diff + "\n", f"the merge into {merged.values.name}")
     if is_durable(values.first_worker.environment.get(BACKEND, "")):
         durable = image.DURABLE.read_text(encoding="utf-8")
@@ -197,12 +213,36 @@ def _template(step: Step) -> Iterator[Check]:
 
 
 def show_next_steps(step: Step) -> show.Table:
-    """Return the commands that install the file, and what the guide asks for next."""
+    """Return the commands that install the file, and what the guide asks for next.
+
+    There are none while a check is red; a fragment alone would be refused, so it is merged first.
+    """
+    headers = ("purpose", "command or advice")
+    if red := [*dict.fromkeys(check.id for check in step.checks if check.closes_gate)]:
+        row = ("First", f"Nothing is installed while a check is red: {listed(red, most=8)}.")
+        return show.table(headers, [row], caption="No file to install yet")
     try:
         namespace = step.values.namespace
     except XcomkitError:
-        return show.table(("purpose", "command or advice"), [], caption="No file to install yet")
-    path = _target(step)
-    commands = helm.commands(step.settings, values_path=path.name, namespace=namespace)
-    rows = [*commands.items(), *helm.next_steps(step.settings)]
-    return show.table(("purpose", "command or advice"), rows, caption="What is next")
+        return show.table(headers, [], caption="No file to install yet")
+    rows: list[tuple[str, str]] = []
+    path = _to_type(step)
+    if not step.settings.values_file:
+        line = shlex.join(["xcomkit", "merge", _YOURS, path])
+        rows, path = [("Merge it into the file of the Astro UI", line)], name_of_merged(_YOURS)
+    commands = helm.commands(step.settings, values_path=path, namespace=namespace)
+    rows += [*commands.items(), *helm.next_steps(step.settings)]
+    practice = f" ({PRACTICE})" if step.settings.is_embedded else ""
+    return show.table(headers, rows, caption=f"What is next{practice}")
+
+
+def _to_type(step: Step) -> str:
+    """Return the path of the file under proof, as it is typed in the folder of the runbook."""
+    given = step.settings.values_file
+    if given:
+        written = Path(given).expanduser()
+        applied = step.settings.recorded["apply"]
+        return str(written.with_name(name_of_merged(given)) if applied else written)
+    path = step.run / FRAGMENT
+    path = path if path.exists() else step.run / "values" / FRAGMENT
+    return str(path.relative_to(step.run.parent.parent))

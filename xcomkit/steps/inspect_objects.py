@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from xcomkit.clouds import Cloud
+from xcomkit.clouds.bucket import missing_bucket
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import StoredXCom
 from xcomkit.findings.text import number_of
@@ -161,8 +162,10 @@ TABLES: Mapping[str, Callable[[Summary, Settings], show.Table | show.Chart]] = {
 
 
 @cell
-def summarise_prefix(step: Step) -> show.Table | show.Chart:
+def summarise_prefix(step: Step) -> show.Table | show.Chart | show.Checks:
     """Return the totals per Dag; an interrupted listing goes on where it was."""
+    if missing := missing_bucket(step.cloud):
+        return step.check(missing, caption="Nothing was listed")
     listing = _PARTS.pop(step.run, None) or begin_listing(step.settings)
     step.facts["summary"] = summary = list_prefix(step.cloud, listing=listing, say=step.say)
     if not listing.is_whole:
@@ -173,6 +176,8 @@ def summarise_prefix(step: Step) -> show.Table | show.Chart:
 @cell
 def summarise_state(step: Step) -> show.Table | show.Text:
     """Return the totals of the state store, which is listed anew each time."""
+    if _is_stopped(step):
+        return show.Text("Nothing was listed.")
     step.facts["state_store"] = found = list_state(step.cloud, say=step.say)
     return state_table(found) if found else show.Text("No state store is configured.")
 
@@ -246,12 +251,19 @@ def find_objects(
 
 @cell
 def verify(step: Step) -> show.Checks:
-    """Return the checks of the listing and of the opened object."""
+    """Return the checks of the listing and of the opened object; one cause is said once."""
+    if _is_stopped(step):
+        return step.check(caption="For the reason above")
     opened = step.facts.get("opened", {})
     return step.check(
         *checks(_summary(step), decoded=opened.get("decoded"), key=opened.get("key", "")),
         caption="The objects",
     )
+
+
+def _is_stopped(step: Step) -> bool:
+    """Tell whether nothing was listed, and a check says why."""
+    return _summary(step) is None and any(check.closes_gate for check in step.checks)
 
 
 def _summary(step: Step) -> Summary | None:

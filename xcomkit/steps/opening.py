@@ -126,7 +126,7 @@ def open_step(name: str, settings: Settings) -> Step:
     def read() -> Guide:
         return _read_guide(name, asked, target=step.target_name, run=run)
 
-    step.next_step = lambda: read().after_here
+    step.next_step = lambda: read().next
     if live:
         live.follow(read)
         step.on_save = live.refresh

@@ -23,9 +23,9 @@ from xcomkit.backend import (
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import STATE, XCOM, Payload, Where, push
 from xcomkit.backend.round_trip_rules import PUSH
-from xcomkit.clouds.rules import EXISTS
+from xcomkit.clouds.bucket import missing_bucket
 from xcomkit.findings import evidence
-from xcomkit.findings.errors import AccessDeniedError, ConflictError, XcomkitError
+from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Check
 from xcomkit.notebook.step import Step
 from xcomkit.steps import failures, fidelity
@@ -45,7 +45,7 @@ def prove(step: Step) -> Proof:
     run_id = f"manual__{datetime.now(UTC).isoformat()}"
     with step.in_cell("round_trip.prove"):
         try:
-            if missing := _check_bucket(step):
+            if missing := missing_bucket(step.cloud):
                 proof.table = step.check(missing, caption="Nothing was tried")
                 return proof
             step.say("starting a process with nothing but the effective environment")
@@ -66,28 +66,6 @@ def prove(step: Step) -> Proof:
             proof.checks.insert(0, step.error_check(error))
         proof.table = step.check(*proof.checks, caption="The round trip")
     return proof
-
-
-def _check_bucket(step: Step) -> Check | None:
-    """Return a failure where there is no bucket: whatever else failed then would mislead.
-
-    Who may not look for it may still be the one who may use it.
-    """
-    try:
-        found = step.cloud.bucket.find()
-    except (AccessDeniedError, ConflictError):
-        return None
-    if found is not None and found.is_complete:
-        return None
-    return EXISTS.judge(
-        False,
-        expected=f"the bucket {step.settings.bucket}",
-        observed="absent, so nothing was tried",
-        how=step.cloud.bucket.requests,
-        basis="echo",
-        remedy=EXISTS.remedy,
-        fix_in="01",
-    )
 
 
 def prove_parts(

@@ -143,7 +143,8 @@ def _verify_target(step: Step) -> Check:
     try:
         found = step.cloud.plan_tear_down().changes
     except XcomkitError as error:
-        return TARGET.judge(None, expected=expected, observed=str(error), how=how, basis="echo")
+        return TARGET.judge(None, expected=expected, observed=error.args[0], how=how, basis="echo",
+                            remedy=error.hint, fix_in=error.fix_in)  # fmt: skip
     left = [c for c in found if c.action != "unchanged"]
     texts = [f"{c.setting} {c.resource}: {c.note or c.before}" for c in left or found]
     observed = "; ".join(texts if left else (*texts, _STAYS))

@@ -11,6 +11,7 @@ from xcomkit.values.names import (
     COMPRESSION,
     CONNECTION_PREFIX,
     PATH,
+    PRACTICE,
     SECRETS_KWARGS,
     STATE_COMPRESSION,
     STATE_PATH,
@@ -118,9 +119,9 @@ def _service_accounts(settings: Settings, *, annotations: Mapping[str, str]) -> 
     return accounts
 
 
-def render(fragment: Mapping[str, Any]) -> str:
+def render(fragment: Mapping[str, Any], *, practice: bool = False) -> str:
     """Return the fragment as YAML text with the reason above each part."""
-    lines = list(_HEAD)
+    lines = [*([f"# {PRACTICE}"] if practice else ()), *_HEAD]
     for key, value in fragment.items():
         lines += ["", f"# {_WHY[key]}"]
         match key:

@@ -18,6 +18,9 @@ CONNECTION_PREFIX = "AIRFLOW_CONN_"
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 """What signs to a store that speaks S3 and has no workload identity."""
 
+PRACTICE = "PRACTICE: made on a stand-in, not for your agents"
+"""The first comment of a values file whose bucket and identity are those of a stand-in."""
+
 XCOM_SETTINGS = (BACKEND, PATH, THRESHOLD, COMPRESSION)
 STATE_SETTINGS = (STATE_BACKEND, STATE_PATH, STATE_THRESHOLD, STATE_COMPRESSION)
 
@@ -102,3 +105,8 @@ def find_placeholder(text: str) -> str:
     """
     found = (match[0] for match in _PLACEHOLDER.finditer(text) if not _MARKUP.match(match[0]))
     return next((one for one in found if one[0] != "<" or f"</{one[1:]}" not in text), "")
+
+
+def is_practice(text: str) -> bool:
+    """Tell whether a values file was made in practice, and says so in its first line."""
+    return text.removeprefix("\ufeff").startswith(f"# {PRACTICE}")

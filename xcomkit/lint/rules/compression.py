@@ -65,5 +65,6 @@ def _hiding_compression(config: Configuration) -> Iterator[Objection]:
             path = parse_base_path(environment.get(path_name, ""))
             worse = path is not None and path.scheme in STORES["gcp"].schemes
             more = "; on Cloud Storage values are lost even without a fault" if worse else ""
-            text = f"{value} with the stock backend in {setting.where}{more}"
+            of = "the state store" if path_name == STATE_PATH else "XCom"
+            text = f"{value} of {of} with the stock backend in {setting.where}{more}"
             yield Objection(text, setting.place)
