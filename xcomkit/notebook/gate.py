@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from xcomkit.findings.errors import GateError
 from xcomkit.findings.model import Check, worst
 from xcomkit.findings.text import listed
 from xcomkit.notebook import show
+from xcomkit.notebook.front_end import Display, is_notebook, is_somebody_there
 from xcomkit.notebook.show.parts import COLOURS, badge, printable, to_html
 
 _SEEN = 4  # observations of one check
@@ -47,6 +49,13 @@ class Verdict:
         open_ = (f"{c.id} {c.headline}: {how}" for c, how in self._to_look_at)
         next_ = (f"Next: {self.next}",) if self.next else ()
         return printable("\n".join((self.sentence, f"Target: {self.target}", *open_, *next_)))
+
+
+def show_closed(verdict: Verdict, error: GateError) -> None:
+    """Show in a notebook what closes the gate, which the error need not repeat to a person."""
+    if is_notebook():
+        Display().show(verdict._repr_html_(), repr(verdict))
+    error.is_listed = is_somebody_there()
 
 
 def united(checks: Iterable[Check]) -> list[tuple[Check, ...]]:

@@ -19,13 +19,8 @@ from xcomkit.findings.model import Check, Plan, Rule, worst
 from xcomkit.findings.text import number_of
 from xcomkit.notebook import show
 from xcomkit.notebook.effective import EffectiveValues
-from xcomkit.notebook.front_end import (
-    Display,
-    follow_cells,
-    is_notebook,
-    is_somebody_there,
-)
-from xcomkit.notebook.gate import Verdict
+from xcomkit.notebook.front_end import follow_cells
+from xcomkit.notebook.gate import Verdict, show_closed
 from xcomkit.notebook.progress import Progress
 from xcomkit.notebook.provenance import read_commit, read_versions
 from xcomkit.settings.settings import Settings, parameters_of
@@ -324,10 +319,7 @@ class Step:
             sentence = evidence.gate(checks)
         except GateError as error:
             closed = error.args[0].partition(":")[0].rstrip(".")
-            verdict = Verdict(f"{closed}.", self.target_name, checks, next_)
-            if is_notebook():
-                Display().show(verdict._repr_html_(), repr(verdict))
-            error.is_listed = is_somebody_there()
+            show_closed(Verdict(f"{closed}.", self.target_name, checks, next_), error)
             raise
         return Verdict(sentence, self.target_name, checks, next_)
 
