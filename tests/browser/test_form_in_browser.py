@@ -92,6 +92,8 @@ def test_invalid_value_opens_nothing_overwrites_nothing_and_is_named_by_the_guid
     assert notebook.errors[0].startswith("SettingsError: prefix: '/xcom/' is invalid")
     guide = notebook.outputs.first
     expect(guide).to_contain_text("Next: Correct the form. prefix: '/xcom/' is invalid")
+    gate = notebook.panel.locator(".jp-CodeCell").last
+    expect(gate).to_contain_text("Nothing ran. Correct the form. prefix: '/xcom/' is invalid")
     assert evidence.read_evidence(newest(lab, practice), step=STEP) == before
     notebook.run_below("create_bucket.verify(")
     assert "SettingsError: Nothing was opened, and nothing ran" in notebook.errors[-1]

@@ -12,7 +12,7 @@ from xcomkit.settings.parameter_file import read_parameters
 from xcomkit.settings.settings import Settings, parameters_of
 from xcomkit.settings.shared_target import VARIABLE, choose
 from xcomkit.settings.terms import TERMS
-from xcomkit.steps.opening import open_form
+from xcomkit.steps.opening import open_form, open_guide
 
 ROOT = Path(__file__).parents[2]
 PRACTICE = sorted((ROOT / "parameters").glob("local-*.yaml"))
@@ -164,6 +164,10 @@ class TestWidgets:
             assert "Nothing is deleted unless" in notes["confirm_delete"].value
 
         inputs["apply"].value = True
+        inputs["bucket"].value = "My-Bucket"
+        for name in ("apply", "confirm_delete"):
+            assert "Nothing will run while the form is invalid." in notes[name].value
+        inputs["bucket"].value = "some-bucket"
 
         assert "some-bucket on aws" in notes["apply"].value
         assert "will DELETE some-bucket on aws" in notes["confirm_delete"].value
@@ -342,6 +346,63 @@ class TestSecrets:
         assert form.view.taken.value == ""
         assert form.settings == Settings.from_mapping(NAMED)
         assert KEY_ID not in everything(form)
+
+
+class TestOpenedAgain:
+    """*Run All* makes the form anew, in the same kernel."""
+
+    @pytest.fixture
+    def opened(self, root, monkeypatch):
+        monkeypatch.chdir(root)
+        monkeypatch.setattr("xcomkit.steps.opening._OPEN", {})
+
+        def run(namespace=NAMED, step="03_helm_values"):
+            open_guide(step, namespace)
+            return open_form(step, namespace)
+
+        return run
+
+    def test_what_was_not_saved_is_kept_and_named(self, opened):
+        form = opened()
+        form.change("backend", "stock")
+        form.change("compression", "zip")
+
+        again = opened()
+
+        kept = "2 unsaved changes kept: backend, compression (Save writes them to a new file)"
+        assert kept in again.view.status.value
+        assert again.view.inputs["compression"].value == "zip"
+        assert (again.settings.backend, again.settings.compression) == ("stock", "zip")
+        again.change("prefix", "other")
+        assert "3 changed" in again.status
+
+    def test_invalid_value_is_kept_too_and_nothing_runs_with_the_one_before(self, opened):
+        opened().change("bucket", "My-Bucket")
+
+        again = opened()
+
+        assert "1 unsaved change kept: bucket" in again.status
+        with pytest.raises(SettingsError, match="'My-Bucket' is invalid"):
+            _ = again.settings
+
+    @pytest.mark.parametrize(
+        "other", [{"namespace": {"bucket": "other-bucket"}}, {"step": "04_round_trip"}], ids=str
+    )
+    def test_nothing_is_carried_over_to_another_target_or_notebook(self, opened, other):
+        opened().change("backend", "stock")
+
+        assert opened(**other).changed == ()
+
+    def test_file_that_was_taken_or_saved_is_said_to_be(self, opened):
+        form = opened({})
+        form.take("local-azure.yaml")
+        form.change("prefix", "other")
+        form.save("mine")
+
+        again = opened({})
+
+        assert (again.settings.cloud, again.settings.prefix) == ("azure", "other")
+        assert "1 change kept: prefix (saved in mine.yaml)" in again.status
 
 
 class TestTable:

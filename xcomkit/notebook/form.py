@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from xcomkit.findings.errors import SettingsError
-from xcomkit.findings.text import listed
+from xcomkit.findings.text import listed, number_of
 from xcomkit.notebook import show
 from xcomkit.notebook.front_end import is_somebody_there
 from xcomkit.settings import shared_target
@@ -23,6 +23,7 @@ from xcomkit.settings.terms import EMBEDDED, TERMS
 if TYPE_CHECKING:
     from xcomkit.notebook.form_view import FormView
 
+_NAMED = 6  # parameters named in one sentence
 FIELDS = Settings.model_fields
 _OF_CLOUDS = re.compile(r"((?:AWS|Azure|GCP)(?:, (?:AWS|Azure|GCP))*): ")
 
@@ -36,20 +37,41 @@ class Form:
     share it. A secret is never displayed or written.
     """
 
+    asked: Asked
+    asks_again: bool
+
     def __init__(self, namespace: Mapping[str, Any], *, root: Path, notebook: str = "") -> None:
         self._folder = root / "parameters"
+        self.notebook = notebook
         self._names = parameters_of(notebook)
         self.is_step = notebook[:2].isdigit()
         self._is_person = is_somebody_there()
         self._failure: SettingsError | None = None
-        self._edits: dict[str, Any] = {}
-        self._secret: dict[str, str] = {}
-        self.taken = ""
+        self.edits: dict[str, Any] = {}
+        self.secrets: dict[str, str] = {}
+        self.taken = self.saved = ""
+        self._is_kept = False
         try:
             self._adopt(read_notebook(namespace, root=root))
         except SettingsError as error:  # no such file; ``settings`` says so
             self._adopt(Asked(plain_values(namespace), ""))
             self._failure = error
+        self.opened = self.target
+
+    @property
+    def target(self) -> tuple[object, ...]:
+        """Return the file and what names the target, before any change."""
+        values = self.asked.values
+        return self.asked.file, *(values.get(n) for n in ("cloud", "bucket", "endpoint_url"))
+
+    def keep(self, before: "Form") -> None:
+        """Go on with what a person changed in the form before, where it was of the same target."""
+        if before.taken and before.opened == self.opened and not shared_target.is_shared():
+            self._adopt(before.asked)
+            self.taken, self.asks_again = before.taken, before.asks_again
+        if self.target == before.target:
+            self.edits, self.secrets = dict(before.edits), before.secrets
+            self._is_kept, self.saved = bool(self.edits), before.saved
 
     def _adopt(self, asked: Asked) -> None:
         """Go on from what was asked for; a person is asked again before a real account changes."""
@@ -58,19 +80,19 @@ class Form:
         self.asks_again = bool(self._is_person and asked.file and is_real and values.get("apply"))
         if self.asks_again:
             values["apply"] = False
-        self._asked = asked._replace(values=values)
+        self.asked = asked._replace(values=values)
         self.follows = chosen if asked.file and asked.file == chosen else None
 
     @property
     def values(self) -> dict[str, Any]:
         """Return what the form displays, per parameter; it may be invalid."""
-        return {**self._given, **self._edits}
+        return {**self._given, **self.edits}
 
     @property
     def _given(self) -> dict[str, Any]:
         """Return every parameter before any change; what may be a secret is at its default."""
-        problems = Settings.find_problems(self._asked.values)
-        asked = {n: v for n, v in self._asked.values.items() if n in FIELDS and v is not None}
+        problems = Settings.find_problems(self.asked.values)
+        asked = {n: v for n, v in self.asked.values.items() if n in FIELDS and v is not None}
         return default_values() | {
             n: v for n, v in asked.items() if not _is_hidden(n, problems.get(n, ""))
         }
@@ -78,7 +100,7 @@ class Form:
     @property
     def changed(self) -> tuple[str, ...]:
         """Return the names of what a person changed."""
-        return tuple(self._edits)
+        return tuple(self.edits)
 
     @property
     def settings(self) -> Settings:
@@ -89,19 +111,19 @@ class Form:
         """
         if self._failure:
             raise self._failure.with_traceback(None)
-        source = "the form" if self._edits else self._asked.source
-        return Settings.from_mapping({**self._asked.values, **self._edits}, source=source)
+        source = "the form" if self.edits else self.asked.source
+        return Settings.from_mapping({**self.asked.values, **self.edits}, source=source)
 
     @property
     def source(self) -> str:
         """Return whose parameters these are: a file's or this notebook's, and what was changed."""
-        named = self._asked.file.name if self._asked.file else "this notebook"
-        return f"{named} with {listed(self.changed, most=4)} changed" if self._edits else named
+        named = self.asked.file.name if self.asked.file else "this notebook"
+        return f"{named} with {listed(self.changed, most=4)} changed" if self.edits else named
 
     @property
     def problems(self) -> dict[str, str]:
         """Return what is wrong with each parameter, in the words of a run without form."""
-        return Settings.find_problems({**self._asked.values, **self._edits}) | self._secret
+        return Settings.find_problems({**self.asked.values, **self.edits}) | self.secrets
 
     @property
     def status(self) -> str:
@@ -110,32 +132,48 @@ class Form:
             return f"✖ invalid: {self._failure.args[0]}"
         if problems := [*self.problems.values()]:
             more = f" {len(problems) - 1} more below." if problems[1:] else ""
-            return f"✖ invalid: {problems[0]}{more}"
-        if self._edits:
-            return f"✔ accepted, {len(self._edits)} changed: run the cells below again to use it."
+            return f"✖ invalid: {problems[0]}{more}{f' {self._kept}.' if self._is_kept else ''}"
+        if self.edits:
+            what = self._kept if self._is_kept else f"{len(self.edits)} changed"
+            return f"✔ accepted, {what}: run the cells below again to use it."
         if self.taken:
             return f"✔ accepted: taken from {self.taken}; run the cells below to use it."
-        if file := self._asked.file:
+        if file := self.asked.file:
             return f"✔ accepted: this notebook names no bucket, so it uses {file.name}."
         return "✔ accepted: these are the parameters of this notebook."
+
+    @property
+    def _kept(self) -> str:
+        """Return in words what was kept when the form was opened again."""
+        names = listed(self.changed, most=_NAMED)
+        count = number_of(len(self.edits), "change" if self.saved else "unsaved change")
+        where = f"saved in {self.saved}" if self.saved else "Save writes them to a new file"
+        return f"{count} kept: {names} ({where})"
+
+    @property
+    def is_valid(self) -> bool:
+        """Tell whether the cells below can run with this."""
+        asked = {**self.asked.values, **self.edits}
+        return self._failure is None and not Settings.find_problems(asked)
 
     def change(self, name: str, value: object) -> None:
         """Take a new value for a parameter, valid or not, but for a secret.
 
         Who leaves the stand-in starts with ``apply`` off.
         """
-        self._failure, self._secret = None, {}
-        given, edits = self._given, {**self._edits, name: value}
-        message = Settings.find_problems({**self._asked.values, **edits}).get(name, "")
+        self._failure, self.secrets = None, {}
+        self._is_kept, self.saved = False, ""
+        given, edits = self._given, {**self.edits, name: value}
+        message = Settings.find_problems({**self.asked.values, **edits}).get(name, "")
         if _is_hidden(name, message):
-            self._secret = {name: message}
+            self.secrets = {name: message}
             return
-        was_valid = name not in Settings.find_problems(self._asked.values)
+        was_valid = name not in Settings.find_problems(self.asked.values)
         if as_text(value) == as_text(given[name]) and was_valid:
             del edits[name]
         if self.values["endpoint_url"] == EMBEDDED != {**given, **edits}["endpoint_url"]:
             edits.update(apply=False, confirm_delete="")
-        self._edits = edits
+        self.edits = edits
 
     @property
     def displayed(self) -> tuple[str, ...]:
@@ -172,7 +210,8 @@ class Form:
         asked = Asked(read_parameters(path), path.name, path)
         _share(path)
         self._adopt(asked)
-        self._failure, self._edits, self._secret, self.taken = None, {}, {}, name
+        self._failure, self.edits, self.secrets, self.taken = None, {}, {}, name
+        self._is_kept, self.saved = False, ""
 
     def save(self, name: str) -> Path:
         """Write ``parameters/<name>.yaml``, a new file with all parameters, not only these.
@@ -184,6 +223,7 @@ class Form:
         """
         path = write_parameters(self.settings.to_file(), self._folder, name)
         _share(path)
+        self.saved = path.name
         self.follows = shared_target.read_choice()
         return path
 

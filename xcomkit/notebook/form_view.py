@@ -71,7 +71,7 @@ class FormView:
             for name, widget in self.inputs.items():
                 self._fill(widget, name, values)
                 self.notes[name].value = _note(
-                    name, values, problems.get(name, ""), asks_again=self._form.asks_again
+                    name, values, problems.get(name, ""), form=self._form
                 )
                 self.rows[name].layout.display = None if name in displayed else "none"
             if set(problems) & set(self._form.folded):
@@ -167,17 +167,19 @@ def _is_on(value: object) -> bool:
         return False
 
 
-def _note(name: str, values: Mapping[str, Any], problem: str, *, asks_again: bool) -> str:
+def _note(name: str, values: Mapping[str, Any], problem: str, *, form: "Form") -> str:
     """Return below a widget: what is wrong, or what the parameter is and what it does now."""
     text = escape(FIELDS[name].description or "")
     if problem:
         text = f'<strong role="alert">✖ invalid: {escape(problem)}</strong>'
     elif name in _MARKED:
-        text += f"<br><strong>{escape(_effect(name, values, asks_again=asks_again))}</strong>"
+        text += f"<br><strong>{escape(_effect(name, values, form=form))}</strong>"
     return f'<div style="{_INDENT}">{text}</div>'
 
 
-def _effect(name: str, values: Mapping[str, Any], *, asks_again: bool) -> str:
+def _effect(name: str, values: Mapping[str, Any], *, form: "Form") -> str:
+    if not form.is_valid:
+        return "Nothing will run while the form is invalid."
     where = f"{values['bucket'] or 'no bucket'} on {values['cloud']}"
     where += f" ({values['endpoint_url']})" if values["endpoint_url"] else ""
     applies = _is_on(values["apply"])
@@ -187,7 +189,7 @@ def _effect(name: str, values: Mapping[str, Any], *, asks_again: bool) -> str:
             "OFF: plans are displayed only; the proof still writes test objects, and removes them."
         )
         again = "OFF until you switch it on here, whatever the file says: this is a real account."
-        return on if applies else again if asks_again else off
+        return on if applies else again if form.asks_again else off
     if values[name] and values[name] == values["bucket"] and applies:
         return f"Step 07 will DELETE {where}, and the identity."
     return f"Nothing is deleted unless this is {values['bucket'] or 'the name'} and apply is on."

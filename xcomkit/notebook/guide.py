@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from xcomkit.findings import evidence
-from xcomkit.findings.errors import InputError, SettingsError
+from xcomkit.findings.errors import GateError, InputError, XcomkitError
 from xcomkit.findings.model import Check, worst
 from xcomkit.findings.text import listed
 from xcomkit.notebook import show
 from xcomkit.notebook.front_end import Display, follow_cells, is_somebody_there
 from xcomkit.notebook.gate import link_steps, united
+from xcomkit.notebook.progress import AT_THE_GATE
 from xcomkit.notebook.show.parts import to_html
 from xcomkit.notebook.step import accept
 from xcomkit.settings.settings import ONE_RUN_ONLY, Settings
@@ -166,8 +167,8 @@ class Guide:
         return "\n".join([*head, f"Next: {self.next}", *map(repr, self.tables())])
 
 
-def describe_problem(error: SettingsError) -> str:
-    """Return what to do about invalid parameters, and which one is invalid and why."""
+def describe_problem(error: XcomkitError) -> str:
+    """Return what to do about an error, such as a parameter that is invalid, and what it is."""
     return f"{error.hint[:1].upper()}{error.hint[1:]} {error.args[0]}"
 
 
@@ -177,16 +178,24 @@ class LiveGuide:
     It informs of a target that another notebook has chosen meanwhile, at the next cell.
     """
 
-    def __init__(self, read: Callable[[], Guide]) -> None:
-        self._read = read
+    def __init__(self, read: Callable[[], Guide], *, describe: Callable[[], str] = str) -> None:
+        """Show what ``read`` returns; ``describe`` names the target of an invalid form."""
+        self._read, self._describe = read, describe
         self._display: Display | None = None
+        self._notice: Display | None = None
         self._chosen = read_choice()
         self.guide = read()
         follow_cells(self, role="guide")
 
-    def follow(self, read: Callable[[], Guide]) -> None:
-        """Show from now on what this reads: the run and the target of the step that was opened."""
+    def follow(self, read: Callable[[], Guide], *, is_current: bool = True) -> None:
+        """Show from now on what this reads: the run and the target of the step that was opened.
+
+        A notice that the target was switched goes as soon as the step is on that target.
+        """
         self._read = read
+        if self._notice and is_current:
+            self._notice.show("", "")
+            self._notice = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -205,17 +214,28 @@ class LiveGuide:
             " the target before: run this notebook again, from the form on."
         )
         html = f'<p role="alert"><strong>{show.MARKS["warn"]} {to_html(text)}</strong></p>'
-        Display().show(html, text)
+        self._notice = Display()
+        self._notice.show(html, text)
 
     def cell_ended(self, error: BaseException | None) -> None:
-        """Name the parameter that is invalid; what was proved before stays as it is."""
-        if isinstance(error, SettingsError):
-            self.guide = replace(self.guide, problem=describe_problem(error))
+        """Say why nothing was opened, such as the parameter that is invalid, here and at the gate.
+
+        What was proved before stays as it is.
+        """
+        if isinstance(error, XcomkitError) and not isinstance(error, GateError):
+            target = self._describe() or self.guide.target
+            self.guide = replace(self.guide, problem=describe_problem(error), target=target)
             self._show()
 
     def _show(self) -> None:
-        if self._display is not None:
-            self._display.show(self.guide._repr_html_(), repr(self.guide))
+        if self._display is None:
+            return
+        html, problem = self.guide._repr_html_(), self.guide.problem
+        if is_somebody_there():  # *Run All* leaves a person at the gate, which did not run
+            why = f'<p role="alert">{show.MARKS["fail"]} Nothing ran. {to_html(problem)}</p>'
+            html += f'<div class="xcomkit-running" hidden>{why}</div>' if problem else ""
+            html += AT_THE_GATE
+        self._display.show(html, repr(self.guide))
 
     def _ipython_display_(self) -> None:
         self._display = Display()

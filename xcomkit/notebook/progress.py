@@ -14,7 +14,7 @@ from xcomkit.notebook.front_end import Display, is_somebody_there
 _COUNT = re.compile(r"([\d,]+) of ([\d,]+) ")
 """How a text begins that counts."""
 
-_AT_THE_GATE = """<script>(() => {
+AT_THE_GATE = """<script>(() => {
   const here = document.currentScript, notebook = here.closest('.jp-Notebook');
   if (!notebook) return;
   const gate = [...notebook.querySelectorAll('.jp-CodeCell')].at(-1);
@@ -25,6 +25,7 @@ _AT_THE_GATE = """<script>(() => {
   copy.className = 'xcomkit-progress';
   copy.style.padding = '4px 12px 4px 90px';
   copy.append(running.cloneNode(true));
+  copy.firstChild.hidden = false;
   gate.append(copy);
 })()</script>"""
 """Shows what runs at the last cell too, where *Run All* leaves a person, and removes it at the end.
@@ -80,4 +81,4 @@ class Progress:
 
     def _show(self, html: str, text: str) -> None:
         self._display = self._display or Display()
-        self._display.show(html + _AT_THE_GATE, text)
+        self._display.show(html + AT_THE_GATE, text)

@@ -15,7 +15,7 @@ from xcomkit.findings import evidence
 from xcomkit.findings.errors import SettingsError
 from xcomkit.findings.model import CloudName
 from xcomkit.notebook.effective import EffectiveValues
-from xcomkit.notebook.form import Form
+from xcomkit.notebook.form import Form, default_values
 from xcomkit.notebook.guide import Guide, LiveGuide, StepState, describe_problem, read_guide
 from xcomkit.notebook.step import ACCEPTED, INTERPRETER, NEVER_ACCEPTED, Step
 from xcomkit.settings.observed import ObservedSettings
@@ -59,8 +59,14 @@ _STARTED: dict[CloudName, StandIn] = {}
 
 
 def open_form(here: str, namespace: Mapping[str, Any]) -> Form:
-    """Return the form of the parameters that a notebook takes; it rejects nothing itself."""
+    """Return the form of the parameters that a notebook takes; it rejects nothing itself.
+
+    What a person changed and did not save is still in the form of the same notebook and target.
+    """
     form = Form(namespace, root=find_root(Path.cwd()), notebook=here)
+    before = _OPEN.get("form")
+    if before is not None and before.notebook == here:
+        form.keep(before)
     _OPEN["form"] = form
     return form
 
@@ -71,14 +77,25 @@ def open_guide(here: str, namespace: Mapping[str, Any]) -> LiveGuide:
     def read() -> Guide:
         try:
             asked = read_notebook(namespace, root=find_root(Path.cwd()))
-            settings = Settings.from_mapping(asked.values, source=asked.source)
         except SettingsError as error:  # the form says so as well, and the step does not open
             return Guide("", tuple(map(StepState, STEPS)), here, problem=describe_problem(error))
         source = asked.file.name if asked.file else "this notebook"
+        try:
+            settings = Settings.from_mapping(asked.values, source=asked.source)
+        except SettingsError as error:
+            problem, target = describe_problem(error), _describe_invalid(asked.values, source)
+            return Guide("", tuple(map(StepState, STEPS)), here, problem=problem, target=target)
         return _read_guide(here, settings, target=describe_target(settings, source=source))
 
+    def describe() -> str:
+        form = _OPEN.get("form")
+        return _describe_invalid(form.values, form.source) if form and form.problems else ""
+
+    form = _OPEN.get("form")
     _OPEN.clear()
-    guide = _OPEN["guide"] = LiveGuide(read)
+    if form is not None and form.notebook == here:
+        _OPEN["form"] = form
+    guide = _OPEN["guide"] = LiveGuide(read, describe=describe)
     return guide
 
 
@@ -96,6 +113,16 @@ def describe_target(settings: Settings, *, source: str) -> str:
     """Return whose parameters these are and where they lead, practice apart from an account."""
     where = "practice on a stand-in" if settings.is_embedded else describe_place(settings)
     return f"{source}: {settings.cloud}, {settings.place} ({where})"
+
+
+def _describe_invalid(values: Mapping[str, Any], source: str) -> str:
+    """Return of invalid parameters whose they are, and the target as far as it is known."""
+    problems, usual = Settings.find_problems(values), default_values()
+    cloud, bucket = (
+        f"no valid {name}" if name in problems else str(values.get(name) or usual[name])
+        for name in ("cloud", "bucket")
+    )
+    return f"{source}: {cloud}, {bucket}"
 
 
 def open_step(name: str, settings: Settings) -> Step:
@@ -128,7 +155,7 @@ def open_step(name: str, settings: Settings) -> Step:
 
     step.next_step = lambda: read().next
     if live:
-        live.follow(read)
+        live.follow(read, is_current=not step.closed)
         step.on_save = live.refresh
     _check_surroundings(step)
     selected = os.environ.get(SELECTED, "")

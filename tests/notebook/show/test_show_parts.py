@@ -72,3 +72,14 @@ def test_number_is_marked_so_that_no_narrow_page_breaks_its_digits():
 
 def test_command_that_is_not_there_leaves_no_empty_frame():
     assert "<code" not in show.Cell("", is_code=True).to_html()
+
+
+@pytest.mark.parametrize(
+    ("name", "wrap"), [("07_tear_down", "break-word"), ("parameters", "break-word"),
+                       ("x" * 30, "anywhere")],
+)  # fmt: skip
+def test_name_is_broken_at_its_separators_only_unless_a_part_is_too_long(name, wrap):
+    named = show.table(["a", "b"], [[name, "1"]], caption="c")._repr_html_()
+
+    assert f"overflow-wrap: {wrap}; font-weight" in named
+    assert "07_<wbr>tear_<wbr>down" in show.Cell("07_tear_down", link="there").to_html()

@@ -22,7 +22,7 @@ COLOURS: Mapping[Status, str] = {
 
 _WIDGETS = "application/vnd.jupyter.widget-view+json"
 _FOLD = 160
-_WORD, _NAME = 24, 12
+_WORD, _NAME = 24, 11
 """Letters after which a word may be broken anywhere, and behind its separators; never a shorter."""
 _BREAK = re.compile(r"(?<=[/:.,;_=@|+&?*)-])(?=[^/:.,;_=@|+&?*)-])|(?<=[a-z0-9])(?=[A-Z])")
 """Where a long word is broken first: behind a separator, and before a part of a name."""
@@ -30,7 +30,8 @@ _FORMULA = re.compile(r"(\$|\\(?=[(\[]|begin|ref|eqref))")
 _NUMBER = re.compile(r"[\d.,%()/ -]{1,24}")  # never broken within its digits
 _WIDE = 4
 """Columns from which a table may be wider than a small window, and then scrolls by itself."""
-_CELL = "text-align: left; vertical-align: top; min-width: 4em; overflow-wrap: anywhere"
+_CELL = "text-align: left; vertical-align: top; min-width: 4em; overflow-wrap: "
+_WHOLE = 13  # letters of a name, or between its separators, that are never broken in a small window
 
 
 def printable(text: str) -> str:
@@ -43,8 +44,17 @@ def printable(text: str) -> str:
 
 def to_html(text: str) -> str:
     """Return the text as HTML whose long words may be broken, and in which no formula begins."""
-    parts = re.sub(rf"\S{{{_NAME + 1},}}", _breakable, printable(text)).split("\0")
+    parts = _broken(printable(text)).split("\0")
     return _FORMULA.sub(r"<span>\1</span>", "<wbr>".join(map(escape, parts)))
+
+
+def _broken(text: str) -> str:
+    return re.sub(rf"\S{{{_NAME + 1},}}", _breakable, text)
+
+
+def _pieces(text: str) -> list[str]:
+    """Return the parts of a text within which no line ends."""
+    return _broken(text).replace("\0", " ").split()
 
 
 def _breakable(word: re.Match[str]) -> str:
@@ -94,7 +104,9 @@ class Cell:
         """Return the cell as HTML; only long words may be broken, long texts are folded."""
         longest = max(map(len, self.text.split()), default=0)
         kind = "number" if _NUMBER.fullmatch(self.text) else "long" if longest > 18 else ""
-        given = (f' class="{kind}"' if kind else "") + f' style="{_CELL}'
+        is_whole = (names_row or self.link) and all(len(p) <= _WHOLE for p in _pieces(self.text))
+        wrap = "break-word" if is_whole else "anywhere"
+        given = (f' class="{kind}"' if kind else "") + f' style="{_CELL}{wrap}'
         if names_row and self.text:
             return f'<th scope="row"{given}; font-weight: normal">{self._inner()}</th>'
         return f'<td{given}">{self._inner()}</td>'
