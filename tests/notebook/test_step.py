@@ -311,8 +311,8 @@ def test_gate_lists_what_closes_it_once_and_equal_ids_together(tmp_path):
         ran = kernel.run("step.gate()")
 
     (shown,) = ran.texts("display_data")
-    said = "No compression hides failed uploads: ✖ fail, 2 times: of XCom; of state"
-    assert shown.splitlines() == ["2 of 2 checks close the gate.", "Target: ", f"XC015 {said}"]
+    said = "XC015 expected: No compression hides failed uploads: ✖ fail, 2 times: of XCom; of state"
+    assert shown.splitlines() == ["2 of 2 checks close the gate.", "Target: ", said]
     assert ran.error["traceback"] == ["GateError: 2 of 2 checks close the gate."]
 
 
