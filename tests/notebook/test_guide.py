@@ -217,6 +217,12 @@ def test_parameter_that_decides_is_named_and_saved_and_every_step_it_concerns_is
     )
 
 
+def test_remedy_that_says_to_run_the_step_is_not_followed_by_the_same(done):
+    saved(done, STEPS[1], check("XC201", holds=False))
+
+    assert guide(done).next.endswith("apply: true, or choose another bucket name.")
+
+
 def test_red_that_its_fix_may_have_ended_since_is_run_again_in_its_turn(done):
     saved(done, STEPS[4], check("XC507", holds=False), finished="2026-01-02T03:00:00+00:00")
 

@@ -114,7 +114,8 @@ class Guide:
         again = state.step if place == state.step else f"{place} and {state.step}"
         if any(name in Settings.model_fields for name in _SETS.findall(check.remedy)):
             return f"Fix {what}; save, then run {again} again."
-        if place == state.step and "again" in do:
+        says_it = "again" in do or f"run step {place[:2]}" in do
+        if place == state.step and says_it:
             return f"Fix {what}."
         return f"Fix {what}; then run {state.step} again."
 
