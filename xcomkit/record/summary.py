@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from xcomkit.findings import evidence
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Change, Check, FaultPair, Plan
-from xcomkit.findings.text import program
+from xcomkit.findings.text import recorded_program
 from xcomkit.notebook.guide import Guide, StepState
 from xcomkit.record.record import KeptFile, Resource
 from xcomkit.record.runner import Run
@@ -77,12 +77,13 @@ class Summary:
         if not run.is_good:
             steps = tuple(StepState(result.name, result.checks) for result in run.results)
             return Guide(run.directory.name, steps).next
+        command = recorded_program(seen_from=Path.cwd())
         left = " ".join(step[:2] for step in STEPS if step not in self._found)
         if run.settings.is_embedded:
             file = f"parameters/{run.settings.cloud}.yaml"
-            return f"Fill in {file} for your own account, then: {_program()} run -f {file}"
+            return f"Fill in {file} for your own account, then: {command} run -f {file}"
         if left:
-            then = f"{_program()} run {left} -f FILE -p run_dir=DIR"
+            then = f"{command} run {left} -f FILE -p run_dir=DIR"
             return f"Run what is left into this directory: {then}"
         if run.settings.run_in == "kubectl":
             return "Hand this record over; run it all again after an upgrade of chart or image."
@@ -120,12 +121,6 @@ class Summary:
             for name, row in rows.items()
         )
         return (*found, *_objects(self._run.checks, count=len(made.get("objects", ()))))
-
-
-def _program() -> str:
-    """Return how the program is called; where it lies elsewhere on this machine is nobody's."""
-    path = program(seen_from=Path.cwd())
-    return "xcomkit" if path.startswith("..") else path
 
 
 def _fates(found: _Evidence, *, made: Collection[str]) -> Iterator[tuple[str, str, _Fate, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Change, Check, Plan, WorkerIdentity
-from xcomkit.findings.text import listed
+from xcomkit.findings.text import listed, recorded_program
 from xcomkit.findings.text_file import write_text
 from xcomkit.lint.rendered import judge_rendered
 from xcomkit.lint.rules import lint
@@ -228,7 +228,8 @@ def show_next_steps(step: Step) -> show.Table:
     rows: list[tuple[str, str]] = []
     path = _to_type(step)
     if not step.settings.values_file:
-        line = shlex.join(["xcomkit", "merge", _YOURS, path])
+        command = recorded_program(seen_from=step.run.parent.parent)
+        line = shlex.join([command, "merge", _YOURS, path])
         rows, path = [("Merge it into the file of the Astro UI", line)], name_of_merged(_YOURS)
     commands = helm.commands(step.settings, values_path=path, namespace=namespace)
     rows += [*commands.items(), *helm.next_steps(step.settings)]
