@@ -226,7 +226,7 @@ class TestWholeRunOnAws:
         [
             ("load_tasks", 5, "06"),
             ("retention_days", 9, "01 05 06"),
-            ("threshold", 5, "02 03 04 06"),
+            ("threshold", 5, "02 03 04 05 06"),
             ("repetitions", 2, "04"),
             ("release", "another", "03"),
             ("bucket", "another-bucket", "00 01 02 03 04 05 06 07"),
