@@ -54,7 +54,8 @@ def test_rejection_that_takes_too_long_is_red(monkeypatch, seconds, status):
     assert found.status == status
 
 
-def test_rejection_where_not_even_the_worker_is_let_in_proves_nothing():
-    worker = sign_in.check_worker(AGENT, sign_in=exchange(REFUSED))
+@pytest.mark.parametrize("error", [REFUSED, UnreachableError("no answer")], ids=str)
+def test_rejection_where_the_worker_is_not_known_to_be_let_in_proves_nothing(error):
+    worker = sign_in.check_worker(AGENT, sign_in=exchange(error))
     found = sign_in.check_untrusted(AGENT, sign_in=exchange(REFUSED), worker=worker)
     assert (found.status, "the worker itself" in found.observed) == ("skip", True)

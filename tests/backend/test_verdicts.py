@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from backend_target import THRESHOLD
 
-from xcomkit.backend import cross_read, fault_matrix, round_trip, silent_references
+from xcomkit.backend import cross_read, fault_matrix, lost_writes, round_trip, silent_references
 from xcomkit.backend.configuration import check_class, check_path, is_threshold
 from xcomkit.backend.expectation import all_hold
 from xcomkit.backend.fault_matrix import Case
-from xcomkit.backend.protocol import XCOM, Failure, Hello, Outcome, Payload, PushedValue
+from xcomkit.backend.protocol import XCOM, Failure, Hello, Outcome, Payload, PushedValue, Where
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
 from xcomkit.objects.decode import UnreadableError
 from xcomkit.objects.reading import unpack
@@ -230,3 +230,48 @@ def test_fault_that_met_no_request_or_whose_object_is_not_seen_is_not_proved(
     is_silent = operation == "purge" and there
     is_seen = there is not None or operation == "pull"
     assert (cell.verdict == "not proved") is not (is_seen and (hits > 0 or is_silent))
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_object_without_a_byte_is_not_one_that_is_there(size):
+    stored = outcome(reference="s3://aws@acme/x/k")
+    encoded = value().encoded
+    answers = [(encoded, stored, outcome(bytes=size), stored)]
+
+    found = lost_writes._judge_rounds("none", answers, reader=Reader(BODY), bucket="acme")
+
+    assert (found.at_once, found.seen_at_once) == (1, size)
+
+
+class Forgetful:
+    """A bucket that shows its object, and refuses once it was deleted."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error: Exception | None = None
+        self.then = error
+
+    def object_exists(self, _key: str) -> bool:
+        if self.error:
+            raise self.error
+        return True
+
+    def delete(self, _keys: list[str]) -> None:
+        self.error = self.then
+
+
+@pytest.mark.parametrize("error", REFUSED)
+def test_pull_after_a_delete_that_nobody_saw_proves_nothing(error):
+    pushed, reader = value(), Forgetful(error)
+    same = (outcome(value=pushed.encoded.value),)
+    worker = Answers(pushed.encoded, pushed.pushed)
+    vars(worker).update(
+        bound=SimpleNamespace(settings={"path": "s3://aws@acme/x"}), small={},
+        where=Where, run_all=lambda requests: [same for _ in requests],
+    )  # fmt: skip
+
+    checks = silent_references.check(
+        worker, environment={}, reader=reader, delete=reader.delete, bucket="acme", run_id="r"
+    )
+
+    assert {check.status for check in checks} == {"unknown"}
+    assert "not known to be gone" in checks[-1].observed

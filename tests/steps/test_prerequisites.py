@@ -7,10 +7,15 @@ from typing import Any, cast
 
 import pytest
 
-from xcomkit.clouds import Platform
+from xcomkit.clouds import Caller, Platform
 from xcomkit.notebook.step import Step
 from xcomkit.settings.settings import Settings
-from xcomkit.steps.prerequisites import check_environment, check_versions, supported_versions
+from xcomkit.steps.prerequisites import (
+    check_caller,
+    check_environment,
+    check_versions,
+    supported_versions,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,3 +85,16 @@ def test_tools_and_packages_are_looked_for_where_the_step_runs(
     (tmp_path / "helm").unlink()
     check_environment(step)
     assert (step.checks[-1].id, step.checks[-1].status) == ("XC107", "skip")
+
+
+@pytest.mark.parametrize(
+    ("principal", "status"), [("arn:aws:iam::1:user/me", "pass"), ("", "fail")]
+)
+def test_caller_without_a_name_is_not_known(tmp_path: Path, principal: str, status: str) -> None:
+    cloud = cast(Any, SimpleNamespace(who_am_i=lambda: Caller("1", principal, "asked")))
+    settings = Settings.from_mapping({"bucket": "some-bucket"})
+    step = Step("00_prerequisites", settings, tmp_path, Platform(label="", issuer=""), cloud)
+
+    check_caller(step)
+
+    assert [check.status for check in step.checks] == [status]
