@@ -184,6 +184,7 @@ class LiveGuide:
         self._read, self._describe = read, describe
         self._display: Display | None = None
         self._notice: Display | None = None
+        self._cause = ""
         self._chosen = read_choice()
         self.guide = read()
         follow_cells(self, role="guide")
@@ -224,6 +225,9 @@ class LiveGuide:
         What was proved before stays as it is.
         """
         if isinstance(error, XcomkitError) and not isinstance(error, GateError):
+            if self.guide.problem and self._cause in error.args[0]:
+                return  # a cell below that repeats why nothing was opened
+            self._cause = error.args[0]
             target = self._describe() or self.guide.target
             self.guide = replace(self.guide, problem=describe_problem(error), target=target)
             self._show()
