@@ -164,6 +164,7 @@ def test_page_stays_under_5_mb_whatever_a_service_answered(tmp_path):
     html = render(make_run(tmp_path / "r", *checks, outputs=[*streams, broken]))
 
     assert len(html.encode()) < 5_000_000
+    html = html.replace("<wbr>", "")  # names may break at their separators
     assert "more are in record.json" in html
     assert "characters, whole in record.json" in html
     assert f"Left out, or this page would become too large: notebooks/{STEPS[0]}.ipynb" in html
