@@ -38,8 +38,8 @@ def test_search_counts_rows_per_table_and_column(database):
     )
 
     assert search(database, MARK, "42", "absent") == {
-        MARK: ["xcom.pickled (1 rows)", "xcom.value (2 rows)"],
-        "42": ["other.number (1 rows)"],
+        MARK: ["xcom.pickled (1 row)", "xcom.value (2 rows)"],
+        "42": ["other.number (1 row)"],
         "absent": [],
     }
 
@@ -55,7 +55,7 @@ def test_search_reads_a_table_and_a_column_of_any_name(database, name):
         (f"INSERT INTO {quoted} VALUES (?)", (MARK,)),
     )
 
-    assert search(database, MARK) == {MARK: [f"{name}.{name} (1 rows)"]}
+    assert search(database, MARK) == {MARK: [f"{name}.{name} (1 row)"]}
 
 
 @pytest.mark.parametrize(

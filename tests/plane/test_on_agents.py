@@ -575,7 +575,7 @@ class TestThreshold:
         assert {"XC702", "XC707"} <= seen.red
         values = len(seen.run.xcoms) - 1  # the choice of a branch is no value
         assert f"{values} of {len(seen.run.xcoms)} rows hold" in seen.said("XC702")
-        said = "found in XCom 'return_value' of push_large, xcom.value (1 rows)"
+        said = "found in XCom 'return_value' of push_large, xcom.value (1 row)"
         assert seen.said("XC707") == said
         assert text not in "".join(check.observed for check in seen.checks.values())
 

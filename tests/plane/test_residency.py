@@ -60,11 +60,11 @@ STORED_NOWHERE = "found nowhere; XC708 is about arguments"
     [
         ("xcom", "value", "", ("pass", STORED_NOWHERE), ("pass", "found nowhere")),
         ("xcom", "value", mark(RUN.run_id, STORED),
-         ("fail", "found in xcom.value (1 rows)"), ("pass", "found nowhere")),
+         ("fail", "found in xcom.value (1 row)"), ("pass", "found nowhere")),
         ("xcom", "value", mark(RUN.run_id, STORED).encode(),
-         ("fail", "found in xcom.value (1 rows)"), ("pass", "found nowhere")),
+         ("fail", "found in xcom.value (1 row)"), ("pass", "found nowhere")),
         (RENDERED, "rendered_fields", f'{{"op_args": "{mark(RUN.run_id, ARGUMENT)}"}}',
-         ("pass", STORED_NOWHERE), ("warn", f"found in {RENDERED}.rendered_fields (1 rows)")),
+         ("pass", STORED_NOWHERE), ("warn", f"found in {RENDERED}.rendered_fields (1 row)")),
     ],
     ids=["nowhere", "text", "bytes", "rendered field"],
 )  # fmt: skip
@@ -91,7 +91,7 @@ def test_stored_state_in_the_database_is_named(metadata: Metadata) -> None:
     *_, found = judge_residency(done, plane=metadata.plane, has_state=True)
 
     assert (clean.id, clean.status) == ("XC721", "pass")
-    assert (found.status, found.observed) == ("fail", "found in xcom.value (1 rows)")
+    assert (found.status, found.observed) == ("fail", "found in xcom.value (1 row)")
 
 
 def test_state_counts_only_if_all_who_look_for_it_found_it_and_its_objects_are_there() -> None:

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from xcomkit.findings.errors import ServiceError
+from xcomkit.findings.text import number_of
 
 _BUSY_SECONDS = 30
 
@@ -41,6 +42,8 @@ def search(database: Path, *texts: str) -> dict[str, list[str]]:
             hint="run the step again, while the plane is up.",
         ) from None
     return {
-        text: [f"{column} ({count} rows)" for column, count in sorted(counts.items()) if count]
+        text: [
+            f"{name} ({number_of(count, 'row')})" for name, count in sorted(counts.items()) if count
+        ]
         for text, counts in found.items()
     }
