@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import obstore
@@ -16,7 +17,7 @@ from obstore.store import MemoryStore
 
 from xcomkit.findings.errors import AccessDeniedError, InputError, ServiceError
 from xcomkit.findings.model import StoredObject
-from xcomkit.objects import saved
+from xcomkit.objects import listing, saved
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.listing import Listing
 from xcomkit.objects.sums import Sums
@@ -137,7 +138,7 @@ def test_interrupted_listing_keeps_its_part_and_goes_on_from_disk_without_counti
     tmp_path, at
 ):
     bucket, found, said = Bucket(MANY), new(), []
-    add, whole, sent = Sums.add, new(), []
+    add, whole, sent, stops = Sums.add, new(), [], []
     whole.run(bucket, say=print)
 
     def interrupted(sums, batch):
@@ -145,9 +146,15 @@ def test_interrupted_listing_keeps_its_part_and_goes_on_from_disk_without_counti
         if sums.count > at and not sent:  # a second one would end the tests themselves
             sent.append(True)
             os.kill(os.getpid(), signal.SIGINT)
+            stops[0].wait(60)  # the thread that hears it may come later than all that is left
+
+    def remembered():
+        stops.append(Event())
+        return stops[-1]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sums, "add", interrupted)
+        patch.setattr(listing, "Event", remembered)
         found.run(bucket, say=said.append)
     part = found.sums.count
     saved.write(found, path=tmp_path / "sums.json")

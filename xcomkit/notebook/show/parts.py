@@ -30,7 +30,7 @@ _FORMULA = re.compile(r"(\$|\\(?=[(\[]|begin|ref|eqref))")
 _NUMBER = re.compile(r"[\d.,%()/ -]{1,24}")  # never broken within its digits
 _WIDE = 4
 """Columns from which a table may be wider than a small window, and then scrolls by itself."""
-_CELL = "text-align: left; vertical-align: top; min-width: 4em; overflow-wrap: "
+_CELL = "text-align: left; vertical-align: top; min-width: 3em; overflow-wrap: "
 _WHOLE = 13  # letters of a name, or between its separators, that are never broken in a small window
 
 
