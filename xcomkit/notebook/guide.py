@@ -225,7 +225,7 @@ class LiveGuide:
         What was proved before stays as it is.
         """
         if isinstance(error, XcomkitError) and not isinstance(error, GateError):
-            if self.guide.problem and self._cause in error.args[0]:
+            if self.guide.problem and self._cause and self._cause in error.args[0]:
                 return  # a cell below that repeats why nothing was opened
             self._cause = error.args[0]
             target = self._describe() or self.guide.target
