@@ -73,7 +73,7 @@ def measure(folder: Path, rows: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(
         f"{rows:,} rows: {wall:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of CPU,"
-        f" {used.ru_maxrss / 1024:.0f} MB at most, pandas {'pandas' in sys.modules}"
+        f" {used.ru_maxrss / 1024:.0f} MB at most"
     )
 
 

@@ -48,8 +48,8 @@ def test_linter_passes_its_own_tests(version):
 
     done = subprocess.run(
         [node, HERE / "in_node.cjs", folder / f"node_modules/python-{version}", ROOT,
-         sysconfig.get_path("purelib"), "-q", "-c", "/dev/null", "--rootdir=/root",
-         "--confcutdir=/root/tests/lint", "-p", "no:cacheprovider", "-p", "no:faulthandler",
+         sysconfig.get_path("purelib"), "-q", "-c", "/dev/null", "--rootdir=/repository",
+         "--confcutdir=/repository/tests/lint", "-p", "no:cacheprovider", "-p", "no:faulthandler",
          "--capture=sys", "tests/lint", *left_out],
         capture_output=True, text=True, check=False,
     )  # fmt: skip

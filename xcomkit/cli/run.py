@@ -118,9 +118,9 @@ def report(run: "Run") -> None:
     from xcomkit.notebook import show
     from xcomkit.notebook.show.words import in_words
 
-    told = [c for _, c in run.checks if c.observed != NO_OBJECTION]
-    rows = [(c.id, show.marked(c.status), c.headline, in_words(c.observed)) for c in told]
-    if silent := len(run.checks) - len(told):
+    shown = [c for _, c in run.checks if c.observed != NO_OBJECTION]
+    rows = [(c.id, show.marked(c.status), c.headline, in_words(c.observed)) for c in shown]
+    if silent := len(run.checks) - len(shown):
         count = number_of(silent, "rule")
         rows.append(("", show.marked("pass"), f"{count} about the values", NO_OBJECTION))
     say("\n" + show.aligned(("id", "status", "check", "observed"), rows))

@@ -208,8 +208,9 @@ class Bucket(ABC):
         except ConflictError as error:
             return (exists(False, observed=str(error)),)
         except XcomkitError as error:
-            cause, *_ = error.args  # what keeps from looking is mended, not the bucket
-            return (exists(None, observed=cause, remedy=error.hint, fix_in=error.fix_in),)
+            # The way to look has to be fixed, not the bucket.
+            look = exists(None, observed=error.args[0], remedy=error.hint, fix_in=error.fix_in)
+            return (look,)
         if found is None or not found.is_complete:
             return (exists(False, observed="absent"),)
         checks = [exists(found.is_ours, observed=found.whose), self._verify_region(found)]
