@@ -10,10 +10,10 @@ from backend_target import THRESHOLD
 
 from xcomkit.backend import cross_read, fault_matrix, lost_writes, round_trip, silent_references
 from xcomkit.backend.configuration import check_class, check_path, is_threshold
-from xcomkit.backend.expectation import all_hold
 from xcomkit.backend.fault_matrix import Case
 from xcomkit.backend.protocol import XCOM, Failure, Hello, Outcome, Payload, PushedValue, Where
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
+from xcomkit.findings.model import all_hold
 from xcomkit.objects.decode import UnreadableError
 from xcomkit.objects.reading import unpack
 from xcomkit.settings.settings import Settings

@@ -281,6 +281,21 @@ def test_account_that_gets_no_answer_may_still_be_let_in(cloud, error):
     assert tests._become_each(SUBJECTS)[0].status == ("fail" if is_refused else "unknown")
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_one_account_that_is_refused_decides_where_another_gets_no_answer(order):
+    access = cloud_of("aws").access
+    tests: Any = access.tests(access, None)
+    errors = (CredentialsError("401"), ServiceError("500"))
+    answers = iter([errors[place] for place in order])
+
+    def become(_: str) -> Any:
+        raise next(answers)
+
+    tests.become = become
+
+    assert tests._become_each(SUBJECTS[:2])[0].status == "fail"
+
+
 @errors
 @clouds
 def test_other_buckets_that_cannot_be_listed_leave_it_unknown(cloud, error):
@@ -341,7 +356,7 @@ def test_every_decision_of_the_simulation_but_allowed_is_a_refusal(decision, all
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(DENIED, "skip"), (MissingError("404"), "fail"), (ServiceError("500"), "unknown"),
+    [(DENIED, "unknown"), (MissingError("404"), "fail"), (ServiceError("500"), "unknown"),
      (UnreachableError("no answer"), "unknown")],
     ids=str,
 )  # fmt: skip
@@ -363,6 +378,14 @@ def test_only_a_key_that_is_enabled_passes(state, status):
     cloud.clients.client = lambda _: SimpleNamespace(describe_key=lambda **_: answer)
 
     assert statuses(cloud.bucket._verify_key) == {"XC214": status}
+
+
+def test_kms_is_not_asked_for_the_key_of_another_store():
+    cloud = cloud_of("aws", encryption="sse-kms", kms_key="arn:aws:kms:eu-central-1:1:key/k",
+                     endpoint_url="https://store.example.com", connection_store="values")  # fmt: skip
+    cloud.clients.client = lambda _: pytest.fail("a request to the store")
+
+    assert statuses(cloud.bucket._verify_key) == {}
 
 
 def no_errors(_: str) -> nullcontext[None]:

@@ -95,15 +95,18 @@ def test_stored_state_in_the_database_is_named(metadata: Metadata) -> None:
 
 
 def test_state_counts_only_if_all_who_look_for_it_found_it_and_its_objects_are_there() -> None:
-    def judged(*ends: str, objects: int = 3) -> str:
+    def judged(*ends: str, objects: int = 3, tries: tuple[int, ...] = (2, 3, 1)) -> str:
         names = ("push_after_retry", "push_after_retry", "find_state")
-        tasks = [replace(TASK, task_id=names[n], state=end) for n, end in enumerate(ends)]
+        tasks = [
+            replace(TASK, task_id=names[n], state=end, tries=tries[n]) for n, end in enumerate(ends)
+        ]
         run, again, second, *_ = (*(replace(RUN, tasks=(one,)) for one in tasks), None, None)
         keys = ("task", "name", "uri")[:objects]
         return judge_state(run, again=again, second=second, keys=keys).status
 
     ok = ["success"] * 3
     assert [judged(*ok), judged(*ok, objects=2), judged("success")] == ["pass", "fail", "unknown"]
+    assert judged(*ok, tries=(2, 2, 1)) == "fail"  # it was cleared, and nothing ran again
     for place in range(3):
         assert judged(*ok[:place], "failed", *ok[place + 1 :]) == "fail"
 

@@ -6,6 +6,7 @@ import pytest
 from aws_rig import AwsRig
 
 from xcomkit.clouds import Platform
+from xcomkit.findings.errors import MissingError
 from xcomkit.plane.reruns import XC709
 from xcomkit.steps import verify_reruns
 from xcomkit.steps.orchestration import DagStep
@@ -56,3 +57,28 @@ def test_run_with_something_red_about_it_stays(rig, tmp_path, holds):
 
     assert (check.id, check.status, is_done) == ("XC710", "skip", False)
     assert "run stays in Airflow" in check.observed
+
+
+@pytest.mark.parametrize("fails", ["start", "finish"])
+def test_second_run_that_cannot_be_had_leaves_the_check_of_the_first(rig, tmp_path, fails):
+    settings = rig.settings.model_copy(update={"state_store": True})
+    step = DagStep("06_verify_dag", settings, tmp_path, Platform(label="", issuer=""), rig.cloud)
+    ran = SimpleNamespace(**vars(RUN), tasks=(), xcoms=())
+
+    def second(name):
+        def act(*_, **__):
+            if name == fails:
+                raise MissingError("no such Dag: xcom_runbook_second_run")
+
+        return act
+
+    step.dag_run = ran
+    step.orchestration = SimpleNamespace(
+        start=second("start"), finish=second("finish"), rerun=lambda *_, **__: ran
+    )
+    verify_reruns.clear(step)
+
+    found = {check.id: check for check in step.checks}
+    assert found.keys() == {"XC709", "XC720", "XC901"}
+    assert "xcom_runbook_second_run" in found["XC901"].observed
+    assert found["XC720"].status != "pass"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xcomkit.backend.cross_read import Participant, Reading, cross_read
-from xcomkit.backend.expectation import all_hold, expect, rules
+from xcomkit.backend.expectation import expect, rules
 from xcomkit.backend.protocol import XCOM, Payload, Subject
-from xcomkit.findings.model import Check
+from xcomkit.findings.model import Check, all_hold
 
 DAG_ID = "xcomkit_components"
 _READ = expect(

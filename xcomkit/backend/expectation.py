@@ -1,6 +1,6 @@
 """What a rule must show and how it is looked at: the frame of every check of the proof."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xcomkit.backend.protocol import STATE, XCOM, Subject
@@ -75,7 +75,8 @@ def expect(
 
         id_, title = (xcom, state)[place]
         texts = (say(why), say(remedy), say(source))
-        rule = Rule(id_, title, severity, *texts, blocks=blocks, fix_in=fix_in)
+        is_blocking = blocks and place == 0  # what follows acts on the target of XCom
+        rule = Rule(id_, title, severity, *texts, blocks=is_blocking, fix_in=fix_in)
         return Expectation(rule, say(expected), say(how), basis)
 
     return {XCOM: make(0), STATE: make(1)}
@@ -84,11 +85,3 @@ def expect(
 def rules(*expected: Mapping[Subject, Expectation]) -> tuple[Rule, ...]:
     """Return the rules of expectations, of both subjects."""
     return tuple(one.rule for both in expected for one in both.values())
-
-
-def all_hold(verdicts: Iterable[bool | None]) -> bool | None:
-    """Return False if one is, else None if one is or there is none at all, else True."""
-    found = set(verdicts)
-    if False in found:
-        return False
-    return None if None in found or not found else True

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from xcomkit.backend.expectation import Expectation, all_hold, expect, rules
+from xcomkit.backend.expectation import Expectation, expect, rules
 from xcomkit.backend.fault_matrix import SILENT, Cell, Operation
 from xcomkit.backend.protocol import XCOM, Subject
 from xcomkit.backend.timing import worded
-from xcomkit.findings.model import Check
+from xcomkit.findings.model import Check, all_hold
 
 _raises = partial(
     expect,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xcomkit.backend.configuration import RULES as CONFIGURATION_RULES
 from xcomkit.backend.configuration import RULES_OF, check_configuration
-from xcomkit.backend.expectation import Expectation, all_hold, rules
+from xcomkit.backend.expectation import Expectation, rules
 from xcomkit.backend.process import Worker
 from xcomkit.backend.protocol import (
     STATE,
@@ -39,7 +39,7 @@ from xcomkit.findings.errors import (
     UnreachableError,
     find_cause,
 )
-from xcomkit.findings.model import Check, WorkerIdentity
+from xcomkit.findings.model import Check, WorkerIdentity, all_hold
 from xcomkit.objects.decode import UnreadableError
 from xcomkit.objects.reading import ObjectReader, is_there, unpack
 from xcomkit.settings.settings import Settings

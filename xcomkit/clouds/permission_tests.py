@@ -29,7 +29,7 @@ from xcomkit.findings.errors import (
     MissingError,
     ServiceError,
 )
-from xcomkit.findings.model import Check, Rule
+from xcomkit.findings.model import Check, Rule, all_hold
 
 if TYPE_CHECKING:
     from xcomkit.clouds import Cloud
@@ -101,18 +101,20 @@ class PermissionTests(ABC):
         return (assumed, self._test_untrusted(), *self._test_rights(credentials), *skipped)
 
     def _become_each(self, subjects: tuple[str, ...]) -> tuple[Check, Any]:
-        refused, first, is_told = [], None, True
+        refused, first, verdicts = [], None, list[bool | None]()
         for subject in subjects:
             try:
                 credentials = self.become(subject)
             except ServiceError as error:
                 refused.append(f"{subject}: {error}")
-                is_told &= isinstance(error, AccessDeniedError | CredentialsError | MissingError)
+                is_refusal = isinstance(error, AccessDeniedError | CredentialsError | MissingError)
+                verdicts.append(False if is_refusal else None)
             else:
+                verdicts.append(True)
                 first = first or credentials
         everybody = f"{len(subjects)} of {len(subjects)} subjects"
         check = ASSUME.judge(
-            first is not None and not refused if is_told else None,
+            all_hold(verdicts),
             expected=everybody,
             observed="; ".join(refused) or everybody,
             how=f"{self.exchange} with a token per service account",

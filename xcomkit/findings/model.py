@@ -316,3 +316,11 @@ def worst(checks: Iterable[Check]) -> Status:
     if any(c.status == "warn" or (c.accepted and c.status != "pass") for c in checks):
         return "warn"
     return "pass" if any(c.status == "pass" for c in checks) else "skip"
+
+
+def all_hold(verdicts: Iterable[bool | None]) -> bool | None:
+    """Return False if one is, else None if one is or there is none at all, else True."""
+    found = set(verdicts)
+    if False in found:
+        return False
+    return None if None in found or not found else True

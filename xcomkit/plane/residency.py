@@ -103,9 +103,12 @@ def judge_state(
     task was cleared, and ``second`` one that looks for the state of the asset.
     """
     task = _PASSED_ON_BY[STATE]
+    cleared = _end(again, task)
+    if again and cleared == "success" and _tries(again, task) <= _tries(run, task):
+        cleared = "did not run again"
     ends = {
         "second try": _end(run, task),
-        "cleared": _end(again, task),
+        "cleared": cleared,
         "second run": _end(second, "find_state"),
     }
     is_red = {*ends.values()} - {"success", _NOT_TRIED} or len(keys) != 1 + len(ASSET_NAMES)
@@ -122,6 +125,10 @@ def _end(run: DagRun | None, task_id: str) -> str:
     tasks = run.tasks if run else ()
     ended = next((task.state for task in tasks if task.task_id == task_id), "did not run")
     return ended if run else _NOT_TRIED
+
+
+def _tries(run: DagRun, task_id: str) -> int:
+    return max((task.tries for task in run.tasks if task.task_id == task_id), default=0)
 
 
 def judge_residency(

@@ -103,7 +103,12 @@ class Orchestration:
         self.deployment.trigger(dag_id, run_id=run_id, conf=conf)
 
     def finish(self, dag_id: str, *, run_id: str) -> DagRun:
-        """Return how a run went, once it has ended."""
+        """Return how a run went, once it has ended.
+
+        Raises:
+            XcomkitError: it does not end, or cannot be read.
+        """
+        self._begin()
         self._wait(dag_id, run_id)
         return self.deployment.read_run(dag_id, run_id)
 
@@ -113,7 +118,6 @@ class Orchestration:
         Raises:
             XcomkitError: it does not end, or cannot be read.
         """
-        self._begin()
         self.deployment.clear(done.dag_id, done.run_id, task_ids=task_ids)
         return self.finish(done.dag_id, run_id=done.run_id)
 
