@@ -381,8 +381,9 @@ def test_only_a_key_that_is_enabled_passes(state, status):
 
 
 def test_kms_is_not_asked_for_the_key_of_another_store():
-    cloud = cloud_of("aws", encryption="sse-kms", kms_key="arn:aws:kms:eu-central-1:1:key/k",
-                     endpoint_url="https://store.example.com", connection_store="values")  # fmt: skip
+    store = {"endpoint_url": "https://store.example.com", "connection_store": "values"}
+    key = "arn:aws:kms:eu-central-1:1:key/k"
+    cloud = cloud_of("aws", encryption="sse-kms", kms_key=key, **store)
     cloud.clients.client = lambda _: pytest.fail("a request to the store")
 
     assert statuses(cloud.bucket._verify_key) == {}

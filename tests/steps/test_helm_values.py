@@ -226,11 +226,11 @@ def rows(table):
 def test_fragment_is_merged_before_it_is_installed_and_files_are_named_as_they_are_typed(tmp_path):
     theirs = tmp_path / "theirs.yaml"
     theirs.write_text(ONE_GROUP, encoding="utf-8")
-    alone, merged = open_fragment(tmp_path), open_fragment(tmp_path, values_file=str(theirs))
+    alone = open_fragment(tmp_path)
     cells_of_step_03(alone)
-    cells_of_step_03(merged)
-
     (_, merge_line), *others = rows(helm_values.show_next_steps(alone))
+    merged = open_fragment(tmp_path, values_file=str(theirs))
+    cells_of_step_03(merged)
     own = rows(helm_values.show_next_steps(merged))
 
     run = "runs/20260101T000000Z-run"
