@@ -10,6 +10,7 @@ import textwrap
 import pytest
 from good_values import COMMON, CONNECTION, GOOD, STOCK, changed, with_entry
 from test_diagnosis import SETTINGS
+from test_diagnosis import pods as pods_with
 
 from xcomkit.lint.diagnosis import diagnose
 
@@ -40,17 +41,13 @@ def path(text: str) -> str:
     return changed((PATH, text))
 
 
-def pods(*components: str, image: str = "r/agent:3.1-9-astro-agent-1.5.1", **more: object) -> dict:
-    """Return the pods as kubectl prints them; ``more`` changes settings or the state."""
-    state = more.pop("state", {"running": {}})
-    env = [{"name": name, "value": text} for name, text in (SETTINGS | more).items()]
-    items = [
-        {"kind": "Pod", "metadata": {"name": f"astro-agent-{name}-7c9-abcde"},
-         "spec": {"containers": [{"name": "c", "image": image, "env": env}]},
-         "status": {"containerStatuses": [{"name": "c", "restartCount": 12, "state": state}]}}
-        for name in components or ("worker-default-worker", "dag-processor", "triggerer")
-    ]  # fmt: skip
-    return {"pods.yaml": json.dumps({"apiVersion": "v1", "kind": "List", "items": items})}
+def pods(
+    *names: str, image: str = "r/agent:3.1-9-astro-agent-1.5.1", state: dict | None = None, **more
+) -> dict:
+    """Return the pods as kubectl prints them; ``more`` changes settings."""
+    names = names or ("worker-default-worker", "dag-processor", "triggerer")
+    made = tuple(f"{name}-7c9-abcde" for name in names)
+    return {"pods.yaml": pods_with(SETTINGS | more, names=made, image=image, state=state)}
 
 
 def policy(prefix: str, *actions: str) -> dict[str, str]:

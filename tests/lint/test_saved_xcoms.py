@@ -5,12 +5,14 @@ import json
 import pytest
 
 from xcomkit.findings.errors import InputError
-from xcomkit.lint.saved_xcoms import judge_rows, read_keys, read_rows
+from xcomkit.lint.saved_xcoms import judge_rows, read_listing, read_rows
 from xcomkit.values.names import PATH, THRESHOLD
 
 NAME = "00000001-1111-4222-8333-444455556666"
 BASE = "s3://aws_default@b/xcom"
 OURS = f"{BASE}/d/r/t/{NAME}"
+KEY = f"xcom/d/r/t/{NAME}"
+OTHER = KEY.replace("/t/", "/other/")
 
 
 def row(value, *, task="t", **more):
@@ -18,20 +20,19 @@ def row(value, *, task="t", **more):
             "value": value, **more}  # fmt: skip
 
 
-def judged(*rows, keys=None, threshold="0", path=BASE):
+def judged(*rows, listing=None, threshold="0", path=BASE):
     text = "\n".join(json.dumps(one) for one in rows)  # as answers of the API follow one another
+    there = None if listing is None else read_listing(listing)
     found = judge_rows(
-        read_rows(text), keys=keys, environments=[{PATH: path, THRESHOLD: threshold}, {}]
+        read_rows(text), there=there, environments=[{PATH: path, THRESHOLD: threshold}, {}]
     )
     return [(f.rule.id, f.severity, f.observed.partition(": ")[2]) for f in found]
 
 
 @pytest.mark.parametrize(("one", "changes", "expected"), [
     (row(OURS), {}, []),
-    (row(OURS), {"keys": {f"xcom/d/r/t/{NAME}"}}, []),
-    (row(OURS), {"keys": {OURS}}, []),
-    (row(OURS), {"keys": set()}, [("XC160", "fail", OURS)]),
-    ({"xcom_entries": [row(OURS)], "total_entries": 1}, {"keys": set()}, [("XC160", "fail", OURS)]),
+    ({"xcom_entries": [row(OURS)], "total_entries": 1}, {"listing": json.dumps([OTHER])},
+     [("XC160", "fail", OURS)]),
     (row({"a": 1}), {}, [("XC162", "fail", "d/r/t k has 8 bytes")]),
     (row(7, map_index=3), {}, [("XC162", "fail", "d/r/t[3] k has 1 byte")]),
     (row({"a": 1}), {"threshold": "9"}, []),
@@ -50,14 +51,44 @@ def judged(*rows, keys=None, threshold="0", path=BASE):
     (row("[x"), {"threshold": "99"}, []),
     ({"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k"}, {},
      [("XC162", "warn", "d/r/t k has no value here")]),
+    (row({"a": 1}, key=7), {}, [("XC162", "fail", "d/r/t 7 has 8 bytes")]),
+    # a Variable of Airflow has a key and a value as well
+    ({"key": "k", "value": {"a": 1}}, {}, [("XC162", "warn", "// k has 8 bytes")]),
+    ({"detail": "Forbidden"}, {}, [("XC162", "warn", "an answer of the API has no value here")]),
     (row("x"), {"path": ""}, [("XC162", "warn", "the agents' path is unknown")]),
 ])  # fmt: skip
 def test_row_is_judged_by_the_settings_of_the_agents(one, changes, expected):
     assert judged(one, **changes) == expected
 
 
-def test_what_is_no_answer_of_the_api_is_no_row_and_no_json_is_an_error():
-    assert read_rows('{"detail": "Not Found"}') == []
-    assert read_keys('{"Contents": [{"Key": "a"}]} {"Contents": [{"Key": "b"}]}') == {"a", "b"}
+@pytest.mark.parametrize("listing", [
+    json.dumps({"Contents": [{"Key": OTHER}]}) + json.dumps({"Contents": [{"Key": KEY}]}),
+    json.dumps([{"name": KEY}]),  # az, gcloud storage objects list
+    json.dumps([{"url": f"gs://b/{KEY}", "type": "cloud_object"}]),
+    json.dumps({"status": "success", "type": "file", "key": KEY}),  # a tool of its own
+    json.dumps([OURS]),
+])  # fmt: skip
+def test_object_is_found_however_its_key_is_listed(listing):
+    assert judged(row(OURS), listing=listing) == []
+
+
+@pytest.mark.parametrize("listing", [
+    "", "[]", "{}", '{"Error": {"Code": "AccessDenied"}}', json.dumps([KEY.replace("xcom", "x")]),
+    json.dumps([f"s3://another/{OTHER}"]),
+])  # fmt: skip
+def test_listing_without_a_key_below_the_path_proves_no_loss(listing):
+    assert judged(row(OURS), listing=listing) == [("XC160", "warn", OURS)]
+
+
+@pytest.mark.parametrize("rows", [(), ({"xcom_entries": [], "total_entries": 0},), ([],)])
+def test_rows_that_are_empty_are_unknown_and_not_good(rows):
+    assert judged(*rows) == [("XC162", "warn", "an answer of the API has no value here")]
+
+
+def test_run_without_xcoms_beside_one_with_them_is_nothing_to_tell():
+    assert judged({"xcom_entries": [], "total_entries": 0}, row(OURS)) == []
+
+
+def test_what_is_no_json_is_an_error():
     with pytest.raises(InputError, match=r"objects\.json: is no JSON"):
-        read_keys("a b")
+        read_listing("a b")

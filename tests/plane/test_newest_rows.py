@@ -17,6 +17,9 @@ commonEnv:
   - {{name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD, value: "0"}}
 workers: [{{name: w}}]
 """
+OTHER = """triggerer:
+  env: [{{name: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH, value: "{}"}}]
+"""
 
 
 @pytest.fixture
@@ -52,6 +55,18 @@ def test_rows_of_the_newest_runs_are_read_with_their_values_up_to_a_bound(airflo
     assert airflow.asked(RUNS)[0].query == {"order_by": "-start_date", "limit": "20"}
 
 
+def test_row_that_is_gone_when_it_is_read_leaves_the_others(airflow):
+    with_rows(airflow, r=["a", "b"])
+    airflow.on("GET /api/v2/dags/d/dagRuns/r/taskInstances/t/xcomEntries/k0", Reply({}, status=404))
+
+    with open_deployment(airflow.url, token=TOKEN) as deployment:
+        rows, _ = newest_rows.read_newest_rows(deployment.client)
+
+    assert [(row["key"], row.get("value", "unknown")) for row in rows] == [
+        ("k0", "unknown"), ("k1", "b")
+    ]  # fmt: skip
+
+
 def doctor(tmp_path, monkeypatch, *, values, **variables):
     helm = tmp_path / "bin/helm"
     helm.parent.mkdir()
@@ -72,10 +87,12 @@ def test_doctor_asks_the_airflow_and_the_bucket_that_it_is_given(
     bucket.s3.put_object(
         Bucket=settings.bucket, Key=f"{settings.prefix}/d/r/t/1{NAME[1:]}", Body=b"1"
     )
-    with_rows(airflow, r=[there, missing, {"customer": "hunter2"}, "s3://b/k"])
+    elsewhere = there.replace(settings.bucket, "another-bucket")
+    with_rows(airflow, r=[there, missing, {"customer": "hunter2"}, elsewhere])
     environment = {**bucket.stand_in.platform_environment, **bucket.stand_in.environment}
+    path = settings.base_path.replace(settings.bucket, "another-bucket")
     run = doctor(
-        tmp_path, monkeypatch, values=VALUES.format(path=settings.base_path),
+        tmp_path, monkeypatch, values=VALUES.format(path=settings.base_path) + OTHER.format(path),
         AIRFLOW_API_URL=airflow.url, AIRFLOW_API_TOKEN=TOKEN, **environment,
     )  # fmt: skip
     (tmp_path / "target.yaml").write_text(
@@ -88,8 +105,8 @@ def test_doctor_asks_the_airflow_and_the_bucket_that_it_is_given(
     said = " ".join(part for text in capsys.readouterr() for part in text.split())
     assert code != 0
     assert f"1 reference without an object: {missing} expected" in said
-    assert "2 rows: d/r/t k2 has 23 bytes, d/r/t k3 has 10 bytes expected" in said
-    assert "not looked at: 1 object, which the bucket does not tell of" in said
+    assert "1 row: d/r/t k2 has 23 bytes expected" in said
+    assert f"the objects of 1 reference are there is not known: {elsewhere} expected" in said
     assert "read 4 of 4 XCom rows of the newest runs" in said
     assert TOKEN not in said
     assert "hunter2" not in said

@@ -18,7 +18,7 @@ from xcomkit.lint.saved_files import FILES
 
 if TYPE_CHECKING:
     from xcomkit.lint.diagnosis import Diagnosis
-    from xcomkit.lint.saved_xcoms import Row
+    from xcomkit.lint.saved_xcoms import Row, There
 
 _EXAMPLES = """examples:
   xcomkit doctor --release astro-agent -n astro
@@ -70,8 +70,8 @@ def act(options: argparse.Namespace) -> int:
         )
     with _folder(options) as folder:
         rows = _read_rows() if options.release else None
-        keys = _find_objects(rows, file=options.file) if rows and options.file else None
-        found = diagnose(folder, rows=rows, keys=keys)
+        there = _look_up(rows, file=options.file) if rows and options.file else None
+        found = diagnose(folder, rows=rows, there=there)
     _report(found)
     code = 1 if any(harm != "other" for harm, _ in found.findings) else 0
     if options.file:
@@ -134,29 +134,27 @@ def _read_rows() -> "list[Row] | None":
     return rows
 
 
-def _find_objects(rows: "list[Row]", *, file: Path) -> set[str] | None:
-    """Return the keys of those objects of the rows that the bucket of the parameters has."""
+def _look_up(rows: "list[Row]", *, file: Path) -> "There":
+    """Return what the bucket of the parameters tells of the objects of the rows."""
     from xcomkit.clouds import open_cloud
     from xcomkit.objects.reading import is_there
+    from xcomkit.plane.run_reader import together
     from xcomkit.settings.settings import Settings
     from xcomkit.steps.opening import open_platform
     from xcomkit.values.names import parse_base_path
 
     settings = Settings.from_yaml(file)
-    found = [parse_base_path(row["value"]) for row in rows if isinstance(row["value"], str)]
-    answers: dict[str, bool | None] = {}
+    values = {row["value"] for row in rows if isinstance(row.get("value"), str)}
+    found = [one for one in map(parse_base_path, values) if one and one.bucket == settings.bucket]
     try:
         platform, _ = open_platform(settings)
         cloud = open_cloud(settings, platform=platform)
-        for one in filter(None, found):
-            is_ours = one.bucket == settings.bucket
-            answers[one.prefix] = is_there(one.prefix, reader=cloud) if is_ours else None
     except XcomkitError as error:
         note(plain(f"not looked at: objects: {error}"))
-        return None
-    if unknown := sum(one is None for one in answers.values()):
-        note(f"not looked at: {number_of(unknown, 'object')}, which the bucket does not tell of")
-    return {key for key, one in answers.items() if one is not False}
+        return lambda *_: None
+    answers = together(lambda one: is_there(one.prefix, reader=cloud), found)
+    known = dict(zip(found, answers, strict=True))
+    return lambda reference, _: known.get(reference)
 
 
 def _run(command: list[str], *, into: Path | None = None) -> str:

@@ -3,7 +3,8 @@
 Everything is read from a folder of files; each is optional, and what is missing is named.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from xcomkit.lint.logs import find_symptoms
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.saved_files import FILES
 from xcomkit.lint.saved_xcoms import RULES as ROW_RULES
-from xcomkit.lint.saved_xcoms import Row, judge_rows, read_keys, read_rows
+from xcomkit.lint.saved_xcoms import Row, There, judge_rows, read_listing, read_rows
 from xcomkit.lint.sources.at import At, objects
 from xcomkit.lint.sources.reading import read_configuration
 from xcomkit.lint.symptoms import SYMPTOMS, Harm
@@ -104,9 +105,9 @@ class Diagnosis:
 
 
 def diagnose(
-    folder: Path, *, rows: Sequence[Row] | None = None, keys: Collection[str] | None = None
+    folder: Path, *, rows: Sequence[Row] | None = None, there: There | None = None
 ) -> Diagnosis:
-    """Return what the files of a folder show; ``rows`` and ``keys`` stand for its last two.
+    """Return what the files of a folder show; ``rows`` and ``there`` stand for its last two.
 
     Raises:
         InputError: the folder holds none of the files, or one of them cannot be read.
@@ -116,9 +117,9 @@ def diagnose(
     names = {path.name for path in folder.iterdir()}
     if rows is None and "xcoms.json" in names:
         rows = read_rows(read_text(folder / "xcoms.json", name="xcoms.json"))
-    if keys is None and "objects.json" in names:
-        keys = read_keys(read_text(folder / "objects.json", name="objects.json"))
-    given = {"xcoms.json": rows, "objects.json": keys}
+    if there is None and "objects.json" in names:
+        there = read_listing(read_text(folder / "objects.json", name="objects.json"))
+    given = {"xcoms.json": rows, "objects.json": there}
     names |= {name for name, one in given.items() if one is not None}
     logs = sorted(name for name in names if name.endswith(".log"))
     seen = [name for name in FILES if name in names] + logs
@@ -128,7 +129,7 @@ def diagnose(
             hint=f"save there, for instance: {FILES['pods.yaml']} > pods.yaml",
         )
     missing = [name for name in FILES if name not in names and not (name == "*.log" and logs)]
-    found = list(_find(folder, names=names, logs=logs, rows=rows, keys=keys))
+    found = list(_find(folder, names=names, logs=logs, rows=rows, there=there))
     order = list(HARMS)
     ids = {finding.rule.id for finding in found if finding.severity == "fail"}
     # A container that waits is what follows from the rest.
@@ -149,7 +150,7 @@ def _harm(finding: Finding, *, ids: set[str]) -> Harm:
 
 def _find(
     folder: Path, *, names: set[str], logs: Iterable[str],
-    rows: Sequence[Row] | None, keys: Collection[str] | None,
+    rows: Sequence[Row] | None, there: There | None,
 ) -> Iterator[Finding]:  # fmt: skip
     given = {
         name: str(folder / f"{name}.json") if f"{name}.json" in names else ""
@@ -189,7 +190,7 @@ def _find(
         yield from find_symptoms(read_text(folder / name, name=name), file=name)
     if rows is not None:
         environments = [e for c in configurations.values() for e in c.environment.values()]
-        yield from judge_rows(rows, keys=keys, environments=environments)
+        yield from judge_rows(rows, there=there, environments=environments)
 
 
 def _find_unfilled(release: Configuration) -> Iterator[Finding]:
@@ -234,15 +235,27 @@ def _find_stopped(documents: Sequence[Values]) -> Iterator[Finding]:
 
 
 def _find_absent(values: Values, documents: Sequence[Values]) -> Iterator[Finding]:
-    """Yield each worker group without a pod, unless pods are not called after their groups."""
-    names = " ".join(name for _, name in _pods(documents))
+    """Yield each worker group without a pod; unknown where no pod is called after its group."""
+    owners = [_owner(pod, name) for pod, name in _pods(documents)]
     groups = [
         name for at, name in worker_groups(values) if values.get("workers", at, "replicas") != 0
     ]
-    if "worker" not in names or any(group in names for group in groups):
-        for group in (one for one in groups if one not in names):
-            observed = f"no pod of the worker group {group[:100]}"
-            yield Finding(XC158, "pods.yaml", 1, observed, expected="running")
+    absent = [one for one in groups if not any(o.endswith(f"-worker-{one}") for o in owners)]
+    is_unknown = len(absent) == len(groups) and any("worker" in one for one in owners)
+    for group in absent:
+        yield Finding(
+            XC158, "pods.yaml", 1, f"no pod of the worker group {group[:100]}", "running",
+            is_unknown=is_unknown,
+            advice="Compare kubectl get deployments with the groups." if is_unknown else "",
+        )  # fmt: skip
+
+
+def _owner(pod: At, name: str) -> str:
+    """Return what made a pod: the name of its Deployment, StatefulSet or the like."""
+    made_by = pod.at("metadata", "ownerReferences", 0)
+    if owner := made_by.text("name"):
+        return owner.rpartition("-")[0] if made_by.get("kind") == "ReplicaSet" else owner
+    return re.sub(r"-(?:[a-z0-9]{1,10}-[a-z0-9]{5}|\d{1,9})$", "", name)
 
 
 def _accounts(release: Configuration | None) -> frozenset[str]:

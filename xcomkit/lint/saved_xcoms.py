@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from xcomkit.findings.errors import InputError
@@ -45,68 +47,113 @@ RULES: tuple[Rule, ...] = (XC160, XC162, XC163)
 _FILE = "xcoms.json"
 _LINK = "_link_"  # how the keys begin of what Airflow itself writes past every backend
 _MOST_NAMED = 10
+_ADVICE = {
+    XC160: "List the keys below the agents' path again, or have the bucket asked with -f FILE.",
+    XC162: "Save the answers of the API again, and the values or pods that hold the path.",
+    XC163: "Look whether the task pushed a text on purpose.",
+}
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 Row = Mapping[str, Any]
+There = Callable[[BasePath, BasePath], bool | None]
+"""Tells whether the object of a reference below a path is there; ``None`` where it is not known."""
 
 
 def read_rows(text: str) -> list[Row]:
-    """Return the rows of answers of Airflow's REST API, or of a list of references."""
-    found = _walk(text, name=_FILE)
-    rows = ({"value": one} if isinstance(one, str) else one for one in found)
-    return [row for row in rows if "key" in row or parse_base_path(row["value"])]
+    """Return the rows of answers of Airflow's REST API, or of a list of references.
+
+    An answer without any, such as a refusal, is a row of which nothing is known.
+    """
+    rows: list[Row] = []
+    for document in _read_documents(text, name=_FILE):
+        found = _walk(document, is_row=lambda item: "key" in item)
+        known = ({"value": one} if isinstance(one, str) else one for one in found)
+        of_document = [row for row in known if "key" in row or parse_base_path(row["value"])]
+        is_empty = isinstance(document, dict) and document.get("xcom_entries") == []
+        rows += of_document or ([] if is_empty else [{}])
+    return rows
 
 
-def read_keys(text: str) -> set[str]:
-    """Return every text of a listing, however the cloud's command arranges the keys."""
-    return {one for one in _walk(text, name="objects.json") if isinstance(one, str)}
+def read_listing(text: str) -> There:
+    """Return what a listing tells, however the cloud's command arranges its keys.
+
+    One without any key below the path is empty, of another place, or a refusal: it tells nothing.
+    """
+    documents = _read_documents(text, name="objects.json")
+    texts = [one for one in _walk(documents, is_row=lambda _: False) if isinstance(one, str)]
+    urls = {one: parse_base_path(one) for one in texts}
+    keys = {f"{url.bucket}/{url.prefix}" if url else one for one, url in urls.items()}
+
+    @cache
+    def is_of(path: str) -> bool:
+        return any(one.startswith(path) and one.count("/", len(path)) > 2 for one in keys)
+
+    def is_there(reference: BasePath, base: BasePath) -> bool | None:
+        if {reference.prefix, f"{reference.bucket}/{reference.prefix}"} & keys:
+            return True
+        below = f"{base.prefix}/" if base.prefix else ""
+        return False if is_of(below) or is_of(f"{base.bucket}/{below}") else None
+
+    return is_there
 
 
-def _walk(text: str, *, name: str) -> Iterator[Any]:
-    """Yield each text of one or more JSON documents, and each XCom row as a whole."""
+def _read_documents(text: str, *, name: str) -> list[Any]:
+    """Return the JSON documents of a file, one after another."""
     decoder = json.JSONDecoder()
-    waiting: list[Any] = []
+    documents: list[Any] = []
     rest = text.strip()
     try:
         while rest:
             document, end = decoder.raw_decode(rest)
-            waiting.append(document)
+            documents.append(document)
             rest = rest[end:].lstrip()
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: is no JSON: {error}.", hint="save it again.") from error
+    return documents
+
+
+def _walk(document: Any, *, is_row: Callable[[Row], bool]) -> Iterator[Any]:
+    """Yield each text of a document, and each mapping that is a row as a whole."""
+    waiting = deque([document])
     while waiting:
-        item = waiting.pop(0)
-        if isinstance(item, str) or (isinstance(item, dict) and "key" in item):
+        item = waiting.popleft()
+        if isinstance(item, str) or (isinstance(item, dict) and is_row(item)):
             yield item
         elif isinstance(item, (dict, list)):
             waiting += item.values() if isinstance(item, dict) else item
 
 
 def judge_rows(
-    rows: Sequence[Row], *, keys: Collection[str] | None, environments: Sequence[Mapping[str, str]]
+    rows: Sequence[Row], *, there: There | None, environments: Sequence[Mapping[str, str]]
 ) -> Iterator[Finding]:
-    """Yield what is wrong with rows; ``keys`` are those of the objects, ``None`` where unknown."""
+    """Yield what is wrong with rows; ``there`` is ``None`` where objects were not looked at."""
     texts = {one.get(PATH, "") for one in environments}
     bases = [base for base in map(parse_base_path, texts) if base and base.bucket]
     limits = [one.get(THRESHOLD, "").strip() for one in environments]
     limit = min((int(one) for one in limits if re.fullmatch(r"\d{1,18}", one)), default=None)
     found: dict[tuple[Rule, bool], list[str]] = {}
-    for row in rows:
-        for rule, is_sure, text in _judge(row, bases=bases, keys=keys, limit=limit):
+    for row in rows or [{}]:
+        for rule, is_sure, text in _judge(row, bases=bases, there=there, limit=limit):
             found.setdefault((rule, is_sure), []).append(text)
     for (rule, is_sure), hits in found.items():
-        thing = "reference without an object" if rule is XC160 else "row"
-        observed = f"{number_of(len(hits), thing)}: {listed(hits, most=_MOST_NAMED)}"
-        yield Finding(rule, _FILE, 1, observed, "references to objects", is_unknown=not is_sure)
+        start = number_of(len(hits), "reference" if rule is XC160 else "row")
+        if rule is XC160:
+            lost = f"{start} without an object"
+            start = lost if is_sure else f"whether the objects of {start} are there is not known"
+        yield Finding(
+            rule, _FILE, 1, f"{start}: {listed(hits, most=_MOST_NAMED)}", "references to objects",
+            is_unknown=not is_sure, advice="" if is_sure else _ADVICE[rule],
+        )  # fmt: skip
 
 
 def _judge(
-    row: Row, *, bases: Sequence[BasePath], keys: Collection[str] | None, limit: int | None
+    row: Row, *, bases: Sequence[BasePath], there: There | None, limit: int | None
 ) -> Iterator[tuple[Rule, bool, str]]:
     """Yield what a row offends against, whether that is sure, and what is said of it."""
     ids = [str(row.get(name, "")) for name in ("dag_id", "run_id", "task_id")]
     index = f"[{row['map_index']}]" if row.get("map_index", -1) not in (-1, "-1") else ""
-    name = f"{'/'.join(ids)}{index} {row.get('key', '')}"
+    key = str(row.get("key", ""))
+    name = f"{'/'.join(ids)}{index} {key}" if row else "an answer of the API"
     value = row.get("value")
     text = value if isinstance(value, str) else ""
     reference = parse_base_path(text)
@@ -114,18 +161,19 @@ def _judge(
     if reference and base:
         stored = parse_key(StoredObject(reference.prefix, 0, _EPOCH), prefix=base.prefix)
         whose = [stored.dag_id, stored.run_id, stored.task_id]
-        if keys is not None and reference.prefix not in keys and text not in keys:
-            yield XC160, True, text
+        if there and not (is_there := there(reference, base)):
+            yield XC160, is_there is False, text
         if stored.layout == "uuid" and any(ids) and whose != ids:
             yield XC163, True, f"{name} is the path of an object of {'/'.join(whose)}"
     elif reference and bases and any(ids) and f"/{'/'.join(ids)}/" in text:
         yield XC163, True, f"{name} is not below the path of the agents: {text}"
     elif "value" not in row or not bases:
         yield XC162, False, f"{name} has no value here" if bases else "the agents' path is unknown"
-    elif value is not None and not row.get("key", "").startswith(_LINK):
+    elif value is not None and not key.startswith(_LINK):
         size = len(json.dumps(value))
         if limit is not None and size >= limit:
-            yield XC162, True, f"{name} has {number_of(size, 'byte')}"
+            # without ids it may be no XCom at all
+            yield XC162, all(ids), f"{name} has {number_of(size, 'byte')}"
         if text and _is_json(text):
             yield XC163, False, f"{name} is a text of JSON"
 

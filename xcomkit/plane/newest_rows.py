@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from xcomkit.findings.errors import MissingError
+from xcomkit.findings.errors import CredentialsError, MissingError, ServiceError, UnreachableError
 from xcomkit.plane.rest_client import Call, Parameters, RestClient
 from xcomkit.plane.run_reader import RunReader, together
 
@@ -16,7 +16,8 @@ _CALL = Call("list the newest runs", "deployment.airflow.dagRun.get")
 def read_newest_rows(client: RestClient) -> tuple[list[Mapping[str, Any]], int]:
     """Return at most ``MOST_ROWS`` rows of the newest runs, and how many rows these runs have.
 
-    Raises what ``RestClient.get`` raises; a run that is deleted meanwhile is left out.
+    Raises what ``RestClient.get`` raises; a run that is deleted meanwhile is left out, and a row
+    whose value alone could not be read has none.
     """
     newest: Parameters = {"order_by": "-start_date", "limit": MOST_RUNS}
     found = client.get(_PATH, call=_CALL, params=newest).get("dag_runs")
@@ -32,9 +33,15 @@ def read_newest_rows(client: RestClient) -> tuple[list[Mapping[str, Any]], int]:
 
     def read(place: tuple[RunReader, str, int, str]) -> Mapping[str, Any]:
         reader, task_id, map_index, key = place
-        return {
+        row = {
             "dag_id": reader.dag_id, "run_id": reader.run_id, "task_id": task_id,
-            "map_index": map_index, "key": key, "value": reader.value(task_id, map_index, key),
+            "map_index": map_index, "key": key,
         }  # fmt: skip
+        try:
+            return {**row, "value": reader.value(task_id, map_index, key)}
+        except (CredentialsError, UnreachableError):
+            raise
+        except ServiceError:
+            return row
 
     return together(read, places[:MOST_ROWS]), len(places)
