@@ -89,18 +89,18 @@ def open_prepared(directory: Path) -> Iterator[Prepared]:
 
 def serve(door: socket.socket) -> None:
     """Become a worker with the environment and the channels that are sent."""
-    _, (*channels, copied), _, _ = socket.recv_fds(door, 1, 4)
+    _, channels, _, _ = socket.recv_fds(door, 1, 4)
     environment, home = json.loads(door.makefile("rb").readline())
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     os.environ.clear()
     worker.adopt(environment)
     os.chdir(home)
     os.setsid()
-    for number, channel in enumerate(channels):
+    for number, channel in enumerate(channels[:3]):
         os.dup2(channel, number)
         os.close(channel)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    sys.argv[1:] = [str(copied)]
+    sys.argv[1:] = map(str, channels[3:])
     door.sendall(str(os.getpid()).encode())
     worker.main()
 

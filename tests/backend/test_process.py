@@ -220,10 +220,26 @@ def test_function_of_a_users_own_runs_in_the_fork_and_not_in_the_worker(tmp_path
     assert told.canonical[1] != str(pid)
 
 
+def test_copy_that_is_late_ends_alone():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        open_worker(unanswered(silent), timeout=60, is_copied=True) as worker,
+    ):
+        other = worker.beside()
+        assert other is not None
+        other._timeout = -process.GRACE_SECONDS
+        (late,) = other.run_all([Request([push(SMALL, where=WHERE)])])
+        (gone,) = other.run_all([Request([encode(SMALL)])])
+        (answered,) = worker.run([encode(SMALL, describe=True)])
+    assert "gave no answer in time" in str(late)
+    assert "is gone" in str(gone) or "ended" in str(gone)
+    assert answered.value
+
+
 def test_copy_answers_while_the_worker_is_busy_and_ends_with_it():
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
-        open_worker(unanswered(silent), timeout=60) as worker,
+        open_worker(unanswered(silent), timeout=60, is_copied=True) as worker,
         ThreadPoolExecutor(1) as pool,
     ):
         other = worker.beside()

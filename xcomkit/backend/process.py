@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -55,12 +55,13 @@ class Worker:
         secrets: Sequence[str],
         timeout: float,
         launch: Launch,
-        channel: socket.socket | None = None,
+        channel: tuple[socket.socket, socket.SocketIO] | None = None,
     ) -> None:
         self._process = process
         self._channel = channel
         self._stdin: Any = process.stdin
         self._stdout: Any = process.stdout
+        self._end: Callable[[], None] = partial(_kill, process)
         self._launch = launch
         self._stderr = stderr
         self._secrets = secrets
@@ -84,7 +85,9 @@ class Worker:
         return Hello(**{**found, "error": self._failure(reply["error"]), "state": state})
 
     def beside(self) -> "Worker | None":
-        """Return a copy that answers at the same time and ends with this one; none in a pod.
+        """Return the copy that answers at the same time; none where none was asked for.
+
+        It ends with this worker, but this worker not with it.
 
         Raises:
             ProcessError: the worker does not greet.
@@ -93,7 +96,8 @@ class Worker:
             return None
         _ = self.hello  # it is said once, for both
         found = copy(self)
-        vars(found).update(_stdin=self._channel.makefile("wb"), _stdout=self._channel)
+        channel, stdin = self._channel
+        vars(found).update(_stdin=stdin, _stdout=channel, _end=partial(_shut, channel))
         return found
 
     def about(self, subject: Subject) -> Self:
@@ -194,8 +198,9 @@ class Worker:
             with suppress(ConnectionError):  # a socket says so where a pipe just ends
                 block = os.read(self._stdout.fileno(), 1 << 16)
             if not block:
-                with suppress(subprocess.TimeoutExpired):  # it may still be saying why
-                    self._process.wait(GRACE_SECONDS)
+                if self._stdout is self._process.stdout:
+                    with suppress(subprocess.TimeoutExpired):  # it may still be saying why
+                        self._process.wait(GRACE_SECONDS)
                 raise self._lost("ended before it answered")
             self._unread += block
             if len(self._unread) > MOST_REPLY_BYTES:
@@ -215,19 +220,20 @@ class Worker:
         try:
             self.look()
         except UnreachableError:
-            _kill(self._process)
+            self._end()
             raise
 
     def _lost(self, what: str) -> ProcessError:
         """End the worker, so that no late answer is taken for the next one; return the error."""
-        _kill(self._process)
+        self._end()
         return self._error(what)
 
     def _error(self, what: str) -> ProcessError:
         """Return the error with the end of the worker's stderr, secrets blotted out."""
-        end = self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, end - MOST_STDERR_BYTES))
-        tail = self._redact(self._stderr.read().decode(errors="replace")).strip()
+        written = self._stderr.fileno()
+        start = max(0, os.fstat(written).st_size - MOST_STDERR_BYTES)
+        tail = os.pread(written, MOST_STDERR_BYTES, start).decode(errors="replace")
+        tail = self._redact(tail).strip()
         tail = self._launch.last_words(tail)
         words = f" Its last words: {tail}" if tail else ""
         return ProcessError(
@@ -256,14 +262,18 @@ class Worker:
 
 @contextmanager
 def open_worker(
-    environment: Mapping[str, str], *, timeout: float, launch: Launch | None = None
+    environment: Mapping[str, str],
+    *,
+    timeout: float,
+    launch: Launch | None = None,
+    is_copied: bool = False,
 ) -> Iterator[Worker]:
     """Start a worker that has only this environment; nothing of it is left afterwards.
 
     PATH and the locale are this machine's, HOME and AIRFLOW_HOME are a private directory, so that
     no sign-in and no configuration of the user's leaks into the proof. A pod has an environment of
     its own: there ``environment`` only says which texts are secret. A single request may take
-    ``timeout`` seconds.
+    ``timeout`` seconds. ``is_copied`` asks for what ``Worker.beside`` returns.
 
     Raises:
         ProcessError: when the worker cannot be started or does not greet.
@@ -272,19 +282,19 @@ def open_worker(
     secrets = secret_texts(environment)
     with (
         tempfile.TemporaryDirectory(prefix="xcomkit-worker-", ignore_cleanup_errors=True) as home,
-        Path(home, "stderr").open("w+b") as stderr,
+        Path(home, "stderr").open("a+b") as stderr,
     ):
         ours, theirs = socket.socketpair()
-        with ours, theirs:
+        with ours, theirs, ours.makefile("wb", buffering=0) as stdin:
             process = start(
                 launch, worker=WORKER, environment=environment, home=home, stderr=stderr,
-                sockets=() if launch.pod else (theirs.fileno(),),
+                sockets=(theirs.fileno(),) if is_copied else (),
             )  # fmt: skip
             theirs.close()
             try:
                 yield Worker(
                     process, stderr=stderr, secrets=secrets, timeout=timeout, launch=launch,
-                    channel=None if launch.pod else ours,
+                    channel=(ours, stdin) if is_copied else None,
                 )  # fmt: skip
             finally:
                 _stop(process, seconds=GRACE_SECONDS if launch.pod else 0)
@@ -294,6 +304,12 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     """End the worker and every fork of it; there is nothing in them to be saved."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _shut(channel: socket.socket) -> None:
+    """End the copy on the other end, which hears that nobody is left, and its forks."""
+    with suppress(OSError):  # it has ended
+        channel.shutdown(socket.SHUT_RDWR)
 
 
 def _stop(process: subprocess.Popen[bytes], *, seconds: float) -> None:

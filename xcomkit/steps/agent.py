@@ -53,7 +53,8 @@ def open_agent(step: Step) -> Iterator[Agent]:
         if rivals and identity.agents:
             proves = f"{', '.join(rivals)} of the values file in place of the agents' identity"
             identity = replace(identity, proves=proves, agents=False)
-        with open_worker(environment, timeout=step.settings.step_timeout) as worker:
+        timeout = step.settings.step_timeout
+        with open_worker(environment, timeout=timeout, is_copied=True) as worker:
             worker.look = partial(look, step)
             yield Agent(worker, component, identity, environment)
 

@@ -97,12 +97,7 @@ def prove_parts(
         yield from losses
         yield from state
     else:
-        found_of_state: list[tuple[Check, ...]] = []  # what was found before an error stays
-        done = beside.submit(found_of_state.extend, state)
-        yield from losses
-        wait([done])
-        yield from found_of_state
-        done.result()
+        yield from at_once(losses, state, beside=beside)
     if not proof.is_stored:  # timing each codec's failure would only take time
         return
     _leave_sample(worker, run_id=run_id)
@@ -120,6 +115,27 @@ def prove_parts(
     )
     proof.sentences = (advised, *measured.problems)
     yield advice.check(measured.measurements, configured=configured)
+
+
+def at_once(
+    here: Iterator[tuple[Check, ...]], there: Iterator[tuple[Check, ...]], *, beside: Executor
+) -> Iterator[tuple[Check, ...]]:
+    """Yield the checks of two parts that run at the same time; an error of one ends no other.
+
+    Raises:
+        XcomkitError: the first error, once all that was found has been given.
+    """
+    found = list[tuple[Check, ...]]()
+    done, trouble = beside.submit(found.extend, there), None
+    try:
+        yield from here
+    except XcomkitError as error:
+        trouble = error
+    wait([done])
+    yield from found
+    if trouble is not None:
+        raise trouble
+    done.result()
 
 
 def prove_state(
