@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from aws_rig import AwsRig
-from azure_rig import AzureRig
+from azure_rig import AzureRig, soft_delete
 from gcp_rig import GcpRig
 
 from xcomkit.__main__ import main
@@ -20,12 +20,13 @@ from xcomkit.clouds.bucket import Reading
 from xcomkit.clouds.objects import Objects
 from xcomkit.findings.errors import AccessDeniedError
 from xcomkit.objects.keys import parse_key
+from xcomkit.steps.orphans import way_back
 
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 RUN = "manual__2026-02-28T23:59:59.123456+00:00"
 HOSTILE = "<script>alert(1)</script>\x1b[31m"
 KEYS = {
-    **{f"a/{RUN}/t{n}/{UUID}{end}": b"[1]" for n, end in enumerate(("", ".gz", ".zst"))},
+    **{f"a/{RUN}/t{n}/{UUID[:-1]}{n}{end}": b"[1]" for n, end in enumerate(("", ".gz", ".zst"))},
     f"b/{RUN}/t/ti-{UUID}/return_value.json": b"[12]",
     f"b/{RUN}/t/ti-{UUID}/empty.json": b"",
     "assets/a/watermark": b"1",
@@ -165,9 +166,9 @@ def test_old_versions_and_unfinished_uploads_are_counted_on_request(there, file,
         s3.delete_object(**odd, VersionId=s3.head_object(**odd).get("VersionId", "null"))
     for folder in ("xcom", "xcom2"):
         for body in (b"[1, 2]", b"[1, 2, 3]"):
-            there.put_object(f"astro/{folder}/a/{RUN}/t0/{UUID}", body)
+            there.put_object(f"astro/{folder}/a/{RUN}/t0/{UUID[:-1]}0", body)
     if there.cloud_name == "aws":
-        s3.delete_object(**place, Key=f"astro/xcom/a/{RUN}/t2/{UUID}.zst")
+        s3.delete_object(**place, Key=f"astro/xcom/a/{RUN}/t2/{UUID[:-1]}2.zst")
         for name in ("astro/xcom/a/<script>\u202e+", "astro/other"):
             begun = s3.create_multipart_upload(**place, Key=name)["UploadId"]
             s3.upload_part(**place, Key=name, UploadId=begun, PartNumber=1, Body=b"12345")
@@ -252,8 +253,8 @@ def rows(there, tmp_path):
     """Export rows that refer to one of the objects, to one that is gone, and to none."""
     path = tmp_path / "rows.csv"
     base = f"s3://conn@{there.settings.bucket}/astro/xcom"
-    refers = [f"{base}/a/{RUN}/t0/{UUID}", f"{base}/a/{RUN}/gone/{UUID}", "<script>\x1b[31m"]
-    lines = [f'2026-01-01,"""{one}"""' for one in refers]
+    refers = [f"{base}/a/{RUN}/{one}" for one in (f"t0/{UUID[:-1]}0", f"gone/{UUID[:-1]}9")]
+    lines = [f'2026-01-01,"""{one}"""' for one in (*refers, "<script>\x1b[31m")]
     path.write_text("\n".join(["timestamp,value", *lines, f"{datetime.now(UTC)},1"]))
     return path
 
@@ -271,7 +272,7 @@ def test_objects_without_a_row_and_rows_without_an_object_are_named(there, file,
     lost = [one for one in listed if one.layout in ("uuid", "key") and one.task_id != "t0"]
     assert joined["without_row"]["count"] == len(lost) >= 3
     assert joined["without_row"]["size"] == sum(one.size for one in lost)
-    assert joined["without_object"]["keys"] == [f"astro/xcom/a/{RUN}/gone/{UUID}"]
+    assert joined["without_object"]["keys"] == [f"astro/xcom/a/{RUN}/gone/{UUID[:-1]}9"]
     assert (status["XC614"], status["XC615"], code) == ("warn", "fail", 1)
     assert "Without a row: " in shown.out
     assert "\x1b" not in shown.out + shown.err
@@ -312,7 +313,7 @@ def test_objects_without_a_row_are_deleted_where_the_prefix_is_typed_in_and_noth
     there, file, capsys, rows, monkeypatch
 ):
     before, asked = keys_of(there), ["inspect", "-f", str(file), "--older-than", "0"]
-    lost = {one for one in before if UUID in one and "//" not in one and "/t0/" not in one}
+    lost = {one for one in before if UUID[:-1] in one and "//" not in one and "/t0/" not in one}
     for more in (
         [], ["--orphans", str(rows)], ["--delete", "astro/xcom"],
         ["--orphans", str(rows), "--delete", "astro"], ["--orphans", str(rows), "--delete", ""],
@@ -349,3 +350,24 @@ def test_objects_without_a_row_are_deleted_where_the_prefix_is_typed_in_and_noth
         assert "can be restored from their last version" in shown.out
         marked = {one["Key"] for one in s3.list_object_versions(**place)["DeleteMarkers"]}
         assert marked == {f"astro/xcom/{one}" for one in lost if one.startswith("a/")}
+
+
+SECONDS = "retentionDurationSeconds"
+KEEPS_NOTHING = {
+    "aws": {"versioning": {"Status": "Suspended"}},
+    "azure": {"blobs": {"isVersioningEnabled": False, **soft_delete(0)}},
+    "gcp": {"versioning": {"enabled": False}, "softDeletePolicy": {SECONDS: "0"}},
+}
+DELETES_SOFTLY = {
+    "azure": ("blobs", soft_delete(3)),
+    "gcp": ("softDeletePolicy", {SECONDS: "604800"}),
+}
+
+
+def test_note_says_whether_deleted_objects_can_be_brought_back(there):
+    for setting in KEEPS_NOTHING[there.cloud_name].items():
+        there.set(*setting)
+    assert "cannot be brought back" in way_back(there.cloud)
+    if there.cloud_name in DELETES_SOFTLY:
+        there.set(*DELETES_SOFTLY[there.cloud_name])
+        assert way_back(there.cloud) == "can be restored while soft delete lasts"

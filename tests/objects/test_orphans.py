@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import StoredObject
-from xcomkit.objects.orphans import Join, Row, judge_orphans, read_export, read_oldest_running
+from xcomkit.objects.orphans import Join, judge_orphans
+from xcomkit.objects.rows import Row, read_export, read_oldest_running
 from xcomkit.objects.sums import read_columns
+from xcomkit.settings.settings import Settings
+from xcomkit.steps.orphans import join_rows
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=7)
 OLD = BEFORE - timedelta(days=1)
+SETTINGS = Settings.from_mapping({"cloud": "aws", "bucket": "bucket", "prefix": "p"})
 
 
 def key(number: int, task: str = "t") -> str:
@@ -113,7 +117,7 @@ def exported(path, *, form: str):
     elif form == "json":
         path.write_text(json.dumps(entries))
     elif form == "json lines":
-        path.write_text("\n".join(map(json.dumps, entries)) + "\n")
+        path.write_text("\ufeff" + "\n\n".join(map(json.dumps, entries)) + "\n\n")
     else:
         with closing(sqlite3.connect(path)) as database:
             for number, table in enumerate(form.split()):
@@ -123,7 +127,7 @@ def exported(path, *, form: str):
                     database.execute(f"INSERT INTO {table} VALUES (?, ?, ?)", row)
             database.execute("CREATE TABLE dag_run (state TEXT, start_date TEXT)")
             runs = [("running", "2026-02-03 01:00:00"), ("running", "2026-02-02 01:00:00"),
-                    ("success", "2025-01-01 00:00:00"), ("running", None)]  # fmt: skip
+                    ("success", "2025-01-01 00:00:00"), ("queued", None)]  # fmt: skip
             database.executemany("INSERT INTO dag_run VALUES (?, ?)", runs)
             database.commit()
     return path
@@ -142,16 +146,100 @@ def test_rows_are_read_from_every_form_of_export(tmp_path, form):
 
     assert (found.rows, found.matched) == (3, 1)
     assert found.without_object.count == 0  # the task's id is none, so no key of an XCom
-    assert newest == datetime(2026, 2, 1, 10, 0, 0, 500_000, tzinfo=UTC)
+    unsure = timedelta(hours=14 if form == "csv without quotes" else 0)  # what zone was it?
+    assert newest == datetime(2026, 2, 1, 10, 0, 0, 500_000, tzinfo=UTC) - unsure
     running = datetime(2026, 2, 2, 1, tzinfo=UTC) if form.startswith("xcom") else None
     assert read_oldest_running(path) == running
+
+
+LONG = key(1).replace("/run/", f"/{'é' * 460}/")
+TEXT = json.dumps(reference(key(1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_read"),
+    [
+        (LONG, json.dumps(reference(LONG)), True),
+        (key(1), json.dumps(json.dumps(TEXT)), True),
+        (key(1), json.dumps(json.dumps([TEXT])), False),
+        (key(1), TEXT.replace("/", "\\/"), True),
+        (key(1), json.dumps(f"see {reference(key(1))}#"), False),
+        (key(1), TEXT.replace("4000", "\\u0034000").replace("bucket", "\\u0062ucket"), True),
+        (key(1).replace("run", "\ufffd"), TEXT.replace("run", "\\ud800"), False),
+        (key(0xAB), json.dumps(reference(key(0xAB))).upper(), False),
+        (key(1), str([reference(key(1))]), False),
+    ],
+    ids=["long", "packed thrice", "packed in a list", "slashes escaped", "in a text", "escaped",
+         "surrogate", "upper case", "no JSON"],
+)  # fmt: skip
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_object_is_no_orphan_however_its_row_is_written(tmp_path, name, value, is_read, start):
+    path = tmp_path / "rows.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        file.write(start)
+        csv.writer(file).writerows([("value", "timestamp"), (value, OLD)])
+    with closing(Join("bucket", "p")) as join:
+        join.add_objects(read_columns([StoredObject(one, 10, OLD) for one in (name, key(2))]))
+        join.add_rows(read_export(path))
+        found = join.result(source="x", before=NOW, unread="")
+
+    assert found.without_row.keys == [key(2)]
+    assert found.matched == is_read
+
+
+@pytest.mark.parametrize("value", [TEXT[:40], "b'x'", "gAAAAAB", '{"a": "s3://bu', '"\ud800"'])
+def test_nothing_is_an_orphan_while_a_row_cannot_be_understood(value):
+    with closing(Join("bucket", "p")) as join:
+        join.add_objects(read_columns([StoredObject(key(n), 10, OLD) for n in (1, 2)]))
+        join.add_rows([Row(OLD, TEXT), Row(OLD, value), Row(OLD, "")])
+        found = join.result(source="x", before=NOW, unread="")
+
+    for check in judge_orphans(found, is_whole=True):
+        assert (check.status, check.observed) == ("unknown", "no JSON in 1 row")
+
+
+BEGUN, EXPORTED = OLD - timedelta(days=30), OLD - timedelta(days=60)
+
+
+@pytest.mark.parametrize(
+    ("limit", "runs", "newest"),
+    [
+        (NOW - timedelta(days=7), [NOW], NOW),
+        (BEGUN, [NOW, BEGUN], NOW),
+        (EXPORTED, [NOW, BEGUN], EXPORTED),
+    ],
+    ids=["days", "longest Dag run", "newest row"],
+)
+def test_only_what_is_old_and_has_no_row_is_an_orphan(tmp_path, monkeypatch, limit, runs, newest):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, _):
+            return NOW
+
+    monkeypatch.setattr("xcomkit.steps.orphans.datetime", Clock)
+    path, moment = tmp_path / "airflow.db", timedelta(microseconds=1)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE xcom (value JSON, timestamp TEXT)")
+        database.execute("CREATE TABLE dag_run (state TEXT, start_date TEXT)")
+        rows = [(TEXT, f"{newest - moment}"), (json.dumps(reference(key(2))), f"{newest}")]
+        database.executemany("INSERT INTO xcom VALUES (?, ?)", rows)
+        starts = [("running", f"{at}") for at in runs]
+        database.executemany("INSERT INTO dag_run VALUES (?, ?)", starts)
+        database.commit()
+    times = {1: limit - moment, 2: OLD, 3: limit - moment, 4: limit, 5: limit + moment}
+    with closing(Join("bucket", "p")) as join:
+        join.add_objects(read_columns([StoredObject(key(n), 10, at) for n, at in times.items()]))
+        found = join_rows(join, rows=str(path), settings=SETTINGS, days=7, say=print)
+
+    assert (found.before, found.without_row.keys) == (limit, [key(3)])
 
 
 @pytest.mark.parametrize(
     "content",
     [b"", b"a,b\n1,2\n", b"value,timestamp\n1,yesterday\n", b"[1]", b"{}", b"[" * 100_000,
      b'{"value": 1, "timestamp": 5}', b"\x00\xff", b"SQLite format 3\x00 and more",
-     b"value,timestamp\n1\n", b'[{"value": "x"'],
+     b"value,timestamp\n1\n", b'[{"value": "x"', b"timestamp,value\n2026-02-01\n",
+     b"value,timestamp\n1,2026-02-01,2\n", b'value,timestamp\n"{\\"a\\": 1}",2026-02-01\n'],
 )  # fmt: skip
 def test_file_that_is_no_export_is_one_line(tmp_path, content):
     path = tmp_path / "rows"
@@ -162,6 +250,29 @@ def test_file_that_is_no_export_is_one_line(tmp_path, content):
 
     assert "value and timestamp" in caught.value.hint
     assert len(str(caught.value)) < 600
+
+
+def test_line_that_is_no_utf_8_is_named(tmp_path):
+    path = tmp_path / "rows"
+    path.write_bytes("value,timestamp\n1,2026-02-01\né,2026-02-01\n".encode("latin-1"))
+
+    with pytest.raises(InputError, match="line 3: UnicodeDecodeError"):
+        list(read_export(path))
+
+
+def test_database_that_does_not_tell_the_longest_dag_run_is_one_line(tmp_path):
+    path = tmp_path / "airflow.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE other (id)")
+        database.commit()
+        for read, words in ((list, "none of the tables"), (read_oldest_running, "no such table")):
+            with pytest.raises(InputError, match=words):
+                read(read_export(path) if read is list else path)
+        database.execute("CREATE TABLE dag_run (state TEXT, start_date TEXT)")
+        database.execute("INSERT INTO dag_run VALUES ('running', NULL)")
+        database.commit()
+    with pytest.raises(InputError, match="a running Dag run has no start_date"):
+        read_oldest_running(path)
 
 
 def test_file_that_is_missing_is_one_line(tmp_path):

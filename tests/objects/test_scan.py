@@ -92,6 +92,8 @@ def kinds(suffix: str, body: object) -> set[str]:
         ("", json.dumps(REFERENCE).encode(), {"a reference in place of a value"}),
         (".gz", gzip.compress(json.dumps([{"a": REFERENCE}]).encode()),
          {"a reference in place of a value"}),
+        ("", json.dumps(REFERENCE.replace("/r/", f"/{'é' * 460}/")).replace("/", "\\/").encode(),
+         {"a reference in place of a value"}),
         ("", json.dumps(f"see {REFERENCE}").encode(), set()),
         ("", json.dumps(REFERENCE.replace("@bucket", "@other")).encode(), set()),
         ("", json.dumps("s3://bucket/p/exports/2026.csv").encode(), set()),

@@ -67,19 +67,31 @@ def parse_key(stored: StoredObject, *, prefix: str) -> StoredXCom:
 
 
 def find_references(text: bytes, *, bucket: str, prefix: str) -> Iterator[str]:
-    """Yield the keys of XComs that texts in JSON refer to.
+    """Yield the keys of XComs that texts in JSON refer to, whose slashes may be escaped.
 
     A reference is what Airflow keeps in place of a value, ``<scheme>://<connection>@<bucket>/<key>``
     as a whole text.
     """
     below = f"{bucket}/{prefix}/" if prefix else f"{bucket}/"
-    pattern = rb'"[a-z0-9]{2,8}://(?:[^"/@\\]{1,250}@)?%b((?:[^"\\]|\\.){1,2000}")'
-    for match in re.finditer(pattern % re.escape(below).encode(), text):
+    # The 1,024 bytes of a key are at most six times as many in JSON.
+    pattern = rb'"[a-z0-9]{2,8}://(?:[^"/@\\]{1,250}@)?%b((?:[^"\\]|\\.){1,6144}")'
+    for match in re.finditer(pattern % re.escape(below).encode(), text.replace(b"\\/", b"/")):
         with suppress(ValueError):  # no JSON
             key = below.removeprefix(f"{bucket}/") + json.loads(b'"' + match[1])
             stored = StoredObject(key, 0, datetime.fromtimestamp(0, UTC))
             if parse_key(stored, prefix=prefix).layout in ("uuid", "key"):
                 yield key
+
+
+def find_ids(text: str) -> set[str]:
+    """Return the UUIDs in a text, of which every object of an XCom has one of its own."""
+    return set(re.findall(_HEX, text.lower()))
+
+
+def own_id(found: StoredXCom) -> str:
+    """Return the UUID of an XCom's object; in Airflow 3.4 a try of a task has one."""
+    *_, folder, name = found.key.split("/")
+    return str(re.findall(_HEX, name if found.layout == "uuid" else folder)[0])
 
 
 def strict_patterns(prefix: str) -> dict[Literal["uuid", "key"], str]:

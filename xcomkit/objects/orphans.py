@@ -3,47 +3,47 @@
 A database in a file of its own, which SQLite deletes, holds both sides: memory does not grow.
 """
 
-import csv
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Check, Rule
 from xcomkit.findings.text import number_of, plain
-from xcomkit.objects.keys import find_references, parse_key
+from xcomkit.objects.keys import find_ids, find_references, own_id, parse_key
+from xcomkit.objects.rows import Entry, Row
 from xcomkit.objects.summary import TOP, Total
 from xcomkit.objects.sums import EXAMPLES, Columns, Examples
 
-TABLES = ("xcom", "xcom_v1", "xcom_v2")
-"""Where Airflow keeps XComs: up to 3.3, and from 3.4 on."""
 MOST = 1_000
 """Rows of a Deployment whose value is asked for, one by one."""
-_MOST = 100_000_000
-"""Bytes of one value in an export, and of an export in JSON."""
+_LONGEST = 5_000_000
+"""Characters of a value that is parsed."""
+_ENCODINGS = 4
+"""How often a value may be packed into JSON, one in the other."""
+_FAR = timedelta(hours=14)
+"""How far a zone may be ahead of UTC."""
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SCHEMA = """
-CREATE TABLE objects (key TEXT PRIMARY KEY, dag TEXT, task TEXT, size INT, modified REAL);
+CREATE TABLE objects (key TEXT PRIMARY KEY, id TEXT, dag TEXT, task TEXT, size INT, modified REAL);
 CREATE INDEX object_task ON objects (task);
+CREATE TABLE mentioned (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE rows (key TEXT, task TEXT, at REAL, entry TEXT);
 CREATE INDEX row_key ON rows (key);
 CREATE INDEX row_task ON rows (task);
 CREATE VIEW orphans AS SELECT * FROM objects
-    WHERE NOT EXISTS (SELECT 1 FROM rows WHERE rows.key = objects.key)
+    WHERE NOT EXISTS (SELECT 1 FROM mentioned WHERE mentioned.id = objects.id)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.task = objects.task);
 CREATE VIEW broken AS SELECT key, max(at) AS at FROM rows WHERE key IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM objects WHERE objects.key = rows.key) GROUP BY key;
 CREATE VIEW unread AS SELECT entry, at FROM rows WHERE entry IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM objects WHERE objects.task = rows.task);
 """
-_UNREADABLE = (
-    OSError, ValueError, LookupError, TypeError, RecursionError, csv.Error, sqlite3.Error,
-)  # fmt: skip
 _SUMS = "count(*), coalesce(sum(size), 0)"
 XC614 = Rule(
     id="XC614",
@@ -65,34 +65,19 @@ XC615 = Rule(
 RULES = (XC614, XC615)
 
 
-class Entry(NamedTuple):
-    """What names a row."""
-
-    dag: str
-    run: str
-    task: str
-    map_index: int
-    key: str
-
-
-class Row(NamedTuple):
-    """A row of XCom: the JSON of its value, or its names where the value was not read."""
-
-    at: datetime
-    value: str = ""
-    entry: Entry | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Orphans:
     """What was written before ``before`` and has no counterpart; sizes in bytes.
 
-    ``matched`` objects have a row. ``unread`` says why not all rows were read.
+    ``matched`` objects have a row; whose UUID only stands in one are not without, either.
+    ``unread`` says why not all rows were read, ``strange`` counts
+    those whose value is no JSON, of which nobody can say what they refer to.
     """
 
     source: str
     before: datetime
     rows: int
+    strange: int
     objects: int
     matched: int
     without_row: Examples
@@ -107,9 +92,9 @@ class Join:
 
     def __init__(self, bucket: str, prefix: str) -> None:
         self._bucket, self._prefix = bucket, prefix
-        self._rows = 0
+        self._rows = self._strange = 0
         self.newest: datetime | None = None
-        """When the last row was written."""
+        """When the last row was written, or before, where the zone of its time is not known."""
         self._database = sqlite3.connect("", check_same_thread=False)  # a file that is deleted
         self._database.executescript(_SCHEMA)
 
@@ -121,9 +106,10 @@ class Join:
         """Take the XComs of a batch of a listing; states have no rows of XCom."""
         read = (parse_key(columns.stored(n), prefix=self._prefix) for n in range(columns.count))
         self._database.executemany(
-            "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)",
             (
-                (one.key, one.dag_id, json.dumps((one.dag_id, one.run_id, one.task_id)), one.size,
+                (one.key, own_id(one), one.dag_id,
+                 json.dumps((one.dag_id, one.run_id, one.task_id)), one.size,
                  one.modified.timestamp())
                 for one in read if one.layout in ("uuid", "key")
             ),
@@ -136,13 +122,27 @@ class Join:
     def _of_rows(self, rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
         for row in rows:
             self._rows += 1
-            self.newest = max(row.at, self.newest or row.at)
+            at = row.at if row.has_zone else row.at - _FAR
+            self.newest = max(at, self.newest or at)
             if row.entry:
                 yield None, json.dumps(row.entry[:3]), row.at.timestamp(), json.dumps(row.entry)
-            # An export may have taken the quotes of the JSON away.
-            text = f'{row.value} "{row.value}"'.encode("utf-8", "replace")
-            for key in find_references(text, bucket=self._bucket, prefix=self._prefix):
+            for key in self._references(row.value):
                 yield key, None, row.at.timestamp(), None
+
+    def _references(self, value: str) -> set[str]:
+        """Return the keys that a value refers to; every UUID in it saves its objects as well."""
+        found: set[str] = set()
+        texts = _unpack(value)
+        for text in texts:
+            ids = ((one,) for one in find_ids(text))
+            self._database.executemany("INSERT OR IGNORE INTO mentioned VALUES (?)", ids)
+            # An export may have taken the quotes of the JSON away.
+            for one in (text, f'"{text}"'):
+                body = one.encode("utf-8", "replace")
+                found.update(find_references(body, bucket=self._bucket, prefix=self._prefix))
+        is_json = len(texts) > 1 and not any(map(_SURROGATE.search, texts))
+        self._strange += bool(value and not is_json and not found)
+        return found
 
     def unread_rows(self, *, before: datetime) -> list[Row]:
         """Return rows whose value was not read and whose task has no object, at most so many."""
@@ -158,7 +158,9 @@ class Join:
             f"{_SUMS}, min(modified) FROM orphans WHERE modified < ?", old
         )
         ((objects, matched),) = self._select(
-            "count(*), count(*) - (SELECT count(*) FROM orphans) FROM objects"
+            "count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM rows WHERE rows.key ="
+            " objects.key) OR EXISTS (SELECT 1 FROM rows WHERE rows.task = objects.task))"
+            " FROM objects"
         )
         ((broken,),) = self._select("count(*) FROM broken WHERE at < ?", old)
         lost = self._select("key FROM broken WHERE at < ? ORDER BY key LIMIT ?", old, EXAMPLES)
@@ -171,6 +173,7 @@ class Join:
             source,
             before,
             self._rows,
+            self._strange,
             objects,
             matched,
             Examples(count, size, keys),
@@ -190,72 +193,21 @@ class Join:
         return self._database.execute(f"SELECT {rest}", given)
 
 
+def _unpack(value: str) -> list[str]:
+    """Return a value as it is, and taken out of its JSON as often as it was packed into that."""
+    found = [value]
+    with suppress(ValueError, RecursionError):
+        while len(value) <= _LONGEST and len(found) <= _ENCODINGS:
+            inside = json.loads(found[-1], strict=False)
+            is_text = isinstance(inside, str)
+            found.append(inside if is_text else json.dumps(inside, ensure_ascii=False))
+            if not is_text:
+                break
+    return found
+
+
 def _time(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
-
-
-def read_export(path: Path) -> Iterator[Row]:
-    """Yield the rows of tables of XCom that were exported as CSV or JSON, or of a SQLite database.
-
-    Needed are the columns ``value`` and ``timestamp``. JSON is a list of objects, or one a line.
-
-    Raises:
-        InputError: the file cannot be read as that.
-    """
-    try:
-        with path.open("rb") as file:
-            if file.read(16) == b"SQLite format 3\0":
-                yield from _read_database(path)
-                return
-        with path.open(encoding="utf-8", errors="replace", newline="") as text:
-            csv.field_size_limit(_MOST)
-            begin = text.read(1)
-            text.seek(0)
-            if begin == "[":
-                entries: Iterable[Any] = json.loads(text.read(_MOST))
-            elif begin == "{":
-                entries = map(json.loads, iter(lambda: text.readline(_MOST), ""))
-            else:
-                entries = csv.DictReader(text)
-                if not {"value", "timestamp"}.issubset(entries.fieldnames or ()):
-                    raise ValueError("no such columns")
-            for entry in entries:
-                yield _row(entry["value"], entry["timestamp"])
-    except _UNREADABLE as error:
-        raise InputError(
-            f"{path} is no export of the rows of XCom: {type(error).__name__}: {error}"[:300] + ".",
-            hint="export the table xcom (Airflow 3.4: xcom_v1 and xcom_v2) with its columns value"
-            " and timestamp, as CSV with a header or as JSON.",
-        ) from error
-
-
-def _row(value: object, at: str) -> Row:
-    when = datetime.fromisoformat(at)
-    text = value if isinstance(value, str) else json.dumps(value)
-    return Row(when if when.tzinfo else when.replace(tzinfo=UTC), text)
-
-
-def _read_database(path: Path) -> Iterator[Row]:
-    with closing(_open(path)) as database:
-        listed = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        names = {name for (name,) in listed}
-        for table in names.intersection(TABLES):
-            rows = database.execute(f"SELECT value, timestamp FROM {table}")  # noqa: S608 - ours
-            for value, at in rows:
-                yield _row(value, at)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-
-
-def read_oldest_running(path: Path) -> datetime | None:
-    """Return when the longest running Dag run began, where the file is a plane's database."""
-    with suppress(sqlite3.Error), closing(_open(path)) as database:
-        found = database.execute("SELECT min(start_date) FROM dag_run WHERE state = 'running'")
-        ((at,),) = found
-        return _row("", at).at if at else None
-    return None
 
 
 def judge_orphans(found: Orphans, *, is_whole: bool) -> tuple[Check, Check]:
@@ -266,10 +218,12 @@ def judge_orphans(found: Orphans, *, is_whole: bool) -> tuple[Check, Check]:
     if found.objects and not found.matched:
         problem = "no row refers to an object here: are these the rows of this prefix?"
 
-    def judge(rule: Rule, one: Examples, what: str, unread: str = "") -> Check:
+    strange = f"no JSON in {number_of(found.strange, 'row')}" if found.strange else ""
+
+    def judge(rule: Rule, one: Examples, what: str, unread: str) -> Check:
         if not found.objects and not found.rows:
             return rule.skip(expected="none", observed="neither objects nor rows", how=how)
-        unknown = problem or ("" if one.count else unread)
+        unknown = problem or unread
         return rule.judge(
             None if unknown else not one.count,
             expected="none",
@@ -278,7 +232,9 @@ def judge_orphans(found: Orphans, *, is_whole: bool) -> tuple[Check, Check]:
             basis="behaviour",
         )
 
+    orphans, broken = found.without_row, found.without_object
+    with_bytes = f"with {number_of(orphans.size, 'byte')}"
     return (
-        judge(XC614, found.without_row, f"with {number_of(found.without_row.size, 'byte')}"),
-        judge(XC615, found.without_object, "of them", found.unread),
+        judge(XC614, orphans, with_bytes, strange if orphans.count else ""),
+        judge(XC615, broken, "of them", "" if broken.count else found.unread or strange),
     )

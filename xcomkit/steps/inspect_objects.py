@@ -116,7 +116,7 @@ def beside_table(found: Beside) -> show.Table:
         ("delete markers", f"{found.markers:,}", "0", found.unseen),
         ("unfinished uploads", *(("-", "-", found.no_uploads) if found.no_uploads else uploads)),
     ]
-    caption = "Kept beside the current objects, as the listing of versions or the inventory says"
+    caption = "Old versions and uploads, as the listing of versions or the inventory says"
     return show.table(("what", "count", "bytes", "not seen"), rows, caption=caption)
 
 

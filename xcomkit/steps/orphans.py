@@ -1,6 +1,7 @@
 """``xcomkit inspect --orphans``: objects joined with the rows of XCom of a Deployment."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -9,20 +10,13 @@ from itertools import islice
 from pathlib import Path
 
 from xcomkit.clouds import Cloud
-from xcomkit.clouds.rules import VERSIONING
+from xcomkit.clouds.rules import SOFT_DELETE, VERSIONING
 from xcomkit.findings.errors import MissingError, XcomkitError
 from xcomkit.findings.model import Check
 from xcomkit.findings.text import shorten
 from xcomkit.notebook import show
-from xcomkit.objects.orphans import (
-    MOST,
-    Entry,
-    Join,
-    Orphans,
-    Row,
-    read_export,
-    read_oldest_running,
-)
+from xcomkit.objects.orphans import MOST, Join, Orphans
+from xcomkit.objects.rows import Entry, Row, read_export, read_oldest_running, read_time
 from xcomkit.objects.summary import size_text
 from xcomkit.plane.deployment import Deployment, open_deployment
 from xcomkit.plane.rest_client import number
@@ -35,6 +29,15 @@ BATCH = 1_000
 """Objects that are deleted before the next line of progress."""
 _PAUSE = 0.1
 """Seconds between two questions to a Deployment, which has other things to do."""
+_WAYS_BACK = (
+    (VERSIONING, "true|Enabled", "from their last version until the lifecycle removes it"),
+    (
+        SOFT_DELETE,
+        r'"deleteRetentionPolicy": {[^}]*"enabled": true|^\d',
+        "while soft delete lasts",
+    ),
+)
+"""Settings of a bucket that keep deleted objects, what they say then, and for how long."""
 _NAMES = ("dag_id", "run_id", "task_id", "key")
 
 
@@ -78,13 +81,7 @@ def delete_orphans(
     """
     if check.status != "warn":
         return show.Text(f"Nothing was deleted: {check.observed}.")
-    try:
-        kept = cloud.bucket.read_setting(VERSIONING)
-        undo = "cannot be brought back: the bucket keeps no versions"
-        if kept == "true" or "Enabled" in kept:
-            undo = "can be restored from their last version until the lifecycle removes it"
-    except XcomkitError:
-        undo = "may be lost for good: whether the bucket keeps versions was not seen"
+    undo = way_back(cloud)
     say(f"deleting {found.without_row.count:,} objects; they {undo}")
     keys, count = (key for key, *_ in join.orphans(found.before)), 0
     while batch := list(islice(keys, BATCH)):
@@ -92,6 +89,19 @@ def delete_orphans(
         count += len(batch)
         say(f"{count:,} objects deleted, the last one is {shorten(batch[-1])}")
     return show.Text(f"{count:,} objects were deleted; they {undo}.")
+
+
+def way_back(cloud: Cloud) -> str:
+    """Return how deleted objects can be brought back, as the bucket is set."""
+    undo = "cannot be brought back: the bucket keeps neither versions nor deleted objects"
+    for rule, on, way in _WAYS_BACK:
+        if any(setting.rule is rule for setting in cloud.bucket.table):
+            try:
+                if re.search(on, cloud.bucket.read_setting(rule)):
+                    return f"can be restored {way}"
+            except XcomkitError:
+                undo = "may be lost for good: whether the bucket keeps them was not seen"
+    return undo
 
 
 def orphans_table(found: Orphans) -> show.Table:
@@ -109,7 +119,7 @@ def _entries(deployment: Deployment) -> Iterator[Row]:
     """Yield whose every row is that the token may read, without their values."""
     for entry in deployment.list_xcoms(pause=_PAUSE):
         try:
-            at = datetime.fromisoformat(str(entry.get("timestamp")))
+            at, _ = read_time(str(entry.get("timestamp")))
         except ValueError:
             at = datetime.max.replace(tzinfo=UTC)
         dag, run, task, key = (str(entry.get(name)) for name in _NAMES)
