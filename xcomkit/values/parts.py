@@ -83,19 +83,32 @@ def below(values: Values, *path: str | int) -> Values:
     """Return what stands below a path as values of its own, with the lines of the whole file."""
     size = len(path)
     found = values.get(*path)
+    data = found if isinstance(found, dict) else {}
     return Values(
         values.name,
         values.text,
         find_node(values, path) or Node("mapping", 0, 0, 1, 1),
-        found if isinstance(found, dict) else {},
+        data,
         {(): values.line(*path)}
-        | {key[size:]: line for key, line in values.lines.items() if key[:size] == path},
+        | {
+            one: line
+            for one in _paths(data)
+            if (line := values.lines.get((*path, *one))) is not None
+        },
         tuple(
             DuplicateKey(one.path[size:], one.lines)
             for one in values.duplicates
             if one.path[:size] == path
         ),
     )
+
+
+def _paths(found: dict[str, Any] | list[Any], path: Key = ()) -> Iterator[Key]:
+    """Yield the path of everything below, so that a part costs what it holds, not its file."""
+    for key, value in found.items() if isinstance(found, dict) else enumerate(found):
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from _paths(value, (*path, key))
 
 
 def inside(values: Values, *path: str | int, text: str | None = None) -> Values:

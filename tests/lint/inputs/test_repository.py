@@ -1,6 +1,8 @@
 """A whole repository: what configures agents is found, laid together and judged, nothing else."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
 
@@ -187,7 +189,7 @@ def test_json_patch_of_a_release_is_applied_or_said(lint, change, expected):
     assert [f.rule.id for f in found.findings if "k.yaml" in f.file] == [expected]
 
 
-@pytest.mark.parametrize("name", ["agents", ".*", "ag.*", ""])
+@pytest.mark.parametrize("name", ["agents", ".*", "ag.*", "", "(agents|other)", "agent[a-z]"])
 @pytest.mark.parametrize(("value", "expected"), [("1MB", "XC010"), ("{}", "XC076")])
 def test_json_patch_in_a_file_of_its_own_is_applied_to_the_releases_of_its_target(
     lint, name, value, expected
@@ -207,10 +209,94 @@ def test_json_patch_in_a_file_of_its_own_is_applied_to_the_releases_of_its_targe
     assert {f.rule.id for f in found} <= {expected, "XC028"}
 
 
-def test_patch_file_that_is_not_there_is_said(lint):
-    rows = "patchesJson6902: [{path: gone.yaml, target: {kind: HelmRelease, name: agents}}]\n"
-    found = lint({"a.yaml": RELEASE.replace("1MB", "0"), "kustomization.yaml": rows}).findings
-    assert [(f.rule.id, f.is_unknown) for f in found] == [("XC076", True)]
+GOOD_RELEASE = RELEASE.replace("1MB", "0")
+TO_1MB = "op: replace\n  path: /spec/values/commonEnv/1/value\n  value: 1MB\n"
+
+
+def patched(target: str, patch: str) -> dict[str, str]:
+    """Return files with a good release of the agents, and a patch with a target."""
+    rows = f"patches: [{{path: p.yaml, target: {{kind: HelmRelease, {target}}}}}]\n"
+    return {"a.yaml": GOOD_RELEASE, "kustomization.yaml": rows, "p.yaml": patch}
+
+
+@pytest.mark.parametrize("patch", [f"- {TO_1MB}", f"-\n  {TO_1MB}", f"---\n# x\n-\r\n  {TO_1MB}"])
+def test_list_of_a_json_patch_may_begin_on_the_next_line(lint, patch):
+    assert "XC010" in {rule for rule, _ in failed(lint(patched("name: agents", patch)))}
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["name: agent", "name: 'agent*'", "name: gents", "name: '('", "labelSelector: 'a=b'",
+     "name: agents, annotationSelector: 'a=b'", "name: '(a*)*(e*)*(n*)*(t*)*s'"],
+)  # fmt: skip
+def test_json_patch_of_no_release_that_is_here_is_unknown_not_silent(lint, target):
+    (unknown,) = lint(patched(target, f"- {TO_1MB}")).findings
+    assert (unknown.rule.id, unknown.is_unknown) == ("XC076", True)
+    assert unknown.file == "r/kustomization.yaml"
+    assert "kustomize build" in unknown.fix
+
+
+def test_json_patch_of_another_chart_that_is_not_here_is_nobodys_business(lint):
+    patch = "- {op: replace, path: /spec/values/controller/replicaCount, value: 2}\n"
+    assert lint(patched("name: nginx", patch)).findings == ()
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\0"])
+def test_patch_file_that_cannot_be_read_is_said_and_the_rest_is_judged(lint, content):
+    files = patched("name: agents", "") | {"other/values.yaml": f"agentTokenSecretName: t\n{BAD}"}
+    Path("r").mkdir()
+    if content is not None:
+        Path("r/p.yaml").write_bytes(content)
+    found = lint({name: text for name, text in files.items() if text})
+
+    assert {(f.rule.id, f.file) for f in found.findings} == {
+        ("XC076", "r/kustomization.yaml"), ("XC010", "r/other/values.yaml"),
+    }  # fmt: skip
+
+
+def test_manifest_of_a_patch_with_a_target_is_for_the_target_whatever_its_own_name(lint):
+    over = f"{FLUX.replace('agents', 'ignored')}  values:\n{indent(BAD, '    ')}"
+    report = lint(patched("name: agents", over))
+    assert failed(report) == [("XC010", "r/p.yaml:12")]
+    assert names(report) == {"a.yaml, p.yaml (Flux HelmRelease agents)"}
+
+
+def test_patches_of_one_kustomization_lie_over_a_release_together(lint):
+    values = GOOD.replace("xcomBackend", "other").replace("objectstorage_path", "x")
+    base = GOOD_RELEASE.replace(indent(GOOD, "    "), indent(values, "    "))
+    add = "[{{op: add, path: /spec/values/{}, value: {}}}]"
+    backend = add.format("xcomBackend", GOOD.split("xcomBackend: ")[1].split()[0])
+    rows = "".join(
+        f"  - target: {{kind: HelmRelease, name: '{name}'}}\n    patch: '{patch}'\n"
+        for name, patch in ((".*", backend), ("agents", add.format("labels/a", "b")))
+    )
+    assert failed(lint({"a.yaml": base, "kustomization.yaml": f"patches:\n{rows}"})) == []
+
+
+def test_patch_of_one_cluster_leaves_the_release_of_the_same_name_in_another_to_be_judged(lint):
+    patch = f"{FLUX}  values: {{labels: {{a: b}}}}\n"
+    report = lint({"eu/a.yaml": GOOD_RELEASE, "eu/p.yaml": patch, "us/a.yaml": RELEASE})
+    assert failed(report) == [("XC010", "r/us/a.yaml:13")]
+
+
+TOO_MANY = "workers:\n" + "  - {name: a}\n" * 301
+
+
+def test_file_that_is_refused_is_said_and_the_rest_is_judged(lint):
+    pods = WORKER % ("selector: {a: b}", THRESHOLD, "0")
+    report = lint(
+        {
+            "a/values.yaml": f"agentTokenSecretName: t\ncommonEnv: []\n{TOO_MANY}",
+            "b/values.yaml": f"agentTokenSecretName: t\n{BAD}",
+            "c.yaml": f"{FLUX}  chart: {{spec: {{chart: {CHART}}}}}\n"
+            f"  values:\n{indent(TOO_MANY, '    ')}",
+            "d/pods.yaml": "---\n".join(pods.replace("r}", f"r{n}}}", 1) for n in range(301)),
+        }
+    )
+    assert {*failed(report)} == {
+        ("XC075", "r/a/values.yaml:1"), ("XC010", "r/b/values.yaml:8"),
+        ("XC075", "r/c.yaml:4"), ("XC075", "r/d/pods.yaml:1"),
+    }  # fmt: skip
 
 
 WORKER = """\
@@ -305,6 +391,56 @@ def test_file_that_is_too_large_is_said_not_passed(lint):
     report = lint({"values.yaml": WHOLE, "big.yaml": BAD + "# x\n" * 2_100_000})
 
     assert [rule for rule, _ in failed(report)] == ["XC075"]
+
+
+def _steps(read: Callable[[], object]) -> int:
+    """Return how many steps of Python a call takes, the same on every machine."""
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        read()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+FLUX_FROM = (
+    f"{FLUX}  chart: {{spec: {{chart: {CHART}}}}}\n  valuesFrom: [{{kind: ConfigMap, name: m}}]\n"
+)
+MAP_OF_VALUES = f"{MAP}  values.yaml: |\n{indent(GOOD, '    ')}"
+MANY = {
+    "releases of one file": lambda n: {
+        "helmfile.yaml": "releases:\n"
+        + f"  - name: a\n    chart: x/{CHART}\n    values:\n      -\n{indent(GOOD, ' ' * 8)}" * n
+    },
+    "objects that releases take values from": lambda n: {
+        f"{k}{i}.yaml": text.replace(": m}", f": m{i}}}").replace("agents}", f"a{i}}}")
+        for i in range(n)
+        for k, text in (("a", FLUX_FROM), ("m", MAP_OF_VALUES))
+    },
+}
+
+
+@pytest.mark.parametrize("files", MANY.values(), ids=MANY.keys())
+def test_four_times_as_many_take_four_times_as_long(tmp_path, monkeypatch, files):
+    steps = []
+    for count in (15, 60):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        for name, text in files(count).items():
+            Path(name).write_text(text)
+        steps.append(_steps(lambda: read_folder(Path())))
+
+    assert steps[1] < 4.4 * steps[0]
 
 
 def test_folder_without_agents_is_an_error_not_a_pass(lint):

@@ -4,56 +4,75 @@ Source: kustomize, "patches", "patchesJson6902" and "patchesStrategicMerge"; RFC
 """
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.configuration import Place
-from xcomkit.lint.sources.layers import Parameter, Unread
+from xcomkit.lint.sources.layers import File, Parameter, Unread
 from xcomkit.values.parts import inside
 from xcomkit.values.values import Key, Values, read_values
 
 _FIELDS = ("patches", "patchesJson6902", "patchesStrategicMerge")
 _LABELS = {"HelmRelease": "Flux HelmRelease", "Application": "Argo CD Application"}
-_JSON = re.compile(r"(?:\s|#.*\n|---.*\n)*(?:- |\[)")  # a list, behind comments
+LIST = re.compile(r"(?:\s|#.*\n|---.*\n)*(?:-\s|\[)")  # behind comments
+BUILD = "kustomize build . | xcomkit lint -"
+_SELECTORS = ("labelSelector", "annotationSelector")
+_SLOW = re.compile(r"\)[*+{]|(?:[*+{].*){5}")  # patterns that may take Python long
 _VALUES = re.compile(r"/spec/(?:values|sources?(?:/\d+)?/helm/valuesObject)(?:/|$)")
 
-
-def inline_manifests(document: Values) -> Iterator[Values]:
-    """Yield the manifests that stand as a text in the patches of a kustomization."""
-    for path, text, _ in _texts(document):
-        if not _JSON.match(text):
-            try:
-                yield inside(document, *path)
-            except InputError:
-                continue  # its settings are found as text
+Change = Values | File | Parameter | Unread
 
 
-def operations(document: Values) -> Iterator[tuple[str, Unread | Parameter]]:
-    """Yield what inline JSON patches of a kustomization change in values, and in which manifest."""
-    for path, text, target in _texts(document):
-        if label := _label(target):
-            place = document.place(*path)
-            yield from ((label, one) for one in read_operations(text, place=place))
+class Target(NamedTuple):
+    """What a patch is for: how the labels of such releases begin, and the pattern of their names.
+
+    The pattern is a regular expression for a whole name, as kustomize takes it.
+    """
+
+    kind: str
+    names: str
+
+    def among(self, labels: Collection[str]) -> list[str]:
+        """Return the labels that it fits; a pattern that is slow, or is none, fits nothing."""
+        whole = self.kind + self.names
+        if re.fullmatch(r"[\w-]+", self.names):
+            return [whole] if whole in labels else []
+        size = len(self.kind)
+        return [x for x in labels if x[:size] == self.kind and _fits(self.names, x[size:])]
 
 
-def patch_files(document: Values) -> Iterator[tuple[str, str, Place]]:
-    """Yield the manifest that a patch in a file of its own is for, the file, and the place."""
+def read_patches(document: Values) -> Iterator[tuple[tuple[Target, ...], Change]]:
+    """Yield what the patches of a kustomization change, and of what: manifests stand as values."""
     for path, row in _rows(document):
-        file = row.get("path")
-        if isinstance(file, str) and (label := _label(row.get("target"))):
-            yield label, file, document.place(*path)
+        text, file, target = row.get("patch"), row.get("path"), row.get("target")
+        fields = target if isinstance(target, dict) else {}
+        place = document.place(*path)
+        found: list[Change] = []
+        if isinstance(text, str) and LIST.match(text):
+            found = [*read_operations(text, place=place)]
+        elif isinstance(text, str) and "\n" in text.strip():
+            with suppress(InputError):  # its settings are found as text
+                found = [inside(document, *path)]
+        elif isinstance(file, str):
+            found = [File(file, place, is_patch=True)]
+        if selector := next((key for key in _SELECTORS if fields.get(key)), ""):
+            found = [Unread(f"a patch for what has a {selector}", place, BUILD)] if found else []
+        targets = tuple(_targets(fields))
+        yield from ((targets, change) for change in found)
 
 
 def read_operations(
     text: str, *, place: Place, is_file: bool = False
 ) -> Iterator[Unread | Parameter]:
     """Yield what a JSON patch changes in values; ``place`` is where it begins."""
-    if not _JSON.match(text):
-        return
+    if not LIST.match(text):
+        return  # a manifest of its own
     name, line = place
     try:
-        wrapped = read_values(f"ops:\n{re.sub(r'(?m)^', ' ', text)}", name=name)
+        rows = re.sub(r"(?m)^(?:---.*)?", " ", text)
+        wrapped = read_values(f"ops:\n{rows}", name=name)
     except InputError:
         yield Unread(f"a JSON patch that begins with {text[:60]}", place)
         return
@@ -64,11 +83,18 @@ def read_operations(
             yield _operation(row, pointer[match.end() :], place=(name, own))
 
 
-def _label(target: object) -> str:
-    """Return the label of the release that a target is, or ``""``; its name may be a pattern."""
-    fields = target if isinstance(target, dict) else {}
-    kind = _LABELS.get(str(fields.get("kind")))
-    return f"{kind} {str(fields.get('name') or '.*')[:80]}" if kind else ""
+def _targets(fields: dict[str, Any]) -> Iterator[Target]:
+    kind, name = (str(fields.get(key) or ".*")[:80] for key in ("kind", "name"))
+    for one, label in _LABELS.items() if fields else ():
+        if _fits(kind, one):
+            yield Target(f"{label} ", name)
+
+
+def _fits(pattern: str, text: str) -> bool:
+    try:
+        return pattern == text or bool(not _SLOW.search(pattern) and re.fullmatch(pattern, text))
+    except re.error:
+        return False
 
 
 def _operation(row: dict[str, Any], pointer: str, *, place: Place) -> Unread | Parameter:
@@ -95,11 +121,3 @@ def _rows(document: Values) -> Iterator[tuple[Key, dict[str, Any]]]:
         for n, row in enumerate(rows if isinstance(rows, list) else ()):
             is_whole = isinstance(row, dict)
             yield (field, n, *["patch"] * is_whole), row if is_whole else {"patch": row}
-
-
-def _texts(document: Values) -> Iterator[tuple[Key, str, object]]:
-    """Yield where each inline patch stands, its text, and what it is for."""
-    for path, row in _rows(document):
-        text = row.get("patch")
-        if isinstance(text, str) and "\n" in text.strip():
-            yield path, text, row.get("target")

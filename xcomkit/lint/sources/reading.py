@@ -1,6 +1,7 @@
 """Reads the files a user named: tells their kind, and lays them over each other."""
 
 import re
+from collections import ChainMap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from xcomkit.findings.text import listed
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import Configuration, Source, from_values
 from xcomkit.lint.file_types import DESCRIPTIONS, Kind
+from xcomkit.lint.sources.patches import LIST
 from xcomkit.lint.sources.pod import is_kubernetes, read_pods
 from xcomkit.lint.sources.releases import (
     CHART,
@@ -41,7 +43,6 @@ _RENDERED = re.compile(r"^(?:releases:|kind: *ApplicationSet\b)", re.MULTILINE)
 _HELMFILE = re.compile(r"helmfile[\w.-]*\.ya?ml\.gotmpl")
 # what a template has in lines of its own, and no values file
 _ACTION = re.compile(r"(?m)^\s*(?:\{\{-?\s*(?:if|range|with|include|define|end|else)\b|\{%)")
-_LIST = re.compile(r"(?:\s|#.*\n|---.*\n)*- ")  # tasks of a playbook, a JSON patch
 _ENV_LINE = re.compile(r"(?:export\s+)?[A-Za-z_]\w*=")
 
 
@@ -184,7 +185,7 @@ def read_file(name: str, *, kind: Kind | None = None) -> Read:
 
 
 def _read_yaml(text: str, *, name: str, kind: Kind | None) -> Read:
-    if kind is None and _LIST.match(text) and (findings := unread_file(name, text=text)):
+    if kind is None and LIST.match(text) and (findings := unread_file(name, text=text)):
         return Read(Source(name, "values", text), findings=findings)
     documents = _documents(text, name=name)
     if kind is None:
@@ -220,7 +221,7 @@ def read_installed(documents: tuple[Values, ...], maps: Maps) -> tuple[Release, 
 
     ``maps`` are those of other files.
     """
-    known = {**maps, **find_maps(documents)}
+    known = ChainMap(find_maps(documents), maps)
     found = [one for document in documents for one in read_releases(document, maps=known)]
     if not found and any(is_kubernetes(one) for one in documents):
         found = [one for document in documents for one in read_parts(document)]

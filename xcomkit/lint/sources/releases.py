@@ -6,20 +6,20 @@ kustomize, "helmCharts".
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath, relpath
 
 from xcomkit.lint.configuration import Place, dotted
 from xcomkit.lint.sources.at import At, objects
 from xcomkit.lint.sources.layers import File, Parameter, Unread
-from xcomkit.lint.sources.patches import inline_manifests, operations, patch_files
+from xcomkit.lint.sources.patches import Change, Target, read_patches
 from xcomkit.values.parts import below, find_parts, inside
 from xcomkit.values.values import Values
 
 CHART = "remote-execution-agent"  # the end of the chart's name, in every registry
 
-Maps = Mapping[tuple[str, str], At]
+Maps = MutableMapping[tuple[str, str], At]
 """Where the keys of each ConfigMap and Secret stand, by kind and name."""
 
 
@@ -32,7 +32,7 @@ class Release:
 
     ``chart`` is every name of the chart; ``is_templated`` tells that ``${NAME}`` and ``{{ ... }}``
     are filled in before helm reads the values, ``is_patch`` that it changes one of another file,
-    ``may_be_part`` that other values may lie below these.
+    which is of its label or its ``target``; ``may_be_part`` that other values may lie below these.
     """
 
     label: str
@@ -41,6 +41,7 @@ class Release:
     chart: str = ""
     is_templated: bool = False
     is_patch: bool = False
+    target: Target | None = None
     may_be_part: bool = False
 
 
@@ -71,9 +72,7 @@ def read_releases(document: Values, *, maps: Maps) -> tuple[Release, ...]:
         found += [_helmfile(release) for release in whole.rows("releases")]
     for key in ("values", "planned_values"):
         found += _terraform(whole.at(key, "root_module"))
-    for patch in inline_manifests(document):
-        found += read_releases(patch, maps=maps)
-    found += _json_patches(document)
+    found += _patches(document, maps=maps)
     home = whole.text("helmGlobals", "chartHome") or "charts"
     for key in ("helmCharts", "helmChartInflationGenerator"):
         found += [_kustomize(chart, home=home) for chart in whole.rows(key)]
@@ -192,15 +191,20 @@ def _values_from(row: At, *, maps: Maps) -> Layer:
     return Unread(f"valuesFrom {kind} {name}"[:120], row.place(), f"{command} > {name}.yaml")
 
 
-def _json_patches(doc: Values) -> Iterator[Release]:
-    """Yield what JSON patches change in values, together for each manifest."""
-    layers: dict[str, list[Unread | Parameter | File]] = {}
-    for label, operation in operations(doc):
-        layers.setdefault(label, []).append(operation)
-    for label, file, place in patch_files(doc):
-        layers.setdefault(label, []).append(File(file, place, is_patch=True))
-    for label, found in layers.items():
-        yield Release(label, found[0].place, tuple(found), is_templated=True, is_patch=True)
+def _patches(doc: Values, *, maps: Maps) -> Iterator[Release]:
+    """Yield what patches change in values, together for each target."""
+    layers: dict[Target, list[Change]] = {}
+    for targets, change in read_patches(doc):
+        found = read_releases(change, maps=maps) if isinstance(change, Values) else ()
+        if not targets:
+            yield from found
+        changed = [one for release in found for one in release.layers] if found else [change]
+        for target in targets if found or not isinstance(change, Values) else ():
+            layers.setdefault(target, []).extend(changed)
+    for target, changes in layers.items():
+        place = changes[0].place() if isinstance(changes[0], Values) else changes[0].place
+        label = f"{target.kind}{target.names}"
+        yield Release(label, place, tuple(changes), is_templated=True, is_patch=True, target=target)
 
 
 def _helmfile(release: At) -> Release:

@@ -6,15 +6,18 @@ base in the same folder or above lies below it. Pods and services of one folder 
 
 import os
 import re
+from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.text_file import MAX_BYTES
-from xcomkit.lint.configuration import Configuration, Source, is_part
+from xcomkit.lint.configuration import Configuration, Place, Source, is_part
+from xcomkit.lint.sources.layers import File
+from xcomkit.lint.sources.patched import find_unmatched, lay_over
 from xcomkit.lint.sources.pod import read_pods
 from xcomkit.lint.sources.reading import (
     YAML,
@@ -25,9 +28,16 @@ from xcomkit.lint.sources.reading import (
     read_file,
     read_installed,
 )
-from xcomkit.lint.sources.releases import CHART, Release, find_maps, plain
+from xcomkit.lint.sources.releases import CHART, Maps, Release, find_maps, plain
 from xcomkit.lint.sources.resolving import Found, Repository, resolve
-from xcomkit.lint.sources.unread import SUFFIXES, XC075, find_settings, form_of, unread_file
+from xcomkit.lint.sources.unread import (
+    SUFFIXES,
+    XC075,
+    find_settings,
+    form_of,
+    refused,
+    unread_file,
+)
 from xcomkit.values.values import Values
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
@@ -75,8 +85,11 @@ def read_folder(top: Path) -> Found:
     _take_beside(folder)
     _read_again(folder)
     repository = Repository.around(top)
-    for release in _laid_over(_releases(folder)):
-        resolve(release, repository, folder.found)
+    laid, alone = lay_over(_releases(folder, repository))
+    for release in (*laid, *alone):
+        with _going_on(release.place, folder=folder):
+            resolve(release, repository, folder.found)
+    folder.found.findings += [f for one in alone for f in find_unmatched(one, repository)]
     _values(folder, repository)
     _pods_and_services(folder)
     _say_unread(folder, used=repository.used)
@@ -165,17 +178,21 @@ def _read(path: Path, *, folder: _Folder) -> Read | None:
 def _read_again(folder: _Folder) -> None:
     """Read manifests once more that name objects of other files, best those of their folder."""
     reads = folder.reads
-    maps = find_maps([document for read in reads.values() for document in read.source.documents])
+    by_home: dict[Path, Maps] = {}
+    for path, read in reads.items():
+        by_home.setdefault(path.parent, {}).update(find_maps(read.source.documents))
+    everywhere = dict(one for maps in by_home.values() for one in maps.items())
     for path, read in reads.items():
         if read.releases and re.search("valuesFrom|chartRef", read.source.text):
-            near = [reads[one] for one in folder.listed[path.parent] if one in reads]
-            own = find_maps([document for one in near for document in one.source.documents])
-            installed = read_installed(read.source.documents, {**maps, **own})
-            reads[path] = replace(read, releases=installed)
+            maps = ChainMap(by_home[path.parent], everywhere)
+            reads[path] = replace(read, releases=read_installed(read.source.documents, maps))
 
 
-def _releases(folder: _Folder) -> list[Release]:
-    """Return what manifests install; objects that a release takes values from are none."""
+def _releases(folder: _Folder, repository: Repository) -> list[Release]:
+    """Return what manifests install.
+
+    Objects that a release takes values from are none, nor are patches that another file names.
+    """
     reads = folder.reads.values()
     found = [one for read in reads if read.values is None for one in read.releases]
     taken = {
@@ -185,25 +202,23 @@ def _releases(folder: _Folder) -> list[Release]:
         for one in release.layers
         if isinstance(one, Values)
     }
-    return [one for one in found if not (one.may_be_part and one.place in taken)]
-
-
-def _laid_over(releases: Sequence[Release]) -> Iterator[Release]:
-    """Yield releases with the patches of other files over them, each patch with its own base."""
-    bases = {one.label: one for one in reversed(releases) if not one.is_patch}
-    # the name in the target of a patch may be a pattern, such as .*
-    below = [
-        [label for label in bases if fnmatchcase(label, one.label.replace(".*", "*"))]
-        if one.is_patch
-        else []
-        for one in releases
+    files = [one for release in found if release.target for one in release.layers]
+    named = {str(repository.find(one)) for one in files if isinstance(one, File)}
+    return [
+        one
+        for one in found
+        if not (one.may_be_part and one.place in taken)
+        and (one.target or not one.is_patch or one.place[0] not in named)
     ]
-    patched = {label for labels in below for label in labels}
-    for release, labels in zip(releases, below, strict=True):
-        for base in map(bases.__getitem__, labels):
-            yield replace(base, layers=(*base.layers, *release.layers), place=release.place)
-        if not labels and release.label not in patched:
-            yield release
+
+
+@contextmanager
+def _going_on(place: Place, *, folder: _Folder) -> Iterator[None]:
+    """Make a finding of what is refused, so that the rest of the folder is judged."""
+    try:
+        yield
+    except InputError as error:
+        folder.found.findings.append(refused(place, error))
 
 
 def _values(folder: _Folder, repository: Repository) -> None:
@@ -219,13 +234,17 @@ def _values(folder: _Folder, repository: Repository) -> None:
             if path not in ours and path.name.endswith(YAML):
                 values = _overlay(path, over=ours[base], folder=folder)
                 ours |= {path: values} if values is not None else {}
-    ours_alone = {p: v for p, v in ours.items() if p.resolve() not in repository.used}
-    below = {p: _base_of(p, v, bases=bases, top=folder.top) for p, v in ours_alone.items()}
+    below: dict[Path, Path | None] = {}
+    for path, values in ours.items():
+        if path.resolve() not in repository.used:
+            with _going_on((str(path), 1), folder=folder):
+                below[path] = _base_of(path, values, bases=bases, top=folder.top)
     covered = set(below.values())
-    for path, values in ours_alone.items():
-        if below[path] or path not in covered:
-            layers = tuple(ours[one] for one in (below[path], path) if one)
-            resolve(replace(plain(values), layers=layers), repository, folder.found)
+    for path, under in below.items():
+        if under or path not in covered:
+            layers = tuple(ours[one] for one in (under, path) if one)
+            with _going_on((str(path), 1), folder=folder):
+                resolve(replace(plain(ours[path]), layers=layers), repository, folder.found)
 
 
 def _overlay(path: Path, *, over: Values, folder: _Folder) -> Values | None:
@@ -284,11 +303,13 @@ def _pods_and_services(folder: _Folder) -> None:
         )
         if _is_of_agents(objects):
             documents = [d for source in objects for d in source.documents]
-            pods = tuple(one for one in objects if one.kind == "pod")
-            _add(folder, read_pods(documents, sources=pods or tuple(objects)))
+            pods = tuple(one for one in objects if one.kind == "pod") or tuple(objects)
+            with _going_on((pods[0].name, 1), folder=folder):
+                _add(folder, read_pods(documents, sources=pods))
         for group in [[*one, *env] for one in _composed(services)] or [[*env, *cfg]]:
             if _is_of_agents(group):
-                _add(folder, combine(group))
+                with _going_on((group[0].name, 1), folder=folder):
+                    _add(folder, combine(group))
 
 
 def _composed(services: Sequence[Source]) -> Iterator[list[Source]]:

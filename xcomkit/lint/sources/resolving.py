@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from xcomkit.findings.text import plain
 from xcomkit.findings.text_file import read_text
 from xcomkit.lint.configuration import BELOW, Configuration, from_values, is_part
 from xcomkit.lint.sources.layers import File, Parameter, Unread
-from xcomkit.lint.sources.patches import read_operations
-from xcomkit.lint.sources.releases import CHART, Layer, Release
+from xcomkit.lint.sources.patches import LIST, read_operations
+from xcomkit.lint.sources.releases import CHART, Layer, Release, read_releases
 from xcomkit.lint.sources.unread import stray_keys, unread_part, unread_release
 from xcomkit.values.layers import layer
 from xcomkit.values.names import is_sops
 from xcomkit.values.parts import below, find_agents, find_stray
-from xcomkit.values.values import Key, Values, read_values
+from xcomkit.values.values import Key, Values, read_documents, read_values
 
 _BRACES = re.compile(r"\{\{[^{}]*\}\}")
 _PART = re.compile(r"((?:[^.\[\]\\]|\\.)+)|\[(\d+)\]")
@@ -63,27 +63,34 @@ class Repository:
         except InputError as error:
             return Unread(str(error.args[0]).rstrip("."), file.place)
 
-    def read_patch(self, file: File) -> list[Layer]:
-        """Return what a JSON patch in a file changes; another patch is a manifest of its own."""
-        name = self._take(file)
-        if name is None:
-            return [_gone(file)]
-        text = read_text(Path(name), name=name)
-        return [*read_operations(text, place=(name, 1), is_file=True)]
+    def read_patches(self, layers: Iterable[Layer]) -> Iterator[Layer]:
+        """Yield layers with what stands in the files of patches, as JSON patch or as manifest."""
+        for one in layers:
+            if not (isinstance(one, File) and one.is_patch):
+                yield one
+            elif (name := self._take(one)) is None:
+                yield _gone(one)
+            else:
+                try:
+                    yield from _read_patch(read_text(Path(name), name=name), name=name)
+                except InputError as error:
+                    yield Unread(str(error.args[0]).rstrip("."), one.place)
 
     def _take(self, file: File) -> str | None:
         """Return the name of a file, which is judged where it was named and nowhere else."""
-        path = self._find(file)
-        if path is None:
-            return None
-        self.used.add(path.resolve())
-        return os.path.normpath(path)
+        path = self.find(file)
+        if path is not None:
+            self.used.add(path.resolve())
+        return str(path) if path else None
 
     def is_chart_of_agents(self, file: File) -> bool:
         """Tell whether a chart's own values stand beside a Chart.yaml that names the agents'."""
         chart = replace(file, path=os.path.join(os.path.dirname(file.path), "Chart.yaml"))  # noqa: PTH118, PTH120
-        path = self._find(chart)
-        return path is not None and CHART in read_text(path, name=str(path))
+        path = self.find(chart)
+        try:
+            return path is not None and CHART in read_text(path, name=str(path))
+        except InputError:  # helm cannot read it either
+            return False
 
     def expand(self, file: File) -> Iterator[str]:
         """Yield what may stand for the one template in a path, so that the file is there."""
@@ -95,12 +102,13 @@ class Repository:
                 if match and len(set(match.groups())) == 1:
                     yield match[1]
 
-    def _find(self, file: File) -> Path | None:
+    def find(self, file: File) -> Path | None:
+        """Return where a file is that a manifest names, if it is in the repository."""
         for base in self._bases(file):
             path = base / file.path
             try:
                 if path.resolve().is_relative_to(self.top) and path.is_file():
-                    return path
+                    return Path(os.path.normpath(path))
             except (OSError, RuntimeError, ValueError):  # a loop of links, a name that is none
                 continue
         return None
@@ -117,15 +125,20 @@ def _gone(file: File) -> Unread:
     return Unread(f"{file.path[:120]} is not in the repository", file.place)
 
 
+def _read_patch(text: str, *, name: str) -> Iterator[Layer]:
+    if LIST.match(text):
+        yield from read_operations(text, place=(name, 1), is_file=True)
+    else:
+        for document in read_documents(text, name=name):
+            yield from (layer for one in read_releases(document, maps={}) for layer in one.layers)
+
+
 def resolve(release: Release, repository: Repository, found: Found) -> None:
     """Add what a release makes of all its layers; nothing where it is not of agents."""
-    layers: list[Layer] = []
-    for one in release.layers:
-        is_patch = isinstance(one, File) and one.is_patch
-        layers += repository.read_patch(one) if isinstance(one, File) and is_patch else [one]
+    layers = tuple(repository.read_patches(release.layers))
     if release.is_patch and not layers:
         return
-    for each in _expanded(replace(release, layers=tuple(layers)), repository):
+    for each in _expanded(replace(release, layers=layers), repository):
         _resolve(each, repository, found)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
+from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.text import listed, plain
 from xcomkit.lint.configuration import Place
@@ -113,6 +114,12 @@ def unread_release(release: Release, parts: list[Unread]) -> Finding:
     command = next((part.command for part in parts if part.command), "")
     default = "helm get values RELEASE -n NAMESPACE | xcomkit lint -"
     return _finding(XC075, release.place, f"{release.label}: {missing}", command or default)
+
+
+def refused(place: Place, error: InputError) -> Finding:
+    """Return the finding for what would take too long, or is none of the forms it seems to be."""
+    text = str(error.args[0]).rstrip(".")
+    return _finding(XC075, place, text, "", advice=plain(error.hint))
 
 
 def unread_part(release: Release, part: Unread) -> Finding:
