@@ -201,23 +201,23 @@ def test_odd_number_of_days_is_no_crash(number) -> None:
         json.dumps({"Statement": [{"Effect": "Allow", "Action": ["s3:*"] * 6000}]}),
         json.dumps({"Statement": [{"Effect": "Allow", "Action": "sts:*", "Principal": {"Federated":
                     [f"arn:aws:iam::1:oidc-provider/{n}" for n in range(400)]}}]}),
-        json.dumps({"bindings": [{"role": "r", "members": ["allUsers"] * 20_000}]}),
-        json.dumps([{"issuer": "i", "subject": str(n)} for n in range(10_000)]),
-        json.dumps([{"scope": "/", "roleDefinitionName": str(n)} for n in range(8_000)]),
-        json.dumps({"Rules": [{"Status": "Enabled", "Expiration": {"Days": 1}}] * 8_000}),
+        json.dumps({"bindings": [{"role": "r", "members": ["allUsers"] * 5_000}]}),
+        json.dumps([{"issuer": "i", "subject": str(n)} for n in range(2_500)]),
+        json.dumps([{"scope": "/", "roleDefinitionName": str(n)} for n in range(2_000)]),
+        json.dumps({"Rules": [{"Status": "Enabled", "Expiration": {"Days": 1}}] * 2_000}),
         json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": f"*{n}",
-                                   "Condition": {"Bool": {"aws:x": n}}} for n in range(1_200)]}),
-        json.dumps([{"issuer": str(n), "claimsMatchingExpression": {}} for n in range(10_000)]),
+                                   "Condition": {"Bool": {"aws:x": n}}} for n in range(300)]}),
+        json.dumps([{"issuer": str(n), "claimsMatchingExpression": {}} for n in range(2_500)]),
         json.dumps([{"scope": "/", "roleDefinitionName": "Storage Blob Data Contributor",
-                     "condition": str(n)} for n in range(8_000)]),
+                     "condition": str(n)} for n in range(2_000)]),
         "[" + "0," * 100_000 + "0]",
     ],
     ids=range(12),
 )  # fmt: skip
 def test_hostile_file_neither_hangs_nor_floods(text) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     findings, refused = judge_all(text)
-    assert time.monotonic() - begun < 60
+    assert time.process_time() - begun < 15
     check(findings, refused)
     for rule in RULES:
         assert sum(finding.rule is rule for finding in findings) <= 12 * 20
