@@ -1,6 +1,7 @@
 """The wheel alone, in an empty environment and an empty folder, is all that other people have."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,31 +20,38 @@ for found in pkgutil.walk_packages(xcomkit.__path__, "xcomkit."):
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """Return the wheel, built from the tracked files alone."""
-    folder = tmp_path_factory.mktemp("wheel")
+def clone(tmp_path_factory) -> Path:
+    """Return a folder with the tracked files alone."""
+    folder = tmp_path_factory.mktemp("clone")
     for name in filter(None, run("git", "ls-files", "-z", cwd=ROOT).stdout.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes((ROOT / name).read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(clone, tmp_path_factory) -> str:
+    """Return the address of the wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
     run(UV, "build", "-q", "--wheel", "--python", sys.executable, "--no-build-isolation",
-        "--out-dir", folder / "dist", folder)  # fmt: skip
-    (built,) = (folder / "dist").glob("*.whl")
-    return built
+        "--out-dir", folder, clone)  # fmt: skip
+    (built,) = folder.glob("*.whl")
+    return built.as_uri()
 
 
 @pytest.fixture
-def install(wheel, tmp_path):
-    """Return what makes an environment with one extra, and gives the folder of its commands."""
+def install(tmp_path):
+    """Return what makes an environment as pip would, and gives the folder of its commands."""
     pins = tmp_path / "pins.txt"
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pins.write_text("\n".join(x.removesuffix(" \\") for x in lines if not x.startswith(" ")))
 
-    def make(extra: str) -> Path:
+    def make(what: str) -> Path:
         environment = tmp_path / "venv"
         run(UV, "venv", "-q", "--python", sys.executable, environment)
         run(UV, "pip", "install", "-q", "--python", environment / "bin/python", "-c", pins,
-            f"xcomkit{extra} @ {wheel.as_uri()}", cwd=ROOT)  # fmt: skip
+            what, cwd=ROOT)  # fmt: skip
         return environment / "bin"
 
     return make
@@ -63,12 +71,13 @@ def run(*words: object, cwd: Path | None = None, code: int = 0) -> subprocess.Co
                    "xcomkit.stand_ins.common")),
     ("[local]", ()),
 ])  # fmt: skip
-def test_each_extra_alone_imports_what_it_is_for(install, tmp_path, extra, left_out):
-    run(install(extra) / "python", "-c", IMPORT_ALL, *left_out, cwd=tmp_path)
+def test_each_extra_alone_imports_what_it_is_for(install, wheel, tmp_path, extra, left_out):
+    run(install(f"xcomkit{extra} @ {wheel}") / "python", "-c", IMPORT_ALL, *left_out, cwd=tmp_path)
 
 
-def test_two_commands_lead_from_an_empty_folder_to_a_record(install, tmp_path):
-    xcomkit = install("[local]") / "xcomkit"
+def test_two_commands_lead_from_an_empty_folder_to_a_record(install, clone, tmp_path):
+    (named,) = re.findall(r"pip install '(PATH/OF/CLONE\S*)'", (ROOT / "README.md").read_text())
+    xcomkit = install(named.replace("PATH/OF/CLONE", str(clone))) / "xcomkit"
     folder = tmp_path / "empty"
     folder.mkdir()
 
@@ -89,8 +98,8 @@ def test_two_commands_lead_from_an_empty_folder_to_a_record(install, tmp_path):
     assert [path.name for path in elsewhere.iterdir()] == ["runs"]
 
 
-def test_init_keeps_files_that_are_there_and_names_those_that_differ(install, tmp_path):
-    xcomkit = install("") / "xcomkit"
+def test_init_keeps_files_that_are_there_and_names_those_that_differ(install, wheel, tmp_path):
+    xcomkit = install(f"xcomkit @ {wheel}") / "xcomkit"
     mine = tmp_path / "folder/parameters/aws.yaml"
     mine.parent.mkdir(parents=True)
     mine.write_text("bucket: mine\n")
@@ -105,10 +114,10 @@ def test_init_keeps_files_that_are_there_and_names_those_that_differ(install, tm
     assert again.stdout.startswith("0 files written.\n")
 
 
-def test_init_into_a_place_that_is_no_folder_is_one_line(install, tmp_path):
+def test_init_into_a_place_that_is_no_folder_is_one_line(install, wheel, tmp_path):
     (tmp_path / "file").touch()
 
-    done = run(install("") / "xcomkit", "init", "file", cwd=tmp_path, code=2)
+    done = run(install(f"xcomkit @ {wheel}") / "xcomkit", "init", "file", cwd=tmp_path, code=2)
 
     assert done.stderr.count("\n") == 1
     assert "Next: choose another folder" in done.stderr

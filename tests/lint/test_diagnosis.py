@@ -125,6 +125,18 @@ def test_cause_of_a_broken_install_comes_first(tmp_path, case):
     assert also <= {finding.rule.id for _, finding in found}
 
 
+@pytest.mark.parametrize(("days", "found"), [(None, ("other", "XC072")), (8, ("silent", "XC070"))])
+def test_expiry_is_judged_by_the_re_runs_that_the_user_names(tmp_path, days, found):
+    week = {"ID": "x", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 7}}
+    (tmp_path / "values.yaml").write_text(GOOD)
+    (tmp_path / "lifecycle.json").write_text(json.dumps({"Rules": [week]}))
+
+    harm, finding = diagnose(tmp_path, rerun_days=days).findings[0]
+
+    assert (harm, finding.rule.id) == found
+    assert "--rerun-days" in finding.remedy or days
+
+
 def test_container_that_starts_before_waits_and_the_sentinel_has_its_own_account(tmp_path):
     listed = yaml.safe_load(pods(SETTINGS, account="agents"))
     for pod in listed["items"]:

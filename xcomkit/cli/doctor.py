@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xcomkit.cli import run
-from xcomkit.cli.terminal import note, say
+from xcomkit.cli.terminal import note, read_days, say
 from xcomkit.findings.errors import SettingsError, UnreachableError, XcomkitError
 from xcomkit.findings.text import number_of, plain
 from xcomkit.lint.saved_files import FILES
@@ -52,6 +52,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "-f", "--file", type=Path, metavar="FILE",
         help="parameters of the target: bucket and rights are looked at as well",
     )  # fmt: skip
+    doctor.add_argument(
+        "--rerun-days", type=read_days, metavar="N",
+        help="days after its run in which a task may still be cleared and run again",
+    )  # fmt: skip
     doctor.set_defaults(act=act)
 
 
@@ -71,7 +75,7 @@ def act(options: argparse.Namespace) -> int:
     with _folder(options) as folder:
         rows = _read_rows() if options.release else None
         there = _look_up(rows, file=options.file) if rows and options.file else None
-        found = diagnose(folder, rows=rows, there=there)
+        found = diagnose(folder, rows=rows, there=there, rerun_days=options.rerun_days)
     _report(found)
     code = 1 if any(harm != "other" for harm, _ in found.findings) else 0
     if options.file:

@@ -12,6 +12,7 @@ from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule
 from xcomkit.findings.text import number_of
 from xcomkit.findings.text_file import read_text
+from xcomkit.lint.cloud_files.rules import XC072
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.logs import RULES as LOG_RULES
 from xcomkit.lint.logs import find_symptoms
@@ -105,9 +106,12 @@ class Diagnosis:
 
 
 def diagnose(
-    folder: Path, *, rows: Sequence[Row] | None = None, there: There | None = None
-) -> Diagnosis:
+    folder: Path, *, rows: Sequence[Row] | None = None, there: There | None = None,
+    rerun_days: int | None = None,
+) -> Diagnosis:  # fmt: skip
     """Return what the files of a folder show; ``rows`` and ``there`` stand for its last two.
+
+    ``rerun_days`` is how long after its run a task may be run again, ``None`` if not known.
 
     Raises:
         InputError: the folder holds none of the files, or one of them cannot be read.
@@ -119,8 +123,8 @@ def diagnose(
         rows = read_rows(read_text(folder / "xcoms.json", name="xcoms.json"))
     if there is None and "objects.json" in names:
         there = read_listing(read_text(folder / "objects.json", name="objects.json"))
-    given = {"xcoms.json": rows, "objects.json": there}
-    names |= {name for name, one in given.items() if one is not None}
+    looked_up = {"xcoms.json": rows, "objects.json": there}
+    names |= {name for name, one in looked_up.items() if one is not None}
     logs = sorted(name for name in names if name.endswith(".log"))
     seen = [name for name in FILES if name in names] + logs
     if not seen:
@@ -129,7 +133,12 @@ def diagnose(
             hint=f"save there, for instance: {FILES['pods.yaml']} > pods.yaml",
         )
     missing = [name for name in FILES if name not in names and not (name == "*.log" and logs)]
-    found = list(_find(folder, names=names, logs=logs, rows=rows, there=there))
+    given = {
+        name: str(folder / f"{name}.json") if f"{name}.json" in names else ""
+        for name in ("trust", "policy", "lifecycle")
+    }
+    cloud = CloudFiles(**given, rerun_days=rerun_days)
+    found = list(_find(folder, names=names, logs=logs, cloud=cloud, rows=rows, there=there))
     order = list(HARMS)
     ids = {finding.rule.id for finding in found if finding.severity == "fail"}
     # A container that waits is what follows from the rest.
@@ -149,14 +158,9 @@ def _harm(finding: Finding, *, ids: set[str]) -> Harm:
 
 
 def _find(
-    folder: Path, *, names: set[str], logs: Iterable[str],
+    folder: Path, *, names: set[str], logs: Iterable[str], cloud: CloudFiles,
     rows: Sequence[Row] | None, there: There | None,
 ) -> Iterator[Finding]:  # fmt: skip
-    given = {
-        name: str(folder / f"{name}.json") if f"{name}.json" in names else ""
-        for name in ("trust", "policy", "lifecycle")
-    }
-    cloud = CloudFiles(given["trust"], given["policy"], given["lifecycle"], rerun_days=2)
     found: set[str] = set()
     failed: list[Finding] = []
     configurations: dict[str, Configuration] = {}
@@ -171,7 +175,8 @@ def _find(
         asked = cloud if config.kind == "values" else CloudFiles()
         findings = [*judge((config,), cloud=asked).findings, *_find_unfilled(config)]
         # The same fault of the release is in its manifest and in its pods.
-        yield from (_local(f) for f in findings if f.rule.id not in found and f.severity != "info")
+        yield from (_local(f) for f in map(_raised, findings)
+                    if f.rule.id not in found and f.severity != "info")  # fmt: skip
         found |= {finding.rule.id for finding in findings}
         failed += [f for f in findings if f.severity == "fail" and name != "pods.yaml"]
     if "pods.yaml" in configurations:
@@ -201,6 +206,12 @@ def _find_unfilled(release: Configuration) -> Iterator[Finding]:
         if found:
             observed = f"{number_of(len(found), 'value')} as sops, vals or a plugin reads it"
             yield Finding(XC164, source.name, found[0], observed, expected="the value itself")
+
+
+def _raised(finding: Finding) -> Finding:
+    """Return what is told by the way in a review as the unknown that it is of an install."""
+    is_window = finding.rule is XC072
+    return replace(finding, is_unknown=True, advice=XC072.remedy) if is_window else finding
 
 
 def _local(finding: Finding) -> Finding:

@@ -248,11 +248,18 @@ CREDENTIALS = [credential(s) for s in SUBJECTS]
         CREDENTIALS,
         {"value": CREDENTIALS},
         [{"id": "/s", "properties": c} for c in CREDENTIALS],
-        [credential(s, audience="api://AzureADTokenExchangeUSGov") for s in SUBJECTS],
     ],
 )
 def test_azure_credentials_for_exactly_the_agents_pass_in_every_shape(file) -> None:
     assert judge(file) == ()
+
+
+@pytest.mark.parametrize("cloud", ["China", "USGov"])
+def test_azure_audience_of_another_cloud_is_unknown_because_no_file_names_the_cloud(cloud) -> None:
+    others = [credential(s, audience=f"api://AzureADTokenExchange{cloud}") for s in SUBJECTS]
+    (finding,) = judge(others)
+    assert marks([finding]) == [("XC060", "warn")]
+    assert judge([*others, *CREDENTIALS]) == ()
 
 
 def test_single_azure_credential_is_judged_as_a_list_of_one() -> None:

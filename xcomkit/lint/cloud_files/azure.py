@@ -32,8 +32,8 @@ _MANAGEMENT = {
 }
 _KNOWN = {**_FULL, **_NOT_ENOUGH, **_MANAGEMENT}
 _READS_KEYS = ("Owner", "Contributor", "Storage Account Contributor")
-# beside the public one those of the clouds of governments and of China
-_AUDIENCES = {f"{AUDIENCE}{cloud}" for cloud in ("", "USGov", "China", "USNat", "USSec")}
+# of the clouds of governments and of China; which one the agents sign in to no file tells
+_OTHER_AUDIENCES = {f"{AUDIENCE}{cloud}" for cloud in ("USGov", "China", "USNat", "USSec")}
 _CONTAINERS = "/blobservices/default/containers/"
 _SCOPES = {
     "storage account": r".*/providers/microsoft\.storage/storageaccounts/[^/]+"
@@ -74,10 +74,12 @@ def judge_credentials(found: list[Any], *, report: Collector) -> None:
     expected = f"one credential each for {listed(sorted(subjects))}, audience {AUDIENCE}"
     entries = [unwrapped(entry) for entry in found]
     flexible = [e for e in entries if not _subject(e) and e.get("claimsMatchingExpression")]
-    good = {_subject(e) for e in entries if _AUDIENCES & {*texts(e.get("audiences"))}}
-    otherwise = None if flexible else False  # an expression may let in any of them
+    audiences = [(_subject(e), {*texts(e.get("audiences"))}) for e in entries]
+    good = {subject for subject, found in audiences if AUDIENCE in found}
+    # an expression may let in any of them
+    maybe = set(subjects) if flexible else {s for s, found in audiences if _OTHER_AUDIENCES & found}
     report.add_left_out(
-        {subject: True if subject in good else otherwise for subject in subjects},
+        {one: True if one in good else None if one in maybe else False for one in subjects},
         expected=expected,
         fix=lambda subjects: "\n".join(_create(one, entries=entries) for one in subjects),
     )

@@ -45,17 +45,18 @@ def judge_expiry(
     ends = [effect for effect in effects if effect.takes]
     done_to_all = {effect.action for effect in effects if effect.reach == "all"}
     below = quoted(f"{path.prefix}/" if path.prefix else path.bucket)
-    expected = f"{rerun_days} d or more below {below}"
+    expected = f"{rerun_days or 1} d or more below {below}"
     for end in ends:
         text = f"rule {quoted(end.label)} {end.text}"
         if end.days is None:
             report.add(XC070, text, expected="a number of days", is_unknown=True)
+        elif end.days < (rerun_days or 1):  # 0 d is the next midnight, which a run may span
+            fix = _rule(cloud, path=path, days=rerun_days or _DAYS)
+            why = f"re-runs reach back {rerun_days} d" if rerun_days else "runs may be at work"
+            text += f", {why}"
+            report.add(XC070, text, expected=expected, fix=fix)
         elif rerun_days is None:
             report.add(XC072, text, expected="the longest re-run in days: --rerun-days")
-        elif end.days < rerun_days:
-            fix = _rule(cloud, path=path, days=rerun_days)
-            text += f", re-runs reach back {rerun_days} d"
-            report.add(XC070, text, expected=expected, fix=fix)
     if "deletes" not in done_to_all:
         text = f"no rule expires every object below {below}"
         fix = _rule(cloud, path=path, days=rerun_days or _DAYS)
