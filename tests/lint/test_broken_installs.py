@@ -7,6 +7,7 @@ import json
 import textwrap
 
 import pytest
+import yaml
 from good_values import COMMON, CONNECTION, GOOD, STOCK, changed, with_entry
 from test_diagnosis import SETTINGS
 from test_diagnosis import pods as pods_with
@@ -49,6 +50,13 @@ def pods(
     return {"pods.yaml": pods_with(SETTINGS | more, names=made, image=image, state=state)}
 
 
+def with_status(status: dict) -> dict[str, str]:
+    """Return the pods, the first of which has another status."""
+    listed = yaml.safe_load(pods()["pods.yaml"])
+    listed["items"][0]["status"] = status
+    return {"pods.yaml": json.dumps(listed)}
+
+
 def policy(prefix: str, *actions: str) -> dict[str, str]:
     allowed = [f"s3:{name}Object" for name in actions]
     statements = [
@@ -87,6 +95,7 @@ def on_google(annotation: str = "iam.gke.io/gcp-service-account") -> str:
 
 
 AZURE = '{"conn_type": "azure_data_lake", "extra": {"account_name": "xcomacct", "anon": false}}'
+GROUP = "  - {name: %s, serviceAccount: {create: true, name: agents}}\n"
 MERGED = f"  - {{name: {COMMON}PATH, value: {PATH}, <<: *d}}\n"
 CASES = {
     # what a team has in Git, installed
@@ -196,6 +205,34 @@ CASES = {
         {"values.yaml": GOOD, **log(AWS_ERROR.format("InvalidIdentityToken", "Assume") +
          "No OpenIDConnect provider found in your account for https://oidc")}, "XC140"),
     "nobody may delete": ({"values.yaml": GOOD, **policy("astro/xcom", "Get", "Put")}, "XC065"),
+    "the node signs": ({"values.yaml": GOOD, **log(
+        AWS_ERROR.format("AccessDenied", "PutObject") + "User: arn:aws:sts::1:assumed-role/"
+        "eks-NodeInstanceRole/i-0abc is not authorized to perform: s3:PutObject")}, "XC138"),
+    "a firewall of the storage account": ({"values.yaml": on_azure(AZURE), **log(
+        "azure.core.exceptions.HttpResponseError: This request is not authorized to perform this"
+        " operation.", "ErrorCode:AuthorizationFailure")}, "XC155"),
+    "no node has room": ({"values.yaml": GOOD, **with_status({"phase": "Pending", "conditions": [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]})}, "XC158"),
+    "evicted": ({"values.yaml": GOOD, **with_status({"phase": "Failed", "reason": "Evicted"})},
+                "XC158"),
+    "a secret that may not be read": ({"values.yaml": changed(
+        ("AIRFLOW_CONN_AWS_DEFAULT", "AIRFLOW__SECRETS__BACKEND_KWARGS"), (CONNECTION, "'{}'"),
+        ("xcomBackend", "secretBackend: a.b.VaultBackend\nxcomBackend")), **log("airflow.exceptions"
+         ".AirflowNotFoundException: The conn_id `aws_default` isn't defined")}, "XC136"),
+    "two groups with one account": ({"values.yaml": changed(
+        ("  - name: default-worker\n    env: []\n", GROUP % "a" + GROUP % "b"))}, "XC051"),
+    "gzip on Cloud Storage": (
+        {"values.yaml": with_entry(f"{COMMON}COMPRESSION", "gzip", text=on_google()),
+         "xcoms.json": json.dumps([f"gs://google@xcom-bucket/astro/d/r/t/{n}.gz" for n in "12"]),
+         "objects.json": json.dumps([{"url": "gs://xcom-bucket/astro/d/r/t/1.gz"}])}, "XC160"),
+    "a lifecycle that takes the state": ({"values.yaml": with_entry(
+        f"{COMMON}PATH".replace("XCOM", "STATE_STORE"), "s3://aws_default@xcom-bucket/state"),
+        **lifecycle({"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 30}})},
+        "XC438"),
+    "a disabled key": ({"values.yaml": GOOD, **log(
+        AWS_ERROR.format("KMS.DisabledException", "PutObject"))}, "XC146"),
+    "no path, and a lifecycle to compare it with": (
+        {"values.yaml": changed((f"{COMMON}PATH", "OTHER")), **lifecycle()}, "XC001"),
     "a reference for vals": ({"values.yaml": connection("ref+awssecrets://prod/aws")}, "XC164"),
 }  # fmt: skip
 

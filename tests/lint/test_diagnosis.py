@@ -245,6 +245,16 @@ def test_line_with_two_known_texts_is_said_once_and_names_the_cause(tmp_path):
     assert [f.rule.id for _, f in diagnose(tmp_path).findings] == ["XC146"]
 
 
+def test_pods_of_another_release_in_the_namespace_are_left_out(tmp_path):
+    other = pods({**SETTINGS, f"{COMMON}THRESHOLD": "9"}, state={"waiting": {"reason": "Bad"}})
+    both = yaml.safe_load(other.replace("astro-agent-", "astro-agent-b-"))
+    both["items"] += yaml.safe_load(pods(SETTINGS))["items"]
+    (tmp_path / "values.yaml").write_text(GOOD)
+    (tmp_path / "pods.yaml").write_text(yaml.safe_dump(both))
+
+    assert [f.observed for harm, f in diagnose(tmp_path).findings if harm != "other"] == []
+
+
 def groups_without_pods(folder, *names, groups, owners=None):
     """Return what the doctor says of worker groups whose pods have these names."""
     listed = yaml.safe_load(pods(SETTINGS))

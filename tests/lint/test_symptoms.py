@@ -27,6 +27,10 @@ ANSWERS = {
     "slow": {"PUT": (503, "SlowDown", "Please reduce your request rate.")},
     "archived": {"GET": (403, "InvalidObjectState", "The operation is not valid")},
     "kms": {"PUT": (403, "AccessDenied", "not authorized to perform: kms:GenerateDataKey")},
+    "kms-off": {"PUT": (400, "KMS.DisabledException", "The key is disabled")},
+    "node": {"PUT": (403, "AccessDenied",
+                     "User: arn:aws:sts::1:assumed-role/node/i-0abc is not authorized")},
+    "firewall": {"GET": (403, "AuthorizationFailure", "not authorized")},
     "gone": {"GET": (404, "NoSuchKey", "The specified key does not exist.")},
     "storage": {"GET": (403, "", "x@p.iam does not have storage.objects.list access")},
     "no-role": {"GET": (403, "AuthorizationPermissionMismatch", "not authorized")},
@@ -107,9 +111,9 @@ def cases(url: str) -> dict:
                "AWS_EC2_METADATA_DISABLED": "true"}  # fmt: skip
     web = {"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/r", "AWS_ACCESS_KEY_ID": "",
            "AWS_WEB_IDENTITY_TOKEN_FILE": __file__}  # fmt: skip
-    azure = json.dumps({"conn_type": "wasb", "extra": {"connection_string":
+    azure, firewall = (json.dumps({"conn_type": "wasb", "extra": {"connection_string":
         "DefaultEndpointsProtocol=http;AccountName=acc;AccountKey=YQ==;"
-        f"BlobEndpoint={url}/no-role;"}})  # fmt: skip
+        f"BlobEndpoint={url}/{case};"}}) for case in ("no-role", "firewall"))  # fmt: skip
     google = json.dumps({"conn_type": "google_cloud_platform", "extra": {
         "is_anonymous": True, "gcs.endpoint": url, "project": "p"}})  # fmt: skip
     return {
@@ -123,9 +127,11 @@ def cases(url: str) -> dict:
         "XC136": s3("x", do="connection"),
         "XC137": s3("denied-head"),
         "XC138": s3("x", **unknown),
+        "XC138 node": s3("node"),
         "XC145": s3("denied-put"),
         "XC145 pull": s3("denied-get", do="pull"),
         "XC146": s3("kms"),
+        "XC146 off": s3("kms-off"),
         "XC147": s3("no-bucket"),
         "XC148": s3("slow"),
         "XC149": s3("archived", do="pull"),
@@ -134,6 +140,8 @@ def cases(url: str) -> dict:
         "XC152": s3("x", do="hook"),
         "XC155": s3("x", AIRFLOW_CONN_AWS_DEFAULT='{"conn_type":"aws","extra":'
                     '{"endpoint_url":"http://127.0.0.1:9"}}'),
+        "XC155 firewall": s3("x", **{f"{IO}PATH": "abfs://acc@firewall/x",
+                                     "AIRFLOW_CONN_ACC": firewall}),
         "XC163": s3("x", do="pull", backend=DURABLE, WRITTEN_BELOW="s3://aws_default@x/before"),
         "XC165": s3("region"),
         "XC166": s3("length"),

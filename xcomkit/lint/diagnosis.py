@@ -75,7 +75,7 @@ XC164 = Rule(
 )
 RULES = tuple(dict.fromkeys((XC157, XC161, XC158, XC159, XC164, *ROW_RULES, *LOG_RULES)))
 
-_SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028", "XC163"})
+_SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028", "XC163", "XC438"})
 _REFUSED = frozenset({"XC145", "XC146", "XC148", "XC142", "XC144"})
 _LEAVES = frozenset({"XC001", "XC002", "XC003", "XC009", "XC017", "XC039", "XC162"})
 _HARMS: Mapping[str, Harm] = {
@@ -94,6 +94,8 @@ HARMS: Mapping[Harm, str] = {
 """What each harm is called, the worst first."""
 _OURS = ("AIRFLOW__COMMON_IO__", "AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONN_", STATE_BACKEND)
 _STARTING = ("ContainerCreating", "PodInitializing")
+_COMPONENTS = ("worker", "dag-processor", "triggerer", "sentinel")
+_Named = tuple[At, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,34 +170,47 @@ def _find(
         if name not in names:
             continue
         try:
-            config = configurations[name] = read_configuration([str(folder / name)])
+            config = read_configuration([str(folder / name)])
         except InputError as error:  # what is wrong with the others is said all the same
             yield Finding(XC161, name, 1, str(error), expected="agents of the chart")
             continue
-        asked = cloud if config.kind == "values" else CloudFiles()
-        findings = [*judge((config,), cloud=asked).findings, *_find_unfilled(config)]
+        config = configurations[name] = _of_release(config, configurations.get("values.yaml"))
+        findings = [*_judged(config, cloud=cloud), *_find_unfilled(config)]
         # The same fault of the release is in its manifest and in its pods.
         yield from (_local(f) for f in map(_raised, findings)
                     if f.rule.id not in found and f.severity != "info")  # fmt: skip
         found |= {finding.rule.id for finding in findings}
         failed += [f for f in findings if f.severity == "fail" and name != "pods.yaml"]
     if "pods.yaml" in configurations:
-        (pods,) = configurations["pods.yaml"].sources
-        yield from map(_local, _find_stopped(pods.documents))
+        pods = _pods(configurations["pods.yaml"].documents, configurations.get("values.yaml"))
+        yield from map(_local, _find_stopped(pods))
         if values := configurations.get("values.yaml"):
-            yield from _find_absent(values.values, pods.documents)
+            yield from _find_absent(values.values, pods)
         if release := configurations.get("values.yaml") or configurations.get("manifest.yaml"):
             # What is wrong in the release itself is fixed there first.
             faults = "\n".join(f"{f.observed} {f.fix} {f.rule.remedy}" for f in failed)
             drifted = _find_drift(release, configurations["pods.yaml"], faults=faults)
             yield from map(_local, drifted)
         if accounts := _accounts(configurations.get("values.yaml")):
-            yield from map(_local, _find_accounts(pods.documents, accounts=accounts))
+            yield from map(_local, _find_accounts(pods, accounts=accounts))
     for name in logs:
         yield from find_symptoms(read_text(folder / name, name=name), file=name)
     if rows is not None:
         environments = [e for c in configurations.values() for e in c.environment.values()]
         yield from judge_rows(rows, there=there, environments=environments)
+
+
+def _judged(config: Configuration, *, cloud: CloudFiles) -> Iterator[Finding]:
+    """Yield what lint finds, values beside those files of the cloud that can be compared."""
+    kept: dict[str, str] = {}
+    for name in ("trust", "policy", "lifecycle"):
+        if config.kind == "values" and (path := getattr(cloud, name)):
+            try:
+                judge((config,), cloud=CloudFiles(**{name: path}, rerun_days=None))
+                kept[name] = path
+            except InputError as error:
+                yield Finding(XC161, f"{name}.json", 1, str(error), expected="what can be compared")
+    yield from judge((config,), cloud=CloudFiles(**kept, rerun_days=cloud.rerun_days)).findings
 
 
 def _find_unfilled(release: Configuration) -> Iterator[Finding]:
@@ -218,16 +233,39 @@ def _local(finding: Finding) -> Finding:
     return replace(finding, file=Path(finding.file).name)
 
 
-def _pods(documents: Sequence[Values]) -> Iterator[tuple[At, str]]:
-    """Yield each pod with its name."""
-    for one in objects(documents):
-        if isinstance(one.get(), dict) and one.text("kind") in ("", "Pod"):
-            yield one, str(one.get("metadata", "name"))[:200]
+def _starts(release: Configuration | None) -> tuple[str, ...]:
+    """Return how the names of the pods of a release begin."""
+    prefix = release.values.get("resourceNamePrefix") if release else ""
+    return tuple(f"{prefix}-{one}-" for one in _COMPONENTS)
 
 
-def _find_stopped(documents: Sequence[Values]) -> Iterator[Finding]:
-    """Yield each container that waits or ended badly, with the reason Kubernetes gives."""
-    for pod, name in _pods(documents):
+def _of_release(pods: Configuration, release: Configuration | None) -> Configuration:
+    """Return the pods of a release, all where none is called after it: others share a namespace."""
+    starts = tuple(f"pod/{one}".lower() for one in _starts(release))
+    own = {name: found for name, found in pods.variables.items() if name.startswith(starts)}
+    of_own = tuple(one for one in pods.pods if one.component in own)
+    return replace(pods, variables=own, pods=of_own) if own else pods
+
+
+def _pods(documents: Sequence[Values], release: Configuration | None) -> list[_Named]:
+    """Return each pod of a release with its name, or all where none is called after it."""
+    found = [
+        (one, str(one.get("metadata", "name"))[:200])
+        for one in objects(documents)
+        if isinstance(one.get(), dict) and one.text("kind") in ("", "Pod")
+    ]
+    return [one for one in found if one[1].startswith(_starts(release))] or found
+
+
+def _find_stopped(pods: Sequence[_Named]) -> Iterator[Finding]:
+    """Yield each pod or container that waits or ended badly, with the reason Kubernetes gives."""
+    for pod, name in pods:
+        waits = [one for one in pod.rows("status", "conditions") if one.get("status") == "False"]
+        waits = [one for one in waits if one.get("type") == "PodScheduled"]
+        for one in waits or [pod.at("status")]:
+            if reason := one.text("reason"):
+                text = f"{name}: {reason}. {one.text('message')[:200]}".rstrip()
+                yield Finding(XC158, *pod.place(), text, expected="running")
         statuses = ("initContainerStatuses", "containerStatuses")
         for container in (one for key in statuses for one in pod.rows("status", key)):
             waiting, last = (
@@ -245,9 +283,9 @@ def _find_stopped(documents: Sequence[Values]) -> Iterator[Finding]:
                 yield Finding(XC158, *pod.place(), text, expected="running")
 
 
-def _find_absent(values: Values, documents: Sequence[Values]) -> Iterator[Finding]:
+def _find_absent(values: Values, pods: Sequence[_Named]) -> Iterator[Finding]:
     """Yield each worker group without a pod; unknown where no pod is called after its group."""
-    owners = [_owner(pod, name) for pod, name in _pods(documents)]
+    owners = [_owner(pod, name) for pod, name in pods]
     groups = [
         name for at, name in worker_groups(values) if values.get("workers", at, "replicas") != 0
     ]
@@ -274,9 +312,9 @@ def _accounts(release: Configuration | None) -> frozenset[str]:
     return frozenset(account.name for account in found if not account.name.startswith("-"))
 
 
-def _find_accounts(documents: Sequence[Values], *, accounts: frozenset[str]) -> Iterator[Finding]:
+def _find_accounts(pods: Sequence[_Named], *, accounts: frozenset[str]) -> Iterator[Finding]:
     """Yield each pod of the agents that runs as an account that is not of the release."""
-    for pod, name in _pods(documents):
+    for pod, name in pods:
         account = pod.text("spec", "serviceAccountName")
         if account and account not in accounts and "sentinel" not in name:
             expected = " or ".join(sorted(accounts))[:300]

@@ -24,6 +24,13 @@ _ERROR = re.compile(
 _MOST_NAMED = 8
 
 
+def _is_in(text: str, line: str) -> bool:
+    """Tell whether a text is in a line; a star in it stands for anything."""
+    start, _, end = text.partition("*")
+    _, found, rest = line.partition(start)
+    return bool(found) and end in rest
+
+
 def find_symptoms(text: str, *, file: str) -> Iterator[Finding]:
     """Yield each symptom that a log shows once: at its last line, with how often it is there.
 
@@ -35,13 +42,14 @@ def find_symptoms(text: str, *, file: str) -> Iterator[Finding]:
     for number, line in enumerate(text.splitlines(), start=1):
         known = False
         for symptom in SYMPTOMS:  # of two texts on a line the cause stands before what follows
-            if not known and (found := next((text for text in symptom.texts if text in line), "")):
+            if not known and (found := next((t for t in symptom.texts if _is_in(t, line)), "")):
                 known = True
                 times = seen.get(symptom, (0, 0, ""))[0]
                 seen[symptom] = times + 1, number, found
         if not known and (error := _ERROR.match(line[:2000])):
             others.append((number, error[1] or "ERROR"))
-    for symptom, (times, number, found) in seen.items():
+    for symptom in filter(seen.__contains__, SYMPTOMS):
+        times, number, found = seen[symptom]
         observed = f"{found!r} on {number_of(times, 'line')}"
         yield Finding(symptom.rule, file, number, observed, expected="no such line")
     if others:

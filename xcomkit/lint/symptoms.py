@@ -85,9 +85,11 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     _symptom(
         136, "The connection of the path is defined",
-        "` isn't defined",
-        why="Agents cannot see the metadata database, so a connection made in the UI is unknown.",
-        remedy="Define AIRFLOW_CONN_<ID> in commonEnv, or a secrets backend that holds it.",
+        "` isn't defined", "Google Cloud API Call Error (PermissionDenied)",
+        why="Agents cannot see the metadata database, so a connection made in the UI is unknown; a"
+        " secrets backend that refuses them counts as one without it.",
+        remedy="Define AIRFLOW_CONN_<ID> in commonEnv, or a secrets backend that holds it and that"
+        " the agents may read; most say that they refused at the log level DEBUG only.",
         source=_AIRFLOW,
     ),
     _symptom(
@@ -102,9 +104,10 @@ SYMPTOMS: tuple[Symptom, ...] = (
         138, "Agents find credentials",
         "Unable to locate credentials", "No credentials found, using anonymous access",
         "Your default credentials were not found",
-        "DefaultAzureCredential failed to retrieve a token",
-        why="The pod has no identity: its service account lacks the annotation or the association,"
-        " or the pod is older than it.",
+        "DefaultAzureCredential failed to retrieve a token", ":assumed-role/*/i-0",
+        "-compute@developer.gserviceaccount.com does not have",
+        why="The pod has no identity, or signs as its node: its service account lacks the"
+        " annotation or the association, or the pod is older than it.",
         remedy="Annotate the service account (XC046), or associate it, and restart the pods.",
         source="botocore; google-auth; azure-identity",
     ),
@@ -155,9 +158,11 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     _symptom(
         146, "The agents may use the bucket's key",
-        "kms:GenerateDataKey", "kms:Decrypt", "cloudkms.cryptoKeyVersions.",
-        why="The bucket is encrypted by a key that the agents' identity may not use.",
-        remedy="Allow kms:GenerateDataKey and kms:Decrypt in the key's policy and in the role.",
+        "kms:GenerateDataKey", "kms:Decrypt", "cloudkms.cryptoKeyVersions.", "(KMS.",
+        why="The bucket is encrypted by a key that the agents' identity may not use, or that is"
+        " disabled or deleted.",
+        remedy="Allow kms:GenerateDataKey and kms:Decrypt in the key's policy and in the role, and"
+        " enable the key.",
         source="AWS KMS; Cloud KMS",
     ),
     _symptom(
@@ -226,12 +231,13 @@ SYMPTOMS: tuple[Symptom, ...] = (
     _symptom(
         155, "The store can be reached from the pods",
         "Could not connect to the endpoint URL", "Cannot connect to host",
-        "Connect timeout on endpoint URL",
-        why="No route, a proxy, or an endpoint that the filesystem does not use: s3fs ignores"
-        " extra.host.",
-        remedy="Allow egress to the store, and name the endpoint as endpoint_url in the"
-        " connection's extra.",
-        source="botocore; aiohttp; s3fs, measured",
+        "Connect timeout on endpoint URL", "ErrorCode:AuthorizationFailure",
+        "prohibited by organization's policy",
+        why="No route, a proxy, a firewall of the store, or an endpoint that the filesystem does"
+        " not use: s3fs ignores extra.host.",
+        remedy="Allow egress to the store, name the pods' network in its network rules or service"
+        " perimeter, and the endpoint as endpoint_url in the connection's extra.",
+        source="botocore; aiohttp; s3fs, measured; Azure Storage and VPC Service Controls, errors",
     ),
     _symptom(
         154, "The pods trust the store's certificate",
