@@ -47,6 +47,26 @@ def test_help_teaches_with_an_example_and_exit_codes(capsys, command, texts):
     assert [text for text in texts if text not in said] == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("--dag d --run r --task t", "--delete astro/xcom"), ("--dag d", "--orphans rows.csv"),
+        ("--task t", "--decode all"), ("--run r", "--inventory here"), ("--dag d", "--journal x"),
+        ("--journal x", "--delete astro/xcom"), ("--journal x", "--orphans rows.csv"),
+        ("--journal x", "--decode sample"), ("--journal x", "--inventory here"),
+        ("--decode all --orphans rows.csv", "--delete astro/xcom"),
+        ("--inventory here", "--versions"), ("--inventory here", "--orphans rows.csv"),
+        ("--orphans rows.csv", "--resume x.json"), ("--decode sample", "--resume x.json"),
+    ],
+)  # fmt: skip
+def test_options_of_inspect_that_do_not_go_together_are_one_line(capsys, first, second):
+    assert main(["inspect", "-f", LOCAL, *first.split(), *second.split()]) == 2
+
+    said = capsys.readouterr().err
+    assert f"leave out {second.split()[0]}" in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", ["run", "lint", "merge", "diff-records", "matrix", "lab"])
 def test_every_command_to_type_stands_on_a_line_of_its_own(capsys, command):
     with pytest.raises(SystemExit):

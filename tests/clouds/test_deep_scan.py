@@ -7,7 +7,9 @@ import pickle
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
 from threading import Event
 
 import pytest
@@ -16,10 +18,13 @@ from distributed import LocalCluster
 
 from xcomkit.__main__ import main
 from xcomkit.clouds.objects import Objects
+from xcomkit.findings.model import StoredObject
 from xcomkit.objects.keys import parse_key
+from xcomkit.objects.listing import Listing
 from xcomkit.steps import deep_scan
-from xcomkit.steps.deep_scan import CHUNK, Scanning, open_pool
+from xcomkit.steps.deep_scan import CHUNK, Scanning, open_pool, work_of
 
+UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 BODIES = (b"[1]", b"[1", b"", b"\xff", gzip.compress(b'{"__classname__": "a.B"}'))
 
 
@@ -47,8 +52,9 @@ def cluster(there):  # noqa: ARG001 - who makes this process the administrator
         yield running
 
 
-def scanned(there, *, pool, threads):
-    scanning = Scanning(there.settings, pool=pool, threads=threads, measure=True)
+def scanned(there, *, pool, threads=1, scheduler="local"):
+    work = partial(work_of(there.cloud, scheduler=scheduler), measure=True)
+    scanning = Scanning(work, pool=pool, threads=threads)
     for one in there.cloud.list_objects("astro/xcom/"):
         scanning.open(parse_key(one, prefix="astro/xcom"))
     return scanning
@@ -75,7 +81,7 @@ def test_chunk_of_a_killed_worker_is_opened_by_another(there, cluster):
     victim = cluster.workers[0]
     os.kill(victim.process.pid, signal.SIGSTOP)  # it takes a chunk and does not end it
     with open_pool(cluster.scheduler_address) as (pool, threads):
-        scanning = scanned(there, pool=pool, threads=threads)
+        scanning = scanned(there, pool=pool, threads=threads, scheduler="cluster")
         state = cluster.scheduler.workers[victim.worker_address]
         while not state.processing:
             time.sleep(0.01)
@@ -95,7 +101,7 @@ def test_what_is_sent_to_workers_holds_no_secret(there):
             return super().submit(work, *given, **named)
 
     with Recording(1) as pool:
-        scanned(there, pool=pool, threads=1).finish(say=print)
+        scanned(there, pool=pool, scheduler="cluster").finish(say=print)
 
     secrets = [text for name, text in os.environ.items() if name.startswith("AWS_") and
                ("KEY" in name or "TOKEN" in name)]  # fmt: skip
@@ -117,10 +123,87 @@ def test_scan_that_is_interrupted_is_a_part(there, monkeypatch):
         raise KeyboardInterrupt
 
     with Held(1) as pool:
-        scan = scanned(there, pool=pool, threads=1).finish(say=interrupt)
+        scan = scanned(there, pool=pool).finish(say=interrupt)
 
     assert (scan.is_whole, scan.why) == (False, "the scan was interrupted")
     assert scan.opened.count < 4 * CHUNK
+
+
+class Now(Executor):
+    """Works at once."""
+
+    def submit(self, work, *given):
+        future = Future()
+        try:
+            future.set_result(work(*given))
+        except ArithmeticError as error:
+            future.set_exception(error)
+        return future
+
+
+class Lost(Executor):
+    """Takes chunks of which nobody hears again."""
+
+    def submit(self, *_, **__):
+        return Future()
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_worker_that_died_or_a_listing_that_is_stopped_ends_the_scan(monkeypatch, is_stopped):
+    monkeypatch.setattr(deep_scan, "_EVERY", 0.01)
+    monkeypatch.setattr(deep_scan, "_SLOWEST", 60 if is_stopped else 0.1)
+    stop = Event()
+    stop.set() if is_stopped else None
+    one = parse_key(StoredObject(f"p/d/r/t/{UUID}", 1, datetime.now(UTC)), prefix="p")
+    scanning = Scanning(len, pool=Lost(), threads=1)
+
+    for _ in range(20 * CHUNK):
+        scanning.open(one, stop=stop)
+    scan = scanning.finish(say=print)
+
+    why = "the listing was interrupted" if is_stopped else "no worker answered for 0.1 s"
+    assert (scan.is_whole, scan.why) == (False, why)
+
+
+def test_scan_that_failed_keeps_none_of_the_objects_that_come_behind():
+    scanning = Scanning(lambda _: 1 / 0, pool=Now(), threads=1)
+    one = parse_key(StoredObject(f"p/d/r/t/{UUID}", 1, datetime.now(UTC)), prefix="p")
+    before = [scanning.open(one) for _ in range(CHUNK)] and sys.getrefcount(one)
+    for _ in range(20 * CHUNK):
+        scanning.open(one)
+
+    assert sys.getrefcount(one) == before
+    assert scanning.finish(say=print).why == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize("part", ["listing", "scan", "state"])
+def test_part_of_a_listing_a_scan_or_the_states_ends_with_130(
+    there, file, capsys, monkeypatch, part
+):
+    run, read, sent = Listing.run, Objects.read_object, []
+    prefix = {"listing": "astro/xcom", "state": there.settings.state_prefix}.get(part)
+
+    def run_in_part(listing, lister, *, say):
+        run(listing, lister, say=say)
+        listing.reached = listing.sums.prefix if listing.sums.prefix == prefix else None
+
+    def interrupt(*given, **named):
+        if part == "scan" and not sent:
+            sent.append(os.kill(os.getpid(), signal.SIGINT))
+        return read(*given, **named)
+
+    monkeypatch.setattr(Listing, "run", run_in_part)
+    monkeypatch.setattr(Objects, "read_object", interrupt)
+
+    assert main(["inspect", "-f", str(file), "--decode", "sample", "--format", "json"]) == 130
+
+    document = json.loads(capsys.readouterr().out)
+    scan, status = document["scan"], {one["id"]: one["status"] for one in document["checks"]}
+    assert (scan["is_whole"], scan["why"]) == {
+        "listing": (False, "the listing was interrupted"),
+        "scan": (False, "the scan was interrupted"), "state": (True, ""),
+    }[part]  # fmt: skip
+    assert status["XC612"] == ("pass" if part == "state" else "unknown")
 
 
 @pytest.mark.parametrize(

@@ -360,7 +360,7 @@ def test_every_decision_of_the_simulation_but_allowed_is_a_refusal(decision, all
      (UnreachableError("no answer"), "unknown")],
     ids=str,
 )  # fmt: skip
-def test_key_of_the_bucket_that_is_not_seen_is_never_told_as_enabled(error, status):
+def test_key_of_the_bucket_that_is_not_seen_does_not_pass(error, status):
     key = {"encryption": "sse-kms", "kms_key": "arn:aws:kms:eu-central-1:1:key/k"}
     cloud = cloud_of("aws", **key)
     cloud.clients.client = lambda _: SimpleNamespace(describe_key=raising(error))

@@ -209,7 +209,7 @@ def test_deep_scan_names_what_is_wrong_and_shows_it_inert(there, file, capsys):
 
     kinds = {name: one["count"] for name, one in found["all"]["scan"]["found"].items()}
     status = {one["id"]: one["status"] for one in found["all"]["checks"]}
-    assert kinds.pop("empty", 1) == 1
+    assert kinds.pop("empty", 0) == (there.cloud_name != "gcp")
     assert kinds.pop("undecodable") == 3  # what is nested too deeply, and [1] under .gz and .zst
     assert kinds == {
         "bytes of another codec": 2, "truncated": 1, "larger than the limit": 1,
@@ -239,13 +239,6 @@ def test_scan_without_the_right_to_read_is_unknown_and_says_why(file, capsys, mo
     shown = capsys.readouterr().out
     assert "? unknown  XC605" in shown
     assert "not read, 403 for this key" in shown
-
-
-@pytest.mark.usefixtures("there")
-def test_part_of_a_listing_is_neither_sampled_nor_joined(file, capsys):
-    for asked in (["--decode", "sample"], ["--orphans", "rows.csv"]):
-        assert main(["inspect", "-f", str(file), *asked, "--resume", "x.json"]) == 2
-        assert "leave out --resume" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -302,7 +295,7 @@ def test_inventory_of_the_bucket_says_what_its_listing_says(there, file, capsys,
     assert statuses[0] == statuses[1]
     code = main(["inspect", "-f", str(file), "--inventory", str(tmp_path), "--versions"])
     assert code == 2
-    assert "leave out --resume, --versions, --decode and --orphans" in capsys.readouterr().err
+    assert "leave out --versions" in capsys.readouterr().err
 
 
 def keys_of(there) -> set[str]:

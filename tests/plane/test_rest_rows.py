@@ -34,9 +34,16 @@ def row(task: str, **changed):
 
 
 @pytest.fixture
-def airflow(monkeypatch):
+def slept(monkeypatch):
+    """Return the seconds that were slept, so to say."""
+    seconds = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+@pytest.fixture
+def airflow(monkeypatch, slept):  # noqa: ARG001 - nobody waits
     monkeypatch.setenv("AIRFLOW_API_TOKEN", "a-token-of-the-deployment")
-    monkeypatch.setattr(time, "sleep", lambda _: None)
     with scripted_airflow() as running:
         running.on(RUNNING, Reply({"dag_runs": [], "total_entries": 0}))
         yield running
@@ -66,7 +73,7 @@ def found(airflow, *objects, days: int = 7):
         return join_rows(join, rows=airflow.url, settings=SETTINGS, days=days, say=lambda _: None)
 
 
-def test_rows_of_all_pages_are_joined_by_task_and_only_doubtful_values_are_read(airflow):
+def test_rows_of_all_pages_are_joined_by_task_and_only_doubtful_values_are_read(airflow, slept):
     tasks = [f"t{number}" for number in range(250)]
     holds(airflow, *map(row, [*tasks, "small", "gone"]),
           small=[1, 2], gone=f"s3://c@bucket/{key(7, 'gone')}")  # fmt: skip
@@ -78,6 +85,7 @@ def test_rows_of_all_pages_are_joined_by_task_and_only_doubtful_values_are_read(
     assert result.without_object.keys == [key(7, "gone")]
     assert len(airflow.asked(ROWS)) == 3
     assert len(airflow.requests) == 3 + 1 + 2
+    assert slept == [0.1] * 4  # between three pages, and before each of two values
     assert [check.status for check in judge_orphans(result, is_whole=True)] == ["warn", "fail"]
     assert "1 of 251 objects" in repr(orphans_table(result))
 
@@ -96,7 +104,8 @@ def test_nothing_counts_that_is_younger_than_the_longest_running_dag_run(airflow
 
 
 def test_row_that_goes_meanwhile_or_has_no_time_accuses_nobody(airflow):
-    holds(airflow, row("t"), row("gone"), row("timeless", timestamp="<script>"))
+    naive = row("naive", timestamp=f"{OLD:%Y-%m-%dT%H:%M:%S}")
+    holds(airflow, row("t"), row("gone"), row("timeless", timestamp="<script>"), naive)
 
     result = found(airflow, key(2, "t"), key(3, "timeless"))
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xcomkit.cli.inspect_options import refuse
 from xcomkit.cli.terminal import note, read_days, read_pair, say
 from xcomkit.findings.errors import InputError, MissingError, XcomkitError
 
@@ -79,9 +80,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="open none of them, a thousand drawn by chance, or all",
     )  # fmt: skip
     deep.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="another number draws another sample"
-    )
-    deep.add_argument(
         "--scheduler", default="local", metavar="ADDRESS",
         help="local: threads here; else the address of a Dask cluster, such as tcp://HOST:8786",
     )  # fmt: skip
@@ -114,11 +112,11 @@ def act(options: argparse.Namespace) -> int:
 
     overrides: dict[str, object] = dict(read_pair(text) for text in options.parameter)
     settings = Settings.from_yaml(options.file, overrides=overrides)
+    refuse(options, prefix=settings.prefix)
     if options.dag or options.run or options.task:
         return _show_values(options, settings=settings)
     if options.journal:
         return _show_deletions(options, settings=settings)
-    _refuse(options, prefix=settings.prefix)
 
     from xcomkit.clouds import open_cloud
     from xcomkit.findings.model import worst
@@ -155,40 +153,9 @@ def act(options: argparse.Namespace) -> int:
         for one in shown:
             say(f"{one!r}\n")
         say(repr(show.checks(found)))
-    if not listing.is_whole:
+    if not (listing.is_whole and all(part.is_whole for part in parts)):
         return PARTIAL
     return int(worst(found) in ("fail", "unknown"))
-
-
-def _refuse(options: argparse.Namespace, *, prefix: str) -> None:
-    """Go on with options that fit together.
-
-    Raises:
-        InputError: they do not.
-    """
-    if options.save and options.save.suffix not in (".json", ".parquet"):
-        raise InputError(
-            f"--save {options.save}: no format.", hint="name a .json or a .parquet file."
-        )
-    if options.resume and (options.decode != "none" or options.orphans):
-        raise InputError(
-            "--decode and --orphans need a whole listing, and --resume lists a part.",
-            hint="leave out --resume.",
-        )
-    if options.inventory and (
-        options.resume or options.versions or options.decode != "none" or options.orphans
-    ):
-        raise InputError(
-            "an inventory is older than the bucket and its rows, and has its old versions in it.",
-            hint="leave out --resume, --versions, --decode and --orphans.",
-        )
-    has_values = options.orphans and "://" not in options.orphans
-    if options.delete is not None and not (has_values and options.delete == prefix):
-        raise InputError(
-            f"--delete {options.delete}: nothing is deleted.",
-            hint="type in what the parameter prefix says, and give --orphans an export or a"
-            " database: a Deployment lists no values.",
-        )
 
 
 class _Part(NamedTuple):
@@ -198,6 +165,7 @@ class _Part(NamedTuple):
     found: Any = None
     table: object = None
     checks: tuple["Check", ...] = ()
+    is_whole: bool = True
 
 
 def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") -> Iterator[_Part]:
@@ -245,9 +213,8 @@ def _scan(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
     from xcomkit.steps.deep_scan import scan_prefix, scan_table
 
     scan = scan_prefix(
-        listing, cloud=cloud, decode=options.decode, seed=options.seed,
-        scheduler=options.scheduler, say=note,
-    )  # fmt: skip
+        listing, cloud=cloud, decode=options.decode, scheduler=options.scheduler, say=note
+    )
     encryption = unread = ""
     try:
         encryption = cloud.bucket.read_setting(ENCRYPTION)
@@ -256,24 +223,25 @@ def _scan(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
     listed = listing.sums.readable
     checks = judge_scan(scan, listed=listed, encryption=encryption, unread=unread)
     found = {**asdict(scan), "share": scan.gzip.share(of=listed)}
-    return _Part("scan", found, scan_table(scan, listed=listed), checks)
+    return _Part("scan", found, scan_table(scan, listed=listed), checks, scan.is_whole)
 
 
 def _look_further(
     options: argparse.Namespace, *, cloud: "Cloud", summary: "Summary"
 ) -> Iterator[_Part]:
     """Yield what is beside the objects, and the checks that only options ask for."""
-    from xcomkit.objects.beside import count_beside
+    from xcomkit.objects.beside import INTERRUPTED, count_beside
     from xcomkit.objects.checks import judge_reruns, judge_uploads
     from xcomkit.steps.inspect_objects import beside_table, list_state, state_table
 
     if summary.is_whole and not options.inventory and (state := list_state(cloud, say=note)):
-        yield _Part("state_store", state, state_table(state))
+        yield _Part("state_store", state, state_table(state), is_whole=state.is_whole)
     if options.versions and summary.is_whole:
         note("counting old versions with the cloud's own SDK, one answer per 1,000 of them")
         beside = count_beside(cloud, prefix=cloud.settings.prefix)
         check = judge_uploads(beside, now=summary.now, days=summary.retention_days)
-        yield _Part("beside", beside, beside_table(beside), (check,))
+        is_whole = INTERRUPTED not in (beside.unseen, beside.unseen_uploads)
+        yield _Part("beside", beside, beside_table(beside), (check,), is_whole)
     if (again := options.rerun_days) is not None:
         effects: tuple[Effect, ...] = ()
         unread = ""

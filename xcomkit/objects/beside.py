@@ -8,6 +8,8 @@ from typing import Protocol
 from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Upload
 
+INTERRUPTED = "the listing was interrupted."
+
 
 class Store(Protocol):
     """Lists old versions and unfinished uploads."""
@@ -76,5 +78,5 @@ def _run(count: Callable[[], None]) -> str:
     except XcomkitError as error:
         return str(error)
     except KeyboardInterrupt:
-        return "the listing was interrupted."
+        return INTERRUPTED
     return ""

@@ -204,7 +204,8 @@ def judge_scan(scan: Scan, *, listed: int, encryption: str, unread: str = "") ->
     opened = f"{scan.opened.count:,} of {number_of(listed, 'object')}"
     how = f"opened {opened}, bounded and without Airflow"
     missed = scan.count("not read").count
-    unseen = f"; {missed:,} not read, {scan.why}" if missed or not scan.is_whole else ""
+    lost = f"{missed:,} not read, " if missed else ""
+    unseen = f"; {lost}{scan.why}" if missed or not scan.is_whole else ""
     whole = scan.opened.count - scan.count("empty", "larger than the limit").count
     found = []
     for rule, expected, kinds in _KINDS:

@@ -46,6 +46,8 @@ class Listing:
     folders: dict[str, str | None] = field(default_factory=dict)
     also: list[Callable[[Columns], None]] = field(default_factory=list, compare=False)
     missing: str = ""
+    stop: Event = field(default_factory=Event, compare=False)
+    """Set once somebody interrupted it."""
 
     @property
     def is_whole(self) -> bool:
@@ -64,10 +66,10 @@ class Listing:
         Raises:
             ServiceError: the listing was refused or failed.
         """
-        begun, before, stop = time.monotonic(), self.sums.count, Event()
+        begun, before, self.stop = time.monotonic(), self.sums.count, Event()
         # In a thread of its own, which an interruption never ends amid a batch.
         with ThreadPoolExecutor(1) as pool:
-            counted = pool.submit(asyncio.run, self._count(lister, stop))
+            counted = pool.submit(asyncio.run, self._count(lister, self.stop))
             while not wait([counted], timeout=0).done:
                 try:
                     if not wait([counted], timeout=_EVERY).done:
@@ -77,7 +79,7 @@ class Listing:
                             f" {elapsed:.0f} s, {(count - before) / elapsed:,.0f}/s"
                         )
                 except KeyboardInterrupt:
-                    stop.set()
+                    self.stop.set()
         if isinstance(error := counted.exception(), BaseExceptionGroup):
             raise error.exceptions[0]
         counted.result()
@@ -134,9 +136,10 @@ class Listing:
 
     def add(self, batch: Any) -> None:
         """Count a batch, and hand it on."""
-        self.sums.add(batch)
+        columns = read_columns(batch)
+        self.sums.add(columns)
         for take in self.also:
-            take(read_columns(batch))
+            take(columns)
 
 
 def _last_key(batch: Any) -> str:

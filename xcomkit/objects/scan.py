@@ -7,7 +7,6 @@ adds up the same in whatever order its parts arrive, so that threads and a clust
 import gzip
 import heapq
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,13 +22,14 @@ from xcomkit.objects.keys import find_references, parse_key
 from xcomkit.objects.sums import Columns, Examples
 
 SAMPLE = 1_000
-"""Objects of a sample: it tells a share to within three percent of all bytes or better."""
+"""Objects of a sample."""
 MAX_TYPES = 200
 _LEAST = 30
 """Objects from which on a share has an interval."""
 _LEVEL = 6
-# A hostile value of 5 MB may take 150 MB once it is parsed.
-_DECODERS = BoundedSemaphore(max(2, (os.cpu_count() or 2) // 2))
+# A hostile value of 5 MB may take 150 MB once it is parsed, and Python parses one at a time.
+_DECODERS = BoundedSemaphore(2)
+_SEED = b"0"
 
 Kind = Literal[
     "gone", "not read", "larger than the limit", "empty", "truncated", "undecodable",
@@ -58,30 +58,28 @@ class Reader(Protocol):
 class Sample:
     """XComs drawn from a listing of any length, each with the same chance.
 
-    Kept are those whose keys have the smallest hashes under ``seed``: the same ones, in whatever
-    order the listing yields them.
+    Drawn are those whose keys have the smallest hashes: the same ones, in whatever order the
+    listing yields them.
     """
 
     prefix: str
-    seed: int
-    _kept: list[tuple[int, str, StoredXCom]] = field(default_factory=list)
+    _drawn: list[tuple[int, str, StoredXCom]] = field(default_factory=list)
 
     @property
     def objects(self) -> list[StoredXCom]:
         """Return the objects in the order of their keys."""
-        return sorted((one for *_, one in self._kept), key=lambda one: one.key)
+        return sorted((one for *_, one in self._drawn), key=lambda one: one.key)
 
     def add(self, columns: Columns) -> None:
         """Draw from a batch of a listing."""
-        salt = f"{self.seed}".encode()
         for row, key in enumerate(columns.keys.to_pylist()):
-            rank = -int.from_bytes(blake2b(key.encode(), key=salt, digest_size=8).digest())
-            if len(self._kept) == SAMPLE and rank <= self._kept[0][0]:
+            rank = -int.from_bytes(blake2b(key.encode(), key=_SEED, digest_size=8).digest())
+            if len(self._drawn) == SAMPLE and rank <= self._drawn[0][0]:
                 continue
             one = parse_key(columns.stored(row), prefix=self.prefix)
             if one.layout != "foreign":
-                keep = heapq.heappush if len(self._kept) < SAMPLE else heapq.heappushpop
-                keep(self._kept, (rank, key, one))
+                keep = heapq.heappush if len(self._drawn) < SAMPLE else heapq.heappushpop
+                keep(self._drawn, (rank, key, one))
 
 
 class Moments(NamedTuple):
@@ -132,6 +130,11 @@ class Scan:
     gzip: Moments = field(default_factory=Moments)
     why: str = ""
     is_whole: bool = True
+
+    @property
+    def why_part(self) -> str:
+        """Return why it is a part; empty where it is whole."""
+        return "" if self.is_whole else self.why
 
     def add(self, other: "Scan") -> None:
         """Add what was found in other objects."""

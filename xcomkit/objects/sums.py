@@ -107,8 +107,11 @@ class Sums:
         return sum(count for count, _ in self.groups.values())
 
     def add(self, batch: Any) -> None:
-        """Count a batch: of Arrow with ``path``, ``size`` and ``last_modified``, or of objects."""
-        columns = read_columns(batch)
+        """Count a batch: of Arrow with ``path``, ``size`` and ``last_modified``, or of objects.
+
+        One that was read into columns already is not read again.
+        """
+        columns = batch if isinstance(batch, Columns) else read_columns(batch)
         if not columns.count:
             return
         strict = _read_strict(columns, prefix=self.prefix)

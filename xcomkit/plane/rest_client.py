@@ -180,8 +180,9 @@ class RestClient:
                     hint="try again with a smaller run, and check that it is Airflow 3.1 or later.",
                 )
             seen += len(found)
-            time.sleep(pause)
             yield from (entry for entry in found if isinstance(entry, dict))
+            if seen < total:
+                time.sleep(pause)
 
     def quoted(self, value: object, *, most: int = _QUOTED) -> str:
         """Return what somebody sent as one printable line of ``most`` characters, masked."""

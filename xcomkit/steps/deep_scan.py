@@ -1,11 +1,12 @@
 """The deep scan of ``xcomkit inspect``: objects opened by threads here, or by a Dask cluster."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import lru_cache
-from threading import Lock, Semaphore
+from functools import lru_cache, partial
+from threading import Event, Lock, Semaphore
 from typing import Literal
 
 from xcomkit.clouds import Cloud, Platform, open_cloud
@@ -31,6 +32,8 @@ _AHEAD = 4
 _EVERY = 5.0
 _PATIENCE = 30
 """Seconds until a scheduler has answered, and has a worker."""
+_SLOWEST = 600.0
+"""Seconds after which a chunk ends, or its worker counts as lost."""
 _CLASSES = 20
 _OPENING = Lock()
 
@@ -50,9 +53,22 @@ def scan_chunk(parameters: str, chunk: Sequence[StoredXCom], *, measure: bool) -
 def _open(parameters: str) -> Cloud:
     settings = Settings.from_mapping(json.loads(parameters))
     cloud = open_cloud(settings, platform=Platform(label="", issuer=""))
-    with suppress(ServiceError):  # whatever it answers, there is a client now
-        cloud.object_exists(f"{settings.prefix}/xcomkit")
+    _connect(cloud)
     return cloud
+
+
+def _connect(cloud: Cloud) -> None:
+    with suppress(ServiceError):  # whatever it answers, there is a client now
+        cloud.object_exists(f"{cloud.settings.prefix}/xcomkit")
+
+
+def work_of(cloud: Cloud, *, scheduler: str) -> Callable[..., Scan]:
+    """Return what opens a chunk: with the cloud that is open here, or with a worker's own."""
+    settings = cloud.settings
+    if scheduler != LOCAL:
+        return partial(scan_chunk, json.dumps(settings.recorded))
+    _connect(cloud)
+    return partial(scan_objects, cloud, place=Place(settings.bucket, settings.prefix))
 
 
 @contextmanager
@@ -91,51 +107,59 @@ def open_pool(scheduler: str) -> Iterator[tuple[Executor, int]]:
 class Scanning:
     """Chunks of objects that a pool opens; memory is bounded by how many are under way."""
 
-    def __init__(self, settings: Settings, *, pool: Executor, threads: int, measure: bool) -> None:
+    def __init__(self, work: Callable[..., Scan], *, pool: Executor, threads: int) -> None:
         self.total = Scan()
-        self._parameters = json.dumps(settings.recorded)
-        self._prefix, self._pool, self._measure = settings.prefix, pool, measure
-        self._ahead = threads * _AHEAD
+        self._work, self._pool, self._ahead = work, pool, threads * _AHEAD
         self._room, self._adding = Semaphore(self._ahead), Lock()
         self._next: list[StoredXCom] = []
         self._pending: set[Future[Scan]] = set()
 
-    def add(self, columns: Columns) -> None:
-        """Open the XComs of a batch of a listing; waits while enough are under way."""
-        for row in range(columns.count):
-            one = parse_key(columns.stored(row), prefix=self._prefix)
-            if one.layout != "foreign":
-                self.open(one)
+    def open(self, one: StoredXCom, *, stop: Event | None = None) -> None:
+        """Open an object as soon as there are enough for a chunk; nothing after a failure.
 
-    def open(self, one: StoredXCom) -> None:
-        """Open an object as soon as there are enough for a chunk."""
-        self._next.append(one)
-        if len(self._next) == CHUNK:
-            self._submit()
+        Waits while enough are under way, unless ``stop`` is set meanwhile.
+        """
+        if self.total.is_whole:
+            self._next.append(one)
+            if len(self._next) == CHUNK:
+                self._submit(stop or Event())
 
-    def finish(self, *, say: Callable[[str], None]) -> Scan:
-        """Return what was found, once everything is opened, or somebody interrupts."""
-        self._submit()
-        left = self._ahead
+    def finish(self, left: Iterable[StoredXCom] = (), *, say: Callable[[str], None]) -> Scan:
+        """Return what was found, once these and all before are opened, or somebody interrupts."""
+        never = Event()
         try:
-            while left:
-                if self._room.acquire(timeout=_EVERY):
-                    left -= 1
-                else:
-                    say(f"{self.total.opened.count:,} objects opened")
+            for one in left:
+                self.open(one)
+            self._submit(never)
+            for _ in range(self._ahead):
+                if not self._wait(never, say=say):
+                    break
         except KeyboardInterrupt:
             self._end("the scan was interrupted")
+        if not self.total.is_whole:
             for future in self._pending.copy():
                 future.cancel()
         return self.total
 
-    def _submit(self) -> None:
-        if self._next and self.total.is_whole:
-            self._room.acquire()
-            chunk, self._next = self._next, []
-            future = self._pool.submit(scan_chunk, self._parameters, chunk, measure=self._measure)
+    def _submit(self, stop: Event) -> None:
+        chunk, self._next = self._next, []
+        if chunk and self.total.is_whole and self._wait(stop, say=lambda _: None):
+            future = self._pool.submit(self._work, chunk)
             self._pending.add(future)
             future.add_done_callback(self._take)
+
+    def _wait(self, stop: Event, *, say: Callable[[str], None]) -> bool:
+        """Tell whether a chunk more can be under way; if not, the scan has ended."""
+        until = time.monotonic() + _SLOWEST
+        while not self._room.acquire(timeout=_EVERY):
+            say(f"{self.total.opened.count:,} objects opened")
+            if stop.is_set():
+                self._end("the listing was interrupted")
+            elif time.monotonic() > until:
+                self._end(f"no worker answered for {_SLOWEST:g} s")
+            if not self.total.is_whole:
+                return False
+        return True
 
     def _take(self, future: "Future[Scan]") -> None:
         """Add what a chunk holds; where one fails as a whole, the others would, too."""
@@ -143,7 +167,7 @@ class Scanning:
         with self._adding:
             if error:
                 self._end(f"{type(error).__name__}: {error}")
-            elif not future.cancelled():
+            elif self.total.is_whole and not future.cancelled():
                 self.total.add(future.result())
         self._pending.discard(future)
         self._room.release()
@@ -153,35 +177,37 @@ class Scanning:
 
 
 def scan_prefix(
-    listing: Listing, *, cloud: Cloud, decode: Decode, seed: int, scheduler: str,
-    say: Callable[[str], None],
-) -> Scan:  # fmt: skip
+    listing: Listing, *, cloud: Cloud, decode: Decode, scheduler: str, say: Callable[[str], None]
+) -> Scan:
     """List the prefix, open its XComs or a sample of them, and return what is in them.
 
     Encryption and what gzip would save are measured on the sample in either case.
     """
-    sample = Sample(cloud.settings.prefix, seed)
+    prefix = cloud.settings.prefix
+    sample = Sample(prefix)
     with open_pool(scheduler) as (pool, threads):
+        work = work_of(cloud, scheduler=scheduler)
         every, drawn = (
-            Scanning(cloud.settings, pool=pool, threads=threads, measure=measure)
+            Scanning(partial(work, measure=measure), pool=pool, threads=threads)
             for measure in (False, True)
         )
 
         def take(columns: Columns) -> None:
             sample.add(columns)
-            if decode == "all":
-                every.add(columns)
+            for row in range(columns.count) if decode == "all" else ():
+                one = parse_key(columns.stored(row), prefix=prefix)
+                if one.layout != "foreign":
+                    every.open(one, stop=listing.stop)
 
         listing.also.append(take)
         listing.run(cloud, say=say)
         whole = every.finish(say=say)
-        for one in sample.objects if whole.is_whole else ():
-            drawn.open(one)
-        measured = drawn.finish(say=say)
-    if decode == "sample":
-        return measured
-    whole.gzip, whole.encryptions = measured.gzip, measured.encryptions
-    return whole
+        measured = drawn.finish(sample.objects if whole.is_whole else (), say=say)
+    found = measured if decode == "sample" else whole
+    found.gzip, found.encryptions = measured.gzip, measured.encryptions
+    if why := whole.why_part or measured.why_part or listing.part:
+        found.is_whole, found.why = False, why
+    return found
 
 
 def scan_table(scan: Scan, *, listed: int) -> show.Table:
