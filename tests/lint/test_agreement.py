@@ -93,3 +93,16 @@ def test_two_places_fail_for_what_decides_where_xcoms_go_and_are_a_warning_for_t
 def test_two_values_that_are_not_told_may_differ(judged):
     entry = f"  - name: {THRESHOLD}\n    {FROM_SECRET}\n"
     assert "XC013" in judged(f"commonEnv:\n{entry}triggerer:\n  env:\n{entry}")
+
+
+def test_state_path_is_judged_in_the_components_that_have_a_state_store(judged):
+    path = "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_PATH"
+    state = "{name: AIRFLOW__WORKERS__STATE_STORE_BACKEND, value: a.B}"
+    text = GOOD + (
+        "triggerer:\n  env:\n    - {name: %s, value: /pod}\n"
+        "dagProcessor:\n  env:\n    - %s\n    - {name: %s, value: %s}\n"
+    )
+
+    assert "XC434" not in judged(text % (path, state, path, "s3://aws_default@xcom-bucket/state"))
+    (finding,) = judged(text % (path, state, path, "/other"))["XC434"]
+    assert "dagProcessor" in finding.observed

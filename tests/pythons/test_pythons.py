@@ -24,7 +24,6 @@ ELSEWHERE = (
     "cloud_files/test_cloud_reading.py", "dags/test_dag_scan_files.py",
     "inputs/test_input_files.py", "test_any_configuration.py", "test_connection_fields.py",
     "test_symptoms.py",
-    "dags/test_airflow_ignore.py::test_files_are_left_out_as_airflow_leaves_them_out",
     "inputs/test_repository.py::test_other_charts_hidden_folders_links_and_bytes_are_left_alone",
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from xcomkit.findings.model import Rule
@@ -63,22 +64,30 @@ def lint_rule(rule: Rule, expected: str, **more: Any) -> Callable[[Find], Find]:
 
 
 def value_rule(
-    rule: Rule, variable: str, expected: str, **more: Any
+    rule: Rule, variable: str, expected: str, *, beside: str = "", **more: Any
 ) -> Callable[[Callable[[str], str]], Callable[[str], str]]:
-    """Make the function below the one that says what is wrong with a value of one variable."""
+    """Make the function below the one that says what is wrong with a value of one variable.
+
+    ``beside`` as in ``judge_values``.
+    """
 
     def register(problem: Callable[[str], str]) -> Callable[[str], str]:
-        lint_rule(rule, expected, **more)(lambda config: judge_values(config, variable, problem))
+        find = partial(judge_values, variable=variable, problem=problem, beside=beside)
+        lint_rule(rule, expected, **more)(find)
         return problem
 
     return register
 
 
 def judge_values(
-    config: Configuration, variable: str, problem: Callable[[str], str]
+    config: Configuration, variable: str, problem: Callable[[str], str], *, beside: str = ""
 ) -> Iterator[Objection]:
-    """Yield what is wrong with each value of a variable."""
+    """Yield what is wrong with each value of a variable.
+
+    Components in which ``beside`` is not set do not read it.
+    """
     for value, setting in config.known(variable):
-        if text := problem(value):
+        written = (v.name for one in setting.components for v in config.variables[one])
+        if (not beside or beside in written) and (text := problem(value)):
             observed = f"{show(variable, value)} in {setting.where}: {text}"
             yield Objection(observed, setting.place)

@@ -271,6 +271,8 @@ ADMIN = "arn:aws:iam::111122223333:role/admin"
         ({"StringNotEquals": {"aws:PrincipalAccount": "111122223333"}}, {}),
         ({"StringNotEquals": {"aws:PrincipalAccount": "444455556666"}}, ALL),
         ({"NumericLessThan": {"s3:TlsVersion": "1.2"}}, {}),
+        ({"NumericLessThan": {"s3:TlsVersion": "1.3"}}, MAYBE),
+        ({"NumericLessThan": {"s3:TlsVersion": "1.4"}}, ALL),
         ({"StringNotEquals": {"s3:signatureversion": "AWS4-HMAC-SHA256"}}, {}),
         ({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, MAYBE),
     ],
@@ -434,6 +436,23 @@ def test_assignments_are_joined_by_client_id_and_storage_account(compared, assig
 def test_assignment_of_a_group_may_be_the_agents_or_not(compared) -> None:
     group = assignment(principalName="data-team", principalType="Group")
     assert severities(compared("abfs", CLIENT, policy=[group])) == {"XC063": {"warn"}}
+
+
+@pytest.mark.parametrize("doubt", [{"principalType": "Group"}, {"condition": "@Resource[...]"}])
+def test_width_of_an_assignment_that_may_not_be_the_agents_is_unknown(compared, doubt) -> None:
+    wide = assignment(principalName=CLIENT) | {"roleDefinitionName": "Owner"}
+    sure = compared("abfs", CLIENT, policy=[wide])["XC066"]
+    (unsure,) = compared("abfs", CLIENT, policy=[wide | doubt])["XC066"]
+    assert [one.is_unknown for one in (*sure, unsure)] == [False, True]
+
+
+@pytest.mark.parametrize("container", ["$logs", "$web", "$root", "$blobchangefeed"])
+def test_container_of_azures_own_is_no_placeholder(compared, container) -> None:
+    another = assignment(principalName=CLIENT)
+    another["scope"] = another["scope"].replace("acme-xcom", container)
+    assert "XC008" not in compared("abfs", CLIENT, policy=[another])
+    another["scope"] += "_NAME"
+    assert "XC008" in compared("abfs", CLIENT, policy=[another])
 
 
 def test_placeholder_in_a_policy_or_a_lifecycle_fails(compared) -> None:

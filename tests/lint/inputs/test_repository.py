@@ -317,6 +317,20 @@ def test_patch_of_a_deployment_is_laid_over_it_or_is_a_part(lint, over):
     assert ("XC001", "r/d/base.yaml:4") in failed(together)
 
 
+@pytest.mark.parametrize(("first", "second"), [("1MB", "0"), ("0", "1MB")])
+def test_patches_of_a_deployment_that_contradict_do_not_hide_each_other(lint, first, second):
+    files = {
+        "d/base.yaml": WORKER % ("selector: {a: b}", "AIRFLOW__CORE__PARALLELISM", "8"),
+        "d/a.yaml": WORKER % ("replicas: 3", THRESHOLD, first),
+        "d/b.yaml": WORKER % ("replicas: 3", THRESHOLD, second),
+        "d/c.yaml": WORKER % ("replicas: 3", "AIRFLOW__CORE__XCOM_BACKEND", "x.Y"),
+    }
+    report = lint(files)
+    wrong = next(name for name, text in files.items() if "1MB" in text)
+    assert [where for rule, where in failed(report) if rule == "XC010"] == [f"r/{wrong}:4"]
+    assert not {"XC009", "XC002"} & {f.rule.id for f in report.findings if "no " in f.observed}
+
+
 def test_patch_of_a_deployment_alone_lacks_nothing_for_sure(lint):
     assert failed(lint({"p.yaml": WORKER % ("replicas: 3", THRESHOLD, "0")})) == []
 

@@ -321,7 +321,18 @@ def test_parameters_of_argo_stand_over_all_values(found, rows, expected):
 
     findings = found({"a.yaml": text})
     assert {f.rule.id for f in findings} == {expected}
-    assert {f.line for f in findings} >= {9}
+    assert {f.line for f in findings} == {9}
+
+
+@pytest.mark.parametrize("name", ["commonEnv[1001].value", "commonEnv[-1].value", "commonEnv[9", "",
+                                  f"commonEnv[{'9' * 5000}].value"])  # fmt: skip
+def test_parameter_that_helm_or_lint_does_not_follow_is_said(found, name):
+    rows = json.dumps([{"name": name, "value": "x"}])
+    text = below(f"{ARGO}      parameters: {rows}\n      valuesObject:\n", 8, GOOD)
+
+    assert {(f.rule.id, f.is_unknown, f.line) for f in found({"a.yaml": text})} == {
+        ("XC076", True, 9)
+    }
 
 
 def test_values_file_may_lie_below_a_manifest(found):

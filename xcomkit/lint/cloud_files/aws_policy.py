@@ -35,10 +35,11 @@ _BEYOND = (
 _SSE = "s3:x-amz-server-side-encryption"
 _SENT: Context = {
     "aws:securetransport": ("true",),
-    "s3:tlsversion": ("1.3",),  # or 1.2, where a policy asks for no more
     "s3:signatureversion": ("AWS4-HMAC-SHA256",),
     "s3:authtype": ("REST-HEADER",),
 }
+_TLS = "s3:tlsversion"
+_VERSIONS = ("1.2", "1.3")  # client and endpoint agree on one when they meet
 # headers and parameters that s3fs does not send, so that the keys are absent
 _NOT_SENT = ("s3:prefix", "s3:delimiter", "s3:max-keys", "s3:x-amz-acl", "s3:versionid")
 
@@ -296,6 +297,10 @@ def _excesses(statement: Statement, *, rights: _Rights) -> Iterator[str]:
 def _is_met(statement: Statement, context: Context) -> bool | None:
     """Return whether the request meets the conditions; what else they ask for is unknown."""
     keys = {key for _, key, _ in statement.clauses}
-    known = {key for key in keys if key in (*_SENT, *_NOT_SENT) or key.startswith(_SSE)}
+    known = {key for key in keys if key in (*_SENT, *_NOT_SENT, _TLS) or key.startswith(_SSE)}
     known |= keys & {*context}
-    return statement.is_met({**dict.fromkeys(keys - known), **context})
+    met = {
+        statement.is_met({**dict.fromkeys(keys - known), **context, _TLS: (version,)})
+        for version in _VERSIONS
+    }
+    return met.pop() if len(met) == 1 else None

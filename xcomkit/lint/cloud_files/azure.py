@@ -148,7 +148,10 @@ def judge_assignments(found: list[Any], *, path: BasePath, report: Collector) ->
         report.add(XC063, text, expected=wanted, fix=fix, is_unknown=True)
     for entry, reach in reaching:
         if problems := "; ".join(_excesses(_role(entry), reach=reach)):
-            report.add(XC066, problems, expected=expected, fix=_assign(path))
+            doubt = _doubt(entry)
+            text = f"{problems}{doubt}"
+            fix = _assign(path)
+            report.add(XC066, text, expected=expected, fix=fix, is_unknown=bool(doubt))
 
 
 def _excesses(role: str, *, reach: str) -> Iterator[str]:

@@ -20,8 +20,8 @@ _TEMPLATE = re.compile(
     r"|\b(?:[A-Z]+_)*(?:ACCOUNT|PROJECT|SUBSCRIPTION|TENANT|CLUSTER|NAMESPACE|OIDC|ROLE|POOL)"
     r"_(?:ID|NUMBER|NAME|PROVIDER|ARN)\b|(?<=:iam::)(?!aws:|cloudfront:)[A-Za-z][\w-]*(?=:)"
     r"|(?<=/id/)EXAMPLE\w{0,60}|\bregion-code\b"  # the issuer of the EKS guide
-    # what a shell was to fill in, and the bucket of the S3 guide
-    r"|(?<![\w$])\$[A-Za-z_]\w{0,60}|%[A-Z_]{2,60}%|\bDOC-EXAMPLE-BUCKET\d*|\bamzn-s3-demo-bucket\d*"
+    # what a shell was to fill in, no container of Azure's own, and the bucket of the S3 guide
+    r"|(?<![\w$])\$(?!(?:logs|web|root|blobchangefeed)\b)[A-Za-z_]\w{0,60}|%[A-Z_]{2,60}%|\bDOC-EXAMPLE-BUCKET\d*|\bamzn-s3-demo-bucket\d*"
 )
 _PLAIN = re.compile(r"[\w.:/@\[\]~+=,()* -]{1,400}", re.ASCII)
 

@@ -153,10 +153,13 @@ def _bad_class(config: Configuration) -> Iterator[Objection]:
 @lint_rule(XC434, "s3, gs, abfs or adl", fix=_PATH, applies=_is_set)
 def _bad_path(config: Configuration) -> Iterator[Objection]:
     yield from missing(config, STATE_PATH, beside=STATE_BACKEND)
-    yield from judge_values(config, STATE_PATH, path_problem)
+    yield from judge_values(config, STATE_PATH, path_problem, beside=STATE_BACKEND)
 
 
-@value_rule(XC435, STATE_THRESHOLD, "a whole number from 0", fix=(STATE_THRESHOLD, "0"))
+@value_rule(
+    XC435, STATE_THRESHOLD, "a whole number from 0", fix=(STATE_THRESHOLD, "0"),
+    beside=STATE_BACKEND,
+)  # fmt: skip
 def _bad_threshold(value: str) -> str:
     number = read_threshold(value)
     return "no whole number" if number is None else "is negative" if number < 0 else ""

@@ -17,6 +17,7 @@ from xcomkit.values.environment import Variable, read_entries
 from xcomkit.values.names import is_reference, without_templates
 from xcomkit.values.values import Key, Values
 
+_Patch = tuple[Place, list[Variable]]
 _Id = tuple[str, str, str]  # kind, namespace and name of a ConfigMap or Secret
 _TEMPLATES: dict[str, Key] = {
     "Pod": (),
@@ -51,25 +52,28 @@ def read_pods(documents: Sequence[Values], *, sources: tuple[Source, ...]) -> Co
     homes: dict[str, Place] = {}
     elsewhere: dict[str, str] = {}
     pods: list[Pod] = []
+    patches: dict[str, list[_Patch]] = {}
     for pod, container, name, space in sorted(
         _containers(documents), key=lambda found: _is_patch(found[1])
     ):
         file, line = home = container.place()
-        if len(variables) >= MOST_CONTAINERS:
-            problem = f"{file}:{line}:1: more than {MOST_CONTAINERS} containers."
-            raise InputError(problem, hint="give the agents' pods only.")
         own = container.get("name") or container.path[-1]
         component = f"{name}:{own}"[:200]
         is_patch = _is_patch(container)
         component = component if is_patch else _unique(component, variables)
+        if len(variables) + len(patches.get(component, ())) >= MOST_CONTAINERS:
+            problem = f"{file}:{line}:1: more than {MOST_CONTAINERS} containers."
+            raise InputError(problem, hint="give the agents' pods only.")
         found, rest = _from_maps(container, maps, space=space)
         path = (*container.path, "env")
         for entry in read_entries(container.doc, path=path, source=f"{component}.env"):
             found.append(_by_reference(entry, container, maps, space=space))
         if rest or (is_patch and component not in variables):
             elsewhere[component] = f"envFrom {', '.join(rest)}" if rest else _BELOW
-        variables[component] = (*variables.get(component, ()), *found)
-        if is_patch and component in homes:
+        if is_patch:
+            patches.setdefault(component, []).append((home, found))
+        variables.setdefault(component, () if is_patch else tuple(found))
+        if component in homes:
             continue
         homes[component] = home
         labels = pod.get("metadata", "labels")
@@ -77,6 +81,13 @@ def read_pods(documents: Sequence[Values], *, sources: tuple[Source, ...]) -> Co
         account = pod.text("spec", "serviceAccountName")
         place = pod.place("metadata")
         pods.append(Pod(component, place, known, container.text("image"), account))
+    for component, laid in patches.items():
+        base, name = variables[component], component
+        for place, found in _last_each(laid):
+            variables[name] = (*base, *found)
+            homes.setdefault(name, place)
+            elsewhere |= {name: elsewhere[component]} if component in elsewhere else {}
+            name = _unique(component, variables)
     for (kind, _, name), data in maps.unused():  # what pods of other files will be given
         component = _unique(f"{kind}/{name}".lower()[:200], variables)
         variables[component] = tuple(data.values())
@@ -91,6 +102,19 @@ def read_pods(documents: Sequence[Values], *, sources: tuple[Source, ...]) -> Co
         documents=tuple(documents),
         pods=tuple(pods),
     )
+
+
+def _last_each(patches: list[_Patch]) -> Iterator[_Patch]:
+    """Yield the variables of patches together; where two contradict, with each patch as the last.
+
+    Which is the last, or whether both are in use, is said by a kustomization elsewhere.
+    """
+    values: dict[str, set[tuple[str | None, str]]] = {}
+    for one in (one for _, found in patches for one in found):
+        values.setdefault(one.name, set()).add((one.value, one.problem))
+    contradict = any(len(each) > 1 for each in values.values())
+    for last in patches if contradict else patches[:1]:
+        yield last[0], [v for one in patches if one is not last for v in one[1]] + last[1]
 
 
 class _Maps:

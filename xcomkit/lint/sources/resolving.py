@@ -22,9 +22,10 @@ from xcomkit.values.parts import below, find_agents, find_stray
 from xcomkit.values.values import Key, Values, read_documents, read_values
 
 _BRACES = re.compile(r"\{\{[^{}]*\}\}")
-_PART = re.compile(r"((?:[^.\[\]\\]|\\.)+)|\[(\d+)\]")
+_PART = re.compile(r"((?:[^.\[\]\\]|\\.)++)|\[(\d+)\]")
+_WHOLE = re.compile(rf"(?:\.?{_PART.pattern})+")
 _WORDS = {"true": True, "false": False, "null": None}  # in any case
-_MOST_INDEX = 1000  # of a list that a --set fills up
+_MOST_INDEX = 1000  # of a list that a --set fills up; helm's own limit is 65536
 
 
 @dataclass
@@ -165,6 +166,11 @@ def _expanded(release: Release, repository: Repository) -> Iterator[Release]:
 def _resolve(release: Release, repository: Repository, found: Found) -> None:
     unread = [one for one in release.layers if isinstance(one, Unread)]
     parameters = [one for one in release.layers if isinstance(one, Parameter)]
+    unread += [
+        Unread(f"--set {one.name[:80]}, whose path or index is too large or wrong", one.place)
+        for one in parameters
+        if _path_of(one) is None
+    ]
     layers: list[Values] = []
     is_ours = CHART in release.chart
     for one in release.layers:
@@ -222,21 +228,33 @@ def _configuration(
 
 def _set(values: Values, parameter: Parameter, *, below: Key) -> Values:
     """Return values with a ``--set`` over them. Source: Helm, "The Format and Limitations"."""
-    parts = [
-        int(index) if index else re.sub(r"\\(.)", r"\1", name)
-        for name, index in _PART.findall(parameter.name)
-    ]
-    path = tuple(parts[len(below) :])
-    is_long = any(isinstance(part, int) and part > _MOST_INDEX for part in path)
-    if tuple(parts[: len(below)]) != below or not path or is_long:
+    whole = _path_of(parameter) or ()
+    path = whole[len(below) :]
+    if whole[: len(below)] != below or not path:
         return values
     file, line = parameter.place
-    ends = [n for n, part in enumerate(path, start=1) if isinstance(part, int)]
-    path_of_entry = path[: ends[-1]] if ends else path
-    owner = replace(values.texts[0], name=file, lines={path_of_entry: line}, owners={}, layers=())
+    written: list[Key] = []  # entries: the one that is set, and those that fill up its list
+    for n, part in enumerate(path):
+        if isinstance(part, int):
+            rows = values.get(*path[:n])
+            first = min(part, len(rows) if isinstance(rows, list) else 0)
+            written = [*written, *((*path[:n], row) for row in range(first, part + 1))]
+    lines = dict.fromkeys(written or [path], line)
+    owner = replace(values.texts[0], name=file, lines=lines, owners={}, layers=())
     turn = max((turn for turn, _ in values.owners.values()), default=0) + 1
     data = _put(values.data, path, _typed(parameter))
-    return replace(values, data=data, owners={**values.owners, path_of_entry: (turn, owner)})
+    owners = {**values.owners, **dict.fromkeys(lines, (turn, owner))}
+    return replace(values, data=data, owners=owners)
+
+
+def _path_of(parameter: Parameter) -> Key | None:
+    """Return the path that a parameter sets, ``None`` for one that helm or this module refuses."""
+    if not _WHOLE.fullmatch(parameter.name):
+        return None
+    found = _PART.findall(parameter.name)
+    if any(len(index) > 4 or int(index or 0) > _MOST_INDEX for _, index in found):
+        return None
+    return tuple(int(index) if index else re.sub(r"\\(.)", r"\1", name) for name, index in found)
 
 
 def _put(data: Any, path: Key, value: Any) -> Any:
