@@ -229,6 +229,11 @@ CASES = {
         f"{COMMON}PATH".replace("XCOM", "STATE_STORE"), "s3://aws_default@xcom-bucket/state"),
         **lifecycle({"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 30}})},
         "XC438"),
+    "a proxy that is not there": ({"values.yaml": GOOD, **log(
+        'botocore.exceptions.ProxyConnectionError: Failed to connect to proxy URL: "http://p"')},
+        "XC155"),
+    "a node whose clock is off": ({"values.yaml": GOOD, **log(
+        AWS_ERROR.format("RequestTimeTooSkewed", "PutObject"))}, "XC169"),
     "a disabled key": ({"values.yaml": GOOD, **log(
         AWS_ERROR.format("KMS.DisabledException", "PutObject"))}, "XC146"),
     "no path, and a lifecycle to compare it with": (

@@ -80,6 +80,18 @@ def test_listing_without_a_key_below_the_path_proves_no_loss(listing):
     assert judged(row(OURS), listing=listing) == [("XC160", "warn", OURS)]
 
 
+@pytest.mark.parametrize("listing", [
+    {"Contents": [{"Key": OTHER}], "IsTruncated": True},
+    {"Contents": [{"Key": OTHER}], "NextToken": "e30="},
+    {"items": [{"name": OTHER}], "nextPageToken": "x"},
+    [{"name": f"{OTHER}{n}"} for n in range(5000)],  # where az ends when it is not told otherwise
+])  # fmt: skip
+def test_listing_that_ends_early_proves_no_loss(listing):
+    assert judged(row(OURS), listing=json.dumps(listing)) == [("XC160", "warn", OURS)]
+    rest = json.dumps({"Contents": [], "IsTruncated": False})
+    assert judged(row(OURS), listing=json.dumps(listing) + rest) == [("XC160", "fail", OURS)]
+
+
 @pytest.mark.parametrize("rows", [(), ({"xcom_entries": [], "total_entries": 0},), ([],)])
 def test_rows_that_are_empty_are_unknown_and_not_good(rows):
     assert judged(*rows) == [("XC162", "warn", "an answer of the API has no value here")]

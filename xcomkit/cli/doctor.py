@@ -141,6 +141,7 @@ def _read_rows() -> "list[Row] | None":
 def _look_up(rows: "list[Row]", *, file: Path) -> "There":
     """Return what the bucket of the parameters tells of the objects of the rows."""
     from xcomkit.clouds import open_cloud
+    from xcomkit.lint.rules.stores import cloud_of
     from xcomkit.objects.reading import is_there
     from xcomkit.plane.run_reader import together
     from xcomkit.settings.settings import Settings
@@ -149,14 +150,16 @@ def _look_up(rows: "list[Row]", *, file: Path) -> "There":
 
     settings = Settings.from_yaml(file)
     values = {row["value"] for row in rows if isinstance(row.get("value"), str)}
-    found = [one for one in map(parse_base_path, values) if one and one.bucket == settings.bucket]
+    ours = (settings.cloud, settings.bucket)
+    paths = filter(None, map(parse_base_path, values))
+    found = [one for one in paths if (cloud_of(one.scheme), one.bucket) == ours]
     try:
         platform, _ = open_platform(settings)
         cloud = open_cloud(settings, platform=platform)
+        answers = together(lambda one: is_there(one.prefix, reader=cloud), found)
     except XcomkitError as error:
         note(plain(f"not looked at: objects: {error}"))
         return lambda *_: None
-    answers = together(lambda one: is_there(one.prefix, reader=cloud), found)
     known = dict(zip(found, answers, strict=True))
     return lambda reference, _: known.get(reference)
 

@@ -11,6 +11,6 @@ FILES: Mapping[str, str] = {
     "policy.json": "what it may do, as for xcomkit lint --policy",
     "lifecycle.json": "when objects expire, as for xcomkit lint --lifecycle",
     "xcoms.json": "answers of Airflow's REST API to .../xcomEntries/KEY, one after another",
-    "objects.json": "the keys below the path, such as aws s3api list-objects-v2",
+    "objects.json": "all keys below the path, listed after the rows: aws s3api list-objects-v2",
 }
 """What is looked for in the folder, and the command that prints it."""

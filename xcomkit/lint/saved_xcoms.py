@@ -52,6 +52,10 @@ _ADVICE = {
     XC162: "Save the answers of the API again, and the values or pods that hold the path.",
     XC163: "Look whether the task pushed a text on purpose.",
 }
+_PAGE = 5000  # az storage blob list, --num-results: where it ends when it is not told otherwise
+_MORE = re.compile(
+    r'"(?:IsTruncated|NextToken|NextContinuationToken|nextMarker|nextPageToken)": (?:true|"[^"])'
+)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 Row = Mapping[str, Any]
@@ -78,10 +82,12 @@ def read_listing(text: str) -> There:
     """Return what a listing tells, however the cloud's command arranges its keys.
 
     One without any key below the path is empty, of another place, or a refusal: it tells nothing.
+    One that ends early tells nothing of the keys that it lacks.
     """
     documents = _read_documents(text, name="objects.json")
     texts = [one for one in _walk(documents, is_row=lambda _: False) if isinstance(one, str)]
     urls = {one: parse_base_path(one) for one in texts}
+    is_part = any(_MORE.search(json.dumps(one)) or _is_full(one) for one in documents[-1:])
     keys = {f"{url.bucket}/{url.prefix}" if url else one for one, url in urls.items()}
 
     @cache
@@ -92,9 +98,14 @@ def read_listing(text: str) -> There:
         if {reference.prefix, f"{reference.bucket}/{reference.prefix}"} & keys:
             return True
         below = f"{base.prefix}/" if base.prefix else ""
-        return False if is_of(below) or is_of(f"{base.bucket}/{below}") else None
+        is_whole = not is_part and (is_of(below) or is_of(f"{base.bucket}/{below}"))
+        return False if is_whole else None
 
     return is_there
+
+
+def _is_full(page: Any) -> bool:
+    return isinstance(page, list) and len(page) == _PAGE
 
 
 def _read_documents(text: str, *, name: str) -> list[Any]:

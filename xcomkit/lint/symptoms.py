@@ -231,8 +231,8 @@ SYMPTOMS: tuple[Symptom, ...] = (
     _symptom(
         155, "The store can be reached from the pods",
         "Could not connect to the endpoint URL", "Cannot connect to host",
-        "Connect timeout on endpoint URL", "ErrorCode:AuthorizationFailure",
-        "prohibited by organization's policy",
+        "Connect timeout on endpoint URL", "Failed to connect to proxy URL",
+        "ErrorCode:AuthorizationFailure", "prohibited by organization's policy",
         why="No route, a proxy, a firewall of the store, or an endpoint that the filesystem does"
         " not use: s3fs ignores extra.host.",
         remedy="Allow egress to the store, name the pods' network in its network rules or service"
@@ -287,6 +287,13 @@ SYMPTOMS: tuple[Symptom, ...] = (
         " something else.",
         remedy="Correct endpoint_url, and take AWS_ENDPOINT_URL out of the pods.",
         source="botocore",
+    ),
+    _symptom(
+        169, "The nodes' clocks are right",
+        "RequestTimeTooSkewed", "AADSTS700024",
+        why="A request that is signed for another time is refused as a forged one would be.",
+        remedy="Correct the clock of the pod's node (its time service), or take it out of use.",
+        source="Amazon S3 and Microsoft Entra ID, error codes",
     ),
     Symptom(XC163, ("is a reference, but not below",), "silent"),
 )  # fmt: skip
