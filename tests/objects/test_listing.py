@@ -33,7 +33,8 @@ KEYS = (
     f"dag/run/task/{TI}/.json", f"dag/run/task/{TI}/a.json.gz.json", f"dag/run/{TI}/a.json",
     "dag/run/task/-1/cursor.gz", "assets/a/b", "readme.txt", "", "a//b", "x" * 1_000,
     f"dag/run\x1b[31m/task/{UUID}", f"dag/<script>alert(1)</script>/task/{UUID}",
-    f"dag//task/{UUID}",
+    f"dag//task/{UUID}", f"dag/{'r' * 970}/task/{UUID}", f"dag/100%zz:+/task/{UUID}.gz",
+    "dag/manual__1%3A+/task/12/cursor.zst", "dag/run/task/-1/%zz", "assets/%zz/b", f"assets/{TI}/k",
 )  # fmt: skip
 
 LONG = (f"{'d' * 251}/run/task/{UUID}", f"dag/run/{'t' * 251}/{UUID}")
@@ -141,8 +142,8 @@ def test_interrupted_listing_keeps_its_part_and_goes_on_from_disk_without_counti
     add, whole, sent, stops = Sums.add, new(), [], []
     whole.run(bucket, say=print)
 
-    def interrupted(sums, batch):
-        add(sums, batch)
+    def interrupted(sums, *batches):
+        add(sums, *batches)
         if sums.count > at and not sent:  # a second one would end the tests themselves
             sent.append(True)
             os.kill(os.getpid(), signal.SIGINT)
@@ -155,6 +156,7 @@ def test_interrupted_listing_keeps_its_part_and_goes_on_from_disk_without_counti
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sums, "add", interrupted)
         patch.setattr(listing, "Event", remembered)
+        patch.setattr(listing, "TOGETHER", 4)
         found.run(bucket, say=said.append)
     part = found.sums.count
     saved.write(found, path=tmp_path / "sums.json")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from xcomkit.findings.model import StoredXCom
-from xcomkit.objects.sums import AGES, OTHERS, Examples, Group, Sums, Tally
+from xcomkit.objects.sums import AGES, OTHERS, Examples, Group, Sums
+from xcomkit.objects.tallies import Tally
 
 TOP = 50
 """Names of a top list; the smaller ones are its last, ``OTHERS``."""

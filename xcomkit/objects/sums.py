@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from xcomkit.findings.model import StoredCodec, StoredObject, StoredXCom
+from xcomkit.findings.model import StoredObject, StoredXCom
 from xcomkit.findings.text import shorten
-from xcomkit.objects.keys import CODECS, MAX_ID, parse_key, strict_patterns
+from xcomkit.objects.keys import parse_key, strict_patterns
+from xcomkit.objects.tallies import Tallied, Tally, add_tallies, read_groups, tally, to_numpy
 
 LARGEST = 10
 EXAMPLES = 5
@@ -25,13 +26,8 @@ GRACE = timedelta(days=2)
 AGES = (1, 7, 30, 90)
 """Ages in days up to which objects are counted together; the last place is for older ones."""
 _DAY = 86_400_000_000
-_FEW = 10_000
-_CODECS: tuple[StoredCodec, ...] = tuple(CODECS.values())
 Group = tuple[str, str, str, str]
 """Dag, task, layout and codec."""
-Tally = list[int]
-"""How many objects, and their bytes."""
-
 Ranked = tuple[int, str, StoredXCom]
 """Size and key of an object, and the object."""
 
@@ -106,24 +102,26 @@ class Sums:
         """Return how many of them have a key that Airflow writes."""
         return sum(count for count, _ in self.groups.values())
 
-    def add(self, batch: Any) -> None:
-        """Count a batch: of Arrow with ``path``, ``size`` and ``last_modified``, or of objects.
+    def add(self, *batches: Any) -> "Columns":
+        """Count batches: of Arrow with ``path``, ``size`` and ``last_modified``, or of objects."""
+        columns = read_columns(*batches)
+        if columns.count:
+            self._add(columns)
+        return columns
 
-        One that was read into columns already is not read again.
-        """
-        columns = batch if isinstance(batch, Columns) else read_columns(batch)
-        if not columns.count:
-            return
+    def _add(self, columns: "Columns") -> None:
         strict = _read_strict(columns, prefix=self.prefix)
         odd = [parse_key(columns.stored(row), prefix=self.prefix) for row in strict.others.tolist()]
         self._add_columns(columns)
-        for group, tally in strict.groups:
-            _tally(self.groups, group, *tally)
+        for tallied in strict.groups:
+            add_tallies(self.groups, *tallied)
+        rows = strict.rows[columns.size[strict.rows] == 0]
+        self.empty.add(len(rows), 0, map(columns.key, rows.tolist()))
         self._add_objects(odd)
         self.consider(
             parse_key(columns.stored(row), prefix=self.prefix) for row in strict.candidates(self)
         )
-        if len(self.groups) > 2 * MAX_GROUPS:
+        if len(self.groups) > 4 * MAX_GROUPS:
             self._prune()
 
     def _add_columns(self, columns: "Columns") -> None:
@@ -135,14 +133,10 @@ class Sums:
             (self.sizes, np.frexp(columns.size)[1]),
             (self.ages, np.searchsorted([days * _DAY for days in AGES], age)),
         ):
-            for number, tally in zip(*_tallies(numbers, columns.size), strict=True):
-                _tally(tallies, int(number), *tally)
+            add_tallies(tallies, *tally(numbers, columns.size))
         limit = timedelta(days=self.retention_days) + GRACE
         rows = np.flatnonzero(age > limit // timedelta(microseconds=1))
         self.past.add(len(rows), int(columns.size[rows].sum()), map(columns.key, rows.tolist()))
-        for row in np.flatnonzero(columns.size == 0).tolist():
-            if parse_key(columns.stored(row), prefix=self.prefix).layout != "foreign":
-                self.empty.add(1, 0, (columns.key(row),))
 
     def _add_objects(self, found: Iterable[StoredXCom]) -> None:
         for one in found:
@@ -151,7 +145,10 @@ class Sums:
                 continue
             if one.layout == "state":
                 self.state.add(1, one.size, (one.key,))
-            _tally(self.groups, (one.dag_id, one.task_id, one.layout, one.codec), 1, one.size)
+            if not one.size:
+                self.empty.add(1, 0, (one.key,))
+            group = (one.dag_id, one.task_id, one.layout, one.codec)
+            add_tallies(self.groups, (group,), (1,), (one.size,))
             self.consider((one,))
 
     def consider(self, found: Iterable[StoredXCom]) -> None:
@@ -171,15 +168,11 @@ class Sums:
     def _prune(self) -> None:
         """Make "others" of the smallest tasks of each Dag, then of the smallest Dags."""
         for level in (1, 0):
-            by_size = sorted(self.groups.items(), key=lambda item: item[1][1])
-            for group, tally in by_size[: max(0, len(by_size) - MAX_GROUPS)]:
-                dag, _, layout, codec = group
-                name = (dag if level else OTHERS, OTHERS, layout, codec)
-                if group != name:
-                    del self.groups[group]
-                    _tally(self.groups, name, *tally)
-            if len(self.groups) <= MAX_GROUPS:
-                return
+            if (excess := len(self.groups) - MAX_GROUPS) > 0:
+                small = sorted(self.groups, key=lambda group: self.groups[group][1])[:excess]
+                names = [(dag if level else OTHERS, OTHERS, *rest) for dag, _, *rest in small]
+                tallies = [self.groups.pop(group) for group in small]
+                add_tallies(self.groups, names, *zip(*tallies, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +202,7 @@ class Columns:
 class _Strict:
     """What was read of the keys that nothing is odd about, and the rows of the others."""
 
-    groups: list[tuple[Group, Tally]]
+    groups: list[Tallied]
     rows: Any
     others: Any
     columns: Columns
@@ -232,11 +225,18 @@ class _Strict:
             yield int(self.rows[number])
 
 
-def read_columns(batch: Any) -> Columns:
-    """Return the columns of a batch: of Arrow, or of objects."""
+def read_columns(*batches: Any) -> Columns:
+    """Return the columns of batches: of Arrow, or of objects."""
     import numpy as np
     import pyarrow as pa
 
+    if len(batches) != 1:
+        read = [read_columns(batch) for batch in (*batches, [])]
+        sizes, times = [one.size for one in read], [one.modified for one in read]
+        keys = pa.concat_arrays([one.keys for one in read])
+        return Columns(keys, np.concatenate(sizes), np.concatenate(times))
+    (batch,) = batches
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own one keeps 10 MB that nobody uses
     if isinstance(batch, Sequence):
         objects: Sequence[StoredObject] = batch
         keys = [one.key.encode("utf-8", "backslashreplace") for one in objects]
@@ -250,17 +250,7 @@ def read_columns(batch: Any) -> Columns:
         )
     table = pa.record_batch(batch)
     modified = table["last_modified"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    return Columns(table["path"], _numbers(table["size"]).astype(np.int64), _numbers(modified))
-
-
-def _numbers(array: Any) -> Any:
-    """Return an Arrow array in numpy; ``to_numpy`` imports pandas, which takes 40 MB."""
-    import numpy as np
-    import pyarrow as pa
-
-    if array.type == pa.bool_():
-        return np.from_dlpack(array.cast(pa.uint8())).view(bool)
-    return np.from_dlpack(array)
+    return Columns(table["path"], to_numpy(table["size"]).astype(np.int64), to_numpy(modified))
 
 
 def _read_strict(columns: Columns, *, prefix: str) -> _Strict:
@@ -268,82 +258,24 @@ def _read_strict(columns: Columns, *, prefix: str) -> _Strict:
     import numpy as np
     import pyarrow.compute as pc
 
-    groups: list[tuple[Group, Tally]] = []
+    groups: list[Tallied] = []
     strict, others = [], np.arange(columns.count)
     keys = columns.keys
     base = len(prefix.split("/")) if prefix else 0
     for layout, pattern in strict_patterns(prefix).items():
         matches = pc.match_substring_regex(keys, pattern)
-        matched = _numbers(matches)
+        matched = to_numpy(matches)
         rows, others = others[matched], others[~matched]
         if len(rows):
             strict.append(rows)
-            read = _groups(keys.filter(matches), columns.size[rows], layout=layout, base=base)
+            read = read_groups(keys.filter(matches), columns.size[rows], layout=layout, base=base)
             if read is None:
                 return _Strict([], others[:0], np.arange(columns.count), columns)
-            groups += read
+            groups.append(read)
         if not len(others):
             break
         keys = keys.filter(pc.invert(matches))
     return _Strict(groups, np.concatenate([others[:0], *strict]), others, columns)
-
-
-def _groups(keys: Any, sizes: Any, *, layout: str, base: int) -> list[tuple[Group, Tally]] | None:
-    """Return Dag, task and codec of keys that a strict pattern matched, with their tallies.
-
-    Nothing is returned where an id is too long to be one.
-    """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    parts = pc.split_pattern(keys, "/")
-    ends = _numbers(parts.offsets)
-    spots = (ends[:-1] + base, ends[1:] - (2 if layout == "uuid" else 3))
-    dags, tasks = (
-        parts.values.take(
-            pa.Array.from_buffers(pa.int32(), len(spot), [None, pa.py_buffer(spot)])
-        ).dictionary_encode()
-        for spot in spots
-    )
-    codecs: Any = np.zeros(len(keys), np.int64)
-    for number, suffix in enumerate(CODECS):
-        if suffix:
-            codecs[_numbers(pc.ends_with(keys, f".{suffix}"))] = number
-    few = (len(dags.dictionary), len(tasks.dictionary), len(CODECS))
-    numbers = np.ravel_multi_index((_numbers(dags.indices), _numbers(tasks.indices), codecs), few)
-    dag_names, task_names = dags.dictionary.to_pylist(), tasks.dictionary.to_pylist()
-    if max(map(len, (*dag_names, *task_names))) > MAX_ID:
-        return None
-    found, tallies = _tallies(numbers, sizes)
-    places = zip(*(place.tolist() for place in np.unravel_index(found, few)), strict=True)
-    return [
-        ((dag_names[dag], task_names[task], layout, _CODECS[codec]), tally)
-        for (dag, task, codec), tally in zip(places, tallies, strict=True)
-    ]
-
-
-def _tallies(numbers: Any, sizes: Any) -> tuple[Any, list[Tally]]:
-    """Return each number once, and how often it is there with the bytes of its objects."""
-    import numpy as np
-
-    least = numbers.min()
-    places = numbers - least
-    if places.max() > 4 * len(numbers) + _FEW:  # a place for each would be too many
-        kinds, places = np.unique(numbers, return_inverse=True)
-    else:
-        kinds = np.arange(places.max() + 1) + least
-    counts = np.bincount(places)
-    found = np.flatnonzero(counts)
-    # A float holds every whole number up to 2**53, so the bytes of a batch are exact.
-    sums = np.bincount(places, weights=sizes)[found].astype(np.int64)
-    return kinds[found], np.stack((counts[found], sums), axis=1).tolist()
-
-
-def _tally(tallies: dict[Any, Tally], name: Any, count: int, size: int) -> None:
-    tally = tallies.setdefault(name, [0, 0])
-    tally[0] += count
-    tally[1] += size
 
 
 def _microseconds(when: datetime) -> int:
