@@ -462,6 +462,20 @@ def test_folder_without_agents_is_an_error_not_a_pass(lint):
         lint({"nginx/values.yaml": "replicaCount: 1\n"})
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["data: ENC[AES256_GCM,data:x,type:str]\nsops: {mac: y}\n",
+     '{"data": "ENC[AES256_GCM,data:x,type:str]", "sops": {"mac": "y"}}\n'],
+)  # fmt: skip
+def test_folder_of_files_that_sops_encrypted_as_a_whole_says_what_to_do(lint, text):
+    files = {"a/values.enc.yaml": text, "b c/values.enc.yaml": text}
+    with pytest.raises(InputError, match=r"a/values.enc.yaml and 1 more encrypted by") as refused:
+        lint(files)
+    assert refused.value.hint == "sops decrypt r/a/values.enc.yaml | xcomkit lint -"
+    assert refused.value.exit_code == 2
+    assert failed(lint({**files, "values.yaml": WHOLE})) == []
+
+
 def test_prefix_of_many_deployments_is_said_once_for_each_further_one(lint):
     files = {
         f"{name}/values.yaml": WHOLE.replace("namespace: astro", f"namespace: {name}")

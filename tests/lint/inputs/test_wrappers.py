@@ -418,6 +418,36 @@ def test_comment_about_agents_makes_no_file_one_of_agents(found):
         found({"a.yaml": "apiVersion: v1\nkind: Service\n# xcomBackend: x\n"})
 
 
+SKAFFOLD = f"""\
+apiVersion: skaffold/v4beta11
+kind: Config
+deploy:
+  helm:
+    releases:
+      - name: agents
+        remoteChart: x/{CHART}
+        valuesFiles: [good.yaml]
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("        version: 2.3.0\n", []),
+        ("        setValues: {'commonEnv[1].value': 1MB}\n", [("XC010", False)]),
+        ("        setValueTemplates: {'commonEnv[1].value': '{{.T}}'}\n", [("XC076", True)]),
+        ("        setFiles: {image: image.txt}\n", [("XC076", True)]),
+        (("profiles:\n  - name: dev\n    manifests:\n      helm:\n        releases:\n"
+         f"          - {{name: a, remoteChart: x/{CHART}, valuesFiles: [good.yaml],"
+         " setValues: {'commonEnv[1].value': -1}}\n"), [("XC006", False)]),
+    ],
+    ids=["values files", "set", "set by a template", "set from a file", "profile"],
+)  # fmt: skip
+def test_release_of_skaffold_is_read_and_what_is_not_read_is_said(found, more, expected):
+    findings = found({"skaffold.yaml": SKAFFOLD + more, "good.yaml": GOOD})
+    assert [(f.rule.id, f.is_unknown) for f in findings] == expected
+
+
 def test_file_encrypted_by_sops_is_unknown_as_a_whole(found):
     text = GOOD + "sops: {mac: 'ENC[AES256_GCM,data:bWFj]', version: 3.9.0}\n"
 

@@ -1,7 +1,7 @@
 """Reads what installs a chart: which values a manifest holds or names, later over earlier.
 
 Source: Argo CD, "Helm" and "Multiple sources"; Flux, "HelmRelease"; helmfile, "Configuration";
-kustomize, "helmCharts".
+kustomize, "helmCharts"; Skaffold, "Helm".
 """
 
 import re
@@ -65,6 +65,11 @@ def read_releases(document: Values, *, maps: Maps) -> tuple[Release, ...]:
             found += _argo(one, kind=kind)
         elif api.startswith("helm.toolkit.fluxcd.io/") and kind == "HelmRelease":
             found.append(_flux(one, maps=maps))
+        elif api.startswith("skaffold/"):
+            for part in (one, *one.rows("profiles")):
+                rows = [*part.rows("manifests", "helm", "releases"),
+                        *part.rows("deploy", "helm", "releases")]  # fmt: skip
+                found += [_skaffold(row) for row in rows]
         elif kind == "HelmChartInflationGenerator":
             found.append(_kustomize(one, home=""))
     whole = At(document)
@@ -221,6 +226,26 @@ def _helmfile(release: At) -> Release:
         layers += _later(release, key, command="helmfile template")
     label = f"helmfile release {name}"[:120]
     return Release(label, release.place(), tuple(layers), chart=chart, is_templated=True)
+
+
+def _skaffold(release: At) -> Release:
+    chart, path = release.text("remoteChart"), release.text("chartPath")
+    layers: list[Layer] = [*_local_chart(path, release.place()), *_written(release.at("overrides"))]
+    for row in release.rows("valuesFiles"):
+        is_elsewhere = "://" in row.text()
+        what = f"valuesFiles {row.text()[:100]}"
+        layers += [Unread(what, row.place()) if is_elsewhere else File(row.text(), row.place())]
+    layers += [
+        Parameter(str(one.path[-1]), str(one.get()), one.place())
+        for one in release.entries("setValues")
+    ]
+    layers += [
+        Unread(f"{key} {one.path[-1]}"[:120], one.place(), "skaffold render | xcomkit lint -")
+        for key in ("setValueTemplates", "setFiles")
+        for one in release.entries(key)
+    ]
+    label = f"Skaffold release {release.get('name')}"[:120]
+    return Release(label, release.place(), tuple(layers), chart=f"{chart} {path}")
 
 
 def _terraform(module: At) -> Iterator[Release]:

@@ -6,6 +6,7 @@ base in the same folder or above lies below it. Pods and services of one folder 
 
 import os
 import re
+import shlex
 from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -45,9 +46,10 @@ _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 _MARKS = re.compile(
     rb"AIRFLOW_|xcom_objectstorage_|XComObjectStorage|remote-execution-agent|xcomBackend|commonEnv"
     rb"|secretBackend|resourceNamePrefix|agentToken|astroDeploymentAPIURL|dagProcessor"
-    rb"|argoproj\.io/|helm\.toolkit\.fluxcd\.io|kind: *HelmRelease|helmChart"
+    rb"|argoproj\.io/|apiVersion: *skaffold/|helm\.toolkit\.fluxcd\.io|kind: *HelmRelease|helmChart"
     rb"|(?m:^(?:releases|\w+Generator):)|values[\w.-]*\.ya?ml: *[\w+/]{40}"
 )
+_SOPS = re.compile(rb"""(?m)^[ \t{]*"?data"?: *["']?ENC\[""")  # not even the keys are left
 _OF_CHARTS = frozenset({"Chart.yaml", "Chart.yml", "Chart.lock", "values.schema.json"})
 _BASE = re.compile(
     r"(?:values|base|common|defaults?|shared)(?:[-_.](?:base|common|defaults?|shared))?\.(?:ya?ml|json)"
@@ -67,6 +69,7 @@ class _Folder:
     reads: dict[Path, Read] = field(default_factory=dict)
     listed: dict[Path, list[Path]] = field(default_factory=dict)
     commands: set[str] = field(default_factory=set)
+    encrypted: list[Path] = field(default_factory=list)  # as a whole, by sops
     found: Found = field(default_factory=Found)
 
 
@@ -95,7 +98,13 @@ def read_folder(top: Path) -> Found:
     _say_unread(folder, used=repository.used)
     if not (folder.found.configurations or folder.found.findings):
         problem = f"{top}: no file below it configures agents."
-        raise InputError(problem, hint="name the folder that holds their values.")
+        hint = "name the folder that holds their values."
+        if folder.encrypted:
+            name, *more = map(str, folder.encrypted)
+            problem = f"{top}: {name}{f' and {len(more)} more' * bool(more)} encrypted by sops,"
+            problem += " and no other file configures agents."
+            hint = f"sops decrypt {shlex.quote(name)} | xcomkit lint -"
+        raise InputError(problem, hint=hint)
     folder.found.findings.sort(key=lambda one: (one.file, one.line))
     return folder.found
 
@@ -126,6 +135,7 @@ def _text(path: Path, *, folder: _Folder) -> str | None:
     except OSError:
         return None
     if _MARKS.search(raw) is None or b"\0" in raw:
+        folder.encrypted += [path] * bool(_SOPS.search(raw))
         return None
     text = raw.decode("utf-8", "replace")
     if len(raw) > MAX_BYTES:
