@@ -126,6 +126,7 @@ class Join:
             self.newest = max(at, self.newest or at)
             if row.entry:
                 yield None, json.dumps(row.entry[:3]), row.at.timestamp(), json.dumps(row.entry)
+                continue
             for key in self._references(row.value):
                 yield key, None, row.at.timestamp(), None
 
@@ -141,7 +142,7 @@ class Join:
                 body = one.encode("utf-8", "replace")
                 found.update(find_references(body, bucket=self._bucket, prefix=self._prefix))
         is_json = len(texts) > 1 and not any(map(_SURROGATE.search, texts))
-        self._strange += bool(value and not is_json and not found)
+        self._strange += not (is_json or found)
         return found
 
     def unread_rows(self, *, before: datetime) -> list[Row]:

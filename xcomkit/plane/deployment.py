@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from xcomkit.findings.errors import AccessDeniedError, MissingError, ProcessError, ServiceError
@@ -161,7 +161,7 @@ class Deployment:
             starts = [datetime.fromisoformat(str(run["start_date"])) for run in found["dag_runs"]]
         except (LookupError, TypeError, ValueError):
             raise ServiceError(f"{self.client.url} answered with runs without a start.") from None
-        return min(starts, default=None)
+        return min((at if at.tzinfo else at.replace(tzinfo=UTC) for at in starts), default=None)
 
     def read_states(self, dag_id: str, run_id: str, *, task_id: str) -> Counter[str]:
         """Return how many instances of a mapped task are in which state."""

@@ -119,10 +119,9 @@ class Scanning:
 
         Waits while enough are under way, unless ``stop`` is set meanwhile.
         """
-        if self.total.is_whole:
-            self._next.append(one)
-            if len(self._next) == CHUNK:
-                self._submit(stop or Event())
+        self._next.append(one)
+        if len(self._next) == CHUNK:
+            self._submit(stop or Event())
 
     def finish(self, left: Iterable[StoredXCom] = (), *, say: Callable[[str], None]) -> Scan:
         """Return what was found, once these and all before are opened, or somebody interrupts."""
