@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from xcomkit.findings.errors import InputError
 from xcomkit.lint.saved_xcoms import judge_rows, read_listing, read_rows
 from xcomkit.values.names import PATH, THRESHOLD
 
@@ -64,7 +63,7 @@ def test_row_is_judged_by_the_settings_of_the_agents(one, changes, expected):
 @pytest.mark.parametrize("listing", [
     json.dumps({"Contents": [{"Key": OTHER}]}) + json.dumps({"Contents": [{"Key": KEY}]}),
     json.dumps([{"name": KEY}]),  # az, gcloud storage objects list
-    json.dumps([{"url": f"gs://b/{KEY}", "type": "cloud_object"}]),
+    json.dumps([{"url": f"gs://b/{KEY}#1700000000000000", "type": "cloud_object"}]),
     json.dumps({"status": "success", "type": "file", "key": KEY}),  # a tool of its own
     json.dumps([OURS]),
 ])  # fmt: skip
@@ -101,6 +100,8 @@ def test_run_without_xcoms_beside_one_with_them_is_nothing_to_tell():
     assert judged({"xcom_entries": [], "total_entries": 0}, row(OURS)) == []
 
 
-def test_what_is_no_json_is_an_error():
-    with pytest.raises(InputError, match=r"objects\.json: is no JSON"):
-        read_listing("a b")
+def test_page_of_an_error_in_place_of_an_answer_is_unknown_and_the_rest_is_judged():
+    page = "<html>502 Bad Gateway</html>"
+    assert [row.get("value", "?") for row in read_rows(json.dumps([OURS]) + page)] == [OURS, "?"]
+    assert judged(row(OURS), listing=page) == [("XC160", "warn", OURS)]
+    assert judged(row(OURS), listing=json.dumps([OTHER]) + page) == [("XC160", "warn", OURS)]

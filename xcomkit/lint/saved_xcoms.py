@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from xcomkit.findings.errors import InputError
 from xcomkit.findings.model import Finding, Rule, StoredObject
 from xcomkit.findings.text import listed, number_of
 from xcomkit.objects.keys import parse_key
@@ -56,6 +55,7 @@ _PAGE = 5000  # az storage blob list, --num-results: where it ends when it is no
 _MORE = re.compile(
     r'"(?:IsTruncated|NextToken|NextContinuationToken|nextMarker|nextPageToken)": (?:true|"[^"])'
 )
+_GENERATION = re.compile(r"#\d{10,20}$")  # gcloud storage ls --json writes it behind the key
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 Row = Mapping[str, Any]
@@ -69,13 +69,14 @@ def read_rows(text: str) -> list[Row]:
     An answer without any, such as a refusal, is a row of which nothing is known.
     """
     rows: list[Row] = []
-    for document in _read_documents(text, name=_FILE):
+    documents, is_all = _read_documents(text)
+    for document in documents:
         found = _walk(document, is_row=lambda item: "key" in item)
         known = ({"value": one} if isinstance(one, str) else one for one in found)
         of_document = [row for row in known if "key" in row or parse_base_path(row["value"])]
         is_empty = isinstance(document, dict) and document.get("xcom_entries") == []
         rows += of_document or ([] if is_empty else [{}])
-    return rows
+    return rows if is_all else [*rows, {}]
 
 
 def read_listing(text: str) -> There:
@@ -84,11 +85,13 @@ def read_listing(text: str) -> There:
     One without any key below the path is empty, of another place, or a refusal: it tells nothing.
     One that ends early tells nothing of the keys that it lacks.
     """
-    documents = _read_documents(text, name="objects.json")
+    documents, is_all = _read_documents(text)
     texts = [one for one in _walk(documents, is_row=lambda _: False) if isinstance(one, str)]
     urls = {one: parse_base_path(one) for one in texts}
-    is_part = any(_MORE.search(json.dumps(one)) or _is_full(one) for one in documents[-1:])
-    keys = {f"{url.bucket}/{url.prefix}" if url else one for one, url in urls.items()}
+    goes_on = any(_MORE.search(json.dumps(one)) or _is_full(one) for one in documents[-1:])
+    is_part = goes_on or not is_all
+    whole = {one: f"{url.bucket}/{url.prefix}" for one, url in urls.items() if url}
+    keys = {_GENERATION.sub("", whole[one]) if one in whole else one for one in texts}
 
     @cache
     def is_of(path: str) -> bool:
@@ -108,19 +111,19 @@ def _is_full(page: Any) -> bool:
     return isinstance(page, list) and len(page) == _PAGE
 
 
-def _read_documents(text: str, *, name: str) -> list[Any]:
-    """Return the JSON documents of a file, one after another."""
+def _read_documents(text: str) -> tuple[list[Any], bool]:
+    """Return the JSON documents of a file, one after another, and whether they are all of it."""
     decoder = json.JSONDecoder()
     documents: list[Any] = []
     rest = text.strip()
-    try:
-        while rest:
+    while rest:
+        try:
             document, end = decoder.raw_decode(rest)
-            documents.append(document)
-            rest = rest[end:].lstrip()
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{name}: is no JSON: {error}.", hint="save it again.") from error
-    return documents
+        except (ValueError, RecursionError):
+            return documents, False
+        documents.append(document)
+        rest = rest[end:].lstrip()
+    return documents, True
 
 
 def _walk(document: Any, *, is_row: Callable[[Row], bool]) -> Iterator[Any]:
