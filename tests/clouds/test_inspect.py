@@ -315,8 +315,14 @@ def test_objects_without_a_row_are_deleted_where_the_prefix_is_typed_in_and_noth
         assert (main([*asked, *more]) == 2) == ("--delete" in more)
     elsewhere = rows.with_name("elsewhere.csv")
     elsewhere.write_text(rows.read_text().replace("/astro/xcom/", "/astro/other/"))
-    main([*asked, "--orphans", str(elsewhere), "--delete", "astro/xcom"])
-    assert "Nothing was deleted: no row refers to an object here" in capsys.readouterr().out
+    cut = rows.with_name("cut.csv")
+    cut.write_text(f'{rows.read_text()}\n2026-01-01,"{{""a"": ""s3:"')
+    for file_of_rows, why in ((elsewhere, "no row refers to an object"), (cut, "no JSON in 1 row")):
+        capsys.readouterr()
+        asked_as_json = [*asked, "--format", "json", "--orphans", str(file_of_rows)]
+        main([*asked_as_json, "--delete", "astro/xcom"])
+        said = json.loads(capsys.readouterr().out)["deletion"]
+        assert said.startswith(f"Nothing was deleted: {why}")
     assert keys_of(there) == before
 
     monkeypatch.setattr("xcomkit.steps.orphans.BATCH", 2)

@@ -173,6 +173,7 @@ def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
     settings = cloud.settings
     with ExitStack() as stack:
         if options.orphans:
+            from xcomkit.notebook import show
             from xcomkit.objects.orphans import Join, judge_orphans
             from xcomkit.steps.orphans import delete_orphans, join_rows, orphans_table
 
@@ -191,7 +192,8 @@ def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
             judged = judge_orphans(found, is_whole=listing.is_whole)
             yield _Part("orphans", found, orphans_table(found), judged)
             if options.delete:
-                yield _Part("", table=delete_orphans(cloud, join, found, judged[0], say=note))
+                done = delete_orphans(cloud, join, found, judged[0], say=note)
+                yield _Part("deletion", done, show.Text(done))
 
 
 def _read_inventory(

@@ -14,7 +14,7 @@ from xcomkit.objects.listing import Listing
 from xcomkit.objects.summary import Summary
 from xcomkit.objects.sums import Examples, Sums
 
-_PARTS = ("beside", "orphans", "scan", "state_store")
+_PARTS = ("beside", "deletion", "orphans", "scan", "state_store")
 """What is there, as null, where it was not asked for."""
 _TALLIES = ("days", "sizes", "ages")
 _EXAMPLES = ("empty", "past", "foreign", "state")

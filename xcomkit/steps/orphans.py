@@ -71,7 +71,7 @@ def join_rows(
 
 def delete_orphans(
     cloud: Cloud, join: Join, found: Orphans, check: Check, *, say: Callable[[str], None]
-) -> show.Text:
+) -> str:
     """Delete the objects that the check found, by exact key, and return what was done.
 
     Where it ends early, the next join finds those that are left.
@@ -80,7 +80,7 @@ def delete_orphans(
         ServiceError: a deletion was refused.
     """
     if check.status != "warn":
-        return show.Text(f"Nothing was deleted: {check.observed}.")
+        return f"Nothing was deleted: {check.observed}."
     undo = way_back(cloud)
     say(f"deleting {found.without_row.count:,} objects; they {undo}")
     keys, count = (key for key, *_ in join.orphans(found.before)), 0
@@ -88,7 +88,7 @@ def delete_orphans(
         cloud.discard_keys(batch)
         count += len(batch)
         say(f"{count:,} objects deleted, the last one is {shorten(batch[-1])}")
-    return show.Text(f"{count:,} objects were deleted; they {undo}.")
+    return f"{count:,} objects were deleted; they {undo}."
 
 
 def way_back(cloud: Cloud) -> str:
