@@ -221,6 +221,29 @@ def test_errors_that_are_not_known_are_named_by_their_class_and_never_green(tmp_
     assert finding.line == 3
 
 
+def test_log_in_json_is_read_as_one_in_text(tmp_path):
+    known, other = 'value to int. Please check "xcom_objectstorage_threshold" key', "token=hunter2"
+    texts = (f"Failed to convert {known}", other)
+    lines = [json.dumps({"timestamp": "t", "event": text, "level": "error"}) for text in texts]
+    (tmp_path / "a.log").write_text("\n".join(lines))
+
+    found = [(f.rule.id, f.line, f.is_unknown) for _, f in diagnose(tmp_path).findings]
+
+    assert found == [("XC131", 1, False), ("XC129", 2, True)]
+
+
+def test_part_of_the_values_beside_the_manifest_is_no_difference_of_the_pods(tmp_path):
+    env = [{"name": name, "value": text} for name, text in SETTINGS.items()]
+    pod = {"spec": {"containers": [{"name": "worker", "env": env}]}}
+    made = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a-worker-b"},
+            "spec": {"selector": {}, "template": pod}}  # fmt: skip
+    (tmp_path / "values.yaml").write_text("workers: [{name: default-worker, replicas: 3}]\n")
+    (tmp_path / "manifest.yaml").write_text(json.dumps(made))
+    (tmp_path / "pods.yaml").write_text(pods(SETTINGS))
+
+    assert "XC159" not in {f.rule.id for _, f in diagnose(tmp_path).findings}
+
+
 def test_value_from_a_secret_of_the_release_is_no_difference(tmp_path):
     hidden = changed(("value: " + CONNECTION, "valueFrom: {secretKeyRef: {name: s, key: k}}"))
     (tmp_path / "values.yaml").write_text(hidden)

@@ -186,10 +186,10 @@ def _find(
         yield from map(_local, _find_stopped(pods))
         if values := configurations.get("values.yaml"):
             yield from _find_absent(values.values, pods)
-        if release := configurations.get("values.yaml") or configurations.get("manifest.yaml"):
+        if releases := [c for name, c in configurations.items() if name != "pods.yaml"]:
             # What is wrong in the release itself is fixed there first.
             faults = "\n".join(f"{f.observed} {f.fix} {f.rule.remedy}" for f in failed)
-            drifted = _find_drift(release, configurations["pods.yaml"], faults=faults)
+            drifted = _find_drift(releases, configurations["pods.yaml"], faults=faults)
             yield from map(_local, drifted)
         if accounts := _accounts(configurations.get("values.yaml")):
             yield from map(_local, _find_accounts(pods, accounts=accounts))
@@ -322,16 +322,19 @@ def _find_accounts(pods: Sequence[_Named], *, accounts: frozenset[str]) -> Itera
             yield Finding(XC157, *pod.place(), observed, expected=expected)
 
 
-def _find_drift(release: Configuration, pods: Configuration, *, faults: str) -> Iterator[Finding]:
+def _find_drift(
+    releases: Sequence[Configuration], pods: Configuration, *, faults: str
+) -> Iterator[Finding]:
     """Yield each XCom setting of a pod that no component of the release has.
 
-    ``faults`` is what lint says of the release; a setting that it names is left out.
+    ``releases`` are its values and its manifest: the former may be a part of them. ``faults`` is
+    what lint says of the release; a setting that it names is left out.
     """
     wanted: dict[str, set[str]] = {}
-    for environment in release.environment.values():
+    for environment in (one for release in releases for one in release.environment.values()):
         for name, value in environment.items():
             wanted.setdefault(name, set()).add(value)
-    known = {variable.name for variable in release.written}
+    known = {variable.name for release in releases for variable in release.written}
     for component, environment in pods.environment.items():
         for name, value in environment.items():
             is_same = value in wanted.get(name, ())

@@ -19,7 +19,8 @@ RULES: tuple[Rule, ...] = (XC129, *(symptom.rule for symptom in SYMPTOMS))
 
 _ERROR = re.compile(
     r"(?:(?:[a-z_]\w{0,40}\.){0,8}([A-Z]\w{0,60}(?:Error|Exception))(?:: |$)"
-    r"|.{0,80}\b(?:ERROR|CRITICAL)\b|.{0,80}\[error {0,5}\])"
+    r"|.{0,80}\b(?:ERROR|CRITICAL)\b|.{0,80}\[error {0,5}\]"
+    r'|\{.{0,2000}"level": ?"(?:error|critical)")'
 )
 _MOST_NAMED = 8
 
@@ -39,7 +40,8 @@ def find_symptoms(text: str, *, file: str) -> Iterator[Finding]:
     """
     seen: dict[Symptom, tuple[int, int, str]] = {}
     others: list[tuple[int, str]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # of a log in JSON the texts are there with their quotes escaped
+    for number, line in enumerate(text.replace('\\"', '"').splitlines(), start=1):
         known = False
         for symptom in SYMPTOMS:  # of two texts on a line the cause stands before what follows
             if not known and (found := next((t for t in symptom.texts if _is_in(t, line)), "")):
