@@ -331,6 +331,33 @@ def test_patches_of_a_deployment_that_contradict_do_not_hide_each_other(lint, fi
     assert not {"XC009", "XC002"} & {f.rule.id for f in report.findings if "no " in f.observed}
 
 
+@pytest.mark.parametrize(
+    ("target", "pointer", "expected"),
+    [
+        ("kind: Deployment, name: worker", "containers/0/env/0/value", ["XC076"]),
+        ("kind: Deployment, name: 'work.*'", "containers/0/env/-", ["XC076"]),
+        ("name: worker", "containers/0/envFrom", ["XC076"]),
+        ("kind: Deployment, name: worker", "containers/0/image", []),
+        ("kind: Deployment, name: other", "containers/0/env/0/value", []),
+        ("kind: StatefulSet, name: worker", "containers/0/env/0/value", []),
+    ],
+)
+@pytest.mark.parametrize("is_file", [False, True])
+def test_json_patch_of_the_variables_of_agents_pods_is_said(
+    lint, target, pointer, expected, is_file
+):
+    patch = f"[{{op: add, path: /spec/template/spec/{pointer}, value: 1MB}}]"
+    how = "path: p.yaml" if is_file else f"patch: '{patch}'"
+    found = lint(
+        {
+            "base/d.yaml": WORKER % ("selector: {a: b}", THRESHOLD, "0"),
+            "prod/kustomization.yaml": f"patches: [{{target: {{{target}}}, {how}}}]\n",
+            "prod/p.yaml": patch,
+        }
+    ).findings
+    assert [f.rule.id for f in found if f.file.startswith("r/prod")] == expected
+
+
 def test_patch_of_a_deployment_alone_lacks_nothing_for_sure(lint):
     assert failed(lint({"p.yaml": WORKER % ("replicas: 3", THRESHOLD, "0")})) == []
 

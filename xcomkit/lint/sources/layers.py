@@ -30,6 +30,14 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class OfPods:
+    """What a JSON patch changes in the containers of a Deployment or the like: it is not read."""
+
+    pointer: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One ``--set``: the path as helm takes it, and its value."""
 

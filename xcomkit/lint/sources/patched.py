@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xcomkit.findings.model import Finding
-from xcomkit.lint.sources.layers import Parameter, Unread
+from xcomkit.lint.configuration import Configuration
+from xcomkit.lint.sources.layers import OfPods, Parameter, Unread
 from xcomkit.lint.sources.patches import BUILD
 from xcomkit.lint.sources.releases import Release
 from xcomkit.lint.sources.resolving import Repository
@@ -45,11 +46,19 @@ def _nearest(bases: Sequence[Release], patch: Release) -> list[Release]:
     return [one for one, depth in zip(bases, depths, strict=True) if depth == max(depths)]
 
 
-def find_unmatched(patch: Release, repository: Repository) -> Iterator[Finding]:
-    """Yield that a patch changes what agents have, and no release of the folder."""
-    for change in repository.read_patches(patch.layers) if patch.target else ():
-        text = change.name if isinstance(change, Parameter) else getattr(change, "what", "")
-        if CHART_KEYS.intersection(re.split(r"\W+", text)):
-            what = f"{text[:80]}, which is patched and in no release here"
-            yield unread_part(patch, Unread(what, patch.place, BUILD))
-            return
+def find_unmatched(
+    patches: Sequence[Release], repository: Repository, configurations: Sequence[Configuration]
+) -> Iterator[Finding]:
+    """Yield what is patched and not read: what agents have in no release here, and their pods."""
+    known = {name.partition(":")[0] for one in configurations for name in one.variables}
+    for patch in (one for one in patches if one.target):
+        is_of_pods = patch.target and patch.target.among(known)
+        for change in repository.read_patches(patch.layers):
+            text = change.name if isinstance(change, Parameter) else getattr(change, "what", "")
+            if isinstance(change, OfPods) and is_of_pods:
+                what = f"a JSON patch of {change.pointer}"
+                yield unread_part(patch, Unread(what[:160], change.place, BUILD))
+            elif CHART_KEYS.intersection(re.split(r"\W+", text)):
+                what = f"{text[:80]}, which is patched and in no release here"
+                yield unread_part(patch, Unread(what, patch.place, BUILD))
+                break

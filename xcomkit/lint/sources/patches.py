@@ -10,19 +10,27 @@ from typing import Any, NamedTuple
 
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.configuration import Place
-from xcomkit.lint.sources.layers import File, Parameter, Unread
+from xcomkit.lint.sources.layers import File, OfPods, Parameter, Unread
 from xcomkit.values.parts import inside
 from xcomkit.values.values import Key, Values, read_values
 
 _FIELDS = ("patches", "patchesJson6902", "patchesStrategicMerge")
-_LABELS = {"HelmRelease": "Flux HelmRelease", "Application": "Argo CD Application"}
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
+_LABELS = {
+    "HelmRelease": "Flux HelmRelease ", "Application": "Argo CD Application ",
+    **{kind: f"{kind.lower()}/" for kind in _WORKLOADS},
+}  # fmt: skip
 LIST = re.compile(r"(?:\s|#.*\n|---.*\n)*(?:-\s|\[)")  # behind comments
 BUILD = "kustomize build . | xcomkit lint -"
 _SELECTORS = ("labelSelector", "annotationSelector")
 _SLOW = re.compile(r"\)[*+{]|(?:[*+{].*){5}")  # patterns that may take Python long
 _VALUES = re.compile(r"/spec/(?:values|sources?(?:/\d+)?/helm/valuesObject)(?:/|$)")
+# where the variables of containers are set, or whatever holds them; an image is another matter
+_PODS = re.compile(
+    r"/spec(?:/jobTemplate/spec)?/template(?:/spec(?:/containers(?:/\d+(?:/env(?:From)?(?:/.*)?)?)?)?)?"
+)
 
-Change = Values | File | Parameter | Unread
+Change = OfPods | Values | File | Parameter | Unread
 
 
 class Target(NamedTuple):
@@ -65,7 +73,7 @@ def read_patches(document: Values) -> Iterator[tuple[tuple[Target, ...], Change]
 
 def read_operations(
     text: str, *, place: Place, is_file: bool = False
-) -> Iterator[Unread | Parameter]:
+) -> Iterator[OfPods | Unread | Parameter]:
     """Yield what a JSON patch changes in values; ``place`` is where it begins."""
     if not LIST.match(text):
         return  # a manifest of its own
@@ -77,9 +85,11 @@ def read_operations(
         yield Unread(f"a JSON patch that begins with {text[:60]}", place)
         return
     for n, row in enumerate(wrapped.get("ops") or ()):
-        pointer = str(row.get("path")) if isinstance(row, dict) else ""
+        pointer = str(row.get("path")) if isinstance(row, dict) and row.get("op") != "test" else ""
+        own = wrapped.line("ops", n) - 1 if is_file else line
+        if _PODS.fullmatch(pointer):
+            yield OfPods(pointer, (name, own))
         if match := _VALUES.match(pointer):
-            own = wrapped.line("ops", n) - 1 if is_file else line
             yield _operation(row, pointer[match.end() :], place=(name, own))
 
 
@@ -87,7 +97,7 @@ def _targets(fields: dict[str, Any]) -> Iterator[Target]:
     kind, name = (str(fields.get(key) or ".*")[:80] for key in ("kind", "name"))
     for one, label in _LABELS.items() if fields else ():
         if _fits(kind, one):
-            yield Target(f"{label} ", name)
+            yield Target(label, name)
 
 
 def _fits(pattern: str, text: str) -> bool:
@@ -110,7 +120,7 @@ def _operation(row: dict[str, Any], pointer: str, *, place: Place) -> Unread | P
     )
     name = name.removeprefix(".")
     if not is_set:
-        return Unread(f"a JSON patch of {name}"[:120], place)
+        return Unread(f"a JSON patch of {name or 'all values'}"[:120], place)
     return Parameter(name, str(row["value"]), place, isinstance(row["value"], str))
 
 

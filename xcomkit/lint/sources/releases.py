@@ -12,7 +12,7 @@ from posixpath import basename, dirname, join, normpath, relpath
 
 from xcomkit.lint.configuration import Place, dotted
 from xcomkit.lint.sources.at import At, objects
-from xcomkit.lint.sources.layers import File, Parameter, Unread
+from xcomkit.lint.sources.layers import File, OfPods, Parameter, Unread
 from xcomkit.lint.sources.patches import Change, Target, read_patches
 from xcomkit.values.parts import below, find_parts, inside
 from xcomkit.values.values import Values
@@ -23,7 +23,7 @@ Maps = MutableMapping[tuple[str, str], At]
 """Where the keys of each ConfigMap and Secret stand, by kind and name."""
 
 
-Layer = Values | File | Unread | Parameter
+Layer = Values | File | Unread | Parameter | OfPods
 
 
 @dataclass(frozen=True, slots=True)

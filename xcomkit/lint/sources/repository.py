@@ -42,12 +42,12 @@ from xcomkit.lint.sources.unread import (
 from xcomkit.values.values import Values
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
-# what a file must have before it is worth reading as YAML: settings, or what installs charts
+# what a file must have before it is worth reading: settings, or what installs charts
 _MARKS = re.compile(
     rb"AIRFLOW_|xcom_objectstorage_|XComObjectStorage|remote-execution-agent|xcomBackend|commonEnv"
     rb"|secretBackend|resourceNamePrefix|agentToken|astroDeploymentAPIURL|dagProcessor"
     rb"|argoproj\.io/|apiVersion: *skaffold/|helm\.toolkit\.fluxcd\.io|kind: *HelmRelease|helmChart"
-    rb"|(?m:^(?:releases|\w+Generator):)|values[\w.-]*\.ya?ml: *[\w+/]{40}"
+    rb"|(?m:^(?:releases|patches\w*|\w+Generator):)|values[\w.-]*\.ya?ml: *[\w+/]{40}"
 )
 _SOPS = re.compile(rb"""(?m)^[ \t{]*"?data"?: *["']?ENC\[""")  # not even the keys are left
 _OF_CHARTS = frozenset({"Chart.yaml", "Chart.yml", "Chart.lock", "values.schema.json"})
@@ -92,9 +92,9 @@ def read_folder(top: Path) -> Found:
     for release in (*laid, *alone):
         with _going_on(release.place, folder=folder):
             resolve(release, repository, folder.found)
-    folder.found.findings += [f for one in alone for f in find_unmatched(one, repository)]
     _values(folder, repository)
     _pods_and_services(folder)
+    folder.found.findings += find_unmatched(alone, repository, folder.found.configurations)
     _say_unread(folder, used=repository.used)
     if not (folder.found.configurations or folder.found.findings):
         problem = f"{top}: no file below it configures agents."
@@ -307,7 +307,7 @@ def _pods_and_services(folder: _Folder) -> None:
     for path, read in folder.reads.items():
         by_home.setdefault(path.parent, []).append(read.source)
     for sources in by_home.values():
-        objects = [one for one in sources if any(d.get("kind") for d in one.documents)]
+        objects = [one for one in sources if any(map(_is_object, one.documents))]
         services, env, cfg = (
             [one for one in sources if one.kind == kind] for kind in ("compose", "env", "cfg")
         )
@@ -320,6 +320,10 @@ def _pods_and_services(folder: _Folder) -> None:
             if _is_of_agents(group):
                 with _going_on((group[0].name, 1), folder=folder):
                     _add(folder, combine(group))
+
+
+def _is_object(document: Values) -> bool:
+    return document.get("kind") not in (None, "Kustomization", "Component")
 
 
 def _composed(services: Sequence[Source]) -> Iterator[list[Source]]:
