@@ -358,6 +358,41 @@ def test_json_patch_of_the_variables_of_agents_pods_is_said(
     assert [f.rule.id for f in found if f.file.startswith("r/prod")] == expected
 
 
+FROM_MAP = WORKER.replace("env: [{name: %s, value: '%s'}]", "envFrom: [{configMapRef: {name: m}}]")
+FROM_MAP %= "selector: {a: b}"
+
+
+@pytest.mark.parametrize(
+    ("generator", "where"),
+    [
+        (f"literals: [{THRESHOLD}=1MB]", "kustomization.yaml:1"),
+        (f"literals: ['{THRESHOLD}=\"1MB\"']", "kustomization.yaml:1"),
+        ("envs: [agent.env]", "agent.env:2"),
+        ("env: agent.env", "agent.env:2"),
+    ],
+)
+def test_map_that_kustomize_makes_of_literals_or_an_env_file_is_given_to_its_pods(
+    lint, generator, where
+):
+    files = {"kustomization.yaml": f"configMapGenerator: [{{name: m, {generator}}}]\n"}
+    if "env" in generator:
+        files["agent.env"] = f"# ours\n{THRESHOLD}=1MB\n"
+    report = lint({**files, "d.yaml": FROM_MAP})
+    assert ("XC010", f"r/{where}") in failed(report)
+    assert "'1MB' in deployment/worker:worker" in "".join(f.observed for f in report.findings)
+    assert {f.observed for f in report.findings if "in airflow" in f.observed} == set()
+    assert len(report.deployments) == 1
+
+
+def test_map_that_kustomize_makes_of_a_file_that_is_not_here_is_unknown(lint):
+    files = {"kustomization.yaml": "configMapGenerator: [{name: m, envs: [gone.env]}]\n"}
+    own = f"envFrom: [{{configMapRef: {{name: m}}}}], env: [{{name: {THRESHOLD}, value: '0'}}]"
+    report = lint(
+        {**files, "d.yaml": FROM_MAP.replace("envFrom: [{configMapRef: {name: m}}]", own)}
+    )
+    assert {f.severity for f in report.findings} == {"warn"}
+
+
 def test_patch_of_a_deployment_alone_lacks_nothing_for_sure(lint):
     assert failed(lint({"p.yaml": WORKER % ("replicas: 3", THRESHOLD, "0")})) == []
 

@@ -3,7 +3,8 @@
 Source: Compose file reference, services: environment, env_file, interpolation, merge.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -16,6 +17,7 @@ from xcomkit.values.parts import find_node
 from xcomkit.values.values import Values
 
 MOST_SERVICES = 300
+_COMPOSE = re.compile(r"(?:docker-)?compose\.ya?ml")
 _RESET, _OVERRIDE = "!reset", "!override"  # of Compose 2.24: nothing, or this alone
 _AIRFLOW = ("airflow", "astro")
 _BELOW = "the compose file that this one lies over"
@@ -134,3 +136,14 @@ def _environment(service: At, known: Mapping[str, str]) -> tuple[Variable, ...]:
         problem = "" if is_text else "the value is no text"
         variables.append(Variable(key, text, line, dotted(own.path), problem, file, index=index))
     return tuple(variables)
+
+
+def list_composed(services: Sequence[Source]) -> Iterator[list[Source]]:
+    """Yield compose files as they are run: the base with its override, and every other over it."""
+    base = [one for one in services if _COMPOSE.fullmatch(PurePath(one.name).name)]
+    over = [one for one in services if ".override." in PurePath(one.name).name]
+    if base or over:
+        yield [*base, *over]
+    for one in services:
+        if one not in base and one not in over:
+            yield [*base, one]

@@ -5,9 +5,10 @@ Source: Kubernetes API reference, PodSpec, Container, EnvVar, EnvFromSource.
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
+from posixpath import dirname, join, normpath
 from typing import Any
 
 from xcomkit.findings.errors import InputError
@@ -47,7 +48,7 @@ def read_pods(documents: Sequence[Values], *, sources: tuple[Source, ...]) -> Co
     Raises:
         InputError: there are more containers than any cluster of agents has.
     """
-    maps = _Maps(documents)
+    maps = _Maps(documents, {one.name: one.text for one in sources if one.kind == "env"})
     variables: dict[str, tuple[Variable, ...]] = {}
     homes: dict[str, Place] = {}
     elsewhere: dict[str, str] = {}
@@ -118,15 +119,23 @@ def _last_each(patches: list[_Patch]) -> Iterator[_Patch]:
 
 
 class _Maps:
-    """The ConfigMaps and Secrets of the same files, and which of them pods were given."""
+    """The ConfigMaps and Secrets of the same files, and which of them pods were given.
 
-    def __init__(self, documents: Sequence[Values]) -> None:
+    ``texts`` are the env files of which kustomize makes some.
+    """
+
+    def __init__(self, documents: Sequence[Values], texts: Mapping[str, str]) -> None:
         kinds = ("ConfigMap", "Secret")
         maps = (one for one in objects(documents) if one.get("kind") in kinds)
         self._all = {
             (one.text("kind"), one.text("metadata", "namespace"), str(one.get("metadata", "name"))):
             {v.name: v for v in _keys(one)} for one in maps
         }  # fmt: skip
+        for kind, row in generated(documents):
+            if texts.keys() >= {*env_files(row)}:
+                key = (kind, row.text("namespace"), row.text("name"))
+                made = {v.name: v for v in _made(kind, row, texts)}
+                self._all[key] = self._all.get(key, {}) | made
         self._used: set[_Id] = set()
 
     def find(self, kind: str, space: str, name: str) -> dict[str, Variable] | None:
@@ -139,6 +148,43 @@ class _Maps:
         for key, data in self._all.items():
             if key not in self._used and any(name.startswith("AIRFLOW_") for name in data):
                 yield key, data
+
+
+def generated(documents: Sequence[Values]) -> Iterator[tuple[str, At]]:
+    """Yield the kind and the place of each object that kustomize makes of literals and files."""
+    for document in documents:
+        for key, kind in (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")):
+            yield from ((kind, row) for row in At(document).rows(key))
+
+
+def has_objects(documents: Sequence[Values]) -> bool:
+    """Tell whether any object stands in documents, or is made of them."""
+    others = (None, "Kustomization", "Component")
+    return any(one.get("kind") not in others for one in documents) or any(generated(documents))
+
+
+def env_files(row: At) -> list[str]:
+    """Return the files of variables of which kustomize makes an object."""
+    names = [*row.rows("envs"), *([row.at("env")] if row.get("env") else [])]
+    return [normpath(join(dirname(row.doc.name), one.text())) for one in names]
+
+
+def _made(kind: str, row: At, texts: Mapping[str, str]) -> Iterator[Variable]:
+    """Yield what an object that kustomize makes holds; quotes count in files, not in literals."""
+    lines = [
+        (line.lstrip(), (name, number))
+        for name in env_files(row)
+        for number, line in enumerate(texts[name].splitlines(), start=1)
+    ]
+    lines += [(one.text(), one.place()) for one in row.rows("literals")]
+    for text, (file, line) in lines:
+        name, separator, value = text.partition("=")
+        if separator and not name.startswith("#"):
+            is_quoted = file == row.doc.name and value[:1] in ("'", '"') and value[-1:] == value[:1]
+            yield Variable(
+                name, value[1:-1] if is_quoted else value, line, f"{kind} {row.text('name')[:63]}",
+                "", file, is_literal=True, is_hidden=kind == "Secret",
+            )  # fmt: skip
 
 
 def _containers(documents: Sequence[Values]) -> Iterator[tuple[At, At, str, str]]:

@@ -195,7 +195,7 @@ def _read_yaml(text: str, *, name: str, kind: Kind | None) -> Read:
         if kind == "values":
             is_other = not any(is_ours(one) for one in documents)
             if is_other and (findings := unread_file(name, text=text)):
-                return Read(Source(name, kind, text), findings=findings)
+                return Read(Source(name, kind, text, documents), findings=findings)
             _refuse_other_charts(documents, name=name)
     if kind == "values":
         is_stream = len(documents) != 1 or "\n---" in text  # helm reads one document

@@ -17,9 +17,10 @@ from pathlib import Path
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.text_file import MAX_BYTES
 from xcomkit.lint.configuration import Configuration, Place, Source, is_part
+from xcomkit.lint.sources.compose import list_composed
 from xcomkit.lint.sources.layers import File
 from xcomkit.lint.sources.patched import find_unmatched, lay_over
-from xcomkit.lint.sources.pod import read_pods
+from xcomkit.lint.sources.pod import env_files, generated, has_objects, read_pods
 from xcomkit.lint.sources.reading import (
     YAML,
     NothingHereError,
@@ -57,7 +58,6 @@ _BASE = re.compile(
 _CHART_ONLY = frozenset(
     {"workers", "dagProcessor", "triggerer", "sentinel", "commonEnv", "resourceNamePrefix"}
 )
-_COMPOSE = re.compile(r"(?:docker-)?compose\.ya?ml")
 _MOST_FILES = 100_000
 
 
@@ -162,7 +162,7 @@ def _take(path: Path, text: str, *, folder: _Folder) -> None:
             folder.commands.add(command)
             folder.found.findings += findings
         return
-    if not read.findings:
+    if not read.findings or any(generated(read.source.documents)):  # pods may be given it
         folder.reads[path] = read
     elif path.suffix != ".json":
         folder.found.findings += read.findings
@@ -171,7 +171,11 @@ def _take(path: Path, text: str, *, folder: _Folder) -> None:
 def _take_beside(folder: _Folder) -> None:
     """Read what is beside pods and services and may be given to them, whatever is in it."""
     kinds = ("pod", "compose", "env")
-    homes = {path.parent for path, read in folder.reads.items() if read.source.kind in kinds}
+    homes = {
+        path.parent
+        for path, read in folder.reads.items()
+        if read.source.kind in kinds or any(generated(read.source.documents))
+    }
     for path in (path for home in homes for path in folder.listed[home]):
         read = None if form_of(path.name)[0] else _read(path, folder=folder)
         if read is not None and read.source.kind in kinds:
@@ -307,34 +311,22 @@ def _pods_and_services(folder: _Folder) -> None:
     for path, read in folder.reads.items():
         by_home.setdefault(path.parent, []).append(read.source)
     for sources in by_home.values():
-        objects = [one for one in sources if any(map(_is_object, one.documents))]
+        objects = [one for one in sources if has_objects(one.documents)]
         services, env, cfg = (
             [one for one in sources if one.kind == kind] for kind in ("compose", "env", "cfg")
         )
-        if _is_of_agents(objects):
-            documents = [d for source in objects for d in source.documents]
-            pods = tuple(one for one in objects if one.kind == "pod") or tuple(objects)
+        documents = [d for source in objects for d in source.documents]
+        named = {name for _, row in generated(documents) for name in env_files(row)}
+        given = [one for one in env if os.path.normpath(one.name) in named]
+        env = [one for one in env if one not in given]
+        if _is_of_agents([*objects, *given]):
+            pods = [one for one in objects if one.kind == "pod"] or objects
             with _going_on((pods[0].name, 1), folder=folder):
-                _add(folder, read_pods(documents, sources=pods))
-        for group in [[*one, *env] for one in _composed(services)] or [[*env, *cfg]]:
+                _add(folder, read_pods(documents, sources=(*pods, *given)))
+        for group in [[*one, *env] for one in list_composed(services)] or [[*env, *cfg]]:
             if _is_of_agents(group):
                 with _going_on((group[0].name, 1), folder=folder):
                     _add(folder, combine(group))
-
-
-def _is_object(document: Values) -> bool:
-    return document.get("kind") not in (None, "Kustomization", "Component")
-
-
-def _composed(services: Sequence[Source]) -> Iterator[list[Source]]:
-    """Yield compose files as they are run: the base with its override, and every other over it."""
-    base = [one for one in services if _COMPOSE.fullmatch(Path(one.name).name)]
-    over = [one for one in services if ".override." in Path(one.name).name]
-    if base or over:
-        yield [*base, *over]
-    for one in services:
-        if one not in base and one not in over:
-            yield [*base, one]
 
 
 def _is_of_agents(sources: Sequence[Source]) -> bool:
