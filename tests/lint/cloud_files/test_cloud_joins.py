@@ -438,6 +438,28 @@ def test_assignment_of_a_group_may_be_the_agents_or_not(compared) -> None:
     assert severities(compared("abfs", CLIENT, policy=[group])) == {"XC063": {"warn"}}
 
 
+def credential(subject, issuer):
+    audiences = ["api://AzureADTokenExchange"]
+    return {"name": "a", "subject": subject, "audiences": audiences, "issuer": issuer}
+
+
+def test_credentials_of_all_agents_are_of_the_issuer_of_one_cluster(compared) -> None:
+    one, other = "https://eu.oic.example/t/c/", "https://eu.oic.example/t/c"
+    mixed = [credential(name, one) for name in SUBJECTS[:2]] + [credential(SUBJECTS[2], other)]
+    found = compared("abfs", CLIENT, trust=mixed)
+    assert severities(found) == {"XC060": {"fail"}}
+    assert f"'{other}', '{one}'" in words(found, "XC060")
+    assert compared("abfs", CLIENT, trust=[*mixed, credential(SUBJECTS[2], one)]) == {}
+
+
+def test_width_of_a_grant_below_a_variable_of_iam_is_unknown(compared) -> None:
+    own = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]}
+    for prefix, is_unknown in (("${aws:PrincipalTag/team}", True), ("other", False)):
+        statement = {**own, "Resource": f"arn:aws:s3:::acme-xcom/{prefix}/*"}
+        (found,) = compared(identity=OURS, policy={"Statement": [statement]})["XC066"]
+        assert found.is_unknown is is_unknown
+
+
 @pytest.mark.parametrize("doubt", [{"principalType": "Group"}, {"condition": "@Resource[...]"}])
 def test_width_of_an_assignment_that_may_not_be_the_agents_is_unknown(compared, doubt) -> None:
     wide = assignment(principalName=CLIENT) | {"roleDefinitionName": "Owner"}

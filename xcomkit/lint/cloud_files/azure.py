@@ -67,8 +67,7 @@ def is_assignment(entry: object) -> bool:
 def judge_credentials(found: list[Any], *, report: Collector) -> None:
     """Note subjects without a working federated credential, and credentials of others.
 
-    A subject counts as let in whichever issuer vouches for it: the file does not tell which
-    cluster is meant.
+    Which cluster is meant the file does not tell; it is one, so one issuer vouches for them all.
     """
     subjects = report.agents.subjects
     expected = f"one credential each for {listed(sorted(subjects))}, audience {AUDIENCE}"
@@ -83,6 +82,12 @@ def judge_credentials(found: list[Any], *, report: Collector) -> None:
         expected=expected,
         fix=lambda subjects: "\n".join(_create(one, entries=entries) for one in subjects),
     )
+    by_issuer: dict[str, set[str]] = {}
+    for entry in (e for e in entries if AUDIENCE in texts(e.get("audiences"))):
+        by_issuer.setdefault(str(entry.get("issuer")), set()).add(_subject(entry))
+    if good >= {*subjects} and not any(one >= {*subjects} for one in by_issuer.values()):
+        text = f"no issuer vouches for all of the agents: {listed(sorted(by_issuer))}"
+        report.add(XC060, text, expected="one issuer, to the last slash: that of the cluster")
     if len(entries) > MOST_CREDENTIALS:
         text = f"{len(entries)} credentials; a managed identity takes {MOST_CREDENTIALS}"
         report.add(XC060, text, expected=f"at most {MOST_CREDENTIALS}")
