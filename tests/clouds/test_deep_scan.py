@@ -194,6 +194,7 @@ def test_part_of_a_listing_a_scan_or_the_states_ends_with_130(
 
     monkeypatch.setattr(Listing, "run", run_in_part)
     monkeypatch.setattr(Objects, "read_object", interrupt)
+    monkeypatch.setattr(deep_scan, "open_cloud", lambda *_, **__: pytest.fail("opened once more"))
 
     assert main(["inspect", "-f", str(file), "--decode", "sample", "--format", "json"]) == 130
 
