@@ -358,6 +358,30 @@ def test_json_patch_of_the_variables_of_agents_pods_is_said(
     assert [f.rule.id for f in found if f.file.startswith("r/prod")] == expected
 
 
+RENDERED = f"helmCharts: [{{name: {CHART}, releaseName: a, valuesFile: v.yaml}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("patch", "rule"),
+    [
+        (WORKER % ("replicas: 3", THRESHOLD, "-1"), "XC002"),
+        (
+            "- {op: replace, path: /spec/template/spec/containers/0/env/0/value, value: x}\n",
+            "XC076",
+        ),
+        ("- {op: add, path: /spec/template/spec/containers/0/env/-, value: {name: DD_SITE}}\n", ""),
+    ],
+    ids=["manifest", "by number", "of another tool"],
+)
+@pytest.mark.parametrize("below", [RENDERED, "resources: [base]\n"], ids=["chart", "deployment"])
+def test_patch_that_stands_in_a_kustomization_is_judged_or_said(lint, below, patch, rule):
+    rows = f"patches:\n  - target: {{kind: Deployment}}\n    patch: |\n{indent(patch, '      ')}"
+    files = {"v.yaml": WHOLE, "base/d.yaml": WORKER % ("selector: {a: b}", THRESHOLD, "0")}
+    found = lint({**files, "kustomization.yaml": below + rows}).findings
+    said = {f.rule.id for f in found if f.file == "r/kustomization.yaml"}
+    assert said - {"XC001", "XC009"} == {rule} - {""}
+
+
 FROM_MAP = WORKER.replace("env: [{name: %s, value: '%s'}]", "envFrom: [{configMapRef: {name: m}}]")
 FROM_MAP %= "selector: {a: b}"
 

@@ -158,11 +158,14 @@ FROM = f"{ARGO}      valueFiles: ['%s']\n      valuesObject:\n"
     ("manifest", "command"),
     [
         (POST % "env/-, value: AIRFLOW__A__B", "helm get manifest"),
+        (POST % "containers/0/env/1/value, value: 1", "helm get manifest"),
+        (POST % "containers/0/env/-, value: {name: DD_SITE}", ""),
         (POST % "tty", ""),
         (FROM % "secrets://a.enc.yaml", "sops decrypt a.enc.yaml | "),
         (FROM % "secrets+age-import:///k?$ref/a.enc.yaml", "sops decrypt a.enc.yaml | "),
     ],
-    ids=["variables behind helm", "no variables", "helm-secrets", "helm-secrets with a key"],
+    ids=["variables behind helm", "by number", "of another tool", "no variables",
+         "helm-secrets", "helm-secrets with a key"],
 )  # fmt: skip
 def test_part_that_another_tool_adds_is_said_with_what_prints_it(found, manifest, command):
     spaces = 4 if manifest.startswith(FLUX) else 8

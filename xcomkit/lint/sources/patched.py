@@ -50,12 +50,13 @@ def find_unmatched(
     patches: Sequence[Release], repository: Repository, configurations: Sequence[Configuration]
 ) -> Iterator[Finding]:
     """Yield what is patched and not read: what agents have in no release here, and their pods."""
+    is_rendered = any(one.label.startswith("kustomize chart ") for one in configurations)
     known = {name.partition(":")[0] for one in configurations for name in one.variables}
     for patch in (one for one in patches if one.target):
         is_of_pods = patch.target and patch.target.among(known)
         for change in repository.read_patches(patch.layers):
             text = change.name if isinstance(change, Parameter) else getattr(change, "what", "")
-            if isinstance(change, OfPods) and is_of_pods:
+            if isinstance(change, OfPods) and (is_of_pods or is_rendered):
                 what = f"a JSON patch of {change.pointer}"
                 yield unread_part(patch, Unread(what[:160], change.place, BUILD))
             elif CHART_KEYS.intersection(re.split(r"\W+", text)):

@@ -87,7 +87,9 @@ def read_operations(
     for n, row in enumerate(wrapped.get("ops") or ()):
         pointer = str(row.get("path")) if isinstance(row, dict) and row.get("op") != "test" else ""
         own = wrapped.line("ops", n) - 1 if is_file else line
-        if _PODS.fullmatch(pointer):
+        value = row.get("value") if pointer.endswith("/env/-") else None
+        is_other = isinstance(value, dict) and not str(value.get("name")).startswith("AIRFLOW_")
+        if _PODS.fullmatch(pointer) and not is_other:
             yield OfPods(pointer, (name, own))
         if match := _VALUES.match(pointer):
             yield _operation(row, pointer[match.end() :], place=(name, own))

@@ -14,6 +14,7 @@ from typing import Any
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.configuration import Configuration, Place, Pod, Source, place_of
 from xcomkit.lint.sources.at import At, objects
+from xcomkit.lint.sources.patches import read_patches
 from xcomkit.values.environment import Variable, read_entries
 from xcomkit.values.names import is_reference, without_templates
 from xcomkit.values.values import Key, Values
@@ -157,10 +158,23 @@ def generated(documents: Sequence[Values]) -> Iterator[tuple[str, At]]:
             yield from ((kind, row) for row in At(document).rows(key))
 
 
+def inline_pods(documents: Sequence[Values]) -> Iterator[Values]:
+    """Yield the patches of Deployments and the like that stand in a kustomization as a text."""
+    for document in documents:
+        for _, change in read_patches(document):
+            if isinstance(change, Values) and change.get("kind") in _TEMPLATES:
+                yield change
+
+
+def makes_objects(documents: Sequence[Values]) -> bool:
+    """Tell whether kustomize makes objects of documents that pods are given, or patches pods."""
+    return any(generated(documents)) or any(inline_pods(documents))
+
+
 def has_objects(documents: Sequence[Values]) -> bool:
     """Tell whether any object stands in documents, or is made of them."""
     others = (None, "Kustomization", "Component")
-    return any(one.get("kind") not in others for one in documents) or any(generated(documents))
+    return any(one.get("kind") not in others for one in documents) or makes_objects(documents)
 
 
 def env_files(row: At) -> list[str]:

@@ -23,6 +23,9 @@ Maps = MutableMapping[tuple[str, str], At]
 """Where the keys of each ConfigMap and Secret stand, by kind and name."""
 
 
+# variables of containers, by which nobody sees their names; what is appended says its name
+_BY_NUMBER = re.compile(r"/containers/\d+/(?:env(?!/-|From)|envFrom)")
+
 Layer = Values | File | Unread | Parameter | OfPods
 
 
@@ -323,7 +326,7 @@ def _unread(one: At, *path: str, what: str) -> list[Layer]:
 def _later(one: At, key: str, *, command: str) -> list[Layer]:
     """Return that what changes pods behind helm is not read, where it sets their variables."""
     what = f"{key}, which set variables behind helm"
-    is_ours = "AIRFLOW_" in one.text(key)
+    is_ours = "AIRFLOW_" in one.text(key) or _BY_NUMBER.search(one.text(key))
     return [Unread(what, one.place(key), f"{command} | xcomkit lint -")] if is_ours else []
 
 

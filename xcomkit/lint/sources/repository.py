@@ -17,10 +17,10 @@ from pathlib import Path
 from xcomkit.findings.errors import InputError
 from xcomkit.findings.text_file import MAX_BYTES
 from xcomkit.lint.configuration import Configuration, Place, Source, is_part
+from xcomkit.lint.sources import pod
 from xcomkit.lint.sources.compose import list_composed
 from xcomkit.lint.sources.layers import File
 from xcomkit.lint.sources.patched import find_unmatched, lay_over
-from xcomkit.lint.sources.pod import env_files, generated, has_objects, read_pods
 from xcomkit.lint.sources.reading import (
     YAML,
     NothingHereError,
@@ -162,7 +162,7 @@ def _take(path: Path, text: str, *, folder: _Folder) -> None:
             folder.commands.add(command)
             folder.found.findings += findings
         return
-    if not read.findings or any(generated(read.source.documents)):  # pods may be given it
+    if not read.findings or pod.makes_objects(read.source.documents):  # pods may be given it
         folder.reads[path] = read
     elif path.suffix != ".json":
         folder.found.findings += read.findings
@@ -174,7 +174,7 @@ def _take_beside(folder: _Folder) -> None:
     homes = {
         path.parent
         for path, read in folder.reads.items()
-        if read.source.kind in kinds or any(generated(read.source.documents))
+        if read.source.kind in kinds or pod.makes_objects(read.source.documents)
     }
     for path in (path for home in homes for path in folder.listed[home]):
         read = None if form_of(path.name)[0] else _read(path, folder=folder)
@@ -311,18 +311,21 @@ def _pods_and_services(folder: _Folder) -> None:
     for path, read in folder.reads.items():
         by_home.setdefault(path.parent, []).append(read.source)
     for sources in by_home.values():
-        objects = [one for one in sources if has_objects(one.documents)]
+        objects = [one for one in sources if pod.has_objects(one.documents)]
         services, env, cfg = (
             [one for one in sources if one.kind == kind] for kind in ("compose", "env", "cfg")
         )
         documents = [d for source in objects for d in source.documents]
-        named = {name for _, row in generated(documents) for name in env_files(row)}
+        documents += pod.inline_pods(documents)
+        named = {name for _, row in pod.generated(documents) for name in pod.env_files(row)}
         given = [one for one in env if os.path.normpath(one.name) in named]
         env = [one for one in env if one not in given]
         if _is_of_agents([*objects, *given]):
-            pods = [one for one in objects if one.kind == "pod"] or objects
+            pods = [
+                x for x in objects if x.kind == "pod" or pod.makes_objects(x.documents)
+            ] or objects
             with _going_on((pods[0].name, 1), folder=folder):
-                _add(folder, read_pods(documents, sources=(*pods, *given)))
+                _add(folder, pod.read_pods(documents, sources=(*pods, *given)))
         for group in [[*one, *env] for one in list_composed(services)] or [[*env, *cfg]]:
             if _is_of_agents(group):
                 with _going_on((group[0].name, 1), folder=folder):

@@ -17,7 +17,7 @@ from xcomkit.lint.sources.patches import LIST, read_operations
 from xcomkit.lint.sources.releases import CHART, Layer, Release, read_releases
 from xcomkit.lint.sources.unread import stray_keys, unread_part, unread_release
 from xcomkit.values.layers import layer
-from xcomkit.values.names import is_sops
+from xcomkit.values.names import is_sops, without_templates
 from xcomkit.values.parts import below, find_agents, find_stray
 from xcomkit.values.values import Key, Values, read_documents, read_values
 
@@ -274,7 +274,7 @@ def _put(data: Any, path: Key, value: Any) -> Any:
 def _typed(parameter: Parameter) -> Any:
     """Return the value that helm makes of a parameter; braces are a list."""
     text, is_text = parameter.value, parameter.is_text
-    if text.startswith("{") and text.endswith("}"):
+    if text.startswith("{") and text.endswith("}") and without_templates(text) == text:
         return [_typed_one(part, is_text=is_text) for part in re.split(r"(?<!\\),", text[1:-1])]
     return _typed_one(text, is_text=is_text)
 
