@@ -238,6 +238,8 @@ CASES = {
         AWS_ERROR.format("KMS.DisabledException", "PutObject"))}, "XC146"),
     "no path, and a lifecycle to compare it with": (
         {"values.yaml": changed((f"{COMMON}PATH", "OTHER")), **lifecycle()}, "XC001"),
+    "a reference for bank-vaults": ({"values.yaml": connection("vault:s/data/aws#uri")}, "XC164"),
+    "a reference for 1Password": ({"values.yaml": connection("op://prod/aws/uri")}, "XC164"),
     "a reference for vals": ({"values.yaml": connection("ref+awssecrets://prod/aws")}, "XC164"),
 }  # fmt: skip
 

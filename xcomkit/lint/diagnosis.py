@@ -19,7 +19,7 @@ from xcomkit.lint.logs import find_symptoms
 from xcomkit.lint.run import CloudFiles, judge
 from xcomkit.lint.saved_files import FILES
 from xcomkit.lint.saved_xcoms import RULES as ROW_RULES
-from xcomkit.lint.saved_xcoms import Row, There, judge_rows, read_listing, read_rows
+from xcomkit.lint.saved_xcoms import XC160, Row, There, judge_rows, read_listing, read_rows
 from xcomkit.lint.sources.at import At, objects
 from xcomkit.lint.sources.reading import read_configuration
 from xcomkit.lint.symptoms import SYMPTOMS, Harm
@@ -75,14 +75,14 @@ XC164 = Rule(
 )
 RULES = tuple(dict.fromkeys((XC157, XC161, XC158, XC159, XC164, *ROW_RULES, *LOG_RULES)))
 
-_SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028", "XC163", "XC438"})
+_SILENT = frozenset({"XC015", "XC018", "XC037", "XC065", "XC070", "XC028", "XC438"})
 _REFUSED = frozenset({"XC145", "XC146", "XC148", "XC142", "XC144"})
 _LEAVES = frozenset({"XC001", "XC002", "XC003", "XC009", "XC017", "XC039", "XC162"})
 _HARMS: Mapping[str, Harm] = {
     **{symptom.rule.id: symptom.harm for symptom in SYMPTOMS},
     **dict.fromkeys(_SILENT, "silent"),
     **dict.fromkeys(_LEAVES, "leaves"),
-    "XC160": "lost",
+    XC160.id: "lost",
 }
 HARMS: Mapping[Harm, str] = {
     "lost": "Values were lost",
@@ -93,6 +93,7 @@ HARMS: Mapping[Harm, str] = {
 }
 """What each harm is called, the worst first."""
 _OURS = ("AIRFLOW__COMMON_IO__", "AIRFLOW__CORE__XCOM_BACKEND", "AIRFLOW_CONN_", STATE_BACKEND)
+_KEY = re.compile(r"^[\s-]*(?:[\w.\"'/-]+:\s+)?[\"']?")  # what stands before a value on its line
 _STARTING = ("ContainerCreating", "PodInitializing")
 _COMPONENTS = ("worker", "dag-processor", "triggerer", "sentinel")
 _Named = tuple[At, str]
@@ -217,7 +218,7 @@ def _find_unfilled(release: Configuration) -> Iterator[Finding]:
     """Yield the first value that is still encrypted, or a reference to a secret elsewhere."""
     for source in release.sources:
         lines = enumerate(source.text.splitlines(), start=1)
-        found = [number for number, line in lines if is_reference(line)]
+        found = [n for n, line in lines if is_reference(line) or is_reference(_KEY.sub("", line))]
         if found:
             observed = f"{number_of(len(found), 'value')} as sops, vals or a plugin reads it"
             yield Finding(XC164, source.name, found[0], observed, expected="the value itself")
