@@ -1,6 +1,7 @@
 """A listing of any length, many folders at once, into sums."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
@@ -72,6 +73,7 @@ class Listing:
             ServiceError: the listing was refused or failed.
         """
         begun, before, self.stop = time.monotonic(), self.sums.count, Event()
+        gc.freeze()  # so that collecting garbage does not look at all that was there before
         # In a thread of its own, which an interruption never ends amid a batch.
         with ThreadPoolExecutor(1) as pool:
             counted = pool.submit(asyncio.run, self._count(lister, self.stop))
@@ -85,6 +87,7 @@ class Listing:
                         )
                 except KeyboardInterrupt:
                     self.stop.set()
+        gc.unfreeze()
         if isinstance(error := counted.exception(), BaseExceptionGroup):
             raise error.exceptions[0]
         counted.result()
