@@ -532,7 +532,7 @@ MANY = {
 @pytest.mark.parametrize("files", MANY.values(), ids=MANY.keys())
 def test_four_times_as_many_take_four_times_as_long(tmp_path, monkeypatch, files):
     steps = []
-    for count in (15, 60):
+    for count in (1, 15, 60):  # on Python 3.12 the first trace of a process sees nothing
         folder = tmp_path / str(count)
         folder.mkdir()
         monkeypatch.chdir(folder)
@@ -540,7 +540,7 @@ def test_four_times_as_many_take_four_times_as_long(tmp_path, monkeypatch, files
             Path(name).write_text(text)
         steps.append(_steps(lambda: read_folder(Path())))
 
-    assert steps[1] < 4.4 * steps[0]
+    assert 0 < steps[2] < 4.4 * steps[1]
 
 
 def test_folder_without_agents_is_an_error_not_a_pass(lint):
