@@ -154,6 +154,12 @@ def test_long_name_is_broken_behind_its_separators_and_not_inside_a_part():
     assert "arn:<wbr>aws:<wbr>iam::<wbr>1:<wbr>role/<wbr>XCom<wbr>Object<wbr>" in html._repr_html_()
 
 
+def test_command_in_a_hidden_folder_is_not_broken_behind_its_dot():
+    html = show.facts({"next": "then: .venv/bin/xcomkit run"}, caption="c")
+
+    assert "then: .venv/<wbr>bin/<wbr>xcomkit run" in html._repr_html_()
+
+
 def test_headers_stand_above_their_columns_and_a_status_stays_on_one_line():
     html = show.Table("c", ("h",), ((show.status_cell("pass"),),))._repr_html_()
 

@@ -24,8 +24,9 @@ _WIDGETS = "application/vnd.jupyter.widget-view+json"
 _FOLD = 160
 _WORD, _NAME = 24, 11
 """Letters after which a word may be broken anywhere, and behind its separators; never a shorter."""
-_BREAK = re.compile(r"(?<=[/:.,;_=@|+&?*)-])(?=[^/:.,;_=@|+&?*)-])|(?<=[a-z0-9])(?=[A-Z])")
-"""Where a long word is broken first: behind a separator, and before a part of a name."""
+_BREAK = re.compile(r"(?<=[/:.,;_=@|+&?*)-])(?<!^\.)(?=[^/:.,;_=@|+&?*)-])|(?<=[a-z0-9])(?=[A-Z])")
+"""Where a long word is broken first: behind a separator that it does not begin with, and before a
+part of a name."""
 _FORMULA = re.compile(r"(\$|\\(?=[(\[]|begin|ref|eqref))")
 _NUMBER = re.compile(r"[\d.,%()/ -]{1,24}")  # never broken within its digits
 _WIDE = 4
