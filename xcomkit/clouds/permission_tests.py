@@ -114,7 +114,7 @@ class PermissionTests(ABC):
                 first = first or credentials
         everybody = f"{len(subjects)} of {len(subjects)} subjects"
         check = ASSUME.judge(
-            all_hold(verdicts),
+            bool(subjects) and all_hold(verdicts),
             expected=everybody,
             observed="; ".join(refused) or everybody,
             how=f"{self.exchange} with a token per service account",
