@@ -573,3 +573,59 @@ def test_prefix_of_many_deployments_is_said_once_for_each_further_one(lint):
         "r/a/values.yaml as well",
         "r/a/values.yaml, r/b/values.yaml as well",
     ]
+
+
+XCOM_PATH = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH"
+CONNECTION = "AIRFLOW_CONN_AWS_DEFAULT"
+KEY = '{"conn_type": "aws", "login": "AKIA0", "password": "no-key"}'
+
+
+def test_patch_of_a_deployment_lies_over_the_folder_its_kustomization_names(lint):
+    base = WORKER % ("selector: {a: b}", XCOM_PATH, "s3://aws_default@acme-xcom/x")
+    report = lint(
+        {
+            "base/d.yaml": base,
+            "stage/kustomization.yaml": "resources: [../base]\n",
+            "prod/kustomization.yaml": "resources: [../stage]\npatches: [{path: conn.yaml}]\n",
+            "prod/conn.yaml": WORKER % ("replicas: 2", CONNECTION, KEY),
+        }
+    )
+    assert ("XC016", "r/prod/conn.yaml:4") in failed(report)
+    assert "XC001" not in {f.rule.id for f in report.findings}
+    assert len(report.deployments) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("Deployment", "spec.template.spec.containers.[name=worker].env.[name=A].value"),
+        ("Deployment", "spec.template.spec.containers.0.env.3.value"),
+        ("ConfigMap", f"data.{THRESHOLD}"),
+        ("HelmRelease", "spec.values.commonEnv.1.value"),
+        ("Deployment", "spec.replicas"),
+    ],
+)
+@pytest.mark.parametrize("is_file", [False, True])
+def test_settings_that_kustomize_replaces_are_unknown(lint, kind, field, is_file):
+    row = f"source: {{kind: ConfigMap, name: m}}\ntargets:\n- select: {{kind: {kind}}}\n"
+    row += f"  fieldPaths: ['{field}']\n"
+    rows = "{path: r.yaml}" if is_file else f"\n{indent(row, '    ')}".replace("    s", "  - s", 1)
+    found = lint(
+        {
+            "d.yaml": WORKER % ("selector: {a: b}", THRESHOLD, "0"),
+            "a.yaml": GOOD_RELEASE,
+            "kustomization.yaml": f"resources: [d.yaml]\nreplacements: {'[' * is_file}{rows}"
+            f"{']' * is_file}\n",
+            "r.yaml": row if is_file else "",
+        }
+    ).findings
+    said = [(f.rule.id, f.severity) for f in found if f.rule.id in ("XC075", "XC076")]
+    assert said == [("XC076", "warn")] * (field != "spec.replicas")
+
+
+def test_release_whose_parameters_were_judged_is_not_called_unread(lint):
+    release = f"releases:\n  - chart: x/{CHART}\n    values: [v.yaml]\n    set:\n"
+    release += "      - {name: xcomBackend, value: airflow.sdk.bases.xcom.BaseXCom}\n"
+    assert failed(lint({"helmfile.yaml": release, "v.yaml": GOOD})) == [
+        ("XC009", "r/helmfile.yaml:5")
+    ]

@@ -31,10 +31,11 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class OfPods:
-    """What a JSON patch changes in the containers of a Deployment or the like: it is not read."""
+    """What is changed in the containers of a Deployment or the like, and how: it is not read."""
 
     pointer: str
     place: Place
+    how: str = "JSON patch"
 
 
 @dataclass(frozen=True, slots=True)

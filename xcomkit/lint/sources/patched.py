@@ -57,7 +57,7 @@ def find_unmatched(
         for change in repository.read_patches(patch.layers):
             text = change.name if isinstance(change, Parameter) else getattr(change, "what", "")
             if isinstance(change, OfPods) and (is_of_pods or is_rendered):
-                what = f"a JSON patch of {change.pointer}"
+                what = f"a {change.how} of {change.pointer}"
                 yield unread_part(patch, Unread(what[:160], change.place, BUILD))
             elif CHART_KEYS.intersection(re.split(r"\W+", text)):
                 what = f"{text[:80]}, which is patched and in no release here"

@@ -1,6 +1,7 @@
 """Reads what kustomize changes in a manifest of Flux or Argo CD, inline or in a file.
 
-Source: kustomize, "patches", "patchesJson6902" and "patchesStrategicMerge"; RFC 6902.
+Source: kustomize, "patches", "patchesJson6902", "patchesStrategicMerge" and "replacements"; RFC
+6902.
 """
 
 import re
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 from xcomkit.findings.errors import InputError
 from xcomkit.lint.configuration import Place
+from xcomkit.lint.sources.at import At
 from xcomkit.lint.sources.layers import File, OfPods, Parameter, Unread
 from xcomkit.values.parts import inside
 from xcomkit.values.values import Key, Values, read_values
@@ -25,6 +27,9 @@ BUILD = "kustomize build . | xcomkit lint -"
 _SELECTORS = ("labelSelector", "annotationSelector")
 _SLOW = re.compile(r"\)[*+{]|(?:[*+{].*){5}")  # patterns that may take Python long
 _VALUES = re.compile(r"/spec/(?:values|sources?(?:/\d+)?/helm/valuesObject)(?:/|$)")
+# what a replacement fills in: variables of containers, values, keys of a ConfigMap or Secret
+_OF_PODS = re.compile(r"spec\..*\.env(?:From)?\.|(?:stringD|d)ata\.AIRFLOW_")
+_OF_RELEASES = re.compile(r"spec\.(?:values|sources?\..*helm)\.")
 # where the variables of containers are set, or whatever holds them; an image is another matter
 _PODS = re.compile(
     r"/spec(?:/jobTemplate/spec)?/template(?:/spec(?:/containers(?:/\d+(?:/env(?:From)?(?:/.*)?)?)?)?)?"
@@ -69,6 +74,24 @@ def read_patches(document: Values) -> Iterator[tuple[tuple[Target, ...], Change]
             found = [Unread(f"a patch for what has a {selector}", place, BUILD)] if found else []
         targets = tuple(_targets(fields))
         yield from ((targets, change) for change in found)
+    yield from _read_replacements(document)
+
+
+def _read_replacements(document: Values) -> Iterator[tuple[tuple[Target, ...], Change]]:
+    """Yield what is filled in from other objects, which is not read; a file may hold one alone."""
+    whole = At(document)
+    for one in (*whole.rows("replacements"), whole):
+        for target in one.rows("targets"):
+            select = target.get("select")
+            fields = select if isinstance(select, dict) else {}
+            if fields.get("kind") in ("ConfigMap", "Secret"):
+                fields = {"kind": "|".join(_WORKLOADS)}
+            for row in target.rows("fieldPaths"):
+                path, targets = row.text()[:160], tuple(_targets(fields))
+                if _OF_PODS.match(path):
+                    yield targets, OfPods(path, row.place(), "replacement")
+                elif _OF_RELEASES.match(path):
+                    yield targets, Unread(f"a replacement of {path}", row.place(), BUILD)
 
 
 def read_operations(

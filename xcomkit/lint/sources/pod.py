@@ -171,6 +171,12 @@ def makes_objects(documents: Sequence[Values]) -> bool:
     return any(generated(documents)) or any(inline_pods(documents))
 
 
+def has_patches(documents: Sequence[Values]) -> bool:
+    """Tell whether documents change pods of other files."""
+    found = _containers([*documents, *inline_pods(documents)])
+    return any(_is_patch(container) for _, container, _, _ in found)
+
+
 def has_objects(documents: Sequence[Values]) -> bool:
     """Tell whether any object stands in documents, or is made of them."""
     others = (None, "Kustomization", "Component")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from xcomkit.findings.errors import InputError
@@ -19,6 +20,8 @@ from xcomkit.findings.text_file import MAX_BYTES
 from xcomkit.lint.configuration import Configuration, Place, Source, is_part
 from xcomkit.lint.sources import pod
 from xcomkit.lint.sources.compose import list_composed
+from xcomkit.lint.sources.files import list_files
+from xcomkit.lint.sources.kustomized import with_bases
 from xcomkit.lint.sources.layers import File
 from xcomkit.lint.sources.patched import find_unmatched, lay_over
 from xcomkit.lint.sources.reading import (
@@ -33,7 +36,6 @@ from xcomkit.lint.sources.reading import (
 from xcomkit.lint.sources.releases import CHART, Maps, Release, find_maps, plain
 from xcomkit.lint.sources.resolving import Found, Repository, resolve
 from xcomkit.lint.sources.unread import (
-    SUFFIXES,
     XC075,
     find_settings,
     form_of,
@@ -42,23 +44,21 @@ from xcomkit.lint.sources.unread import (
 )
 from xcomkit.values.values import Values
 
-_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 # what a file must have before it is worth reading: settings, or what installs charts
 _MARKS = re.compile(
     rb"AIRFLOW_|xcom_objectstorage_|XComObjectStorage|remote-execution-agent|xcomBackend|commonEnv"
     rb"|secretBackend|resourceNamePrefix|agentToken|astroDeploymentAPIURL|dagProcessor"
     rb"|argoproj\.io/|apiVersion: *skaffold/|helm\.toolkit\.fluxcd\.io|kind: *HelmRelease|helmChart"
-    rb"|(?m:^(?:releases|patches\w*|\w+Generator):)|values[\w.-]*\.ya?ml: *[\w+/]{40}"
+    rb"|(?m:^(?:releases|patches\w*|replacements|\w+Generator):)|fieldPaths:"
+    rb"|values[\w.-]*\.ya?ml: *[\w+/]{40}"
 )
 _SOPS = re.compile(rb"""(?m)^[ \t{]*"?data"?: *["']?ENC\[""")  # not even the keys are left
-_OF_CHARTS = frozenset({"Chart.yaml", "Chart.yml", "Chart.lock", "values.schema.json"})
 _BASE = re.compile(
     r"(?:values|base|common|defaults?|shared)(?:[-_.](?:base|common|defaults?|shared))?\.(?:ya?ml|json)"
 )
 _CHART_ONLY = frozenset(
     {"workers", "dagProcessor", "triggerer", "sentinel", "commonEnv", "resourceNamePrefix"}
 )
-_MOST_FILES = 100_000
 
 
 @dataclass
@@ -80,7 +80,7 @@ def read_folder(top: Path) -> Found:
         InputError: nothing does, or there are more files than in any repository.
     """
     folder = _Folder(top)
-    for path in _list_files(top):
+    for path in list_files(top):
         folder.listed.setdefault(path.parent, []).append(path)
         text = _text(path, folder=folder)
         if text is not None:
@@ -107,24 +107,6 @@ def read_folder(top: Path) -> Found:
         raise InputError(problem, hint=hint)
     folder.found.findings.sort(key=lambda one: (one.file, one.line))
     return folder.found
-
-
-def _list_files(top: Path) -> Iterator[Path]:
-    """Yield ordinary files by name; hidden folders and links are left out, so no loop is walked."""
-    count = 0
-    for parent, folders, names in os.walk(top):
-        folders[:] = sorted(n for n in folders if n[0] != "." and n not in _SKIPPED)
-        for name in sorted(names):
-            if name.lower().endswith((*YAML, *SUFFIXES, ".cfg")) or ".env" in name:
-                count += 1
-                if count > _MOST_FILES:
-                    problem = f"{top}: more than {_MOST_FILES} files."
-                    raise InputError(problem, hint="name the folder of the agents.")
-                path = Path(parent, name)
-                # pathlib raises where a folder may be listed and not entered
-                is_link = os.path.islink(path)  # noqa: PTH114
-                if name not in _OF_CHARTS and not is_link and os.path.isfile(path):  # noqa: PTH113
-                    yield path
 
 
 def _text(path: Path, *, folder: _Folder) -> str | None:
@@ -183,6 +165,8 @@ def _take_beside(folder: _Folder) -> None:
 
 
 def _read(path: Path, *, folder: _Folder) -> Read | None:
+    if path not in folder.listed.get(path.parent, ()):
+        return None
     try:
         return folder.reads.get(path) or read_file(str(path))
     except InputError:
@@ -297,7 +281,7 @@ def _say_unread(folder: _Folder, *, used: AbstractSet[Path]) -> None:
     seen |= {one.file for one in found.findings}
     labels = tuple({config.label for config in found.configurations})
     for release in (one for read in folder.reads.values() for one in read.releases):
-        if release.is_patch and any(label.startswith(release.label) for label in labels):
+        if release.label and any(label.startswith(release.label) for label in labels):
             seen.add(release.place[0])
     for read in folder.reads.values():
         name = read.source.name
@@ -310,7 +294,7 @@ def _pods_and_services(folder: _Folder) -> None:
     by_home: dict[Path, list[Source]] = {}
     for path, read in folder.reads.items():
         by_home.setdefault(path.parent, []).append(read.source)
-    for sources in by_home.values():
+    for sources in with_bases(by_home, partial(_read, folder=folder)):
         objects = [one for one in sources if pod.has_objects(one.documents)]
         services, env, cfg = (
             [one for one in sources if one.kind == kind] for kind in ("compose", "env", "cfg")
@@ -321,9 +305,8 @@ def _pods_and_services(folder: _Folder) -> None:
         given = [one for one in env if os.path.normpath(one.name) in named]
         env = [one for one in env if one not in given]
         if _is_of_agents([*objects, *given]):
-            pods = [
-                x for x in objects if x.kind == "pod" or pod.makes_objects(x.documents)
-            ] or objects
+            pods = [x for x in objects if x.kind == "pod" or pod.makes_objects(x.documents)]
+            pods = pods or objects
             with _going_on((pods[0].name, 1), folder=folder):
                 _add(folder, pod.read_pods(documents, sources=(*pods, *given)))
         for group in [[*one, *env] for one in list_composed(services)] or [[*env, *cfg]]:
