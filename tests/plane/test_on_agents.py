@@ -104,7 +104,7 @@ def newest_rows_judged(ground: "Ground", run_id: str) -> dict[str, str]:
     keys = {found.key for found in ground.bucket.listing()}
     of_agents = {PATH: ground.bucket.settings.base_path, THRESHOLD: "0"}
     of_run = [row for row in rows if row["run_id"] == run_id]
-    found = judge_rows(of_run, keys=keys, environments=[of_agents])
+    found = judge_rows(of_run, there=lambda one, _: one.prefix in keys, environments=[of_agents])
     return {finding.rule.id: finding.observed for finding in found}
 
 
