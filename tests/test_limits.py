@@ -56,7 +56,7 @@ def test_names_and_examples_are_kept_up_to_their_limit(more):
     found = summed([stored(dag=f"d{dag}") for dag in range(summary.TOP + more)])
 
     by_name = {total.name: total.count for total in found.dags}
-    assert by_name.get(sums.OTHERS, 0) == max(more, 0)
+    assert by_name.get(summary.OTHERS, 0) == max(more, 0)
 
     old = [stored(n, age=timedelta(days=99)) for n in range(sums.EXAMPLES + more)]
     assert len(summed(old).past.keys) == min(len(old), sums.EXAMPLES)

@@ -20,11 +20,12 @@ from xcomkit.findings.model import Check, Codec, StoredCodec, StoredObject, Stor
 from xcomkit.objects.beside import Beside, count_beside
 from xcomkit.objects.checks import RULES, checks, judge_uploads
 from xcomkit.objects.decode import Decoded, UnreadableError, decode, read_value
+from xcomkit.objects.groups import MAX_GROUPS, OTHERS
 from xcomkit.objects.keys import parse_key
 from xcomkit.objects.reading import unpack
 from xcomkit.objects.retention import forecast, monthly_cost
 from xcomkit.objects.summary import Summary, to_summary
-from xcomkit.objects.sums import MAX_GROUPS, OTHERS, Sums
+from xcomkit.objects.sums import Sums
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 RUN = "manual__2026-02-28T23:59:59.123456+00:00"

@@ -94,8 +94,10 @@ def _to_document(listing: Listing) -> dict[str, Any]:
 def _from_document(document: Mapping[str, Any]) -> Listing:
     prefix = str(document["prefix"])
     sums = Sums(prefix, datetime.fromisoformat(document["now"]), int(document["retention_days"]))
-    for dag, task, layout, codec, count, size in document["groups"]:
-        sums.groups[dag, task, layout, codec] = [int(count), int(size)]
+    sums.in_groups.add_named(
+        ((dag, task, layout, codec), int(count), int(size))
+        for dag, task, layout, codec, count, size in document["groups"]
+    )
     for name in _TALLIES:
         tallies = {int(number): tally for number, tally in document[name].items()}
         setattr(sums, name, tallies)

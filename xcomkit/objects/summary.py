@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from xcomkit.findings.model import StoredXCom
-from xcomkit.objects.sums import AGES, OTHERS, Examples, Group, Sums
-from xcomkit.objects.tallies import Tally
+from xcomkit.objects.groups import OTHERS, Group, Tally
+from xcomkit.objects.sums import AGES, Examples, Sums
 
 TOP = 50
 """Names of a top list; the smaller ones are its last, ``OTHERS``."""
@@ -57,8 +57,9 @@ class Summary:
 
 def to_summary(sums: Sums, *, part: str = "") -> Summary:
     """Return what sums say."""
-    xcoms = {group: tally for group, tally in sums.groups.items() if group[2] != "state"}
-    states = {group: tally for group, tally in sums.groups.items() if group[2] == "state"}
+    groups = sums.groups
+    xcoms = {group: tally for group, tally in groups.items() if group[2] != "state"}
+    states = {group: tally for group, tally in groups.items() if group[2] == "state"}
     return Summary(
         now=sums.now,
         retention_days=sums.retention_days,
@@ -69,7 +70,7 @@ def to_summary(sums: Sums, *, part: str = "") -> Summary:
         dags=_top(xcoms, lambda group: group[0]),
         tasks=_top(xcoms, lambda group: f"{group[0]} {group[1]}"),
         codecs=_top(xcoms, lambda group: group[3]),
-        layouts=_top(sums.groups, lambda group: group[2]),
+        layouts=_top(groups, lambda group: group[2]),
         ages=tuple(
             Total(name, *sums.ages.get(place, (0, 0))) for place, name in enumerate(_AGE_NAMES)
         ),

@@ -1,6 +1,5 @@
 """Sums over a listing of any length: Arrow batches folded as they arrive, in bounded memory.
 
-What is counted per Dag and task is bounded by ``MAX_GROUPS``: the smallest groups become "others".
 Columns are judged by Arrow and numpy; a key that ``keys.strict_patterns`` does not match is read by
 ``keys.parse_key``, one by one.
 """
@@ -13,21 +12,18 @@ from typing import Any
 
 from xcomkit.findings.model import StoredObject, StoredXCom
 from xcomkit.findings.text import shorten
+from xcomkit.objects.groups import Group, Grouped, Groups, Tally
 from xcomkit.objects.keys import parse_key, strict_patterns
-from xcomkit.objects.tallies import Tallied, Tally, add_tallies, read_groups, tally, to_numpy
+from xcomkit.objects.tallies import add_tallies, read_groups, tally, to_numpy
 
 LARGEST = 10
 EXAMPLES = 5
-MAX_GROUPS = 2_000
-OTHERS = "(others)"
 # S3 rounds an expiry up to the next midnight UTC and deletes later, at no stated time
 # (S3 User Guide, "Expiring objects").
 GRACE = timedelta(days=2)
 AGES = (1, 7, 30, 90)
 """Ages in days up to which objects are counted together; the last place is for older ones."""
 _DAY = 86_400_000_000
-Group = tuple[str, str, str, str]
-"""Dag, task, layout and codec."""
 Ranked = tuple[int, str, StoredXCom]
 """Size and key of an object, and the object."""
 
@@ -75,7 +71,7 @@ class Sums:
     prefix: str
     now: datetime
     retention_days: int
-    groups: dict[Group, Tally] = field(default_factory=dict)
+    in_groups: Groups = field(default_factory=Groups)
     days: dict[int, Tally] = field(default_factory=dict)
     sizes: dict[int, Tally] = field(default_factory=dict)
     ages: dict[int, Tally] = field(default_factory=dict)
@@ -86,6 +82,11 @@ class Sums:
     largest: list[Ranked] = field(default_factory=list)
     oldest: StoredXCom | None = None
     newest: StoredXCom | None = None
+
+    @property
+    def groups(self) -> dict[Group, Tally]:
+        """Return what was counted per Dag, task, layout and codec."""
+        return self.in_groups.named()
 
     @property
     def count(self) -> int:
@@ -113,16 +114,13 @@ class Sums:
         strict = _read_strict(columns, prefix=self.prefix)
         odd = [parse_key(columns.stored(row), prefix=self.prefix) for row in strict.others.tolist()]
         self._add_columns(columns)
-        for tallied in strict.groups:
-            add_tallies(self.groups, *tallied)
+        self.in_groups.add(*strict.groups)
         rows = strict.rows[columns.size[strict.rows] == 0]
         self.empty.add(len(rows), 0, map(columns.key, rows.tolist()))
         self._add_objects(odd)
         self.consider(
             parse_key(columns.stored(row), prefix=self.prefix) for row in strict.candidates(self)
         )
-        if len(self.groups) > 4 * MAX_GROUPS:
-            self._prune()
 
     def _add_columns(self, columns: "Columns") -> None:
         import numpy as np
@@ -139,6 +137,7 @@ class Sums:
         self.past.add(len(rows), int(columns.size[rows].sum()), map(columns.key, rows.tolist()))
 
     def _add_objects(self, found: Iterable[StoredXCom]) -> None:
+        tallies: list[tuple[Group, int, int]] = []
         for one in found:
             if one.layout == "foreign":
                 self.foreign.add(1, one.size, (one.key,))
@@ -147,9 +146,9 @@ class Sums:
                 self.state.add(1, one.size, (one.key,))
             if not one.size:
                 self.empty.add(1, 0, (one.key,))
-            group = (one.dag_id, one.task_id, one.layout, one.codec)
-            add_tallies(self.groups, (group,), (1,), (one.size,))
+            tallies.append(((one.dag_id, one.task_id, one.layout, one.codec), 1, one.size))
             self.consider((one,))
+        self.in_groups.add_named(tallies)
 
     def consider(self, found: Iterable[StoredXCom]) -> None:
         """Keep an object if it is among the largest, or the oldest or newest."""
@@ -164,15 +163,6 @@ class Sums:
                 self.newest.modified, self.newest.key
             ):  # fmt: skip
                 self.newest = one
-
-    def _prune(self) -> None:
-        """Make "others" of the smallest tasks of each Dag, then of the smallest Dags."""
-        for level in (1, 0):
-            if (excess := len(self.groups) - MAX_GROUPS) > 0:
-                small = sorted(self.groups, key=lambda group: self.groups[group][1])[:excess]
-                names = [(dag if level else OTHERS, OTHERS, *rest) for dag, _, *rest in small]
-                tallies = [self.groups.pop(group) for group in small]
-                add_tallies(self.groups, names, *zip(*tallies, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +192,7 @@ class Columns:
 class _Strict:
     """What was read of the keys that nothing is odd about, and the rows of the others."""
 
-    groups: list[Tallied]
+    groups: list[Grouped]
     rows: Any
     others: Any
     columns: Columns
@@ -213,10 +203,8 @@ class _Strict:
             return
         size, modified = self.columns.size[self.rows], self.columns.modified[self.rows]
         least = sums.largest[0][0] if len(sums.largest) == LARGEST else -1
-        large = (
-            size.argpartition(-min(LARGEST, len(size)))[-LARGEST:] if size.max() >= least else []
-        )
-        found = {*map(int, large)}
+        large = size.argpartition(-min(LARGEST, len(size)))[-LARGEST:]
+        found = set(large[size[large] >= least].tolist())
         if sums.oldest is None or modified.min() <= _microseconds(sums.oldest.modified):
             found.add(int(modified.argmin()))
         if sums.newest is None or modified.max() >= _microseconds(sums.newest.modified):
@@ -250,7 +238,8 @@ def read_columns(*batches: Any) -> Columns:
         )
     table = pa.record_batch(batch)
     modified = table["last_modified"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    return Columns(table["path"], to_numpy(table["size"]).astype(np.int64), to_numpy(modified))
+    sizes = to_numpy(table["size"]).astype(np.int64)
+    return Columns(table["path"].cast(pa.string()), sizes, to_numpy(modified))
 
 
 def _read_strict(columns: Columns, *, prefix: str) -> _Strict:
@@ -258,17 +247,18 @@ def _read_strict(columns: Columns, *, prefix: str) -> _Strict:
     import numpy as np
     import pyarrow.compute as pc
 
-    groups: list[Tallied] = []
+    groups: list[Grouped] = []
     strict, others = [], np.arange(columns.count)
     keys = columns.keys
-    base = len(prefix.split("/")) if prefix else 0
+    below = f"{prefix}/" if prefix else ""
     for layout, pattern in strict_patterns(prefix).items():
         matches = pc.match_substring_regex(keys, pattern)
         matched = to_numpy(matches)
         rows, others = others[matched], others[~matched]
         if len(rows):
             strict.append(rows)
-            read = read_groups(keys.filter(matches), columns.size[rows], layout=layout, base=base)
+            found = keys.filter(matches) if len(others) else keys
+            read = read_groups(found, columns.size[rows], layout=layout, below=below)
             if read is None:
                 return _Strict([], others[:0], np.arange(columns.count), columns)
             groups.append(read)

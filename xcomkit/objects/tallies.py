@@ -3,14 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from xcomkit.objects.groups import Grouped, Tally
 from xcomkit.objects.keys import CODECS, MAX_ID
 
 _FEW = 10_000
-Tally = list[int]
-"""How many objects, and their bytes."""
-
-Tallied = tuple[Iterable[Any], list[int], list[int]]
-"""Names, how many objects each has, and their bytes."""
 
 
 def to_numpy(array: Any) -> Any:
@@ -23,23 +19,25 @@ def to_numpy(array: Any) -> Any:
     return np.from_dlpack(array)
 
 
-def read_groups(keys: Any, sizes: Any, *, layout: str, base: int) -> Tallied | None:
+def read_groups(keys: Any, sizes: Any, *, layout: str, below: str) -> Grouped | None:
     """Return Dag, task and codec of keys that a strict pattern matched, with their tallies.
 
     Nothing is returned where an id is too long to be one.
     """
     import numpy as np
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = pc.split_pattern(keys, "/")
-    ends = to_numpy(parts.offsets)
-    spots = (ends[:-1] + base, ends[1:] - (2 if layout == "uuid" else 3))
+    _, offsets, text = keys.buffers()
+    ends = np.frombuffer(offsets, np.int32)[keys.offset :][: len(keys) + 1]
+    slashes: Any = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("/"))
+    first: Any = np.searchsorted(slashes, ends)
+    last = first[1:] - (1 if layout == "uuid" else 2)
     dags, tasks = (
-        parts.values.take(
-            pa.Array.from_buffers(pa.int32(), len(spot), [None, pa.py_buffer(spot)])
-        ).dictionary_encode()
-        for spot in spots
+        _cut(text, begin, end).dictionary_encode()
+        for begin, end in (
+            (ends[:-1] + len(below.encode()), slashes[first[:-1] + below.count("/")]),
+            (slashes[last - 1] + 1, slashes[last]),
+        )
     )
     codecs: Any = np.zeros(len(keys), np.int64)
     for number, suffix in enumerate(CODECS):
@@ -53,11 +51,19 @@ def read_groups(keys: Any, sizes: Any, *, layout: str, base: int) -> Tallied | N
     found, counts, sums = tally(numbers, sizes)
     names = (dag_names, task_names, [layout], [*CODECS.values()])
     places = np.unravel_index(np.array(found), (*few[:2], 1, few[2]))
-    columns = [
-        np.array(column, object)[place].tolist()
-        for column, place in zip(names, places, strict=True)
-    ]
-    return zip(*columns, strict=True), counts, sums
+    names = (dag_names, task_names, [layout], [*CODECS.values()])
+    return Grouped(names, places, counts, sums)
+
+
+def _cut(text: Any, begin: Any, end: Any) -> Any:
+    """Return what lies in a text between each begin and its end, one behind the other."""
+    import numpy as np
+    import pyarrow as pa
+
+    offsets = np.stack((begin, end), axis=1).astype(np.int32)
+    parts = pa.StringArray.from_buffers(offsets.size - 1, pa.py_buffer(offsets), text)
+    every_other = pa.py_buffer(np.arange(0, offsets.size, 2))
+    return parts.take(pa.Array.from_buffers(pa.int64(), len(begin), [None, every_other]))
 
 
 def tally(numbers: Any, sizes: Any) -> tuple[list[int], list[int], list[int]]:

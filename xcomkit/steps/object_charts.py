@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from xcomkit.notebook import show
 from xcomkit.notebook.show import Bar, Chart
+from xcomkit.objects.groups import OTHERS
 from xcomkit.objects.summary import Summary, Total, size_text
-from xcomkit.objects.sums import OTHERS
 
 _DAGS, _DAYS, _MOST_BITS = 10, 30, 60
 
