@@ -162,6 +162,15 @@ def test_name_that_answers_in_place_of_a_bucket_is_accepted(judged, bucket, is_n
     assert ("XC026" in judged(changed(("@xcom-bucket/", f"@{bucket}/")))) is not is_name
 
 
+def test_bucket_of_the_state_store_must_have_a_name_that_can_exist(judged):
+    name = "  - name: AIRFLOW__COMMON_IO__"
+    state = f'{name}STATE_STORE_OBJECTSTORAGE_PATH\n    value: "s3://aws_default@acme_state/x"\n'
+    (finding,) = judged(
+        changed((f"{name}XCOM_OBJECTSTORAGE_PATH", f"{state}{name}XCOM_OBJECTSTORAGE_PATH"))
+    )["XC026"]
+    assert "acme_state" in finding.observed
+
+
 def test_annotation_of_another_tool_is_left_alone(judged):
     other = "    vault.example.com/role: xcom\n    checksum/config: abc\n"
 

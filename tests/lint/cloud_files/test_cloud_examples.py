@@ -23,11 +23,12 @@ def judge_example(rule_id: str, kind: str) -> tuple[Finding, ...]:
     text = json.dumps(EXAMPLES[rule_id][kind])
     path = parse_base_path(f"{SCHEMES.get(rule_id, 's3')}://conn@acme-xcom/prod/xcom")
     state = replace(path, prefix="prod/state")
-    agents = Agents(subjects=SUBJECTS, paths=(path,), state_paths=(state,))
+    agents = Agents(subjects=SUBJECTS, paths=(path,))
     if rule_id in ("XC060", "XC061", "XC062"):
         return tuple(judge_trust(text, name=name, agents=agents).findings)
     if rule_id in ("XC070", "XC071", "XC072", "XC073", "XC438"):
         days = None if name == "XC072-fail.json" else 30
+        agents = replace(agents, state_paths=(state,))
         found = judge_lifecycle(text, name=name, agents=agents, rerun_days=days)
         return tuple(found.findings)
     return tuple(judge_policy(text, name=name, agents=agents).findings)

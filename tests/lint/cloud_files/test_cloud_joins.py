@@ -109,6 +109,14 @@ def test_state_store_of_the_values_is_no_further_grant(compared) -> None:
     assert "XC066" not in compared(identity=OURS, policy=policy, variables=values)
 
 
+def test_rights_below_the_path_of_xcom_alone_are_none_on_the_state_of_the_bucket(compared) -> None:
+    state = "AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_PATH"
+    values = {state: "s3://aws_default@acme-xcom/state"}
+    found = compared(identity=OURS, policy=rights(), variables=values)
+    assert severities(found) == {"XC063": {"fail"}, "XC065": {"fail"}}
+    assert "acme-xcom/state/*" in found["XC063"][0].expected
+
+
 def test_trust_or_policy_of_another_role_fails_and_names_both(compared) -> None:
     found = compared(identity=OURS, trust=trust(tokens(), arn=WRITER), policy=rights("web"))
     assert severities(found) == {"XC060": {"fail"}, "XC063": {"fail"}}

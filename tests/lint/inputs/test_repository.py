@@ -595,6 +595,44 @@ def test_patch_of_a_deployment_lies_over_the_folder_its_kustomization_names(lint
     assert len(report.deployments) == 1
 
 
+def test_patch_of_a_kustomize_component_is_judged_over_the_pods_of_its_name(lint):
+    report = lint(
+        {
+            "base/d.yaml": WORKER % ("selector: {a: b}", XCOM_PATH, "s3://aws_default@acme-xcom/x"),
+            "other/d.yaml": WORKER.replace("worker", "other")
+            % ("selector: {a: b}", THRESHOLD, "0"),
+            "keys/kustomization.yaml": "kind: Component\npatches: [{path: conn.yaml}]\n",
+            "keys/conn.yaml": WORKER % ("replicas: 2", CONNECTION, KEY),
+            "prod/kustomization.yaml": "resources: [../base]\ncomponents: [../keys]\n",
+        }
+    )
+    assert ("XC016", "r/keys/conn.yaml:4") in failed(report)
+
+
+@pytest.mark.parametrize("is_target", [True, False])
+def test_patch_of_a_release_in_another_namespace_changes_no_other_of_its_name(lint, is_target):
+    target = "target: {kind: HelmRelease, namespace: two}, " if is_target else ""
+    values = f"{FLUX}  values: {{commonEnv: [{{name: {THRESHOLD}, value: '0'}}]}}\n"
+    found = lint(
+        {
+            "one.yaml": RELEASE.replace("agents}", "agents, namespace: one}", 1),
+            "two.yaml": RELEASE.replace("agents}", "agents, namespace: two}", 1),
+            "kustomization.yaml": f"patches: [{{{target}path: p.yaml}}]\n",
+            "p.yaml": values.replace("agents}", "agents, namespace: two}", 1),
+        }
+    )
+    wrong = [f.where for f in found.findings if f.rule.id == "XC010"]
+    assert [where.rpartition(":")[0] for where in wrong] == ["r/one.yaml"]
+
+
+def test_json_patch_of_a_map_of_variables_is_unknown(lint):
+    patch = f"[{{op: replace, path: /data/{THRESHOLD}, value: '-1'}}]"
+    files = {"d.yaml": FROM_MAP, "m.yaml": f"{MAP}  {THRESHOLD}: '0'\n"}
+    rows = f'patches: [{{target: {{kind: ConfigMap, name: m}}, patch: "{patch}"}}]\n'
+    found = lint({**files, "prod/kustomization.yaml": f"resources: [..]\n{rows}"}).findings
+    assert [f.rule.id for f in found if f.file.startswith("r/prod")] == ["XC076"]
+
+
 @pytest.mark.parametrize(
     ("kind", "field"),
     [

@@ -1,6 +1,7 @@
 """Tells by its content what an exported file is, and has it judged beside the agents' settings."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from xcomkit.cloud_documents import block, items
@@ -98,7 +99,8 @@ def judge_policy(text: str, *, name: str, agents: Agents) -> Collector:
         raise invalid(name, "no policy of a known shape", hint=_POLICY_HINT)
     if _is_about(data, "trust"):
         raise invalid(name, "a file of who is trusted, not of rights", hint="use --trust.")
-    for path in _comparable(data, cloud=cloud, rule=XC063, report=report):
+    paths = _comparable(data, cloud=cloud, rule=XC063, report=report)
+    for path in dict.fromkeys((*paths, *_states(paths, cloud=cloud, agents=agents))):
         if cloud == "aws":
             read = [(role, read_policy(one, name=name)) for role, one in policies]
             aws_policy.judge_rights(read, path=path, report=report)
@@ -122,13 +124,20 @@ def judge_lifecycle(text: str, *, name: str, agents: Agents, rerun_days: int | N
     if found is None:
         raise invalid(name, "no lifecycle of a known shape", hint=_LIFECYCLE_HINT)
     cloud, rules = found
-    for path in _comparable(data, cloud=cloud, rule=XC070, report=report):
+    paths = _comparable(data, cloud=cloud, rule=XC070, report=report)
+    for path in paths:
         lifecycle.judge_expiry(cloud, rules, path=path, rerun_days=rerun_days, report=report)
-        # the file is known to be of this bucket, and of no other one
-        for state in agents.state_paths:
-            if (cloud_of(state.scheme), state.bucket) == (cloud, path.bucket):
-                lifecycle.judge_state(cloud, rules, path=state, report=report)
+    for state in _states(paths, cloud=cloud, agents=agents):
+        lifecycle.judge_state(cloud, rules, path=state, report=report)
     return report
+
+
+def _states(paths: list[BasePath], *, cloud: CloudName, agents: Agents) -> Iterator[BasePath]:
+    """Yield the paths of state in the buckets of which the file is known to be."""
+    buckets = {path.bucket for path in paths}
+    for state in agents.state_paths:
+        if cloud_of(state.scheme) == cloud and state.bucket in buckets:
+            yield state
 
 
 def _entries(data: Any) -> list[Any]:

@@ -33,7 +33,7 @@ XC062 = Rule(
 )
 XC063 = Rule(
     id="XC063",
-    title="Agents may read and write below the XCom path",
+    title="Agents may read and write below the paths of XCom and state",
     severity="fail",
     why="Without them pushes and pulls fail; with compression the stock backend hides a failed"
     " push, and the reader gets the path instead of the value.",

@@ -13,6 +13,7 @@ from xcomkit.settings.bucket_names import path_problem
 from xcomkit.settings.terms import NAMES
 from xcomkit.values.names import (
     PATH,
+    STATE_PATH,
     BasePath,
     connection_variable,
     find_placeholder,
@@ -82,7 +83,7 @@ def clouds(config: Configuration) -> tuple[CloudName, ...]:
 
 @lint_rule(XC026, "a name by the store's rules")
 def _bad_buckets(config: Configuration) -> Iterator[Objection]:
-    for path, place, _ in paths(config):
+    for path, place, _ in (*paths(config), *paths(config, STATE_PATH)):
         cloud = cloud_of(path.scheme)
         pattern, words = NAMES["storage_account"]
         connection = connection_variable(path.connection_id)

@@ -5,7 +5,6 @@ Source: kustomize, "resources", "bases" and "components".
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 
 from xcomkit.lint.configuration import Source
@@ -20,16 +19,24 @@ Take = Callable[[Path], Read | None]
 
 
 def with_bases(homes: Mapping[Path, list[Source]], read: Take) -> Iterator[list[Source]]:
-    """Yield the files of each folder, those with patches of pods over what lies below them."""
-    below = {
-        home: [one for one in _bases(home, read, seen={home}) if one in homes]
+    """Yield the files of each folder, those with patches of pods over what lies below them.
+
+    A patch whose own kustomization names no folder is for the nearest container of its name.
+    """
+    covered: set[Path] = set()
+    named = {
+        home: pod.list_containers([document for one in own for document in one.documents])
         for home, own in homes.items()
-        if pod.has_patches([document for one in own for document in one.documents])
     }
-    covered = set(chain(*below.values()))
-    for home, own in homes.items():
-        if home not in covered:
-            yield [one for base in below.get(home, ()) for one in homes[base]] + own
+    found: dict[Path, list[Source]] = {}
+    for home, (patched, held) in named.items():
+        below = [one for one in _bases(home, read, seen={home}) if one in homes] if patched else []
+        covered |= {*below}
+        if patched - held and not below:
+            near = [one for one, (_, theirs) in named.items() if theirs & patched]
+            below = sorted(near, key=lambda one: len(os.path.commonpath([one, home])))[-1:]
+        found[home] = [one for base in below for one in homes[base]] + homes[home]
+    yield from (sources for home, sources in found.items() if home not in covered)
 
 
 def _bases(home: Path, read: Take, *, seen: set[Path]) -> Iterator[Path]:

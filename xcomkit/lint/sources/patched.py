@@ -8,7 +8,7 @@ from dataclasses import replace
 from xcomkit.findings.model import Finding
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.sources.layers import OfPods, Parameter, Unread
-from xcomkit.lint.sources.patches import BUILD
+from xcomkit.lint.sources.patches import BUILD, Target
 from xcomkit.lint.sources.releases import Release
 from xcomkit.lint.sources.resolving import Repository
 from xcomkit.lint.sources.unread import unread_part
@@ -28,7 +28,12 @@ def lay_over(releases: Sequence[Release]) -> tuple[list[Release], list[Release]]
     alone = []
     for patch in (one for one in releases if one.is_patch):
         labels = patch.target.among(bases) if patch.target else [patch.label]
-        near = [base for label in labels for base in _nearest(bases.get(label, ()), patch)]
+        target = patch.target or Target("", "", patch.space)
+        near = [
+            base
+            for label in labels
+            for base in _nearest([x for x in bases.get(label, ()) if target.is_in(x.space)], patch)
+        ]
         for base in near:
             over.setdefault((id(base), patch.place[0]), [base]).append(patch)
         alone += [] if near else [patch]

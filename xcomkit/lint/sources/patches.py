@@ -30,9 +30,10 @@ _VALUES = re.compile(r"/spec/(?:values|sources?(?:/\d+)?/helm/valuesObject)(?:/|
 # what a replacement fills in: variables of containers, values, keys of a ConfigMap or Secret
 _OF_PODS = re.compile(r"spec\..*\.env(?:From)?\.|(?:stringD|d)ata\.AIRFLOW_")
 _OF_RELEASES = re.compile(r"spec\.(?:values|sources?\..*helm)\.")
-# where the variables of containers are set, or whatever holds them; an image is another matter
+# where variables of containers, or of maps, are set, or whatever holds them; no image
 _PODS = re.compile(
     r"/spec(?:/jobTemplate/spec)?/template(?:/spec(?:/containers(?:/\d+(?:/env(?:From)?(?:/.*)?)?)?)?)?"
+    r"|/(?:stringD|d)ata/AIRFLOW_\w+"
 )
 
 Change = OfPods | Values | File | Parameter | Unread
@@ -41,11 +42,16 @@ Change = OfPods | Values | File | Parameter | Unread
 class Target(NamedTuple):
     """What a patch is for: how the labels of such releases begin, and the pattern of their names.
 
-    The pattern is a regular expression for a whole name, as kustomize takes it.
+    Names, and the namespace, are regular expressions for the whole, as kustomize takes them.
     """
 
     kind: str
     names: str
+    space: str = ""
+
+    def is_in(self, space: str) -> bool:
+        """Tell whether it may be for what is in a namespace; one that is not known may be any."""
+        return not (self.space and space) or _fits(self.space, space)
 
     def among(self, labels: Collection[str]) -> list[str]:
         """Return the labels that it fits; a pattern that is slow, or is none, fits nothing."""
@@ -84,8 +90,6 @@ def _read_replacements(document: Values) -> Iterator[tuple[tuple[Target, ...], C
         for target in one.rows("targets"):
             select = target.get("select")
             fields = select if isinstance(select, dict) else {}
-            if fields.get("kind") in ("ConfigMap", "Secret"):
-                fields = {"kind": "|".join(_WORKLOADS)}
             for row in target.rows("fieldPaths"):
                 path, targets = row.text()[:160], tuple(_targets(fields))
                 if _OF_PODS.match(path):
@@ -120,9 +124,11 @@ def read_operations(
 
 def _targets(fields: dict[str, Any]) -> Iterator[Target]:
     kind, name = (str(fields.get(key) or ".*")[:80] for key in ("kind", "name"))
+    if kind in ("ConfigMap", "Secret"):  # whichever pods are given it
+        kind, name = "|".join(_WORKLOADS), ".*"
     for one, label in _LABELS.items() if fields else ():
         if _fits(kind, one):
-            yield Target(label, name)
+            yield Target(label, name, str(fields.get("namespace") or "")[:80])
 
 
 def _fits(pattern: str, text: str) -> bool:

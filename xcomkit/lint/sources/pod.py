@@ -171,10 +171,13 @@ def makes_objects(documents: Sequence[Values]) -> bool:
     return any(generated(documents)) or any(inline_pods(documents))
 
 
-def has_patches(documents: Sequence[Values]) -> bool:
-    """Tell whether documents change pods of other files."""
-    found = _containers([*documents, *inline_pods(documents)])
-    return any(_is_patch(container) for _, container, _, _ in found)
+def list_containers(documents: Sequence[Values]) -> tuple[set[str], set[str]]:
+    """Return the names of containers that documents patch, and of those that they hold."""
+    patched: set[str] = set()
+    held: set[str] = set()
+    for _, container, name, _ in _containers([*documents, *inline_pods(documents)]):
+        (patched if _is_patch(container) else held).add(f"{name}:{container.text('name')}")
+    return patched, held
 
 
 def has_objects(documents: Sequence[Values]) -> bool:

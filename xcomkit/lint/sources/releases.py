@@ -22,7 +22,6 @@ CHART = "remote-execution-agent"  # the end of the chart's name, in every regist
 Maps = MutableMapping[tuple[str, str], At]
 """Where the keys of each ConfigMap and Secret stand, by kind and name."""
 
-
 # variables of containers, by which nobody sees their names; what is appended says its name
 _BY_NUMBER = re.compile(r"/containers/\d+/(?:env(?!/-|From)|envFrom)")
 
@@ -36,6 +35,7 @@ class Release:
     ``chart`` is every name of the chart; ``is_templated`` tells that ``${NAME}`` and ``{{ ... }}``
     are filled in before helm reads the values, ``is_patch`` that it changes one of another file,
     which is of its label or its ``target``; ``may_be_part`` that other values may lie below these.
+    ``space`` is the namespace of the manifest, where it names one.
     """
 
     label: str
@@ -46,6 +46,7 @@ class Release:
     is_patch: bool = False
     target: Target | None = None
     may_be_part: bool = False
+    space: str = ""
 
 
 def find_maps(documents: Sequence[Values]) -> Maps:
@@ -139,6 +140,7 @@ def _argo(one: At, *, kind: str) -> Iterator[Release]:
             chart=" ".join(names),
             is_templated=is_set,
             is_patch=not any(names),
+            space=one.text("metadata", "namespace"),
         )
 
 
@@ -178,6 +180,7 @@ def _flux(one: At, *, maps: Maps) -> Release:
         chart=f"{path} {reference} {referred.text('spec') if referred else ''}",
         is_templated=True,
         is_patch=not (path or reference),
+        space=one.text("metadata", "namespace"),
     )
 
 
