@@ -101,6 +101,8 @@ def test_version_is_said(capsys):
         (["lintt", "x"], "'lintt'. Did you mean lint? Next: {xcomkit} --help"),
         (["lint", "--trst", "x"], "--trst. Did you mean --trust? Next: {xcomkit} lint --help"),
         (["lint", "x", "--rerun-days", "-5"], "'-5' is no number of days"),
+        (["inspect", "-f", LOCAL, "--older-than", "9" * 11], f"'{'9' * 11}' is no number of days"),
+        (["inspect", "-f", LOCAL, "--save", "{folder}/none/sums.json"], "there is no such folder"),
         (["lint", "x", "--set-json", "a=b"], "helm template RELEASE CHART -f values.yaml --set-"),
         (["merge", "x"], "xcomkit merge: the following arguments are required: FRAGMENT. Next:"),
         (["scan-dags", "{folder}"], "no Python file that Airflow loads, so nothing was read. Next"),

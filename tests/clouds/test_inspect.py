@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -247,8 +247,8 @@ def rows(there, tmp_path):
     path = tmp_path / "rows.csv"
     base = f"s3://conn@{there.settings.bucket}/astro/xcom"
     refers = [f"{base}/a/{RUN}/{one}" for one in (f"t0/{UUID[:-1]}0", f"gone/{UUID[:-1]}9")]
-    lines = [f'2026-01-01,"""{one}"""' for one in (*refers, "<script>\x1b[31m")]
-    path.write_text("\n".join(["timestamp,value", *lines, f"{datetime.now(UTC)},1"]))
+    lines = [f'2026-01-01 00:00,"""{one}"""' for one in (*refers, "<script>\x1b[31m")]
+    path.write_text("\n".join(["timestamp,value", *lines, f"{datetime.now(UTC)},1", ""]))
     return path
 
 
@@ -305,18 +305,29 @@ def keys_of(there) -> set[str]:
 def test_objects_without_a_row_are_deleted_where_the_prefix_is_typed_in_and_nothing_else(
     there, file, capsys, rows, monkeypatch
 ):
-    before, asked = keys_of(there), ["inspect", "-f", str(file), "--older-than", "0"]
+    class Later(datetime):
+        @classmethod
+        def now(cls, _):
+            return datetime.now(UTC) + timedelta(days=2)
+
+    monkeypatch.setattr("xcomkit.steps.orphans.datetime", Later)
+    rows.write_text(f"{rows.read_text()}{Later.now(UTC)},1\n")
+    before, asked = keys_of(there), ["inspect", "-f", str(file), "--older-than", "1"]
+    (folder := rows.with_name("folder.json")).mkdir()
     lost = {one for one in before if UUID[:-1] in one and "//" not in one and "/t0/" not in one}
     for more in (
         [], ["--orphans", str(rows)], ["--delete", "astro/xcom"],
         ["--orphans", str(rows), "--delete", "astro"], ["--orphans", str(rows), "--delete", ""],
         ["--orphans", "https://a.example", "--delete", "astro/xcom"],
+        ["--orphans", str(rows), "--delete", "astro/xcom", "--older-than", "0"],
+        ["--orphans", str(rows), "--delete", "astro/xcom", "--save", f"{rows}/sums.json"],
+        ["--orphans", str(rows), "--delete", "astro/xcom", "--save", str(folder)],
     ):  # fmt: skip
         assert (main([*asked, *more]) == 2) == ("--delete" in more)
     elsewhere = rows.with_name("elsewhere.csv")
     elsewhere.write_text(rows.read_text().replace("/astro/xcom/", "/astro/other/"))
     cut = rows.with_name("cut.csv")
-    cut.write_text(f'{rows.read_text()}\n2026-01-01,"{{""a"": ""s3:"')
+    cut.write_text(f'{rows.read_text()}2026-01-01 00:00,"{{""a"": ""s3:"\n')
     for file_of_rows, why in ((elsewhere, "no row refers to an object"), (cut, "no JSON in 1 row")):
         capsys.readouterr()
         asked_as_json = [*asked, "--format", "json", "--orphans", str(file_of_rows)]
@@ -342,6 +353,7 @@ def test_objects_without_a_row_are_deleted_where_the_prefix_is_typed_in_and_noth
 
     assert before - keys_of(there) == lost
     shown = capsys.readouterr()
+    assert f"deleting {len(lost) - 2} of {len(lost) - 1} objects; they c" in shown.err
     assert f"{len(lost) - 2} objects were deleted; they c" in shown.out
     assert "\x1b" not in shown.out + shown.err
     if there.cloud_name == "aws":

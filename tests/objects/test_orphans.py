@@ -4,13 +4,13 @@ import csv
 import json
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcomkit.findings.errors import InputError
+from xcomkit.findings.errors import InputError, XcomkitError
 from xcomkit.findings.model import StoredObject
 from xcomkit.objects.orphans import Join, judge_orphans
 from xcomkit.objects.rows import Row, read_export, read_oldest_running
@@ -112,8 +112,8 @@ def exported(path, *, form: str):
             writer.writeheader()
             writer.writerows({**one, "value": json.dumps(one["value"])} for one in entries)
     elif form == "csv without quotes":
-        path.write_text(f"value,timestamp\n{VALUES[0]},2026-02-01T10:00:00.5\n1,2026-02-01\n"
-                        f"{VALUES[2]},2026-02-01\n")  # fmt: skip
+        path.write_text(f"value,timestamp\n{VALUES[0]},2026-02-01T10:00:00.5\n"
+                        f"1,2026-02-01 00:00\n{VALUES[2]},2026-02-01 00:00\n")  # fmt: skip
     elif form == "json":
         path.write_text(json.dumps(entries))
     elif form == "json lines":
@@ -168,9 +168,12 @@ TEXT = json.dumps(reference(key(1)))
         (key(1).replace("run", "\ufffd"), TEXT.replace("run", "\\ud800"), False),
         (key(0xAB), json.dumps(reference(key(0xAB))).upper(), False),
         (key(1), str([reference(key(1))]), False),
+        (key(1), json.dumps([TEXT.replace("4000", "\\u0034000")]), False),
+        (key(1), TEXT.replace("-", "%2D"), False),
+        (key(1), f'"aaaaaaaa-bbbb-cccc-dddd-eeee{key(1)[-39:]}"', False),
     ],
     ids=["long", "packed thrice", "packed in a list", "slashes escaped", "in a text", "escaped",
-         "surrogate", "upper case", "no JSON"],
+         "surrogate", "upper case", "no JSON", "escaped in a list", "as in a URL", "overlapping"],
 )  # fmt: skip
 @pytest.mark.parametrize("start", ["", "\ufeff"])
 def test_object_is_no_orphan_however_its_row_is_written(tmp_path, name, value, is_read, start):
@@ -187,7 +190,14 @@ def test_object_is_no_orphan_however_its_row_is_written(tmp_path, name, value, i
     assert found.matched == is_read
 
 
-@pytest.mark.parametrize("value", ["", TEXT[:40], "b'x'", "gAAAAAB", '{"a": "s3://bu', '"\ud800"'])
+WITH_SURROGATE = f'"{reference(key(1)[:-39])}ti-{key(1)[-39:-3]}/\\ud800.json"'
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", TEXT[:40], "b'x'", "gAAAAAB", '{"a": "s3://bu', '"\ud800"', f"[{TEXT}, {TEXT[:40]}",
+     WITH_SURROGATE],
+)  # fmt: skip
 def test_nothing_is_an_orphan_while_a_row_cannot_be_understood(value):
     with closing(Join("bucket", "p")) as join:
         join.add_objects(read_columns([StoredObject(key(n), 10, OLD) for n in (1, 2)]))
@@ -206,7 +216,7 @@ BEGUN, EXPORTED = OLD - timedelta(days=30), OLD - timedelta(days=60)
     [
         (NOW - timedelta(days=7), [NOW], NOW),
         (BEGUN, [NOW, BEGUN], NOW),
-        (EXPORTED, [NOW, BEGUN], EXPORTED),
+        (EXPORTED - timedelta(days=7), [NOW, BEGUN], EXPORTED),
     ],
     ids=["days", "longest Dag run", "newest row"],
 )
@@ -221,25 +231,65 @@ def test_only_what_is_old_and_has_no_row_is_an_orphan(tmp_path, monkeypatch, lim
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE xcom (value JSON, timestamp TEXT)")
         database.execute("CREATE TABLE dag_run (state TEXT, start_date TEXT)")
+        newest = newest.astimezone(timezone(timedelta(hours=14)))
         rows = [(TEXT, f"{newest - moment}"), (json.dumps(reference(key(2))), f"{newest}")]
         database.executemany("INSERT INTO xcom VALUES (?, ?)", rows)
         starts = [("running", f"{at}") for at in runs]
         database.executemany("INSERT INTO dag_run VALUES (?, ?)", starts)
         database.commit()
+
+    def read_until_runs_end(path):
+        yield from read_export(path)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("UPDATE dag_run SET state = 'success'")
+            database.commit()
+
+    monkeypatch.setattr("xcomkit.steps.orphans.read_export", read_until_runs_end)
     times = {1: limit - moment, 2: OLD, 3: limit - moment, 4: limit, 5: limit + moment}
     with closing(Join("bucket", "p")) as join:
         join.add_objects(read_columns([StoredObject(key(n), 10, at) for n, at in times.items()]))
         found = join_rows(join, rows=str(path), settings=SETTINGS, days=7, say=print)
 
     assert (found.before, found.without_row.keys) == (limit, [key(3)])
+    said = judge_orphans(found, is_whole=True)[0].observed
+    assert f"written before {limit:%Y-%m-%d %H:%M} UTC" in said
+
+
+def test_rows_of_times_to_come_are_one_line(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(f"value,timestamp\n1,{datetime.now(UTC) + timedelta(minutes=9)}\n")
+    with closing(Join("bucket", "p")) as join, pytest.raises(InputError, match="the clock"):
+        join_rows(join, rows=str(path), settings=SETTINGS, days=7, say=print)
+
+
+def test_what_may_be_a_state_or_of_another_deployment_or_was_listed_twice_is_no_orphan():
+    name = key(9).rpartition("/")[2]
+    states = [f"p/d/{run}/t/-1/{name}" for run in ("a:b", f"r/region={name[:-3]}")]
+    others = [f"p/other/{one}" for one in (key(2)[2:], f"assets/a/{name}")]
+
+    found = joined([(one, OLD) for one in (key(1), *states, *others, key(3), key(3), key(4))],
+                   [(reference(key(1)), OLD)])  # fmt: skip
+
+    assert (found.objects, found.without_row.keys) == (7, [key(4)])
+
+
+def test_temporary_file_that_finds_no_room_is_one_line():
+    with closing(Join("bucket", "p")) as join:
+        join._database.execute("PRAGMA max_page_count = 20")  # as on a disk that is full
+        with pytest.raises(XcomkitError, match=r"is full.*SQLITE_TMPDIR"):
+            join.add_rows(Row(OLD, json.dumps(reference(key(n)))) for n in range(1_000))
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"a,b\n1,2\n", b"value,timestamp\n1,yesterday\n", b"[1]", b"{}", b"[" * 100_000,
+    [b"", b"a,b\n1,2\n", b"value,timestamp\n1,to:day\n", b"[1]", b"{}", b"[" * 100_000,
      b'{"value": 1, "timestamp": 5}', b"\x00\xff", b"SQLite format 3\x00 and more",
-     b"value,timestamp\n1\n", b'[{"value": "x"', b"timestamp,value\n2026-02-01\n",
-     b"value,timestamp\n1,2026-02-01,2\n", b'value,timestamp\n"{\\"a\\": 1}",2026-02-01\n'],
+     b"value,timestamp\n1\n", b'[{"value": "x"', b"timestamp,value\n2026-02-01 00:00\n",
+     b"value,timestamp\n1,2026-02-01 00:00,2\n", b"value,timestamp\n1,2026-02-01 00:00",
+     b'value,timestamp\n"{\\"a\\": 1}",2026-02-01 00:00\n', b"value,timestamp\n1,2026-02-01\n",
+     b"value,timestamp,value\n1,2026-02-01 00:00,2\n", b"value,timestamp\n1,0001-01-01 00:00\n",
+     b'{"value": 1, "timestamp": "2026-02-01 00:00", "value": 2}\n',
+     b'{"value": 1, "timestamp": "2026-02-01 00:00"}'],
 )  # fmt: skip
 def test_file_that_is_no_export_is_one_line(tmp_path, content):
     path = tmp_path / "rows"
@@ -254,20 +304,23 @@ def test_file_that_is_no_export_is_one_line(tmp_path, content):
 
 def test_line_that_is_no_utf_8_is_named(tmp_path):
     path = tmp_path / "rows"
-    path.write_bytes("value,timestamp\n1,2026-02-01\né,2026-02-01\n".encode("latin-1"))
+    path.write_bytes("value,timestamp\n1,2026-02-01 00:00\né,2026-02-01\n".encode("latin-1"))
 
     with pytest.raises(InputError, match="line 3: UnicodeDecodeError"):
         list(read_export(path))
 
 
-def test_database_that_does_not_tell_the_longest_dag_run_is_one_line(tmp_path):
+def test_database_with_other_tables_or_without_the_start_of_a_dag_run_is_one_line(tmp_path):
     path = tmp_path / "airflow.db"
     with closing(sqlite3.connect(path)) as database:
-        database.execute("CREATE TABLE other (id)")
-        database.commit()
-        for read, words in ((list, "none of the tables"), (read_oldest_running, "no such table")):
-            with pytest.raises(InputError, match=words):
-                read(read_export(path) if read is list else path)
+        for tables, words in (("other", "none"), ("xcom_v1", "xcom_v1"), ("xcom_v2 XCOM_v3", "v3")):
+            for table in tables.split():
+                database.execute(f"CREATE TABLE {table} (id)")
+            database.commit()
+            with pytest.raises(InputError, match=rf"not xcom, nor .* but .*{words}\."):
+                list(read_export(path))
+        with pytest.raises(InputError, match="no such table"):
+            read_oldest_running(path)
         database.execute("CREATE TABLE dag_run (state TEXT, start_date TEXT)")
         database.execute("INSERT INTO dag_run VALUES ('running', NULL)")
         database.commit()

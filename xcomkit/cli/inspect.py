@@ -137,9 +137,6 @@ def act(options: argparse.Namespace) -> int:
     opened = [check for part in parts if part.name == "scan" for check in part.checks]
     asked = [check for part in parts if part.name != "scan" for check in part.checks]
     found = (*checks(summary, opened=opened), *asked)
-    if options.save:
-        saved.write(listing, path=options.save)
-        note(f"sums: {options.save}")
     if options.format == "json":
         more = {part.name: part.found for part in parts if part.found}
         say(saved.to_json(listing, summary=summary, checks=found, more=more))
@@ -170,6 +167,8 @@ class _Part(NamedTuple):
 
 def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") -> Iterator[_Part]:
     """List the prefix, and yield what was found in the objects and of their rows meanwhile."""
+    from xcomkit.objects import saved
+
     settings = cloud.settings
     with ExitStack() as stack:
         if options.orphans:
@@ -185,6 +184,9 @@ def _list(options: argparse.Namespace, *, listing: "Listing", cloud: "Cloud") ->
             listing.run(cloud, say=note)
         else:
             yield _scan(options, listing=listing, cloud=cloud)
+        if options.save:  # before something is deleted
+            saved.write(listing, path=options.save)
+            note(f"sums: {options.save}")
         if options.orphans:
             found = join_rows(
                 join, rows=options.orphans, settings=settings, days=options.older_than, say=note

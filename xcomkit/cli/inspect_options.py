@@ -38,6 +38,15 @@ def refuse(options: argparse.Namespace, *, prefix: str) -> None:
         raise InputError(
             f"--save {options.save}: no format.", hint="name a .json or a .parquet file."
         )
+    if options.save and not options.save.absolute().parent.is_dir():
+        raise InputError(
+            f"--save {options.save}: there is no such folder.", hint="make it, or name another."
+        )
+    if options.delete is not None and not options.older_than:
+        raise InputError(
+            "--delete with --older-than 0: what was just written has no row yet.",
+            hint="give --older-than more days than your longest Dag run takes.",
+        )
     has_values = options.orphans and "://" not in options.orphans
     if options.delete is not None and not (has_values and options.delete == prefix):
         raise InputError(

@@ -91,6 +91,6 @@ def relative(path: Path) -> Path:
 
 def read_days(text: str) -> int:
     """Return the number of days that an option gives."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    if not re.fullmatch(r"\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is no number of days up to 99999")
     return int(text)

@@ -43,6 +43,8 @@ _INSTANCE = re.compile(rf"ti-(?P<id>{_HEX})|write-{_HEX}")
 # A folder with a number in it is no sign of the state store, unless Airflow named the run.
 _RUN = re.compile(r"(manual|scheduled|backfill|dataset_triggered|asset_triggered|operator)\w*__.+")
 _REGION = re.compile(rf"region={_HEX}")
+_ESCAPED = re.compile(r"(?:\\+(?:u00|x)|%)(2d|3\d|[46][1-6])")
+"""A character of a UUID as JSON, Python and URLs may write it."""
 _QUOTED = re.compile(r"(?:[A-Za-z0-9_.~-]|%[0-9A-F]{2})+|" + _REGION.pattern)
 
 
@@ -78,14 +80,17 @@ def find_references(text: bytes, *, bucket: str, prefix: str) -> Iterator[str]:
     for match in re.finditer(pattern % re.escape(below).encode(), text.replace(b"\\/", b"/")):
         with suppress(ValueError):  # no JSON
             key = below.removeprefix(f"{bucket}/") + json.loads(b'"' + match[1])
+            key.encode()  # a lone surrogate is in no key
             stored = StoredObject(key, 0, datetime.fromtimestamp(0, UTC))
             if parse_key(stored, prefix=prefix).layout in ("uuid", "key"):
                 yield key
 
 
 def find_ids(text: str) -> set[str]:
-    """Return the UUIDs in a text, of which every object of an XCom has one of its own."""
-    return set(re.findall(_HEX, text.lower()))
+    """Return the UUIDs in a text, escaped or not; every object of an XCom has one of its own."""
+    text = text.lower()
+    plain = _ESCAPED.sub(lambda one: chr(int(one[1], 16)).lower(), text)
+    return {one for each in {text, plain} for one in re.findall(f"(?=({_HEX}))", each)}
 
 
 def own_id(found: StoredXCom) -> str:

@@ -7,12 +7,13 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from xcomkit.findings.errors import XcomkitError
 from xcomkit.findings.model import Check, Rule
 from xcomkit.findings.text import number_of, plain
 from xcomkit.objects.keys import find_ids, find_references, own_id, parse_key
@@ -30,7 +31,8 @@ _FAR = timedelta(hours=14)
 """How far a zone may be ahead of UTC."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SCHEMA = """
-CREATE TABLE objects (key TEXT PRIMARY KEY, id TEXT, dag TEXT, task TEXT, size INT, modified REAL);
+CREATE TABLE objects (key TEXT PRIMARY KEY, id TEXT, dag TEXT, task TEXT, size INT, modified REAL,
+    sure INT);
 CREATE INDEX object_task ON objects (task);
 CREATE TABLE mentioned (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE rows (key TEXT, task TEXT, at REAL, entry TEXT);
@@ -38,7 +40,7 @@ CREATE INDEX row_key ON rows (key);
 CREATE INDEX row_task ON rows (task);
 CREATE VIEW orphans AS SELECT * FROM objects
     WHERE NOT EXISTS (SELECT 1 FROM mentioned WHERE mentioned.id = objects.id)
-    AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.task = objects.task);
+    AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.task = objects.task) AND sure;
 CREATE VIEW broken AS SELECT key, max(at) AS at FROM rows WHERE key IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM objects WHERE objects.key = rows.key) GROUP BY key;
 CREATE VIEW unread AS SELECT entry, at FROM rows WHERE entry IS NOT NULL
@@ -103,21 +105,25 @@ class Join:
         self._database.close()
 
     def add_objects(self, columns: Columns) -> None:
-        """Take the XComs of a batch of a listing; states have no rows of XCom."""
+        """Take the XComs of a batch of a listing; states have no rows of XCom.
+
+        Not sure is what two objects share, as names with and without a slash behind them do, and
+        what may be a state or below the prefix of another Deployment: it is never an orphan.
+        """
         read = (parse_key(columns.stored(n), prefix=self._prefix) for n in range(columns.count))
-        self._database.executemany(
-            "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)",
+        self._insert(
+            "objects VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET sure = 0",
             (
                 (one.key, own_id(one), one.dag_id,
                  json.dumps((one.dag_id, one.run_id, one.task_id)), one.size,
-                 one.modified.timestamp())
+                 one.modified.timestamp(), "/" not in one.run_id and one.run_id != "assets")
                 for one in read if one.layout in ("uuid", "key")
             ),
         )  # fmt: skip
 
     def add_rows(self, rows: Iterable[Row]) -> None:
         """Take rows: what their values refer to, or whose they are where no value was read."""
-        self._database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", self._of_rows(rows))
+        self._insert("rows VALUES (?, ?, ?, ?)", self._of_rows(rows))
 
     def _of_rows(self, rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
         for row in rows:
@@ -139,10 +145,11 @@ class Join:
             self._database.executemany("INSERT OR IGNORE INTO mentioned VALUES (?)", ids)
             # An export may have taken the quotes of the JSON away.
             for one in (text, f'"{text}"'):
-                body = one.encode("utf-8", "replace")
+                body = one.encode("utf-8", "surrogatepass")
                 found.update(find_references(body, bucket=self._bucket, prefix=self._prefix))
         is_json = len(texts) > 1 and not any(map(_SURROGATE.search, texts))
-        self._strange += not (is_json or found)
+        # Without quotes in it, a reference is the whole value.
+        self._strange += not (is_json or (found and '"' not in value))
         return found
 
     def unread_rows(self, *, before: datetime) -> list[Row]:
@@ -191,7 +198,24 @@ class Join:
         )
 
     def _select(self, rest: str, *given: object) -> Iterator[tuple[Any, ...]]:
-        return self._database.execute(f"SELECT {rest}", given)
+        with _room():
+            # Not of the cursor itself: what is left of it would close it behind its database.
+            yield from map(tuple, self._database.execute(f"SELECT {rest}", given))
+
+    def _insert(self, rest: str, rows: Iterable[tuple[object, ...]]) -> None:
+        with _room():
+            self._database.executemany(f"INSERT INTO {rest}", rows)
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise XcomkitError(
+            f"The temporary file that joins objects with rows cannot be kept: {error}.",
+            hint="set the variable SQLITE_TMPDIR to a folder with more room, and run it again.",
+        ) from error
 
 
 def _unpack(value: str) -> list[str]:

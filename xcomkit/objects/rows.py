@@ -6,12 +6,13 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from xcomkit.findings.errors import InputError
 
-TABLES = ("xcom", "xcom_v1", "xcom_v2")
+_TABLES = ({"xcom"}, {"xcom_v1", "xcom_v2"})
 """Where Airflow keeps XComs: up to 3.3, and from 3.4 on."""
 _MOST = 100_000_000
 """Bytes of one value in an export, and of an export in JSON."""
@@ -34,7 +35,7 @@ class Entry(NamedTuple):
 class Row(NamedTuple):
     """A row of XCom: the JSON of its value, or its names where the value was not read.
 
-    A time whose zone is not known is read as UTC.
+    A time is in UTC; one whose zone is not known is read as that.
     """
 
     at: datetime
@@ -57,6 +58,8 @@ def read_export(path: Path) -> Iterator[Row]:
         nonlocal number
         for number, line in enumerate(iter(lambda: file.readline(_MOST), b""), 1):
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        if number and not line.endswith(b"\n"):
+            raise ValueError("it does not end with a line break, so it may be cut off here")
 
     with _readable(path, lambda: f"line {number}: " if number else ""), path.open("rb") as file:
         begin = file.read(100)
@@ -65,8 +68,8 @@ def read_export(path: Path) -> Iterator[Row]:
         if begin.startswith(_SQLITE):
             yield from _read_database(path)
         elif sign in (b"[", b"{"):
-            each = (json.loads(line) for line in lines(file) if line.strip())
-            entries: Iterable[Any] = json.loads(file.read(_MOST)) if sign == b"[" else each
+            each = (_loads(line) for line in lines(file) if line.strip())
+            entries: Iterable[Any] = _loads(file.read(_MOST)) if sign == b"[" else each
             yield from (_row(json.dumps(one["value"]), one["timestamp"]) for one in entries)
         else:
             yield from _read_csv(lines(file))
@@ -75,12 +78,22 @@ def read_export(path: Path) -> Iterator[Row]:
 def _read_csv(lines: Iterable[str]) -> Iterator[Row]:
     csv.field_size_limit(_MOST)
     entries = csv.DictReader(lines, strict=True)
+    _once([(name, name) for name in entries.fieldnames or ()])
     if not {"value", "timestamp"}.issubset(entries.fieldnames or ()):
         raise ValueError("no such columns")
     for entry in entries:
         if None in entry or None in entry.values():
             raise ValueError("it has not as many fields as the header")
         yield _row(entry["value"], entry["timestamp"])
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a name occurs twice")
+    return found
+
+
+_loads = partial(json.loads, object_pairs_hook=_once)
 
 
 @contextmanager
@@ -103,17 +116,20 @@ def _row(value: str, at: str) -> Row:
 
 
 def read_time(text: str) -> tuple[datetime, bool]:
-    """Return a time, in UTC where it names no zone, and whether it names one."""
+    """Return a time of Airflow, which has one of day, in UTC, and whether it names a zone."""
     when = datetime.fromisoformat(text)
-    return (when, True) if when.tzinfo else (when.replace(tzinfo=UTC), False)
+    if ":" not in text or not 1970 < when.year < 9999:
+        raise ValueError(f"{text!r} is not the date and time of a row")
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC), bool(when.tzinfo)
 
 
 def _read_database(path: Path) -> Iterator[Row]:
     with closing(_open(path)) as database:
-        listed = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        names = {name for (name,) in listed}
-        if not (tables := names.intersection(TABLES)):
-            raise ValueError(f"it has none of the tables {', '.join(TABLES)}")
+        listed = "SELECT lower(name) FROM sqlite_master WHERE type = 'table' AND name LIKE 'xcom%'"
+        tables = {name for (name,) in database.execute(listed)}
+        if tables not in _TABLES:
+            found = ", ".join(sorted(tables)) or "none"
+            raise ValueError(f"its tables are not xcom, nor xcom_v1 and xcom_v2, but {found}")
         for table in tables:
             rows = database.execute(f"SELECT value, timestamp FROM {table}")  # noqa: S608 - ours
             for value, at in rows:  # Airflow writes UTC

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xcomkit.clouds import Cloud
 from xcomkit.clouds.rules import SOFT_DELETE, VERSIONING
-from xcomkit.findings.errors import MissingError, XcomkitError
+from xcomkit.findings.errors import InputError, MissingError, XcomkitError
 from xcomkit.findings.model import Check
 from xcomkit.findings.text import shorten
 from xcomkit.notebook import show
@@ -27,6 +27,8 @@ from xcomkit.steps.orchestration import read_token
 
 BATCH = 1_000
 """Objects that are deleted before the next line of progress."""
+_SKEW = timedelta(minutes=5)
+"""How far the clock may be ahead that wrote a row."""
 _PAUSE = 0.1
 """Seconds between two questions to a Deployment, which has other things to do."""
 _WAYS_BACK = (
@@ -46,21 +48,30 @@ def join_rows(
 ) -> Orphans:
     """Return what has no counterpart among the objects that a join has, and rows from somewhere.
 
-    Nothing counts that was written in the last ``days``, since the longest running Dag run began,
-    or after the newest row of an export.
+    Nothing counts that was written in the last ``days``, or those before the newest row of an
+    export, which may be old itself, or since the longest running Dag run began.
 
     Raises:
-        XcomkitError: the rows cannot be read.
+        XcomkitError: the rows cannot be read, or the newest is of a time that is still to come.
     """
-    before = datetime.now(UTC) - timedelta(days=days)
+    now, young = datetime.now(UTC), timedelta(days=days)
     if "://" not in rows:
         file = Path(rows)
+        running = read_oldest_running(file)  # first: a run that ends meanwhile has its rows
         join.add_rows(read_export(file))
-        times = (join.newest, read_oldest_running(file))
-        return join.result(source=file.name, before=min(filter(None, (before, *times))), unread="")
+        newest = join.newest or now
+        if newest > now + _SKEW:
+            raise InputError(
+                f"{file}: its newest row is of {newest:%Y-%m-%d %H:%M} UTC, now it is"
+                f" {now:%Y-%m-%d %H:%M}.",
+                hint="look at the clock of this machine and at the column timestamp.",
+            )
+        before = min(filter(None, (min(newest, now) - young, running)))
+        return join.result(source=file.name, before=before, unread="")
     token = read_token(settings.token_variable)
     with open_deployment(rows, token=token) as deployment:
-        before = min(filter(None, (before, deployment.oldest_running())))
+        times = (now - young, deployment.oldest_running())
+        before = min(filter(None, times)).astimezone(UTC)
         say("reading the rows of XCom, 100 at a time and ten times a second at most")
         join.add_rows(_entries(deployment))
         unread = join.unread_rows(before=before)
@@ -82,7 +93,7 @@ def delete_orphans(
     if check.status != "warn":
         return f"Nothing was deleted: {check.observed}."
     undo = way_back(cloud)
-    say(f"deleting {found.without_row.count:,} objects; they {undo}")
+    say(f"deleting {found.without_row.count:,} of {found.objects:,} objects; they {undo}")
     keys, count = (key for key, *_ in join.orphans(found.before)), 0
     while batch := list(islice(keys, BATCH)):
         cloud.discard_keys(batch)
