@@ -5,6 +5,7 @@ Source: kustomize, "resources", "bases" and "components".
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 from xcomkit.lint.configuration import Source
@@ -28,13 +29,17 @@ def with_bases(homes: Mapping[Path, list[Source]], read: Take) -> Iterator[list[
         home: pod.list_containers([document for one in own for document in one.documents])
         for home, own in homes.items()
     }
+    nearest: dict[tuple[str, Path], Path] = {}  # by container, from every folder above it
+    for home, (_, held) in named.items():
+        for key in product(held, (home, *home.parents)):
+            nearest.setdefault(key, home)
     found: dict[Path, list[Source]] = {}
     for home, (patched, held) in named.items():
         below = [one for one in _bases(home, read, seen={home}) if one in homes] if patched else []
         covered |= {*below}
         if patched - held and not below:
-            near = [one for one, (_, theirs) in named.items() if theirs & patched]
-            below = sorted(near, key=lambda one: len(os.path.commonpath([one, home])))[-1:]
+            near = (nearest.get((one, up)) for up in home.parents for one in sorted(patched))
+            below = [one for one in near if one][:1]
         found[home] = [one for base in below for one in homes[base]] + homes[home]
     yield from (sources for home, sources in found.items() if home not in covered)
 
