@@ -83,7 +83,7 @@ def test_listing_without_a_key_below_the_path_proves_no_loss(listing):
     {"Contents": [{"Key": OTHER}], "IsTruncated": True},
     {"Contents": [{"Key": OTHER}], "NextToken": "e30="},
     {"items": [{"name": OTHER}], "nextPageToken": "x"},
-    [{"name": f"{OTHER}{n}"} for n in range(5000)],  # where az ends when it is not told otherwise
+    [{"name": f"{OTHER}{n}"} for n in range(5000)],  # where az ends unless asked for more
 ])  # fmt: skip
 def test_listing_that_ends_early_proves_no_loss(listing):
     assert judged(row(OURS), listing=json.dumps(listing)) == [("XC160", "warn", OURS)]

@@ -116,6 +116,22 @@ def test_values_file_is_merged_loaded_and_rendered_once_per_step(step, count, mo
     assert count == ONCE
 
 
+@pytest.mark.parametrize(("depth", "is_copied"), [("quick", True), ("full", False)])
+def test_worker_of_step_04_has_a_copy_unless_all_faults_are_tried(
+    tmp_path, monkeypatch, depth, is_copied
+):
+    asked = {}
+
+    def open_worker(*_, **given):
+        asked.update(given)
+        return nullcontext(SimpleNamespace())
+
+    monkeypatch.setattr(agent, "open_worker", open_worker)
+
+    with agent.open_agent(open_fragment(tmp_path, fault_depth=depth)):
+        assert asked["is_copied"] is is_copied
+
+
 def test_plan_that_is_made_again_sees_what_was_edited_meanwhile(step):
     helm_values.plan(step)
     Path(step.settings.values_file).write_text(LINES.replace("second", "third"), encoding="utf-8")

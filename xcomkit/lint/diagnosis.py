@@ -16,7 +16,7 @@ from xcomkit.lint.cloud_files.rules import XC072
 from xcomkit.lint.configuration import Configuration
 from xcomkit.lint.logs import RULES as LOG_RULES
 from xcomkit.lint.logs import find_symptoms
-from xcomkit.lint.run import CloudFiles, judge
+from xcomkit.lint.run import CloudFiles, compare, judge
 from xcomkit.lint.saved_files import FILES
 from xcomkit.lint.saved_xcoms import RULES as ROW_RULES
 from xcomkit.lint.saved_xcoms import XC160, Row, There, judge_rows, read_listing, read_rows
@@ -207,7 +207,7 @@ def _judged(config: Configuration, *, cloud: CloudFiles) -> Iterator[Finding]:
     for name in ("trust", "policy", "lifecycle"):
         if config.kind == "values" and (path := getattr(cloud, name)):
             try:
-                judge((config,), cloud=CloudFiles(**{name: path}, rerun_days=None))
+                compare(config, cloud=CloudFiles(**{name: path}, rerun_days=None))
                 kept[name] = path
             except InputError as error:
                 yield Finding(XC161, f"{name}.json", 1, str(error), expected="what can be compared")
@@ -225,7 +225,7 @@ def _find_unfilled(release: Configuration) -> Iterator[Finding]:
 
 
 def _raised(finding: Finding) -> Finding:
-    """Return what is told by the way in a review as the unknown that it is of an install."""
+    """Return a window of re-runs that nobody named, which a review only mentions, as unknown."""
     is_window = finding.rule is XC072
     return replace(finding, is_unknown=True, advice=XC072.remedy) if is_window else finding
 

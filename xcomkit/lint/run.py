@@ -92,7 +92,7 @@ def judge(
     configurations = [replace(config, conventions=asked) for config in configurations]
     by_configuration: list[tuple[Finding, ...]] = []
     for config in configurations:
-        compared = _compare(config, cloud=cloud)
+        compared = compare(config, cloud=cloud)
         is_named = any(report.names_accounts for report in compared)
         found = [f for f in find(config) if not (is_named and f.rule is XC046)]
         found += [one for report in compared for one in report.findings]
@@ -150,7 +150,7 @@ def _rules_of(cloud: CloudFiles) -> Iterable[Rule]:
     return dict.fromkeys(rule for name, rules in given if name for rule in rules)
 
 
-def _compare(config: Configuration, *, cloud: CloudFiles) -> "list[Collector]":
+def compare(config: Configuration, *, cloud: CloudFiles) -> "list[Collector]":
     """Return what each of the cloud's own documents says against one configuration."""
     trust, policy, lifecycle = cloud.trust, cloud.policy, cloud.lifecycle
     if not (trust or policy or lifecycle):

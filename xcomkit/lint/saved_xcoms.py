@@ -51,7 +51,7 @@ _ADVICE = {
     XC162: "Save the answers of the API again, and the values or pods that hold the path.",
     XC163: "Look whether the task pushed a text on purpose.",
 }
-_PAGE = 5000  # az storage blob list, --num-results: where it ends when it is not told otherwise
+_PAGE = 5000  # az storage blob list, --num-results: where it ends unless asked for more
 _MORE = re.compile(
     r'"(?:IsTruncated|NextToken|NextContinuationToken|nextMarker|nextPageToken)": (?:true|"[^"])'
 )

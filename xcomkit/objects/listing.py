@@ -5,6 +5,7 @@ import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, Protocol
@@ -73,9 +74,10 @@ class Listing:
             ServiceError: the listing was refused or failed.
         """
         begun, before, self.stop = time.monotonic(), self.sums.count, Event()
-        gc.freeze()  # so that collecting garbage does not look at all that was there before
         # In a thread of its own, which an interruption never ends amid a batch.
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, ExitStack() as afterwards:
+            gc.freeze()  # so that collecting garbage does not look at all that was there before
+            afterwards.callback(gc.unfreeze)
             counted = pool.submit(asyncio.run, self._count(lister, self.stop))
             while not wait([counted], timeout=0).done:
                 try:
@@ -87,7 +89,6 @@ class Listing:
                         )
                 except KeyboardInterrupt:
                     self.stop.set()
-        gc.unfreeze()
         if isinstance(error := counted.exception(), BaseExceptionGroup):
             raise error.exceptions[0]
         counted.result()

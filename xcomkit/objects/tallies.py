@@ -49,7 +49,6 @@ def read_groups(keys: Any, sizes: Any, *, layout: str, below: str) -> Grouped | 
     if max(map(len, (*dag_names, *task_names))) > MAX_ID:
         return None
     found, counts, sums = tally(numbers, sizes)
-    names = (dag_names, task_names, [layout], [*CODECS.values()])
     places = np.unravel_index(np.array(found), (*few[:2], 1, few[2]))
     names = (dag_names, task_names, [layout], [*CODECS.values()])
     return Grouped(names, places, counts, sums)

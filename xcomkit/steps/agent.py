@@ -53,8 +53,9 @@ def open_agent(step: Step) -> Iterator[Agent]:
         if rivals and identity.agents:
             proves = f"{', '.join(rivals)} of the values file in place of the agents' identity"
             identity = replace(identity, proves=proves, agents=False)
-        timeout = step.settings.step_timeout
-        with open_worker(environment, timeout=timeout, is_copied=True) as worker:
+        # at full depth the forks of one part are as many as a store on this machine can answer
+        is_copied, timeout = step.settings.fault_depth == "quick", step.settings.step_timeout
+        with open_worker(environment, timeout=timeout, is_copied=is_copied) as worker:
             worker.look = partial(look, step)
             yield Agent(worker, component, identity, environment)
 

@@ -90,8 +90,7 @@ def prove_parts(
     )
     step.facts["configured"] = (proof.class_name, configured := proof.codecs[0])
     losses = _prove_losses(step, agent, proof, run_id=run_id) if proof.is_stored else iter(())
-    # at full depth the forks of one part alone are as many as a store on this machine can answer
-    other = worker.beside() if settings.fault_depth == "quick" else None
+    other = worker.beside()
     own = replace(agent, worker=other or worker)
     state = prove_state(step, own, proof, run_id=run_id)
     if other is None:
